@@ -1,0 +1,143 @@
+"""This file is how the database is reached: engines, one snapshot an operation, one writer at a time.
+
+SQLite and PostgreSQL are equals here. A reader sees one snapshot from its first statement to its last (a read
+transaction in WAL; REPEATABLE READ, READ ONLY). A writer of SQLite begins with the lock it will need (BEGIN IMMEDIATE),
+because a read lock that must grow into a write lock loses updates or fails.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Executable, Row, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from store.problem import DatabaseProblem, problem_of, supported
+
+READERS = 8
+BUSY_SECONDS = 5
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # acknowledged means on disk
+    f"busy_timeout={BUSY_SECONDS * 1000}",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+    "journal_size_limit=67108864",
+)
+
+
+class Snapshot:
+    """What one operation reads: every statement sees the database as it was at the first."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._one_at_a_time = asyncio.Lock()
+
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Return every row of the statement. One statement, and one round trip."""
+        # Sibling fields resolve concurrently, but a connection serves one statement at a time.
+        async with self._one_at_a_time:
+            return (await self._connection.execute(statement, parameters)).all()
+
+
+class Database:
+    """The engines of one process. Make it after any fork, in the event loop that will use it."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the engines for a URL such as `sqlite+aiosqlite:///atoll.db`; nothing is opened yet.
+
+        Raises DatabaseProblem for a URL that names no supported database.
+        """
+        self.url = supported(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self._writer = _sqlite_engine(self.url, writes=True)
+            self._reader = _sqlite_engine(self.url, writes=False)
+        else:
+            self._writer = _postgresql_engine(self.url)
+            self._reader = self._writer.execution_options(
+                isolation_level="REPEATABLE READ",
+                postgresql_readonly=True,
+            )
+
+    @property
+    def engines(self) -> tuple[AsyncEngine, ...]:
+        """The engines that statements go through, for those who count them."""
+        return (self._writer, self._reader) if self.is_sqlite else (self._writer,)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """Open a read-only snapshot; it ends, and its connection is returned, on leaving."""
+        async with self._reader.connect() as connection:
+            yield Snapshot(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open a write transaction: committed on leaving, rolled back on any exception."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=1 if writes else READERS,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in PRAGMAS if writes else (*PRAGMAS, "query_only=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+        connection.isolation_level = None  # the hook below begins, not the driver
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": BUSY_SECONDS,
+            "server_settings": {
+                "application_name": "atoll",
+                "timezone": "UTC",
+                "statement_timeout": "30000",
+                "lock_timeout": "5000",
+                "idle_in_transaction_session_timeout": "60000",
+                "jit": "off",  # its compilation costs more than these statements
+            },
+        },
+    )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+__all__ = ["DBAPIError", "Database", "DatabaseProblem", "Snapshot", "problem_of"]

@@ -1,0 +1,145 @@
+"""This file is the words of our SQL: tables as statements name them, and the forms that the two databases differ in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Select,
+    String,
+    TableValuedAlias,
+    bindparam,
+    column,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+from store import tables
+from store.tables import table
+
+api_token = table(tables.ApiToken)
+asset = table(tables.Asset)
+asset_tag = table(tables.AssetTag)
+asset_use = table(tables.AssetUse)
+change = table(tables.Change)
+change_asset = table(tables.ChangeAsset)
+collection = table(tables.Collection)
+deployment = table(tables.Deployment)
+grant = table(tables.Grant)
+group_member = table(tables.GroupMember)
+membership = table(tables.Membership)
+principal = table(tables.Principal)
+topic = table(tables.Topic)
+
+
+class _Numbers(FunctionElement[int]):
+    """A table of the numbers in a JSON text."""
+
+    name = "numbers"
+    inherit_cache = True
+
+
+class _Texts(FunctionElement[str]):
+    """A table of the texts in a JSON text."""
+
+    name = "texts"
+    inherit_cache = True
+
+
+class _Array(FunctionElement[Any]):
+    """The columns of a row as one JSON array."""
+
+    name = "array"
+    inherit_cache = True
+
+
+class arrays(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """A value of all rows as one JSON array, in the order of the subquery they come from; `[]` for no rows."""
+
+    name = "arrays"
+    type = JSON()
+    inherit_cache = True
+
+
+def numbers(parameter: str) -> TableValuedAlias:
+    """Return a table with a column `value`, of the numbers in the parameter: a JSON text such as `[1,2]`.
+
+    The text of a statement is then the same for any number of them.
+    """
+    # Both databases give a scalar function's only column the name of its alias.
+    return _Numbers(bindparam(parameter, type_=String())).table_valued(column("value", BigInteger), name="value")
+
+
+def listed(values: Sequence[int]) -> Select[Any]:
+    """Return a SELECT of the numbers, for IN: one statement's text for any number of them."""
+    table_of = _Numbers(bindparam(None, _json(values), type_=String()))
+    return _values(table_of, BigInteger())
+
+
+def texts(values: Sequence[str]) -> Select[Any]:
+    """Return a SELECT of the texts, for IN: one statement's text for any number of them."""
+    table_of = _Texts(bindparam(None, _json(values), type_=String()))
+    return _values(table_of, String())
+
+
+def _values(table_of: FunctionElement[Any], kind: TypeEngine[Any]) -> Select[Any]:
+    return select(table_of.table_valued(column("value", kind), name="value").c.value)
+
+
+def json_numbers(values: Sequence[int]) -> str:
+    """Return the JSON text that `numbers` reads."""
+    return "[" + ",".join(map(str, values)) + "]"
+
+
+def _json(values: Sequence[object]) -> str:
+    return orjson.dumps(values).decode()
+
+
+def for_each(parents: TableValuedAlias, rows: Select[Any]) -> Select[Any]:
+    """Return a SELECT of `(value, rows)`: for each parent the rows that a correlated SELECT gives it, as JSON arrays.
+
+    One statement for any number of parents; where the SELECT has a limit, each stops at it.
+    """
+    page = rows.correlate(parents).subquery("page")
+    together = select(arrays(_Array(*page.c))).select_from(page).correlate(parents).scalar_subquery()
+    return select(parents.c.value, together.label("rows"))
+
+
+@compiles(_Numbers, "sqlite")
+@compiles(_Texts, "sqlite")
+def _each_sqlite(element: FunctionElement[Any], compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Numbers, "postgresql")
+def _numbers_postgresql(element: _Numbers, compiler: Any, **options: Any) -> str:
+    return f"unnest(translate({compiler.process(element.clauses, **options)}, '[]', '{{}}')::bigint[])"
+
+
+@compiles(_Texts, "postgresql")
+def _texts_postgresql(element: _Texts, compiler: Any, **options: Any) -> str:
+    return f"json_array_elements_text({compiler.process(element.clauses, **options)}::json)"
+
+
+@compiles(_Array, "sqlite")
+def _array_sqlite(element: _Array, compiler: Any, **options: Any) -> str:
+    return f"json_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Array, "postgresql")
+def _array_postgresql(element: _Array, compiler: Any, **options: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(arrays, "sqlite")
+def _arrays_sqlite(element: arrays, compiler: Any, **options: Any) -> str:
+    return f"json_group_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(arrays, "postgresql")
+def _arrays_postgresql(element: arrays, compiler: Any, **options: Any) -> str:
+    return f"coalesce(json_agg({compiler.process(element.clauses, **options)}), '[]'::json)"

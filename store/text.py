@@ -1,0 +1,27 @@
+"""This file is how text comes in: trimmed, NFC, bounded, without control characters; and how names are compared."""
+
+import unicodedata
+
+LONGEST_NAME = 200
+LONGEST_TEXT = 20_000
+LONGEST_SLUG = 100
+
+
+def clean(text: str, longest: int = LONGEST_NAME, *, lines: bool = False) -> str:
+    """Return the text trimmed and in NFC.
+
+    Raises ValueError with a sentence for a text that is longer than allowed or holds control characters (line breaks
+    and tabs aside where `lines` are allowed) or half a surrogate pair: databases differ in what they make of those.
+    """
+    text = unicodedata.normalize("NFC", text).strip()
+    if len(text) > longest:
+        raise ValueError(f"is {len(text):,} characters long; at most {longest:,} are allowed")
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Cs"} and not (lines and character in "\n\r\t"):
+            raise ValueError(f"holds the control character U+{ord(character):04X}")
+    return text
+
+
+def key(text: str) -> str:
+    """Return what names are compared and sorted by: equal whatever the case."""
+    return unicodedata.normalize("NFC", text.casefold())
