@@ -1,0 +1,1 @@
+"""This folder is the catalogue coming in: lines checked one by one, then written in one transaction."""

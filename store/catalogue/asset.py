@@ -1,0 +1,141 @@
+"""This file is assets being written: fields, tags, grants and uses become what the platform says in a line."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from store import sql
+from store.catalogue.lines import AssetLine
+from store.catalogue.rows import GAP, Wanted, Write
+from store.tables import AppKind, AssetAccess, AssetKind, DataAssetKind
+from store.text import key
+
+
+@dataclass
+class AssetWriter:
+    """Writes assets a batch at a time, and what they use once all of them are there."""
+
+    write: Write
+    principals: Mapping[str, int]  # pk by the platform's id
+    _uses: dict[str, list[str]] = field(default_factory=dict)  # what is to be written of them, by external id
+
+    async def write_batch(self, lines: Iterable[AssetLine]) -> None:
+        """Write the assets with tags and grants; what they use is kept for `write_uses`."""
+        assets = {line.id: line for line in lines}
+        known = await self.write.pks(sql.asset, "external_id", assets)
+        grants = {id_: self._grants(line) for id_, line in assets.items()}
+        uses = {id_: list(dict.fromkeys(line.uses)) for id_, line in assets.items()}
+        tags = {id_: set(line.tags) for id_, line in assets.items()}
+        reshared = _differing(grants, await self._held_grants(known))
+        reused = _differing(uses, await self._held_uses(known))
+        retagged = _differing(tags, await self._held_tags(known))
+        wanted = {id_: self._wanted(line, is_touched=id_ in reshared | reused) for id_, line in assets.items()}
+        pks = await self.write.upsert(sql.asset, "external_id", wanted)
+        self._uses |= {id_: uses[id_] for id_ in reused if uses[id_] or id_ in known}
+        await self._replace(
+            sql.grant,
+            [pks[id_] for id_ in assets if id_ in reshared],
+            {
+                pks[id_]: [{"principal_pk": who, "access": access} for who, access in grants[id_].items()]
+                for id_ in reshared
+            },
+        )
+        await self._replace(
+            sql.asset_tag,
+            [pks[id_] for id_ in assets if id_ in retagged],
+            {pks[id_]: [{"tag": tag} for tag in sorted(tags[id_])] for id_ in retagged},
+        )
+
+    async def write_uses(self) -> None:
+        """Write what the assets use, of all batches."""
+        pks = await self.write.pks(sql.asset, "external_id", self._uses)
+        used = await self.write.pks(sql.asset, "external_id", {id_ for uses in self._uses.values() for id_ in uses})
+        rows = {
+            pks[id_]: [{"uses_pk": used[each], "rank": rank * GAP} for rank, each in enumerate(uses)]
+            for id_, uses in self._uses.items()
+        }
+        await self._replace(sql.asset_use, list(pks.values()), rows)
+
+    def _wanted(self, line: AssetLine, *, is_touched: bool) -> Wanted:
+        made = line.createdAt or line.updatedAt or self.write.log.at
+        told = {"created_at": line.createdAt, "updated_at": line.updatedAt}
+        columns = _columns(line) | {"owner_pk": self.principals[line.owner]}
+        columns |= {column: at for column, at in told.items() if at is not None}
+        first = {"created_at": made, "updated_at": line.updatedAt or made}
+        return Wanted(line.type, "ast", columns, first, is_touched)
+
+    def _grants(self, line: AssetLine) -> dict[int, int]:
+        """Return the access of each principal: the greatest the line tells, and the owner's."""
+        held: dict[int, int] = {}
+        for grant in line.grants:
+            pk = self.principals[grant.to]
+            held[pk] = max(grant.access.value, held.get(pk, 0))
+        return held | {self.principals[line.owner]: AssetAccess.OWNER.value}
+
+    async def _held_grants(self, known: Mapping[str, int]) -> dict[str, dict[int, int]]:
+        held: dict[str, dict[int, int]] = {id_: {} for id_ in known}
+        grant = sql.grant
+        rows = select(sql.asset.c.external_id, grant.c.principal_pk, grant.c.access).join(
+            sql.asset, sql.asset.c.pk == grant.c.asset_pk
+        )
+        for row in await self.write.connection.execute(rows.where(grant.c.asset_pk.in_(sql.listed([*known.values()])))):
+            held[row.external_id][row.principal_pk] = row.access
+        return held
+
+    async def _held_uses(self, known: Mapping[str, int]) -> dict[str, list[str]]:
+        held: dict[str, list[str]] = {id_: [] for id_ in known}
+        use, user, used = sql.asset_use, sql.asset.alias("user"), sql.asset.alias("used")
+        rows = (
+            select(user.c.external_id, used.c.external_id.label("used"))
+            .select_from(use)
+            .join(user, user.c.pk == use.c.asset_pk)
+            .join(used, used.c.pk == use.c.uses_pk)
+            .where(use.c.asset_pk.in_(sql.listed([*known.values()])))
+            .order_by(use.c.asset_pk, use.c.rank)
+        )
+        for row in await self.write.connection.execute(rows):
+            held[row.external_id].append(row.used)
+        return held
+
+    async def _held_tags(self, known: Mapping[str, int]) -> dict[str, set[str]]:
+        held: dict[str, set[str]] = {id_: set() for id_ in known}
+        tag = sql.asset_tag
+        rows = select(sql.asset.c.external_id, tag.c.tag).join(sql.asset, sql.asset.c.pk == tag.c.asset_pk)
+        for row in await self.write.connection.execute(rows.where(tag.c.asset_pk.in_(sql.listed([*known.values()])))):
+            held[row.external_id].add(row.tag)
+        return held
+
+    async def _replace(self, table: Table, pks: list[int], rows: Mapping[int, list[dict[str, Any]]]) -> None:
+        """Put the rows of each asset, by its pk, in the place of those it has."""
+        new = [{"asset_pk": pk, **row} for pk in pks for row in rows[pk]]
+        await self.write.replace(table.c.asset_pk, pks, new)
+
+
+def _differing(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> set[str]:
+    return {id_ for id_, value in wanted.items() if held.get(id_) != value}
+
+
+def _columns(line: AssetLine) -> dict[str, Any]:
+    is_app, is_data = line.type is AssetKind.NO_CODE_APP, line.type is AssetKind.DATA_ASSET
+    return {
+        "kind": line.type,
+        "status": line.status,
+        "name": line.name,
+        "name_key": key(line.name),
+        "description": line.description,
+        "tags": list(dict.fromkeys(line.tags)),
+        "license": line.license,
+        "doi": line.doi,
+        "version": line.version,
+        "url": line.url,
+        "language": line.language,
+        "step_count": line.stepCount,
+        "app_kind": (line.appKind or AppKind.OTHER) if is_app else None,
+        "data_kind": (line.dataKind or DataAssetKind.DATASET) if is_data else None,
+        "size_bytes": line.sizeBytes,
+        "file_count": line.fileCount,
+        "source": line.source,
+        "framework": line.framework,
+    }

@@ -1,0 +1,77 @@
+"""This file is a catalogue file being read: its lines one at a time, each bounded, each with its number."""
+
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+LONGEST_LINE = 4 * 1024 * 1024
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Progress = Callable[[int], None]
+
+
+class Unreadable(Exception):
+    """The file cannot be read; the message is one plain sentence."""
+
+
+class CatalogueFile:
+    """A file that is read more than once, and must not change meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        """Look at the file and open it once; raise Unreadable when there is no such file or it cannot be read."""
+        self._path = path
+        try:
+            if path.is_dir():
+                raise Unreadable(f"{path} is a folder, not a file.")
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise Unreadable(f"{path} is no file on a disk: a catalogue is read twice, so save it in one first.")
+            with path.open("rb"):
+                self._stamp = self._now()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of the file."""
+        return self._stamp[0]
+
+    def lines(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
+        """Yield the number, from 1, and the bytes of each line that is not blank.
+
+        `progress` is called with the bytes of every line. A line that is too long is cut behind LONGEST_LINE bytes, so
+        that memory stays bounded: whoever parses it sees that it is. Raises Unreadable.
+        """
+        try:
+            with self._path.open("rb") as file:
+                number = 0
+                while raw := file.readline(LONGEST_LINE + 1):
+                    number += 1
+                    progress(len(raw))
+                    rest = raw
+                    while len(rest) == LONGEST_LINE + 1 and not rest.endswith(b"\n"):
+                        rest = file.readline(LONGEST_LINE + 1)
+                        progress(len(rest))
+                    line = (raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw).strip()
+                    if line:
+                        yield number, line
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+
+    def refuse_changed(self) -> None:
+        """Raise Unreadable when the file is not the one that was opened first."""
+        try:
+            is_changed = self._now() != self._stamp
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+        if is_changed:
+            raise Unreadable(f"{self._path} changed while it was read: nothing was written. Import it again.")
+
+    def _now(self) -> tuple[int, int, int]:
+        now = self._path.stat()
+        return now.st_size, now.st_mtime_ns, now.st_ino
+
+
+def _unreadable(path: Path, error: OSError) -> Unreadable:
+    if isinstance(error, FileNotFoundError):
+        return Unreadable(f"There is no file {path}.")
+    return Unreadable(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.")
