@@ -1,0 +1,43 @@
+"""This file is the permissions by name, and whether a viewer holds one."""
+
+from enum import StrEnum
+from typing import Any
+
+from permissions.refused import Reason, Refused
+from permissions.viewer import Viewer
+from store.tables import AssetAccess
+
+
+class Permission(StrEnum):
+    """What a field can require; schema/permission.py describes each."""
+
+    SIGNED_IN = "SIGNED_IN"
+    ADMIN = "ADMIN"
+    ASSET_DISCOVER = "ASSET_DISCOVER"
+    ASSET_VIEW = "ASSET_VIEW"
+    ASSET_OWN = "ASSET_OWN"
+
+
+ACCESS_OF = {
+    Permission.ASSET_DISCOVER: AssetAccess.DISCOVERABLE,
+    Permission.ASSET_VIEW: AssetAccess.VIEWER,
+    Permission.ASSET_OWN: AssetAccess.OWNER,
+}
+
+
+def require(viewer: Viewer, permission: Permission) -> None:
+    """Do nothing for a viewer who holds the site-wide permission; raise Refused for any other."""
+    if not holds(viewer, permission):
+        if viewer.is_signed_in:
+            raise Refused(Reason.FORBIDDEN, "You are not allowed to do this: it is for administrators.")
+        raise Refused(Reason.UNAUTHENTICATED, "Sign in first: send a bearer token.")
+
+
+def holds(viewer: Viewer, permission: Permission) -> bool:
+    """Return whether the viewer holds the site-wide permission, SIGNED_IN or ADMIN."""
+    return viewer.is_admin if permission is Permission.ADMIN else viewer.is_signed_in
+
+
+def holds_on(asset: Any, permission: Permission) -> bool:
+    """Return whether the access that came with the asset's row holds the permission."""
+    return bool(asset.viewer_access >= ACCESS_OF[permission])

@@ -1,0 +1,81 @@
+"""This file is who asks: a member, an administrator, or an anonymous visitor."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import ColumnElement, and_, false, select
+
+from store import sql
+from store.database import Snapshot
+from store.ids import now_ms
+from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Whoever asks, with all that their rights depend on, as of the operation's snapshot."""
+
+    user_pk: int | None
+    is_admin: bool
+    principals: tuple[int, ...]  # every holder of grants that speaks for the viewer
+    public_sharing: bool
+    cursor_key: bytes
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether the viewer is a member of the deployment."""
+        return self.user_pk is not None
+
+
+async def anonymous(snapshot: Snapshot) -> Viewer:
+    """Return the visitor without a token. One statement."""
+    viewer = await _viewer(snapshot, false())
+    assert viewer  # noqa: S101 - the deployment's row is written by the first migration
+    return viewer
+
+
+async def holder_of(snapshot: Snapshot, token: str) -> Viewer | None:
+    """Return the holder of an API token; None when it is unknown, expired or revoked. One statement."""
+    live = select(sql.api_token.c.user_pk).where(
+        sql.api_token.c.digest == digest(token),
+        sql.api_token.c.expires_at > now_ms(),
+        sql.api_token.c.revoked_at.is_(None),
+    )
+    return await _member(snapshot, sql.principal.c.pk.in_(live))
+
+
+async def member(snapshot: Snapshot, external_id: str) -> Viewer | None:
+    """Return the user with the platform's id; None when there is none. One statement."""
+    return await _member(snapshot, sql.principal.c.external_id == external_id)
+
+
+def digest(token: str) -> str:
+    """Return what is kept of an API token. Its 256 random bits need no slow hash."""
+    return sha256(token.encode()).hexdigest()
+
+
+async def _member(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
+    viewer = await _viewer(snapshot, which)
+    return viewer if viewer and viewer.is_signed_in else None
+
+
+async def _viewer(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
+    groups = (
+        select(sql.arrays(sql.group_member.c.group_pk))
+        .where(sql.group_member.c.user_pk == sql.principal.c.pk)
+        .correlate(sql.principal)
+        .scalar_subquery()
+    )
+    statement = select(
+        sql.deployment.c.public_sharing,
+        sql.deployment.c.cursor_key,
+        sql.principal.c.pk,
+        sql.principal.c.is_admin,
+        groups.label("groups"),
+    ).select_from(
+        sql.deployment.outerjoin(sql.principal, and_(sql.principal.c.kind == PrincipalKind.USER, which)),
+    )
+    for row in await snapshot.rows(statement):
+        own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)
+        return Viewer(row.pk, bool(row.is_admin), (*own, PUBLIC_PK), row.public_sharing, row.cursor_key)
+    return None
