@@ -1,0 +1,196 @@
+"""This file is what is asked of assets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias
+
+from permissions import Viewer, visible
+from permissions.visible import used
+from resolvers.connection import Connection, connect
+from resolvers.context import Context
+from resolvers.filter import AssetFilter
+from resolvers.listing import Listing
+from resolvers.loaders import (
+    AssetByExternalId,
+    AssetById,
+    AssetByPk,
+    CollectionByPk,
+    GrantsByAsset,
+    PrincipalByPk,
+    ReleaseByApp,
+)
+from store import sql
+
+
+def asset_order(order: str) -> Sequence[ColumnElement[Any]]:
+    """Return the keys of an order of assets, ended by the id where they may be equal."""
+    asset = sql.asset
+    if order == "NAME":
+        return (asset.c.name_key, asset.c.id)
+    if order == "CREATED_AT":
+        return (asset.c.created_at, asset.c.id)
+    if order == "UPDATED_AT":
+        return (asset.c.updated_at, asset.c.id)
+    # Relevance speaks of the asset alone: a gold standard first, then what changed last.
+    return (asset.c.is_gold, asset.c.updated_at, asset.c.id)
+
+
+@dataclass(frozen=True)
+class Assets(Listing):
+    """Every asset."""
+
+    order: str = "RELEVANCE"
+    descending: bool = True
+    name = "assets"
+    item = sql.asset
+    nodes = AssetByPk
+    filter: AssetFilter = AssetFilter()
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the assets that the viewer may see and the filter keeps."""
+        del parents
+        return visible(sql.asset, viewer).where(*self.filter.conditions(viewer))
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the keys of the order."""
+        del viewer
+        return asset_order(self.order)
+
+
+@dataclass(frozen=True)
+class AssetCollections(Listing):
+    """The collections that hold an asset, by name."""
+
+    order: str = "NAME"
+    name = "asset.collections"
+    item = sql.collection
+    nodes = CollectionByPk
+    carries_rows = True
+    extras = ("added_at", "added_by_pk", "note")
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the asset's memberships that the viewer may see."""
+        return visible(sql.membership, viewer).where(sql.membership.c.asset_pk == parents.c.value)
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the collection's name."""
+        del viewer
+        return (sql.collection.c.name_key, sql.collection.c.id)
+
+    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+        """Return what the membership tells."""
+        del viewer, parents
+        return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
+
+
+@dataclass(frozen=True)
+class Uses(Listing):
+    """What an asset was made from or runs, in the platform's order."""
+
+    name = "asset.uses"
+    item = used
+    nodes = AssetByPk
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the uses of which the viewer may see both ends."""
+        return visible(sql.asset_use, viewer).where(sql.asset_use.c.asset_pk == parents.c.value)
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the rank."""
+        del viewer
+        return (sql.asset_use.c.rank, sql.asset_use.c.uses_pk)
+
+
+@dataclass(frozen=True)
+class UsedBy(Listing):
+    """What was made from an asset or runs it, by name."""
+
+    order: str = "NAME"
+    name = "asset.usedBy"
+    item = sql.asset
+    nodes = AssetByPk
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the uses of which the viewer may see both ends."""
+        return visible(sql.asset_use, viewer).where(sql.asset_use.c.uses_pk == parents.c.value)
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the name."""
+        del viewer
+        return asset_order("NAME")
+
+
+class GoldStandard(NamedTuple):
+    """That an administrator marked the asset as one to follow."""
+
+    awarded_at: int
+    awarded_by_pk: int | None
+    note: str | None
+
+
+async def asset(_root: None, context: Context, by: Any) -> Row[Any] | None:
+    """Return the asset that the reference names, None when it does not exist for the viewer."""
+    if isinstance(by.id, str):
+        return await context.loader(AssetById).load(by.id)  # type: ignore[no-any-return]
+    return await context.loader(AssetByExternalId).load(by.external_id)  # type: ignore[no-any-return]
+
+
+def assets(_root: None, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any) -> Connection:
+    """Return every asset that the viewer may see."""
+    listing = Assets.ordered(order_by, filter=AssetFilter.of(filter))
+    return connect(context, listing, **page)
+
+
+async def owner(asset: Row[Any], context: Context) -> Row[Any] | None:
+    """Return who owns the asset."""
+    return await context.loader(PrincipalByPk).load(asset.owner_pk)  # type: ignore[no-any-return]
+
+
+def gold_standard(asset: Row[Any], _context: Context) -> GoldStandard | None:
+    """Return the award, None without one."""
+    return GoldStandard(asset.gold_at, asset.gold_by_pk, asset.gold_note) if asset.is_gold else None
+
+
+async def awarded_by(award: GoldStandard, context: Context) -> Row[Any] | None:
+    """Return who marked the asset."""
+    if award.awarded_by_pk is None:
+        return None
+    return await context.loader(PrincipalByPk).load(award.awarded_by_pk)  # type: ignore[no-any-return]
+
+
+def collections(asset: Row[Any], context: Context, **page: Any) -> Connection:
+    """Return the collections that hold the asset."""
+    return connect(context, AssetCollections(), asset, **page)
+
+
+def uses(asset: Row[Any], context: Context, **page: Any) -> Connection:
+    """Return what the asset was made from or runs."""
+    return connect(context, Uses(), asset, **page)
+
+
+def used_by(asset: Row[Any], context: Context, **page: Any) -> Connection:
+    """Return what was made from the asset or runs it."""
+    return connect(context, UsedBy(), asset, **page)
+
+
+async def release(app: Row[Any], context: Context) -> Row[Any] | None:
+    """Return the capsule or pipeline behind an app: the first it uses."""
+    pk = await context.loader(ReleaseByApp).load(app.pk)
+    return None if pk is None else await context.loader(AssetByPk).load(pk)
+
+
+async def grants(asset: Row[Any], context: Context) -> list[Row[Any]]:
+    """Return with whom the asset is shared, the greatest access first."""
+    return await context.loader(GrantsByAsset).load(asset.pk)  # type: ignore[no-any-return]
+
+
+def principal(grant: Row[Any], _context: Context) -> Row[Any]:
+    """Return who holds the grant: its row is the principal's, with `access`."""
+    return grant
+
+
+def label(principal: Row[Any], _context: Context) -> str:
+    """Return what everyone or public is called."""
+    return str(principal.name)

@@ -1,0 +1,145 @@
+"""This file is what is asked of collections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias, func
+
+from permissions import Viewer, visible
+from resolvers.connection import Connection, connect
+from resolvers.context import Context
+from resolvers.filter import CollectionFilter
+from resolvers.listing import Listing
+from resolvers.loaders import (
+    AncestorsByCollection,
+    CollectionById,
+    CollectionByPk,
+    CollectionBySlug,
+    PrincipalByPk,
+    TopicByPk,
+)
+from store import sql
+
+
+@dataclass(frozen=True)
+class CollectionListing(Listing):
+    """Collections, wherever they stand."""
+
+    item = sql.collection
+    nodes = CollectionByPk
+    carries_rows = True
+    filter: CollectionFilter = CollectionFilter()
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the collections that the viewer may see and the filter keeps."""
+        del parents
+        return visible(sql.collection, viewer).where(*self.filter.conditions(viewer))
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the keys of the order, ended by the id where they may be equal."""
+        collection = sql.collection
+        if self.order == "POSITION":
+            return (collection.c.rank, collection.c.pk)
+        if self.order == "NAME":
+            return (collection.c.name_key, collection.c.id)
+        if self.order == "UPDATED_AT":
+            return (collection.c.updated_at, collection.c.id)
+        return (_asset_count(viewer), collection.c.id)
+
+
+@dataclass(frozen=True)
+class Collections(CollectionListing):
+    """Every collection; by position, topic after topic."""
+
+    order: str = "NAME"
+    name = "collections"
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the collections, joined to their topics."""
+        return super().rows(viewer, parents).join(sql.topic, sql.topic.c.pk == sql.collection.c.topic_pk)
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the keys of the order."""
+        keys = super().keys(viewer)
+        return (sql.topic.c.rank, *keys) if self.order == "POSITION" else keys
+
+
+@dataclass(frozen=True)
+class Children(CollectionListing):
+    """The collections right below another, in the administrators' order."""
+
+    name = "collection.children"
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the children that the viewer may see."""
+        return super().rows(viewer, parents).where(sql.collection.c.parent_pk == parents.c.value)
+
+
+class CollectionViewerCan(NamedTuple):
+    """What the viewer can do with a collection."""
+
+    update: bool
+    delete: bool
+    add_assets: bool
+    reorder_assets: bool
+    move_to_topic: bool
+
+
+async def collection(_root: None, context: Context, by: Any) -> Row[Any] | None:
+    """Return the collection that the reference names, None when the viewer may not see it."""
+    if isinstance(by.id, str):
+        return await context.loader(CollectionById).load(by.id)  # type: ignore[no-any-return]
+    return await context.loader(CollectionBySlug).load(by.slug)  # type: ignore[no-any-return]
+
+
+def collections(_root: None, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any) -> Connection:
+    """Return every collection."""
+    return connect(context, Collections.ordered(order_by, filter=CollectionFilter.of(filter)), **page)
+
+
+async def topic(collection: Row[Any], context: Context) -> Row[Any]:
+    """Return the collection's topic."""
+    return await context.loader(TopicByPk).load(collection.topic_pk)  # type: ignore[no-any-return]
+
+
+async def parent(collection: Row[Any], context: Context) -> Row[Any] | None:
+    """Return the collection above, None at the top and where the viewer may not see it."""
+    if collection.parent_pk is None:
+        return None
+    return await context.loader(CollectionByPk).load(collection.parent_pk)  # type: ignore[no-any-return]
+
+
+async def ancestors(collection: Row[Any], context: Context) -> list[Row[Any]]:
+    """Return the collections above, from the top down."""
+    return await context.loader(AncestorsByCollection).load(collection.pk)  # type: ignore[no-any-return]
+
+
+def children(collection: Row[Any], context: Context, **page: Any) -> Connection:
+    """Return the collections right below."""
+    return connect(context, Children(), collection, **page)
+
+
+def viewer_can(_collection: Row[Any], context: Context) -> CollectionViewerCan:
+    """Return what the viewer can do: members may add what they own, the rest is the administrators'."""
+    viewer = context.viewer
+    return CollectionViewerCan(viewer.is_admin, viewer.is_admin, viewer.is_signed_in, viewer.is_admin, viewer.is_admin)
+
+
+async def created_by(row: Row[Any], context: Context) -> Row[Any] | None:
+    """Return who created the topic or collection."""
+    if row.created_by_pk is None:
+        return None
+    return await context.loader(PrincipalByPk).load(row.created_by_pk)  # type: ignore[no-any-return]
+
+
+def _asset_count(viewer: Viewer) -> ColumnElement[int]:
+    asset, membership = sql.asset.alias(), sql.membership.alias()
+    counted = (
+        visible(asset, viewer)
+        .join(membership, membership.c.asset_pk == asset.c.pk)
+        .where(membership.c.collection_pk == sql.collection.c.pk)
+        .with_only_columns(func.count(), maintain_column_froms=True)
+        .correlate(sql.collection)
+    )
+    return counted.scalar_subquery()

@@ -1,0 +1,66 @@
+"""This file is how many: assets by kind, counted over what the viewer may see and nothing else."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from sqlalchemy import Select, TableValuedAlias, func
+
+from permissions import Viewer, visible
+from resolvers.listing import Listing
+from resolvers.loaders import AssetByPk
+from resolvers.pages import OfListing
+from store import sql
+from store.tables import AssetKind
+
+
+class AssetCounts(NamedTuple):
+    """Distinct assets, in all and by kind."""
+
+    total: int = 0
+    capsules: int = 0
+    pipelines: int = 0
+    no_code_apps: int = 0
+    data_assets: int = 0
+    models: int = 0
+    gold_standards: int = 0
+
+
+@dataclass(frozen=True)
+class TopicAssets(Listing):
+    """The distinct assets in the collections of a topic."""
+
+    name = "topic.assets"
+    item = sql.asset
+    nodes = AssetByPk
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return each asset once, however many collections of the topic hold it."""
+        collection, membership = sql.collection.alias(), sql.membership.alias()
+        members = (
+            visible(collection, viewer)
+            .join(membership, membership.c.collection_pk == collection.c.pk)
+            .where(collection.c.topic_pk == parents.c.value)
+            .with_only_columns(membership.c.asset_pk)
+            .correlate(parents)
+        )
+        return visible(sql.asset, viewer).where(sql.asset.c.pk.in_(members))
+
+
+class AssetCountsByParent(OfListing):
+    """The counts of a list of assets for each parent: one statement."""
+
+    missing: ClassVar[AssetCounts] = AssetCounts()
+
+    async def fetch(self, keys: list[int]) -> dict[int, AssetCounts]:
+        """Return counts by the parent's pk."""
+        parents, asset = sql.numbers("parents"), sql.asset
+        columns = (asset.c.kind, func.count().label("assets"), func.sum(asset.c.is_gold).label("gold"))
+        by_kind = self.rows(parents).with_only_columns(*columns, maintain_column_froms=True).group_by(asset.c.kind)
+        return {parent: _counts(rows) for parent, rows in (await self.each(parents, by_kind, keys)).items()}
+
+
+def _counts(rows: list[tuple[str, int, int]]) -> AssetCounts:
+    by_kind = {kind: assets for kind, assets, _ in rows}
+    return AssetCounts._make(
+        (sum(by_kind.values()), *(by_kind.get(kind, 0) for kind in AssetKind), sum(gold for *_, gold in rows))
+    )

@@ -1,0 +1,38 @@
+"""This file is what is asked of the deployment."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+from resolvers.context import Context
+from resolvers.listing import LARGEST_PAGE
+
+COLLECTION_DEPTH = 5
+OPERATION_DEPTH = 14
+
+
+class Limits(NamedTuple):
+    """The most at once."""
+
+    depth: int = OPERATION_DEPTH
+    page_size: int = LARGEST_PAGE
+    collection_depth: int = COLLECTION_DEPTH
+
+
+class Deployment(NamedTuple):
+    """This deployment."""
+
+    version: str
+    public_sharing: bool
+    limits: Limits = Limits()
+
+
+def deployment(_root: None, context: Context) -> Deployment:
+    """Return this deployment as of the operation's snapshot."""
+    return Deployment(_version(), context.viewer.public_sharing)
+
+
+def _version() -> str:
+    try:
+        return version("atoll")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,134 @@
+"""This file is what lists can be narrowed by: the filters of the graph as conditions on rows."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, FromClause, exists
+
+from permissions import Viewer, visible
+from store import sql
+
+
+@dataclass(frozen=True)
+class Range:
+    """Half-open, in milliseconds: from <= t < until."""
+
+    from_: int | None = None
+    until: int | None = None
+
+    def holds(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
+        """Return the conditions that the column lies within."""
+        from_ = [] if self.from_ is None else [column >= self.from_]
+        return from_ if self.until is None else [*from_, column < self.until]
+
+
+@dataclass(frozen=True)
+class _Filter:
+    @classmethod
+    def of(cls, given: Any) -> Self:
+        """Return the filter with what the input gives; an input left out narrows nothing."""
+        return cls(**{field.name: _frozen(getattr(given, field.name, None)) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class AssetFilter(_Filter):
+    """All that is given must hold; within a list any may."""
+
+    kinds: tuple[str, ...] | None = None
+    statuses: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    owner_ids: tuple[str, ...] | None = None
+    gold_standard: bool | None = None
+    created_at: Range | None = None
+    updated_at: Range | None = None
+    in_collection_ids: tuple[str, ...] | None = None
+    not_in_collection_ids: tuple[str, ...] | None = None
+
+    def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
+        """Return what an asset must meet; ids that the viewer cannot see match as unknown ones do."""
+        asset = sql.asset
+        found: list[ColumnElement[bool]] = []
+        if self.kinds is not None:
+            found.append(asset.c.kind.in_(sql.texts(self.kinds)))
+        if self.statuses is not None:
+            found.append(asset.c.status.in_(sql.texts(self.statuses)))
+        if self.tags is not None:
+            tag = sql.asset_tag
+            found.append(exists().where(tag.c.asset_pk == asset.c.pk, tag.c.tag.in_(sql.texts(self.tags))))
+        if self.owner_ids is not None:
+            found.append(_has_id(sql.principal.alias(), asset.c.owner_pk, self.owner_ids))
+        if self.gold_standard is not None:
+            found.append(asset.c.is_gold == int(self.gold_standard))
+        if self.created_at is not None:
+            found += self.created_at.holds(asset.c.created_at)
+        if self.updated_at is not None:
+            found += self.updated_at.holds(asset.c.updated_at)
+        if self.in_collection_ids is not None:
+            found.append(asset.c.pk.in_(_members(viewer, self.in_collection_ids)))
+        if self.not_in_collection_ids is not None:
+            found.append(asset.c.pk.not_in(_members(viewer, self.not_in_collection_ids)))
+        return found
+
+
+@dataclass(frozen=True)
+class CollectionFilter(_Filter):
+    """All that is given must hold; within a list any may."""
+
+    visibility: str | None = None
+    topic_ids: tuple[str, ...] | None = None
+    top_level_only: bool | None = None
+    contains_asset_id: str | None = None
+    updated_at: Range | None = None
+
+    def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
+        """Return what a collection must meet; ids that the viewer cannot see match as unknown ones do."""
+        collection = sql.collection
+        found: list[ColumnElement[bool]] = []
+        if self.visibility is not None:
+            found.append(collection.c.visibility == self.visibility)
+        if self.topic_ids is not None:
+            found.append(_has_id(sql.topic.alias(), collection.c.topic_pk, self.topic_ids))
+        if self.top_level_only:
+            # A parent that the viewer cannot see is none: such a collection is at the top for them.
+            parent = sql.collection.alias()
+            shown = visible(parent, viewer).where(parent.c.pk == collection.c.parent_pk).correlate(collection)
+            found.append(~shown.exists())
+        if self.contains_asset_id is not None:
+            found.append(holds_asset(viewer, self.contains_asset_id))
+        if self.updated_at is not None:
+            found += self.updated_at.holds(collection.c.updated_at)
+        return found
+
+
+def holds_asset(viewer: Viewer, asset_id: str) -> ColumnElement[bool]:
+    """Return whether the collection holds the asset, as far as the viewer can see it."""
+    asset, membership = sql.asset.alias(), sql.membership.alias()
+    held = (
+        visible(asset, viewer)
+        .join(membership, membership.c.asset_pk == asset.c.pk)
+        .where(asset.c.id == asset_id, membership.c.collection_pk == sql.collection.c.pk)
+        .correlate(sql.collection)
+    )
+    return held.exists()
+
+
+def _members(viewer: Viewer, collection_ids: tuple[str, ...]) -> Any:
+    collection, membership = sql.collection.alias(), sql.membership.alias()
+    return (
+        visible(collection, viewer)
+        .join(membership, membership.c.collection_pk == collection.c.pk)
+        .where(collection.c.id.in_(sql.texts(collection_ids)))
+        .with_only_columns(membership.c.asset_pk)
+    )
+
+
+def _has_id(source: FromClause, pk: ColumnElement[int], ids: tuple[str, ...]) -> ColumnElement[bool]:
+    return exists().where(source.c.pk == pk, source.c.id.in_(sql.texts(ids)))
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if hasattr(value, "until"):
+        return Range(value.from_, value.until)
+    return value

@@ -1,0 +1,74 @@
+"""This file is lists that can grow, declared as data: which rows, in which orders, told by which loader."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from sqlalchemy import ColumnElement, Select, TableValuedAlias
+
+from permissions import Viewer
+from resolvers.loaders import RowBy
+from store.tables import AssetAccess
+
+DEFAULT_PAGE = 20
+LARGEST_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much of a list, from where: forward from the start or after a cursor, or backward."""
+
+    count: int = DEFAULT_PAGE
+    backward: bool = False
+    after: tuple[Any, ...] | None = None
+    before: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is asked of a list, whoever's it is: order, filter and bounds. Equal ones share a statement."""
+
+    order: str = "POSITION"
+    descending: bool = False
+    filter: Any = None
+    least: AssetAccess = AssetAccess.DISCOVERABLE
+    bounds: Bounds = Bounds()
+
+    name: ClassVar[str]
+    item: ClassVar[Any]  # the table whose rows the list is of
+    nodes: ClassVar[type[RowBy]]
+    extras: ClassVar[tuple[str, ...]] = ()  # what an edge tells beyond its node
+    # Orders that are the administrators': their keys are ranks, which no cursor may hold.
+    ranked: ClassVar[frozenset[str]] = frozenset({"POSITION"})
+    carries_rows: ClassVar[bool] = (
+        False  # whether a page brings its rows along: small ones that every viewer sees alike
+    )
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the list is in the administrators' order."""
+        return self.order in self.ranked
+
+    @classmethod
+    def ordered(cls, order_by: Any, **asked: Any) -> Self:
+        """Return the list in the order that an input asks for; in its own for none."""
+        if order_by is None:
+            return cls(**asked)
+        return cls(order=order_by.field, descending=order_by.direction == "DESC", **asked)
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the SELECT of the list's rows, from `visible`, for the parent at hand."""
+        raise NotImplementedError
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return what the list is ordered by, unique in it and never NULL."""
+        raise NotImplementedError
+
+    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+        """Return the columns of `extras`, in their order."""
+        del viewer, parents
+        return ()
+
+
+class Unasked(int):
+    """The size of a page when none was asked for, to be told from the same size asked for."""

@@ -1,0 +1,206 @@
+"""This file is the batched reads of rows and small sets: `<Value>By<Key>`, one statement for all keys."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from aiodataloader import DataLoader
+from sqlalchemy import Row, Select, Table, literal
+
+from permissions import visible
+from permissions.visible import used
+from resolvers.context import Context
+from store import sql
+from store.tables import AssetKind, Principal
+
+
+class Loader(DataLoader[Any, Any]):
+    """Batches the keys that one tick asks for; a key that nothing answers gives `missing`."""
+
+    missing: ClassVar[Any] = None
+
+    def __init__(self, context: Context) -> None:
+        """Make the loader of one operation."""
+        super().__init__()
+        self.context = context
+
+    async def batch_load_fn(self, keys: list[Any]) -> list[Any]:
+        """Return a value for each key, in their order."""
+        found = await self.fetch(keys)
+        return [found.get(key, self.missing) for key in keys]
+
+    async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
+        """Return the values found by key: one statement."""
+        raise NotImplementedError
+
+
+class RowBy(Loader):
+    """A row that the viewer may see, by one of its columns; None for any other."""
+
+    source: ClassVar[Table]
+    column: ClassVar[str] = "pk"
+
+    async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
+        """Return rows by the column's value."""
+        column = self.source.c[self.column]
+        rows = await self.context.snapshot.rows(among(visible(self.source, self.context.viewer), column, keys))
+        return {getattr(row, self.column): row for row in rows}
+
+
+def among(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]:
+    """Return the SELECT narrowed to rows whose column is among the keys."""
+    listed = list(keys)
+    return rows.where(column.in_(sql.listed(listed) if listed and isinstance(listed[0], int) else sql.texts(listed)))
+
+
+class AssetByPk(RowBy):
+    """An asset with the viewer's access to it."""
+
+    source = sql.asset
+
+
+class AssetById(AssetByPk):
+    """An asset by its public id."""
+
+    column = "id"
+
+
+class AssetByExternalId(AssetByPk):
+    """An asset by the platform's id."""
+
+    column = "external_id"
+
+
+class CollectionByPk(RowBy):
+    """A collection."""
+
+    source = sql.collection
+
+
+class CollectionById(CollectionByPk):
+    """A collection by its public id."""
+
+    column = "id"
+
+
+class CollectionBySlug(CollectionByPk):
+    """A collection by its slug."""
+
+    column = "slug"
+
+
+class TopicByPk(RowBy):
+    """A topic."""
+
+    source = sql.topic
+
+
+class TopicById(TopicByPk):
+    """A topic by its public id."""
+
+    column = "id"
+
+
+class TopicBySlug(TopicByPk):
+    """A topic by its slug."""
+
+    column = "slug"
+
+
+class PrincipalByPk(RowBy):
+    """A user, a group, everyone or public."""
+
+    source = sql.principal
+
+
+class PrincipalById(PrincipalByPk):
+    """A user or group by its public id."""
+
+    column = "id"
+
+
+class GrantsByAsset(Loader):
+    """The grants of an asset that the viewer owns: the greatest first, then by name."""
+
+    missing: ClassVar[list[Any]] = []
+
+    async def fetch(self, keys: list[int]) -> dict[int, list[Row[Any]]]:
+        """Return lists of the principals' rows, each with `access`, by the asset's pk."""
+        grant, principal = sql.grant, sql.principal
+        rows = (
+            among(visible(grant, self.context.viewer), grant.c.asset_pk, keys)
+            .join(principal, principal.c.pk == grant.c.principal_pk)
+            .with_only_columns(grant.c.asset_pk, grant.c.access, *_named(principal), maintain_column_froms=True)
+            .order_by(grant.c.access.desc(), principal.c.name, principal.c.id)
+        )
+        return grouped(await self.context.snapshot.rows(rows), "asset_pk")
+
+
+class AncestorsByCollection(Loader):
+    """The collections above one, from the top down, as far up as the viewer can see without a gap."""
+
+    missing: ClassVar[list[Any]] = []
+
+    async def fetch(self, keys: list[int]) -> dict[int, list[Row[Any]]]:
+        """Return lists of collections' rows by the pk of the one below them all."""
+        viewer, below, above = self.context.viewer, sql.collection.alias("below"), sql.collection.alias("above")
+        chain = (
+            among(visible(below, viewer), below.c.pk, keys)
+            .with_only_columns(below.c.pk.label("root"), below.c.parent_pk, literal(0).label("height"))
+            .cte("chain", recursive=True)
+        )
+        chain = chain.union_all(
+            visible(above, viewer)
+            .join(chain, chain.c.parent_pk == above.c.pk)
+            .with_only_columns(chain.c.root, above.c.parent_pk, chain.c.height + 1)
+        )
+        rows = (
+            visible(sql.collection, viewer)
+            .join(chain, chain.c.parent_pk == sql.collection.c.pk)
+            .add_columns(chain.c.root)
+            .order_by(chain.c.height.desc())
+        )
+        return grouped(await self.context.snapshot.rows(rows), "root")
+
+
+class ReleaseByApp(Loader):
+    """The pk of the capsule or pipeline behind an app: the first among what it uses."""
+
+    async def fetch(self, keys: list[int]) -> dict[int, int]:
+        """Return pks by the app's pk."""
+        use = sql.asset_use
+        rows = (
+            among(visible(use, self.context.viewer), use.c.asset_pk, keys)
+            .where(used.c.kind.in_((AssetKind.CAPSULE, AssetKind.PIPELINE)))
+            .order_by(use.c.rank.desc())
+        )
+        return {row.asset_pk: row.uses_pk for row in await self.context.snapshot.rows(rows)}
+
+
+class ContainsAsset(Loader):
+    """Whether a collection holds an asset, given by its id, that the viewer can see."""
+
+    missing: ClassVar[bool] = False
+
+    def __init__(self, context: Context, asset_id: str) -> None:
+        """Make the loader for one asset."""
+        super().__init__(context)
+        self.asset_id = asset_id
+
+    async def fetch(self, keys: list[int]) -> dict[int, bool]:
+        """Return True by the collection's pk."""
+        membership = sql.membership
+        rows = among(visible(membership, self.context.viewer), membership.c.collection_pk, keys)
+        held = await self.context.snapshot.rows(rows.where(sql.asset.c.id == self.asset_id))
+        return {row.collection_pk: True for row in held}
+
+
+def grouped(rows: Iterable[Row[Any]], key: str) -> dict[Any, list[Row[Any]]]:
+    """Return the rows in lists by a column, in their order."""
+    lists: dict[Any, list[Row[Any]]] = {}
+    for row in rows:
+        lists.setdefault(getattr(row, key), []).append(row)
+    return lists
+
+
+def _named(principal: Table) -> list[Any]:
+    return [principal.c[name] for name in Principal.model_fields]

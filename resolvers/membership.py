@@ -1,0 +1,211 @@
+"""This file is what collections hold: their assets, counted and listed, and the assets that may be added to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias, and_, exists, literal, or_, tuple_
+
+from permissions import Viewer, visible
+from resolvers.asset import asset_order
+from resolvers.connection import Connection, Edge, connect
+from resolvers.context import Context
+from resolvers.counts import AssetCounts, AssetCountsByParent
+from resolvers.filter import AssetFilter
+from resolvers.listing import Listing
+from resolvers.loaders import AssetById, AssetByPk, ContainsAsset, PrincipalByPk
+from store import sql
+from store.tables import AssetAccess, AssetStatus
+
+
+@dataclass(frozen=True)
+class CollectionAssets(Listing):
+    """What a collection holds itself."""
+
+    name = "collection.assets"
+    item = sql.asset
+    nodes = AssetByPk
+    extras = ("added_at", "added_by_pk", "note")
+    filter: AssetFilter = AssetFilter()
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the memberships that the viewer may see and the filter keeps."""
+        held = visible(sql.membership, viewer).where(sql.membership.c.collection_pk == parents.c.value)
+        return held.where(*self.filter.conditions(viewer))
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the keys of the order, ended by the asset."""
+        del viewer
+        if self.order == "POSITION":
+            return (sql.membership.c.rank, sql.membership.c.asset_pk)
+        if self.order == "ADDED_AT":
+            return (sql.membership.c.added_at, sql.asset.c.id)
+        return asset_order(self.order)
+
+    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+        """Return what the membership tells."""
+        del viewer, parents
+        return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
+
+
+@dataclass(frozen=True)
+class DescendantAssets(CollectionAssets):
+    """What a collection and all below it hold, each asset once, where it comes first: nearest, then by position."""
+
+    name = "collection.descendantAssets"
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the first visible membership of each asset in the tree below the parent."""
+        tree = _tree(viewer)
+        earlier, other = tree.alias(), sql.membership.alias()
+        # A collection holds an asset once, so the collections' places tell which membership comes first.
+        here = (tree.c.depth, tree.c.rank, tree.c.pk)
+        there = (earlier.c.depth, earlier.c.rank, earlier.c.pk)
+        repeated = exists().where(
+            earlier.c.root == tree.c.root,
+            other.c.collection_pk == earlier.c.pk,
+            other.c.asset_pk == sql.asset.c.pk,
+            _before(there, here),
+        )
+        return (
+            visible(sql.membership, viewer)
+            .join(tree, tree.c.pk == sql.membership.c.collection_pk)
+            .where(tree.c.root == parents.c.value, ~repeated, *self.filter.conditions(viewer))
+        )
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the keys of the order."""
+        if self.order == "POSITION":
+            tree = _tree(viewer)
+            return (tree.c.depth, tree.c.rank, tree.c.pk, sql.membership.c.rank, sql.membership.c.asset_pk)
+        return super().keys(viewer)
+
+
+@dataclass(frozen=True)
+class AddableAssets(Listing):
+    """What the viewer owns and may add to a collection, and what they own and is in it already."""
+
+    order: str = "RELEVANCE"
+    descending: bool = True
+    name = "collection.addableAssets"
+    item = sql.asset
+    nodes = AssetByPk
+    extras = ("added_at",)
+    filter: AssetFilter = AssetFilter()
+    exclude_members: bool = False
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the eligible assets and the members."""
+        is_member = _membership_in(parents).exists()
+        eligible = sql.asset.c.status == AssetStatus.RELEASED
+        offered = and_(eligible, ~is_member) if self.exclude_members else or_(eligible, is_member)
+        return visible(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the keys of the order."""
+        del viewer
+        return asset_order(self.order)
+
+    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+        """Return when the asset was added, NULL for one that is not in."""
+        del viewer
+        return (_membership_in(parents).scalar_subquery(),)
+
+
+def assets(
+    collection: Row[Any],
+    context: Context,
+    *,
+    order_by: Any = None,
+    filter: Any = None,
+    include_descendants: bool = False,
+    **page: Any,
+) -> Connection:
+    """Return what the collection holds."""
+    kind = DescendantAssets if include_descendants else CollectionAssets
+    listing = kind.ordered(order_by, filter=AssetFilter.of(filter))
+    return connect(context, listing, collection, **page)
+
+
+async def asset_counts(
+    collection: Row[Any],
+    context: Context,
+    *,
+    filter: Any = None,
+    include_descendants: bool = False,
+) -> AssetCounts:
+    """Return how many assets the collection holds that the viewer may see."""
+    kind = DescendantAssets if include_descendants else CollectionAssets
+    listing = kind(filter=AssetFilter.of(filter))
+    return await context.loader(AssetCountsByParent, listing).load(collection.pk)  # type: ignore[no-any-return]
+
+
+async def contains_asset(collection: Row[Any], context: Context, asset_id: str) -> bool | None:
+    """Return whether the collection holds the asset; None for an asset that does not exist for the viewer."""
+    if await context.loader(AssetById).load(asset_id) is None:
+        return None
+    return await context.loader(ContainsAsset, asset_id).load(collection.pk)  # type: ignore[no-any-return]
+
+
+def addable_assets(
+    collection: Row[Any],
+    context: Context,
+    *,
+    order_by: Any = None,
+    filter: Any = None,
+    exclude_members: bool = False,
+    **page: Any,
+) -> Connection:
+    """Return what the viewer may add, and what of theirs is in already."""
+    listing = AddableAssets.ordered(order_by, filter=AssetFilter.of(filter), exclude_members=exclude_members)
+    return connect(context, listing, collection, **page)
+
+
+async def added_by(edge: Edge, context: Context) -> Row[Any] | None:
+    """Return who added the asset."""
+    if edge.added_by_pk is None:
+        return None
+    return await context.loader(PrincipalByPk).load(edge.added_by_pk)  # type: ignore[no-any-return]
+
+
+def viewer_can_remove(edge: Edge, context: Context) -> bool:
+    """Return whether the viewer may take the asset out: its owners and administrators may."""
+    return context.viewer.is_admin or edge.node.viewer_access >= AssetAccess.OWNER
+
+
+def is_member(edge: Edge, _context: Context) -> bool:
+    """Return whether the asset is in the collection."""
+    return edge.added_at is not None
+
+
+def _membership_in(parents: TableValuedAlias) -> Any:
+    membership = sql.membership.alias()
+    return (
+        membership.select()
+        .with_only_columns(membership.c.added_at)
+        .where(membership.c.asset_pk == sql.asset.c.pk, membership.c.collection_pk == parents.c.value)
+        .correlate(sql.asset, parents)
+    )
+
+
+@lru_cache(maxsize=64)  # a statement that names the tree in several places must name the same object
+def _tree(viewer: Viewer) -> Any:
+    """Return each parent and the visible collections below it: `(root, pk, depth, rank)`."""
+    parents, child = sql.numbers("parents"), sql.collection.alias("child")
+    root = sql.collection.alias("root")
+    tree = (
+        visible(root, viewer)
+        .join(parents, parents.c.value == root.c.pk)
+        .with_only_columns(root.c.pk.label("root"), root.c.pk, literal(0).label("depth"), root.c.rank)
+        .cte("tree", recursive=True)
+    )
+    return tree.union_all(
+        visible(child, viewer)
+        .join(tree, child.c.parent_pk == tree.c.pk)
+        .with_only_columns(tree.c.root, child.c.pk, tree.c.depth + 1, child.c.rank)
+    )
+
+
+def _before(there: Sequence[Any], here: Sequence[Any]) -> ColumnElement[bool]:
+    return tuple_(*there) < tuple_(*here)

@@ -1,0 +1,33 @@
+"""This file is any object by its id."""
+
+from asyncio import gather
+from typing import Any
+
+from sqlalchemy import Row
+
+from permissions import Reason, Refused
+from resolvers.context import Context
+from resolvers.listing import LARGEST_PAGE
+from resolvers.loaders import AssetById, CollectionById, PrincipalById, RowBy, TopicById
+from store.ids import is_id
+
+BY_PREFIX: dict[str, type[RowBy]] = {
+    "ast": AssetById,
+    "col": CollectionById,
+    "grp": PrincipalById,
+    "top": TopicById,
+    "usr": PrincipalById,
+}
+
+
+async def node(_root: None, context: Context, id: str) -> Row[Any] | None:
+    """Return the object, None when there is none or the viewer may not see it, and for what is no id at all."""
+    loader = BY_PREFIX.get(id[:3])
+    return await context.loader(loader).load(id) if loader and is_id(id) else None
+
+
+async def nodes(_root: None, context: Context, ids: list[str]) -> list[Row[Any] | None]:
+    """Return the objects in the order asked for. Raises Refused(BAD_USER_INPUT) for too many."""
+    if len(ids) > LARGEST_PAGE:
+        raise Refused(Reason.BAD_USER_INPUT, f"ids has {len(ids)} ids; at most {LARGEST_PAGE} are allowed.")
+    return await gather(*(node(None, context, id_) for id_ in ids))

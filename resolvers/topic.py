@@ -1,0 +1,88 @@
+"""This file is what is asked of topics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias
+
+from permissions import Viewer, visible
+from resolvers.collection import CollectionListing
+from resolvers.connection import Connection, connect
+from resolvers.context import Context
+from resolvers.counts import AssetCounts, AssetCountsByParent, TopicAssets
+from resolvers.filter import CollectionFilter
+from resolvers.listing import Listing
+from resolvers.loaders import TopicById, TopicByPk, TopicBySlug
+from store import sql
+
+
+@dataclass(frozen=True)
+class Topics(Listing):
+    """The topics, in the administrators' order."""
+
+    name = "topics"
+    item = sql.topic
+    nodes = TopicByPk
+    carries_rows = True
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return every topic that the viewer may see."""
+        del parents
+        return visible(sql.topic, viewer)
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the rank."""
+        del viewer
+        return (sql.topic.c.rank,)
+
+
+@dataclass(frozen=True)
+class TopicCollections(CollectionListing):
+    """The collections of a topic."""
+
+    name = "topic.collections"
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the topic's collections that the viewer may see."""
+        return super().rows(viewer, parents).where(sql.collection.c.topic_pk == parents.c.value)
+
+
+class TopicViewerCan(NamedTuple):
+    """What the viewer can do with a topic."""
+
+    update: bool
+    delete: bool
+    reorder: bool
+    merge: bool
+    create_collection: bool
+
+
+async def topic(_root: None, context: Context, by: Any) -> Row[Any] | None:
+    """Return the topic that the reference names, None when the viewer may not see it."""
+    if isinstance(by.id, str):
+        return await context.loader(TopicById).load(by.id)  # type: ignore[no-any-return]
+    return await context.loader(TopicBySlug).load(by.slug)  # type: ignore[no-any-return]
+
+
+def topics(_root: None, context: Context, **page: Any) -> Connection:
+    """Return the topics in the administrators' order."""
+    return connect(context, Topics(), **page)
+
+
+def collections(
+    topic: Row[Any], context: Context, *, order_by: Any = None, filter: Any = None, **page: Any
+) -> Connection:
+    """Return the topic's collections."""
+    listing = TopicCollections.ordered(order_by, filter=CollectionFilter.of(filter))
+    return connect(context, listing, topic, **page)
+
+
+async def asset_counts(topic: Row[Any], context: Context) -> AssetCounts:
+    """Return how many distinct assets of the topic the viewer may see, by kind."""
+    return await context.loader(AssetCountsByParent, TopicAssets()).load(topic.pk)  # type: ignore[no-any-return]
+
+
+def viewer_can(_topic: Row[Any], context: Context) -> TopicViewerCan:
+    """Return what the viewer can do: topics are the administrators'."""
+    return TopicViewerCan(*[context.viewer.is_admin] * 5)

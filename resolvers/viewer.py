@@ -1,0 +1,49 @@
+"""This file is what is asked of whoever asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, TableValuedAlias, case, null
+
+from permissions import Viewer, visible
+from resolvers.collection import CollectionListing
+from resolvers.connection import Connection, connect
+from resolvers.context import Context
+from resolvers.filter import holds_asset
+from resolvers.loaders import PrincipalByPk
+from store import sql
+
+
+@dataclass(frozen=True)
+class AddableTo(CollectionListing):
+    """The collections that the viewer may add assets to, by name: all they see."""
+
+    order: str = "NAME"
+    name = "viewer.collections"
+    extras = ("contains_asset",)
+    asset_id: str | None = None
+
+    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+        """Return whether the collection holds the asset; NULL without one, and for one the viewer cannot see."""
+        del parents
+        if self.asset_id is None:
+            return (null(),)
+        asset = sql.asset.alias()
+        shown = visible(asset, viewer).where(asset.c.id == self.asset_id).exists()
+        return (case((shown, case((holds_asset(viewer, self.asset_id), 1), else_=0)), else_=None),)
+
+
+def viewer(_root: None, context: Context) -> Viewer | None:
+    """Return who asks, None when not signed in."""
+    return context.viewer if context.viewer.is_signed_in else None
+
+
+async def user(viewer: Viewer, context: Context) -> Row[Any]:
+    """Return the viewer's user."""
+    return await context.loader(PrincipalByPk).load(viewer.user_pk)  # type: ignore[no-any-return]
+
+
+def collections(_viewer: Viewer, context: Context, *, asset_id: str | None = None, **page: Any) -> Connection:
+    """Return the collections that the viewer may add assets to."""
+    return connect(context, AddableTo(asset_id=asset_id), **page)
