@@ -1,0 +1,27 @@
+"""This file is connections: the same four fields for every list that can grow."""
+
+from typing import Any
+
+import strawberry
+
+from resolvers import connection as resolve
+from schema.field import field
+from schema.lists import PageInfo
+
+
+@strawberry.type
+class Connection:
+    """What pages of any list share; it is in no field, and so not in the schema itself."""
+
+    page_info: PageInfo = field("Where the page lies in the list.", resolver=resolve.page_info)
+    total_count: int = field("Number of items in the whole list that the viewer may see.", resolver=resolve.total_count)
+
+
+def edges(what: str) -> Any:
+    """Declare the page's edges; `what` names the items, in the plural."""
+    return field(f"The {what} of the page, each with its cursor.", resolver=resolve.edges)
+
+
+def nodes(what: str) -> Any:
+    """Declare the page's nodes; `what` names the items, in the plural."""
+    return field(f"The {what} of the page.", resolver=resolve.nodes)

@@ -1,0 +1,97 @@
+"""This file is how a field is declared: its resolver, its description, its arguments, its permissions, and no code.
+
+A field without a resolver is the attribute of that name of its row. A resolver is called with the row, the operation's
+context and the arguments, and knows nothing of the graph.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+from strawberry import UNSET
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions import FieldExtension
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from permissions.directive import permission
+from resolvers.listing import DEFAULT_PAGE, LARGEST_PAGE, Unasked
+
+Resolver = Callable[..., Any]
+
+
+class Field(StrawberryField):
+    """A field that calls `resolver(row, context, **arguments)`."""
+
+    resolver: Resolver | None = None
+
+    def __copy__(self) -> "Field":
+        """Return the field as another type has it."""
+        field = super().__copy__()
+        field.resolver = self.resolver
+        return field
+
+    @property
+    def is_basic_field(self) -> bool:
+        """Whether the field is an attribute of its row and nothing more."""
+        return self.resolver is None and super().is_basic_field
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        """Return what the resolver gives."""
+        if self.resolver is None:
+            return super().get_result(source, info, args, kwargs)
+        return self.resolver(source, info.context, **kwargs)
+
+
+def argument(kind: Any, description: str, default: Any = UNSET) -> StrawberryArgument:
+    """Declare an argument; `field` names it."""
+    return StrawberryArgument(
+        python_name="",
+        graphql_name=None,
+        type_annotation=StrawberryAnnotation(kind),
+        description=description,
+        default=default,
+    )
+
+
+def field(
+    description: str,
+    *permissions: permission,
+    resolver: Resolver | None = None,
+    arguments: dict[str, StrawberryArgument] | None = None,
+) -> Any:
+    """Declare a field of the type its annotation names."""
+    extensions: list[FieldExtension] = list(permissions)
+    declared = Field(description=description, extensions=extensions)
+    declared.resolver = resolver
+    for python_name, each in (arguments or {}).items():
+        each.python_name = python_name
+    declared.arguments = list((arguments or {}).values())
+    return declared
+
+
+def optional(description: str, name: str | None = None) -> Any:
+    """Declare a field of an input that may be left out, and then is None."""
+    declared = strawberry.field(default=None, description=description, name=name)
+    declared.default_value = UNSET  # left out is not null: the schema names no default
+    return declared
+
+
+def forward(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
+    """Declare the arguments of a page from the start of a list, and further ones."""
+    first = f"Number of items of the page, counted from the start; at most {LARGEST_PAGE}."
+    return {
+        "first": argument(int | None, first, Unasked(DEFAULT_PAGE)),
+        "after": argument(str | None, "Cursor of the item right before the page."),
+        **further,
+    }
+
+
+def paging(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
+    """Declare the arguments of a page from either end of a list, and further ones."""
+    last = f"Number of items of the page, counted from the end; at most {LARGEST_PAGE}."
+    return forward(
+        last=argument(int | None, last),
+        before=argument(str | None, "Cursor of the item right after the page."),
+        **further,
+    )

@@ -1,0 +1,24 @@
+"""This file is the whole graph: one schema, from the types to the text of `schema.graphql`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.query import Query
+from schema.scalars import SCALARS
+
+
+def graph(extensions: Iterable[Any] = ()) -> strawberry.Schema:
+    """Return the schema with the server's extensions."""
+    return strawberry.Schema(
+        query=Query,
+        extensions=list(extensions),
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def text() -> str:
+    """Return the schema as SDL, types sorted by name: what `schema.graphql` holds."""
+    return graph().as_str() + "\n"
