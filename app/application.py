@@ -1,0 +1,110 @@
+"""This file is the ASGI application: routes, one database, one issuer, and what each operation is given."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from strawberry import Schema
+
+from app import graphiql, limits
+from app.authentication import bearer_subject, viewer_of
+from app.endpoint import Endpoint
+from app.errors import Unavailable
+from app.graphiql import Account
+from app.oidc import Issuer, issuer_from_settings
+from app.settings import Settings
+from resolvers.context import Context
+from schema.graph import graph
+from store.database import Database, DBAPIError, problem_of
+from store.migrate import head, revision_of
+
+# What is raised when there is no database, or none of its connections is free in time.
+UNREACHABLE = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+
+
+def application(settings: Settings, *, accounts: Sequence[Account] = (), database: Database | None = None) -> Starlette:
+    """Return the application; `accounts` are what GraphiQL offers to be.
+
+    The database is opened with the first request and closed when the server stops, unless one is given.
+    """
+    issuer = issuer_from_settings(settings.oidc_issuer, settings.oidc_audience)
+    kept = database or Database(settings.database_url)
+    endpoint = Endpoint(
+        _graph(),
+        open_context=_operations(kept, issuer),
+        ide=graphiql.page if settings.graphiql else None,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        if database is None:
+            await kept.close()
+
+    async def ready(_request: Request) -> Response:
+        return await _readiness(kept)
+
+    routes: list[BaseRoute] = [
+        Route("/graphql", endpoint),
+        Route("/healthz", _healthy, methods=["GET"]),
+        Route("/readyz", ready, methods=["GET"]),
+    ]
+    if settings.graphiql:
+        routes = [
+            Route("/", _to_graphql, methods=["GET"]),
+            *graphiql.routes(graphiql.examples(EXAMPLES), accounts),
+            *routes,
+        ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+@cache
+def _graph() -> Schema:
+    return graph(limits.extensions())
+
+
+def _operations(
+    database: Database, issuer: Issuer | None
+) -> Callable[[Request, str], AbstractAsyncContextManager[Context]]:
+    @asynccontextmanager
+    async def open_context(request: Request, request_id: str) -> AsyncIterator[Context]:
+        # The token is judged before a connection is taken: an issuer that is slow to answer holds none.
+        api_token, subject = await bearer_subject(request, issuer)
+        try:
+            async with database.snapshot() as snapshot:
+                viewer = await viewer_of(snapshot, api_token, subject)
+                yield Context(viewer, snapshot, request_id)
+        except UNREACHABLE as error:
+            raise Unavailable(str(problem_of(error, database.url))) from error
+
+    return open_context
+
+
+async def _healthy(_request: Request) -> Response:
+    """The process answers; nothing is said of the database."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _readiness(database: Database) -> Response:
+    """The database answers and its tables are the ones this code knows."""
+    try:
+        async with database.snapshot() as snapshot:
+            await snapshot.rows(text("select 1"))
+        is_current = await revision_of(database) == head()
+    except UNREACHABLE:
+        return JSONResponse({"status": "unavailable", "reason": "The database does not answer."}, 503)
+    if not is_current:
+        return JSONResponse({"status": "unavailable", "reason": "The database is at another revision."}, 503)
+    return JSONResponse({"status": "ready"})
+
+
+async def _to_graphql(_request: Request) -> Response:
+    return RedirectResponse("/graphql")

@@ -1,0 +1,49 @@
+"""This file is who asks: from a request's bearer token to its Viewer, inside the operation's snapshot."""
+
+from starlette.requests import Request
+
+from app.errors import Unauthenticated, Unavailable
+from app.oidc import BadToken, Issuer, IssuerUnreachable
+from permissions.viewer import Viewer, anonymous, holder_of, member
+from store.database import Snapshot
+
+API_TOKEN = "atoll_"  # noqa: S105 - how a token of ours begins
+LONGEST_TOKEN = 8_192
+
+
+async def bearer_subject(request: Request, issuer: Issuer | None) -> tuple[str | None, str | None]:
+    """Return `(API token, None)`, `(None, the user that an issuer's token names)`, or two Nones without a token.
+
+    It asks the issuer if it must, and so is done before any snapshot is opened. Raises Unauthenticated for a header
+    that is no bearer token and a token that is not good, Unavailable when the issuer's keys cannot be had.
+    """
+    headers = request.headers.getlist("authorization")
+    if not headers:
+        return None, None
+    scheme, _, token = headers[0].partition(" ")
+    token = token.strip()
+    if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+        raise Unauthenticated
+    if token.startswith(API_TOKEN):
+        return token, None
+    if issuer is None:
+        raise Unauthenticated
+    try:
+        return None, await issuer.subject(token)
+    except BadToken:
+        raise Unauthenticated from None
+    except IssuerUnreachable:
+        raise Unavailable from None
+
+
+async def viewer_of(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
+    """Return the viewer; raise Unauthenticated for a token that is unknown, expired, revoked or of nobody here."""
+    if api_token is not None:
+        viewer = await holder_of(snapshot, api_token)
+    elif subject is not None:
+        viewer = await member(snapshot, subject)
+    else:
+        return await anonymous(snapshot)
+    if viewer is None:
+        raise Unauthenticated
+    return viewer

@@ -1,0 +1,56 @@
+"""This file is the demo: a catalogue that ships with Atoll, and the accounts to look at it with."""
+
+from pathlib import Path
+
+from sqlalchemy import update
+
+from app.graphiql import Account
+from app.tokens import make_token
+from store import sql
+from store.catalogue.write import write_catalogue
+from store.changes import open_log
+from store.database import Database
+from store.principals import UnknownUser, is_empty, user_pk
+from store.tables import ChangeAction
+
+CATALOGUE = Path(__file__).parent / "demo.jsonl"
+A_DAY = 86_400
+
+ACCOUNTS = (
+    ("Ada Moreau", "user:ada", "administrator: every asset, and content where granted"),
+    ("Olu Adeyemi", "user:olu", "owner of about 60 assets of all five kinds"),
+    ("Mei Tanaka", "user:mei", "member of the group «Controlled access»"),
+    ("Sam Rivera", "user:sam", "plain member"),
+)
+ANONYMOUS = Account("Anonymous", "visitor without a token: what is public", None)
+
+
+async def load(database: Database) -> bool:
+    """Write the demo into an empty database and turn public sharing on; return whether it was empty."""
+    async with database.write() as connection:
+        if not await is_empty(connection):
+            return False
+        # Sharing comes first: a load that was cut short leaves the database empty, and the next begins again.
+        log = await open_log(connection, "demo")
+        await connection.execute(update(sql.deployment).values(public_sharing=True))
+        sharing = {"field": "publicSharing", "before": "false", "after": "true"}
+        await log.append(ChangeAction.UPDATED, ["deployment"], [sharing])
+    await write_catalogue(database, CATALOGUE, "demo", lambda _bytes: None)
+    return True
+
+
+async def is_there(database: Database) -> bool:
+    """Return whether the database has every user that the demo's accounts are of."""
+    async with database.write() as connection:
+        try:
+            for _, user, _ in ACCOUNTS:
+                await user_pk(connection, user)
+        except UnknownUser:
+            return False
+    return True
+
+
+async def accounts(database: Database) -> list[Account]:
+    """Return the demo's accounts with a token of a day for each, and the anonymous visitor."""
+    members = [Account(name, about, await make_token(database, user, A_DAY)) for name, user, about in ACCOUNTS]
+    return [*members, ANONYMOUS]

@@ -1,0 +1,185 @@
+"""This file is the judge of bearer tokens that an OpenID Connect issuer signed: whose they are, or that they are bad.
+
+A token is read as the JWT access token of RFC 9068. Which key and algorithm verify it is settled by what the issuer
+publishes; nothing a token says of itself (`alg`, `jwk`, `jku`, `x5u`, `x5c`) is believed or fetched.
+"""
+
+import base64
+import binascii
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Final, Never
+
+import jwt
+
+from app.oidc_keys import IssuerKeys, IssuerUnreachable, Key, is_safe_address, json_object
+
+__all__ = ["LEEWAY_SECONDS", "BadToken", "Issuer", "IssuerUnreachable", "issuer_from_settings"]
+
+LEEWAY_SECONDS: Final = 30
+"""How far the issuer's clock and this one may differ."""
+
+_TOKEN_BYTES: Final = 8_192
+_SUBJECT_CHARACTERS: Final = 255
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
+_FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+_SIGNATURES: Final = jwt.PyJWS(
+    algorithms=["RS256", "PS256", "ES256", "EdDSA"],
+    options={"verify_signature": True, "enforce_minimum_key_length": True},
+)
+_log = logging.getLogger(__name__)
+
+
+class BadToken(Exception):
+    """A token that is not honoured: one message for every reason, which the log alone tells."""
+
+    def __init__(self) -> None:
+        """Take no reason, so that none can reach a client."""
+        super().__init__("The bearer token is not valid.")
+
+
+def issuer_from_settings(issuer: str | None, audience: str | None) -> "Issuer | None":
+    """Return the issuer that the two settings describe, or None when both are absent.
+
+    Raises ValueError, naming the environment variables, when one is absent or either cannot be used.
+    """
+    if issuer is None and audience is None:
+        return None
+    if issuer is None or audience is None:
+        given, absent = ("AUDIENCE", "ISSUER") if issuer is None else ("ISSUER", "AUDIENCE")
+        raise ValueError(
+            f"ATOLL_OIDC_{given} is set, but ATOLL_OIDC_{absent} is not. Set ATOLL_OIDC_ISSUER to the issuer's address "
+            "and ATOLL_OIDC_AUDIENCE to the audience its tokens name, or neither to take no tokens of an issuer."
+        )
+    return Issuer(issuer, audience)
+
+
+class Issuer:
+    """An issuer whose tokens for one audience are honoured."""
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the issuer's identifier, letter by letter as it writes it; nothing is fetched before the first token.
+
+        `clock` is the time of day that tokens are held to, `timer` the one that keys age by, both in seconds.
+        Raises ValueError, naming the environment variable, for an issuer or audience that cannot be used.
+        """
+        if not is_safe_address(issuer, loopback=True) or "?" in issuer or "#" in issuer:
+            raise ValueError(
+                "ATOLL_OIDC_ISSUER must be an https address without user, query or fragment, such as "
+                "https://login.example.org (http is for loopback addresses alone)."
+            )
+        if not audience.strip():
+            raise ValueError(
+                "ATOLL_OIDC_AUDIENCE is empty. Set it to the audience that the issuer's tokens for Atoll name."
+            )
+        self.issuer: Final = issuer
+        self.audience: Final = audience
+        self._clock = clock
+        self._keys = IssuerKeys(issuer, timer)
+
+    async def subject(self, token: str) -> str:
+        """Return the `sub` of a token that this issuer signed for this audience and that holds now.
+
+        Raises BadToken for every other token, and IssuerUnreachable when there are no keys to judge it by.
+        """
+        try:
+            header = _header(token)
+            key = await self._keys.find(header.get("kid"))
+            return self._subject(_signed_claims(token, header, key))
+        except _Refused as refused:
+            _log.info("A bearer token was refused: %s.", refused)
+            raise BadToken from None
+
+    def _subject(self, claims: dict[str, Any]) -> str:
+        if claims.get("iss") != self.issuer:
+            _refuse("another issuer")
+        if self.audience not in _audiences(claims):
+            _refuse("another audience")
+        now = self._clock()
+        if now >= _moment(claims, "exp") + LEEWAY_SECONDS:
+            _refuse("expired")
+        if _moment(claims, "iat") > now + LEEWAY_SECONDS:
+            _refuse("issued in the future")
+        if "nbf" in claims and _moment(claims, "nbf") > now + LEEWAY_SECONDS:
+            _refuse("not valid yet")
+        subject = claims.get("sub")
+        # isprintable: neither controls, nor invisible characters, nor halves of a surrogate pair, which no store takes.
+        if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_CHARACTERS or not subject.isprintable():
+            _refuse("no usable sub")
+        return subject
+
+
+class _Refused(Exception):
+    """Why a token is not honoured, in words of ours alone: nothing a token says reaches the log."""
+
+
+def _refuse(reason: str) -> Never:
+    raise _Refused(reason)
+
+
+def _header(token: str) -> dict[str, Any]:
+    if len(token) > _TOKEN_BYTES:
+        _refuse("too long")
+    if not _FORM.fullmatch(token):
+        _refuse("not three parts of base64url")
+    header = _object(_decoded(token.partition(".")[0]))
+    if "crit" in header:
+        _refuse("a critical extension")
+    kind, kid = header.get("typ", "JWT"), header.get("kid")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        _refuse("another type of token")
+    if "kid" in header and not isinstance(kid, str):
+        _refuse("a key id that is no string")
+    return header
+
+
+def _signed_claims(token: str, header: dict[str, Any], key: Key | None) -> dict[str, Any]:
+    if key is None:
+        _refuse("no such key")
+    algorithm = key.public.algorithm_name
+    if header.get("alg") != algorithm:
+        _refuse("another algorithm than the key's")
+    try:
+        signed = _SIGNATURES.decode_complete(token, key.public, algorithms=[algorithm])
+    except jwt.PyJWTError:
+        _refuse("a signature that does not verify")
+    return _object(signed["payload"])
+
+
+def _decoded(part: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error:
+        _refuse("not base64url")
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        return json_object(text)
+    except (ValueError, RecursionError):
+        _refuse("not a plain JSON object")
+
+
+def _audiences(claims: dict[str, Any]) -> list[str]:
+    found = claims.get("aud")
+    audiences = [found] if isinstance(found, str) else found
+    if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):
+        _refuse("no usable aud")
+    return audiences
+
+
+def _moment(claims: dict[str, Any], claim: str) -> float:
+    found = claims.get(claim)
+    # A bool is an int to Python, and 1e999 is the infinity that JSON does not have.
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= _LAST_SECOND:
+        _refuse(f"no usable {claim}")
+    return found

@@ -1,0 +1,57 @@
+"""This file is API tokens being made and taken back."""
+
+import re
+import secrets
+
+from sqlalchemy import insert, update
+
+from app.authentication import API_TOKEN
+from permissions.viewer import digest
+from store import sql
+from store.database import Database
+from store.ids import now_ms
+from store.principals import user_pk
+
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LONGEST_DAYS = 366
+
+
+async def make_token(database: Database, user: str, seconds: int) -> str:
+    """Return a new bearer token of the user with that external id; only its digest is kept.
+
+    Raises UnknownUser.
+    """
+    token, now = API_TOKEN + secrets.token_urlsafe(32), now_ms()
+    async with database.write() as connection:
+        row = {
+            "digest": digest(token),
+            "user_pk": await user_pk(connection, user),
+            "created_at": now,
+            "expires_at": now + seconds * 1_000,
+        }
+        await connection.execute(insert(sql.api_token).values(row))
+    return token
+
+
+async def revoke_token(database: Database, token: str) -> bool:
+    """Take a token back for every operation that starts from now on; return whether there was such a live token."""
+    async with database.write() as connection:
+        live = update(sql.api_token).where(
+            sql.api_token.c.digest == digest(token),
+            sql.api_token.c.revoked_at.is_(None),
+            sql.api_token.c.expires_at > now_ms(),
+        )
+        return bool((await connection.execute(live.values(revoked_at=now_ms()))).rowcount)
+
+
+class BadSpan(ValueError):
+    """A text is no span of time; the message is a sentence."""
+
+
+def seconds_of(text: str) -> int:
+    """Return the seconds of a span such as `30d`, `12h`, `15m` or `90s`; raise BadSpan for any other text."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    seconds = int(match[1]) * UNITS[match[2]] if match else 0
+    if not 0 < seconds <= LONGEST_DAYS * UNITS["d"]:
+        raise BadSpan(f"{text!r} is no span of time such as 30d, 12h or 15m, of at most {LONGEST_DAYS}d.")
+    return seconds
