@@ -1,0 +1,102 @@
+"""This folder is GraphiQL: the page at /graphql for browsers, built and served from Atoll's own files."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app.graphiql.tab import Account, Tab, examples
+
+__all__ = ["Account", "Tab", "examples", "page", "routes"]
+
+DIST = Path(__file__).parent / "dist"
+
+# Monaco and the menus write <style> elements and style attributes whose text is known only at run time, so neither
+# a hash nor a nonce covers them: inline styles are let in, inline scripts never.
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self' 'unsafe-inline'",
+    "connect-src": "'self'",
+    "font-src": "'self'",
+    "img-src": "'self' data:",
+    "worker-src": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+}
+SECURITY_HEADERS = {
+    "content-security-policy": "; ".join(f"{what} {whence}" for what, whence in CONTENT_SECURITY_POLICY.items()),
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+NOT_STORED = SECURITY_HEADERS | {"cache-control": "no-store"}
+# The name of an asset holds a hash of its content, so what a name stands for never changes.
+STORED = SECURITY_HEADERS | {"cache-control": "public, max-age=31536000, immutable"}
+
+# The machine's own table of types may differ, and with `nosniff` a script of another type does not run.
+MEDIA_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}
+
+NOT_BUILT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Atoll</title>
+<style>
+  body { color: #164e63; font: 17px/1.6 system-ui, sans-serif; margin: 18vh auto; max-width: 34rem; padding: 0 1.5rem }
+  code { background: #ecfeff; border-radius: 4px; padding: .1em .35em }
+</style>
+<h1>Atoll</h1>
+<p>GraphiQL is not built yet. Build it with <code>make graphiql</code>, then load this page again.</p>
+<p>The API works all the same: send <code>POST /graphql</code> with a JSON body such as
+<code>{"query": "{ __typename }"}</code>.</p>
+</html>
+"""
+
+
+def routes(tabs: Sequence[Tab], accounts: Sequence[Account]) -> list[BaseRoute]:
+    """Return the routes of what the page loads: its assets, and the tabs and accounts that it offers.
+
+    Whoever can open the page can read the tokens of the accounts: name accounts in a demonstration only.
+    """
+    config = json.dumps({"tabs": [asdict(tab) for tab in tabs], "accounts": [asdict(account) for account in accounts]})
+
+    async def offer(_request: Request) -> Response:
+        return Response(config, media_type="application/json", headers=NOT_STORED)
+
+    return [
+        Route("/graphql/ide/config.json", offer),
+        Route("/graphql/ide/assets/{name}", _asset),
+    ]
+
+
+async def page(_request: Request) -> Response:
+    """Return the page of GraphiQL, or one that says how to build it where that has not been done."""
+    try:
+        html = (DIST / "index.html").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        html = NOT_BUILT
+    return HTMLResponse(html, headers=NOT_STORED)
+
+
+async def _asset(request: Request) -> Response:
+    """Return the named file of the build; raise HTTPException 404 for any name that is not in the folder's listing."""
+    assets = DIST / "assets"
+    built = {path.name: path for path in assets.iterdir() if path.is_file()} if assets.is_dir() else {}
+    path = built.get(request.path_params["name"])
+    if path is None:
+        raise HTTPException(404, headers=NOT_STORED)
+    return FileResponse(path, media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"), headers=STORED)

@@ -1,0 +1,27 @@
+// This file is where the page starts: it asks for the tabs and accounts on offer, then shows GraphiQL.
+
+import { createRoot } from "react-dom/client";
+
+import { createFetcher } from "./fetcher.js";
+import { createIdentity } from "./identity.js";
+import { Ide } from "./ide.jsx";
+import "./workers.js";
+import "@fontsource-variable/inter/wght.css";
+import "@fontsource/fira-code/latin-400.css";
+import "@graphiql/react/style.css";
+import "graphiql/graphiql.css";
+import "@graphiql/plugin-doc-explorer/style.css";
+import "@graphiql/plugin-history/style.css";
+import "@graphiql/plugin-explorer/style.css";
+import "./style.css";
+
+const root = document.getElementById("root");
+
+try {
+  const response = await fetch("/graphql/ide/config.json", { credentials: "omit" });
+  const { tabs, accounts } = await response.json();
+  const identity = createIdentity(accounts);
+  createRoot(root).render(<Ide examples={tabs} identity={identity} fetcher={createFetcher(identity.token)} />);
+} catch (error) {
+  root.textContent = `GraphiQL could not start: ${error.message}`;
+}

@@ -1,0 +1,19 @@
+// This file is how Vite builds GraphiQL into `dist`.
+
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  base: "/graphql/ide/",
+  plugins: [react()],
+  // Shared by the workers too, so each of them is one module script of this origin.
+  worker: { format: "es" },
+  build: {
+    // A font or picture inlined as data: would need a wider content security policy.
+    assetsInlineLimit: 0,
+    // The editor alone is larger than the limit from which Vite warns.
+    chunkSizeWarningLimit: 6000,
+    // The polyfill is for browsers older than those GraphiQL runs in.
+    modulePreload: { polyfill: false },
+  },
+});
