@@ -1,0 +1,165 @@
+"""This file is the command line as a user runs it: each command in a process and an environment of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+NOBODY = 65_534
+SECONDS = 60
+# Importing takes seconds: one process imports, and forks for each command. Another account may be unable to read what
+# would be imported late: Python may lie in a folder of root's own.
+FORKER = """
+import json, os, sys
+import aiosqlite, alembic.ddl.sqlite
+from app.cli import main
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        for descriptor, name in enumerate((os.devnull, "out", "err")):
+            path = os.path.join(asked["folder"], name)
+            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), descriptor)
+        if asked["user"]:
+            os.setgroups([])
+            os.setgid(asked["user"])
+            os.setuid(asked["user"])
+        sys.argv = ["atoll", *asked["arguments"]]
+        sys.exit(main())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def refusal(self) -> str:
+        """The one plain line of a command that refuses; fail for any other end."""
+        assert (self.code, self.out) == (2, ""), self
+        assert self.err.endswith("\n"), self
+        [line] = self.err.splitlines()
+        assert "Traceback" not in line, self
+        return line
+
+
+@dataclass
+class Commands:
+    """Runs commands, by default on one database of the test's own."""
+
+    forker: subprocess.Popen[str]
+    folder: Path
+    database_url: str
+    user: int = 0  # the number of the account to run as; 0 for our own
+
+    def __call__(self, *arguments: str, **settings: str) -> Answer:
+        """Run `atoll` with the arguments, under these ATOLL_ settings."""
+        assert self.forker.stdin
+        assert self.forker.stdout
+        environment = self.environment(**settings)
+        asked = {"arguments": arguments, "environment": environment, "folder": str(self.folder), "user": self.user}
+        self.forker.stdin.write(json.dumps(asked) + "\n")
+        self.forker.stdin.flush()
+        code = int(self.forker.stdout.readline())
+        out, err = ((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
+        return Answer(code, out, err)
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """Return the environment of a command: nothing of ours but what Python needs."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
+        told = {f"ATOLL_{name}": value for name, value in ({"DATABASE_URL": self.database_url} | settings).items()}
+        return kept | {"PYTHONPATH": str(ROOT)} | told
+
+    @contextmanager
+    def serving(self, *arguments: str, **settings: str) -> Iterator["Served"]:
+        """Run `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
+        port = free_port()
+        with (self.folder / "serve").open("wb") as said:
+            server = subprocess.Popen(
+                [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", str(port), *arguments],
+                env=self.environment(**settings),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+        served = Served(f"http://127.0.0.1:{port}", server, self.folder / "serve")
+        try:
+            served.wait()
+            yield served
+            served.stop()
+        finally:
+            if server.poll() is None:
+                server.kill()
+                server.wait()
+
+
+@dataclass
+class Served:
+    """A server that runs."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    _said: Path
+
+    @property
+    def said(self) -> str:
+        """What it printed so far."""
+        return self._said.read_text(encoding="utf-8")
+
+    def wait(self) -> None:
+        """Return when it answers; fail when it ends or takes too long."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.said
+            try:
+                if httpx.get(f"{self.url}/healthz").is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise AssertionError(self.said)
+
+    def stop(self) -> None:
+        """Send SIGTERM; fail unless it stops in seconds, with exit code 0."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(10) == 0, self.said
+        assert "Traceback" not in self.said, self.said
+
+
+@contextmanager
+def forking() -> Iterator[subprocess.Popen[str]]:
+    """Start the process that commands are forked from; it ends with the block."""
+    forker = subprocess.Popen(
+        [sys.executable, "-c", FORKER],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield forker
+    finally:
+        forker.communicate(timeout=SECONDS)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

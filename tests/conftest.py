@@ -1,0 +1,235 @@
+"""This file is the world that the tests live in: a few people and assets, written as tables, on both databases."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import event, update
+
+from app.application import application
+from app.settings import Settings
+from app.tokens import make_token
+from store import sql
+from store.catalogue.write import write_catalogue
+from store.database import Database
+from store.migrate import migrate
+from tests.postgres import Postgres, postgres_or_skip
+
+PEOPLE = """
+ada   administrator
+olu   owns nearly all
+mei   in the group lab
+lou   in the group core, which owns what it is granted
+sam   owns lens
+eve   a member with nothing of her own
+"""
+GROUPS = {"lab": ["mei"], "core": ["lou"]}
+
+ASSETS = """
+# name    kind         owner  status     granted                             uses
+align     CAPSULE      olu    RELEASED   everyone:VIEWER,public:VIEWER       -
+blast     CAPSULE      olu    RELEASED   everyone:VIEWER                     -
+count     PIPELINE     olu    RELEASED   everyone:DISCOVERABLE,lab:VIEWER    hidden,align
+draft     PIPELINE     olu    DRAFT      everyone:VIEWER                     -
+explore   NO_CODE_APP  olu    RELEASED   everyone:VIEWER,public:DISCOVERABLE count,align
+genomes   DATA_ASSET   olu    RELEASED   lab:VIEWER                          -
+hidden    DATA_ASSET   olu    RELEASED   -                                   -
+images    DATA_ASSET   olu    RELEASED   core:OWNER,lab:EDITOR               -
+junk      DATA_ASSET   olu    ARCHIVED   everyone:VIEWER,public:VIEWER       -
+kept      MODEL        olu    WITHDRAWN  everyone:VIEWER,core:OWNER          genomes
+lens      MODEL        sam    RELEASED   public:VIEWER                       images,align
+"""
+
+TOPICS = ("imaging", "genomics", "empty")
+
+COLLECTIONS = """
+# slug    topic     parent  visibility  holds, in order
+open      imaging   -       PUBLIC      lens,hidden,align,blast,count,junk,kept
+inner     imaging   open    INTERNAL    align,explore,images
+deep      imaging   inner   PUBLIC      genomes,lens
+members   genomics  -       INTERNAL    blast,genomes,images,hidden
+bare      genomics  -       PUBLIC      -
+"""
+
+ANONYMOUS = "anonymous"
+MEMBERS = tuple(line.split()[0] for line in PEOPLE.strip().splitlines())
+EVERYBODY = (*MEMBERS, ANONYMOUS)
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the rows of one of the tables above."""
+    return [line.split() for line in text.strip().splitlines() if not line.startswith("#")]
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return the world as the lines of a catalogue."""
+    users = [
+        {"kind": "user", "id": name, "name": name, "email": f"{name}@example.org", "isAdmin": name == "ada"}
+        for name in MEMBERS
+    ]
+    groups = [{"kind": "group", "id": name, "name": name, "members": members} for name, members in GROUPS.items()]
+    topics = [{"kind": "topic", "slug": slug, "name": slug} for slug in TOPICS]
+    return [*users, *groups, *topics, *map(_asset, table(ASSETS)), *map(_collection, table(COLLECTIONS))]
+
+
+def _listed(text: str) -> list[str]:
+    return [] if text == "-" else text.split(",")
+
+
+def _asset(row: list[str]) -> dict[str, Any]:
+    name, kind, owner, status, granted, uses = row
+    grants = [dict(zip(("to", "role"), grant.split(":"), strict=True)) for grant in _listed(granted)]
+    line: dict[str, Any] = {"kind": "asset", "id": name, "type": kind, "name": name, "owner": owner, "grants": grants}
+    line |= {"uses": _listed(uses), "tags": [name[0], "all"], "url": f"https://example.org/{name}"}
+    line |= {"createdAt": "2024-01-01T00:00:00Z", "updatedAt": f"2025-01-{ord(name[0]) - 96:02}T00:00:00Z"}
+    line |= {"source": f"s3://bucket/{name}"} if kind in {"DATA_ASSET", "MODEL"} else {}
+    return line | {"released": status != "DRAFT", "archived": status == "ARCHIVED", "withdrawn": status == "WITHDRAWN"}
+
+
+def _collection(row: list[str]) -> dict[str, Any]:
+    slug, topic, parent, visibility, holds = row
+    parent_slug = None if parent == "-" else parent
+    line = {"kind": "collection", "slug": slug, "name": slug, "topic": topic, "parent": parent_slug}
+    return line | {"visibility": visibility, "assets": _listed(holds)}
+
+
+def write_lines(path: Path, lines: list[dict[str, Any]]) -> Path:
+    """Write lines as a catalogue file and return its path."""
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@dataclass
+class World:
+    """A database with the world in it, and a token for each member."""
+
+    url: str
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+async def _make(url: str, path: Path) -> World:
+    database = Database(url)
+    try:
+        await migrate(database)
+        await write_catalogue(database, path, "world", lambda _bytes: None)
+        await share(database)
+        return World(url, {name: await make_token(database, name, 3_600) for name in MEMBERS})
+    finally:
+        await database.close()
+
+
+async def share(database: Database, *, publicly: bool = True) -> None:
+    """Turn public sharing on or off."""
+    async with database.write() as connection:
+        await connection.execute(update(sql.deployment).values(public_sharing=publicly))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Give the run's PostgreSQL server."""
+    with postgres_or_skip() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Run the test once on each database."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def world(backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Give the world that tests only read."""
+    folder = tmp_path_factory.mktemp(backend)
+    url = _empty(backend, request, folder / "world.db", "world")
+    return asyncio.run(_make(url, write_lines(folder / "world.jsonl", catalogue())))
+
+
+@pytest.fixture
+def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the address of an empty database of the test's own."""
+    return _empty(backend, request, tmp_path / "empty.db", _name(request))
+
+
+@pytest.fixture
+def own_world(world: World, backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    """Give a copy of the world that the test may change."""
+    if backend == "sqlite":
+        source = str(Database(world.url).url.database)
+        shutil.copy(source, tmp_path / "own.db")
+        return World(f"sqlite+aiosqlite:///{tmp_path / 'own.db'}", world.tokens)
+    server: Postgres = request.getfixturevalue("postgres")
+    return World(server.create_database(_name(request), template="world"), world.tokens)
+
+
+def _empty(backend: str, request: pytest.FixtureRequest, path: Path, name: str) -> str:
+    if backend == "sqlite":
+        return f"sqlite+aiosqlite:///{path}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create_database(name)
+
+
+def _name(request: pytest.FixtureRequest) -> str:
+    return f"t{abs(hash(request.node.nodeid)):x}"
+
+
+class Ask:
+    """Asks the graph over HTTP, in process, as one of the people or as an anonymous visitor."""
+
+    def __init__(self, world: World) -> None:
+        """Serve the world's database."""
+        self.database = Database(world.url)
+        self.tokens = world.tokens
+        self.statements: list[str] = []
+        for engine in self.database.engines:
+            event.listen(engine.sync_engine, "before_cursor_execute", self._count)
+        app = application(Settings(database_url=world.url), database=self.database)
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
+
+    async def __call__(self, who: str, query: str, **variables: Any) -> dict[str, Any]:
+        """Return the data; fail on any error."""
+        answer = (await self.response(who, query, **variables)).json()
+        assert "errors" not in answer, answer["errors"]
+        return dict(answer["data"])
+
+    async def errors(self, who: str, query: str, **variables: Any) -> list[tuple[str, str]]:
+        """Return the code and message of each error; fail when there is none."""
+        answer = (await self.response(who, query, **variables)).json()
+        return [(error["extensions"]["code"], error["message"]) for error in answer["errors"]]
+
+    async def response(self, who: str, query: str, **variables: Any) -> httpx.Response:
+        """Return the whole answer; `statements` then holds the statements it sent."""
+        headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
+        self.statements.clear()
+        return await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+
+    def _count(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            self.statements.append(statement)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.client.aclose()
+        await self.database.close()
+
+
+@pytest.fixture
+async def ask(world: World) -> AsyncIterator[Ask]:
+    """Ask the world that tests only read."""
+    asking = Ask(world)
+    yield asking
+    await asking.close()
+
+
+@pytest.fixture
+async def ask_own(own_world: World) -> AsyncIterator[Ask]:
+    """Ask a copy of the world that the test may change."""
+    asking = Ask(own_world)
+    yield asking
+    await asking.close()

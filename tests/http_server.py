@@ -1,0 +1,209 @@
+"""This file is a small graph behind the endpoint, asked in the same process or over sockets of a real server."""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+import httpx
+import strawberry
+import uvicorn
+from graphql import GraphQLError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from strawberry.schema.config import StrawberryConfig
+
+from app import limits
+from app.endpoint import Endpoint
+from app.errors import Unauthenticated, Unavailable
+from permissions.refused import Reason, Refused
+
+RESPONSE = "application/graphql-response+json"
+JSON = "application/json"
+
+Even = NewType("Even", int)
+
+
+def _even(value: Any) -> int:
+    if value % 2:
+        raise ValueError("not even")
+    return int(value)
+
+
+@strawberry.type
+class Branch:
+    """A level as deep as one likes."""
+
+    name: str = "branch"
+
+    @strawberry.field
+    def branch(self) -> "Branch":
+        return Branch()
+
+    @strawberry.field
+    def branches(self, first: int = 3) -> list["Branch"]:
+        return [Branch()] * first
+
+
+SHARED_FAILURE = RuntimeError("select secret from /etc/passwd")
+
+
+@strawberry.type
+class Query:
+    """What can be asked."""
+
+    @strawberry.field
+    def hello(self) -> str:
+        return "world"
+
+    @strawberry.field
+    def echo(self, text: str) -> str:
+        return text
+
+    @strawberry.field
+    def double(self, number: int) -> int:
+        return number * 2
+
+    @strawberry.field
+    def even(self, number: Even) -> int:
+        return number
+
+    @strawberry.field
+    def branch(self) -> Branch:
+        return Branch()
+
+    @strawberry.field
+    def fails(self) -> str | None:
+        raise SHARED_FAILURE
+
+    @strawberry.field
+    def refuses(self) -> str | None:
+        raise Refused(Reason.FORBIDDEN, "That is for administrators.")
+
+    @strawberry.field
+    def misses(self) -> str | None:
+        raise Unavailable("postgresql://db.internal does not answer")
+
+    @strawberry.field
+    def broken(self) -> list[str] | None:
+        return 5  # type: ignore[return-value]  # as a mistaken resolver might
+
+    @strawberry.field
+    def says(self) -> str | None:
+        raise GraphQLError("Said on purpose.", extensions={"code": "ON_PURPOSE"})
+
+    @strawberry.field
+    async def waits(self, info: strawberry.Info[Any, None]) -> str:
+        info.context.world.waits.set()
+        await asyncio.sleep(30)
+        return "late"
+
+    @strawberry.field
+    def who(self, info: strawberry.Info[Any, None]) -> str:
+        return str(info.context.request_id)
+
+
+@strawberry.type
+class Mutation:
+    """What can be done."""
+
+    @strawberry.mutation
+    def note(self, info: strawberry.Info[Any, None], text: str) -> str:
+        info.context.world.notes.append(text)
+        return text
+
+
+@strawberry.type
+class Subscription:
+    """What can be followed, though not over plain HTTP."""
+
+    @strawberry.subscription
+    async def ticks(self) -> AsyncIterator[int]:
+        yield 1
+
+
+def graph(extensions: list[Any]) -> strawberry.Schema:
+    """Return the small graph with the extensions."""
+    scalars: dict[object, Any] = {Even: strawberry.scalar(name="Even", parse_value=_even)}
+    config = StrawberryConfig(scalar_map=scalars)
+    return strawberry.Schema(Query, Mutation, Subscription, extensions=extensions, config=config)
+
+
+@dataclass
+class Opened:
+    """The context of one operation."""
+
+    world: "World"
+    request_id: str
+
+
+@dataclass
+class World:
+    """The endpoint, and what came of its operations."""
+
+    opened: list[Opened] = field(default_factory=list)
+    closed: list[Opened] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    waits: asyncio.Event = field(default_factory=asyncio.Event)
+    has_ide: bool = False
+
+    def __post_init__(self) -> None:
+        """Build the graph behind its endpoint."""
+        self.endpoint = Endpoint(
+            graph(limits.extensions()), open_context=self.open_context, ide=_ide if self.has_ide else None
+        )
+        self.app = Starlette(routes=[Route("/graphql", self.endpoint)])
+
+    @asynccontextmanager
+    async def open_context(self, request: Request, request_id: str) -> AsyncIterator[Opened]:
+        """Open what the bearer token asks for."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token == "bad":
+            raise Unauthenticated
+        if token == "down":
+            raise Unavailable("postgresql://db.internal does not answer")
+        if token == "broken":
+            raise RuntimeError("secret of the deployment")
+        context = Opened(self, request_id)
+        self.opened.append(context)
+        try:
+            yield context
+        finally:
+            self.closed.append(context)
+        if token == "lost":
+            raise Unavailable("the connection was lost")
+
+    def client(self) -> httpx.AsyncClient:
+        """Return a client in the same process."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://atoll")
+
+
+async def _ide(_request: Request) -> Response:
+    return PlainTextResponse("a page", media_type="text/html")
+
+
+class _Server(uvicorn.Server):
+    def install_signal_handlers(self) -> None:
+        """Leave the signals to the test runner."""
+
+
+@contextmanager
+def serving(app: Any, **settings: Any) -> Iterator[int]:
+    """Serve the application on a free port of the loopback until the end of the block; give the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, lifespan="off", log_config=None, log_level=logging.INFO, **settings)
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()

@@ -1,0 +1,195 @@
+"""This file is the lists of the graph as tests ask for them, each with what the oracle says it holds."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.conftest import ANONYMOUS, Ask
+from tests.oracle import Line, Model, Names
+
+PARENTS = {
+    "topic": "topic(by: {slug: %s})",
+    "collection": "collection(by: {slug: %s})",
+    "asset": "asset(by: {externalId: %s})",
+    "viewer": "viewer",
+}
+SLUGS = "slug"
+ASSETS = "... on AssetFields { externalId }"
+DIRECTIONS = (("ASC", False), ("DESC", True))
+COLLECTION_ORDERS = ("POSITION", "NAME", "UPDATED_AT", "ASSET_COUNT")
+ASSET_ORDERS = ("RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT")
+MEMBERSHIP_ORDERS = ("POSITION", "ADDED_AT", "NAME", "UPDATED_AT")
+WHOLE = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor }"
+LONGEST_WALK = 200
+ROOTS = 20  # fields that one document may ask for at its root
+
+Expected = Callable[[Model, str, Line | None], Names]
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """One parent's list in one order; `parent` is None for a list at the root."""
+
+    parent: tuple[str, str] | None
+    field: str
+    item: str
+    expected: Expected
+    arguments: str = ""
+    is_two_way: bool = False
+    filter: str | None = None  # the type of its filter
+
+    def text(self, alias: str, further: str = "", body: str | None = None) -> str:
+        """Return the field of a document that asks for the list."""
+        arguments = ", ".join(part for part in (self.arguments, further) if part)
+        whole = f"{self.field}({arguments})" if arguments else self.field
+        body = body or f"{WHOLE} edges {{ cursor node {{ {self.item} }} }} nodes {{ {self.item} }}"
+        if self.parent is None:
+            return f"{alias}: {whole} {{ {body} }}"
+        kind, name = self.parent
+        opened = PARENTS[kind] % json.dumps(name) if "%" in PARENTS[kind] else PARENTS[kind]
+        inside = f"{whole} {{ {body} }}"
+        return f"{alias}: {opened} {{ {f'... on AssetFields {{ {inside} }}' if kind == 'asset' else inside} }}"
+
+    def of(self, found: Found | None) -> Found | None:
+        """Return the list within what was found under its alias; None when its parent does not exist."""
+        return found if self.parent is None or found is None else found[self.field]
+
+    def exists(self, model: Model, who: str) -> bool:
+        """Return whether the viewer sees the list's parent."""
+        kind, name = self.parent or ("", "")
+        if kind == "topic":
+            return model.sees_topic(who, name)
+        if kind == "collection":
+            return model.sees_collection(who, name)
+        return model.sees(who, name) if kind == "asset" else kind != "viewer" or who != ANONYMOUS
+
+    def __str__(self) -> str:
+        """Return the list as a sentence of a failure."""
+        return self.text("list", body="…")
+
+
+def names(found: Found, item: str) -> Names:
+    """Return the platform's ids or slugs of the nodes of a page."""
+    return [node["slug" if item == SLUGS else "externalId"] for node in found["nodes"]]
+
+
+async def ask_lists(
+    ask: Ask, who: str, lists: Sequence[ListOf], further: Sequence[str] = (), body: str | None = None, **variables: Any
+) -> list[Found | None]:
+    """Return a page of each list, None where its parent does not exist; `further` has more arguments of each."""
+    declared = {"filter": next((each.filter for each in lists if each.filter), None)}
+    head = ", ".join(f"${name}: {declared[name]}" for name in variables)
+    pages: list[Found | None] = []
+    for start in range(0, len(lists), ROOTS):
+        chunk = lists[start : start + ROOTS]
+        texts = [
+            each.text(f"l{index}", further[start + index] if further else "", body) for index, each in enumerate(chunk)
+        ]
+        query = f"query{f'({head})' if head else ''} {{ {' '.join(texts)} }}"
+        data = await ask(who, query, **variables)
+        pages += [each.of(data[f"l{index}"]) for index, each in enumerate(chunk)]
+    return pages
+
+
+async def walk(
+    ask: Ask, who: str, lists: Sequence[ListOf], sizes: Sequence[int], *, backward: bool
+) -> list[list[Found]]:
+    """Return the pages of each list as a client comes by them, page after page from one end or the other."""
+    count, place, on, end = (
+        ("last", "before", "hasPreviousPage", "startCursor")
+        if backward
+        else ("first", "after", "hasNextPage", "endCursor")
+    )
+    pages: list[list[Found]] = [[] for _ in lists]
+    going = list(range(len(lists)))
+    for _ in range(LONGEST_WALK):
+        further = [
+            f"{count}: {sizes[index]}"
+            + (f", {place}: {json.dumps(pages[index][-1]['pageInfo'][end])}" if pages[index] else "")
+            for index in going
+        ]
+        found = await ask_lists(ask, who, [lists[index] for index in going], further, PAGE)
+        for index, page in zip(going, found, strict=True):
+            assert page is not None, lists[index]
+            pages[index].append(page)
+        going = [index for index in going if pages[index][-1]["pageInfo"][on]]
+        if not going:
+            return pages
+    raise AssertionError([str(lists[index]) for index in going])  # a walk without end
+
+
+def every_list(model: Model, who: str) -> Iterator[ListOf]:
+    """Yield each list of the graph that this viewer may ask for, for every parent and in every order."""
+    yield ListOf(None, "topics", SLUGS, _told("topics"), is_two_way=True)
+    yield from _collection_lists(None)
+    yield from _asset_lists()
+    for topic in model.topic:
+        yield from _collection_lists(topic)
+    for slug in model.collection:
+        yield ListOf(("collection", slug), "children", SLUGS, _told("children", slug), is_two_way=True)
+        yield from _membership_lists(slug)
+        if who != ANONYMOUS:
+            yield from _addable_lists(slug)
+    for asset in model.asset:
+        parent = ("asset", asset)
+        yield ListOf(parent, "collections", SLUGS, _told("collections_of", asset))
+        yield ListOf(parent, "uses", ASSETS, _told("uses", asset))
+        yield ListOf(parent, "usedBy", ASSETS, _told("used_by", asset))
+    yield ListOf(("viewer", ""), "collections", SLUGS, _told("collections"))
+
+
+def _collection_lists(topic: str | None) -> Iterator[ListOf]:
+    parent = None if topic is None else ("topic", topic)
+    for order, text in _ordered(COLLECTION_ORDERS):
+        expected = _filtered("collections", topic=topic, **order)
+        yield ListOf(parent, "collections", SLUGS, expected, text, is_two_way=True, filter="CollectionFilter")
+
+
+def _asset_lists() -> Iterator[ListOf]:
+    for order, text in _ordered(ASSET_ORDERS):
+        yield ListOf(None, "assets", ASSETS, _filtered("assets", **order), text, is_two_way=True, filter="AssetFilter")
+
+
+def _membership_lists(slug: str) -> Iterator[ListOf]:
+    for order, text in _ordered(MEMBERSHIP_ORDERS):
+        for below in (False, True):
+            expected = _filtered("held", slug, below=below, **order)
+            arguments = f"{text}, includeDescendants: {json.dumps(below)}"
+            parent = ("collection", slug)
+            yield ListOf(parent, "assets", ASSETS, expected, arguments, is_two_way=True, filter="AssetFilter")
+
+
+def _addable_lists(slug: str) -> Iterator[ListOf]:
+    for order, text in _ordered(ASSET_ORDERS):
+        for only_new in (False, True):
+            expected = _filtered("addable", slug, only_new=only_new, **order)
+            arguments = f"{text}, excludeMembers: {json.dumps(only_new)}"
+            yield ListOf(("collection", slug), "addableAssets", ASSETS, expected, arguments, filter="AssetFilter")
+
+
+def _ordered(orders: Sequence[str]) -> Iterator[tuple[dict[str, Any], str]]:
+    for order in orders:
+        for direction, descending in DIRECTIONS:
+            text = f"orderBy: {{field: {order}, direction: {direction}}}"
+            yield {"order": order, "descending": descending}, text
+
+
+def _told(method: str, *of: str) -> Expected:
+    """Return what the oracle's method of that name says."""
+
+    def expected(model: Model, who: str, _kept: Line | None) -> Names:
+        return list(getattr(model, method)(who, *of))
+
+    return expected
+
+
+def _filtered(method: str, *of: str, **asked: Any) -> Expected:
+    """Return what the oracle's method of that name says of what a filter keeps."""
+
+    def expected(model: Model, who: str, kept: Line | None) -> Names:
+        return list(getattr(model, method)(who, *of, kept=kept, **asked))
+
+    return expected

@@ -1,0 +1,298 @@
+"""This file is the graph's lists once more, as plain loops over a catalogue's lines: what every answer is held against.
+
+It reads as slowly and plainly as it can, and shares no code with what it judges. Objects go by the platform's id or by
+their slug; public ids come from outside and serve to break ties and to read filters.
+"""
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+ANONYMOUS = "anonymous"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DISCOVERABLE, VIEWER, EDITOR, OWNER = 1, 2, 3, 4
+ACCESS = {"DISCOVERABLE": DISCOVERABLE, "VIEWER": VIEWER, "EDITOR": EDITOR, "OWNER": OWNER}
+KINDS = ("CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL")
+
+Line = Mapping[str, Any]
+Names = list[str]
+
+
+def milliseconds(text: str) -> int:
+    """Return an instant in milliseconds since 1970 UTC."""
+    instant = datetime.fromisoformat(text)
+    return (instant.replace(tzinfo=instant.tzinfo or UTC) - EPOCH) // timedelta(milliseconds=1)
+
+
+def name_key(line: Line) -> str:
+    """Return what names are sorted by."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", line["name"]).strip().casefold())
+
+
+@dataclass
+class Model:
+    """A world: the lines of its catalogue, and what lines do not tell."""
+
+    lines: Sequence[Line]
+    ids: Mapping[str, str]  # public id by the platform's id or slug
+    written_at: int = 0  # when the catalogue was written
+    is_shared: bool = True
+    gold: set[str] = field(default_factory=set)
+    added_at: dict[tuple[str, str], int] = field(default_factory=dict)  # by collection and asset
+    changed_at: dict[str, int] = field(default_factory=dict)  # by collection
+    order: Names = field(default_factory=list)  # the administrators', of topics and of collections
+
+    def __post_init__(self) -> None:
+        """Sort the lines by kind."""
+        kinds = ("user", "group", "asset", "topic", "collection")
+        by_kind = {kind: [line for line in self.lines if line["kind"] == kind] for kind in kinds}
+        self.users = {line["id"]: line for line in by_kind["user"]}
+        self.groups = {line["id"]: line for line in by_kind["group"]}
+        self.asset = {line["id"]: line for line in by_kind["asset"]}
+        self.topic = {line["slug"]: line for line in by_kind["topic"]}
+        self.collection = {line["slug"]: line for line in by_kind["collection"]}
+        self.members = {slug: list(dict.fromkeys(line["assets"])) for slug, line in self.collection.items()}
+        self.holders: dict[str, Names] = {asset: [] for asset in self.asset}
+        for slug, held in self.members.items():
+            for asset in held:
+                self.holders[asset].append(slug)
+
+    # Who may see what.
+
+    def is_admin(self, who: str) -> bool:
+        """Return whether the viewer is an administrator."""
+        return who != ANONYMOUS and bool(self.users[who].get("isAdmin"))
+
+    def access(self, who: str, asset: str) -> int:
+        """Return the greatest of the viewer's grants; 0 for none."""
+        speaks_for = {"public"}
+        if who != ANONYMOUS:
+            speaks_for |= {who, "everyone"} | {id_ for id_, group in self.groups.items() if who in group["members"]}
+        line = self.asset[asset]
+        held = [ACCESS[grant["role"]] for grant in line["grants"] if grant["to"] in speaks_for]
+        held += [OWNER] if line["owner"] == who else []
+        held += [DISCOVERABLE] if self.is_admin(who) else []
+        return max(held, default=0)
+
+    def status(self, asset: str) -> str:
+        """Return where the asset is in its life."""
+        line = self.asset[asset]
+        state = line.get("state", "READY")
+        if line.get("withdrawn"):
+            return "WITHDRAWN"
+        if line.get("archived"):
+            return "ARCHIVED"
+        if state == "FAILED":
+            return "FAILED"
+        return "RELEASED" if line.get("released", True) and state == "READY" else "DRAFT"
+
+    def sees(self, who: str, asset: str) -> bool:
+        """Return whether the asset exists for the viewer."""
+        if self.is_admin(who):
+            return True
+        if self.access(who, asset) < (OWNER if self.status(asset) in {"ARCHIVED", "WITHDRAWN"} else DISCOVERABLE):
+            return False
+        return who != ANONYMOUS or any(self.sees_collection(who, slug) for slug in self.holders[asset])
+
+    def sees_collection(self, who: str, slug: str) -> bool:
+        """Return whether the collection exists for the viewer."""
+        is_public = self.collection[slug]["visibility"] == "PUBLIC"
+        if who == ANONYMOUS:
+            return is_public and self.is_shared
+        return self.is_admin(who) or self.is_shared or not is_public
+
+    def sees_topic(self, who: str, slug: str) -> bool:
+        """Return whether the topic exists for the viewer."""
+        return who != ANONYMOUS or any(
+            line["topic"] == slug and self.sees_collection(who, each) for each, line in self.collection.items()
+        )
+
+    # Lists. `descending` turns the whole order round.
+
+    def topics(self, who: str) -> Names:
+        """Return the topics in the administrators' order."""
+        return sorted((slug for slug in self.topic if self.sees_topic(who, slug)), key=self._place)
+
+    def collections(
+        self,
+        who: str,
+        order: str = "NAME",
+        kept: Line | None = None,
+        topic: str | None = None,
+        *,
+        descending: bool = False,
+    ) -> Names:
+        """Return the collections, or those of a topic."""
+        found = [
+            slug
+            for slug, line in self.collection.items()
+            if self.sees_collection(who, slug)
+            and topic in {None, line["topic"]}
+            and self.keeps_collection(who, slug, kept)
+        ]
+        orders: dict[str, Callable[[str], Any]] = {
+            "POSITION": lambda slug: (self._place(self.collection[slug]["topic"]), self._place(slug)),
+            "NAME": lambda slug: (name_key(self.collection[slug]), self.ids[slug]),
+            "UPDATED_AT": lambda slug: (self.changed_at.get(slug, self.written_at), self.ids[slug]),
+            "ASSET_COUNT": lambda slug: (len(self.held(who, slug)), self.ids[slug]),
+        }
+        return sorted(found, key=orders[order], reverse=descending)
+
+    def children(self, who: str, slug: str) -> Names:
+        """Return the collections right below, in the administrators' order."""
+        return sorted((each for each in self.collection if self.parent(who, each) == slug), key=self._place)
+
+    def parent(self, who: str, slug: str) -> str | None:
+        """Return the collection right above, None where the viewer cannot see it."""
+        above = self.collection[slug].get("parent")
+        return above if above and self.sees_collection(who, slug) and self.sees_collection(who, above) else None
+
+    def ancestors(self, who: str, slug: str) -> Names:
+        """Return the collections above, from the top down, as far as the viewer sees the way."""
+        above = self.parent(who, slug)
+        return [] if above is None else [*self.ancestors(who, above), above]
+
+    def held(
+        self,
+        who: str,
+        slug: str,
+        order: str = "POSITION",
+        kept: Line | None = None,
+        *,
+        descending: bool = False,
+        below: bool = False,
+    ) -> Names:
+        """Return what a collection holds, with `below` what those below it hold too: each asset once."""
+        where: dict[str, str] = {}
+        level = [slug]
+        while level:
+            for each in sorted(level, key=self._place):
+                for asset in self.members[each]:
+                    if self.sees(who, asset):
+                        where.setdefault(asset, each)
+            level = [child for each in level for child in self.children(who, each)] if below else []
+        found = [asset for asset in where if self.keeps(who, asset, kept)]
+        places = list(where)
+        orders: dict[str, Callable[[str], Any]] = {
+            "POSITION": places.index,
+            "ADDED_AT": lambda asset: (self.added_at.get((where[asset], asset), self.written_at), self.ids[asset]),
+        }
+        return sorted(found, key=orders.get(order) or self._asset_key(order), reverse=descending)
+
+    def assets(self, who: str, order: str = "RELEVANCE", kept: Line | None = None, *, descending: bool = True) -> Names:
+        """Return every asset that the viewer sees."""
+        found = [asset for asset in self.asset if self.sees(who, asset) and self.keeps(who, asset, kept)]
+        return sorted(found, key=self._asset_key(order), reverse=descending)
+
+    def collections_of(self, who: str, asset: str) -> Names:
+        """Return the collections that hold an asset, by name."""
+        return [slug for slug in self.collections(who) if asset in self.members[slug]]
+
+    def uses(self, who: str, asset: str) -> Names:
+        """Return what the asset uses, in the order of the file."""
+        if self.access(who, asset) < VIEWER:
+            return []
+        return [used for used in dict.fromkeys(self.asset[asset].get("uses", ())) if self.sees(who, used)]
+
+    def used_by(self, who: str, asset: str) -> Names:
+        """Return the assets that use it, by name."""
+        return [each for each in self.assets(who, "NAME", descending=False) if asset in self.uses(who, each)]
+
+    def addable(
+        self,
+        who: str,
+        slug: str,
+        order: str = "RELEVANCE",
+        kept: Line | None = None,
+        *,
+        descending: bool = True,
+        only_new: bool = False,
+    ) -> Names:
+        """Return what the viewer owns and may add to a collection, and unless `only_new` what of theirs is in it."""
+        found = []
+        for asset in self.assets(who, order, kept, descending=descending):
+            is_member = asset in self.members[slug]
+            is_offered = self.status(asset) == "RELEASED" and not (only_new and is_member)
+            if self.access(who, asset) == OWNER and (is_offered or (is_member and not only_new)):
+                found.append(asset)
+        return found
+
+    def counts(self, assets: Sequence[str]) -> dict[str, int]:
+        """Return how many of the assets are of each kind."""
+        kinds = [self.asset[asset]["type"] for asset in set(assets)]
+        names = ("capsules", "pipelines", "noCodeApps", "dataAssets", "models")
+        by_kind = {name: kinds.count(kind) for name, kind in zip(names, KINDS, strict=True)}
+        return {"total": len(kinds), **by_kind, "goldStandards": len(self.gold & set(assets))}
+
+    def topic_assets(self, who: str, topic: str) -> Names:
+        """Return the distinct assets of a topic."""
+        slugs = self.collections(who, topic=topic)
+        return list(dict.fromkeys(asset for slug in slugs for asset in self.held(who, slug)))
+
+    # Filters, as variables of the graph; `ids` tells what their ids mean.
+
+    def keeps(self, who: str, asset: str, kept: Line | None) -> bool:
+        """Return whether an AssetFilter keeps the asset."""
+        line, given = self.asset[asset], _given(kept)
+
+        def is_in(ids: Sequence[str]) -> bool:
+            return any(self.ids[slug] in ids and asset in self.members[slug] for slug in self.collections(who))
+
+        tests: dict[str, Callable[[Any], bool]] = {
+            "kinds": lambda kinds: line["type"] in kinds,
+            "statuses": lambda statuses: self.status(asset) in statuses,
+            "tags": lambda tags: not set(tags).isdisjoint(line.get("tags", ())),
+            "ownerIds": lambda ids: self.ids[line["owner"]] in ids,
+            "goldStandard": lambda is_gold: (asset in self.gold) == is_gold,
+            "createdAt": lambda span: _within(self.created_at(asset), span),
+            "updatedAt": lambda span: _within(self.updated_at(asset), span),
+            "inCollectionIds": is_in,
+            "notInCollectionIds": lambda ids: not is_in(ids),
+        }
+        return all(tests[name](value) for name, value in given.items())
+
+    def keeps_collection(self, who: str, slug: str, kept: Line | None) -> bool:
+        """Return whether a CollectionFilter keeps the collection."""
+        line = self.collection[slug]
+        tests: dict[str, Callable[[Any], bool]] = {
+            "visibility": lambda visibility: line["visibility"] == visibility,
+            "topicIds": lambda ids: self.ids[line["topic"]] in ids,
+            "topLevelOnly": lambda is_only: not is_only or self.parent(who, slug) is None,
+            "containsAssetId": lambda id_: any(self.ids[asset] == id_ for asset in self.held(who, slug)),
+            "updatedAt": lambda span: _within(self.changed_at.get(slug, self.written_at), span),
+        }
+        return all(tests[name](value) for name, value in _given(kept).items())
+
+    def created_at(self, asset: str) -> int:
+        """Return when the asset was made."""
+        line = self.asset[asset]
+        told = line.get("createdAt") or line.get("updatedAt")
+        return milliseconds(told) if told else self.written_at
+
+    def updated_at(self, asset: str) -> int:
+        """Return when the asset last changed."""
+        told = self.asset[asset].get("updatedAt")
+        return milliseconds(told) if told else self.created_at(asset)
+
+    def _place(self, slug: str) -> int:
+        return self.order.index(slug)
+
+    def _asset_key(self, order: str) -> Callable[[str], Any]:
+        orders: dict[str, Callable[[str], Any]] = {
+            "NAME": lambda asset: (name_key(self.asset[asset]), self.ids[asset]),
+            "CREATED_AT": lambda asset: (self.created_at(asset), self.ids[asset]),
+            "UPDATED_AT": lambda asset: (self.updated_at(asset), self.ids[asset]),
+            "RELEVANCE": lambda asset: (asset in self.gold, self.updated_at(asset), self.ids[asset]),
+        }
+        return orders[order]
+
+
+def _given(kept: Line | None) -> Line:
+    return {name: value for name, value in (kept or {}).items() if value is not None}
+
+
+def _within(instant: int, span: Line) -> bool:
+    from_, until = span.get("from"), span.get("until")
+    return (from_ is None or milliseconds(from_) <= instant) and (until is None or instant < milliseconds(until))

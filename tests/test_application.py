@@ -1,0 +1,197 @@
+"""This file is the whole server: who is let in, what it says of its health, and what it does without its parts."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import delete, text, update
+from starlette.applications import Starlette
+
+from app import application as served
+from app.settings import BadSetting, Settings
+from store import sql
+from store.database import Database, Snapshot
+from tests.conftest import ANONYMOUS, Ask, World
+from tests.oidc.fake_issuer import AUDIENCE, FakeIssuer, signing_key
+
+WHO = "{ viewer { user { name } isAdmin } }"
+
+
+def _client(app: Starlette) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
+
+
+async def _ask(client: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await client.post("/graphql", json={"query": WHO}, headers={"authorization": f"Bearer {token}"})
+
+
+async def test_an_issuers_token_speaks_for_the_user_of_that_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = signing_key("k1", "ES256")
+    database = Database(world.url)
+    async with FakeIssuer(keys=[key.published()]) as issuer:
+        monkeypatch.setattr(served, "issuer_from_settings", lambda _issuer, _audience: issuer.issuer())
+        app = served.application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
+        async with _client(app) as client:
+            good = await _ask(client, issuer.token(key, sub="mei"))
+            assert good.json() == {"data": {"viewer": {"user": {"name": "mei"}, "isAdmin": False}}}
+            own = await _ask(client, world.tokens["ada"])
+            assert own.json()["data"]["viewer"]["isAdmin"] is True
+            bad = [
+                await _ask(client, issuer.token(key, sub="stranger")),
+                await _ask(client, issuer.token(key, sub="lab")),  # a group, which nobody signs in as
+                await _ask(client, issuer.token(key, sub="mei", exp=1)),
+                await _ask(client, issuer.token(key, sub="mei", aud="another")),
+                await _ask(client, issuer.token(signing_key("k2", "ES256"), sub="mei")),
+                await _ask(client, "atoll_unknown"),
+            ]
+            assert {answer.status_code for answer in bad} == {401}
+            assert len({answer.content for answer in bad}) == 1
+    await database.close()
+
+
+async def test_while_the_issuers_keys_cannot_be_had_its_tokens_are_put_off_and_not_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(world.url)
+    issuer = FakeIssuer()
+    async with issuer:
+        pass  # it has an address, and listens no more
+    monkeypatch.setattr(served, "issuer_from_settings", lambda _issuer, _audience: issuer.issuer())
+    app = served.application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
+    async with _client(app) as client:
+        answer = await _ask(client, issuer.token(signing_key("k1", "ES256"), sub="mei"))
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
+        assert "retry-after" in answer.headers
+        assert (await _ask(client, world.tokens["mei"])).status_code == 200
+    await database.close()
+
+
+@pytest.mark.parametrize("given", [{"ATOLL_OIDC_ISSUER": "https://id.test"}, {"ATOLL_OIDC_AUDIENCE": "atoll"}])
+def test_one_of_the_issuers_two_settings_alone_stops_the_start(given: dict[str, str]) -> None:
+    with pytest.raises(
+        ValueError, match=r"ATOLL_OIDC_ISSUER.*ATOLL_OIDC_AUDIENCE|ATOLL_OIDC_AUDIENCE.*ATOLL_OIDC_ISSUER"
+    ):
+        served.application(Settings.of(given))
+
+
+def test_a_misspelt_setting_stops_the_start() -> None:
+    with pytest.raises(BadSetting, match="ATOLL_DATABASE_URI is no setting"):
+        Settings.of({"ATOLL_DATABASE_URI": "x"})
+    with pytest.raises(BadSetting, match="must be 1 or 0"):
+        Settings.of({"ATOLL_GRAPHIQL": "perhaps"})
+
+
+def test_passwords_are_not_told() -> None:
+    given = {"ATOLL_DATABASE_URL": "postgresql+asyncpg://atoll:sesame@db/atoll"}
+    told = Settings.of(given).told(given)
+    assert ("ATOLL_DATABASE_URL", "postgresql+asyncpg://atoll:***@db/atoll", "environment") in told
+    assert ("ATOLL_GRAPHIQL", "False", "default") in told
+
+
+async def test_the_server_is_ready_while_its_database_answers_and_is_at_the_known_revision(ask_own: Ask) -> None:
+    assert (await ask_own.client.get("/healthz")).json() == {"status": "ok"}
+    ready = await ask_own.client.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+    async with ask_own.database.write() as connection:
+        await connection.execute(text("update alembic_version set version_num = 'from the future'"))
+    assert (await ask_own.client.get("/readyz")).status_code == 503
+
+
+async def test_without_its_database_the_server_says_so_and_stays_up(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    database = Database(f"sqlite+aiosqlite:///{folder}/atoll.db")
+    shutil.rmtree(folder)
+    async with _client(served.application(Settings(), database=database)) as client:
+        answer = await client.post("/graphql", json={"query": WHO})
+        assert (answer.status_code, answer.json()["errors"][0]["message"]) == (
+            503,
+            "Atoll cannot answer for now. Try again.",
+        )
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/healthz")).status_code == 200
+    await database.close()
+
+
+async def test_graphiql_is_off_unless_asked_for(world: World) -> None:
+    page = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}  # as browsers send it
+    for settings, status in ((Settings(), 404), (Settings(graphiql=True), 200)):
+        database = Database(world.url)
+        async with _client(served.application(settings, database=database)) as client:
+            assert (await client.get("/graphql", headers=page)).status_code == status
+            assert (await client.get("/graphql/ide/config.json")).status_code == status
+        await database.close()
+
+
+async def test_a_revoked_grant_holds_from_the_next_operation_on(ask_own: Ask) -> None:
+    query = (
+        '{ asset(by: {externalId: "genomes"}) { __typename } collection(by: {slug: "deep"}) { assetCounts { total } } }'
+    )
+    assert await ask_own("mei", query) == {
+        "asset": {"__typename": "DataAsset"},
+        "collection": {"assetCounts": {"total": 2}},
+    }
+    async with ask_own.database.write() as connection:
+        await connection.execute(delete(sql.grant).where(sql.grant.c.access == 2))
+    assert await ask_own("mei", query) == {"asset": None, "collection": {"assetCounts": {"total": 0}}}
+
+
+async def test_leaving_a_group_holds_from_the_next_operation_on(ask_own: Ask) -> None:
+    query = '{ asset(by: {externalId: "images"}) { ... on AssetFields { viewerAccess } } }'
+    assert await ask_own("lou", query) == {"asset": {"viewerAccess": "OWNER"}}
+    async with ask_own.database.write() as connection:
+        await connection.execute(delete(sql.group_member))
+    assert await ask_own("lou", query) == {"asset": None}
+
+
+async def test_an_operation_sees_one_state_of_the_world_from_its_first_statement_to_its_last(own_world: World) -> None:
+    asking, other = Ask(own_world), Database(own_world.url)
+    archived = asyncio.Event()
+
+    async def archive_between(*_: object) -> None:
+        async with other.write() as connection:
+            await connection.execute(update(sql.asset).values(status="ARCHIVED"))
+        archived.set()
+
+    rows, first = Snapshot.rows, True
+
+    async def interrupted(self: Snapshot, *arguments: object, **more: object) -> object:
+        nonlocal first
+        answer = await rows(self, *arguments, **more)  # type: ignore[arg-type]  # passed through
+        if first:
+            first = False
+            await archive_between()
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Snapshot, "rows", interrupted)
+        seen = await asking("eve", "{ assets { totalCount nodes { __typename } } }")
+    assert archived.is_set()
+    assert (seen["assets"]["totalCount"], len(seen["assets"]["nodes"])) == (6, 6)
+    assert (await asking("eve", "{ assets { totalCount } }"))["assets"]["totalCount"] == 0
+    await other.close()
+    await asking.close()
+
+
+async def test_viewers_at_once_do_not_see_through_one_anothers_eyes(ask: Ask) -> None:
+    query = "{ viewer { user { name } } assets { totalCount } }"
+    people = ["olu", "eve", ANONYMOUS, "mei"] * 15
+    headers = [{} if who == ANONYMOUS else {"authorization": f"Bearer {ask.tokens[who]}"} for who in people]
+    answers = await asyncio.gather(
+        *(ask.client.post("/graphql", json={"query": query}, headers=header) for header in headers)
+    )
+    expected = {"olu": 11, "eve": 6, ANONYMOUS: 2, "mei": 8}
+    for who, answer in zip(people, answers, strict=True):
+        data = answer.json()["data"]
+        assert data["assets"]["totalCount"] == expected[who]
+        assert (data["viewer"] or {"user": {"name": ANONYMOUS}})["user"]["name"] == who
+
+
+async def test_readers_cannot_write_whatever_reaches_them(world: World) -> None:
+    database = Database(world.url)
+    async with database.snapshot() as snapshot:
+        with pytest.raises(Exception, match=r"readonly|read-only"):
+            await snapshot.rows(delete(sql.grant).returning(sql.grant.c.access))
+    await database.close()

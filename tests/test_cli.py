@@ -1,0 +1,266 @@
+"""This file is the command line: what each command prints and leaves behind, and how it refuses."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+
+import httpx
+import pytest
+
+from schema.graph import text as schema_text
+from store.database import Database
+from store.migrate import head
+from tests.command import Commands, forking, free_port
+from tests.conftest import World, catalogue, write_lines
+from tests.whole import Whole, whole
+
+ME = "{ viewer { user { name } } }"
+TOPICS = "{ topics { nodes { slug } } }"
+SEEN = {"data": {"topics": {"nodes": [{"slug": "imaging"}, {"slug": "genomics"}]}}}  # by an anonymous visitor
+
+
+@pytest.fixture(scope="module")
+def forker() -> Iterator[Popen[str]]:
+    """Start commands quickly."""
+    with forking() as process:
+        yield process
+
+
+@pytest.fixture
+def atoll(forker: Popen[str], tmp_path: Path, empty_url: str) -> Commands:
+    """Run commands on an empty database."""
+    return Commands(forker, tmp_path, empty_url)
+
+
+@pytest.fixture
+def atoll_world(forker: Popen[str], tmp_path: Path, own_world: World) -> Commands:
+    """Run commands on a copy of the world."""
+    return Commands(forker, tmp_path, own_world.url)
+
+
+@pytest.fixture
+def atoll_nowhere(forker: Popen[str], tmp_path: Path) -> Commands:
+    """Run commands that should not come to use a database."""
+    return Commands(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'untouched.db'}")
+
+
+# What a command says before it reaches a database is the same for both.
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
+
+
+def rows(url: str) -> Whole:
+    async def read() -> Whole:
+        database = Database(url)
+        try:
+            return await whole(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(read())
+
+
+def ask(url: str, query: str, token: str | None = None) -> httpx.Response:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return httpx.post(f"{url}/graphql", json={"query": query}, headers=headers)
+
+
+def test_import_tells_counts_by_kind_on_one_line(atoll: Commands) -> None:
+    file = str(write_lines(atoll.folder / "world.jsonl", catalogue()))
+    kinds = "6 user, 2 group, 3 topic, 5 collection, 2 CAPSULE, 2 PIPELINE, 1 NO_CODE_APP, 4 DATA_ASSET, 2 MODEL"
+    first = atoll("import", file)
+    assert (first.code, first.out, first.err) == (0, f"created: {kinds}; memberships added: 16\n", "")
+    assert atoll("import", file).out == f"unchanged: {kinds}; memberships added: 0\n"
+
+
+def test_a_bad_catalogue_is_told_line_by_line_and_nothing_of_it_is_written(atoll_world: Commands) -> None:
+    before = rows(atoll_world.database_url)
+    file = atoll_world.folder / "bad.jsonl"
+    file.write_text('{"kind": "user", "id": "new", "name": "New"}\n{\n{"kind": "user", "id": "x"}\n', encoding="utf-8")
+    refused = atoll_world("import", str(file))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines() == [
+        "line 2: it is no JSON: unexpected end of data at character 2",
+        "line 3: name is missing",
+        f"2 bad lines in {file}: nothing was written.",
+    ]
+    assert rows(atoll_world.database_url) == before
+
+
+def test_a_catalogue_that_cannot_be_read_leaves_the_database_alone(atoll_nowhere: Commands) -> None:
+    folder = atoll_nowhere.folder
+    assert atoll_nowhere("import", "absent.jsonl").refusal == "There is no file absent.jsonl."
+    assert atoll_nowhere("import", str(folder)).refusal == f"{folder} is a folder, not a file."
+    assert not (folder / "untouched.db").exists()
+
+
+def test_a_token_makes_its_user_the_viewer_until_it_is_revoked(atoll_world: Commands) -> None:
+    made = atoll_world("token", "mei", "--ttl", "15m")
+    assert (made.code, made.err, len(made.out.splitlines())) == (0, "", 1)
+    token = made.out.strip()
+    with atoll_world.serving() as served:
+        assert ask(served.url, ME, token).json() == {"data": {"viewer": {"user": {"name": "mei"}}}}
+        assert ask(served.url, ME).json() == {"data": {"viewer": None}}
+        revoked = atoll_world("token", "--revoke", token)
+        assert (revoked.code, revoked.out, revoked.err) == (0, "", "Revoked.\n")
+        assert ask(served.url, ME, token).status_code == 401
+    assert atoll_world("token", "--revoke", token).refusal == "No such token is live: nothing was changed."
+
+
+@on_sqlite
+def test_a_token_needs_a_user_that_is_there_and_a_span_of_time(atoll_world: Commands) -> None:
+    before = rows(atoll_world.database_url)
+    for user in ("nobody", "lab", "everyone"):
+        refused = atoll_world("token", user).refusal
+        assert refused == f"There is no user {user!r}. The first users are ada, olu, mei, lou, sam."
+    for ttl in ("", "5", "5x", "-1d", "0d", "367d", "1.5h", "٣d", "9999999999d"):
+        refused = atoll_world("token", "mei", f"--ttl={ttl}").refusal
+        assert refused == f"{ttl!r} is no span of time such as 30d, 12h or 15m, of at most 366d."
+    assert "atoll token USER | --revoke TOKEN" in atoll_world("token").refusal
+    assert "atoll token USER | --revoke TOKEN" in atoll_world("token", "mei", "--revoke", "atoll_x").refusal
+    assert rows(atoll_world.database_url) == before
+
+
+def test_a_token_of_an_empty_database_says_what_to_do_first(atoll: Commands) -> None:
+    assert atoll("token", "mei").refusal == "There is no user 'mei'. There are no users yet: import a catalogue first."
+
+
+@on_sqlite
+@pytest.mark.parametrize(("ttl", "seconds"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("366d", 31_622_400)])
+def test_a_token_is_good_for_the_span_that_was_asked(atoll_world: Commands, ttl: str, seconds: int) -> None:
+    atoll_world("token", "mei", "--ttl", ttl)
+    *_, created_at, expires_at, _ = max(rows(atoll_world.database_url)["api_token"])
+    assert expires_at - created_at == seconds * 1_000
+
+
+def test_migrate_makes_the_tables_and_tells_their_revision(atoll: Commands) -> None:
+    for _ in range(2):
+        done = atoll("migrate")
+        assert (done.code, done.out, done.err) == (0, f"The database is at revision {head()}.\n", "")
+
+
+def test_schema_prints_the_graph_and_compares_a_file_with_it(atoll_nowhere: Commands) -> None:
+    assert atoll_nowhere("schema").out == schema_text()
+    file = atoll_nowhere.folder / "schema.graphql"
+    assert atoll_nowhere("schema", "--check", str(file)).refusal == f"There is no file {file}. Write it: make schema"
+    file.write_text(schema_text(), encoding="utf-8")
+    assert atoll_nowhere("schema", "--check", str(file)).code == 0
+    file.write_bytes(schema_text().encode() + b"\xff")
+    changed = f"{file} is not the schema any more. Write it again: make schema"
+    assert atoll_nowhere("schema", "--check", str(file)).refusal == changed
+    assert not (atoll_nowhere.folder / "untouched.db").exists()
+
+
+def test_check_lists_every_setting_and_the_state_of_the_database(atoll: Commands) -> None:
+    empty = atoll("check")
+    assert empty.out.splitlines()[-1] == f"database revision none: this code's is {head()}: run atoll migrate"
+    atoll("migrate")
+    checked = atoll("check", OIDC_ISSUER="https://id.example.org", OIDC_AUDIENCE="atoll")
+    heading, *settings, database = [line.split() for line in checked.out.splitlines()]
+    assert (checked.code, checked.err, heading) == (0, "", ["setting", "value", "source"])
+    assert [(name, source) for name, *_, source in settings] == [
+        ("ATOLL_DATABASE_URL", "environment"),
+        ("ATOLL_GRAPHIQL", "default"),
+        ("ATOLL_OIDC_ISSUER", "environment"),
+        ("ATOLL_OIDC_AUDIENCE", "environment"),
+    ]
+    assert settings[2][1:-1] == ["https://id.example.org"]
+    assert " ".join(database) == f"database revision {head()}: up to date"
+
+
+def test_check_of_a_database_that_is_not_there_makes_none(atoll_nowhere: Commands) -> None:
+    assert atoll_nowhere("check").code == 0
+    assert not (atoll_nowhere.folder / "untouched.db").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+asyncpg://me:s3cret@127.0.0.1:1/atoll",
+        "postgresql+asyncpg://me:s3c:r@127.0.0.1:1/atoll?password=s3cret",
+        "mysql://me:s3cret@127.0.0.1/atoll",
+        "postgresql+asyncpg//me:s3cret@127.0.0.1/atoll",
+        "me:s3cret@127.0.0.1",
+        "postgresql+asyncpg://me:s3cret@127.0.0.1:port/atoll",
+    ],
+)
+def test_no_password_is_printed(atoll_nowhere: Commands, address: str) -> None:
+    for command in ("check", "migrate"):
+        answer = atoll_nowhere(command, DATABASE_URL=address)
+        assert answer.code == 2
+        assert "s3c" not in answer.out + answer.err
+        assert len(answer.err.splitlines()) == 1
+
+
+BAD_SETTINGS = {
+    "an unknown name": ({"X": "1"}, "ATOLL_X is no setting of Atoll. They are: ATOLL_DATABASE_URL, "),
+    "no yes or no": ({"GRAPHIQL": "perhaps"}, "ATOLL_GRAPHIQL is 'perhaps'; it must be 1 or 0."),
+    "no database": ({"DATABASE_URL": "atoll.db"}, "ATOLL_DATABASE_URL is no address of a database. It looks like "),
+    "another driver": ({"DATABASE_URL": "sqlite:///a.db"}, "ATOLL_DATABASE_URL begins with 'sqlite'. It looks like "),
+    "memory": ({"DATABASE_URL": "sqlite+aiosqlite://"}, "ATOLL_DATABASE_URL names no file: "),
+    "an option": (
+        {"DATABASE_URL": "sqlite+aiosqlite:///a?mode=ro"},
+        "ATOLL_DATABASE_URL has an option that is not kno",
+    ),
+    "an issuer alone": ({"OIDC_ISSUER": "https://id.example.org"}, "ATOLL_OIDC_ISSUER is set, but ATOLL_OIDC_AUDIENCE"),
+    "an audience alone": ({"OIDC_AUDIENCE": "atoll"}, "ATOLL_OIDC_AUDIENCE is set, but ATOLL_OIDC_ISSUER is not."),
+}
+
+
+@pytest.mark.parametrize(("settings", "reason"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
+@pytest.mark.parametrize("command", ["serve", "check", "migrate"])
+def test_a_bad_setting_is_refused_in_one_line(
+    atoll_nowhere: Commands, command: str, settings: dict[str, str], reason: str
+) -> None:
+    answer = atoll_nowhere(command, **settings)
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+    assert answer.err.startswith(reason)
+
+
+def test_serve_answers_until_it_is_told_to_stop(atoll_world: Commands) -> None:
+    with atoll_world.serving() as served:
+        assert httpx.get(f"{served.url}/healthz").json() == {"status": "ok"}
+        assert httpx.get(f"{served.url}/readyz").json() == {"status": "ready"}
+        assert ask(served.url, TOPICS).json() == SEEN
+        assert f"{served.url}/graphql" in served.said
+        port = served.url.rpartition(":")[2]
+        taken = atoll_world("serve", "--port", port).refusal
+        reason = "Address already in use"
+        assert taken == f"Port {port} at 127.0.0.1 cannot be had ({reason}). Choose another: --port {int(port) + 1}"
+
+
+@on_sqlite
+def test_several_workers_serve_and_stop_together(atoll_world: Commands) -> None:
+    with atoll_world.serving("--workers", "2") as served:
+        for _ in range(8):
+            assert ask(served.url, TOPICS).json() == SEEN
+
+
+def test_an_address_that_is_not_ours_is_refused_in_one_line(atoll_nowhere: Commands) -> None:
+    assert atoll_nowhere("serve", "--host", "nowhere.invalid").refusal.startswith("nowhere.invalid is no address of")
+    assert "cannot be had" in atoll_nowhere("serve", "--host", "192.0.2.1").refusal
+    assert "with one worker" in atoll_nowhere("serve", "--demo", "--workers", "2", "--port", str(free_port())).refusal
+    assert "it serves 127.0.0.1" in atoll_nowhere("serve", "--demo", "--host", "0.0.0.0").refusal  # noqa: S104 - refused
+
+
+@on_sqlite
+def test_the_demo_fills_an_empty_database_once_and_gives_accounts(atoll: Commands) -> None:
+    with atoll.serving("--demo") as served:
+        tokens = [word for word in served.said.split() if word.startswith("atoll_")]
+        names = [ask(served.url, ME, token).json()["data"]["viewer"]["user"]["name"] for token in tokens]
+        assert names == ["Ada Moreau", "Olu Adeyemi", "Mei Tanaka", "Sam Rivera"]
+        assert ask(served.url, TOPICS).json()["data"]["topics"]["nodes"]
+    before = rows(atoll.database_url)
+    with atoll.serving("--demo") as served:
+        assert "Ada Moreau" in served.said
+    after = rows(atoll.database_url)
+    assert len(after.pop("api_token")) == len(before.pop("api_token")) + 4
+    assert after == before
+
+
+@on_sqlite
+def test_the_demo_refuses_a_database_with_something_else_and_names_a_way_out(atoll_world: Commands) -> None:
+    before = rows(atoll_world.database_url)
+    refused = atoll_world("serve", "--demo", "--port", str(free_port())).refusal
+    assert "something else than the demo: serve it without --demo, or name another file" in refused
+    assert rows(atoll_world.database_url) == before

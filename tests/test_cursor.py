@@ -1,0 +1,256 @@
+"""This file is cursors: opaque, bound to list and viewer, and good while anything that they remember is left."""
+
+import base64
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from store import sql
+from tests.conftest import ANONYMOUS, EVERYBODY, Ask
+from tests.lists import ask_lists, every_list
+from tests.test_listing import model_of
+
+BAD = [("BAD_CURSOR", "This cursor is not one of this list: start again without it.")]
+GONE = [("BAD_CURSOR", "The place this cursor marks is gone: start again without it.")]
+OPEN = """query($s: String!, $after: String, $before: String, $first: Int, $last: Int) {
+  collection(by: {slug: $s}) { assets(first: $first, after: $after, last: $last, before: $before) {
+    pageInfo { hasNextPage endCursor startCursor } edges { cursor node { ... on AssetFields { externalId } } } } } }"""
+
+
+async def page(ask: Ask, who: str, slug: str = "open", **bounds: Any) -> tuple[list[str], list[str]]:
+    """Return the assets and the cursors of a page of the collection."""
+    edges = (await ask(who, OPEN, s=slug, **bounds))["collection"]["assets"]["edges"]
+    return [edge["node"]["externalId"] for edge in edges], [edge["cursor"] for edge in edges]
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_a_cursor_tells_nothing_and_is_the_same_each_time(ask: Ask, who: str) -> None:
+    model = await model_of(ask)
+    lists = [each for each in every_list(model, who) if each.exists(model, who)][::3]
+    # Shorter words would be met by chance.
+    words = [word.encode() for word in (*model.ids, *(id_[4:] for id_ in model.ids.values())) if len(word) > 4]
+    words += [form for rank in range(1, 13) for form in (b"%d" % (rank << 20), (rank << 20).to_bytes(8, "big"))]
+    found = await ask_lists(ask, who, lists, body="edges { cursor }")
+    assert await ask_lists(ask, who, lists, body="edges { cursor }") == found
+    for cursor in (edge["cursor"] for each in found if each for edge in each["edges"]):
+        sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        assert not any(word in sealed for word in words)
+
+
+async def test_a_cursor_changed_anywhere_is_refused_in_one_sentence(ask: Ask) -> None:
+    _, cursors = await page(ask, "eve")
+    cursor = cursors[1]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. \n"
+    chance = random.Random(7)
+    changed = [
+        cursor[:place] + letter + cursor[place + 1 :]
+        for place in range(len(cursor))
+        for letter in chance.sample(letters, 2)
+        if letter != cursor[place]
+    ]
+    changed += [cursor[:-1] + letter for letter in letters if letter != cursor[-1]]  # its last bits carry nothing
+    cut = [cursor[:length] for length in range(len(cursor))] + [cursor[1:]]
+    longer = [cursor + more for more in ("A", "=", "==", "AAAA", " ", "\n", cursor)] + ["=" + cursor, " " + cursor]
+    foreign = ["x" * 10_000, "é", "🦊" * 10, "null", "[]", base64.b64encode(b'["open"]').decode(), "\ud7ff", "0", "-1"]
+    foreign += [base64.urlsafe_b64encode(chance.randbytes(size)).rstrip(b"=").decode() for size in range(1, 100, 7)]
+    for bad in (*changed[::3], *changed[-len(letters) + 1 :], *cut[::5], *longer, *foreign):
+        assert await ask.errors("eve", OPEN, s="open", after=bad) == BAD, bad
+    for bad in ("", cursor[:-1], cursor + "=", "x" * 10_000, "é"):
+        assert await ask.errors("eve", OPEN, s="open", before=bad) == BAD, bad
+
+
+LISTS_OF_ASSETS = {
+    "its own": 'collection(by: {slug: "open"}) { assets(after: $c) { totalCount nodes { __typename } } }',
+    "order": 'collection(by: {slug: "open"}) { assets(after: $c, orderBy: {field: NAME}) { nodes { __typename } } }',
+    "direction": 'collection(by: {slug: "open"}) { assets(after: $c, orderBy: {field: POSITION, direction: DESC}) {'
+    " nodes { __typename } } }",
+    "parent": 'collection(by: {slug: "inner"}) { assets(after: $c) { nodes { __typename } } }',
+    "with descendants": 'collection(by: {slug: "open"}) { assets(after: $c, includeDescendants: true) {'
+    " nodes { __typename } } }",
+    "another field": 'collection(by: {slug: "open"}) { children(after: $c) { nodes { __typename } } }',
+    "all assets": "assets(after: $c) { nodes { __typename } }",
+    "topics": "topics(after: $c) { nodes { __typename } }",
+}
+
+
+async def test_a_cursor_is_good_in_its_own_list_alone_and_for_its_own_viewer(ask: Ask) -> None:
+    _, cursors = await page(ask, "eve")
+    queries = {name: f"query($c: String) {{ {text} }}" for name, text in LISTS_OF_ASSETS.items()}
+    own = queries.pop("its own")
+    assert (await ask("eve", own, c=cursors[0]))["collection"]["assets"]["totalCount"] == 4
+    for name, query in queries.items():
+        assert await ask.errors("eve", query, c=cursors[0]) == BAD, name
+    for who in EVERYBODY:
+        if who != "eve":
+            assert await ask.errors(who, own, c=cursors[0]) == BAD, who
+
+
+async def test_cursors_of_orders_by_value_are_bound_as_well(ask: Ask) -> None:
+    query = "query($c: String, $o: AssetOrder) { assets(after: $c, orderBy: $o) { edges { cursor } } }"
+    orders = [
+        {"field": field, "direction": direction}
+        for field in ("RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT")
+        for direction in ("ASC", "DESC")
+    ]
+    for made in orders:
+        cursor = (await ask("eve", query, o=made))["assets"]["edges"][0]["cursor"]
+        for asked in orders:
+            if asked == made:
+                assert len((await ask("eve", query, c=cursor, o=asked))["assets"]["edges"]) == 5
+            else:
+                assert await ask.errors("eve", query, c=cursor, o=asked) == BAD
+
+
+async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: Ask) -> None:
+    _, cursors = await page(ask, "eve")
+    query = "query($c: String) { collections { nodes { slug assets(after: $c) { totalCount } } } }"
+    answer = (await ask.response("eve", query, c=cursors[0])).json()
+    assert answer["data"] is None
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_CURSOR"}
+    assert {error["message"] for error in answer["errors"]} == {BAD[0][1]}
+    assert all(error["path"][:2] == ["collections", "nodes"] for error in answer["errors"])
+
+
+Between = Callable[[Ask, str], Any]
+
+
+async def hide(ask: Ask, name: str) -> None:
+    """Take every grant from the asset but its owner's."""
+    async with ask.database.write() as connection:
+        pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == name))
+        await connection.execute(delete(sql.grant).where(sql.grant.c.asset_pk == pk, sql.grant.c.access < 4))
+
+
+async def take_out(ask: Ask, name: str) -> None:
+    """Take the asset out of every collection."""
+    async with ask.database.write() as connection:
+        pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == name))
+        await connection.execute(delete(sql.membership).where(sql.membership.c.asset_pk == pk))
+
+
+async def rename(ask: Ask, name: str) -> None:
+    """Give the asset a name before all others."""
+    async with ask.database.write() as connection:
+        await connection.execute(
+            update(sql.asset).where(sql.asset.c.external_id == name).values(name="aaa", name_key="aaa")
+        )
+
+
+ORDERS = ("POSITION", "ADDED_AT", "NAME", "UPDATED_AT")
+WALK = """query($o: MembershipOrder, $first: Int, $after: String, $last: Int, $before: String, $below: Boolean!) {
+  collection(by: {slug: "open"}) { assets(first: $first, after: $after, last: $last, before: $before, orderBy: $o,
+    includeDescendants: $below) { edges { cursor node { ... on AssetFields { externalId } } } } } }"""
+
+
+@pytest.mark.parametrize("between", [hide, take_out, rename])
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+async def test_a_walk_goes_on_when_the_row_of_its_cursor_is_gone(
+    ask_own: Ask, between: Between, direction: str
+) -> None:
+    model = await model_of(ask_own)
+    for index, order in enumerate(ORDERS):
+        below = index % 2 == 0
+        before = await _edges(ask_own, "eve", o={"field": order, "direction": direction}, below=below)
+        assert [name for name, _ in before] == model.held(
+            "eve", "open", order, descending=direction == "DESC", below=below
+        )
+    marked = {
+        order: await _edges(ask_own, "eve", o={"field": order, "direction": direction}, below=False) for order in ORDERS
+    }
+    await between(ask_own, "blast")
+    for order, before in marked.items():
+        asked = {"o": {"field": order, "direction": direction}, "below": False}
+        whole = [name for name, _ in before]
+        place, cursor = next((place, cursor) for place, (name, cursor) in enumerate(before) if name == "blast")
+        after = [name for name, _ in await _edges(ask_own, "eve", after=cursor, **asked)]
+        until = [name for name, _ in await _edges(ask_own, "eve", last=100, before=cursor, **asked)]
+        # A row that was renamed stands elsewhere now, and may be met there again; all others once, where they were.
+        assert [name for name in after if name != "blast"] == whole[place + 1 :], order
+        assert [name for name in until if name != "blast"] == whole[:place], order
+
+
+async def _edges(ask: Ask, who: str, **variables: Any) -> list[tuple[str, str]]:
+    edges = (await ask(who, WALK, **variables))["collection"]["assets"]["edges"]
+    return [(edge["node"]["externalId"], edge["cursor"]) for edge in edges]
+
+
+async def test_a_cursor_in_the_administrators_order_outlives_two_rows_and_not_three(ask_own: Ask) -> None:
+    whole, cursors = await page(ask_own, "eve")
+    assert whole == ["lens", "align", "blast", "count"]
+    await hide(ask_own, "blast")
+    assert (await page(ask_own, "eve", after=cursors[2]))[0] == ["count"]
+    await take_out(ask_own, "align")
+    assert (await page(ask_own, "eve", after=cursors[2]))[0] == ["count"]
+    assert (await page(ask_own, "eve", last=5, before=cursors[2]))[0] == ["lens"]
+    await hide(ask_own, "lens")
+    await take_out(ask_own, "lens")
+    assert await ask_own.errors("eve", OPEN, s="open", after=cursors[2]) == GONE
+    assert await ask_own.errors("eve", OPEN, s="open", last=5, before=cursors[2]) == GONE
+    assert (await page(ask_own, "eve"))[0] == ["count"]
+
+
+async def test_cursors_made_after_a_gone_row_remember_only_rows_that_are_left(ask_own: Ask) -> None:
+    whole, cursors = await page(ask_own, "eve")
+    await take_out(ask_own, "blast")
+    _, fresh = await page(ask_own, "eve")
+    assert await page(ask_own, "eve", after=cursors[2]) == (["count"], fresh[2:])
+    assert whole[3] == "count"
+
+
+EVERYTHING = """{ deployment { publicSharing } topics { totalCount edges { cursor node {
+    slug assetCounts { total } collections { totalCount edges { cursor node { slug } } } } } }
+  collections(orderBy: {field: ASSET_COUNT}) { totalCount pageInfo { hasNextPage endCursor } edges { cursor node {
+    slug version updatedAt children { edges { cursor node { slug } } }
+    assetCounts(includeDescendants: true) { total models }
+    assets { totalCount pageInfo { startCursor endCursor } edges { cursor addedAt node { __typename } } }
+    below: assets(includeDescendants: true, first: 3) { totalCount pageInfo { endCursor } edges { cursor } }
+    short: assets(first: 2) { pageInfo { hasNextPage endCursor } edges { cursor } }
+    late: assets(last: 2, orderBy: {field: ADDED_AT, direction: DESC}) { edges { cursor node { __typename } } } } } }
+  assets { totalCount edges { cursor node { ... on AssetFields { id name tags
+    collections { totalCount edges { cursor node { slug } } } uses { totalCount edges { cursor } }
+    usedBy { totalCount edges { cursor } } } } } } }"""
+PANEL = """{ viewer { collections { totalCount edges { cursor } } } collections { nodes { addableAssets { totalCount
+  edges { cursor isMember } } } } }"""
+
+
+async def test_what_is_done_to_hidden_members_changes_no_byte_of_any_answer(ask_own: Ask) -> None:
+    async def answers() -> dict[str, list[bytes]]:
+        told = {}
+        for who in ("eve", "sam", ANONYMOUS):
+            queries = [EVERYTHING] if who == ANONYMOUS else [EVERYTHING, PANEL]
+            responses = [await ask_own.response(who, query) for query in queries]
+            assert all("errors" not in response.json() for response in responses), responses[0].json()
+            told[who] = [response.content for response in responses]
+        return told
+
+    async with ask_own.database.write() as connection:
+        pks = dict(tuple(row) for row in await connection.execute(select(sql.asset.c.name, sql.asset.c.pk)))
+        slugs = dict(tuple(row) for row in await connection.execute(select(sql.collection.c.slug, sql.collection.c.pk)))
+    before, of_olu = await answers(), (await ask_own.response("olu", EVERYTHING)).content
+    membership = sql.membership
+    of_hidden = membership.c.asset_pk == pks["hidden"]
+    changes = [
+        update(membership).where(of_hidden).values(rank=1),  # to the front
+        update(membership).where(of_hidden).values(rank=1 << 50, added_at=1, note="x"),  # and to the end
+        delete(membership).where(of_hidden),
+        *(
+            membership.insert().values(collection_pk=pk, asset_pk=pks["genomes"], rank=3, added_at=5)
+            for slug, pk in slugs.items()
+            if slug not in {"deep", "members"}
+        ),
+        membership.insert().values(collection_pk=slugs["bare"], asset_pk=pks["hidden"], rank=4, added_at=5),
+        update(sql.asset).where(sql.asset.c.name == "hidden").values(name="zzz", name_key="zzz", updated_at=1 << 40),
+        update(sql.asset).where(sql.asset.c.pk == pks["images"]).values(status="FAILED", is_gold=1, gold_at=5),
+        sql.asset_use.insert().values(asset_pk=pks["hidden"], uses_pk=pks["align"], rank=1),
+        delete(sql.asset_use).where(sql.asset_use.c.uses_pk == pks["images"]),
+        sql.asset_tag.insert().values(asset_pk=pks["hidden"], tag="secret"),
+    ]
+    for change in changes:
+        async with ask_own.database.write() as connection:
+            await connection.execute(change)
+        assert await answers() == before, json.dumps(str(change))
+    assert (await ask_own.response("olu", EVERYTHING)).content != of_olu  # who owns it all sees the difference

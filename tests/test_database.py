@@ -1,0 +1,274 @@
+"""This file is the database: what cannot be used is refused, and writers and readers at once."""
+
+import asyncio
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from store import sql
+from store.database import Database, Snapshot
+from store.migrate import migrate, revision_of
+from tests.command import NOBODY, Commands, forking, free_port
+from tests.conftest import World
+from tests.postgres import Postgres
+from tests.whole import whole
+
+
+@pytest.fixture(scope="module")
+def forker() -> Iterator[Popen[str]]:
+    """Start commands quickly."""
+    with forking() as process:
+        yield process
+
+
+@pytest.fixture
+def atoll(forker: Popen[str], tmp_path: Path) -> Commands:
+    """Run commands on a file that is not there yet."""
+    return Commands(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'atoll.db'}")
+
+
+@pytest.fixture
+def file(atoll: Commands) -> Path:
+    """Give the file of those commands."""
+    return atoll.folder / "atoll.db"
+
+
+@pytest.fixture
+async def database(own_world: World) -> AsyncIterator[Database]:
+    """Give a copy of the world."""
+    world = Database(own_world.url)
+    yield world
+    await world.close()
+
+
+def refused_by_all(atoll: Commands) -> str:
+    """Return how a database is refused, the same by every command that comes to use it."""
+    refusals = {atoll(*words).refusal for words in (("migrate",), ("serve", "--port", str(free_port())))}
+    (refusal,) = refusals
+    assert atoll("check").err == refusal + "\n"
+    return refusal
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(atoll: Commands, file: Path) -> None:
+    file.write_text("this is no database, however long it may be" * 100, encoding="utf-8")
+    before = file.read_bytes()
+    sentence = f"{file} is not a SQLite database. Name another file in ATOLL_DATABASE_URL, or move this one away."
+    assert refused_by_all(atoll) == sentence
+    assert file.read_bytes() == before
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(atoll: Commands, file: Path) -> None:
+    file.mkdir()
+    assert refused_by_all(atoll) == f"{file} is a folder. Name a file in ATOLL_DATABASE_URL, such as {file}/atoll.db."
+
+
+def test_a_missing_folder_is_refused_and_not_made(atoll: Commands) -> None:
+    atoll.database_url = f"sqlite+aiosqlite:///{atoll.folder}/missing/atoll.db"
+    sentence = f"The folder {atoll.folder}/missing does not exist: make it, or name another in ATOLL_DATABASE_URL."
+    assert refused_by_all(atoll) == sentence
+    assert not (atoll.folder / "missing").exists()
+
+
+def _overwritten(pages: bytearray) -> bytes:
+    for page in range(2, len(pages) // 4096):
+        pages[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+    return bytes(pages)
+
+
+DAMAGES = {
+    "pages overwritten": _overwritten,
+    "the second half lost": lambda pages: bytes(pages[: len(pages) // 2]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_refused_before_anything_is_served(atoll: Commands, file: Path, damage: object) -> None:
+    assert atoll("migrate").code == 0
+    assert callable(damage)
+    file.write_bytes(damage(bytearray(file.read_bytes())))
+    for words in (("migrate",), ("serve", "--port", str(free_port()))):
+        refusal = atoll(*words).refusal
+        assert refusal.startswith(f"{file} is damaged")
+        assert refusal.endswith("Restore it from a backup, or move it away to begin with an empty one.")
+
+
+def test_an_empty_file_becomes_a_database_and_a_new_one_is_its_owners_alone(atoll: Commands, file: Path) -> None:
+    file.touch()
+    assert atoll("migrate").code == 0
+    file.unlink()
+    assert atoll("migrate").code == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_another_program_writes_to_is_refused_after_seconds(atoll: Commands, file: Path) -> None:
+    assert atoll("migrate").code == 0
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        sentence = f"{file} is being written to by another program. Wait until it is done, or stop it."
+        assert atoll("migrate").refusal == sentence
+    finally:
+        other.close()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder that every account can reach."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
+def test_what_may_not_be_written_or_read_is_refused(atoll: Commands, open_folder: Path) -> None:
+    file = open_folder / "atoll.db"
+    atoll.database_url = f"sqlite+aiosqlite:///{file}"
+    sentence = f"{file} or its folder is read-only for this user, and Atoll writes to both: give it the right to."
+    atoll.user = NOBODY
+    assert atoll("migrate").refusal == sentence  # the folder is root's, and there is no file
+    atoll.user = 0
+    assert atoll("migrate").code == 0
+    atoll.user = NOBODY
+    assert atoll("migrate").refusal == sentence  # the file is root's too
+    for each in open_folder.iterdir():
+        os.chown(each, NOBODY, NOBODY)
+    file.chmod(0o444)
+    open_folder.chmod(0o777)
+    assert atoll("migrate").refusal == sentence  # the folder is open, the file is not
+    catalogue = open_folder / "catalogue.jsonl"
+    catalogue.touch(0o000)
+    assert atoll("import", str(catalogue)).refusal == f"{catalogue} cannot be read: permission denied."
+
+
+async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forker: Popen[str], tmp_path: Path) -> None:
+    database = Database(own_world.url)
+    async with database.write() as connection:
+        await connection.execute(text("update alembic_version set version_num = '9999'"))
+    before = await whole(database)
+    await database.close()
+    atoll = Commands(forker, tmp_path, own_world.url)
+    sentence = (
+        "The database is at revision 9999, which this Atoll does not know: a newer one wrote it. "
+        "Run that one, or restore a backup made before it."
+    )
+    for words in (("migrate",), ("token", "mei"), ("serve", "--port", str(free_port()))):
+        assert atoll(*words).refusal == sentence
+    assert await revision_of(database) == "9999"
+    assert await whole(database) == before
+    await database.close()
+
+
+def test_a_postgresql_server_that_cannot_be_used_is_told_apart(atoll: Commands, postgres: Postgres) -> None:
+    place = f"127.0.0.1:{postgres.port}"
+    refused = f"The PostgreSQL server at {place}/postgres refuses the user or the password in ATOLL_DATABASE_URL."
+    closed = free_port()
+    nobody_there = "Is it running, and is its address in ATOLL_DATABASE_URL right?"
+    told = {
+        postgres.url("absent"): f"The PostgreSQL server has no such database: {place}/absent. Create it with createdb.",
+        re.sub(r"//postgres:[^@]*", "//postgres:sesame", postgres.url()): refused,
+        re.sub(r"//postgres:[^@]*", "//stranger:sesame", postgres.url()): refused,
+        f"postgresql+asyncpg://me:sesame@127.0.0.1:{closed}/atoll": (
+            f"No PostgreSQL server answers at 127.0.0.1:{closed}/atoll. {nobody_there}"
+        ),
+        f"postgresql+asyncpg://me:sesame@nowhere.invalid:{closed}/atoll": (
+            f"No PostgreSQL server answers at nowhere.invalid:{closed}/atoll. {nobody_there}"
+        ),
+    }
+    for url, sentence in told.items():
+        atoll.database_url = url
+        assert refused_by_all(atoll) == sentence
+
+
+RAISED = update(sql.deployment).values(revision=sql.deployment.c.revision + 1)
+
+
+async def revision(snapshot: Snapshot) -> int:
+    [row] = await snapshot.rows(select(sql.deployment.c.revision))
+    return int(row.revision)
+
+
+async def test_a_reader_sees_one_state_from_its_first_statement_on(database: Database) -> None:
+    async with database.snapshot() as early, database.snapshot() as late:
+        before = await revision(early)
+        async with database.write() as connection:
+            await connection.execute(RAISED)
+        assert (await revision(early), await revision(late)) == (before, before + 1)
+        async with database.write() as connection:
+            await connection.execute(RAISED)
+        assert (await revision(early), await revision(late)) == (before, before + 1)
+    async with database.snapshot() as now:
+        assert await revision(now) == before + 2
+
+
+async def test_writers_at_once_lose_no_update(database: Database) -> None:
+    async def read_and_write_back() -> None:
+        async with database.write() as connection:
+            seen = (await connection.execute(select(sql.deployment.c.revision).with_for_update())).scalar_one()
+            await asyncio.sleep(0.001)
+            await connection.execute(update(sql.deployment).values(revision=seen + 1))
+
+    async with database.snapshot() as snapshot:
+        before = await revision(snapshot)
+    await asyncio.gather(*(read_and_write_back() for _ in range(30)))
+    async with database.snapshot() as snapshot:
+        assert await revision(snapshot) == before + 30
+
+
+async def test_readers_cannot_write(database: Database) -> None:
+    before = await whole(database)
+    async with database.snapshot() as snapshot:
+        with pytest.raises(DBAPIError, match=r"readonly|read-only"):
+            await snapshot.rows(RAISED.returning(sql.deployment.c.revision))
+    assert await whole(database) == before
+
+
+async def test_a_write_that_fails_changes_nothing(database: Database) -> None:
+    before = await whole(database)
+
+    async def write_and_fail() -> None:
+        async with database.write() as connection:
+            await connection.execute(RAISED)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await write_and_fail()
+    assert await whole(database) == before
+
+
+async def test_references_hold(database: Database) -> None:
+    row = {"collection_pk": 1, "asset_pk": 1_000_000, "rank": 1, "added_at": 1}
+    with pytest.raises(IntegrityError):
+        async with database.write() as connection:
+            await connection.execute(insert(sql.membership).values(row))
+
+
+async def test_siblings_cannot_share_a_name_even_at_the_top(database: Database) -> None:
+    async with database.snapshot() as snapshot:
+        top = select(sql.collection).where(sql.collection.c.slug == "open")
+        [row] = [row._asdict() for row in await snapshot.rows(top)]
+    del row["pk"]
+    with pytest.raises(IntegrityError):
+        async with database.write() as connection:
+            await connection.execute(insert(sql.collection).values(row | {"id": "col_other", "slug": "other"}))
+
+
+async def test_sqlite_keeps_what_it_acknowledges(file: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{file}")
+    await migrate(database)
+    async with database.write() as connection:
+        pragmas = {
+            pragma: (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one()
+            for pragma in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    await database.close()

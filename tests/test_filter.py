@@ -1,0 +1,227 @@
+"""This file is filters: each field alone and many together, for everybody, against the oracle."""
+
+import random
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from store import sql
+from tests.conftest import ANONYMOUS, EVERYBODY, Ask
+from tests.oracle import KINDS, Model, Names
+from tests.test_listing import model_of, varied
+
+SEED = 20_260_101
+NO_ID = "ast_" + "0" * 24
+LISTS = """query($a: AssetFilter, $c: CollectionFilter) {
+  assets(first: 100, filter: $a, orderBy: {field: NAME}) { totalCount nodes { ... on AssetFields { externalId } } }
+  collections(first: 100, filter: $c) { totalCount nodes { slug } }
+  open: collection(by: {slug: "open"}) {
+    assets(filter: $a) { nodes { ... on AssetFields { externalId } } }
+    below: assets(filter: $a, includeDescendants: true) { totalCount nodes { ... on AssetFields { externalId } } }
+    assetCounts(filter: $a, includeDescendants: true) { total }
+  }
+  topic(by: {slug: "imaging"}) { collections(filter: $c) { nodes { slug } } }
+}"""
+PANEL = """query($a: AssetFilter) { collection(by: {slug: "members"}) {
+  addableAssets(filter: $a) { totalCount nodes { ... on AssetFields { externalId } } } } }"""
+ASSETS = """query($a: AssetFilter) { assets(filter: $a, orderBy: {field: NAME}) {
+  nodes { ... on AssetFields { externalId } } } }"""
+
+Given = dict[str, Any]
+
+
+def named(found: dict[str, Any]) -> Names:
+    """Return what the list holds; its count, where it is asked for, must say as many."""
+    held = [node.get("slug") or node["externalId"] for node in found["nodes"]]
+    assert found.get("totalCount", len(held)) == len(held)
+    return held
+
+
+async def assert_filtered(ask: Ask, model: Model, who: str, kept: Given | None, collections: Given | None) -> None:
+    """Fail unless every list that takes the filters holds what the oracle says."""
+    told = f"seed {SEED}, {who}: {kept} {collections}"
+    data = await ask(who, LISTS, a=kept, c=collections)
+    assert named(data["assets"]) == model.assets(who, "NAME", kept, descending=False), told
+    assert named(data["collections"]) == model.collections(who, kept=collections), told
+    assert named(data["open"]["assets"]) == model.held(who, "open", kept=kept), told
+    below = model.held(who, "open", kept=kept, below=True)
+    assert named(data["open"]["below"]) == below, told
+    assert data["open"]["assetCounts"]["total"] == len(below), told
+    assert named(data["topic"]["collections"]) == model.collections(who, "POSITION", collections, "imaging"), told
+    if who not in {ANONYMOUS, "ada", "eve"}:
+        panel = (await ask(who, PANEL, a=kept))["collection"]["addableAssets"]
+        assert named(panel) == model.addable(who, "members", kept=kept), told
+
+
+def span(chance: random.Random, instants: Sequence[str]) -> Given:
+    """Return a span whose ends are instants of the world, or missing, or null, or the wrong way round."""
+    ends: dict[str, str | None] = {}
+    for end in ("from", "until"):
+        if chance.random() < 0.8:
+            ends[end] = chance.choice([*instants, None])
+    return ends
+
+
+def any_of(chance: random.Random, values: Sequence[str], most: int = 3) -> list[str]:
+    """Return a few of the values, perhaps one of them twice, perhaps none."""
+    return chance.choices(values, k=chance.randint(0, most))
+
+
+def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
+    """Return a value for each field of both filters."""
+    days = [f"2025-01-{day:02}T00:00:00Z" for day in range(1, 15)]
+    seconds = [f"1970-01-01T00:00:00.{ms:03}Z" for ms in (0, 99, 100, 101, 500, 501, 900, 901)]
+    ids = {
+        kind: [model.ids[name] for name in getattr(model, kind)] for kind in ("collection", "topic", "users", "asset")
+    }
+    known = [*ids["collection"], NO_ID, "no id", ""]
+    return {
+        "a": {
+            "kinds": any_of(chance, KINDS),
+            "statuses": any_of(chance, ["RELEASED", "DRAFT", "ARCHIVED", "WITHDRAWN", "FAILED"]),
+            "tags": any_of(chance, ["all", *"abcdehi", "A", "al", "", "%", "_"]),
+            "ownerIds": any_of(chance, [*ids["users"], NO_ID]),
+            "goldStandard": chance.choice([True, False]),
+            "createdAt": span(chance, ["2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.001Z"]),
+            "updatedAt": span(chance, days),
+            "inCollectionIds": any_of(chance, known),
+            "notInCollectionIds": any_of(chance, known),
+        },
+        "c": {
+            "visibility": chance.choice(["PUBLIC", "INTERNAL"]),
+            "topicIds": any_of(chance, [*ids["topic"], NO_ID]),
+            "topLevelOnly": chance.choice([True, False]),
+            "containsAssetId": chance.choice([*ids["asset"], NO_ID, ""]),
+            "updatedAt": span(chance, seconds),
+        },
+    }
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_each_field_alone_keeps_what_the_oracle_keeps(ask_own: Ask, who: str) -> None:
+    model = await varied(ask_own)
+    chance = random.Random(f"{SEED} {who}")
+    values = values_of(chance, model)
+    alone = {which: [{name: value} for name, value in values[which].items()] for which in "ac"}
+    for kept, collections in zip_longest(alone["a"], alone["c"]):
+        await assert_filtered(ask_own, model, who, kept, collections)
+    await assert_filtered(ask_own, model, who, dict.fromkeys(values["a"]), dict.fromkeys(values["c"]))
+
+
+COMBINATIONS = 200
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_fields_together_keep_what_the_oracle_keeps(ask_own: Ask, who: str) -> None:
+    model = await varied(ask_own)
+    chance = random.Random(f"{SEED} together {who}")
+    for _ in range(COMBINATIONS // len(EVERYBODY) + 1):
+        values = values_of(chance, model)
+        some = {
+            which: {name: value for name, value in values[which].items() if chance.random() < 2.2 / len(values[which])}
+            for which in "ac"
+        }
+        await assert_filtered(ask_own, model, who, some["a"], some["c"])
+
+
+async def test_hidden_ids_in_filters_answer_as_unknown_ones(ask: Ask) -> None:
+    model = await model_of(ask)
+    for who, hidden in ((ANONYMOUS, "inner"), (ANONYMOUS, "members")):
+        for name in ("inCollectionIds", "notInCollectionIds"):
+            answers = {
+                (await ask.response(who, LISTS, a={name: [id_]}, c=None)).content
+                for id_ in (model.ids[hidden], NO_ID, "")
+            }
+            assert len(answers) == 1
+    for who, hidden in (("eve", "hidden"), ("eve", "genomes"), ("sam", "junk"), (ANONYMOUS, "blast")):
+        answers = {
+            (await ask.response(who, LISTS, a=None, c={"containsAssetId": id_})).content
+            for id_ in (model.ids[hidden], NO_ID, "")
+        }
+        assert len(answers) == 1
+    answers = {
+        (await ask.response(ANONYMOUS, LISTS, a={"ownerIds": [id_]}, c=None)).content
+        for id_ in (model.ids["mei"], NO_ID)
+    }
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("field", ["kinds", "statuses", "tags", "ownerIds", "inCollectionIds"])
+async def test_an_empty_list_matches_nothing(ask: Ask, field: str) -> None:
+    assert (await ask("olu", ASSETS, a={field: []}))["assets"]["nodes"] == []
+
+
+async def test_an_empty_list_excludes_nothing(ask: Ask) -> None:
+    assert len((await ask("olu", ASSETS, a={"notInCollectionIds": []}))["assets"]["nodes"]) == 11
+
+
+async def test_a_span_holds_its_start_and_not_its_end(ask: Ask) -> None:
+    third, fourth = "2025-01-03T00:00:00Z", "2025-01-04T00:00:00Z"
+    for kept, expected in (
+        ({"from": third, "until": fourth}, ["count"]),
+        ({"from": third, "until": third}, []),
+        ({"from": fourth, "until": third}, []),
+        ({"until": third}, ["align", "blast"]),
+        ({"from": "2025-01-03T02:00:00+02:00", "until": "2025-01-03T00:00:00.001Z"}, ["count"]),
+        ({"from": "2025-01-03T00:00:00.001Z", "until": fourth}, []),
+        ({}, None),
+    ):
+        nodes = (await ask("olu", ASSETS, a={"updatedAt": kept}))["assets"]["nodes"]
+        found = [node["externalId"] for node in nodes]
+        assert found == expected if expected is not None else len(found) == 11
+
+
+async def test_an_instant_that_was_told_means_the_same_when_it_is_sent_back(ask_own: Ask) -> None:
+    await varied(ask_own)
+    query = "query($f: CollectionFilter) { collections(filter: $f) { nodes { slug updatedAt } } }"
+    for at in (1, 1_001, 1_795_415_340_001, 1_795_415_340_119, 4_102_444_799_999):
+        async with ask_own.database.write() as connection:
+            await connection.execute(
+                update(sql.collection).where(sql.collection.c.slug == "bare").values(updated_at=at)
+            )
+        told = next(each for each in (await ask_own("eve", query))["collections"]["nodes"] if each["slug"] == "bare")[
+            "updatedAt"
+        ]
+        kept = (await ask_own("eve", query, f={"updatedAt": {"from": told}}))["collections"]["nodes"]
+        assert "bare" in [each["slug"] for each in kept], told
+        kept = (await ask_own("eve", query, f={"updatedAt": {"until": told}}))["collections"]["nodes"]
+        assert "bare" not in [each["slug"] for each in kept], told
+
+
+ODD = [
+    "'",
+    '"',
+    "'; drop table asset; --",
+    "\\",
+    "🦊",
+    "[]",
+    "{}",
+    "%",
+    "\u202e",
+    "a" * 10_000,
+    "\x01",
+    "\ufffd",
+    "$1",
+    ":a",
+]
+
+
+async def test_odd_texts_match_nothing_and_break_nothing(ask: Ask) -> None:
+    for text in ODD:
+        for field in ("tags", "ownerIds", "inCollectionIds"):
+            assert (await ask("eve", ASSETS, a={field: [text]}))["assets"]["nodes"] == []
+        assert (await ask("eve", LISTS, c={"containsAssetId": text}))["collections"]["nodes"] == []
+    many = [*ODD, *(f"{index:024}" for index in range(5_000)), "b"]
+    assert (await ask("eve", ASSETS, a={"tags": many}))["assets"]["nodes"] == [{"externalId": "blast"}]
+    assert len((await ask("eve", ASSETS, a={"notInCollectionIds": many}))["assets"]["nodes"]) == 6
+
+
+async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_there(ask: Ask) -> None:
+    response = await ask.response("eve", ASSETS, a={"tags": ["a\0"]})
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
+    literal = '{ assets(filter: {tags: ["a\\u0000"]}) { totalCount } }'
+    told = (await ask.response("eve", literal)).json()
+    assert [error["extensions"]["code"] for error in told.get("errors", [])] != ["INTERNAL"], told

@@ -1,0 +1,212 @@
+"""This file is the tests of GraphiQL as it is served: its examples, its routes and headers, its build."""
+
+import json
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from app import graphiql
+from app.graphiql import Account, Tab, build, examples, page, routes
+
+ACCOUNTS = [Account("Ann", "A member who owns two capsules.", "ann-token"), Account("Visitor", "Anonymous.", None)]
+TABS = [Tab("Who am I", "web", "{ viewerName }", '{"first": 2}', "Ann"), Tab("Topics", "admin", "{ topics }", "", None)]
+
+
+# The examples
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_examples_come_by_group_then_name(tmp_path: Path) -> None:
+    names = ["analyst/01-b", "admin/02-c", "admin/01-d", "web/10-e", "web/02-f", "other/01-g"]
+    folder = write(tmp_path, {f"{name}.graphql": f"# {name}\n{{ __typename }}\n" for name in names})
+    assert [tab.title for tab in examples(folder)] == [
+        "web/02-f",
+        "web/10-e",
+        "admin/01-d",
+        "admin/02-c",
+        "analyst/01-b",
+    ]
+
+
+def test_an_example_tells_its_title_account_and_variables(tmp_path: Path) -> None:
+    query = "# Every topic\n# as: Ann Lee\n# and more words\n\n{ __typename }\n"
+    folder = write(tmp_path, {"web/01-a.graphql": query, "web/01-a.json": '{"first": 2}\n'})
+    assert examples(folder) == [Tab("Every topic", "web", query, '{"first": 2}', "Ann Lee")]
+
+
+def test_an_example_may_leave_out_account_and_variables(tmp_path: Path) -> None:
+    query = "# Every topic\n\n# as: nobody, for this is not the second line\n{ __typename }\n"
+    assert examples(write(tmp_path, {"web/01-a.graphql": query})) == [Tab("Every topic", "web", query, "", None)]
+
+
+@pytest.mark.parametrize("query", ["{ __typename }\n", "#\n{ __typename }\n", ""])
+def test_an_example_without_a_title_is_refused(tmp_path: Path, query: str) -> None:
+    folder = write(tmp_path, {"web/01-a.graphql": query})
+    with pytest.raises(ValueError, match=r"01-a\.graphql: the first line is no title"):
+        examples(folder)
+
+
+@pytest.mark.parametrize("variables", ["[1]", "{", ""])
+def test_variables_that_are_no_object_are_refused(tmp_path: Path, variables: str) -> None:
+    folder = write(tmp_path, {"web/01-a.graphql": "# A\n{ __typename }\n", "web/01-a.json": variables})
+    with pytest.raises(ValueError, match=r"01-a\.json: the variables are no JSON object"):
+        examples(folder)
+
+
+def test_a_missing_folder_holds_no_examples(tmp_path: Path) -> None:
+    assert examples(tmp_path / "absent") == []
+
+
+# What is served
+
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "connect-src 'self'",
+    "font-src 'self'",
+    "img-src 'self' data:",
+    "worker-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+}
+
+
+def client_of(dist: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
+    monkeypatch.setattr(graphiql, "DIST", dist)
+    app = Starlette(routes=[*routes(TABS, ACCOUNTS), Route("/graphql", page)])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
+    """Return a client of a server whose build has one asset, and a secret beside the assets."""
+    files = {"dist/index.html": "<p>built</p>", "dist/assets/a-1f.js": "1", "dist/secret": "secret", "secret": "secret"}
+    return client_of(write(tmp_path, files) / "dist", monkeypatch)
+
+
+async def test_the_page_is_the_built_one(built: httpx.AsyncClient) -> None:
+    assert (await built.get("/graphql")).text == "<p>built</p>"
+
+
+async def test_without_a_build_the_page_says_how_to_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of(tmp_path / "absent", monkeypatch)
+    answer = await client.get("/graphql")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "make graphiql" in answer.text
+    assert "POST /graphql" in answer.text
+    assert "<script" not in answer.text
+    assert (await client.get("/graphql/ide/assets/a-1f.js")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "cache"),
+    [
+        ("/graphql", "no-store"),
+        ("/graphql/ide/config.json", "no-store"),
+        ("/graphql/ide/assets/absent.js", "no-store"),
+        ("/graphql/ide/assets/a-1f.js", "public, max-age=31536000, immutable"),
+    ],
+)
+async def test_every_answer_carries_the_policy_and_how_long_to_keep_it(
+    built: httpx.AsyncClient, path: str, cache: str
+) -> None:
+    headers = (await built.get(path)).headers
+    assert set(headers["content-security-policy"].split("; ")) == POLICY
+    assert headers["cache-control"] == cache
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+async def test_a_script_is_served_as_one(built: httpx.AsyncClient) -> None:
+    answer = await built.get("/graphql/ide/assets/a-1f.js")
+    assert (answer.text, answer.headers["content-type"]) == ("1", "text/javascript; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret",
+        "..%2fsecret",
+        "%2e%2e/secret",
+        "%2e%2e%2fsecret",
+        "..%5csecret",
+        "..",
+        ".",
+        "",
+        "%00",
+        "a-1f.js%00",
+        "a-1f.js/",
+    ],
+)
+async def test_nothing_beside_the_assets_is_served(built: httpx.AsyncClient, name: str) -> None:
+    answer = await built.get(f"/graphql/ide/assets/{name}", follow_redirects=False)
+    assert "secret" not in answer.text
+    assert answer.status_code in {307, 404}
+
+
+async def test_an_absolute_path_is_no_asset(built: httpx.AsyncClient, tmp_path: Path) -> None:
+    assert (await built.get(f"/graphql/ide/assets/{tmp_path}/secret")).status_code == 404
+    assert (await built.get(f"/graphql/ide/assets/{str(tmp_path / 'secret').replace('/', '%2f')}")).status_code == 404
+
+
+async def test_the_page_is_offered_the_tabs_and_accounts(built: httpx.AsyncClient) -> None:
+    offered = (await built.get("/graphql/ide/config.json")).json()
+    assert [Tab(**tab) for tab in offered["tabs"]] == TABS
+    assert [Account(**account) for account in offered["accounts"]] == ACCOUNTS
+
+
+# The build
+
+
+@pytest.mark.parametrize(
+    ("version", "is_new_enough"),
+    [
+        ("20.18.9", False),
+        ("20.19.0", True),
+        ("21.7.0", False),
+        ("22.11.0", False),
+        ("22.12.0", True),
+        ("24.19.0", True),
+        ("", False),
+    ],
+)
+def test_the_build_takes_the_versions_of_node_that_vite_takes(version: str, *, is_new_enough: bool) -> None:
+    assert build._is_new_enough(version) is is_new_enough  # noqa: SLF001 - the rule has no other way in
+
+
+def test_a_build_that_fails_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    npm = (sys.executable, "-c", "print('no such package'); raise SystemExit(3)")
+    monkeypatch.setattr(build, "DIST", tmp_path)
+    monkeypatch.setattr(build, "_node_on_path", lambda: build.Node(sys.executable, npm, "24.0.0"))
+    assert build.main() == 1
+    assert capsys.readouterr().out.endswith("GraphiQL: not built. npm ci failed with status 3:\nno such package\n")
+
+
+def test_a_build_newer_than_all_it_is_made_from_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "DIST", write(tmp_path, {"index.html": ""}))
+    assert build.main() == 0
+    assert capsys.readouterr().out == "GraphiQL: up to date.\n"
+
+
+def test_the_npm_packages_are_locked_by_hash_and_by_no_address() -> None:
+    lock = json.loads((build.FOLDER / "package-lock.json").read_text())
+    packages = [package for path, package in lock["packages"].items() if path]
+    assert packages
+    assert all("integrity" in package and "resolved" not in package for package in packages)

@@ -1,0 +1,284 @@
+"""This file is the tests of GraphiQL in a browser: whoever is chosen asks, and the page keeps to its own server."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+import strawberry
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from strawberry.asgi import GraphQL
+
+from app import graphiql
+from app.graphiql import Account, Tab, page, routes
+from tests.chromium import Chromium, Page, unavailable
+
+ANN = Account("Ann", "A member who owns two capsules.", "ann-token")
+ROOT = Account("Root", "An administrator.", "root-token")
+VISITOR = Account("Visitor", "Anonymous.", None)
+ACCOUNTS = [ANN, ROOT, VISITOR]
+WHO = Tab("Who am I", "web", "# Who am I\n# as: Ann\n\nquery WhoAmI {\n  viewerName\n}\n", "", "Ann")
+ECHO = Tab("Say it again", "web", "query Echo($word: String!) {\n  echo(word: $word)\n}\n", '{"word": "reef"}', None)
+RULE = Tab("Who rules", "admin", "query WhoRules {\n  viewerName\n}\n", "", "Root")
+COUNT = Tab("Count", "analyst", "# Count\n\nsubscription Count {\n  count(to: 3)\n}\n", "", None)
+TABS = [WHO, ECHO, RULE, COUNT]
+
+
+@strawberry.type
+class Query:
+    """What the page may ask of the little API of these tests."""
+
+    @strawberry.field
+    def viewer_name(self, info: strawberry.Info) -> str:
+        """Return whose bearer token came with the request."""
+        token = info.context["request"].headers.get("authorization")
+        return next((account.name for account in ACCOUNTS if token == f"Bearer {account.token}"), f"nobody: {token}")
+
+    @strawberry.field
+    def echo(self, word: str) -> str:
+        """Return the word."""
+        return word
+
+
+@strawberry.type
+class Subscription:
+    """What the page may watch."""
+
+    @strawberry.subscription
+    async def count(self, to: int) -> AsyncGenerator[int, None]:
+        """Yield the numbers from 1."""
+        for number in range(1, to + 1):
+            yield number
+
+
+class Endpoint:
+    """The API, and for a GET the page."""
+
+    api = GraphQL(strawberry.Schema(Query, subscription=Subscription), graphql_ide=None)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        is_page = scope["type"] == "http" and scope["method"] == "GET"
+        await (await page(Request(scope)) if is_page else self.api)(scope, receive, send)
+
+
+async def planted(_request: Request) -> Response:
+    """Return a page that does what the policy forbids."""
+    html = "<script>document.title = 'ran'</script><img src='http://127.0.0.1:9/pixel.png'>"
+    return HTMLResponse(html, headers=graphiql.NOT_STORED)
+
+
+@contextmanager
+def serving(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
+    """Serve on a free port of this machine; the value is the origin."""
+    endpoint = Endpoint()
+    own: list[BaseRoute] = [
+        Route("/graphql", endpoint),
+        WebSocketRoute("/graphql", endpoint),
+        Route("/planted", planted),
+    ]
+    app = Starlette(routes=[*routes(tabs, accounts), *own])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    """Return a browser for GraphiQL, which must have been built."""
+    if not (graphiql.DIST / "index.html").exists():
+        unavailable("GraphiQL is not built (make graphiql)")
+    with Chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def demonstration() -> Iterator[str]:
+    """Return the origin of a server with accounts to be."""
+    with serving(TABS, ACCOUNTS) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[str]:
+    """Return the origin of a server with none."""
+    with serving(TABS, []) as origin:
+        yield origin
+
+
+def text_of(kind: str) -> str:
+    """Return the JavaScript for the text of one of the editors: operation.graphql, variables.json, response.json."""
+    models = "(globalThis.__MONACO?.editor.getEditors() ?? []).map((editor) => editor.getModel())"
+    return f"{models}.find((model) => model.uri.path.endsWith('{kind}'))?.getValue()"
+
+
+def type_into(tab: Page, kind: str, text: str) -> None:
+    model = "__MONACO.editor.getModels().findLast"
+    tab.evaluate(f"{model}((model) => model.uri.path.endsWith('{kind}')).setValue({json.dumps(text)})")
+
+
+def ready(tab: Page, word: str) -> Page:
+    """Return the tab once its editor holds the word and its schema has come."""
+    tab.wait_for(f"({text_of('operation.graphql')})?.includes({json.dumps(word)})")
+    tab.wait_for("document.querySelector('.graphiql-execute-button') && !document.querySelector('.graphiql-spin')")
+    return tab
+
+
+def run(tab: Page) -> object:
+    """Return the answer to the operation of the open tab."""
+    time.sleep(0.3)  # GraphiQL reads what was put into its editors a tenth of a second later
+    type_into(tab, "response.json", "")
+    tab.click(".graphiql-execute-button")
+    answer: object = json.loads(
+        tab.wait_for(f"!document.querySelector('.graphiql-spinner') && {text_of('response.json')}")
+    )
+    return answer
+
+
+def choose(tab: Page, menu: str, words: str) -> None:
+    """Choose the entry that begins with those words from the menu."""
+    tab.click(f"button[data-menu='{menu}']")
+    entries = "[...document.querySelectorAll('.atoll-menu [role^=menuitem]')]"
+    entry = f"{entries}.find((entry) => entry.textContent.startsWith({json.dumps(words)}))"
+    tab.wait_for(f"(({entry} ?? {{}}).id = 'chosen') && document.getElementById('chosen') !== null")
+    tab.click("#chosen")
+    tab.wait_for("document.querySelector('.atoll-menu') === null")
+
+
+def titles(tab: Page) -> object:
+    return tab.evaluate("[...document.querySelectorAll('[id^=graphiql-session-tab-]')].map((tab) => tab.title)")
+
+
+def account_of(tab: Page) -> str:
+    return str(tab.evaluate("document.querySelector('button[data-menu=\"Run as\"]').textContent"))
+
+
+def assert_sound(tab: Page, origin: str) -> None:
+    """Assert that nothing went wrong in the page, and that it spoke to its own server alone."""
+    assert tab.problems == []
+    assert tab.requests
+    own = (f"{origin}/", origin.replace("http", "ws") + "/", "data:", "about:")
+    assert [url for url in tab.requests if not url.startswith(own)] == []
+
+
+def test_a_page_that_breaks_the_policy_is_noticed(browser: Chromium, demonstration: str) -> None:
+    tab = browser.open(f"{demonstration}/planted")
+    tab.wait_for("document.images.length === 1 && document.readyState === 'complete'")
+    assert tab.evaluate("document.title") == ""
+    assert len([problem for problem in tab.problems if "Content Security Policy" in problem]) == 2
+
+
+def test_whoever_is_chosen_asks(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    assert tab.evaluate("document.title") == "Atoll"
+    assert run(tab) == {"data": {"viewerName": "Ann"}}
+    choose(tab, "Run as", "Root")
+    assert run(tab) == {"data": {"viewerName": "Root"}}
+    choose(tab, "Run as", "Visitor")
+    assert run(tab) == {"data": {"viewerName": "nobody: None"}}
+    assert_sound(tab, demonstration)
+
+
+def test_the_page_opens_with_the_first_group_of_examples(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    assert titles(tab) == ["WhoAmI", "Echo"]
+    assert_sound(tab, demonstration)
+
+
+def test_choosing_a_group_opens_its_tabs_as_the_account_they_name(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    choose(tab, "Examples", "Administrators")
+    ready(tab, "WhoRules")
+    assert titles(tab) == ["WhoRules"]
+    assert tab.evaluate(text_of("operation.graphql")) == f"# Who rules\n# as: Root\n\n{RULE.query}"
+    assert run(tab) == {"data": {"viewerName": "Root"}}
+    assert_sound(tab, demonstration)
+
+
+def test_an_example_brings_its_variables(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    choose(tab, "Examples", "Say it again")
+    ready(tab, "Echo")
+    assert tab.evaluate(text_of("variables.json")) == ECHO.variables
+    assert run(tab) == {"data": {"echo": "reef"}}
+    assert_sound(tab, demonstration)
+
+
+def test_a_page_loaded_again_is_as_it_was_left(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    choose(tab, "Run as", "Root")
+    type_into(tab, "operation.graphql", "# Mine\n# as: Ann\nquery Mine { viewerName }")
+    tab.wait_for("localStorage.getItem('atoll:web:graphiql:tabState').includes('# Mine')")
+    tab.evaluate("document.body.textContent = ''")
+    tab.go(f"{demonstration}/graphql")
+    ready(tab, "Mine")
+    assert account_of(tab).startswith("Run as Root")
+    assert titles(tab) == ["Mine", "Echo"]
+    assert run(tab) == {"data": {"viewerName": "Root"}}
+
+
+def test_a_subscription_is_answered(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    choose(tab, "Examples", "Count")
+    ready(tab, "subscription")
+    tab.click(".graphiql-execute-button")
+    tab.wait_for(f"({text_of('response.json')}).includes('3')")
+    assert json.loads(tab.evaluate(text_of("response.json"))) == {"data": {"count": 3}}
+    assert_sound(tab, demonstration)
+
+
+def test_the_editor_completes_from_the_schema(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    type_into(tab, "operation.graphql", "{ v }")
+    editor = "__MONACO.editor.getEditors().find((editor) => editor.getModel().uri.path.endsWith('operation.graphql'))"
+    tab.evaluate(f"{editor}.setPosition({{ lineNumber: 1, column: 4 }}); {editor}.focus()")
+    tab.evaluate(f"{editor}.trigger('test', 'editor.action.triggerSuggest')")
+    tab.wait_for("document.querySelector('.suggest-widget')?.textContent.includes('viewerName')")
+    assert_sound(tab, demonstration)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "word"),
+    [("Documentation Explorer", "Root Types"), ("GraphiQL Explorer", "viewerName"), ("History", "History")],
+)
+def test_a_plugin_shows(browser: Chromium, demonstration: str, plugin: str, word: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    tab.click(f"button[aria-label='Show {plugin}']")
+    tab.wait_for(f"document.querySelector('.graphiql-plugin').textContent.includes({json.dumps(word)})")
+    assert_sound(tab, demonstration)
+
+
+def test_a_pasted_token_is_sent_and_kept_for_the_session_alone(browser: Chromium, deployment: str) -> None:
+    tab = ready(browser.open(f"{deployment}/graphql"), "viewerName")
+    tab.click(".atoll-token input")
+    tab.type_text("Bearer ann-token ")
+    assert run(tab) == {"data": {"viewerName": "Ann"}}
+    assert tab.evaluate("sessionStorage.getItem('atoll:token')") == "ann-token"
+    assert "ann-token" not in tab.evaluate("JSON.stringify(localStorage) + location.href + document.cookie")
+    assert not any("ann-token" in url for url in tab.requests)
+    assert_sound(tab, deployment)
+
+
+def test_a_token_among_the_headers_is_sent_and_never_written_down(browser: Chromium, deployment: str) -> None:
+    tab = ready(browser.open(f"{deployment}/graphql"), "viewerName")
+    type_into(tab, "request-headers.json", '{"Authorization": "Bearer root-token"}')
+    assert run(tab) == {"data": {"viewerName": "Root"}}
+    tab.wait_for("localStorage.getItem('atoll:graphiql:queries')?.includes('WhoAmI')")
+    tab.wait_for("localStorage.getItem('atoll:web:graphiql:tabState')?.includes('WhoAmI')")
+    assert "root-token" not in tab.evaluate("JSON.stringify(localStorage) + location.href + document.cookie")
+    assert_sound(tab, deployment)

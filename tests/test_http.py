@@ -1,0 +1,269 @@
+"""This file is what the endpoint promises beyond the specification: contexts, errors, the log, browsers and headers."""
+
+import asyncio
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http_server import JSON, RESPONSE, SHARED_FAILURE, World
+
+PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+REFUSED = {"message": "That is for administrators.", "extensions": {"code": "FORBIDDEN"}}
+
+
+@pytest.fixture
+def world() -> World:
+    """Give the endpoint before a small graph."""
+    return World()
+
+
+async def ask(world: World, query: str, *, accept: str = RESPONSE, **headers: str) -> httpx.Response:
+    """Return the answer to the query; a header's dashes are written as underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with world.client() as client:
+        return await client.post("/graphql", json={"query": query}, headers={"accept": accept} | named)
+
+
+async def browse(world: World, **headers: str) -> httpx.Response:
+    """Return the answer to a browser that opens the address."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with world.client() as client:
+        return await client.get("/graphql", params={"query": "{ hello }"}, headers={"accept": PAGE} | named)
+
+
+async def test_each_operation_has_a_context_of_its_own_that_is_closed(world: World) -> None:
+    first, second = await ask(world, "{ who }"), await ask(world, "{ fails }")
+    assert [context.request_id for context in world.opened] == [
+        first.headers["x-request-id"],
+        second.headers["x-request-id"],
+    ]
+    assert world.closed == world.opened
+    assert first.json() == {"data": {"who": world.opened[0].request_id}}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "{", "{ missing }", "{ hello { a } }", "query A { hello } query B { hello }", "subscription { ticks }"],
+)
+async def test_no_context_is_opened_for_a_document_with_errors(world: World, query: str) -> None:
+    answer = await ask(world, query)
+    assert answer.status_code == 400
+    assert world.opened == []
+
+
+async def test_the_context_is_closed_when_the_operation_is_cancelled(world: World) -> None:
+    asking = asyncio.create_task(ask(world, "{ waits }"))
+    await world.waits.wait()
+    assert (len(world.opened), world.closed) == (1, [])
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert world.closed == world.opened
+
+
+@pytest.mark.parametrize("accept", [RESPONSE, JSON])
+async def test_a_bad_token_is_unauthenticated_and_nothing_is_executed(world: World, accept: str) -> None:
+    answer = await ask(world, 'mutation { note(text: "a") }', accept=accept, authorization="Bearer bad")
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
+    assert answer.json() == {
+        "errors": [{"message": "The bearer token is not valid.", "extensions": {"code": "UNAUTHENTICATED"}}]
+    }
+    assert (world.opened, world.notes) == ([], [])
+
+
+@pytest.mark.parametrize("token", ["down", "lost"])
+async def test_what_is_unavailable_before_or_after_is_told_and_logged_without_traceback(
+    world: World, caplog: pytest.LogCaptureFixture, token: str
+) -> None:
+    answer = await ask(world, "{ hello }", accept=JSON, authorization=f"Bearer {token}", x_request_id="7")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json() == {
+        "errors": [{"message": "Atoll cannot answer for now. Try again.", "extensions": {"code": "UNAVAILABLE"}}]
+    }
+    [record] = caplog.records
+    assert (record.levelno, record.exc_info) == (logging.WARNING, None)
+    assert record.getMessage().startswith("Request 7 could not be answered: ")
+    assert world.closed == world.opened
+
+
+@pytest.mark.parametrize("accept", [RESPONSE, JSON])
+async def test_a_context_that_fails_to_open_is_an_internal_error(
+    world: World, caplog: pytest.LogCaptureFixture, accept: str
+) -> None:
+    answer = await ask(world, "{ hello }", accept=accept, authorization="Bearer broken", x_request_id="7")
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "errors": [{"message": "Internal error.", "extensions": {"code": "INTERNAL", "requestId": "7"}}]
+    }
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["Request 7 failed."]
+
+
+async def test_a_failure_of_the_endpoint_itself_is_an_internal_error(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.endpoint.schema, "execute", None)
+    answer = await ask(world, "{ hello }", x_request_id="7")
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (500, "Internal error.")
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["Request 7 failed."]
+
+
+async def test_unexpected_errors_are_masked_and_logged_once_with_their_traceback(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await ask(world, "{ hello fails again: fails broken }", x_request_id="7")
+    masked = {"message": "Internal error.", "extensions": {"code": "INTERNAL", "requestId": "7"}}
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "errors": [
+            masked | {"path": ["fails"], "locations": [{"line": 1, "column": 9}]},
+            masked | {"path": ["again"], "locations": [{"line": 1, "column": 15}]},
+            masked | {"path": ["broken"], "locations": [{"line": 1, "column": 28}]},
+        ],
+        "data": {"hello": "world", "fails": None, "again": None, "broken": None},
+    }
+    failures = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [(record.levelno, record.getMessage()) for record in failures] == [(logging.ERROR, "Request 7 failed.")] * 2
+    assert failures[0].exc_info is not None
+    assert failures[0].exc_info[1] is SHARED_FAILURE
+
+
+async def test_refusals_keep_their_message_and_code(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="app")
+    answer = await ask(world, "{ refuses says hello }")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "errors": [
+            REFUSED | {"path": ["refuses"], "locations": [{"line": 1, "column": 3}]},
+            {
+                "message": "Said on purpose.",
+                "extensions": {"code": "ON_PURPOSE"},
+                "path": ["says"],
+                "locations": [{"line": 1, "column": 11}],
+            },
+        ],
+        "data": {"refuses": None, "says": None, "hello": "world"},
+    }
+    assert {record.levelno for record in caplog.records if record.name.startswith("app")} == {logging.INFO}
+    assert not any(record.levelno > logging.INFO for record in caplog.records)
+
+
+async def test_a_field_that_is_unavailable_does_not_take_the_others_along(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await ask(world, "{ misses hello }")
+    assert (answer.status_code, answer.json()["data"]) == (200, {"misses": None, "hello": "world"})
+    [error] = answer.json()["errors"]
+    assert (error["message"], error["extensions"]) == (
+        "Atoll cannot answer for now. Try again.",
+        {"code": "UNAVAILABLE"},
+    )
+    assert [record.levelno for record in caplog.records if record.levelno > logging.INFO] == [logging.WARNING]
+
+
+async def test_messages_that_repeat_what_was_sent_are_cut(world: World) -> None:
+    body = {"query": "query ($n: Int!) { double(number: $n) }", "variables": {"n": "a" * 5_000}}
+    async with world.client() as client:
+        answer = await client.post("/graphql", json=body)
+        by_name = await client.post("/graphql", json={"query": "{ hello }", "operationName": "b" * 5_000})
+    for each, character in ((answer, "a"), (by_name, "b")):
+        [error] = each.json()["errors"]
+        assert len(error["message"]) <= 500
+        assert character * 100 in error["message"]
+
+
+async def test_at_most_five_errors_are_told(world: World) -> None:
+    answer = await ask(world, "{" + " ".join(f"unknown{number}" for number in range(20)) + "}")
+    assert [error["message"] for error in answer.json()["errors"]] == [
+        f"Cannot query field 'unknown{number}' on type 'Query'." for number in range(5)
+    ]
+
+
+async def test_at_most_five_errors_of_variables_are_told(world: World) -> None:
+    names = [f"n{number}" for number in range(20)]
+    query = f"query ({', '.join(f'${name}: Int!' for name in names)}) {{ hello }}"
+    answer = await ask(world, query.replace("hello", " ".join(f"{name}: double(number: ${name})" for name in names)))
+    assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["BAD_USER_INPUT"] * 5
+
+
+async def test_no_client_chooses_what_the_log_says(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await ask(world, "{ forged\n }", x_request_id="forged id")
+    async with world.client() as client:
+        await client.post("/graphql", json={"query": "{ hello }", "operationName": "forged\nERROR"})
+    assert [record.getMessage() for record in caplog.records if "forged" in record.getMessage()] == []
+
+
+@pytest.mark.parametrize("given", ["a", "A.b_c-9", "x" * 64])
+async def test_a_request_keeps_the_id_it_came_with(world: World, given: str) -> None:
+    answer = await ask(world, "{ who }", x_request_id=given)
+    assert (answer.headers["x-request-id"], answer.json()) == (given, {"data": {"who": given}})
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", "ü", "a;b", "{}"])
+async def test_an_id_of_another_form_is_replaced(world: World, given: str) -> None:
+    async with world.client() as client:
+        headers = {b"x-request-id": given.encode()}
+        ids = [(await client.get("/graphql", headers=headers)).headers["x-request-id"] for _ in range(2)]
+    assert given not in ids
+    assert len(set(ids)) == 2
+    assert all(len(each) == 16 and set(each) <= set("0123456789abcdef") for each in ids)
+
+
+async def test_every_answer_has_the_same_headers(world: World) -> None:
+    paged = World(has_ide=True)
+    answers: list[Any] = [
+        await ask(world, "{ hello }"),
+        await ask(world, "{"),
+        await ask(world, "{ hello }", authorization="Bearer bad"),
+        await ask(world, "{ hello }", authorization="Bearer broken"),
+        await ask(world, "{ hello }", content_type="text/plain"),
+        await browse(world),
+        await browse(paged),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 400, 401, 500, 415, 404, 200]
+    for answer in answers:
+        assert answer.headers.get_list("cache-control") == ["private, no-store"]
+        assert answer.headers.get_list("vary") == ["Accept, Authorization"]
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+        assert answer.headers["content-length"] == str(len(answer.content))
+
+
+async def test_browsers_get_the_page_even_from_a_link_of_another_site() -> None:
+    world = World(has_ide=True)
+    for site in ("none", "cross-site"):
+        answer = await browse(world, sec_fetch_site=site)
+        assert (answer.status_code, answer.text) == (200, "a page")
+    assert world.opened == []
+
+
+async def test_browsers_without_a_page_are_told_so(world: World) -> None:
+    answer = await browse(world)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]) == (404, {"code": "NOT_FOUND"})
+    strict = await browse(world, accept="text/html")
+    assert (strict.status_code, strict.json()["errors"][0]["extensions"]) == (406, {"code": "NOT_ACCEPTABLE"})
+
+
+async def test_a_page_is_for_get_alone() -> None:
+    answer = await ask(World(has_ide=True), "{ hello }", accept=PAGE)
+    assert answer.json() == {"data": {"hello": "world"}}
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 200), ("same-origin", 200), ("", 200)])
+async def test_pages_of_other_sites_cannot_query_by_get(world: World, site: str, status: int) -> None:
+    async with world.client() as client:
+        headers = {"sec-fetch-site": site} if site else {}
+        answer = await client.get("/graphql", params={"query": "{ hello }"}, headers=headers)
+    assert answer.status_code == status
+    assert len(world.opened) == (status == 200)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+async def test_pages_of_other_sites_cannot_mutate_by_a_form(world: World, content_type: str) -> None:
+    body = b'{"query": "mutation { note(text: \\"a\\") }"}'
+    async with world.client() as client:
+        headers = {"content-type": content_type} if content_type else {}
+        answer = await client.post("/graphql", content=body, headers=headers)
+    assert (answer.status_code, answer.headers["accept"]) == (415, "application/json")
+    assert (world.opened, world.notes) == ([], [])

@@ -1,0 +1,243 @@
+"""This file is every list of the graph against the oracle: rows, order, counts and pages, for everybody."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import sql
+from tests.conftest import EVERYBODY, Ask, catalogue
+from tests.lists import ListOf, ask_lists, every_list, names, walk
+from tests.oracle import EDITOR, OWNER, Line, Model, milliseconds
+
+BAD_SIZE = "BAD_USER_INPUT"
+
+
+async def model_of(ask: Ask, lines: Sequence[Line] | None = None) -> Model:
+    """Return the oracle of a catalogue, the world's for none, with the ids and places that this database gave."""
+    async with ask.database.write() as connection:
+        rows = [
+            *await connection.execute(select(sql.principal.c.external_id, sql.principal.c.id)),
+            *await connection.execute(select(sql.asset.c.external_id, sql.asset.c.id)),
+            *await connection.execute(select(sql.topic.c.slug, sql.topic.c.id)),
+            *await connection.execute(select(sql.collection.c.slug, sql.collection.c.id)),
+        ]
+        ranked = [
+            slug
+            for table in (sql.topic, sql.collection)
+            for slug in await connection.scalars(select(table.c.slug).order_by(table.c.rank))
+        ]
+        written_at = await connection.scalar(select(sql.topic.c.created_at).limit(1))
+    return Model(lines or catalogue(), dict(tuple(row) for row in rows), written_at or 0, order=ranked)
+
+
+async def varied(ask: Ask) -> Model:
+    """Change the world so that nothing stands in the file's order or is told by chance, and return its oracle."""
+    model = await model_of(ask)
+    model.gold = {"blast", "kept", "lens"}
+    model.changed_at = {"open": 500, "inner": 900, "deep": 500, "members": 100, "bare": 900}
+    model.order = ["genomics", "empty", "imaging", "deep", "bare", "inner", "members", "open"]
+    model.members["members"].append("align")  # seen by visitors, in a collection that they do not see
+    model.asset["junk"]["grants"].append({"to": "lab", "role": "EDITOR"})  # archived: for its owners alone
+    pairs = [(slug, asset) for slug, held in model.members.items() for asset in held]
+    model.added_at = {pair: 1_000 + index * 7 % 5 for index, pair in enumerate(pairs)}
+    membership = sql.membership
+    async with ask.database.write() as connection:
+        principals = await _pks(connection, sql.principal, "external_id")
+        assets = await _pks(connection, sql.asset, "external_id")
+        collections = await _pks(connection, sql.collection, "slug")
+        here = {"collection_pk": collections["members"], "asset_pk": assets["align"]}
+        await connection.execute(membership.insert().values(here | {"rank": 1 << 40, "added_at": 0}))
+        shared = {"asset_pk": assets["junk"], "principal_pk": principals["lab"], "access": EDITOR}
+        await connection.execute(sql.grant.insert().values(shared))
+        golden = sql.asset.c.external_id.in_(model.gold)
+        await connection.execute(update(sql.asset).where(golden).values(is_gold=1, gold_at=7, gold_note="best"))
+        for rank, slug in enumerate(model.order, start=1 << 40):
+            for table in (sql.topic, sql.collection):
+                await connection.execute(update(table).where(table.c.slug == slug).values(rank=rank))
+        for slug, at in model.changed_at.items():
+            await connection.execute(update(sql.collection).where(sql.collection.c.slug == slug).values(updated_at=at))
+        for (slug, asset), at in model.added_at.items():
+            one = (membership.c.collection_pk == collections[slug]) & (membership.c.asset_pk == assets[asset])
+            await connection.execute(update(membership).where(one).values(added_at=at))
+    return model
+
+
+async def _pks(connection: AsyncConnection, table: Table, by: str) -> dict[str, int]:
+    return dict(tuple(row) for row in await connection.execute(select(table.c[by], table.c.pk)))
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: Ask, who: str) -> None:
+    model = await varied(ask_own)
+    lists = list(every_list(model, who))
+    for each, found in zip(lists, await ask_lists(ask_own, who, lists), strict=True):
+        if found is None:
+            assert not each.exists(model, who), each
+            continue
+        expected = each.expected(model, who, None)
+        assert each.exists(model, who), each
+        assert names(found, each.item) == expected, each
+        assert [edge["node"] for edge in found["edges"]] == found["nodes"], each
+        assert found["totalCount"] == len(expected), each
+        cursors = [edge["cursor"] for edge in found["edges"]] or [None]
+        assert len(set(cursors)) == len(cursors), each
+        assert found["pageInfo"] == {
+            "hasNextPage": False,
+            "hasPreviousPage": False,
+            "startCursor": cursors[0],
+            "endCursor": cursors[-1],
+        }, each
+
+
+def walked(model: Model, who: str) -> list[ListOf]:
+    """Return the lists that are walked: every order and direction of every field, from its fullest parents."""
+    parents = {
+        None,
+        ("viewer", ""),
+        ("topic", "imaging"),
+        ("collection", "open"),
+        ("asset", "count"),
+        ("asset", "align"),
+    }
+    return [each for each in every_list(model, who) if each.parent in parents and each.exists(model, who)]
+
+
+def sizes_of(turn: int, length: int) -> Sequence[int]:
+    """Return the page sizes to walk a list with: all for one list in seven, one or none for each other.
+
+    Turns go round with the seven viewers, so that one of them walks each list with every size.
+    """
+    if turn % len(EVERYBODY) == 0:
+        return range(1, length + 2)
+    return () if turn % 2 else [1 + turn % (length + 1)]
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
+async def test_pages_of_every_size_make_up_the_whole_list(ask: Ask, who: str, *, backward: bool) -> None:
+    model = await model_of(ask)
+    lists = [each for each in walked(model, who) if each.is_two_way or not backward]
+    whole = [
+        [edge["cursor"] for edge in found["edges"]]
+        for found in await ask_lists(ask, who, lists, body="edges { cursor }")
+        if found is not None
+    ]
+    first = EVERYBODY.index(who)
+    walks = [(index, size) for index, held in enumerate(whole) for size in sizes_of(first + index, len(held))]
+    walking = [lists[index] for index, _ in walks]
+    for (index, size), pages in zip(
+        walks, await walk(ask, who, walking, [size for _, size in walks], backward=backward), strict=True
+    ):
+        told = f"{who}, pages of {size}: {lists[index]}"
+        in_order = pages[::-1] if backward else pages
+        assert [edge["cursor"] for page in in_order for edge in page["edges"]] == whole[index], told
+        assert len(pages) == max(1, ceil(len(whole[index]) / size)), told
+        assert all(len(page["edges"]) == size for page in pages[:-1]), told
+        on, back = ("hasPreviousPage", "hasNextPage") if backward else ("hasNextPage", "hasPreviousPage")
+        assert [page["pageInfo"][on] for page in pages] == [True] * (len(pages) - 1) + [False], told
+        assert [page["pageInfo"][back] for page in pages] == [False] + [True] * (len(pages) - 1), told
+        for page in pages:
+            cursors = [edge["cursor"] for edge in page["edges"]] or [None]
+            assert (page["pageInfo"]["startCursor"], page["pageInfo"]["endCursor"]) == (cursors[0], cursors[-1]), told
+
+
+FIELDS = "capsules dataAssets goldStandards models noCodeApps pipelines total"
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: Ask, who: str) -> None:
+    model = await varied(ask_own)
+    query = f"""query($f: AssetFilter) {{
+      topics {{ nodes {{ slug assetCounts {{ {FIELDS} }} }} }}
+      collections {{ nodes {{ slug
+        own: assetCounts {{ {FIELDS} }}
+        below: assetCounts(includeDescendants: true) {{ {FIELDS} }}
+        kept: assetCounts(filter: $f) {{ {FIELDS} }}
+        keptBelow: assetCounts(filter: $f, includeDescendants: true) {{ {FIELDS} }} }} }}
+    }}"""
+    kept: dict[str, Any]
+    for kept in ({"kinds": ["CAPSULE", "MODEL"]}, {"goldStandard": True}, {"kinds": []}):
+        data = await ask_own(who, query, f=kept)
+        for topic in data["topics"]["nodes"]:
+            assert topic["assetCounts"] == model.counts(model.topic_assets(who, topic["slug"]))
+        assert [each["slug"] for each in data["collections"]["nodes"]] == model.collections(who)
+        for each in data["collections"]["nodes"]:
+            slug = each["slug"]
+            assert each["own"] == model.counts(model.held(who, slug)), slug
+            assert each["below"] == model.counts(model.held(who, slug, below=True)), slug
+            assert each["kept"] == model.counts(model.held(who, slug, kept=kept)), slug
+            assert each["keptBelow"] == model.counts(model.held(who, slug, kept=kept, below=True)), slug
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: Ask, who: str) -> None:
+    model = await varied(ask_own)
+    query = """{ collections { nodes { slug parent { slug } ancestors { slug }
+      assets { edges { addedAt viewerCanRemove node { ... on AssetFields { externalId } } } } } } }"""
+    for each in (await ask_own(who, query))["collections"]["nodes"]:
+        slug = each["slug"]
+        assert [above["slug"] for above in each["ancestors"]] == model.ancestors(who, slug)
+        assert (each["parent"] or {}).get("slug") == model.parent(who, slug)
+        for edge in each["assets"]["edges"]:
+            asset = edge["node"]["externalId"]
+            assert milliseconds(edge["addedAt"]) == model.added_at[slug, asset]
+            assert edge["viewerCanRemove"] == (model.is_admin(who) or model.access(who, asset) == OWNER)
+
+
+SIZES = """query($first: Int, $last: Int, $after: String) {
+  collections(first: $first, last: $last, after: $after) { nodes { slug } pageInfo { hasNextPage } } }"""
+REFUSED = [
+    ({"first": -1}, "first is -1; it must be from 0 to 100."),
+    ({"first": 101}, "first is 101; it must be from 0 to 100."),
+    ({"last": -1}, "last is -1; it must be from 0 to 100."),
+    ({"last": 101}, "last is 101; it must be from 0 to 100."),
+    ({"first": 2**31 - 1}, f"first is {2**31 - 1}; it must be from 0 to 100."),
+    ({"first": 1, "last": 1}, "Give first or last, not both."),
+    ({"first": 20, "last": 1}, "Give first or last, not both."),
+    ({"first": 0, "last": 0}, "Give first or last, not both."),
+]
+
+
+@pytest.mark.parametrize(("sizes", "message"), REFUSED, ids=[str(sizes) for sizes, _ in REFUSED])
+async def test_a_page_has_one_size_from_0_to_100(ask: Ask, sizes: dict[str, int], message: str) -> None:
+    assert await ask.errors("eve", SIZES, **sizes) == [("BAD_USER_INPUT", message)]
+
+
+async def test_a_page_of_no_size_is_of_twenty_and_a_page_of_none_tells_only_whether_there_is_more(ask: Ask) -> None:
+    whole = ["bare", "deep", "inner", "members", "open"]
+    for sizes in ({}, {"first": None}, {"last": None}, {"first": None, "last": None}, {"first": 100}, {"last": 100}):
+        assert slugs(await ask("eve", SIZES, **sizes)) == (whole, False)
+    assert slugs(await ask("eve", SIZES, first=None, last=2)) == (whole[-2:], False)
+    assert slugs(await ask("eve", SIZES, first=2, last=None)) == (whole[:2], True)
+    assert slugs(await ask("eve", SIZES, first=0)) == ([], True)
+    assert slugs(await ask("eve", SIZES, last=0)) == ([], False)
+    assert slugs(
+        await ask(
+            "eve", "{ collections(first: 0, filter: {topicIds: []}) { nodes { slug } pageInfo { hasNextPage } } }"
+        )
+    ) == ([], False)
+
+
+def slugs(data: dict[str, Any]) -> tuple[list[str], bool]:
+    """Return the slugs of the page and whether more follow."""
+    found = data["collections"]
+    return [each["slug"] for each in found["nodes"]], found["pageInfo"]["hasNextPage"]
+
+
+async def test_a_page_between_two_cursors_ends_at_either(ask: Ask) -> None:
+    edges = (await ask("eve", "{ collections { edges { cursor node { slug } } } }"))["collections"]["edges"]
+    cursors, whole = [edge["cursor"] for edge in edges], [edge["node"]["slug"] for edge in edges]
+    query = """query($first: Int, $last: Int, $after: String, $before: String) { collections(first: $first, last: $last,
+      after: $after, before: $before) { nodes { slug } pageInfo { hasNextPage hasPreviousPage } } }"""
+    for first, last in ((1, None), (3, None), (9, None), (None, 1), (None, 3), (None, 9)):
+        found = (await ask("eve", query, first=first, last=last, after=cursors[0], before=cursors[4]))["collections"]
+        between = whole[1:4]
+        assert [each["slug"] for each in found["nodes"]] == (between[:first] if first else between[-(last or 0) :])
+        # Ahead it is told whether the span between the cursors holds more; behind, that something lies there.
+        is_cut = (first or last or 0) < len(between)
+        ends = (is_cut, True) if first else (True, is_cut)
+        assert (found["pageInfo"]["hasNextPage"], found["pageInfo"]["hasPreviousPage"]) == ends

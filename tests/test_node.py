@@ -1,0 +1,105 @@
+"""This file is any object by its id: found by whoever sees it, and absent in one way for whoever does not."""
+
+import pytest
+
+from tests.conftest import ANONYMOUS, EVERYBODY, Ask
+from tests.oracle import Model
+from tests.test_listing import model_of
+
+NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
+NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
+TYPES = {
+    "CAPSULE": "Capsule",
+    "PIPELINE": "Pipeline",
+    "NO_CODE_APP": "NoCodeApp",
+    "DATA_ASSET": "DataAsset",
+    "MODEL": "Model",
+}
+NO_IDS = ["", "x", "ast_", "ast_" + "0" * 24, "ast_" + "0" * 23, "ast_" + "0" * 25, "ast_" + "Z" * 24, "everyone", "1"]
+NO_IDS += [
+    "'",
+    "é" * 28,
+    "🦊",
+    "ast_" + "0" * 10_000,
+    "usr_" + "0" * 24,
+    "zzz_" + "0" * 24,
+    "public",
+    "null",
+    "%",
+    "\x01",
+]
+
+
+def seen_by(model: Model, who: str) -> dict[str, str]:
+    """Return the type of every object that exists for the viewer, by its id."""
+    people = set(model.users)
+    if who == ANONYMOUS:
+        people = {model.asset[asset]["owner"] for asset in model.assets(who)}
+    seen = {model.ids[asset]: TYPES[model.asset[asset]["type"]] for asset in model.assets(who)}
+    seen |= {model.ids[slug]: "Collection" for slug in model.collections(who)}
+    seen |= {model.ids[slug]: "Topic" for slug in model.topics(who)}
+    seen |= {model.ids[group]: "Group" for group in model.groups if who != ANONYMOUS}
+    return seen | {model.ids[user]: "User" for user in people}
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_everything_that_a_viewer_sees_is_found_by_its_id_and_nothing_else(ask: Ask, who: str) -> None:
+    model = await model_of(ask)
+    seen, ids = seen_by(model, who), [id_ for id_ in model.ids.values() if "_" in id_]
+    found = (await ask(who, NODES, ids=ids))["nodes"]
+    assert found == [{"__typename": seen[id_], "id": id_} if id_ in seen else None for id_ in ids]
+    for id_ in ids[::4]:
+        expected = {"__typename": seen[id_], "id": id_} if id_ in seen else None
+        assert await ask(who, NODE, id=id_) == {"node": expected}
+
+
+async def test_hidden_unknown_and_malformed_ids_answer_alike_byte_for_byte(ask: Ask) -> None:
+    model = await model_of(ask)
+    tail = model.ids["align"].partition("_")[2]
+    wrong = [f"{prefix}_{tail}" for prefix in ("col", "top", "usr", "grp", "chg", "AST")] + [tail]
+    for who, hidden in (
+        ("eve", "hidden"),
+        ("sam", "genomes"),
+        (ANONYMOUS, "blast"),
+        (ANONYMOUS, "inner"),
+        (ANONYMOUS, "mei"),
+    ):
+        answers = {(await ask.response(who, NODE, id=id_)).content for id_ in (model.ids[hidden], *wrong, *NO_IDS)}
+        assert answers == {b'{"data":{"node":null}}'}
+    for kind in ("topic", "collection", "asset"):
+        query = f"query($id: ID!) {{ {kind}(by: {{id: $id}}) {{ __typename }} }}"
+        hidden = {"topic": "empty", "collection": "members", "asset": "kept"}[kind]
+        answers = {
+            (await ask.response(ANONYMOUS, query, id=id_)).content for id_ in (model.ids[hidden], *wrong, *NO_IDS)
+        }
+        assert len(answers) == 1, kind
+        assert b"null" in answers.pop()
+
+
+async def test_nodes_keep_the_order_and_the_doubles_of_what_was_asked(ask: Ask) -> None:
+    model = await model_of(ask)
+    asked = ["lens", "open", "hidden", "lens", "align", "imaging", "genomes", "olu", "open"]
+    ids = [model.ids[name] for name in asked]
+    found = (await ask("eve", NODES, ids=[ids[0], "x", *ids[1:]]))["nodes"]
+    assert [node and node["id"] for node in found] == [
+        None if name in {"hidden", "genomes", "x"} else model.ids[name] for name in ["lens", "x", *asked[1:]]
+    ]
+    assert (await ask("eve", NODES, ids=[]))["nodes"] == []
+
+
+async def test_nodes_are_at_most_a_hundred(ask: Ask) -> None:
+    assert (await ask("eve", NODES, ids=["x"] * 100))["nodes"] == [None] * 100
+    refused = ("BAD_USER_INPUT", "ids has 101 ids; at most 100 are allowed.")
+    assert await ask.errors("eve", NODES, ids=["x"] * 101) == [refused]
+
+
+async def test_a_reference_names_one_thing_in_one_way(ask: Ask) -> None:
+    for by in ("{}", '{id: "x", externalId: "align"}', "{id: null}", '{id: "x", externalId: null}'):
+        (code, _message), *rest = await ask.errors("eve", f"{{ asset(by: {by}) {{ __typename }} }}")
+        assert (code, rest) == ("GRAPHQL_VALIDATION_FAILED", []), by
+    query = "query($by: AssetRef!) { asset(by: $by) { __typename } }"
+    both, neither = {"id": "x", "externalId": "align"}, dict[str, str]()
+    for given in (both, neither, {"id": None}, {"id": "x", "externalId": None}):
+        (code, _message), *_ = await ask.errors("eve", query, by=given)
+        assert code == "BAD_USER_INPUT", given
+    assert await ask("eve", query, by={"externalId": "align"}) == {"asset": {"__typename": "Capsule"}}

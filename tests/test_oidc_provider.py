@@ -1,0 +1,163 @@
+"""This file is the judging of tokens of a real issuer, oidc-provider on Node, through the rotation of its keys."""
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Never
+
+import httpx
+import jwt
+import pytest
+
+from app.oidc import BadToken, Issuer, IssuerUnreachable
+
+HERE: Final = Path(__file__).parent / "oidc"
+AUDIENCE: Final = "https://atoll.test/graphql"
+CLIENT: Final = "notebook"
+CLIENT_SECRET: Final = "a secret of this test alone"
+START_SECONDS: Final = 20
+INSTALL_SECONDS: Final = 120
+
+
+@dataclass
+class Provider:
+    """A running issuer, which rotates its keys when told to."""
+
+    process: asyncio.subprocess.Process
+    issuer: str = ""
+    kids: tuple[str, ...] = ()
+
+    async def told(self, command: str) -> "Provider":
+        """Return the issuer after it carried out the command (`add ALG`, `drop KID`)."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{command}\n".encode())
+        return await self.answer()
+
+    async def answer(self) -> "Provider":
+        """Return the issuer as it describes itself next."""
+        assert self.process.stdout is not None
+        line = await asyncio.wait_for(self.process.stdout.readline(), START_SECONDS)
+        described = json.loads(line)
+        self.issuer, self.kids = described["issuer"], tuple(described["kids"])
+        return self
+
+    async def token(self, audience: str = AUDIENCE) -> str:
+        """Return an access token for that audience, got by the client's credentials."""
+        form = {"grant_type": "client_credentials", "resource": audience, "scope": "collections"}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.post(f"{self.issuer}/token", data=form, auth=(CLIENT, CLIENT_SECRET))
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return str(answer.json()["access_token"])
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    """Give a running issuer with one RS256 key."""
+    node = _installed()
+    process = await asyncio.create_subprocess_exec(
+        node,
+        "--no-warnings",
+        str(HERE / "issuer.mjs"),
+        AUDIENCE,
+        CLIENT,
+        CLIENT_SECRET,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield await Provider(process).answer()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "EdDSA"])
+async def test_an_access_token_of_each_algorithm_is_honoured(provider: Provider, alg: str) -> None:
+    token = await (await provider.told(f"add {alg}")).token()
+    header = jwt.get_unverified_header(token)
+    assert (header["typ"], header["alg"], header["kid"]) == ("at+jwt", alg, provider.kids[0])
+    assert await Issuer(provider.issuer, AUDIENCE).subject(token) == CLIENT
+
+
+async def test_an_access_token_for_another_audience_is_refused(provider: Provider) -> None:
+    issuer = Issuer(provider.issuer, AUDIENCE)
+    with pytest.raises(BadToken):
+        await issuer.subject(await provider.token("https://other.test"))
+    assert await issuer.subject(await provider.token()) == CLIENT
+
+
+async def test_keys_rotate_without_a_token_lost_and_the_old_one_ends(provider: Provider) -> None:
+    seconds = [0.0]
+    issuer = Issuer(provider.issuer, AUDIENCE, timer=lambda: seconds[0])
+    old = await provider.token()
+    assert await issuer.subject(old) == CLIENT
+    new = await (await provider.told("add ES256")).token()
+    assert [await issuer.subject(token) for token in (old, new)] == [CLIENT, CLIENT]
+    await provider.told(f"drop {provider.kids[1]}")
+    seconds[0] += 600
+    assert await issuer.subject(new) == CLIENT
+    with pytest.raises(BadToken):
+        await issuer.subject(old)
+
+
+async def test_tokens_outlive_their_issuer_for_an_hour(provider: Provider) -> None:
+    seconds = [0.0]
+    issuer = Issuer(provider.issuer, AUDIENCE, clock=lambda: _issued(token), timer=lambda: seconds[0])
+    token = await provider.token()
+    assert await issuer.subject(token) == CLIENT
+    provider.process.kill()
+    await provider.process.wait()
+    seconds[0] = 3_599
+    assert await issuer.subject(token) == CLIENT
+    seconds[0] = 3_600
+    with pytest.raises(IssuerUnreachable):
+        await issuer.subject(token)
+
+
+def _issued(token: str) -> float:
+    return float(jwt.decode(token, options={"verify_signature": False})["iat"])
+
+
+def _installed() -> str:
+    """Return the path of Node, with the issuer's packages installed; skip, or fail in CI, where they cannot be had."""
+    places = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    node, npm = shutil.which("node", path=places), shutil.which("npm", path=places)
+    if node is None or npm is None:
+        _cannot("there is no Node here")
+    lock = HERE / "package-lock.json"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    stamp = HERE / "node_modules" / ".installed"
+    # Several processes may run tests at once, and only one may install.
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            _install(npm, places)
+            stamp.write_text(wanted)
+    return node
+
+
+def _install(npm: str, places: str) -> None:
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    environment = os.environ | {"PATH": places}
+    try:
+        subprocess.run(command, cwd=HERE, env=environment, check=True, capture_output=True, timeout=INSTALL_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        output = (getattr(error, "stderr", None) or b"").decode(errors="replace")
+        _cannot(f"npm could not install the issuer ({error}) {output}")
+
+
+def _cannot(why: str) -> Never:
+    message = f"No token of a real issuer was tested: {why}."
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)

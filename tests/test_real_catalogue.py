@@ -1,0 +1,122 @@
+"""This file is a real catalogue walked from end to end: 1,467 assets in 527 collections, page by page, on SQLite."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.tokens import make_token
+from store.catalogue.write import write_catalogue
+from store.database import Database
+from store.migrate import migrate
+from tests.conftest import ANONYMOUS, Ask, World, share
+from tests.lists import ListOf, ask_lists, every_list, names, walk
+from tests.oracle import Model
+from tests.test_listing import model_of
+
+CATALOGUE = Path(__file__).parents[2] / "shared" / "catalog" / "catalog.jsonl"
+pytestmark = pytest.mark.skipif(
+    not CATALOGUE.exists(), reason=f"NOT RUN: there is no {CATALOGUE.name} beside the checkout"
+)
+
+LINES: list[dict[str, Any]] = (
+    [json.loads(line) for line in CATALOGUE.read_bytes().splitlines()] if CATALOGUE.exists() else []
+)
+OWNERS = Counter(line["owner"] for line in LINES if line["kind"] == "asset").most_common(1)
+ADMIN = "user:zenodo"
+WHO = (*(owner for owner, _ in OWNERS), ADMIN, ANONYMOUS)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Give a database with the catalogue in it, one of its users an administrator."""
+    folder = tmp_path_factory.mktemp("real")
+    url = f"sqlite+aiosqlite:///{folder / 'real.db'}"
+
+    async def make() -> dict[str, str]:
+        database = Database(url)
+        await migrate(database)
+        await write_catalogue(database, CATALOGUE, "real", lambda _bytes: None)
+        await write_catalogue(database, _promotion(folder), "real", lambda _bytes: None)
+        await share(database)
+        tokens = {who: await make_token(database, who, 3_600) for who in WHO if who != ANONYMOUS}
+        await database.close()
+        return tokens
+
+    return World(url, asyncio.run(make()))
+
+
+def _promotion(folder: Path) -> Path:
+    line = next(line for line in LINES if line.get("id") == ADMIN)
+    line["isAdmin"] = True
+    path = folder / "promotion.jsonl"
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+async def ask_real(real: World) -> AsyncIterator[Ask]:
+    """Ask the catalogue."""
+    asking = Ask(real)
+    yield asking
+    await asking.close()
+
+
+def largest(model: Model, who: str) -> list[ListOf]:
+    """Return the lists of the root, and those of the fullest and the most nested parents."""
+    slugs = [slug for slug in model.collection if model.sees_collection(who, slug)]
+    fullest = sorted(slugs, key=lambda slug: len(model.members[slug]))[-2:]
+    nested = [slug for slug in slugs if model.children(who, slug)][:2]
+    assets = sorted(
+        (asset for asset in model.asset if model.sees(who, asset)), key=lambda asset: len(model.holders[asset])
+    )
+    topic = max(model.topic, key=lambda slug: sum(line["topic"] == slug for line in model.collection.values()))
+    parents = {None, ("viewer", ""), ("topic", topic), *(("collection", slug) for slug in (*fullest, *nested))}
+    parents |= {("asset", asset) for asset in assets[-3:]}
+    asked = [each for each in every_list(model, who) if each.parent in parents and each.exists(model, who)]
+    return [each for index, each in enumerate(asked) if index % 3 == 0 or not each.arguments]
+
+
+@pytest.mark.parametrize("who", WHO)
+async def test_a_real_catalogue_is_told_as_the_oracle_tells_it_page_by_page(ask_real: Ask, who: str) -> None:
+    model = await model_of(ask_real, LINES)
+    lists = largest(model, who)
+    counted = await ask_lists(ask_real, who, lists, ["first: 7"] * len(lists))
+    pages = await walk(ask_real, who, lists, [100 - index % 3 for index in range(len(lists))], backward=False)
+    for each, start, walked in zip(lists, counted, pages, strict=True):
+        expected = each.expected(model, who, None)
+        assert start is not None
+        assert (names(start, each.item), start["totalCount"]) == (expected[:7], len(expected)), each
+        cursors = [edge["cursor"] for page in walked for edge in page["edges"]]
+        assert len(cursors) == len(set(cursors)) == len(expected), each
+
+
+@pytest.mark.parametrize("who", WHO)
+async def test_every_collection_of_a_real_catalogue_holds_and_counts_what_the_oracle_says(
+    ask_real: Ask, who: str
+) -> None:
+    model = await model_of(ask_real, LINES)
+    query = """query($after: String) { collections(first: 100, after: $after) {
+      pageInfo { hasNextPage endCursor } nodes { slug ancestors { slug }
+        assets(first: 100) { totalCount nodes { ... on AssetFields { externalId } } }
+        assetCounts(includeDescendants: true) {
+          total capsules pipelines noCodeApps dataAssets models goldStandards } } } }"""
+    after, told = None, []
+    for _ in range(len(model.collection)):
+        found = (await ask_real(who, query, after=after))["collections"]
+        told += found["nodes"]
+        after = found["pageInfo"]["endCursor"]
+        if not found["pageInfo"]["hasNextPage"]:
+            break
+    assert [each["slug"] for each in told] == model.collections(who)
+    for each in told:
+        slug = each["slug"]
+        held = model.held(who, slug)
+        assert [asset["externalId"] for asset in each["assets"]["nodes"]] == held[:100], slug
+        assert each["assets"]["totalCount"] == len(held), slug
+        assert each["assetCounts"] == model.counts(model.held(who, slug, below=True)), slug
+        assert [above["slug"] for above in each["ancestors"]] == model.ancestors(who, slug), slug

@@ -1,0 +1,19 @@
+"""This file is a database as a test compares it: every row of every table."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from store.database import Database
+
+Whole = dict[str, list[tuple[Any, ...]]]
+
+
+async def whole(database: Database) -> Whole:
+    """Return the rows of each table, sorted."""
+    async with database.snapshot() as snapshot:
+        return {
+            name: sorted((tuple(row) for row in await snapshot.rows(select(table))), key=repr)
+            for name, table in SQLModel.metadata.tables.items()
+        }
