@@ -20,9 +20,10 @@ from app.errors import Unavailable
 from app.graphiql import Account
 from app.oidc import Issuer, issuer_from_settings
 from app.settings import Settings
-from resolvers.context import Context
+from permissions import Viewer
+from resolvers.context import Context, opened
 from schema.graph import graph
-from store.database import Database, DBAPIError, problem_of
+from store.database import Database, DBAPIError, Snapshot, problem_of
 from store.migrate import head, revision_of
 
 # What is raised when there is no database, or none of its connections is free in time.
@@ -78,10 +79,13 @@ def _operations(
     async def open_context(request: Request, request_id: str) -> AsyncIterator[Context]:
         # The token is judged before a connection is taken: an issuer that is slow to answer holds none.
         api_token, subject = await bearer_subject(request, issuer)
+
+        async def identify(snapshot: Snapshot) -> Viewer:
+            return await viewer_of(snapshot, api_token, subject)
+
         try:
-            async with database.snapshot() as snapshot:
-                viewer = await viewer_of(snapshot, api_token, subject)
-                yield Context(viewer, snapshot, request_id)
+            async with opened(database, identify, request_id) as context:
+                yield context
         except UNREACHABLE as error:
             raise Unavailable(str(problem_of(error, database.url))) from error
 

@@ -61,6 +61,14 @@ class Narrowable(Protocol):
         """Return the list without anything."""
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """What a mutation answers: whether it changed anything, and what it asked of each item before it did."""
+
+    did_change: bool
+    checked: frozenset[Permission]
+
+
 class permission(FieldExtension):  # noqa: N801 - reads as the directive it prints
     """Prints `@permission(requires:, on:, denied:)` on a field and enforces it.
 
@@ -106,6 +114,9 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
     def _item(self, answer: Any) -> Any:
         if isinstance(answer, Narrowable):
             return answer.narrowed(ACCESS_OF[self.requires])
+        if isinstance(answer, Checked):
+            assert self.requires in answer.checked or not answer.did_change  # noqa: S101 - a fault of the schema
+            return answer
         if hasattr(answer, "viewer_access"):
             return answer if holds_on(answer, self.requires) else None
         # A count or the like: made from `visible`, which knows ASSET_DISCOVER and nothing beyond.

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     BAD_CURSOR = "BAD_CURSOR"
+    UNAVAILABLE = "UNAVAILABLE"
 
 
 class Refused(Exception):

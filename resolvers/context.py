@@ -1,23 +1,30 @@
 """This file is what one operation carries: viewer, snapshot and loaders, none of which outlives it."""
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from permissions.viewer import Viewer
-from store.database import Snapshot
+from store.database import Database, Snapshot
 
 LoaderT = TypeVar("LoaderT")
+Identify = Callable[[Snapshot], Awaitable[Viewer]]
+"""From a snapshot to the viewer as of it; it may raise what an operation without a viewer is declined with."""
 
 
-@dataclass
 class Context:
-    """One operation of one viewer on one snapshot."""
+    """One operation of one viewer on one snapshot; after a mutation, on the next."""
 
     viewer: Viewer
     snapshot: Snapshot
-    request_id: str
-    _loaders: dict[Hashable, Any] = field(default_factory=dict)
+
+    def __init__(self, database: Database, identify: Identify, request_id: str) -> None:
+        """Take what the operation reads; use `opened`."""
+        self.database, self.identify, self.request_id = database, identify, request_id
+        self._loaders: dict[Hashable, Any] = {}
+        self._opened = AsyncExitStack()
 
     def loader(self, kind: Callable[..., LoaderT], *arguments: Hashable) -> LoaderT:
         """Return the operation's one loader of that kind and arguments."""
@@ -25,3 +32,32 @@ class Context:
         if key not in self._loaders:
             self._loaders[key] = kind(self, *arguments)
         return self._loaders[key]  # type: ignore[no-any-return]  # the key tells the kind
+
+    async def read_anew(self, viewer: Viewer | None = None) -> None:
+        """Read what is committed now, as the viewer given or as whoever asks is now."""
+        await self.close()
+        self.snapshot = await self._opened.enter_async_context(self.database.snapshot())
+        self.viewer = viewer or await self.identify(self.snapshot)
+
+    async def read_undone(self, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer) -> None:
+        """Read a transaction that is rolled back with the next reading or the end of the operation."""
+        await self.close()
+        self._opened.push_async_callback(write.aclose)
+        self._opened.push_async_callback(connection.rollback)
+        self.snapshot, self.viewer = Snapshot(connection), viewer
+
+    async def close(self) -> None:
+        """End what is read, and forget what was."""
+        self._loaders.clear()
+        await self._opened.aclose()
+
+
+@asynccontextmanager
+async def opened(database: Database, identify: Identify, request_id: str) -> AsyncIterator[Context]:
+    """Open the context of an operation; its snapshot ends on leaving."""
+    context = Context(database, identify, request_id)
+    try:
+        await context.read_anew()
+        yield context
+    finally:
+        await context.close()

@@ -6,6 +6,7 @@ import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope
 from permissions.require import Permission
+from resolvers.write.user_error import UserErrorCode
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
 
 
@@ -148,6 +149,23 @@ _describe(
     NAME="The asset's name, whatever its case.",
     UPDATED_AT="When the asset last changed.",
 )
+_describe(
+    UserErrorCode,
+    "What kind of mistake a client can put right.",
+    INVALID="The value is not of the form it must have, or makes no sense here.",
+    REQUIRED="Something must be given.",
+    TOO_LONG="A text is longer than allowed.",
+    TAKEN="Another has this name or slug.",
+    NOT_FOUND="There is no such object, or the viewer may not see it.",
+    FORBIDDEN="The viewer may see it, but not do this.",
+    NOT_OWNER="Only owners of the asset may do this.",
+    NOT_ELIGIBLE="The asset is in no state to be added.",
+    CONFLICT="It was changed meanwhile.",
+    NOT_EMPTY="It still holds something.",
+    CYCLE="A collection cannot be below itself.",
+    LIMIT_EXCEEDED="More than is allowed at once.",
+    IDEMPOTENCY_MISMATCH="The key was used for something else within the last day.",
+)
 
 __all__ = [
     "AppKind",
@@ -163,4 +181,5 @@ __all__ = [
     "OrderDirection",
     "Permission",
     "PermissionScope",
+    "UserErrorCode",
 ]

@@ -5,6 +5,7 @@ context and the arguments, and knows nothing of the graph.
 """
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 import strawberry
@@ -68,6 +69,33 @@ def field(
         each.python_name = python_name
     declared.arguments = list((arguments or {}).values())
     return declared
+
+
+def mutation(description: str, *permissions: permission, resolver: Resolver, of: type) -> Any:
+    """Declare a mutation: its resolver is called with the operation's context and the input as plain values."""
+
+    def resolve(_root: None, context: Any, **arguments: Any) -> Any:
+        return resolver(context, plain(arguments["input"]))
+
+    return field(description, *permissions, resolver=resolve, arguments={"input": argument(of, "What is asked for.")})
+
+
+def plain(value: Any) -> Any:
+    """Return an input as a dictionary by Python's names, without what was left out; enums as what they stand for."""
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, Enum):
+        return value.value
+    if not hasattr(value, "__strawberry_definition__"):
+        return value
+    fields = [each.python_name for each in value.__strawberry_definition__.fields]
+    given = {name: getattr(value, name) for name in fields}
+    return {name: plain(each) for name, each in given.items() if each is not UNSET}
+
+
+def omittable(description: str) -> Any:
+    """Declare a field of an input that may be left out, which is not the same as null."""
+    return strawberry.field(default=UNSET, description=description)
 
 
 def optional(description: str, name: str | None = None) -> Any:

@@ -8,12 +8,16 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.write.mutation import Mutation
+from schema.write.user_error import ConflictError, InputError, LimitError
 
 
 def graph(extensions: Iterable[Any] = ()) -> strawberry.Schema:
     """Return the schema with the server's extensions."""
     return strawberry.Schema(
         query=Query,
+        mutation=Mutation,
+        types=[InputError, LimitError, ConflictError],
         extensions=list(extensions),
         config=StrawberryConfig(scalar_map=SCALARS),
     )

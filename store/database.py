@@ -54,6 +54,7 @@ class Database:
         Raises DatabaseProblem for a URL that names no supported database.
         """
         self.url = supported(url)
+        self._writing: set[asyncio.Task[Any]] = set()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, writes=True)
@@ -82,8 +83,14 @@ class Database:
         async with self._writer.begin() as connection:
             yield connection
 
+    def finish(self, writing: asyncio.Task[Any]) -> None:
+        """See to it that a write comes to its end before the database is closed, whoever waits for it or not."""
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once the writes under way have ended."""
+        await asyncio.gather(*self._writing, return_exceptions=True)
         await self._reader.dispose()
         await self._writer.dispose()
 

@@ -7,6 +7,7 @@ on SQLite and PostgreSQL. Text compares by code point on both.
 """
 
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Index, LargeBinary, String, Table, func
 from sqlalchemy.types import TypeEngine
@@ -320,17 +321,86 @@ class Change(SQLModel, table=True):
     actor_pk: int | None = Field(default=None, foreign_key="principal.pk")
     action: str = _text()
     subject_id: str = _text()
+    least_access: int = 0  # to the subject, where that is an asset: whoever has less does not see the change
     fields: list[dict[str, str | None]] = Field(default_factory=list, sa_type=JSON)
     request_id: str = _text()
 
 
 class ChangeAsset(SQLModel, table=True):
-    """An asset that a Change touched."""
+    """An asset that a Change touched, and what its membership was before: undoing puts that back."""
 
     __tablename__ = "change_asset"
     __table_args__ = (Index("ix_change_asset_asset", "asset_pk", "change_pk"), {"sqlite_with_rowid": False})
     change_pk: int = Field(sa_column=Column(ForeignKey("change.pk"), primary_key=True))
     asset_pk: int = Field(foreign_key="asset.pk", primary_key=True)
+    rank: int | None = _maybe_big()
+    added_at: int | None = _maybe_big()
+    added_by_pk: int | None = None  # a principal's, copied from a membership that refers to it
+    note: str | None = _maybe_text()
+
+
+class Idempotency(SQLModel, table=True):
+    """What a mutation that carried a key came to, kept for a day so that a retry does nothing twice."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_at", "at"), {"sqlite_with_rowid": False})
+    user_pk: int = Field(foreign_key="principal.pk", primary_key=True)
+    key: str = _text(primary_key=True)
+    digest: str = _text()  # of the mutation and its input
+    answer: dict[str, Any] = Field(sa_type=JSON)
+    at: int = _ms()
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    ASSETS_ADD = "ASSETS_ADD"
+    ASSETS_REMOVE = "ASSETS_REMOVE"
+    ASSETS_MOVE = "ASSETS_MOVE"
+
+
+class JobStatus(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    PARTIALLY_FAILED = "PARTIALLY_FAILED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class Job(SQLModel, table=True):
+    """Long work. Whoever runs it holds a lease; a lease that ran out is anyone's to take up."""
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_status", "status", "pk"),)
+    pk: int = _pk()
+    id: str = _text(unique=True, default_factory=lambda: new_id("job"))
+    kind: str = _text()
+    status: str = _text()
+    user_pk: int = Field(foreign_key="principal.pk")
+    input: dict[str, Any] = Field(sa_type=JSON)
+    request_id: str = _text()
+    total: int
+    done: int = 0
+    is_cancelled: bool = False
+    user_errors: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    created_at: int = _ms()
+    finished_at: int | None = _maybe_big()
+    leased_until: int = _ms(default=0)
+
+
+class JobItem(SQLModel, table=True):
+    """One of the items that a job was given, in the order of its input, and what came of it."""
+
+    __tablename__ = "job_item"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    job_pk: int = Field(foreign_key="job.pk", primary_key=True)
+    place: int = Field(primary_key=True)
+    asset_id: str = _text()
+    status: str | None = _maybe_text()
+    error: str | None = _maybe_text()
 
 
 class ApiToken(SQLModel, table=True):

@@ -5,17 +5,27 @@ import unicodedata
 LONGEST_NAME = 200
 LONGEST_TEXT = 20_000
 LONGEST_SLUG = 100
+LONGEST_NOTE = 1_000
+
+
+class TooLong(ValueError):
+    """A text is longer than allowed; the message is the end of a sentence about it."""
+
+    def __init__(self, found: int, longest: int) -> None:
+        """Take the number of characters found and allowed."""
+        super().__init__(f"is {found:,} characters long; at most {longest:,} are allowed")
+        self.longest = longest
 
 
 def clean(text: str, longest: int = LONGEST_NAME, *, lines: bool = False) -> str:
     """Return the text trimmed and in NFC.
 
-    Raises ValueError with a sentence for a text that is longer than allowed or holds control characters (line breaks
+    Raises TooLong, and ValueError with the end of a sentence for a text that holds control characters (line breaks
     and tabs aside where `lines` are allowed) or half a surrogate pair: databases differ in what they make of those.
     """
     text = unicodedata.normalize("NFC", text).strip()
     if len(text) > longest:
-        raise ValueError(f"is {len(text):,} characters long; at most {longest:,} are allowed")
+        raise TooLong(len(text), longest)
     for character in text:
         if unicodedata.category(character) in {"Cc", "Cs"} and not (lines and character in "\n\r\t"):
             raise ValueError(f"holds the control character U+{ord(character):04X}")

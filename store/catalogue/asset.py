@@ -8,7 +8,8 @@ from sqlalchemy import Table, select
 
 from store import sql
 from store.catalogue.lines import AssetLine
-from store.catalogue.rows import GAP, Wanted, Write
+from store.catalogue.rows import Wanted, Write
+from store.ranks import GAP
 from store.tables import AppKind, AssetAccess, AssetKind, DataAssetKind
 from store.text import key
 

@@ -7,8 +7,10 @@ from sqlalchemy import func, select
 
 from store import sql
 from store.catalogue.lines import CollectionLine
-from store.catalogue.rows import GAP, Wanted, Write
+from store.catalogue.rows import Wanted, Write
 from store.catalogue.told import Told
+from store.changes import Touched
+from store.ranks import GAP
 from store.tables import ChangeAction
 from store.text import key
 
@@ -77,18 +79,18 @@ async def _add_assets(write: Write, told: Told, pks: Mapping[str, int]) -> int:
     lines = told.collections
     held = await _held(write, [pks[slug] for slug in lines])
     assets = await write.pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
-    added: dict[str, list[int]] = {}
+    added: dict[str, list[Touched]] = {}
     rows: list[dict[str, Any]] = []
     for slug, line in lines.items():
         collection = held[pks[slug]]
         missing = [assets[id_] for id_ in dict.fromkeys(line.assets) if assets[id_] not in collection.assets]
-        added[collection.id] = missing
+        added[collection.id] = [Touched(asset) for asset in missing]
         rows += [
             {"collection_pk": pks[slug], "asset_pk": asset, "rank": collection.last_rank + place * GAP}
             for place, asset in enumerate(missing, start=1)
         ]
     await write.insert(sql.membership, [row | {"added_at": write.log.at} for row in rows])
-    await write.log.append_assets(ChangeAction.ASSETS_ADDED, added)
+    await write.log.append_members(ChangeAction.ASSETS_ADDED, added)
     return len(rows)
 
 

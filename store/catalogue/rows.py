@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import sql
 from store.changes import Log
 from store.ids import new_id
+from store.ranks import GAP
 from store.tables import ChangeAction
 
 BATCH = 1_000
-GAP = 1 << 20  # between the ranks of neighbours, so that a move need not renumber
 VERSIONED = frozenset({sql.topic, sql.collection})
 UNNAMEABLE = "\x7f"  # no name can hold it
 

@@ -1,0 +1,54 @@
+"""This file is payloads being read: what a mutation came to, seen as of right after it through the viewer's sight."""
+
+from asyncio import gather
+from typing import Any
+
+from sqlalchemy import Row
+
+from resolvers.context import Context
+from resolvers.loaders import CollectionById, TopicById
+from resolvers.node import node
+from resolvers.write.transaction import Payload
+from resolvers.write.user_error import UserError
+
+
+def user_errors(payload: Payload, _context: Context) -> list[UserError]:
+    """Return what was wrong, nothing for a mutation that was accepted."""
+    return list(payload.user_errors)
+
+
+async def current(error: UserError, context: Context) -> Any:
+    """Return the object whose version was not the expected one."""
+    return None if error.current_id is None else await node(None, context, error.current_id)
+
+
+async def topic(payload: Payload, context: Context) -> Row[Any] | None:
+    """Return the topic that was changed."""
+    return await _one(payload, context, "topic", TopicById)  # type: ignore[no-any-return]
+
+
+async def collection(payload: Payload, context: Context) -> Row[Any] | None:
+    """Return the collection that was changed."""
+    return await _one(payload, context, "collection", CollectionById)  # type: ignore[no-any-return]
+
+
+async def moved_collections(payload: Payload, context: Context) -> list[Row[Any]]:
+    """Return the collections that were moved to another topic, in their order."""
+    ids = payload.answer.get("movedCollections", ())
+    found = await gather(*(context.loader(CollectionById).load(id_) for id_ in ids))
+    return [row for row in found if row is not None]
+
+
+def deleted_topic_ids(payload: Payload, _context: Context) -> list[str]:
+    """Return the ids of the topics that are gone."""
+    return list(payload.answer.get("deletedTopicIds", ()))
+
+
+def deleted_topic_id(payload: Payload, _context: Context) -> str | None:
+    """Return the id of the topic that is gone."""
+    return payload.answer.get("deletedTopicId")
+
+
+async def _one(payload: Payload, context: Context, name: str, loader: Any) -> Any:
+    id_ = payload.answer.get(name)
+    return None if id_ is None else await context.loader(loader).load(id_)

@@ -1,0 +1,157 @@
+"""This file is inputs being read: normalised and bounded in one place, with every fault told at once."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from resolvers.write.user_error import Path, Rejected, UserError, UserErrorCode, not_found
+from store.text import LONGEST_NAME, LONGEST_NOTE, LONGEST_SLUG, LONGEST_TEXT, TooLong, clean
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
+LONGEST_KEY = 200
+Input = Mapping[str, Any]
+
+
+class Side(StrEnum):
+    """Which side of a neighbour, or which end of the list."""
+
+    AFTER = "after_id"
+    BEFORE = "before_id"
+    START = "at_start"
+    END = "at_end"
+
+
+class Position(NamedTuple):
+    """A place in an order, relative to a neighbour: an absolute one would tell of hidden neighbours."""
+
+    side: Side = Side.END
+    id: str | None = None
+
+    @property
+    def is_after(self) -> bool:
+        """Whether the place is behind the neighbour, or behind all."""
+        return self.side in {Side.AFTER, Side.END}
+
+    @property
+    def path(self) -> Path:
+        """Where the neighbour is named in the arguments."""
+        return ("input", "position", "afterId" if self.is_after else "beforeId")
+
+
+class Reading:
+    """Reads the fields of an input, keeping each fault until `stop` is called.
+
+    A field that was left out is absent from the input; one that was given as null is None.
+    """
+
+    def __init__(self, given: Input) -> None:
+        """Take the input."""
+        self.given = given
+        self.user_errors: list[UserError] = []
+
+    def has(self, name: str) -> bool:
+        """Return whether the field was given, be it null."""
+        return name in self.given
+
+    def refuse(self, code: UserErrorCode, message: str, *path: str, **further: Any) -> None:
+        """Keep a fault of the field at the path within the input."""
+        self.user_errors.append(UserError(code, message, ("input", *path), **further))
+
+    def stop(self) -> None:
+        """Raise Rejected with the faults kept so far; do nothing where there are none."""
+        if self.user_errors:
+            raise Rejected(self.user_errors)
+
+    def name(self) -> str:
+        """Return the name."""
+        return self._text("name", LONGEST_NAME, is_needed=True) or ""
+
+    def description(self) -> str:
+        """Return the description; empty where none was given."""
+        return self._text("description", LONGEST_TEXT, lines=True) or ""
+
+    def note(self) -> str | None:
+        """Return the note; None where none was given or it is empty."""
+        return self._text("note", LONGEST_NOTE, lines=True) or None
+
+    def slug(self) -> str | None:
+        """Return the slug, in small letters; None where none was given."""
+        if self.given.get("slug") is None:
+            if self.has("slug"):
+                self.refuse(UserErrorCode.REQUIRED, "The slug must not be null: leave it out to keep it.", "slug")
+            return None
+        slug = (self._text("slug", LONGEST_SLUG, is_needed=True) or "").casefold()
+        if slug and not SLUG.fullmatch(slug):
+            message = "The slug must be letters a-z, digits and hyphens, with no hyphen in front."
+            self.refuse(UserErrorCode.INVALID, message, "slug")
+        return slug
+
+    def position(self) -> Position:
+        """Return the place asked for; the end where none was."""
+        given = self.given.get("position")
+        if given is None:
+            return Position()
+        ((side, value),) = given.items()
+        if side in {Side.START, Side.END}:
+            if value is not True:
+                name = "atStart" if side == Side.START else "atEnd"
+                self.refuse(UserErrorCode.INVALID, f"{name} must be true.", "position", name)
+            return Position(Side(side))
+        return Position(Side(side), value)
+
+    def ids(self, name: str, field: str, most: int, *, needs_one: bool = True) -> dict[str, int]:
+        """Return the distinct ids of a list in its order, each with its first index. `field` is the graph's name."""
+        given = self.given.get(name) or []
+        if len(given) > most:
+            message = f"{field} has {len(given):,} ids; at most {most:,} are allowed."
+            self.refuse(UserErrorCode.LIMIT_EXCEEDED, message, field, limit=most)
+        if needs_one and not given:
+            self.refuse(UserErrorCode.REQUIRED, f"{field} must name at least one.", field)
+        indexes: dict[str, int] = {}
+        for index, id_ in enumerate(given):
+            indexes.setdefault(id_, index)
+        return indexes
+
+    def version(self, row: Any) -> None:
+        """Refuse a row whose version is not the one expected, if one was."""
+        expected = self.given.get("expected_version")
+        if expected is not None and expected != row.version:
+            message = f"It was changed meanwhile: its version is {row.version}, not {expected}. Read it again."
+            self.refuse(
+                UserErrorCode.CONFLICT, message, "expectedVersion", current_version=row.version, current_id=row.id
+            )
+
+    def missing(self, noun: str, *path: str) -> None:
+        """Keep that there is no such object."""
+        self.user_errors.append(not_found(noun, "input", *path))
+
+    def _text(self, name: str, longest: int, *, lines: bool = False, is_needed: bool = False) -> str | None:
+        value = self.given.get(name)
+        if value is None:
+            if is_needed or self.has(name):
+                self.refuse(UserErrorCode.REQUIRED, f"The {name} must not be null.", name)
+            return None
+        try:
+            text = clean(value, longest, lines=lines)
+        except TooLong as error:
+            self.refuse(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.longest)
+            return None
+        except ValueError as error:
+            self.refuse(UserErrorCode.INVALID, f"The {name} {error}.", name)
+            return None
+        if is_needed and not text:
+            self.refuse(UserErrorCode.REQUIRED, f"The {name} must not be empty.", name)
+        return text
+
+
+def slug_of(name: str, is_taken: Callable[[str], bool], otherwise: str) -> str:
+    """Return a free slug made from the name's letters and digits; from `otherwise` where it has none of a-z."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: LONGEST_SLUG - 8].strip("-") or otherwise
+    slug, number = stem, 1
+    while is_taken(slug):
+        number += 1
+        slug = f"{stem}-{number}"
+    return slug

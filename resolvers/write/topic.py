@@ -1,0 +1,196 @@
+"""This file is topics being changed: by administrators, each change logged on the topic that it is about."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, update
+
+from permissions import visible
+from permissions.require import Permission
+from resolvers.context import Context
+from resolvers.write.moving import move_collections, refuse_same_names
+from resolvers.write.reading import Input, Position, Reading, slug_of
+from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.user_error import UserErrorCode
+from store import sql
+from store.changes import changed, changed_fields
+from store.ids import new_id
+from store.ranks import Ranked
+from store.tables import ChangeAction
+from store.text import key
+
+MOST_SOURCES = 100
+Topics = Mapping[str, Row[Any]]
+
+
+async def create(context: Context, given: Input) -> Payload:
+    """Make a topic."""
+    return await mutate(context, Permission.ADMIN, "topicCreate", given, _create)
+
+
+async def update_(context: Context, given: Input) -> Payload:
+    """Change a topic's name, slug or description."""
+    return await mutate(context, Permission.ADMIN, "topicUpdate", given, _update)
+
+
+async def reorder(context: Context, given: Input) -> Payload:
+    """Put a topic beside another."""
+    return await mutate(context, Permission.ADMIN, "topicReorder", given, _reorder)
+
+
+async def merge(context: Context, given: Input) -> Payload:
+    """Move the collections of topics into another, and delete those topics."""
+    return await mutate(context, Permission.ADMIN, "topicMerge", given, _merge)
+
+
+async def delete_(context: Context, given: Input) -> Payload:
+    """Delete a topic; its collections, if it has any, go where the input says."""
+    return await mutate(context, Permission.ADMIN, "topicDelete", given, _delete)
+
+
+async def _create(write: Write, reading: Reading) -> Answer:
+    name, description, slug, position = reading.name(), reading.description(), reading.slug(), reading.position()
+    topics = await _topics(write)
+    _refuse_taken(reading, topics.values(), name, slug)
+    neighbour = _neighbour(reading, topics, position)
+    reading.stop()
+    slugs = {topic.slug for topic in topics.values()}
+    (rank,) = await _order(write).places(1, beside=neighbour, is_after=position.is_after)
+    id_ = new_id("top")
+    told = {"name": name, "slug": slug or slug_of(name, slugs.__contains__, "topic"), "description": description}
+    row = told | {
+        "id": id_,
+        "name_key": key(name),
+        "rank": rank,
+        "version": 1,
+        "created_at": write.log.at,
+        "updated_at": write.log.at,
+        "created_by_pk": write.viewer.user_pk,
+    }
+    await write.execute(insert(sql.topic).values(row))
+    await write.log.append(ChangeAction.CREATED, [id_], changed_fields(None, told))
+    return {"topic": id_}
+
+
+async def _update(write: Write, reading: Reading) -> Answer:
+    topics = await _topics(write)
+    topic = _topic(reading, topics, "id")
+    wanted: dict[str, Any] = {}
+    if reading.has("name"):
+        wanted["name"] = reading.name()
+    if reading.has("slug"):
+        wanted["slug"] = reading.slug()
+    if reading.has("description"):
+        wanted["description"] = reading.description()
+    others = [other for other in topics.values() if other.pk != topic.pk]
+    _refuse_taken(reading, others, wanted.get("name"), wanted.get("slug"))
+    reading.version(topic)
+    reading.stop()
+    differing = changed(topic, wanted)
+    if differing:
+        stamps = {"version": topic.version + 1, "updated_at": write.log.at}
+        keys = {"name_key": key(differing["name"])} if "name" in differing else {}
+        await write.execute(update(sql.topic).where(sql.topic.c.pk == topic.pk).values(differing | keys | stamps))
+        await write.log.append(ChangeAction.UPDATED, [topic.id], changed_fields(topic, differing))
+    return {"topic": topic.id}
+
+
+async def _reorder(write: Write, reading: Reading) -> Answer:
+    topics, position = await _topics(write), reading.position()
+    topic = _topic(reading, topics, "id")
+    neighbour = _neighbour(reading, topics, position)
+    if neighbour == topic.pk:
+        reading.refuse(UserErrorCode.INVALID, "A topic cannot stand beside itself.", *position.path[1:])
+    reading.stop()
+    order, ranked = _order(write), sorted(topics.values(), key=lambda each: int(each.rank))
+    places = await order.places(1, beside=neighbour, is_after=position.is_after, leaving=[topic.pk])
+    await order.set({topic.pk: places[0]})
+    if [each.pk for each in ranked] != await order.keys():
+        await write.log.append(ChangeAction.REORDERED, [topic.id])
+    return {"topic": topic.id}
+
+
+async def _merge(write: Write, reading: Reading) -> Answer:
+    topics = await _topics(write)
+    indexes = reading.ids("source_ids", "sourceIds", MOST_SOURCES)
+    target = _topic(reading, topics, "target_id")
+    for id_, index in indexes.items():
+        if id_ not in topics:
+            reading.missing("topic", "sourceIds", str(index))
+        elif id_ == target.id:
+            message = "A topic cannot be merged into itself."
+            reading.refuse(UserErrorCode.INVALID, message, "sourceIds", str(index))
+    reading.stop()
+    sources = {topics[id_].pk: ("sourceIds", str(index)) for id_, index in indexes.items()}
+    await refuse_same_names(write, reading, sources, target)
+    reading.stop()
+    moved = await move_collections(write, [topics[id_] for id_ in indexes], target)
+    await _remove(write, [topics[id_] for id_ in indexes])
+    merged = [{"field": "mergedTopic", "before": topics[id_].name, "after": None} for id_ in indexes]
+    await write.log.append(ChangeAction.MERGED, [target.id], merged)
+    return {"topic": target.id, "movedCollections": moved, "deletedTopicIds": list(indexes)}
+
+
+async def _delete(write: Write, reading: Reading) -> Answer:
+    topics = await _topics(write)
+    topic = _topic(reading, topics, "id")
+    reading.version(topic)
+    target = _topic(reading, topics, "move_collections_to") if reading.given.get("move_collections_to") else None
+    if target is not None and target.pk == topic.pk:
+        reading.refuse(UserErrorCode.INVALID, "Its collections cannot stay in it.", "moveCollectionsTo")
+    reading.stop()
+    moved: list[str] = []
+    if target is not None:
+        await refuse_same_names(write, reading, {topic.pk: ("moveCollectionsTo",)}, target)
+        reading.stop()
+        moved = await move_collections(write, [topic], target)
+    elif await write.rows(visible(sql.collection, write.viewer).where(sql.collection.c.topic_pk == topic.pk).limit(1)):
+        message = "The topic holds collections: say where they go in moveCollectionsTo."
+        reading.refuse(UserErrorCode.NOT_EMPTY, message, "moveCollectionsTo")
+        reading.stop()
+    await _remove(write, [topic])
+    return {"deletedTopicId": topic.id, "movedCollections": moved}
+
+
+async def _topics(write: Write) -> Topics:
+    """Return every topic, by id: there are few, and names and slugs are held against all of them."""
+    return {topic.id: topic for topic in await write.rows(visible(sql.topic, write.viewer))}
+
+
+def _topic(reading: Reading, topics: Topics, field: str) -> Row[Any]:
+    """Return the topic that the field names; raise Rejected for no such topic."""
+    topic = topics.get(reading.given.get(field) or "")
+    if topic is None:
+        reading.missing("topic", {"target_id": "targetId", "move_collections_to": "moveCollectionsTo"}.get(field, "id"))
+        reading.stop()
+    assert topic is not None  # noqa: S101 - stopped above
+    return topic
+
+
+def _refuse_taken(reading: Reading, others: Any, name: str | None, slug: str | None) -> None:
+    for other in others:
+        if name and other.name_key == key(name):
+            reading.refuse(UserErrorCode.TAKEN, f"There is a topic of the name «{other.name}».", "name")
+        if slug and other.slug == slug:
+            reading.refuse(UserErrorCode.TAKEN, f"There is a topic of the slug {slug}.", "slug")
+
+
+def _neighbour(reading: Reading, topics: Topics, position: Position) -> int | None:
+    """Return the pk of the topic that the place is beside, None for an end."""
+    if position.id is None:
+        return None
+    if position.id not in topics:
+        reading.missing("topic", *position.path[1:])
+        return None
+    return int(topics[position.id].pk)
+
+
+def _order(write: Write) -> Ranked:
+    return Ranked(write.connection, sql.topic, "pk", {})
+
+
+async def _remove(write: Write, topics: Sequence[Row[Any]]) -> None:
+    await write.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.listed([topic.pk for topic in topics]))))
+    for topic in topics:
+        named = [{"field": "name", "before": topic.name, "after": None}]
+        await write.log.append(ChangeAction.DELETED, [topic.id], named)

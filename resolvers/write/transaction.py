@@ -1,0 +1,169 @@
+"""This file is a mutation on its way: one transaction, with the viewer as of it, its log, and its answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from sqlalchemy import Executable, Row, Table
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from permissions import Reason, Refused, Viewer, visible
+from permissions.require import Permission, holds_on, require
+from resolvers.context import Context
+from resolvers.loaders import among
+from resolvers.write.reading import LONGEST_KEY, Input, Reading
+from resolvers.write.user_error import Rejected, UserError, UserErrorCode
+from store.changes import Log, open_log
+from store.database import Snapshot
+from store.idempotency import keep, kept
+
+Answer = dict[str, Any]
+"""What a mutation came to, as JSON keeps it: ids, never rows, so that a retry is answered through today's sight."""
+
+
+class Write:
+    """One mutation's transaction. No other write runs beside it, and all that it reads is as of now."""
+
+    def __init__(self, connection: AsyncConnection, viewer: Viewer, log: Log) -> None:
+        """Take the transaction, who asks, and the log that holds the writers' lock."""
+        self.connection, self.viewer, self.log = connection, viewer, log
+        self.checked: set[Permission] = set()
+        self.is_kept = False  # whether the answer is kept for a retry
+
+    def may(self, asset: Any, permission: Permission) -> bool:
+        """Return whether the viewer holds the permission on the asset; that it was asked is kept."""
+        self.checked.add(permission)
+        return holds_on(asset, permission)
+
+    async def rows(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Return every row of the statement."""
+        return (await self.connection.execute(statement)).all()
+
+    async def execute(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Execute the statement, once for each of the rows if there are any."""
+        await self.connection.execute(statement, rows)
+
+    async def visible_by_id(self, table: Table, ids: Iterable[str]) -> dict[str, Row[Any]]:
+        """Return the rows with those ids that exist for the viewer, by id. One statement."""
+        found = await self.rows(among(visible(table, self.viewer), table.c.id, ids))
+        return {row.id: row for row in found}
+
+    def payload(self, answer: Mapping[str, Any]) -> "Payload":
+        """Return the payload of what was done."""
+        return Payload(answer, (), self.log.is_used, frozenset(self.checked))
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What a mutation answers: ids to be read through the viewer's sight, or what was wrong with it."""
+
+    answer: Mapping[str, Any]
+    user_errors: Sequence[UserError] = ()
+    did_change: bool = False
+    checked: frozenset[Permission] = frozenset()  # what was asked of items before they were changed
+
+
+Work = Callable[[Write, Reading], Awaitable[Answer]]
+"""Does what a mutation asks for, within its transaction; raises Rejected to change nothing."""
+
+
+async def mutate(context: Context, permission: Permission, mutation: str, given: Input, work: Work) -> Payload:
+    """Do the work in a transaction and return its payload, to be read as of right after it.
+
+    It runs to its end though whoever waits for it is gone. A dry run does the same work, and is read and rolled back.
+    Raises Refused without the permission, and (UNAVAILABLE) where no transaction could be had in time.
+    """
+    if given.get("dry_run"):
+        return await _try(context, permission, given, work)
+    running = asyncio.create_task(_commit(context, permission, mutation, given, work))
+    context.database.finish(running)
+    viewer, payload = await asyncio.shield(running)
+    await context.read_anew(viewer)
+    return payload
+
+
+async def _commit(
+    context: Context, permission: Permission, mutation: str, given: Input, work: Work
+) -> tuple[Viewer, Payload]:
+    try:
+        async with context.database.write() as connection:
+            write = await _open(context, connection, permission)
+            try:
+                answer = await _once(write, mutation, given, work)
+            except Rejected as rejected:
+                await connection.rollback()
+                return write.viewer, Payload(rejected.answer, rejected.user_errors)
+            if not (write.log.is_used or write.is_kept):
+                await connection.rollback()  # nothing changed: no revision is spent
+            return write.viewer, write.payload(answer)
+    except (DBAPIError, PoolTimeoutError) as error:
+        raise _unavailable(error) from error
+
+
+async def _try(context: Context, permission: Permission, given: Input, work: Work) -> Payload:
+    held = AsyncExitStack()
+    try:
+        connection = await held.enter_async_context(context.database.write())
+        write = await _open(context, connection, permission)
+        payload = await _tried(write, given, work)
+    except BaseException as error:
+        await held.__aexit__(type(error), error, error.__traceback__)
+        if isinstance(error, DBAPIError | PoolTimeoutError):
+            raise _unavailable(error) from error
+        raise
+    await context.read_undone(held, connection, write.viewer)
+    return payload
+
+
+async def _tried(write: Write, given: Input, work: Work) -> Payload:
+    try:
+        return write.payload(await work(write, Reading(given)))
+    except Rejected as rejected:
+        return Payload(rejected.answer, rejected.user_errors)
+
+
+async def _open(context: Context, connection: AsyncConnection, permission: Permission) -> Write:
+    # The lock comes first: a right that was taken back while this waited for it is gone.
+    log = await open_log(connection, context.request_id)
+    viewer = await context.identify(Snapshot(connection))
+    require(viewer, permission)
+    log.actor_pk = viewer.user_pk
+    return Write(connection, viewer, log)
+
+
+async def _once(write: Write, mutation: str, given: Input, work: Work) -> Answer:
+    """Return what the work comes to, or came to when its key was first used."""
+    reading = Reading(given)
+    key, user_pk = given.get("idempotency_key"), write.viewer.user_pk
+    if key is None or user_pk is None:
+        return await work(write, reading)
+    if not 0 < len(key) <= LONGEST_KEY:
+        message = f"The key must have 1 to {LONGEST_KEY} characters."
+        reading.refuse(UserErrorCode.INVALID, message, "idempotencyKey")
+        reading.stop()
+    digest = sha256(orjson.dumps([mutation, given], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    before = await kept(write.connection, user_pk, key)
+    if before is not None:
+        if before.digest != digest:
+            message = "This key was used for something else within the last day: take another."
+            reading.refuse(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
+            reading.stop()
+        return dict(before.answer)
+    answer = await work(write, reading)
+    await keep(write.connection, user_pk, key, digest, answer)
+    write.is_kept = True
+    return answer
+
+
+def _unavailable(error: Exception) -> Exception:
+    """Return the refusal of a writer that could not get its turn; any other failure is a failure."""
+    told = str(error)
+    if isinstance(error, PoolTimeoutError) or "database is locked" in told or "lock timeout" in told:
+        return Refused(Reason.UNAVAILABLE, "Others are writing: nothing was changed. Try again.")
+    return error

@@ -1,0 +1,84 @@
+"""This file is the administrators' order being written: ranks, which never leave the server.
+
+Neighbours lie GAP apart, so that many a row can be put between two others before a list has to be numbered anew.
+Hidden rows count here: a place beside a visible row is beside it whatever else stands there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import sql
+
+GAP = 1 << 20
+ASIDE = 1 << 61  # where rows wait while their list is numbered anew: no rank is that great
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A list in the administrators' order: the rows of a table that share what `scope` says."""
+
+    connection: AsyncConnection
+    table: Table
+    key: str  # the column that tells its rows apart
+    scope: dict[str, int]
+
+    async def places(self, count: int, *, beside: int | None, is_after: bool, leaving: Sequence[int] = ()) -> list[int]:
+        """Return ranks for so many rows, in order: right after (or before) the row of that key, at an end for none.
+
+        Rows that are `leaving` their place do not count as neighbours. One to two statements; five where there is no
+        room left, for then the list is numbered anew.
+        """
+        low, high = await self._around(beside, leaving, is_after=is_after)
+        if low is not None and high is not None and high - low <= count:
+            await self._number_anew()
+            low, high = await self._around(beside, leaving, is_after=is_after)
+        if high is None:
+            first = 0 if low is None else low
+            return [first + GAP * place for place in range(1, count + 1)]
+        if low is None:
+            return [high - GAP * place for place in range(count, 0, -1)]
+        step = (high - low) // (count + 1)
+        return [low + step * place for place in range(1, count + 1)]
+
+    async def _around(
+        self, beside: int | None, leaving: Sequence[int], *, is_after: bool
+    ) -> tuple[int | None, int | None]:
+        """Return the ranks that the place lies between, None where the list ends."""
+        rank = self.table.c.rank
+        others = and_(self._here(), self.table.c[self.key].not_in(sql.listed(leaving)))
+        if beside is None:
+            end = func.max(rank) if is_after else func.min(rank)
+            found = await self.connection.scalar(select(end).where(others))
+            return (found, None) if is_after else (None, found)
+        anchor = await self.connection.scalar(select(rank).where(self._here(), self.table.c[self.key] == beside))
+        beyond = (
+            select(func.min(rank)).where(rank > anchor) if is_after else select(func.max(rank)).where(rank < anchor)
+        )
+        other = await self.connection.scalar(beyond.where(others))
+        return (anchor, other) if is_after else (other, anchor)
+
+    async def _number_anew(self) -> None:
+        """Set the ranks GAP apart. In two steps: a rank may be unique, and rows are updated one by one."""
+        await self.set({key: ASIDE + place * GAP for place, key in enumerate(await self.keys())})
+        back = update(self.table).where(self._here()).values(rank=self.table.c.rank - ASIDE)
+        await self.connection.execute(back)
+
+    async def keys(self) -> list[int]:
+        """Return the keys of all rows, in their order. One statement."""
+        key, rank = self.table.c[self.key], self.table.c.rank
+        return list((await self.connection.scalars(select(key).where(self._here()).order_by(rank, key))).all())
+
+    async def set(self, ranks: Mapping[int, int]) -> None:
+        """Give rows their ranks, by their key. One statement."""
+        row = and_(self._here(), self.table.c[self.key] == bindparam("of_key"))
+        to = [{"of_key": key, "to_rank": rank} for key, rank in ranks.items()]
+        if to:
+            await self.connection.execute(update(self.table).where(row).values(rank=bindparam("to_rank")), to)
+
+    def _here(self) -> ColumnElement[bool]:
+        conditions: list[Any] = [self.table.c[column] == value for column, value in self.scope.items()]
+        return and_(True, *conditions)  # noqa: FBT003 - SQL's word for no condition

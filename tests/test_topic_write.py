@@ -1,0 +1,244 @@
+"""This file is topics being changed: done, refused by permission or rule, repeated, and what the log tells of it."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import ANONYMOUS, Ask
+from tests.writing import Mutate, fails, refused, unchanged
+
+TOPIC = "topic { id slug name description version }"
+CREATE = Mutate("topicCreate", TOPIC)
+UPDATE = Mutate("topicUpdate", TOPIC)
+REORDER = Mutate("topicReorder", "topic { slug }")
+MERGE = Mutate("topicMerge", "topic { slug } movedCollections { slug topic { slug } } deletedTopicIds")
+DELETE = Mutate("topicDelete", "deletedTopicId movedCollections { slug topic { slug } }")
+ALL = (CREATE, UPDATE, REORDER, MERGE, DELETE)
+
+
+async def ids(ask: Ask) -> dict[str, str]:
+    found = await ask("ada", "{ topics { nodes { slug id } } collections { nodes { slug id } } }")
+    return {node["slug"]: node["id"] for kind in found.values() for node in kind["nodes"]}
+
+
+async def order(ask: Ask, who: str = "eve") -> list[str]:
+    return [node["slug"] for node in (await ask(who, "{ topics { nodes { slug } } }"))["topics"]["nodes"]]
+
+
+async def test_a_new_topic_stands_at_the_end_with_a_slug_made_from_its_name(ask_own: Ask) -> None:
+    made = await CREATE(ask_own, "ada", name="  Große Bilder  ", description="# Bigger\n")
+    topic = made["topic"]
+    assert topic | {"id": ""} == {
+        "id": "",
+        "slug": "grosse-bilder",
+        "name": "Große Bilder",
+        "description": "# Bigger",
+        "version": 1,
+    }
+    assert made["userErrors"] == []
+    assert await order(ask_own) == ["imaging", "genomics", "empty", "grosse-bilder"]
+    again = await CREATE(ask_own, "ada", name="große-bilder")
+    assert again["topic"]["slug"] == "grosse-bilder-2"
+
+
+async def test_a_topic_is_made_where_it_is_wanted(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await CREATE(ask_own, "ada", name="1", position={"atStart": True})
+    await CREATE(ask_own, "ada", name="2", position={"afterId": id_["imaging"]})
+    await CREATE(ask_own, "ada", name="3", position={"beforeId": id_["empty"]})
+    await CREATE(ask_own, "ada", name="4", position={"atEnd": True})
+    assert await order(ask_own) == ["1", "imaging", "2", "genomics", "3", "empty", "4"]
+
+
+async def test_places_between_two_topics_never_run_out(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    for number in range(25):
+        await CREATE(ask_own, "ada", name=str(number), position={"afterId": id_["imaging"]})
+    assert (
+        await order(ask_own) == ["imaging", *(str(number) for number in reversed(range(25))), "genomics", "empty"][:20]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "path", "message"),
+    [
+        ({"name": " "}, "REQUIRED", ["name"], "The name must not be empty."),
+        ({"name": "x" * 201}, "TOO_LONG", ["name"], "The name is 201 characters long; at most 200 are allowed."),
+        ({"name": "a\u0007"}, "INVALID", ["name"], "The name holds the control character U+0007."),
+        ({"name": "IMAGING"}, "TAKEN", ["name"], "There is a topic of the name «imaging»."),
+        ({"name": "x", "slug": "Imaging"}, "TAKEN", ["slug"], "There is a topic of the slug imaging."),
+        (
+            {"name": "x", "slug": "a b"},
+            "INVALID",
+            ["slug"],
+            "The slug must be letters a-z, digits and hyphens, with no hyphen in front.",
+        ),
+        (
+            {"name": "x", "description": "x" * 20_001},
+            "TOO_LONG",
+            ["description"],
+            "The description is 20,001 characters long; at most 20,000 are allowed.",
+        ),
+        (
+            {"name": "x", "position": {"afterId": "top_" + "0" * 24}},
+            "NOT_FOUND",
+            ["position", "afterId"],
+            "There is no such topic.",
+        ),
+        ({"name": "x", "position": {"atEnd": False}}, "INVALID", ["position", "atEnd"], "atEnd must be true."),
+    ],
+)
+async def test_a_bad_topic_is_refused_at_the_very_field(
+    ask_own: Ask, given: dict[str, Any], code: str, path: list[str], message: str
+) -> None:
+    async with unchanged(ask_own):
+        answer = await CREATE(ask_own, "ada", **given)
+        assert answer["topic"] is None
+        assert [(error["code"], error["path"], error["message"]) for error in answer["userErrors"]] == [
+            (code, ["input", *path], message)
+        ]
+
+
+async def test_every_fault_is_told_at_once(ask_own: Ask) -> None:
+    answer = await CREATE(ask_own, "ada", name="", slug="-", description="a\u0001x")
+    assert [error["path"][-1] for error in answer["userErrors"]] == ["name", "description", "slug"]
+
+
+async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    changed = await UPDATE(ask_own, "ada", id=id_["imaging"], name="Imaging!", description="New.")
+    assert changed["topic"] == {
+        "id": id_["imaging"],
+        "slug": "imaging",
+        "name": "Imaging!",
+        "description": "New.",
+        "version": 2,
+    }
+    async with unchanged(ask_own):
+        assert (await UPDATE(ask_own, "ada", id=id_["imaging"]))["topic"]["version"] == 2
+        assert (await UPDATE(ask_own, "ada", id=id_["imaging"], name="Imaging!"))["topic"]["version"] == 2
+        for field in ("name", "slug", "description"):
+            answer = await UPDATE(ask_own, "ada", **{"id": id_["imaging"], field: None})
+            assert fails(answer) == [("REQUIRED", [field])]
+
+
+async def test_a_topic_may_take_its_own_name_in_another_case(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    assert (await UPDATE(ask_own, "ada", id=id_["imaging"], name="IMAGING"))["userErrors"] == []
+
+
+async def test_a_stale_version_is_told_the_current_one(ask_own: Ask) -> None:
+    id_ = (await ids(ask_own))["imaging"]
+    await UPDATE(ask_own, "ada", id=id_, name="Second")
+    conflicting = Mutate(
+        "topicUpdate", "topic { id } conflict: userErrors { ... on ConflictError { currentVersion current { id } } }"
+    )
+    async with unchanged(ask_own):
+        answer = await conflicting(ask_own, "ada", id=id_, name="Third", expectedVersion=1)
+        assert fails(answer) == [("CONFLICT", ["expectedVersion"])]
+        assert answer["conflict"] == [{"currentVersion": 2, "current": {"id": id_}}]
+    assert (await UPDATE(ask_own, "ada", id=id_, name="Third", expectedVersion=2))["topic"]["version"] == 3
+
+
+async def test_topics_are_put_beside_one_another(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await REORDER(ask_own, "ada", id=id_["empty"], position={"beforeId": id_["imaging"]})
+    assert await order(ask_own) == ["empty", "imaging", "genomics"]
+    await REORDER(ask_own, "ada", id=id_["empty"], position={"afterId": id_["imaging"]})
+    assert await order(ask_own) == ["imaging", "empty", "genomics"]
+    async with unchanged(ask_own):
+        await REORDER(ask_own, "ada", id=id_["empty"], position={"beforeId": id_["genomics"]})
+        await REORDER(ask_own, "ada", id=id_["genomics"], position={"atEnd": True})
+        answer = await REORDER(ask_own, "ada", id=id_["empty"], position={"afterId": id_["empty"]})
+        assert fails(answer) == [("INVALID", ["position", "afterId"])]
+
+
+async def test_a_merge_moves_every_collection_and_deletes_the_sources(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    merge = {"sourceIds": [id_["imaging"], id_["empty"], id_["imaging"]], "targetId": id_["genomics"]}
+    expected = {
+        "topic": {"slug": "genomics"},
+        "movedCollections": [
+            {"slug": "open", "topic": {"slug": "genomics"}},
+            {"slug": "inner", "topic": {"slug": "genomics"}},
+            {"slug": "deep", "topic": {"slug": "genomics"}},
+        ],
+        "deletedTopicIds": [id_["imaging"], id_["empty"]],
+        "userErrors": [],
+    }
+    async with unchanged(ask_own):
+        assert await MERGE(ask_own, "ada", **merge, dryRun=True) == expected
+    assert await MERGE(ask_own, "ada", **merge) == expected
+    assert await order(ask_own) == ["genomics"]
+    held = await ask_own("ada", '{ topic(by: {slug: "genomics"}) { collections { nodes { slug parent { slug } } } } }')
+    assert held["topic"]["collections"]["nodes"] == [
+        {"slug": "members", "parent": None},
+        {"slug": "bare", "parent": None},
+        {"slug": "open", "parent": None},
+        {"slug": "inner", "parent": {"slug": "open"}},
+        {"slug": "deep", "parent": {"slug": "inner"}},
+    ]
+
+
+async def test_a_merge_is_refused_at_the_very_source(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await MERGE(ask_own, "ada", sourceIds=[id_["empty"], "top_x", id_["open"]], targetId=id_["empty"])
+        assert fails(answer) == [
+            ("INVALID", ["sourceIds", "0"]),
+            ("NOT_FOUND", ["sourceIds", "1"]),
+            ("NOT_FOUND", ["sourceIds", "2"]),
+        ]
+        assert fails(await MERGE(ask_own, "ada", sourceIds=[], targetId=id_["empty"])) == [("REQUIRED", ["sourceIds"])]
+        answer = await MERGE(ask_own, "ada", sourceIds=["x"] * 101, targetId=id_["empty"])
+        assert answer["userErrors"][0]["code"] == "LIMIT_EXCEEDED"
+        assert fails(await MERGE(ask_own, "ada", sourceIds=[id_["empty"]], targetId="?")) == [
+            ("NOT_FOUND", ["targetId"])
+        ]
+
+
+async def test_a_topic_with_collections_is_deleted_only_with_a_place_for_them(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        assert fails(await DELETE(ask_own, "ada", id=id_["genomics"])) == [("NOT_EMPTY", ["moveCollectionsTo"])]
+        same = await DELETE(ask_own, "ada", id=id_["genomics"], moveCollectionsTo=id_["genomics"])
+        assert fails(same) == [("INVALID", ["moveCollectionsTo"])]
+        unknown = await DELETE(ask_own, "ada", id=id_["genomics"], moveCollectionsTo="top_x")
+        assert fails(unknown) == [("NOT_FOUND", ["moveCollectionsTo"])]
+        stale = await DELETE(ask_own, "ada", id=id_["empty"], expectedVersion=7)
+        assert fails(stale) == [("CONFLICT", ["expectedVersion"])]
+        tried = await DELETE(ask_own, "ada", id=id_["empty"], dryRun=True)
+        assert tried["deletedTopicId"] == id_["empty"]
+    assert await DELETE(ask_own, "ada", id=id_["empty"]) == {
+        "deletedTopicId": id_["empty"],
+        "movedCollections": [],
+        "userErrors": [],
+    }
+    moved = await DELETE(ask_own, "ada", id=id_["genomics"], moveCollectionsTo=id_["imaging"])
+    assert [each["slug"] for each in moved["movedCollections"]] == ["members", "bare"]
+    assert await order(ask_own) == ["imaging"]
+
+
+@pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
+async def test_topics_are_the_administrators(ask_own: Ask, mutation: Mutate) -> None:
+    id_ = (await ids(ask_own))["empty"]
+    inputs: dict[str, dict[str, Any]] = {
+        "topicCreate": {"name": "New"},
+        "topicUpdate": {"id": id_, "name": "New"},
+        "topicReorder": {"id": id_, "position": {"atStart": True}},
+        "topicMerge": {"sourceIds": [id_], "targetId": id_},
+        "topicDelete": {"id": id_},
+    }
+    async with unchanged(ask_own):
+        assert await refused(ask_own, "olu", mutation, **inputs[mutation.name]) == "FORBIDDEN"
+        assert await refused(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
+
+
+async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
+    first = await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1")
+    async with unchanged(ask_own):
+        assert await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1") == first
+        other = await CREATE(ask_own, "ada", name="Twice", idempotencyKey="k1")
+        assert fails(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
+        assert fails(await CREATE(ask_own, "ada", name="x", idempotencyKey="")) == [("INVALID", ["idempotencyKey"])]
+    assert (await CREATE(ask_own, "ada", name="Twice", idempotencyKey="k2"))["userErrors"] == []
