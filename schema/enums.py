@@ -6,6 +6,7 @@ import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope
 from permissions.require import Permission
+from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.user_error import UserErrorCode
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
 
@@ -166,6 +167,20 @@ _describe(
     LIMIT_EXCEEDED="More than is allowed at once.",
     IDEMPOTENCY_MISMATCH="The key was used for something else within the last day.",
 )
+_describe(
+    BulkMode,
+    "What a failed item means for the others.",
+    ATOMIC="One failed item and nothing is changed.",
+    BEST_EFFORT="Each item stands for itself.",
+)
+_describe(
+    ItemStatus,
+    "What became of an item.",
+    CHANGED="It was changed.",
+    UNCHANGED="It was already as asked for.",
+    FAILED="It could not be changed; its error tells why.",
+    ROLLED_BACK="It could have been changed, but another item failed and the mode is ATOMIC.",
+)
 
 __all__ = [
     "AppKind",
@@ -173,10 +188,12 @@ __all__ = [
     "AssetKind",
     "AssetOrderField",
     "AssetStatus",
+    "BulkMode",
     "CollectionOrderField",
     "CollectionVisibility",
     "DataAssetKind",
     "DeniedResult",
+    "ItemStatus",
     "MembershipOrderField",
     "OrderDirection",
     "Permission",

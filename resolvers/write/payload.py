@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from resolvers.context import Context
-from resolvers.loaders import CollectionById, TopicById
+from resolvers.loaders import AssetById, CollectionById, TopicById
 from resolvers.node import node
+from resolvers.write.bulk import BulkSummary, Item, summary_of
 from resolvers.write.transaction import Payload
 from resolvers.write.user_error import UserError
 
@@ -47,6 +48,31 @@ def deleted_topic_ids(payload: Payload, _context: Context) -> list[str]:
 def deleted_topic_id(payload: Payload, _context: Context) -> str | None:
     """Return the id of the topic that is gone."""
     return payload.answer.get("deletedTopicId")
+
+
+def results(payload: Payload, _context: Context) -> list[Item]:
+    """Return what became of each item, in the order asked for."""
+    return [Item.of(kept) for kept in payload.answer.get("results", ())]
+
+
+def summary(payload: Payload, _context: Context) -> BulkSummary:
+    """Return how many items were asked for, and what became of them."""
+    return summary_of(payload.answer.get("results", ()), dry_run=payload.is_dry)
+
+
+def item_id(item: Item, _context: Context) -> str:
+    """Return the id of an item as it was given."""
+    return item.id
+
+
+async def item_asset(item: Item, context: Context) -> Row[Any] | None:
+    """Return the asset of an item, None for one that does not exist for the viewer."""
+    return await context.loader(AssetById).load(item.id)  # type: ignore[no-any-return]
+
+
+async def item_collection(item: Item, context: Context) -> Row[Any] | None:
+    """Return the collection of an item, None for one that does not exist for the viewer."""
+    return await context.loader(CollectionById).load(item.id)  # type: ignore[no-any-return]
 
 
 async def _one(payload: Payload, context: Context, name: str, loader: Any) -> Any:

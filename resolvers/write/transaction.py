@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -56,7 +56,7 @@ class Write:
 
     def payload(self, answer: Mapping[str, Any]) -> "Payload":
         """Return the payload of what was done."""
-        return Payload(answer, (), self.log.is_used, frozenset(self.checked))
+        return Payload(answer, (), self.log.is_used, checked=frozenset(self.checked))
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Payload:
     answer: Mapping[str, Any]
     user_errors: Sequence[UserError] = ()
     did_change: bool = False
+    is_dry: bool = False
     checked: frozenset[Permission] = frozenset()  # what was asked of items before they were changed
 
 
@@ -80,7 +81,7 @@ async def mutate(context: Context, permission: Permission, mutation: str, given:
     Raises Refused without the permission, and (UNAVAILABLE) where no transaction could be had in time.
     """
     if given.get("dry_run"):
-        return await _try(context, permission, given, work)
+        return replace(await _try(context, permission, given, work), is_dry=True)
     running = asyncio.create_task(_commit(context, permission, mutation, given, work))
     context.database.finish(running)
     viewer, payload = await asyncio.shield(running)

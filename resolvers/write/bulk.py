@@ -1,0 +1,80 @@
+"""This file is many items changed at once: what becomes of each, and of all when one of them fails."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from resolvers.write.user_error import Path, Rejected, UserError, UserErrorCode
+
+
+class BulkMode(StrEnum):
+    """What a failed item means for the others."""
+
+    ATOMIC = "ATOMIC"
+    BEST_EFFORT = "BEST_EFFORT"
+
+
+class ItemStatus(StrEnum):
+    """What became of an item."""
+
+    CHANGED = "CHANGED"
+    UNCHANGED = "UNCHANGED"
+    FAILED = "FAILED"
+    ROLLED_BACK = "ROLLED_BACK"
+
+
+@dataclass(frozen=True)
+class Item:
+    """What became of the item of that id."""
+
+    id: str
+    status: ItemStatus
+    error: UserError | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """Return the item as JSON keeps it."""
+        return {"id": self.id, "status": self.status, "error": self.error.kept() if self.error else None}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """Return the item that `kept` gave."""
+        return cls(kept["id"], ItemStatus(kept["status"]), UserError.of(kept["error"]) if kept["error"] else None)
+
+
+@dataclass(frozen=True)
+class BulkSummary:
+    """How many distinct items were asked for, and what became of them."""
+
+    requested: int
+    changed: int
+    unchanged: int
+    failed: int
+    dry_run: bool
+
+
+def failed(id_: str, code: UserErrorCode, message: str, path: Path) -> Item:
+    """Return an item that cannot be changed."""
+    return Item(id_, ItemStatus.FAILED, UserError(code, message, path))
+
+
+def settle(mode: str, items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Return the items as an answer keeps them, in their order; raise Rejected for a failed one in ATOMIC mode.
+
+    The errors of failed items are the mutation's then, and the others are told to be rolled back.
+    """
+    found = list(items)
+    errors = [item.error for item in found if item.error]
+    if mode != BulkMode.ATOMIC or not errors:
+        return [item.kept() for item in found]
+    rolled_back = (
+        replace(item, status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in found
+    )
+    raise Rejected(errors, {"results": [item.kept() for item in rolled_back]})
+
+
+def summary_of(results: Sequence[Mapping[str, Any]], *, dry_run: bool) -> BulkSummary:
+    """Return how many of the results there are of each status."""
+    statuses = [kept["status"] for kept in results]
+    counted = (ItemStatus.CHANGED, ItemStatus.UNCHANGED, ItemStatus.FAILED)
+    return BulkSummary(len(statuses), *(statuses.count(status) for status in counted), dry_run)
