@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from resolvers.context import Context
 from resolvers.listing import LARGEST_PAGE
+from store.tables import COLLECTION_DEPTH
 
-COLLECTION_DEPTH = 5
 OPERATION_DEPTH = 14
+INLINE_BULK_ITEMS = 1_000
+BULK_ITEMS = 100_000
 
 
 class Limits(NamedTuple):

@@ -60,10 +60,11 @@ def field(
     *permissions: permission,
     resolver: Resolver | None = None,
     arguments: dict[str, StrawberryArgument] | None = None,
+    name: str | None = None,
 ) -> Any:
-    """Declare a field of the type its annotation names."""
+    """Declare a field of the type its annotation names; `name` is for what Python cannot call so."""
     extensions: list[FieldExtension] = list(permissions)
-    declared = Field(description=description, extensions=extensions)
+    declared = Field(description=description, extensions=extensions, graphql_name=name)
     declared.resolver = resolver
     for python_name, each in (arguments or {}).items():
         each.python_name = python_name

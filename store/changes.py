@@ -66,12 +66,25 @@ class Log:
         if rows:
             await self._append(rows)
 
-    async def append_members(self, action: ChangeAction, touched: Mapping[str, Sequence[Touched]]) -> dict[str, str]:
+    async def append_each(
+        self, action: ChangeAction, fields: Mapping[str, Sequence[FieldChange]], least_access: int = 0
+    ) -> None:
+        """Append one change for each subject, which has fields of its own. One statement."""
+        rows = [self._row(action, subject_id, told, least_access) for subject_id, told in fields.items()]
+        if rows:
+            await self._append(rows)
+
+    async def append_members(
+        self,
+        action: ChangeAction,
+        touched: Mapping[str, Sequence[Touched]],
+        fields: Mapping[str, Sequence[FieldChange]] | None = None,
+    ) -> dict[str, str]:
         """Append one change for each subject that has touched members; return their ids by subject. Three statements.
 
         Which ids are made does not depend on what was touched, only on how many subjects there are.
         """
-        rows = [self._row(action, subject_id) for subject_id in touched]
+        rows = [self._row(action, subject_id, (fields or {}).get(subject_id, ())) for subject_id in touched]
         told = [row for row in rows if touched[row["subject_id"]]]
         if not told:
             return {}

@@ -1,5 +1,6 @@
 """This file is many items changed at once: what becomes of each, and of all when one of them fails."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -58,10 +59,11 @@ def failed(id_: str, code: UserErrorCode, message: str, path: Path) -> Item:
     return Item(id_, ItemStatus.FAILED, UserError(code, message, path))
 
 
-def settle(mode: str, items: Iterable[Item]) -> list[dict[str, Any]]:
+def settle(mode: str, items: Iterable[Item], **answer: Any) -> list[dict[str, Any]]:
     """Return the items as an answer keeps them, in their order; raise Rejected for a failed one in ATOMIC mode.
 
-    The errors of failed items are the mutation's then, and the others are told to be rolled back.
+    The errors of failed items are the mutation's then, the others are told to be rolled back, and `answer` is what its
+    payload tells beside them.
     """
     found = list(items)
     errors = [item.error for item in found if item.error]
@@ -70,11 +72,16 @@ def settle(mode: str, items: Iterable[Item]) -> list[dict[str, Any]]:
     rolled_back = (
         replace(item, status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in found
     )
-    raise Rejected(errors, {"results": [item.kept() for item in rolled_back]})
+    raise Rejected(errors, {**answer, "results": [item.kept() for item in rolled_back]})
 
 
 def summary_of(results: Sequence[Mapping[str, Any]], *, dry_run: bool) -> BulkSummary:
     """Return how many of the results there are of each status."""
-    statuses = [kept["status"] for kept in results]
-    counted = (ItemStatus.CHANGED, ItemStatus.UNCHANGED, ItemStatus.FAILED)
-    return BulkSummary(len(statuses), *(statuses.count(status) for status in counted), dry_run)
+    counted = Counter(kept["status"] for kept in results)
+    return BulkSummary(
+        requested=len(results),
+        changed=counted[ItemStatus.CHANGED],
+        unchanged=counted[ItemStatus.UNCHANGED],
+        failed=counted[ItemStatus.FAILED],
+        dry_run=dry_run,
+    )

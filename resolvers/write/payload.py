@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from resolvers import deployment as resolve_deployment
 from resolvers.context import Context
+from resolvers.deployment import Deployment
 from resolvers.loaders import AssetById, CollectionById, TopicById
 from resolvers.node import node
 from resolvers.write.bulk import BulkSummary, Item, summary_of
@@ -31,6 +33,27 @@ async def topic(payload: Payload, context: Context) -> Row[Any] | None:
 async def collection(payload: Payload, context: Context) -> Row[Any] | None:
     """Return the collection that was changed."""
     return await _one(payload, context, "collection", CollectionById)  # type: ignore[no-any-return]
+
+
+async def target(payload: Payload, context: Context) -> Row[Any] | None:
+    """Return the collection that assets were moved to."""
+    return await _one(payload, context, "to", CollectionById)  # type: ignore[no-any-return]  # a loader's rows
+
+
+async def asset(payload: Payload, context: Context) -> Row[Any] | None:
+    """Return the asset that was changed, None when it does not exist for the viewer any more."""
+    return await _one(payload, context, "asset", AssetById)  # type: ignore[no-any-return]  # a loader's rows
+
+
+async def change(payload: Payload, context: Context) -> Any:
+    """Return what the log tells of it; None when nothing was changed, and for a dry run, which leaves no trace."""
+    id_ = None if payload.is_dry else payload.answer.get("change")
+    return None if id_ is None else await node(None, context, id_)
+
+
+def deployment(payload: Payload, context: Context) -> Deployment | None:
+    """Return the deployment that was changed."""
+    return resolve_deployment.deployment(None, context) if "deployment" in payload.answer else None
 
 
 async def moved_collections(payload: Payload, context: Context) -> list[Row[Any]]:
@@ -73,6 +96,11 @@ async def item_asset(item: Item, context: Context) -> Row[Any] | None:
 async def item_collection(item: Item, context: Context) -> Row[Any] | None:
     """Return the collection of an item, None for one that does not exist for the viewer."""
     return await context.loader(CollectionById).load(item.id)  # type: ignore[no-any-return]
+
+
+def deleted_collection_id(payload: Payload, _context: Context) -> str | None:
+    """Return the id of the collection that is gone."""
+    return payload.answer.get("deletedCollectionId")
 
 
 async def _one(payload: Payload, context: Context, name: str, loader: Any) -> Any:

@@ -1,0 +1,125 @@
+"""This file is membership changes being taken back, as far as nobody has changed the same items since.
+
+What was put in is taken out again by whoever may take it out; what was taken out is put back, where it was and with the
+note it had, by its owner or by whoever took it out. Putting back is no adding: whether the asset could be added today
+does not matter, as it would not had it stayed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, insert
+
+from permissions import visible
+from permissions.require import Permission
+from resolvers.context import Context
+from resolvers.loaders import among
+from resolvers.write.bulk import Item, ItemStatus, failed
+from resolvers.write.membership import NOT_OWNER
+from resolvers.write.reading import Input, Reading
+from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.user_error import UserErrorCode
+from store import sql
+from store.changes import Touched
+from store.members import Trace, traces
+from store.tables import ChangeAction
+
+UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
+TOUCHED_SINCE = (UserErrorCode.CONFLICT, "It was changed again since: it is left as it is.")
+CHANGE_ID = ("input", "changeId")
+
+
+async def undo(context: Context, given: Input) -> Payload:
+    """Take back one membership change."""
+    return await mutate(context, Permission.SIGNED_IN, "changeUndo", given, _undo)
+
+
+async def _undo(write: Write, reading: Reading) -> Answer:
+    change = (await write.visible_by_id(sql.change, [reading.given["change_id"]])).get(reading.given["change_id"])
+    if change is None:
+        reading.missing("change", "changeId")
+    elif change.action not in UNDOABLE:
+        message = "Only adding, removing and moving assets can be taken back."
+        reading.refuse(UserErrorCode.INVALID, message, "changeId")
+    reading.stop()
+    assert change is not None  # noqa: S101 - stopped above
+    found = await traces(write.connection, change.pk)
+    collections = await _visible_by(write, sql.collection, "id", {trace.collection_id for trace in found})
+    if change.subject_id not in collections:
+        reading.refuse(UserErrorCode.NOT_FOUND, "The collection of this change is gone.", "changeId")
+        reading.stop()
+    assets = await _visible_by(write, sql.asset, "pk", {trace.asset_pk for trace in found})
+    halves: dict[int, list[Trace]] = {}
+    for trace in found:
+        halves.setdefault(trace.asset_pk, []).append(trace)
+    in_order = sorted(assets.values(), key=lambda asset: (asset.name_key, asset.id))
+    is_own = change.actor_pk == write.viewer.user_pk
+    items = [_judge(write, asset, halves[asset.pk], collections, is_own=is_own) for asset in in_order]
+    undone = [
+        trace
+        for item, asset in zip(items, in_order, strict=True)
+        for trace in (halves[asset.pk] if item.status is ItemStatus.CHANGED else ())
+    ]
+    ids = await _turn_back(write, undone, collections)
+    results = [item.kept() for item in items]
+    return {"collection": change.subject_id, "results": results, "change": ids.get(change.subject_id)}
+
+
+def _judge(
+    write: Write, asset: Row[Any], halves: Sequence[Trace], collections: Mapping[Any, Row[Any]], *, is_own: bool
+) -> Item:
+    is_owner = write.may(asset, Permission.ASSET_OWN)
+    for trace in halves:
+        if not trace.is_last or trace.collection_id not in collections:
+            return failed(asset.id, *TOUCHED_SINCE, CHANGE_ID)
+        was_added = trace.rank is None
+        if not (is_owner or (write.viewer.is_admin if was_added else is_own)):
+            return failed(asset.id, *NOT_OWNER, CHANGE_ID)
+    return Item(asset.id, ItemStatus.CHANGED)
+
+
+async def _turn_back(write: Write, undone: Sequence[Trace], collections: Mapping[Any, Row[Any]]) -> dict[str, str]:
+    """Take out what was put in, put back what was taken out, and return the ids of the changes by collection."""
+    membership = sql.membership
+    pk_of = {id_: row.pk for id_, row in collections.items()}
+    added = [trace for trace in undone if trace.rank is None]
+    removed = [trace for trace in undone if trace.rank is not None]
+    now = await _now(write, added, pk_of)
+    if added:
+        pks = sql.listed([trace.asset_pk for trace in added])
+        here = (membership.c.collection_pk == pk_of[added[0].collection_id], membership.c.asset_pk.in_(pks))
+        await write.execute(delete(membership).where(*here))
+    if removed:
+        back = [
+            {
+                "collection_pk": pk_of[trace.collection_id],
+                "asset_pk": trace.asset_pk,
+                "rank": trace.rank,
+                "added_at": trace.added_at,
+                "added_by_pk": trace.added_by_pk,
+                "note": trace.note,
+            }
+            for trace in removed
+        ]
+        await write.execute(insert(membership), back)
+    touched: dict[str, list[Touched]] = {}
+    for trace in undone:
+        before = now[trace.asset_pk] if trace.rank is None else Touched(trace.asset_pk)
+        touched.setdefault(trace.collection_id, []).append(before)
+    return await write.log.append_members(ChangeAction.UNDONE, touched)
+
+
+async def _now(write: Write, added: Sequence[Trace], pk_of: Mapping[Any, int]) -> dict[int, Touched]:
+    """Return the memberships that are about to be taken out, by asset: all of one collection. One statement."""
+    if not added:
+        return {}
+    membership = sql.membership
+    here = and_(membership.c.collection_pk == pk_of[added[0].collection_id])
+    rows = among(visible(membership, write.viewer), membership.c.asset_pk, [trace.asset_pk for trace in added])
+    found = await write.rows(rows.where(here))
+    return {row.asset_pk: Touched(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in found}
+
+
+async def _visible_by(write: Write, table: Any, column: str, keys: set[Any]) -> dict[Any, Row[Any]]:
+    rows = await write.rows(among(visible(table, write.viewer), table.c[column], sorted(keys)))
+    return {getattr(row, column): row for row in rows}

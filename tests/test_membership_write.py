@@ -1,0 +1,458 @@
+"""This file is memberships being changed in bulk: by owners and administrators, item by item, and taken back."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from store import sql
+from tests.conftest import ANONYMOUS, Ask
+from tests.writing import Mutate, fails, refused, unchanged
+
+RESULTS = """results { asset { ... on AssetFields { name } } status error { code message path } }
+summary { requested changed unchanged failed dryRun }"""
+OF_ONE = f"collection {{ slug }} change {{ id action }} {RESULTS}"
+ADD = Mutate("collectionAssetsAdd", OF_ONE)
+REMOVE = Mutate("collectionAssetsRemove", OF_ONE)
+REORDER = Mutate("collectionAssetsReorder", OF_ONE)
+UNDO = Mutate("changeUndo", OF_ONE)
+MOVE = Mutate("collectionAssetsMove", f"from {{ slug }} to {{ slug }} change {{ id action }} {RESULTS}")
+UPDATE = Mutate(
+    "assetCollectionsUpdate",
+    """asset { ... on AssetFields { name } } summary { requested changed unchanged failed dryRun }
+    results { collectionId collection { slug } status error { code message path } }""",
+)
+UNKNOWN = "ast_" + "0" * 24
+HELD = """query($s: String!) { collection(by: {slug: $s}) {
+  version updatedAt assets { edges { addedAt note addedBy { name } node { ... on AssetFields { name } } } }
+} }"""
+
+
+async def ids(ask: Ask) -> dict[str, str]:
+    """Return the id of each asset by name and of each collection by slug."""
+    found = await ask(
+        "ada", "{ assets { nodes { ... on AssetFields { id name } } } collections { nodes { id slug } } }"
+    )
+    nodes = [*found["assets"]["nodes"], *found["collections"]["nodes"]]
+    return {node.get("name") or node["slug"]: node["id"] for node in nodes}
+
+
+async def held(ask: Ask, slug: str, who: str = "ada") -> list[str]:
+    return [edge["node"]["name"] for edge in (await ask(who, HELD, s=slug))["collection"]["assets"]["edges"]]
+
+
+def told(payload: dict[str, Any]) -> list[str]:
+    """Return each result as its status, or the code of its error."""
+    return [result["error"]["code"] if result["error"] else result["status"] for result in payload["results"]]
+
+
+async def test_an_owner_adds_assets_at_the_end_in_the_order_given(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    before = (await ask_own("ada", HELD, s="members"))["collection"]
+    added = await ADD(ask_own, "olu", collectionId=id_["members"], assetIds=[id_["count"], id_["align"]], note=" Why ")
+    assert added["collection"] == {"slug": "members"}
+    assert added["change"]["action"] == "ASSETS_ADDED"
+    assert added["summary"] == {"requested": 2, "changed": 2, "unchanged": 0, "failed": 0, "dryRun": False}
+    assert [(each["asset"]["name"], each["status"]) for each in added["results"]] == [
+        ("count", "CHANGED"),
+        ("align", "CHANGED"),
+    ]
+    after = (await ask_own("ada", HELD, s="members"))["collection"]
+    assert [edge["node"]["name"] for edge in after["assets"]["edges"]] == [
+        *("blast", "genomes", "images", "hidden"),
+        *("count", "align"),
+    ]
+    last = after["assets"]["edges"][-1]
+    assert (last["note"], last["addedBy"]) == ("Why", {"name": "olu"})
+    # What it holds is no change of the collection itself: it would tell of hidden additions.
+    assert (after["version"], after["updatedAt"]) == (before["version"], before["updatedAt"])
+
+
+async def test_what_is_in_is_unchanged_even_for_those_who_could_not_add_it(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await ADD(ask_own, "eve", collectionId=id_["open"], assetIds=[id_["align"], id_["lens"], id_["align"]])
+        assert told(answer) == ["UNCHANGED", "UNCHANGED"]
+        assert answer["summary"] == {"requested": 2, "changed": 0, "unchanged": 2, "failed": 0, "dryRun": False}
+        assert answer["change"] is None
+        answer = await REMOVE(ask_own, "eve", collectionId=id_["bare"], assetIds=[id_["align"]])
+        assert (told(answer), answer["change"]) == (["UNCHANGED"], None)
+
+
+# Who may put what into «bare», where nothing is yet.
+#         an owner, an administrator, a group that owns, an editor, a viewer, and those who cannot see it
+ADDERS = [
+    ("olu", "blast", "CHANGED"),
+    ("ada", "blast", "NOT_OWNER"),
+    ("eve", "blast", "NOT_OWNER"),
+    ("lou", "images", "CHANGED"),
+    ("mei", "images", "NOT_OWNER"),
+    ("eve", "images", "NOT_FOUND"),
+    ("olu", "draft", "NOT_ELIGIBLE"),
+    ("olu", "junk", "NOT_ELIGIBLE"),
+    ("lou", "kept", "NOT_ELIGIBLE"),
+    ("eve", "junk", "NOT_FOUND"),
+    ("eve", "draft", "NOT_OWNER"),
+]
+
+
+@pytest.mark.parametrize(("who", "asset", "outcome"), ADDERS)
+async def test_only_owners_add_and_only_what_is_released(ask_own: Ask, who: str, asset: str, outcome: str) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[asset]]}
+    assert told(await ADD(ask_own, who, **given, mode="BEST_EFFORT")) == [outcome]
+    assert await held(ask_own, "bare") == ([asset] if outcome == "CHANGED" else [])
+
+
+REMOVERS = [
+    ("olu", "align", "CHANGED"),
+    ("ada", "align", "CHANGED"),
+    ("ada", "hidden", "CHANGED"),
+    ("olu", "junk", "CHANGED"),
+    ("lou", "kept", "CHANGED"),
+    ("sam", "lens", "CHANGED"),
+    ("sam", "align", "NOT_OWNER"),
+    ("olu", "lens", "NOT_OWNER"),
+    ("mei", "count", "NOT_OWNER"),
+    ("eve", "hidden", "NOT_FOUND"),
+    ("mei", "junk", "NOT_FOUND"),
+]
+
+
+@pytest.mark.parametrize(("who", "asset", "outcome"), REMOVERS)
+async def test_owners_and_administrators_remove_whatever_the_state(
+    ask_own: Ask, who: str, asset: str, outcome: str
+) -> None:
+    id_ = await ids(ask_own)
+    before = await held(ask_own, "open")
+    removed = await REMOVE(ask_own, who, collectionId=id_["open"], assetIds=[id_[asset]], mode="BEST_EFFORT")
+    assert told(removed) == [outcome]
+    left = [name for name in before if name != asset] if outcome == "CHANGED" else before
+    assert await held(ask_own, "open") == left
+
+
+@pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
+async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: Ask, mutation: Mutate) -> None:
+    id_ = await ids(ask_own)
+    words = set()
+    async with unchanged(ask_own):
+        for asset in (id_["hidden"], id_["junk"], UNKNOWN, id_["open"], "", "?"):
+            answer = await mutation(ask_own, "eve", collectionId=id_["open"], assetIds=[asset])
+            words.add(str(answer).replace(asset or "''", ""))
+    assert len(words) == 1
+
+
+async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = [id_["blast"], id_["blast"], UNKNOWN, id_["draft"], id_["lens"]]
+    async with unchanged(ask_own):
+        answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given)
+        assert [result["status"] for result in answer["results"]] == ["ROLLED_BACK", "FAILED", "FAILED", "FAILED"]
+        assert answer["summary"] == {"requested": 4, "changed": 0, "unchanged": 0, "failed": 3, "dryRun": False}
+        assert answer["change"] is None
+        assert fails(answer) == [
+            ("NOT_FOUND", ["assetIds", "2"]),
+            ("NOT_ELIGIBLE", ["assetIds", "3"]),
+            ("NOT_OWNER", ["assetIds", "4"]),
+        ]
+        assert [error["message"] for error in answer["userErrors"]] == [
+            "There is no such asset.",
+            "The asset is a draft: release it first.",
+            "Only owners of the asset may do this.",
+        ]
+
+
+async def test_in_best_effort_each_asset_stands_for_itself(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = [id_["lens"], id_["blast"], UNKNOWN]
+    answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, mode="BEST_EFFORT")
+    assert told(answer) == ["NOT_OWNER", "CHANGED", "NOT_FOUND"]
+    assert answer["userErrors"] == []
+    assert answer["summary"] == {"requested": 3, "changed": 1, "unchanged": 0, "failed": 2, "dryRun": False}
+    assert await held(ask_own, "bare") == ["blast"]
+
+
+async def test_a_dry_run_answers_what_the_call_would_and_leaves_nothing(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    looking = Mutate(
+        "collectionAssetsAdd", "collection { assetCounts { total } } results { status } summary { changed }"
+    )
+    given = {"collectionId": id_["bare"], "assetIds": [id_["blast"], id_["align"]]}
+    async with unchanged(ask_own):
+        tried = await looking(ask_own, "olu", **given, dryRun=True)
+    assert tried["collection"] == {"assetCounts": {"total": 2}}
+    assert await looking(ask_own, "olu", **given) == tried
+
+
+async def test_a_dry_run_lets_others_write_when_it_has_answered(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    for _ in range(3):
+        await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], dryRun=True)
+    assert told(await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])) == ["CHANGED"]
+
+
+PLACES = [
+    ({"atStart": True}, ["blast", "genomes", "images", "hidden"], 0),
+    ({"afterId": "blast"}, ["blast", "genomes", "images", "hidden"], 1),
+    ({"beforeId": "hidden"}, ["blast", "genomes", "images", "hidden"], 3),
+    ({"atEnd": True}, ["blast", "genomes", "images", "hidden"], 4),
+]
+
+
+@pytest.mark.parametrize(("position", "before", "place"), PLACES)
+async def test_assets_are_put_where_they_are_wanted_as_one_block(
+    ask_own: Ask, position: dict[str, Any], before: list[str], place: int
+) -> None:
+    id_ = await ids(ask_own)
+    at = {side: id_.get(value, value) if isinstance(value, str) else value for side, value in position.items()}
+    await ADD(ask_own, "olu", collectionId=id_["members"], assetIds=[id_["count"], id_["align"]], position=at)
+    assert await held(ask_own, "members") == [*before[:place], "count", "align", *before[place:]]
+
+
+async def test_a_place_beside_what_is_not_there_or_hidden_is_refused_alike(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        for neighbour in (id_["align"], UNKNOWN, id_["hidden"]):  # sam sees neither a member of the name nor hidden
+            given = {"collectionId": id_["members"], "assetIds": [id_["lens"]], "position": {"beforeId": neighbour}}
+            assert fails(await ADD(ask_own, "sam", **given)) == [("NOT_FOUND", ["position", "beforeId"])]
+
+
+@pytest.mark.parametrize("mutation", [ADD, REMOVE, MOVE, REORDER], ids=lambda mutation: mutation.name)
+async def test_bad_input_is_refused_at_the_very_field(ask_own: Ask, mutation: Mutate) -> None:
+    id_ = await ids(ask_own)
+    to = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"]}
+    where: dict[str, Any] = {**to} if mutation is MOVE else {"collectionId": id_["open"]}
+    if mutation is REORDER:
+        where["position"] = {"atEnd": True}
+    async with unchanged(ask_own):
+        assert fails(await mutation(ask_own, "ada", **where, assetIds=[])) == [("REQUIRED", ["assetIds"])]
+        many = await mutation(ask_own, "ada", **where, assetIds=[UNKNOWN] * 1_001)
+        assert fails(many) == [("LIMIT_EXCEEDED", ["assetIds"])]
+        field = "toCollectionId" if mutation is MOVE else "collectionId"
+        for wrong in ("col_" + "0" * 24, id_["align"], ""):
+            lost = await mutation(ask_own, "ada", **{**where, field: wrong}, assetIds=[id_["align"]])
+            assert fails(lost) == [("NOT_FOUND", [field])]
+            assert lost["results"] == []
+
+
+async def test_a_collection_that_the_viewer_cannot_see_is_not_there(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with ask_own.database.write() as connection:
+        await connection.execute(update(sql.deployment).values(public_sharing=False))
+    async with unchanged(ask_own):
+        answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
+        assert fails(answer) == [("NOT_FOUND", ["collectionId"])]
+
+
+async def test_a_move_takes_out_and_puts_in_as_one_change(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
+    given = [id_["count"], id_["align"], id_["genomes"], id_["lens"], id_["junk"], UNKNOWN]
+    moved = await MOVE(ask_own, "olu", **where, assetIds=given, mode="BEST_EFFORT")
+    # align is in both, genomes in neither, lens is sam's, junk is archived.
+    assert told(moved) == ["CHANGED", "CHANGED", "UNCHANGED", "NOT_OWNER", "NOT_ELIGIBLE", "NOT_FOUND"]
+    assert (moved["from"], moved["to"], moved["change"]["action"]) == (
+        {"slug": "open"},
+        {"slug": "inner"},
+        "ASSETS_MOVED",
+    )
+    assert await held(ask_own, "open") == ["lens", "hidden", "blast", "junk", "kept"]
+    assert await held(ask_own, "inner") == ["align", "explore", "images", "count"]
+
+
+async def test_a_move_keeps_the_note_and_goes_nowhere_for_those_who_may_not_add(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], note="Kept")
+    where = {"fromCollectionId": id_["bare"], "toCollectionId": id_["inner"]}
+    async with unchanged(ask_own):
+        moved = await MOVE(ask_own, "ada", **where, assetIds=[id_["blast"]])
+        assert fails(moved) == [("NOT_OWNER", ["assetIds", "0"])]
+        same = await MOVE(ask_own, "olu", **{**where, "toCollectionId": id_["bare"]}, assetIds=[id_["blast"]])
+        assert fails(same) == [("INVALID", ["toCollectionId"])]
+    await MOVE(ask_own, "olu", **where, assetIds=[id_["blast"]], position={"atStart": True})
+    first = (await ask_own("olu", HELD, s="inner"))["collection"]["assets"]["edges"][0]
+    assert (first["node"]["name"], first["note"]) == ("blast", "Kept")
+
+
+async def test_administrators_put_assets_together_in_order(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    block = [id_["count"], id_["lens"]]
+    await REORDER(ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"afterId": id_["align"]})
+    order = ["hidden", "align", "count", "lens", "blast", "junk", "kept"]
+    assert await held(ask_own, "open") == order
+    # Those who do not see hidden see the same order without it.
+    assert await held(ask_own, "open", "eve") == ["align", "count", "lens", "blast"]
+    async with unchanged(ask_own):
+        again = await REORDER(
+            ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"beforeId": id_["blast"]}
+        )
+        assert (told(again), again["change"]) == (["UNCHANGED", "UNCHANGED"], None)
+        beside = await REORDER(
+            ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"afterId": id_["lens"]}
+        )
+        assert fails(beside) == [("INVALID", ["position", "afterId"])]
+        absent = await REORDER(
+            ask_own, "ada", collectionId=id_["open"], assetIds=[id_["images"]], position={"atEnd": True}
+        )
+        assert fails(absent) == [("NOT_FOUND", ["assetIds", "0"])]
+
+
+async def test_reordering_leaves_the_hidden_beside_their_neighbours(ask_own: Ask) -> None:
+    """Hidden rows keep their place among those that are not moved, and room between two rows never runs out."""
+    id_ = await ids(ask_own)
+    for name in ("blast", "align", "count", "lens") * 8:
+        await REORDER(
+            ask_own,
+            "ada",
+            collectionId=id_["open"],
+            assetIds=[id_[name]],
+            position={"afterId": id_["hidden"]},
+        )
+    assert await held(ask_own, "open") == ["hidden", "lens", "count", "align", "blast", "junk", "kept"]
+
+
+async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    add_to, remove_from = [id_["bare"], id_["open"], id_["inner"]], [id_["members"], id_["deep"]]
+    given = {"assetId": id_["blast"], "addTo": add_to, "removeFrom": remove_from}
+    async with unchanged(ask_own):
+        tried = await UPDATE(ask_own, "olu", **given, dryRun=True)
+    done = await UPDATE(ask_own, "olu", **given)
+    assert tried["results"] == done["results"]
+    assert [(each["collection"]["slug"], each["status"]) for each in done["results"]] == [
+        ("bare", "CHANGED"),
+        ("open", "UNCHANGED"),
+        ("inner", "CHANGED"),
+        ("members", "CHANGED"),
+        ("deep", "UNCHANGED"),
+    ]
+    assert await held(ask_own, "inner") == ["align", "explore", "images", "blast"]
+    assert await held(ask_own, "members") == ["genomes", "images", "hidden"]
+
+
+async def test_many_collections_at_once_are_all_or_nothing(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        wrong = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=[id_["bare"], "col_x"])
+        assert fails(wrong) == [("NOT_FOUND", ["addTo", "1"])]
+        assert [each["status"] for each in wrong["results"]] == ["ROLLED_BACK", "FAILED"]
+        for hidden in (id_["hidden"], UNKNOWN):
+            answer = await UPDATE(ask_own, "eve", assetId=hidden, addTo=[id_["bare"]])
+            assert fails(answer) == [("NOT_FOUND", ["assetId"])]
+        both = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=[id_["bare"]], removeFrom=[id_["bare"]])
+        assert fails(both) == [("INVALID", ["removeFrom", "0"])]
+        assert fails(await UPDATE(ask_own, "olu", assetId=id_["blast"])) == [("REQUIRED", ["addTo"])]
+        answer = await UPDATE(ask_own, "ada", assetId=id_["blast"], addTo=[id_["bare"]])
+        assert fails(answer) == [("NOT_OWNER", ["addTo", "0"])]
+        answer = await UPDATE(ask_own, "olu", assetId=id_["draft"], addTo=[id_["bare"]])
+        assert fails(answer) == [("NOT_ELIGIBLE", ["addTo", "0"])]
+    taken = await UPDATE(ask_own, "ada", assetId=id_["blast"], removeFrom=[id_["open"]])
+    assert [each["status"] for each in taken["results"]] == ["CHANGED"]
+
+
+async def test_an_addition_is_taken_back_as_far_as_nobody_touched_it_since(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = [id_["blast"], id_["align"], id_["count"]]
+    added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given)
+    await REMOVE(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["align"]])
+    await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
+    undone = await UNDO(ask_own, "olu", changeId=added["change"]["id"])
+    assert [(each["asset"]["name"], each["status"]) for each in undone["results"]] == [
+        ("align", "FAILED"),
+        ("blast", "CHANGED"),
+        ("count", "CHANGED"),
+    ]
+    assert undone["change"]["action"] == "UNDONE"
+    assert told(undone)[0] == "CONFLICT"
+    assert await held(ask_own, "bare") == ["align"]
+
+
+async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await ADD(
+        ask_own,
+        "olu",
+        collectionId=id_["members"],
+        assetIds=[id_["align"]],
+        note="Kept",
+        position={"atStart": True},
+    )
+    before = (await ask_own("ada", HELD, s="members"))["collection"]
+    removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"], id_["images"]])
+    # An administrator puts back what they took out, though they could not add it; the owner may as well.
+    await UNDO(ask_own, "ada", changeId=removed["change"]["id"])
+    assert (await ask_own("ada", HELD, s="members"))["collection"] == before
+    removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"]])
+    assert told(await UNDO(ask_own, "olu", changeId=removed["change"]["id"])) == ["CHANGED"]
+    removed = await REMOVE(ask_own, "olu", collectionId=id_["members"], assetIds=[id_["align"]])
+    async with unchanged(ask_own):
+        assert told(await UNDO(ask_own, "ada", changeId=removed["change"]["id"])) == ["NOT_OWNER"]
+
+
+async def test_a_move_is_taken_back_whole_and_so_is_its_undoing(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    before = await held(ask_own, "open"), await held(ask_own, "inner")
+    where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
+    moved = await MOVE(ask_own, "olu", **where, assetIds=[id_["count"], id_["align"]])
+    after = await held(ask_own, "open"), await held(ask_own, "inner")
+    undone = await UNDO(ask_own, "olu", changeId=moved["change"]["id"])
+    assert told(undone) == ["CHANGED", "CHANGED"]
+    assert (await held(ask_own, "open"), await held(ask_own, "inner")) == before
+    redone = await UNDO(ask_own, "olu", changeId=undone["change"]["id"])
+    assert told(redone) == ["CHANGED", "CHANGED"]
+    assert (await held(ask_own, "open"), await held(ask_own, "inner")) == after
+
+
+async def test_what_cannot_be_taken_back_is_refused(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["genomes"]])
+    ordered = await REORDER(
+        ask_own, "ada", collectionId=id_["open"], assetIds=[id_["align"]], position={"atStart": True}
+    )
+    async with unchanged(ask_own):
+        # eve sees nothing of it: genomes does not exist for her.
+        for unseen in (added["change"]["id"], "chg_" + "0" * 24, id_["bare"]):
+            assert fails(await UNDO(ask_own, "eve", changeId=unseen)) == [("NOT_FOUND", ["changeId"])]
+        assert fails(await UNDO(ask_own, "ada", changeId=ordered["change"]["id"])) == [("INVALID", ["changeId"])]
+        assert told(await UNDO(ask_own, "mei", changeId=added["change"]["id"])) == ["NOT_OWNER"]
+
+
+async def test_visitors_change_nothing(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    one = {"collectionId": id_["open"], "assetIds": [id_["align"]]}
+    two = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"], "assetIds": [id_["align"]]}
+    async with unchanged(ask_own):
+        assert await refused(ask_own, ANONYMOUS, ADD, **one) == "UNAUTHENTICATED"
+        assert await refused(ask_own, ANONYMOUS, REMOVE, **one) == "UNAUTHENTICATED"
+        assert await refused(ask_own, ANONYMOUS, MOVE, **two) == "UNAUTHENTICATED"
+        assert await refused(ask_own, ANONYMOUS, UPDATE, assetId=id_["align"], addTo=[]) == "UNAUTHENTICATED"
+        assert await refused(ask_own, ANONYMOUS, UNDO, changeId="chg_x") == "UNAUTHENTICATED"
+        assert await refused(ask_own, "olu", REORDER, **one, position={"atEnd": True}) == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
+async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: Ask, mutation: Mutate) -> None:
+    id_ = await ids(ask_own)
+    slug, asset = ("bare", "images") if mutation is ADD else ("inner", "images")
+    given = {"collectionId": id_[slug], "assetIds": [id_[asset]], "idempotencyKey": "again"}
+    first = await mutation(ask_own, "lou", **given)
+    assert told(first) == ["CHANGED"]
+    async with unchanged(ask_own):
+        assert await mutation(ask_own, "lou", **given) == first
+        other = await mutation(ask_own, "lou", **{**given, "assetIds": [id_["align"]]})
+        assert fails(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
+    async with ask_own.database.write() as connection:
+        pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == asset))
+        await connection.execute(sql.grant.delete().where(sql.grant.c.asset_pk == pk))
+    again = await mutation(ask_own, "lou", **given)
+    assert (again["results"][0]["status"], again["results"][0]["asset"], again["change"]) == ("CHANGED", None, None)
+
+
+async def test_statements_depend_on_the_shape_and_never_on_how_many(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    sent: dict[str, list[int]] = {}
+    for names in (["blast"], ["align", "count", "genomes", "images", "explore"]):
+        for mutation in (ADD, REMOVE):
+            await mutation(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_[name] for name in names])
+            sent.setdefault(mutation.name, []).append(len(ask_own.statements))
+    assert all(len(set(counts)) == 1 for counts in sent.values()), sent
