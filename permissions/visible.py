@@ -9,12 +9,17 @@
 
 ARCHIVED and WITHDRAWN assets exist for their owners and administrators alone. A membership exists where both its ends
 do; a use where both its ends do and the viewer may view the content of the one that uses.
+
+A change that touches only what the viewer may not see is not there. Anonymous visitors see none. For a member a change
+exists where its subject is a collection that exists for them, and it touched either no asset or at least one that does.
+For an administrator every change exists, whether its subject still does or not; a change of an asset only where their
+access to it is at least the change's `least_access`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, false, func, literal_column, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, false, func, literal_column, or_, select, true
 
 from permissions.viewer import Viewer
 from store import sql
@@ -27,6 +32,8 @@ used = sql.asset.alias("used")
 # page's statement takes to build for a member, and more than half for an anonymous visitor.
 _held = sql.grant.alias("held")
 _on_show, _showing = sql.membership.alias("on_show"), sql.collection.alias("showing")
+_changed_asset, _changed_collection = sql.asset.alias("changed_asset"), sql.collection.alias("changed_collection")
+_touch, _touched = sql.change_asset.alias("touch"), sql.asset.alias("touched")
 
 OWNERS_ONLY = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
 
@@ -34,8 +41,8 @@ OWNERS_ONLY = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
 def visible(source: FromClause, viewer: Viewer) -> Select[Any]:
     """Return a SELECT of the rows of a table (or an alias of one) that exist for the viewer.
 
-    Assets come with `viewer_access`, so that no field has to ask again. Memberships and uses are joined to the rows at
-    their ends, which may be named in further conditions.
+    Assets come with `viewer_access`, so that no field has to ask again, and changes with `subject_access`. Memberships
+    and uses are joined to the rows at their ends, which may be named in further conditions.
     """
     return _READS[_name(source)](source, viewer)
 
@@ -157,6 +164,48 @@ def _grants(grant: FromClause, viewer: Viewer) -> Select[Any]:
     )
 
 
+def _changes(change: FromClause, viewer: Viewer) -> Select[Any]:
+    """Changes come with the viewer's access to their subject, 0 where that is no asset."""
+    return select(*change.c, _subject_access(change, viewer).label("subject_access")).where(
+        change_exists(change, viewer)
+    )
+
+
+def change_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition under which a change exists for the viewer."""
+    if viewer.is_admin:
+        return change.c.least_access <= _subject_access(change, viewer)
+    if not viewer.is_signed_in:
+        return false()
+    return and_(_is_of_a_collection(change, viewer), _touches_what_exists(change, viewer))
+
+
+def _subject_access(change: FromClause, viewer: Viewer) -> ColumnElement[int]:
+    held = (
+        select(access(_changed_asset, viewer))
+        .where(_changed_asset.c.id == change.c.subject_id)
+        .correlate(change)
+        .scalar_subquery()
+    )
+    return func.coalesce(held, 0)
+
+
+def _is_of_a_collection(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    return (
+        select(literal_column("1"))
+        .select_from(_changed_collection)
+        .where(_changed_collection.c.id == change.c.subject_id, collection_exists(_changed_collection, viewer))
+        .correlate(change)
+        .exists()
+    )
+
+
+def _touches_what_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    touches: Select[Any] = select(literal_column("1")).select_from(_touch).where(_touch.c.change_pk == change.c.pk)
+    seen = touches.join(_touched, _touched.c.pk == _touch.c.asset_pk).where(asset_exists(_touched, viewer))
+    return or_(~touches.correlate(change).exists(), seen.correlate(change).exists())
+
+
 _READS: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "asset": _assets,
     "collection": _collections,
@@ -165,6 +214,7 @@ _READS: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "membership": _memberships,
     "asset_use": _uses,
     "access_grant": _grants,
+    "change": _changes,
 }
 
 

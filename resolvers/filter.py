@@ -100,6 +100,30 @@ class CollectionFilter(_Filter):
         return found
 
 
+@dataclass(frozen=True)
+class ChangeFilter(_Filter):
+    """All that is given must hold; within a list any may."""
+
+    actor_ids: tuple[str, ...] | None = None
+    actions: tuple[str, ...] | None = None
+    subject_ids: tuple[str, ...] | None = None
+    at: Range | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what a change must meet; ids that name nothing match nothing."""
+        change = sql.change
+        found: list[ColumnElement[bool]] = []
+        if self.actor_ids is not None:
+            found.append(_has_id(sql.principal.alias(), change.c.actor_pk, self.actor_ids))
+        if self.actions is not None:
+            found.append(change.c.action.in_(sql.texts(self.actions)))
+        if self.subject_ids is not None:
+            found.append(change.c.subject_id.in_(sql.texts(self.subject_ids)))
+        if self.at is not None:
+            found += self.at.holds(change.c.at)
+        return found
+
+
 def holds_asset(viewer: Viewer, asset_id: str) -> ColumnElement[bool]:
     """Return whether the collection holds the asset, as far as the viewer can see it."""
     asset, membership = sql.asset.alias(), sql.membership.alias()

@@ -118,6 +118,18 @@ class PrincipalById(PrincipalByPk):
     column = "id"
 
 
+class ChangeByPk(RowBy):
+    """A change with the viewer's access to its subject."""
+
+    source = sql.change
+
+
+class ChangeById(ChangeByPk):
+    """A change by its public id."""
+
+    column = "id"
+
+
 class GrantsByAsset(Loader):
     """The grants of an asset that the viewer owns: the greatest first, then by name."""
 

@@ -8,11 +8,12 @@ from sqlalchemy import Row
 from permissions import Reason, Refused
 from resolvers.context import Context
 from resolvers.listing import LARGEST_PAGE
-from resolvers.loaders import AssetById, CollectionById, PrincipalById, RowBy, TopicById
+from resolvers.loaders import AssetById, ChangeById, CollectionById, PrincipalById, RowBy, TopicById
 from store.ids import is_id
 
 BY_PREFIX: dict[str, type[RowBy]] = {
     "ast": AssetById,
+    "chg": ChangeById,
     "col": CollectionById,
     "grp": PrincipalById,
     "top": TopicById,

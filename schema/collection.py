@@ -6,9 +6,11 @@ import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.require import Permission
+from resolvers import change as resolve_change
 from resolvers import collection as resolve
 from resolvers import membership as resolve_membership
 from schema.asset import Asset
+from schema.change import ChangeConnection
 from schema.connection import Connection, edges, nodes
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
 from schema.field import argument, field, forward, paging
@@ -111,6 +113,12 @@ class Collection(Node):
     updated_at: DateTime = field("Timestamp of the last change of the collection itself, never of what it holds.")
     created_by: User | None = field(
         "User who created the collection; null when it came with a catalogue.", resolver=resolve.created_by
+    )
+    history: ChangeConnection = field(
+        "Changes to it and to what it holds, less what the viewer may not see, the newest first; members see it.",
+        permission(Permission.SIGNED_IN),
+        resolver=resolve_change.collection_history,
+        arguments=forward(),
     )
 
 

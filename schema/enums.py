@@ -8,7 +8,7 @@ from permissions.directive import DeniedResult, PermissionScope
 from permissions.require import Permission
 from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.user_error import UserErrorCode
-from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
+from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, ChangeAction, CollectionVisibility, DataAssetKind
 
 
 class OrderDirection(StrEnum):
@@ -125,6 +125,23 @@ _describe(
     INTERNAL="For members.",
     PUBLIC="For anyone, once the deployment shares.",
 )
+_describe(
+    ChangeAction,
+    "What a change did to its subject.",
+    CREATED="It was made.",
+    UPDATED="Its fields were changed.",
+    DELETED="It was deleted.",
+    MERGED="Others were merged into it, and are gone.",
+    REORDERED="Its place, or the order of what it holds, was changed.",
+    ASSETS_ADDED="Assets were added to it.",
+    ASSETS_REMOVED="Assets were taken out of it.",
+    ASSETS_MOVED="Assets were taken from one collection to another.",
+    SHARED="It was shared with someone, or with a greater or lesser access than before.",
+    UNSHARED="It is no longer shared with someone.",
+    AWARDED="It was marked a gold standard.",
+    REVOKED="It is no longer a gold standard.",
+    UNDONE="An earlier change of what it holds was taken back.",
+)
 _describe(OrderDirection, "Which end of an order comes first.", ASC="The least first.", DESC="The greatest first.")
 _describe(
     CollectionOrderField,
@@ -189,6 +206,7 @@ __all__ = [
     "AssetOrderField",
     "AssetStatus",
     "BulkMode",
+    "ChangeAction",
     "CollectionOrderField",
     "CollectionVisibility",
     "DataAssetKind",

@@ -5,16 +5,18 @@ import strawberry
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.require import Permission
 from resolvers import asset as resolve_asset
+from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
 from resolvers import deployment as resolve_deployment
 from resolvers import node as resolve_node
 from resolvers import topic as resolve_topic
 from resolvers import viewer as resolve_viewer
 from schema.asset import Asset, AssetConnection
+from schema.change import ChangeConnection, ChangeFilter
 from schema.collection import Collection, CollectionConnection
 from schema.deployment import Deployment
 from schema.enums import AssetOrderField, CollectionOrderField, OrderDirection
-from schema.field import argument, field, optional, paging
+from schema.field import argument, field, forward, optional, paging
 from schema.lists import AssetFilter, AssetOrder, CollectionFilter, CollectionOrder
 from schema.node import Node
 from schema.topic import Topic, TopicConnection
@@ -105,5 +107,11 @@ class Query:
                 AssetOrder(field=AssetOrderField.RELEVANCE, direction=OrderDirection.DESC),
             ),
         ),
+    )
+    audit_log: ChangeConnection = field(
+        "Every change that the administrator may see, the newest first.",
+        permission(Permission.ADMIN),
+        resolver=resolve_change.audit_log,
+        arguments=forward(filter=argument(ChangeFilter | None, "What changes to keep.")),
     )
     deployment: Deployment = field("This deployment of Atoll.", resolver=resolve_deployment.deployment)

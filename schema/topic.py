@@ -6,11 +6,13 @@ import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.require import Permission
+from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
 from resolvers import topic as resolve
+from schema.change import ChangeConnection
 from schema.connection import Connection, edges, nodes
 from schema.enums import CollectionOrderField
-from schema.field import argument, field, paging
+from schema.field import argument, field, forward, paging
 from schema.lists import AssetCounts, CollectionFilter, CollectionOrder
 from schema.node import Node, is_row_of
 from schema.scalars import DateTime
@@ -65,6 +67,12 @@ class Topic(Node):
     updated_at: DateTime = field("Timestamp of the last change of the topic itself.")
     created_by: User | None = field(
         "User who created the topic; null when it came with a catalogue.", resolver=resolve_collection.created_by
+    )
+    history: ChangeConnection = field(
+        "Changes of the topic itself, the newest first; administrators see it.",
+        permission(Permission.ADMIN),
+        resolver=resolve_change.topic_history,
+        arguments=forward(),
     )
 
 

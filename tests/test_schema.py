@@ -20,6 +20,7 @@ from graphql import (
 )
 
 from schema.asset import Capsule, DataAsset, Model, NoCodeApp, Pipeline
+from schema.change import Change
 from schema.collection import Collection
 from schema.field import Field
 from schema.graph import graph, text
@@ -33,12 +34,14 @@ ROWS = {
     Collection: sql.collection,
     User: sql.principal,
     Group: sql.principal,
+    Change: sql.change,
     **dict.fromkeys((Capsule, Pipeline, NoCodeApp, DataAsset, Model), sql.asset),
 }
 # Lists without a page, and what bounds each.
 BOUNDED = {
     "Query.nodes": "its ids, at most 100",
     "Collection.ancestors": "the depth of collections",
+    "Change.fields": "what one mutation changes of one object",
     "AssetFields.tags": "the platform, which gives a record's tags whole",
     "AssetFields.grants": "the owner, who shares with each by hand",
 }

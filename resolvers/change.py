@@ -1,0 +1,163 @@
+"""This file is what is asked of changes: the log as the viewer may read it, of one object or of all."""
+
+from asyncio import gather
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, Table, TableValuedAlias
+
+from permissions import Viewer, visible
+from resolvers.asset import asset_order
+from resolvers.connection import Connection, connect
+from resolvers.context import Context
+from resolvers.filter import ChangeFilter
+from resolvers.listing import Listing
+from resolvers.loaders import AssetByPk, ChangeByPk, CollectionById, PrincipalByPk, RowBy, TopicById
+from resolvers.node import node
+from store import sql
+from store.tables import AssetAccess
+
+# What a viewer needs to have to an asset to be told what became of these fields of it.
+LEAST_ACCESS: Mapping[str, AssetAccess] = {
+    "url": AssetAccess.VIEWER,
+    "source": AssetAccess.VIEWER,
+    "uses": AssetAccess.VIEWER,
+    "grants": AssetAccess.OWNER,
+}
+# Fields whose values are ids, and how what they name is seen.
+NAMING: Mapping[str, type[RowBy]] = {
+    "from": CollectionById,
+    "to": CollectionById,
+    "parent": CollectionById,
+    "topic": TopicById,
+}
+
+
+@dataclass(frozen=True)
+class Changes(Listing):
+    """Every change, the newest first: by the place in the log, which counts hidden ones too and is in no cursor."""
+
+    descending: bool = True
+    name = "auditLog"
+    item = sql.change
+    nodes = ChangeByPk
+    filter: ChangeFilter = ChangeFilter()
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the changes that the viewer may see and the filter keeps."""
+        del parents
+        return visible(sql.change, viewer).where(*self.filter.conditions())
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the place in the log."""
+        del viewer
+        return (sql.change.c.pk,)
+
+
+@dataclass(frozen=True)
+class History(Changes):
+    """The changes of one object."""
+
+    subject: ClassVar[Table]
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the object's changes that the viewer may see."""
+        subject = self.subject
+        # Not joined: PostgreSQL would sort the whole history where it can stop at the page.
+        id_ = visible(subject, viewer).where(subject.c.pk == parents.c.value).with_only_columns(subject.c.id)
+        return super().rows(viewer, parents).where(sql.change.c.subject_id == id_.correlate(parents).scalar_subquery())
+
+
+@dataclass(frozen=True)
+class CollectionHistory(History):
+    """The changes of a collection and of what it holds."""
+
+    name = "collection.history"
+    subject = sql.collection
+
+
+@dataclass(frozen=True)
+class TopicHistory(History):
+    """The changes of a topic."""
+
+    name = "topic.history"
+    subject = sql.topic
+
+
+@dataclass(frozen=True)
+class ChangeAssets(Listing):
+    """The assets that a change touched, by name."""
+
+    order: str = "NAME"
+    name = "change.assets"
+    item = sql.asset
+    nodes = AssetByPk
+
+    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+        """Return the touched assets that the viewer may see."""
+        touched = visible(sql.asset, viewer).join(sql.change_asset, sql.change_asset.c.asset_pk == sql.asset.c.pk)
+        return touched.where(sql.change_asset.c.change_pk == parents.c.value)
+
+    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+        """Return the asset's name."""
+        del viewer
+        return asset_order(self.order)
+
+
+class FieldChange(NamedTuple):
+    """What became of one field."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+def audit_log(_root: None, context: Context, *, filter: Any = None, **page: Any) -> Connection:
+    """Return every change."""
+    return connect(context, Changes(filter=ChangeFilter.of(filter)), **page)
+
+
+def collection_history(collection: Row[Any], context: Context, **page: Any) -> Connection:
+    """Return the changes of the collection."""
+    return connect(context, CollectionHistory(), collection, **page)
+
+
+def topic_history(topic: Row[Any], context: Context, **page: Any) -> Connection:
+    """Return the changes of the topic."""
+    return connect(context, TopicHistory(), topic, **page)
+
+
+async def actor(change: Row[Any], context: Context) -> Row[Any] | None:
+    """Return who made the change, None for the platform."""
+    if change.actor_pk is None:
+        return None
+    return await context.loader(PrincipalByPk).load(change.actor_pk)  # type: ignore[no-any-return]
+
+
+async def subject(change: Row[Any], context: Context) -> Row[Any] | None:
+    """Return what was changed; None when it is gone, hidden, or the deployment, which is no object."""
+    return await node(None, context, change.subject_id)
+
+
+async def fields(change: Row[Any], context: Context) -> list[FieldChange]:
+    """Return what became of each field that the viewer may see, in the order of the log."""
+    shown = [each for each in change.fields if change.subject_access >= LEAST_ACCESS.get(each["field"], 0)]
+    return await gather(*(_field_change(context, **each) for each in shown))
+
+
+def assets(change: Row[Any], context: Context, **page: Any) -> Connection:
+    """Return the assets that the change touched."""
+    return connect(context, ChangeAssets(), change, **page)
+
+
+async def _field_change(context: Context, field: str, before: str | None, after: str | None) -> FieldChange:
+    return FieldChange(field, *await gather(*(_value(context, field, value) for value in (before, after))))
+
+
+async def _value(context: Context, field: str, value: str | None) -> str | None:
+    """Return the value; None for the id of what the viewer does not see."""
+    loader = NAMING.get(field)
+    if loader is None or value is None:
+        return value
+    return None if await context.loader(loader).load(value) is None else value
