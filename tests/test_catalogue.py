@@ -136,6 +136,14 @@ CHANGES: list[tuple[str, str, Line, str]] = [
 ]  # fmt: skip
 
 
+# What the log tells where it is not UPDATED alone.
+LOGGED = {
+    ("hidden", "grants"): ["SHARED"],
+    ("blast", "grants"): ["SHARED"],
+    ("blast", "owner"): ["SHARED", "UNSHARED", "UPDATED"],
+}
+
+
 @pytest.mark.parametrize(("name", "fields", "kind"), [case[1:] for case in CHANGES], ids=[case[0] for case in CHANGES])
 async def test_what_differs_is_updated_and_nothing_else(again: Import, name: str, fields: Line, kind: str) -> None:
     outcome = await again(changed(name, **fields))
@@ -143,7 +151,8 @@ async def test_what_differs_is_updated_and_nothing_else(again: Import, name: str
     assert outcome.unchanged.total() == WORLD.total() - 1
     [revision] = await again.rows(select(sql.deployment.c.revision))
     logged = select(sql.change.c.action).where(sql.change.c.revision == revision)
-    assert await again.rows(logged) == ["UPDATED"]
+    expected = ["UNSHARED"] if fields == {"grants": []} else LOGGED.get((name, next(iter(fields))), ["UPDATED"])
+    assert sorted(await again.rows(logged)) == expected
     assert not (await again(changed(name, **fields))).did_anything
 
 
@@ -169,6 +178,81 @@ async def test_fields_tags_grants_and_uses_become_what_the_line_says(again: Impo
     assert sorted(await again.rows(tags)) == ["x", "y"]
     assert sorted(await again.rows(held.where(of_lens))) == [("lab", 3), ("sam", 4)]
     assert await again.rows(used.where(of_lens).order_by(sql.asset_use.c.rank)) == ["hidden", "align"]
+
+
+ONLY_SOME_SEE: list[tuple[str, str, Line, list[tuple[str, int, list[Line]]]]] = [
+    (
+        "who it is shared with",
+        "blast",
+        {"grants": [{"to": "public", "role": "VIEWER"}]},
+        [
+            ("SHARED", 4, [{"field": "public", "before": None, "after": "VIEWER"}]),
+            ("UNSHARED", 4, [{"field": "everyone", "before": "VIEWER", "after": None}]),
+        ],
+    ),
+    (
+        "what it uses",
+        "lens",
+        {"uses": ["align", "blast"]},
+        [("UPDATED", 2, [{"field": "uses", "before": "images, align", "after": "align, blast"}])],
+    ),
+    (
+        "where it lies",
+        "lens",
+        {"url": None, "source": "s3://bucket/new"},
+        [
+            (
+                "UPDATED",
+                2,
+                [
+                    {"field": "url", "before": "https://example.org/lens", "after": None},
+                    {"field": "source", "before": "s3://bucket/lens", "after": "s3://bucket/new"},
+                ],
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "expected"), [case[1:] for case in ONLY_SOME_SEE], ids=[case[0] for case in ONLY_SOME_SEE]
+)
+async def test_what_only_some_see_of_an_asset_leaves_its_timestamp_and_is_logged_for_them(
+    again: Import, name: str, fields: Line, expected: list[tuple[str, int, list[Line]]]
+) -> None:
+    of_asset = select(sql.asset.c.updated_at).where(sql.asset.c.external_id == name)
+    before = await again.rows(of_asset)
+    lines = changed(name, **fields)
+    del next(line for line in lines if line.get("id") == name)["updatedAt"]
+    await again(lines)
+    assert await again.rows(of_asset) == before
+    logged = select(sql.change.c.action, sql.change.c.least_access, sql.change.c.fields)
+    assert sorted(await again.rows(logged.where(sql.change.c.revision == 2)), key=repr) == expected
+
+
+async def test_what_all_see_of_an_asset_stamps_it_and_is_told_from_what_to_what(again: Import) -> None:
+    of_asset = select(sql.asset.c.updated_at).where(sql.asset.c.external_id == "blast")
+    before = await again.rows(of_asset)
+    lines = changed("blast", owner="sam", tags=["x"], url=None)
+    del next(line for line in lines if line.get("id") == "blast")["updatedAt"]
+    await again(lines)
+    assert await again.rows(of_asset) > before
+    users = select(sql.principal.c.external_id, sql.principal.c.id).where(sql.principal.c.kind == "USER")
+    id_ = dict(await again.rows(users))
+    told = select(sql.change.c.action, sql.change.c.least_access, sql.change.c.fields)
+    assert sorted(await again.rows(told.where(sql.change.c.revision == 2)), key=repr) == [
+        ("SHARED", 4, [{"field": f"user:{id_['sam']}", "before": None, "after": "OWNER"}]),
+        ("UNSHARED", 4, [{"field": f"user:{id_['olu']}", "before": "OWNER", "after": None}]),
+        (
+            "UPDATED",
+            0,
+            [
+                {"field": "tags", "before": "b, all", "after": "x"},
+                {"field": "url", "before": "https://example.org/blast", "after": None},
+                {"field": "owner", "before": id_["olu"], "after": id_["sam"]},
+            ],
+        ),
+    ]
 
 
 async def test_the_name_and_the_members_of_a_group_make_one_update_of_that_group_alone(again: Import) -> None:

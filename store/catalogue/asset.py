@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table
 
 from store import sql
+from store.catalogue.held import held_grants, held_tags, held_uses
 from store.catalogue.lines import AssetLine
 from store.catalogue.rows import Wanted, Write
+from store.catalogue.telling import CONTENT, Written, tell
+from store.changes import changed
 from store.ranks import GAP
 from store.tables import AppKind, AssetAccess, AssetKind, DataAssetKind
 from store.text import key
@@ -22,32 +25,48 @@ class AssetWriter:
     principals: Mapping[str, int]  # pk by the platform's id
     _uses: dict[str, list[str]] = field(default_factory=dict)  # what is to be written of them, by external id
 
-    async def write_batch(self, lines: Iterable[AssetLine]) -> None:
-        """Write the assets with tags and grants; what they use is kept for `write_uses`."""
+    async def write_batch(self, lines: Iterable[AssetLine]) -> set[str]:
+        """Write the assets with tags and grants, and return the platform's ids of those that differ.
+
+        What they use is kept for `write_uses`.
+        """
         assets = {line.id: line for line in lines}
         known = await self.write.pks(sql.asset, "external_id", assets)
         grants = {id_: self._grants(line) for id_, line in assets.items()}
         uses = {id_: list(dict.fromkeys(line.uses)) for id_, line in assets.items()}
         tags = {id_: set(line.tags) for id_, line in assets.items()}
-        reshared = _differing(grants, await self._held_grants(known))
-        reused = _differing(uses, await self._held_uses(known))
-        retagged = _differing(tags, await self._held_tags(known))
+        granted, used = await held_grants(self.write.connection, known), await held_uses(self.write.connection, known)
+        reshared, reused = _differing(grants, granted), _differing(uses, used)
+        retagged = _differing(tags, await held_tags(self.write.connection, known))
         wanted = {id_: self._wanted(line, is_touched=id_ in reshared | reused) for id_, line in assets.items()}
-        pks = await self.write.upsert(sql.asset, "external_id", wanted)
+        saved = await self.write.save(sql.asset, "external_id", wanted)
         self._uses |= {id_: uses[id_] for id_ in reused if uses[id_] or id_ in known}
         await self._replace(
             sql.grant,
-            [pks[id_] for id_ in assets if id_ in reshared],
+            [saved.pks[id_] for id_ in assets if id_ in reshared],
             {
-                pks[id_]: [{"principal_pk": who, "access": access} for who, access in grants[id_].items()]
+                saved.pks[id_]: [{"principal_pk": who, "access": access} for who, access in grants[id_].items()]
                 for id_ in reshared
             },
         )
         await self._replace(
             sql.asset_tag,
-            [pks[id_] for id_ in assets if id_ in retagged],
-            {pks[id_]: [{"tag": tag} for tag in sorted(tags[id_])] for id_ in retagged},
+            [saved.pks[id_] for id_ in assets if id_ in retagged],
+            {saved.pks[id_]: [{"tag": tag} for tag in sorted(tags[id_])] for id_ in retagged},
         )
+        new = [Written(id_, None, wanted[name].columns) for name, id_ in saved.created.items()]
+        old = [
+            Written(
+                row.id,
+                row,
+                changed(row, wanted[name].columns),
+                (used[name], uses[name]),
+                (granted[name], grants[name]),
+            )
+            for name, row in saved.updated.items()
+        ]
+        await tell(self.write.connection, self.write.log, [*new, *old])
+        return saved.created.keys() | saved.updated.keys()
 
     async def write_uses(self) -> None:
         """Write what the assets use, of all batches."""
@@ -65,7 +84,7 @@ class AssetWriter:
         columns = _columns(line) | {"owner_pk": self.principals[line.owner]}
         columns |= {column: at for column, at in told.items() if at is not None}
         first = {"created_at": made, "updated_at": line.updatedAt or made}
-        return Wanted(line.type, "ast", columns, first, is_touched)
+        return Wanted(line.type, "ast", columns, first, is_touched, CONTENT)
 
     def _grants(self, line: AssetLine) -> dict[int, int]:
         """Return the access of each principal: the greatest the line tells, and the owner's."""
@@ -74,39 +93,6 @@ class AssetWriter:
             pk = self.principals[grant.to]
             held[pk] = max(grant.access.value, held.get(pk, 0))
         return held | {self.principals[line.owner]: AssetAccess.OWNER.value}
-
-    async def _held_grants(self, known: Mapping[str, int]) -> dict[str, dict[int, int]]:
-        held: dict[str, dict[int, int]] = {id_: {} for id_ in known}
-        grant = sql.grant
-        rows = select(sql.asset.c.external_id, grant.c.principal_pk, grant.c.access).join(
-            sql.asset, sql.asset.c.pk == grant.c.asset_pk
-        )
-        for row in await self.write.connection.execute(rows.where(grant.c.asset_pk.in_(sql.listed([*known.values()])))):
-            held[row.external_id][row.principal_pk] = row.access
-        return held
-
-    async def _held_uses(self, known: Mapping[str, int]) -> dict[str, list[str]]:
-        held: dict[str, list[str]] = {id_: [] for id_ in known}
-        use, user, used = sql.asset_use, sql.asset.alias("user"), sql.asset.alias("used")
-        rows = (
-            select(user.c.external_id, used.c.external_id.label("used"))
-            .select_from(use)
-            .join(user, user.c.pk == use.c.asset_pk)
-            .join(used, used.c.pk == use.c.uses_pk)
-            .where(use.c.asset_pk.in_(sql.listed([*known.values()])))
-            .order_by(use.c.asset_pk, use.c.rank)
-        )
-        for row in await self.write.connection.execute(rows):
-            held[row.external_id].append(row.used)
-        return held
-
-    async def _held_tags(self, known: Mapping[str, int]) -> dict[str, set[str]]:
-        held: dict[str, set[str]] = {id_: set() for id_ in known}
-        tag = sql.asset_tag
-        rows = select(sql.asset.c.external_id, tag.c.tag).join(sql.asset, sql.asset.c.pk == tag.c.asset_pk)
-        for row in await self.write.connection.execute(rows.where(tag.c.asset_pk.in_(sql.listed([*known.values()])))):
-            held[row.external_id].add(row.tag)
-        return held
 
     async def _replace(self, table: Table, pks: list[int], rows: Mapping[int, list[dict[str, Any]]]) -> None:
         """Put the rows of each asset, by its pk, in the place of those it has."""

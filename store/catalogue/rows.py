@@ -3,20 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.changes import Log
+from store.changes import Log, changed
 from store.ids import new_id
 from store.ranks import GAP
 from store.tables import ChangeAction
+from store.text import UNNAMEABLE
 
 BATCH = 1_000
 VERSIONED = frozenset({sql.topic, sql.collection})
-UNNAMEABLE = "\x7f"  # no name can hold it
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,15 @@ class Wanted:
     columns: Mapping[str, Any]
     first: Mapping[str, Any] = field(default_factory=dict)  # columns that only a new row takes
     is_touched: bool = False  # something beside the row's own columns differs
+    unstamped: frozenset[str] = frozenset()  # columns that not all see who see the row: its stamp tells of no change
+
+
+class Saved(NamedTuple):
+    """What became of rows, by name: their pks, the ids of new ones, and how those that differ were before."""
+
+    pks: dict[str, int]
+    created: dict[str, str]
+    updated: dict[str, Row[Any]]
 
 
 @dataclass
@@ -41,17 +50,22 @@ class Write:
     unchanged: Counter[str] = field(default_factory=Counter)
 
     async def upsert(self, table: Table, by: str, wanted: Mapping[str, Wanted]) -> dict[str, int]:
-        """Insert what is new and update what differs; return the pk of each by the column `by`."""
+        """Insert what is new, update what differs, and log both; return the pk of each by the column `by`."""
+        saved = await self.save(table, by, wanted)
+        await self.log.append(ChangeAction.CREATED, saved.created.values())
+        await self.log.append(ChangeAction.UPDATED, [row.id for row in saved.updated.values()])
+        return saved.pks
+
+    async def save(self, table: Table, by: str, wanted: Mapping[str, Wanted]) -> Saved:
+        """Insert what is new and update what differs, each counted; log nothing."""
         held = await self.held(table, by, wanted)
         ids = {name: new_id(row.prefix) for name, row in wanted.items() if name not in held}
-        differing = [name for name, row in held.items() if is_different(row, wanted[name])]
+        differing = {name: row for name, row in held.items() if is_different(row, wanted[name])}
         new = [{by: name, "id": id_, **wanted[name].first, **wanted[name].columns} for name, id_ in ids.items()]
         await self.insert(table, new)
-        await self._update(table, [(held[name], wanted[name].columns) for name in differing])
-        await self.log.append(ChangeAction.CREATED, ids.values())
-        await self.log.append(ChangeAction.UPDATED, [held[name].id for name in differing])
+        await self._update(table, [(row, wanted[name]) for name, row in differing.items()])
         self._count(wanted, ids, differing)
-        return await self.pks(table, by, wanted)
+        return Saved(await self.pks(table, by, wanted), ids, differing)
 
     async def held(self, table: Table, by: str, names: Iterable[str]) -> dict[str, Row[Any]]:
         """Return the rows that the database has of those names."""
@@ -91,15 +105,20 @@ class Write:
         """The columns that a new topic or collection begins with."""
         return {"created_at": self.log.at, "updated_at": self.log.at, "version": 1}
 
-    async def _update(self, table: Table, changes: Sequence[tuple[Row[Any], Mapping[str, Any]]]) -> None:
+    async def _update(self, table: Table, touched: Sequence[tuple[Row[Any], Wanted]]) -> None:
+        """Update the rows whose own columns differ. One statement, and none where no row's do."""
+        changes = [(row, wanted, values) for row, wanted in touched if (values := changed(row, wanted.columns))]
         if not changes:
             return
         stamps = {"updated_at": self.log.at} if "updated_at" in table.c else {}
-        columns = stamps.keys() | {column for _, values in changes for column in values}
+        columns = stamps.keys() | {column for _, wanted, _ in changes for column in wanted.columns}
         setting: dict[str, Any] = {column: bindparam(f"to_{column}") for column in columns}
         if table in VERSIONED:
             setting["version"] = table.c.version + 1
-        rows = [(row.pk, {**row._mapping, **stamps, **values}) for row, values in changes]  # noqa: SLF001 - a row's public name for its columns
+        rows = [
+            (row.pk, {**row._mapping, **(stamps if values.keys() - wanted.unstamped else {}), **wanted.columns})  # noqa: SLF001 - a row's public name for its columns
+            for row, wanted, values in changes
+        ]
         await self.connection.execute(
             update(table).where(table.c.pk == bindparam("pk_")).values(setting),
             [{"pk_": pk} | {f"to_{column}": values[column] for column in columns} for pk, values in rows],
@@ -114,4 +133,4 @@ class Write:
 
 def is_different(row: Row[Any], wanted: Wanted) -> bool:
     """Return whether a row of the database is not as a line wants it."""
-    return wanted.is_touched or any(getattr(row, column) != value for column, value in wanted.columns.items())
+    return wanted.is_touched or bool(changed(row, wanted.columns))
