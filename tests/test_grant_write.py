@@ -1,0 +1,255 @@
+"""This file is assets being shared: by their owners, with whom they name, and the next operation knows."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from store import sql
+from tests.conftest import ANONYMOUS, Ask
+from tests.writing import Mutate, fails, refused, unchanged
+
+SHARE = Mutate("assetGrantsUpdate", "asset { ... on AssetFields { name } }")
+GRANTS = "{ access principal { __typename ... on User { name } ... on Group { name } } }"
+UNKNOWN = "ast_" + "0" * 24
+EVERYONE, PUBLIC = {"everyone": True}, {"public": True}
+Held = dict[str, str]
+
+
+async def ids(ask: Ask) -> dict[str, str]:
+    """Return the public id of every asset, user and group, by the platform's."""
+    found: dict[str, str] = {}
+    async with ask.database.snapshot() as snapshot:
+        for table in (sql.asset, sql.principal):
+            found |= {row.external_id: row.id for row in await snapshot.rows(select(table.c.external_id, table.c.id))}
+    return found
+
+
+async def held(ask: Ask, asset: str, who: str = "olu") -> Held:
+    """Return the access of each principal, as an owner reads them."""
+    query = f"query($id: String!) {{ asset(by: {{externalId: $id}}) {{ ... on AssetFields {{ grants {GRANTS} }} }} }}"
+    grants = (await ask(who, query, id=asset))["asset"]["grants"]
+    return {each["principal"].get("name", each["principal"]["__typename"]): each["access"] for each in grants}
+
+
+async def sees(ask: Ask, who: str, asset: str) -> bool:
+    query = "query($id: String!) { asset(by: {externalId: $id}) { __typename } }"
+    return (await ask(who, query, id=asset))["asset"] is not None
+
+
+async def logged(ask: Ask) -> list[tuple[Any, ...]]:
+    """Return action, subject, fields and least access of the changes since the world was made."""
+    change = sql.change.c
+    rows = select(change.action, change.subject_id, change.fields, change.least_access)
+    async with ask.database.snapshot() as snapshot:
+        return [tuple(row) for row in await snapshot.rows(rows.where(change.revision > 1).order_by(change.pk))]
+
+
+def grant(access: str, **to: Any) -> dict[str, Any]:
+    return {"to": to, "access": access}
+
+
+async def test_an_owner_shares_and_takes_back_in_one_act(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    answer = await SHARE(
+        ask_own,
+        "olu",
+        assetId=id_["images"],
+        set=[grant("VIEWER", userId=id_["eve"]), grant("VIEWER", groupId=id_["lab"]), grant("DISCOVERABLE", **PUBLIC)],
+        revoke=[{"groupId": id_["core"]}, EVERYONE],
+    )
+    assert answer == {"asset": {"name": "images"}, "userErrors": []}
+    assert await held(ask_own, "images") == {"olu": "OWNER", "eve": "VIEWER", "lab": "VIEWER", "Public": "DISCOVERABLE"}
+    given = [
+        {"field": f"user:{id_['eve']}", "before": None, "after": "VIEWER"},
+        {"field": f"group:{id_['lab']}", "before": "EDITOR", "after": "VIEWER"},
+        {"field": "public", "before": None, "after": "DISCOVERABLE"},
+    ]
+    taken = [{"field": f"group:{id_['core']}", "before": "OWNER", "after": None}]
+    assert await logged(ask_own) == [("SHARED", id_["images"], given, 4), ("UNSHARED", id_["images"], taken, 4)]
+
+
+async def test_what_others_see_of_the_asset_does_not_change(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    query = '{ asset(by: {externalId: "blast"}) { ... on AssetFields { name updatedAt viewerAccess } } assets {'
+    query += " totalCount nodes { ... on AssetFields { id updatedAt } } } }"
+    before = (await ask_own.response("eve", query)).content
+    await SHARE(ask_own, "olu", assetId=id_["blast"], set=[grant("EDITOR", userId=id_["sam"])])
+    assert (await ask_own.response("eve", query)).content == before
+
+
+async def test_the_next_operation_knows_what_was_given_and_what_was_taken(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    assert await sees(ask_own, "mei", "genomes")
+    assert not await sees(ask_own, "eve", "genomes")
+    await SHARE(
+        ask_own,
+        "olu",
+        assetId=id_["genomes"],
+        set=[grant("VIEWER", userId=id_["eve"])],
+        revoke=[{"groupId": id_["lab"]}],
+    )
+    assert not await sees(ask_own, "mei", "genomes")
+    assert await sees(ask_own, "eve", "genomes")
+
+
+async def test_who_takes_their_own_access_back_sees_the_asset_no_more(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    answer = await SHARE(ask_own, "lou", assetId=id_["images"], revoke=[{"groupId": id_["core"]}])
+    assert answer == {"asset": None, "userErrors": []}
+    assert not await sees(ask_own, "lou", "images")
+    assert fails(await SHARE(ask_own, "lou", assetId=id_["images"], revoke=[EVERYONE])) == [("NOT_FOUND", ["assetId"])]
+
+
+async def test_a_group_that_owns_shares_and_takes_back_as_any_owner(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await SHARE(ask_own, "lou", assetId=id_["images"], set=[grant("OWNER", userId=id_["eve"])])
+    await SHARE(ask_own, "eve", assetId=id_["images"], revoke=[{"groupId": id_["core"]}, {"groupId": id_["lab"]}])
+    assert await held(ask_own, "images") == {"eve": "OWNER", "olu": "OWNER"}
+
+
+async def test_what_is_so_already_is_no_change(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await SHARE(
+            ask_own,
+            "olu",
+            assetId=id_["genomes"],
+            set=[grant("VIEWER", groupId=id_["lab"]), grant("OWNER", userId=id_["olu"])],
+            revoke=[EVERYONE, {"userId": id_["eve"]}],
+        )
+        assert answer == {"asset": {"name": "genomes"}, "userErrors": []}
+
+
+async def test_hidden_assets_are_refused_as_unknown_ones_word_for_word(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answers = [
+            (await ask_own.response("eve", SHARE.query, input={"assetId": each, "revoke": [EVERYONE]})).json()["data"]
+            for each in (id_["hidden"], id_["junk"], UNKNOWN, "", id_["eve"])
+        ]
+        assert all(answer == answers[0] for answer in answers)
+        assert fails(answers[0]["assetGrantsUpdate"]) == [("NOT_FOUND", ["assetId"])]
+
+
+async def test_hidden_and_unknown_assets_send_the_same_statements(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"set": [grant("VIEWER", userId=id_["sam"])]}
+    sent = []
+    for each in (id_["hidden"], UNKNOWN):
+        await SHARE(ask_own, "eve", assetId=each, **given)
+        sent.append(list(ask_own.statements))
+    assert sent[0] == sent[1]
+
+
+@pytest.mark.parametrize(("who", "asset"), [("mei", "images"), ("eve", "blast"), ("ada", "hidden")])
+async def test_only_owners_share_not_editors_nor_administrators(ask_own: Ask, who: str, asset: str) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await SHARE(ask_own, who, assetId=id_[asset], set=[grant("VIEWER", **EVERYONE)])
+        assert (answer["asset"], fails(answer)) == (None, [("NOT_OWNER", ["assetId"])])
+
+
+async def test_anonymous_visitors_share_nothing(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        given = {"assetId": id_["align"], "revoke": [PUBLIC]}
+        assert await refused(ask_own, ANONYMOUS, SHARE, **given) == "UNAUTHENTICATED"
+
+
+REFUSED: list[tuple[str, dict[str, Any], list[tuple[str, list[str]]]]] = [
+    ("nothing", {}, [("REQUIRED", ["set"])]),
+    (
+        "an unknown user, group and user that is a group",
+        {
+            "set": [grant("VIEWER", userId="usr_x"), grant("VIEWER", groupId="$eve")],
+            "revoke": [{"userId": "$lab"}, {"userId": "everyone"}],
+        },
+        [
+            ("NOT_FOUND", ["set", "0", "to"]),
+            ("NOT_FOUND", ["set", "1", "to"]),
+            ("NOT_FOUND", ["revoke", "0"]),
+            ("NOT_FOUND", ["revoke", "1"]),
+        ],
+    ),
+    (
+        "one twice",
+        {
+            "set": [grant("VIEWER", **EVERYONE), grant("DISCOVERABLE", **EVERYONE), grant("VIEWER", userId="$eve")],
+            "revoke": [{"userId": "$eve"}, PUBLIC, PUBLIC],
+        },
+        [("INVALID", ["set", "1", "to"]), ("INVALID", ["revoke", "0"]), ("INVALID", ["revoke", "2"])],
+    ),
+    (
+        "more than VIEWER for many",
+        {"set": [grant("EDITOR", **EVERYONE), grant("OWNER", **PUBLIC)]},
+        [("INVALID", ["set", "0", "access"]), ("INVALID", ["set", "1", "access"])],
+    ),
+    (
+        "false",
+        {"set": [grant("VIEWER", everyone=False)], "revoke": [{"public": False}]},
+        [("INVALID", ["set", "0", "to", "everyone"]), ("INVALID", ["revoke", "0", "public"])],
+    ),
+    (
+        "less for the owner",
+        {"set": [grant("EDITOR", userId="$olu")]},
+        [("INVALID", ["set", "0", "access"])],
+    ),
+    ("nothing for the owner", {"revoke": [{"userId": "$olu"}]}, [("INVALID", ["revoke", "0"])]),
+    (
+        "no owner at all",
+        {"set": [grant("VIEWER", groupId="$core")], "revoke": [{"userId": "$olu"}]},
+        [("INVALID", ["revoke", "0"])],
+    ),
+    (
+        "too many",
+        {"set": [grant("VIEWER", userId="$eve")] * 101, "revoke": [EVERYONE] * 101},
+        [("LIMIT_EXCEEDED", ["set"]), ("LIMIT_EXCEEDED", ["revoke"])],
+    ),
+]
+
+
+def filled(value: Any, id_: dict[str, str]) -> Any:
+    """Return the value with public ids for `$` and the platform's."""
+    if isinstance(value, dict):
+        return {name: filled(each, id_) for name, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, id_) for each in value]
+    return id_[value[1:]] if isinstance(value, str) and value.startswith("$") else value
+
+
+@pytest.mark.parametrize(("given", "expected"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+async def test_bad_grants_are_refused_at_the_very_element(
+    ask_own: Ask, given: dict[str, Any], expected: list[tuple[str, list[str]]]
+) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await SHARE(ask_own, "lou", assetId=id_["images"], **filled(given, id_))
+        assert (answer["asset"], fails(answer)) == (None, expected)
+
+
+async def test_a_refusal_says_why(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    answer = await SHARE(
+        ask_own,
+        "olu",
+        assetId=id_["images"],
+        set=[grant("EDITOR", **EVERYONE)],
+        revoke=[{"userId": id_["olu"]}, EVERYONE],
+    )
+    assert [error["message"] for error in answer["userErrors"]] == [
+        "Everyone can hold VIEWER at most.",
+        "This is the asset's owner, who stays OWNER: no asset is ever without one.",
+        "Everyone is named twice.",
+    ]
+
+
+async def test_a_key_makes_a_retry_harmless_and_its_answer_todays(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"assetId": id_["images"], "revoke": [{"groupId": id_["core"]}], "idempotencyKey": "k1"}
+    first = await SHARE(ask_own, "lou", **given)
+    await SHARE(ask_own, "olu", assetId=id_["images"], set=[grant("OWNER", groupId=id_["core"])])
+    async with unchanged(ask_own):
+        again = await SHARE(ask_own, "lou", **given)
+    assert (first["asset"], again["asset"]) == (None, {"name": "images"})
+    assert (await held(ask_own, "images"))["core"] == "OWNER"
