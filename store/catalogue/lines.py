@@ -130,6 +130,12 @@ class AssetLine(Line):
         return AssetStatus.RELEASED if self.released and self.state == "READY" else AssetStatus.DRAFT
 
 
+class Registration(AssetLine):
+    """An asset as the platform tells of it over the graph: of a known one, what is left out is kept."""
+
+    grants: list[GrantLine] = []
+
+
 class TopicLine(Line):
     """A topic; topics stand in the order of the file."""
 

@@ -1,9 +1,12 @@
 """This file is what is wrong with the fields of a line, said in words of the catalogue."""
 
 import re
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+from store.text import TooLong
 
 KINDS = "user, group, asset, topic or collection"
 MOST = 5
@@ -23,11 +26,30 @@ _PREDICATES = {
 }
 
 
+class Fault(NamedTuple):
+    """What is wrong with one value: where it stands, and the end of a sentence about it."""
+
+    place: tuple[int | str, ...]
+    predicate: str
+    is_empty: bool = False
+    longest: int | None = None  # the most characters, where there are too many
+
+    @property
+    def subject(self) -> str:
+        """The place as a message shows it."""
+        return _path([*self.place])
+
+
+def faults(error: ValidationError) -> list[Fault]:
+    """Return each fault of a line, in the order of its fields."""
+    return [_fault(fault) for fault in error.errors(include_url=False)]
+
+
 def sentence(error: ValidationError) -> str:
     """Return what is wrong with a line, the first few faults of it, in one sentence."""
-    faults = error.errors(include_url=False)
-    more = [f"and {len(faults) - MOST} more"] if len(faults) > MOST else []
-    return "; ".join([*map(_said, faults[:MOST]), *more])
+    found = error.errors(include_url=False)
+    more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
+    return "; ".join([*map(_said, found[:MOST]), *more])
 
 
 def _said(fault: ErrorDetails) -> str:
@@ -39,6 +61,12 @@ def _said(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         return f"{shown(place[-1])} is no field of {'an' if kind == 'asset' else 'a'} {kind}"
     return f"{_path(place)} {_predicate(fault)}"
+
+
+def _fault(fault: ErrorDetails) -> Fault:
+    cause = fault.get("ctx", {}).get("error")
+    longest = cause.longest if isinstance(cause, TooLong) else None
+    return Fault(tuple(fault["loc"]), _predicate(fault), fault["type"] == "string_too_short", longest)
 
 
 def _predicate(fault: ErrorDetails) -> str:

@@ -1,0 +1,199 @@
+"""This file is the platform registering assets: by the same code that imports a catalogue, each item judged first."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Row
+
+from permissions import visible
+from permissions.require import Permission
+from resolvers.context import Context
+from resolvers.deployment import INLINE_BULK_ITEMS
+from resolvers.loaders import among
+from resolvers.write.bulk import BulkMode, Item, ItemStatus, settle
+from resolvers.write.principal import Principals, Sharing, ids_in, principals_by_id, refuse_many
+from resolvers.write.reading import Input, Reading
+from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.user_error import UserError, UserErrorCode
+from store import sql
+from store.catalogue.lines import Registration
+from store.catalogue.register import FLAGS, register
+from store.catalogue.sentence import Fault, faults
+from store.tables import AssetAccess, AssetStatus, PrincipalKind
+from store.text import clean
+
+# A catalogue's names of the fields that the graph calls otherwise.
+LINE_FIELDS = {
+    "external_id": "id",
+    "kind": "type",
+    "size_bytes": "sizeBytes",
+    "file_count": "fileCount",
+    "step_count": "stepCount",
+    "app_kind": "appKind",
+}
+GRAPH_FIELDS = {"id": "externalId", "type": "kind"}
+
+Lines = dict[int, Registration]
+"""The items that can be written, by their index."""
+
+Assets = Mapping[str, Row[Any]]
+"""The assets that there are, by the platform's ids."""
+
+
+async def register_(context: Context, given: Input) -> Payload:
+    """Create or update assets by the platform's ids."""
+    return await mutate(context, Permission.ADMIN, "assetsRegister", given, _register)
+
+
+async def _register(write: Write, reading: Reading) -> Answer:
+    items = reading.given["assets"]
+    _refuse_size(reading, items)
+    principals = await principals_by_id(write, _ids_of_principals(items))
+    ids = [_cleaned(item["external_id"]) for item in items]
+    lines = _lines(reading, items, principals)
+    assets = await _assets(write, ids, lines)
+    for index, line in lines.items():
+        _refuse_kind(reading, index, line, assets)
+        _refuse_absent(reading, index, line, {*ids, *assets})
+    _refuse_again(reading, ids)
+    if reading.given["mode"] == BulkMode.BEST_EFFORT:
+        _refuse_dependent(reading, lines, assets)
+    errors = _errors(reading)
+    judged = [
+        Item(_id(item, id_, assets), ItemStatus.FAILED if index in errors else ItemStatus.CHANGED, errors.get(index))
+        for index, (item, id_) in enumerate(zip(items, ids, strict=True))
+    ]
+    settle(reading.given["mode"], judged)
+    good = {index: line for index, line in lines.items() if index not in errors}
+    changed = await register(write.connection, write.log, [*good.values()])
+    now = await _assets(write, [line.id for line in good.values()], {})
+    done = {index: Item(now[line.id].id, _status(is_changed=line.id in changed)) for index, line in good.items()}
+    return {"results": [done.get(index, item).kept() for index, item in enumerate(judged)]}
+
+
+def _refuse_size(reading: Reading, items: Sequence[Input]) -> None:
+    if not items:
+        reading.refuse(UserErrorCode.REQUIRED, "assets must name at least one.", "assets")
+    if len(items) > INLINE_BULK_ITEMS:
+        message = f"assets has {len(items):,} entries; at most {INLINE_BULK_ITEMS:,} are allowed."
+        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, "assets", limit=INLINE_BULK_ITEMS)
+    reading.stop()
+
+
+def _ids_of_principals(items: Iterable[Input]) -> list[str]:
+    return [id_ for item in items for id_ in (item["owner_id"], *ids_in(grant["to"] for grant in _grants(item)))]
+
+
+def _grants(item: Input) -> Sequence[Input]:
+    return item.get("grants") or ()
+
+
+def _cleaned(text: str) -> str:
+    """Return a platform's id as it is kept; as it was given where it cannot be."""
+    try:
+        return clean(text)
+    except ValueError:
+        return text
+
+
+def _lines(reading: Reading, items: Sequence[Input], principals: Principals) -> Lines:
+    """Return the items that have the form they must have; refuse the others' values."""
+    found = {index: _line(reading, item, principals, "assets", str(index)) for index, item in enumerate(items)}
+    return {index: line for index, line in found.items() if line is not None}
+
+
+def _line(reading: Reading, item: Input, principals: Principals, *path: str) -> Registration | None:
+    values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in {"owner_id", "status"}}
+    owner = principals.get(item["owner_id"])
+    if owner is None or owner.kind != PrincipalKind.USER:
+        reading.missing("user", *path, "ownerId")
+        owner = None
+    if "status" in item:
+        values |= _flags(reading, item["status"], *path, "status")
+    if item.get("grants") is not None:
+        refuse_many(reading, item["grants"], *path, "grants")
+        held = Sharing(reading, principals).grants(item["grants"], *path, "grants")
+        values["grants"] = [{"to": who.external_id, "role": AssetAccess(access).name} for who, access in held]
+    try:
+        line = Registration.model_validate({**values, "kind": "asset", "owner": owner.external_id if owner else "?"})
+    except ValidationError as error:
+        for fault in faults(error):
+            _refuse_fault(reading, fault, *path)
+        return None
+    return line if owner else None
+
+
+def _flags(reading: Reading, status: str | None, *path: str) -> Mapping[str, Any]:
+    if status is None:
+        reading.refuse(UserErrorCode.REQUIRED, "The status must not be null: leave it out to keep it.", *path)
+        return {}
+    return FLAGS[AssetStatus(status)]
+
+
+def _refuse_fault(reading: Reading, fault: Fault, *path: str) -> None:
+    field, *place = fault.place
+    graph = fault._replace(place=(GRAPH_FIELDS.get(str(field), field), *place))
+    code = UserErrorCode.REQUIRED if graph.is_empty else UserErrorCode.INVALID
+    if graph.longest is not None:
+        code = UserErrorCode.TOO_LONG
+    reading.refuse(code, f"{graph.subject} {graph.predicate}.", *path, *map(str, graph.place), limit=graph.longest)
+
+
+async def _assets(write: Write, ids: Iterable[str], lines: Lines) -> dict[str, Row[Any]]:
+    """Return the assets of those ids, and those that the lines use. One statement."""
+    named = {*ids, *(id_ for line in lines.values() for id_ in line.uses)}
+    rows = among(visible(sql.asset, write.viewer), sql.asset.c.external_id, sorted(named))
+    return {row.external_id: row for row in await write.rows(rows)}
+
+
+def _refuse_kind(reading: Reading, index: int, line: Registration, assets: Assets) -> None:
+    held = assets.get(line.id)
+    if held is not None and held.kind != line.type:
+        message = f"The asset is of the kind {held.kind}, and stays so."
+        reading.refuse(UserErrorCode.INVALID, message, "assets", str(index), "kind")
+
+
+def _refuse_absent(reading: Reading, index: int, line: Registration, there: set[str]) -> None:
+    for place, id_ in enumerate(line.uses):
+        if id_ not in there:
+            reading.missing("asset", "assets", str(index), "uses", str(place))
+
+
+def _refuse_again(reading: Reading, ids: Sequence[str]) -> None:
+    first: dict[str, int] = {}
+    for index, id_ in enumerate(ids):
+        if first.setdefault(id_, index) != index:
+            message = f"This externalId is that of the item {first[id_]} as well."
+            reading.refuse(UserErrorCode.INVALID, message, "assets", str(index), "externalId")
+
+
+def _refuse_dependent(reading: Reading, lines: Lines, assets: Assets) -> None:
+    """Refuse items that use what will not be there, because its own item is refused; and so on for those who use it."""
+    refused = -1
+    while len(reading.user_errors) > refused:
+        refused = len(reading.user_errors)
+        failed = _errors(reading)
+        left = {index: line for index, line in lines.items() if index not in failed}
+        there = {*assets, *(line.id for line in left.values())}
+        for index, line in left.items():
+            _refuse_absent(reading, index, line, there)
+
+
+def _errors(reading: Reading) -> dict[int, UserError]:
+    """Return the first error of each refused item, by its index."""
+    errors: dict[int, UserError] = {}
+    for error in reading.user_errors:
+        assert error.path is not None  # noqa: S101 - every error here is of an item
+        errors.setdefault(int(error.path[2]), error)
+    return errors
+
+
+def _id(item: Input, external_id: str, assets: Assets) -> str:
+    """Return the asset's id; the platform's for one that there is not."""
+    held = assets.get(external_id)
+    return str(item["external_id"] if held is None else held.id)
+
+
+def _status(*, is_changed: bool) -> ItemStatus:
+    return ItemStatus.CHANGED if is_changed else ItemStatus.UNCHANGED
