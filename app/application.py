@@ -20,6 +20,7 @@ from app.errors import Unavailable
 from app.graphiql import Account
 from app.oidc import Issuer, issuer_from_settings
 from app.settings import Settings
+from app.worker import working
 from permissions import Viewer
 from resolvers.context import Context, opened
 from schema.graph import graph
@@ -46,7 +47,8 @@ def application(settings: Settings, *, accounts: Sequence[Account] = (), databas
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
+        async with working(kept):
+            yield
         if database is None:
             await kept.close()
 

@@ -24,8 +24,8 @@ from app.documents import PendingContext
 from app.errors import Declined
 from app.request import GraphQLRequest, read
 
-BODY_BYTES: Final = 256 * 1024
-"""The most that the body of a request may take."""
+BODY_BYTES: Final = 4 * 1024 * 1024
+"""The most that the body of a request may take: the ids of the largest bulk change, and some room."""
 
 OpenContext = Callable[[Request, str], AbstractAsyncContextManager[object]]
 """From a request and its id to the context of its operation; it may raise Declined."""

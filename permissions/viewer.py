@@ -49,6 +49,11 @@ async def member(snapshot: Snapshot, external_id: str) -> Viewer | None:
     return await _member(snapshot, sql.principal.c.external_id == external_id)
 
 
+async def user(snapshot: Snapshot, pk: int) -> Viewer | None:
+    """Return the user of that key, for work that goes on without them; None when there is none. One statement."""
+    return await _member(snapshot, sql.principal.c.pk == pk)
+
+
 def digest(token: str) -> str:
     """Return what is kept of an API token. Its 256 random bits need no slow hash."""
     return sha256(token.encode()).hexdigest()

@@ -14,6 +14,8 @@ A change that touches only what the viewer may not see is not there. Anonymous v
 exists where its subject is a collection that exists for them, and it touched either no asset or at least one that does.
 For an administrator every change exists, whether its subject still does or not; a change of an asset only where their
 access to it is at least the change's `least_access`.
+
+A job and its items exist for whoever started it.
 """
 
 from collections.abc import Callable
@@ -206,6 +208,16 @@ def _touches_what_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bo
     return or_(~touches.correlate(change).exists(), seen.correlate(change).exists())
 
 
+def _jobs(job: FromClause, viewer: Viewer) -> Select[Any]:
+    """A job is seen by whoever started it."""
+    return select(*job.c).where(job.c.user_pk == viewer.user_pk if viewer.is_signed_in else false())
+
+
+def _job_items(item: FromClause, viewer: Viewer) -> Select[Any]:
+    job = sql.job.alias()
+    return select(*item.c).where(item.c.job_pk.in_(_jobs(job, viewer).with_only_columns(job.c.pk)))
+
+
 _READS: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "asset": _assets,
     "collection": _collections,
@@ -215,6 +227,8 @@ _READS: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "asset_use": _uses,
     "access_grant": _grants,
     "change": _changes,
+    "job": _jobs,
+    "job_item": _job_items,
 }
 
 

@@ -17,6 +17,8 @@ class Limits(NamedTuple):
 
     depth: int = OPERATION_DEPTH
     page_size: int = LARGEST_PAGE
+    bulk_items: int = BULK_ITEMS
+    inline_bulk_items: int = INLINE_BULK_ITEMS
     collection_depth: int = COLLECTION_DEPTH
 
 

@@ -130,6 +130,13 @@ class ChangeById(ChangeByPk):
     column = "id"
 
 
+class JobById(RowBy):
+    """A job by its public id."""
+
+    source = sql.job
+    column = "id"
+
+
 class GrantsByAsset(Loader):
     """The grants of an asset that the viewer owns: the greatest first, then by name."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from permissions import Reason, Refused
 from resolvers.context import Context
 from resolvers.listing import LARGEST_PAGE
-from resolvers.loaders import AssetById, ChangeById, CollectionById, PrincipalById, RowBy, TopicById
+from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowBy, TopicById
 from store.ids import is_id
 
 BY_PREFIX: dict[str, type[RowBy]] = {
@@ -16,6 +16,7 @@ BY_PREFIX: dict[str, type[RowBy]] = {
     "chg": ChangeById,
     "col": CollectionById,
     "grp": PrincipalById,
+    "job": JobById,
     "top": TopicById,
     "usr": PrincipalById,
 }

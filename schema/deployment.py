@@ -11,6 +11,8 @@ class Limits:
 
     depth: int = field("Levels of nested fields of an operation.")
     page_size: int = field("Items of a page of any list.")
+    bulk_items: int = field("Items of a bulk change.")
+    inline_bulk_items: int = field("Items of a bulk change that is made at once; above, it becomes a Job.")
     collection_depth: int = field("Levels of nested collections.")
 
 

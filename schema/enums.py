@@ -8,7 +8,17 @@ from permissions.directive import DeniedResult, PermissionScope
 from permissions.require import Permission
 from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.user_error import UserErrorCode
-from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, ChangeAction, CollectionVisibility, DataAssetKind
+from store.tables import (
+    AppKind,
+    AssetAccess,
+    AssetKind,
+    AssetStatus,
+    ChangeAction,
+    CollectionVisibility,
+    DataAssetKind,
+    JobKind,
+    JobStatus,
+)
 
 
 class OrderDirection(StrEnum):
@@ -198,6 +208,23 @@ _describe(
     FAILED="It could not be changed; its error tells why.",
     ROLLED_BACK="It could have been changed, but another item failed and the mode is ATOMIC.",
 )
+_describe(
+    JobKind,
+    "What a job does.",
+    ASSETS_ADD="Puts assets into a collection.",
+    ASSETS_REMOVE="Takes assets out of a collection.",
+    ASSETS_MOVE="Moves assets from one collection to another.",
+)
+_describe(
+    JobStatus,
+    "Where a job is.",
+    QUEUED="It has not begun.",
+    RUNNING="It is under way.",
+    SUCCEEDED="It has ended, and no item failed.",
+    PARTIALLY_FAILED="It has ended, and some items failed.",
+    FAILED="It has ended and changed nothing, or could not go on.",
+    CANCELLED="It was cancelled; what it had done stays done.",
+)
 
 __all__ = [
     "AppKind",
@@ -212,6 +239,8 @@ __all__ = [
     "DataAssetKind",
     "DeniedResult",
     "ItemStatus",
+    "JobKind",
+    "JobStatus",
     "MembershipOrderField",
     "OrderDirection",
     "Permission",

@@ -8,6 +8,7 @@ from resolvers import asset as resolve_asset
 from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
 from resolvers import deployment as resolve_deployment
+from resolvers import job as resolve_job
 from resolvers import node as resolve_node
 from resolvers import topic as resolve_topic
 from resolvers import viewer as resolve_viewer
@@ -17,6 +18,7 @@ from schema.collection import Collection, CollectionConnection
 from schema.deployment import Deployment
 from schema.enums import AssetOrderField, CollectionOrderField, OrderDirection
 from schema.field import argument, field, forward, optional, paging
+from schema.job import Job
 from schema.lists import AssetFilter, AssetOrder, CollectionFilter, CollectionOrder
 from schema.node import Node
 from schema.topic import Topic, TopicConnection
@@ -113,5 +115,11 @@ class Query:
         permission(Permission.ADMIN),
         resolver=resolve_change.audit_log,
         arguments=forward(filter=argument(ChangeFilter | None, "What changes to keep.")),
+    )
+    job: Job | None = field(
+        "The job of that id; null when there is none or the viewer did not start it.",
+        permission(Permission.SIGNED_IN),
+        resolver=resolve_job.job,
+        arguments={"id": argument(strawberry.ID, "Id of the job.")},
     )
     deployment: Deployment = field("This deployment of Atoll.", resolver=resolve_deployment.deployment)

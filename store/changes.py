@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from store.ids import new_id, now_ms
+from store.inserting import insert_many
 from store.tables import ChangeAction
 
 FieldChange = Mapping[str, str | None]
@@ -46,7 +47,7 @@ class Log:
 
     def __init__(self, connection: AsyncConnection, revision: int, request_id: str) -> None:
         """Take the write's transaction and revision; use `open_log`."""
-        self._connection, self.revision, self._request_id = connection, revision, request_id
+        self._connection, self.revision, self.request_id = connection, revision, request_id
         self.actor_pk: int | None = None  # whoever writes; nobody for the platform
         self.at = now_ms()
         self.is_used = False
@@ -97,12 +98,12 @@ class Log:
             for change in await self._connection.execute(made)
             for member in touched[change.subject_id]
         ]
-        await self._connection.execute(insert(sql.change_asset), members)
+        await insert_many(self._connection, sql.change_asset, members)
         return {row["subject_id"]: row["id"] for row in told}
 
     async def _append(self, rows: list[dict[str, Any]]) -> None:
         self.is_used = True
-        await self._connection.execute(insert(sql.change), rows)
+        await insert_many(self._connection, sql.change, rows)
 
     def _row(
         self, action: ChangeAction, subject_id: str, fields: Sequence[FieldChange] = (), least_access: int = 0
@@ -116,7 +117,7 @@ class Log:
             "subject_id": subject_id,
             "least_access": least_access,
             "fields": list(fields),
-            "request_id": self._request_id,
+            "request_id": self.request_id,
         }
 
 

@@ -20,6 +20,7 @@ from store.problem import DatabaseProblem, problem_of, supported
 
 READERS = 8
 BUSY_SECONDS = 5
+WRITER_SECONDS = 30  # writers of one process take turns, and a large one takes seconds
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # acknowledged means on disk
@@ -55,6 +56,7 @@ class Database:
         """
         self.url = supported(url)
         self._writing: set[asyncio.Task[Any]] = set()
+        self.job_queued = asyncio.Event()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, writes=True)
@@ -100,7 +102,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         url,
         pool_size=1 if writes else READERS,
         max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
+        pool_timeout=WRITER_SECONDS if writes else BUSY_SECONDS,
         json_serializer=_json,
         json_deserializer=orjson.loads,
     )

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert
+from sqlalchemy import Row, and_, delete
 
 from permissions import visible
 from permissions.require import Permission
 from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import among
+from resolvers.write.act import Verdict, may_add, may_remove
 from resolvers.write.bulk import BulkMode, Item, ItemStatus, failed, settle
-from resolvers.write.membership import Verdict, may_add, may_remove
 from resolvers.write.reading import Input, Reading
 from resolvers.write.transaction import Answer, Payload, Write, mutate
 from resolvers.write.user_error import UserErrorCode
@@ -89,8 +89,7 @@ async def _add(write: Write, asset: Any, places: dict[str, _Place]) -> None:
     new = [
         {"collection_pk": place.pk, "asset_pk": asset.pk, "rank": ranks[place.pk], **same} for place in places.values()
     ]
-    if new:
-        await write.execute(insert(sql.membership), new)
+    await write.insert(sql.membership, new)
     added = {id_: [place.touched] for id_, place in places.items()}
     await write.log.append_members(ChangeAction.ASSETS_ADDED, added)
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from resolvers import deployment as resolve_deployment
 from resolvers.context import Context
 from resolvers.deployment import Deployment
-from resolvers.loaders import AssetById, CollectionById, TopicById
+from resolvers.loaders import AssetById, CollectionById, JobById, TopicById
 from resolvers.node import node
 from resolvers.write.bulk import BulkSummary, Item, summary_of
 from resolvers.write.transaction import Payload
@@ -54,6 +54,11 @@ async def change(payload: Payload, context: Context) -> Any:
 def deployment(payload: Payload, context: Context) -> Deployment | None:
     """Return the deployment that was changed."""
     return resolve_deployment.deployment(None, context) if "deployment" in payload.answer else None
+
+
+async def job(payload: Payload, context: Context) -> Row[Any] | None:
+    """Return the job that does it, None for what was done at once."""
+    return await _one(payload, context, "job", JobById)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def moved_collections(payload: Payload, context: Context) -> list[Row[Any]]:

@@ -22,6 +22,7 @@ from resolvers.write.user_error import Rejected, UserError, UserErrorCode
 from store.changes import Log, open_log
 from store.database import Snapshot
 from store.idempotency import keep, kept
+from store.inserting import insert_many
 
 Answer = dict[str, Any]
 """What a mutation came to, as JSON keeps it: ids, never rows, so that a retry is answered through today's sight."""
@@ -34,7 +35,7 @@ class Write:
         """Take the transaction, who asks, and the log that holds the writers' lock."""
         self.connection, self.viewer, self.log = connection, viewer, log
         self.checked: set[Permission] = set()
-        self.is_kept = False  # whether the answer is kept for a retry
+        self.is_kept = False  # whether there is something to commit that the log does not tell
 
     def may(self, asset: Any, permission: Permission) -> bool:
         """Return whether the viewer holds the permission on the asset; that it was asked is kept."""
@@ -45,9 +46,13 @@ class Write:
         """Return every row of the statement."""
         return (await self.connection.execute(statement)).all()
 
-    async def execute(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Execute the statement, once for each of the rows if there are any."""
-        await self.connection.execute(statement, rows)
+    async def execute(self, statement: Executable) -> None:
+        """Execute the statement."""
+        await self.connection.execute(statement)
+
+    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the rows, in their order."""
+        await insert_many(self.connection, table, rows)
 
     async def visible_by_id(self, table: Table, ids: Iterable[str]) -> dict[str, Row[Any]]:
         """Return the rows with those ids that exist for the viewer, by id. One statement."""
@@ -85,6 +90,8 @@ async def mutate(context: Context, permission: Permission, mutation: str, given:
     running = asyncio.create_task(_commit(context, permission, mutation, given, work))
     context.database.finish(running)
     viewer, payload = await asyncio.shield(running)
+    if "job" in payload.answer:
+        context.database.job_queued.set()
     await context.read_anew(viewer)
     return payload
 

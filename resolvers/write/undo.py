@@ -8,14 +8,14 @@ does not matter, as it would not had it stayed.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert
+from sqlalchemy import Row, and_, delete
 
 from permissions import visible
 from permissions.require import Permission
 from resolvers.context import Context
 from resolvers.loaders import among
+from resolvers.write.act import NOT_OWNER
 from resolvers.write.bulk import Item, ItemStatus, failed
-from resolvers.write.membership import NOT_OWNER
 from resolvers.write.reading import Input, Reading
 from resolvers.write.transaction import Answer, Payload, Write, mutate
 from resolvers.write.user_error import UserErrorCode
@@ -89,19 +89,18 @@ async def _turn_back(write: Write, undone: Sequence[Trace], collections: Mapping
         pks = sql.listed([trace.asset_pk for trace in added])
         here = (membership.c.collection_pk == pk_of[added[0].collection_id], membership.c.asset_pk.in_(pks))
         await write.execute(delete(membership).where(*here))
-    if removed:
-        back = [
-            {
-                "collection_pk": pk_of[trace.collection_id],
-                "asset_pk": trace.asset_pk,
-                "rank": trace.rank,
-                "added_at": trace.added_at,
-                "added_by_pk": trace.added_by_pk,
-                "note": trace.note,
-            }
-            for trace in removed
-        ]
-        await write.execute(insert(membership), back)
+    back = [
+        {
+            "collection_pk": pk_of[trace.collection_id],
+            "asset_pk": trace.asset_pk,
+            "rank": trace.rank,
+            "added_at": trace.added_at,
+            "added_by_pk": trace.added_by_pk,
+            "note": trace.note,
+        }
+        for trace in removed
+    ]
+    await write.insert(membership, back)
     touched: dict[str, list[Touched]] = {}
     for trace in undone:
         before = now[trace.asset_pk] if trace.rank is None else Touched(trace.asset_pk)

@@ -11,12 +11,16 @@ from schema.asset import Asset
 from schema.change import Change
 from schema.collection import Collection
 from schema.field import field, omittable
+from schema.job import Job
 from schema.write.bulk import AssetResult, BulkMode, BulkSummary, CollectionResult, mode
 from schema.write.shared import PositionInput, dry_run, idempotency_key
 from schema.write.user_error import UserError, user_errors
 
 SEEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
-ASSET_IDS = "Ids of the assets, at most deployment.limits.inlineBulkItems; one given twice counts once."
+ASSET_IDS = (
+    "Ids of the assets, at most deployment.limits.bulkItems; one given twice counts once. Above"
+    " deployment.limits.inlineBulkItems it becomes a Job."
+)
 
 
 def _position() -> Any:
@@ -35,6 +39,12 @@ def _change() -> Any:
     return field(
         "What the log tells of it, which `changeUndo` takes; null when nothing was changed, and for a dry run.",
         resolver=resolve.change,
+    )
+
+
+def _job() -> Any:
+    return field(
+        "What does it, when there was too much to be done at once: `results` are told there.", resolver=resolve.job
     )
 
 
@@ -80,7 +90,9 @@ class CollectionAssetsReorderInput:
     """Assets of a collection to be put together."""
 
     collection_id: strawberry.ID = field("Id of the collection.")
-    asset_ids: list[strawberry.ID] = field(f"{ASSET_IDS} They stand in this order, as one block.")
+    asset_ids: list[strawberry.ID] = field(
+        "Ids of the assets, at most deployment.limits.inlineBulkItems. They stand in this order, as one block."
+    )
     position: PositionInput = field("Place of the block among the other assets.")
 
 
@@ -115,6 +127,7 @@ class CollectionAssetsPayload:
     results: list[AssetResult] = _results("asset")
     summary: BulkSummary = _summary()
     change: Change | None = _change()
+    job: Job | None = _job()
     user_errors: list[UserError] = user_errors()
 
 
@@ -127,6 +140,7 @@ class CollectionAssetsMovePayload:
     results: list[AssetResult] = _results("asset")
     summary: BulkSummary = _summary()
     change: Change | None = _change()
+    job: Job | None = _job()
     user_errors: list[UserError] = user_errors()
 
 

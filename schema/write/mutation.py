@@ -9,11 +9,13 @@ from resolvers.write import asset_collections as resolve_asset_collections
 from resolvers.write import collection as resolve_collection
 from resolvers.write import deployment as resolve_deployment
 from resolvers.write import grant as resolve_grant
+from resolvers.write import job as resolve_job
 from resolvers.write import membership as resolve_membership
+from resolvers.write import registration as resolve_registration
 from resolvers.write import topic as resolve_topic
 from resolvers.write import undo as resolve_undo
 from schema.field import mutation
-from schema.write import asset, collection, deployment, membership, topic
+from schema.write import asset, collection, deployment, job, membership, topic
 
 ADMIN = permission(Permission.ADMIN)
 MEMBER = permission(Permission.SIGNED_IN)
@@ -126,9 +128,22 @@ class Mutation:
         resolver=resolve_grant.update_,
         of=asset.AssetGrantsUpdateInput,
     )
+    assets_register: asset.AssetsRegisterPayload = mutation(
+        "Creates assets, or updates those whose externalId is known: for the platform.",
+        ADMIN,
+        resolver=resolve_registration.register_,
+        of=asset.AssetsRegisterInput,
+    )
     deployment_update: deployment.DeploymentPayload = mutation(
         "Changes the settings of the deployment.",
         ADMIN,
         resolver=resolve_deployment.update_,
         of=deployment.DeploymentUpdateInput,
+    )
+    job_cancel: job.JobPayload = mutation(
+        "Keeps a job of the viewer's from going on, between two chunks of a BEST_EFFORT job and before an ATOMIC one"
+        " begins. What it has done stays done; one that has ended stays as it is.",
+        MEMBER,
+        resolver=resolve_job.cancel,
+        of=job.JobCancelInput,
     )

@@ -1,0 +1,97 @@
+"""This file is jobs being kept: queued, taken up by one worker at a time, told how far they are, and forgotten."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import sql
+from store.ids import new_id, now_ms
+from store.inserting import insert_many
+from store.tables import JobKind, JobStatus
+
+LEASE_MS = 15 * 1_000  # how long a worker may be silent before another takes its job up
+KEPT_MS = 7 * 24 * 3_600 * 1_000
+UNENDED = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+async def queue(
+    connection: AsyncConnection, kind: JobKind, user_pk: int, given: dict[str, Any], *, total: int, request_id: str
+) -> str:
+    """Queue a job and return its id; `given` is all that it needs to know. One statement."""
+    row = {"id": new_id("job"), "kind": kind, "status": JobStatus.QUEUED, "user_pk": user_pk, "input": given}
+    row |= {"request_id": request_id, "total": total, "done": 0, "is_cancelled": False, "user_errors": []}
+    await connection.execute(insert(sql.job).values(row | {"created_at": now_ms(), "leased_until": 0}))
+    return str(row["id"])
+
+
+async def take_up(connection: AsyncConnection) -> Row[Any] | None:
+    """Take up the oldest job that waits, or that nobody goes on with; None for none. Forgets those of a week ago."""
+    now, job = now_ms(), sql.job
+    await _forget(connection, now - KEPT_MS)
+    waits = or_(job.c.status == JobStatus.QUEUED, (job.c.status == JobStatus.RUNNING) & (job.c.leased_until < now))
+    oldest = select(func.min(job.c.pk)).where(waits).scalar_subquery()
+    taken = update(job).where(job.c.pk == oldest, waits).values(status=JobStatus.RUNNING, leased_until=now + LEASE_MS)
+    rows: Sequence[Row[Any]] = (await connection.execute(taken.returning(*job.c))).all()
+    return rows[0] if rows else None
+
+
+async def hold(connection: AsyncConnection, pk: int) -> Row[Any]:
+    """Return how the job stands, renew its lease, and keep all others from it until the transaction ends."""
+    held = update(sql.job).where(sql.job.c.pk == pk).values(leased_until=now_ms() + LEASE_MS)
+    return (await connection.execute(held.returning(*sql.job.c))).one()
+
+
+async def let_go(connection: AsyncConnection, pk: int) -> None:
+    """Leave the job to whoever comes next. One statement."""
+    await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(leased_until=0))
+
+
+async def tell(connection: AsyncConnection, pk: int, done: int, items: Sequence[dict[str, Any]]) -> None:
+    """Keep what became of further items, and how many are done."""
+    await insert_many(connection, sql.job_item, [{"job_pk": pk, **item} for item in items])
+    await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(done=done))
+
+
+async def end(
+    connection: AsyncConnection, pk: int, status: JobStatus, user_errors: Sequence[dict[str, Any]] = ()
+) -> None:
+    """End a job. One statement."""
+    ended = {"status": status, "finished_at": now_ms(), "user_errors": list(user_errors)}
+    await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(ended))
+
+
+async def cancel(connection: AsyncConnection, pk: int) -> None:
+    """Keep a job from going on; one that has ended stays as it is. Two statements."""
+    job = sql.job
+    here = (job.c.pk == pk, job.c.status.in_(UNENDED))
+    await connection.execute(update(job).where(*here).values(is_cancelled=True))
+    queued = (*here, job.c.status == JobStatus.QUEUED)
+    await connection.execute(update(job).where(*queued).values(status=JobStatus.CANCELLED, finished_at=now_ms()))
+
+
+async def has_failed(connection: AsyncConnection, pk: int) -> bool:
+    """Return whether any item of the job failed."""
+    item = sql.job_item
+    failed = select(item.c.place).where(item.c.job_pk == pk, item.c.status == "FAILED").limit(1)
+    return (await connection.execute(failed)).first() is not None
+
+
+async def last_changed(connection: AsyncConnection, pk: int) -> int | None:
+    """Return the pk of the asset of the last item that the job changed, None for none."""
+    item, asset = sql.job_item, sql.asset
+    changed = (
+        select(asset.c.pk)
+        .join(item, item.c.asset_id == asset.c.id)
+        .where(item.c.job_pk == pk, item.c.status == "CHANGED")
+        .order_by(item.c.place.desc())
+        .limit(1)
+    )
+    return await connection.scalar(changed)
+
+
+async def _forget(connection: AsyncConnection, before: int) -> None:
+    old = select(sql.job.c.pk).where(sql.job.c.finished_at < before)
+    await connection.execute(delete(sql.job_item).where(sql.job_item.c.job_pk.in_(old)))
+    await connection.execute(delete(sql.job).where(sql.job.c.finished_at < before))

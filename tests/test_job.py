@@ -1,0 +1,312 @@
+"""This file is jobs: bulk changes done chunk by chunk, by whoever takes them up, and told item by item."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from app.worker import working
+from resolvers.write import act
+from resolvers.write import job as jobs
+from store import sql
+from tests.conftest import ANONYMOUS, Ask
+from tests.test_membership_write import UNKNOWN, held, ids
+from tests.writing import Mutate, fails, refused, unchanged
+
+STARTED = "job { id kind status done total } results { status } userErrors { code }"
+ADD = Mutate("collectionAssetsAdd", STARTED)
+REMOVE = Mutate("collectionAssetsRemove", STARTED)
+MOVE = Mutate("collectionAssetsMove", STARTED)
+CANCEL = Mutate("jobCancel", "job { status done }")
+JOB = """query($id: ID!, $first: Int, $after: String, $onlyFailed: Boolean) { job(id: $id) {
+  kind status done total finishedAt userErrors { code path }
+  results(first: $first, after: $after, onlyFailed: $onlyFailed) {
+    totalCount pageInfo { hasNextPage endCursor }
+    nodes { assetId asset { ... on AssetFields { name } } status error { code path } }
+    edges { node { status } }
+  }
+} }"""
+FIVE = ("blast", "align", "count", "explore", "images")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a job of more than two assets, and do two at a time."""
+    monkeypatch.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", 2)
+    monkeypatch.setattr("resolvers.write.job.CHUNK", 2)
+
+
+async def started(ask: Ask, who: str, mutation: Mutate, **given: Any) -> str:
+    """Return the id of the job that the mutation became."""
+    answer = await mutation(ask, who, **given)
+    assert (answer["userErrors"], answer["results"]) == ([], [])
+    return str(answer["job"]["id"])
+
+
+async def seen(ask: Ask, who: str, id_: str, **page: Any) -> Any:
+    return (await ask(who, JOB, id=id_, first=100, **page))["job"]
+
+
+def told(job: dict[str, Any]) -> list[str]:
+    """Return each result as its status, or the code of its error."""
+    return [node["error"]["code"] if node["error"] else node["status"] for node in job["results"]["nodes"]]
+
+
+async def chunk(ask: Ask) -> None:
+    """Do one chunk and stop, as a server that is stopped does."""
+    answers = iter([False, True])
+    await jobs.work(ask.database, lambda: next(answers))
+
+
+async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = [id_[name] for name in (*FIVE, "blast")]
+    answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, note="Many")
+    assert answer["job"] | {"id": ""} == {"id": "", "kind": "ASSETS_ADD", "status": "QUEUED", "done": 0, "total": 5}
+    assert await held(ask_own, "bare") == []
+    assert await jobs.work(ask_own.database)
+    job = await seen(ask_own, "olu", answer["job"]["id"])
+    assert (job["status"], job["done"], job["finishedAt"] is not None) == ("SUCCEEDED", 5, True)
+    assert [(node["asset"]["name"], node["status"]) for node in job["results"]["nodes"]] == [
+        (name, "CHANGED") for name in FIVE
+    ]
+    assert await held(ask_own, "bare") == list(FIVE)
+    assert not await jobs.work(ask_own.database)
+
+
+MIXED = ("align", "lens", "draft", "blast", "count")
+
+
+async def test_in_best_effort_every_item_tells_what_became_of_it(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = [UNKNOWN, *(id_[name] for name in MIXED)]
+    id_of_job = await started(
+        ask_own, "olu", ADD, collectionId=id_["open"], assetIds=given, mode="BEST_EFFORT", position={"atStart": True}
+    )
+    await jobs.work(ask_own.database)
+    job = await seen(ask_own, "olu", id_of_job)
+    assert (job["status"], job["done"], job["userErrors"]) == ("PARTIALLY_FAILED", 6, [])
+    # Of these align, lens, blast and count are in already.
+    assert told(job) == ["NOT_FOUND", "UNCHANGED", "UNCHANGED", "NOT_ELIGIBLE", "UNCHANGED", "UNCHANGED"]
+    assert [node["assetId"] for node in job["results"]["nodes"]] == given
+    failed = await seen(ask_own, "olu", id_of_job, onlyFailed=True)
+    assert [node["error"]["path"] for node in failed["results"]["nodes"]] == [
+        ["input", "assetIds", "0"],
+        ["input", "assetIds", "3"],
+    ]
+    assert failed["results"]["totalCount"] == 2
+
+
+async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = [id_[name] for name in ("blast", "align", "draft", "count")]
+    id_of_job = await started(ask_own, "olu", ADD, collectionId=id_["bare"], assetIds=given)
+    await jobs.work(ask_own.database)
+    job = await seen(ask_own, "olu", id_of_job)
+    assert (job["status"], job["done"]) == ("FAILED", 4)
+    assert job["userErrors"] == [{"code": "NOT_ELIGIBLE", "path": ["input", "assetIds", "2"]}]
+    assert told(job) == ["ROLLED_BACK", "ROLLED_BACK", "NOT_ELIGIBLE", "ROLLED_BACK"]
+    assert await held(ask_own, "bare") == []
+
+
+@pytest.mark.parametrize("mode", ["ATOMIC", "BEST_EFFORT"])
+@pytest.mark.parametrize(
+    ("position", "before", "after"),
+    [
+        ({"atStart": True}, [], ["blast", "genomes", "images", "hidden"]),
+        ({"afterId": "blast"}, ["blast"], ["genomes", "images", "hidden"]),
+        ({"beforeId": "hidden"}, ["blast", "genomes", "images"], ["hidden"]),
+        ({"atEnd": True}, ["blast", "genomes", "images", "hidden"], []),
+    ],
+)
+async def test_a_job_puts_its_assets_together_where_they_are_wanted(
+    ask_own: Ask, mode: str, position: dict[str, Any], before: list[str], after: list[str]
+) -> None:
+    id_ = await ids(ask_own)
+    block = ["lens", "explore", "count", "align"]
+    async with ask_own.database.write() as connection:
+        owner = await connection.scalar(select(sql.principal.c.pk).where(sql.principal.c.external_id == "olu"))
+        lens = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == "lens"))
+        await connection.execute(sql.grant.insert().values(asset_pk=lens, principal_pk=owner, access=4))
+    at = {side: id_[value] if isinstance(value, str) else value for side, value in position.items()}
+    given = {"collectionId": id_["members"], "assetIds": [id_[name] for name in block], "position": at, "mode": mode}
+    await started(ask_own, "olu", ADD, **given)
+    await jobs.work(ask_own.database)
+    assert await held(ask_own, "members") == [*before, *block, *after]
+
+
+async def test_assets_are_removed_and_moved_by_jobs(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    three = [id_["align"], id_["blast"], id_["count"]]
+    to = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"]}
+    id_of_job = await started(ask_own, "olu", MOVE, **to, assetIds=three, mode="BEST_EFFORT")
+    await jobs.work(ask_own.database)
+    assert (await seen(ask_own, "olu", id_of_job))["kind"] == "ASSETS_MOVE"
+    assert await held(ask_own, "bare") == ["align", "blast", "count"]
+    await started(ask_own, "ada", REMOVE, collectionId=id_["bare"], assetIds=three)
+    await jobs.work(ask_own.database)
+    assert await held(ask_own, "bare") == []
+
+
+async def test_a_job_is_cancelled_between_chunks_and_what_it_did_stays(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
+    await chunk(ask_own)
+    assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
+    assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "RUNNING", "done": 2}
+    await jobs.work(ask_own.database)
+    job = await seen(ask_own, "olu", id_of_job)
+    assert (job["status"], job["done"], told(job)) == ("CANCELLED", 2, ["CHANGED", "CHANGED"])
+    assert await held(ask_own, "bare") == ["blast", "align"]
+    async with unchanged(ask_own):
+        assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "CANCELLED", "done": 2}
+
+
+async def test_a_job_that_waits_is_cancelled_at_once(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    id_of_job = await started(ask_own, "olu", ADD, **given)
+    assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "CANCELLED", "done": 0}
+    assert not await jobs.work(ask_own.database)
+    assert await held(ask_own, "bare") == []
+
+
+async def test_a_job_goes_on_where_a_killed_worker_left_it(ask_own: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
+    await chunk(ask_own)
+    with monkeypatch.context() as patched:
+        patched.setattr(act.Adding, "do", _killed)
+        with pytest.raises(asyncio.CancelledError):
+            await jobs.work(ask_own.database)
+    assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
+    assert not await jobs.work(ask_own.database)  # the lease of the one that is gone
+    async with ask_own.database.write() as connection:
+        await connection.execute(update(sql.job).values(leased_until=0))
+    assert await jobs.work(ask_own.database)
+    job = await seen(ask_own, "olu", id_of_job)
+    assert (job["status"], told(job)) == ("SUCCEEDED", ["CHANGED"] * 5)
+    assert await held(ask_own, "bare") == list(FIVE)
+
+
+async def _killed(_act: object, _ids: object) -> None:
+    raise asyncio.CancelledError
+
+
+async def test_a_right_that_is_taken_back_is_gone_with_the_next_chunk(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
+    await chunk(ask_own)
+    async with ask_own.database.write() as connection:
+        olu = select(sql.principal.c.pk).where(sql.principal.c.external_id == "olu").scalar_subquery()
+        await connection.execute(delete(sql.grant).where(sql.grant.c.principal_pk == olu))
+    await jobs.work(ask_own.database)
+    job = await seen(ask_own, "olu", id_of_job)
+    assert told(job) == ["CHANGED", "CHANGED", "NOT_OWNER", "NOT_OWNER", "NOT_FOUND"]
+    assert [node["asset"] and node["asset"]["name"] for node in job["results"]["nodes"]] == [
+        *("blast", "align", "count", "explore"),
+        None,
+    ]
+
+
+async def test_a_job_whose_collection_is_gone_fails(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    for mode in ("ATOMIC", "BEST_EFFORT"):
+        await started(ask_own, "olu", ADD, **given, mode=mode)
+    async with ask_own.database.write() as connection:
+        await connection.execute(delete(sql.collection).where(sql.collection.c.slug == "bare"))
+    while await jobs.work(ask_own.database):
+        pass
+    found = await _all(ask_own)
+    assert [(job.status, job.user_errors[0]["code"], job.user_errors[0]["path"]) for job in found] == [
+        ("FAILED", "NOT_FOUND", ["input", "collectionId"])
+    ] * 2
+
+
+async def _all(ask: Ask) -> list[Any]:
+    async with ask.database.snapshot() as snapshot:
+        return list(await snapshot.rows(select(sql.job).order_by(sql.job.c.pk)))
+
+
+async def test_a_job_that_cannot_go_on_ends_and_lets_the_next_begin(
+    ask_own: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    id_ = await ids(ask_own)
+    given = {"assetIds": [id_[name] for name in FIVE]}
+    await started(ask_own, "olu", REMOVE, collectionId=id_["open"], **given)
+    await started(ask_own, "olu", ADD, collectionId=id_["bare"], **given)
+    monkeypatch.setattr(act.Removing, "do", _broken)
+    async with working(ask_own.database), asyncio.timeout(30):
+        while (await _all(ask_own))[-1].status != "SUCCEEDED":  # noqa: ASYNC110 - the database tells no event
+            await asyncio.sleep(0.01)
+    assert [job.status for job in await _all(ask_own)] == ["FAILED", "SUCCEEDED"]
+    assert "A job failed." in caplog.text
+    assert await held(ask_own, "bare") == list(FIVE)
+
+
+async def _broken(_act: object, _ids: object) -> None:
+    raise RuntimeError("broken")
+
+
+async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    id_of_job = await started(ask_own, "olu", ADD, **given)
+    node = "query($id: ID!) { node(id: $id) { id } }"
+    assert (await ask_own("olu", node, id=id_of_job))["node"] == {"id": id_of_job}
+    async with unchanged(ask_own):
+        for who in ("ada", "eve"):
+            assert await seen(ask_own, who, id_of_job) is None
+            assert (await ask_own(who, node, id=id_of_job))["node"] is None
+            assert fails(await CANCEL(ask_own, who, id=id_of_job)) == [("NOT_FOUND", ["id"])]
+        assert await refused(ask_own, ANONYMOUS, CANCEL, id=id_of_job) == "UNAUTHENTICATED"
+        ((code, _),) = await ask_own.errors(ANONYMOUS, JOB, id=id_of_job)
+        assert code == "UNAUTHENTICATED"
+
+
+async def test_a_key_starts_one_job_and_no_second(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE], "idempotencyKey": "one"}
+    first = await started(ask_own, "olu", ADD, **given)
+    async with unchanged(ask_own):
+        assert await started(ask_own, "olu", ADD, **given) == first
+
+
+async def test_results_come_in_pages(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    id_of_job = await started(ask_own, "olu", ADD, **given)
+    await jobs.work(ask_own.database)
+    names: list[str] = []
+    after, more = None, True
+    while more:
+        page = (await ask_own("olu", JOB, id=id_of_job, first=2, after=after))["job"]["results"]
+        names += [node["asset"]["name"] for node in page["nodes"]]
+        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        assert page["totalCount"] == 5
+    assert names == list(FIVE)
+
+
+async def test_a_dry_run_of_too_many_is_refused_with_the_limit(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    async with unchanged(ask_own):
+        assert fails(await ADD(ask_own, "olu", **given, dryRun=True)) == [("LIMIT_EXCEEDED", ["assetIds"])]
+
+
+async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    old = await started(ask_own, "olu", ADD, **given)
+    await jobs.work(ask_own.database)
+    async with ask_own.database.write() as connection:
+        await connection.execute(update(sql.job).values(finished_at=1))
+    new = await started(ask_own, "olu", REMOVE, **given)
+    await jobs.work(ask_own.database)
+    assert [job.id for job in await _all(ask_own)] == [new]
+    assert await seen(ask_own, "olu", old) is None
