@@ -184,6 +184,9 @@ class Topic(SQLModel, table=True):
     created_by_pk: int | None = Field(default=None, foreign_key="principal.pk")
 
 
+COLLECTION_DEPTH = 5  # the most levels of collections, one below the other
+
+
 class Collection(SQLModel, table=True):
     """A named set of assets in one topic; `parent_pk` is another collection of the same topic."""
 

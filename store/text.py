@@ -6,6 +6,7 @@ LONGEST_NAME = 200
 LONGEST_TEXT = 20_000
 LONGEST_SLUG = 100
 LONGEST_NOTE = 1_000
+UNNAMEABLE = "\x7f"  # no name can hold it
 
 
 class TooLong(ValueError):

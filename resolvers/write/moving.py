@@ -1,4 +1,4 @@
-"""This file is collections moving to another topic, with all that is below them."""
+"""This file is collections moving: to another topic or parent with all that is below them, or among their siblings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,10 +7,12 @@ from sqlalchemy import Row, update
 
 from permissions import visible
 from resolvers.loaders import among
-from resolvers.write.reading import Reading
+from resolvers.write.nesting import Place, downwards
+from resolvers.write.reading import Position, Reading, Side
 from resolvers.write.transaction import Write
 from resolvers.write.user_error import Path, UserErrorCode
 from store import sql
+from store.changes import FieldChange
 from store.ranks import Ranked
 from store.tables import ChangeAction
 
@@ -45,14 +47,87 @@ async def move_collections(write: Write, topics: Sequence[Row[Any]], target: Row
     found = sorted(await write.rows(rows), key=lambda row: (place[row.topic_pk], row.rank, row.pk))
     if not found:
         return []
-    order = Ranked(write.connection, collection, "pk", {"topic_pk": target.pk})
+    order = _order(write, target.pk)
     ranks = await order.places(len(found), beside=None, is_after=True)
     pks = [row.pk for row in found]
-    moved = {"topic_pk": target.pk, "version": collection.c.version + 1, "updated_at": write.log.at}
-    await write.execute(update(collection).where(collection.c.pk.in_(sql.listed(pks))).values(moved))
+    await _to_topic(write, pks, target.pk)
     await order.set(dict(zip(pks, ranks, strict=True)))
     for topic in topics:
         theirs = [row.id for row in found if row.topic_pk == topic.pk]
-        fields = [{"field": "topic", "before": topic.id, "after": target.id}]
-        await write.log.append(ChangeAction.UPDATED, theirs, fields)
+        await write.log.append(ChangeAction.UPDATED, theirs, moved_fields({"topic": topic.id}, {"topic": target.id}))
     return [row.id for row in found]
+
+
+async def move_along(write: Write, own: Place, place: Place, collection: Row[Any], below: Sequence[Row[Any]]) -> None:
+    """Put a collection that moved to the end of its new siblings, and all that is below it behind it, in its order."""
+    if place.topic_pk != own.topic_pk:
+        await _to_topic(write, [row.pk for row in below], place.topic_pk)
+        fields = moved_fields({"topic": own.topic_id}, {"topic": place.topic_id})
+        await write.log.append(ChangeAction.UPDATED, [row.id for row in below], fields)
+    await put(write, place, None, [collection.pk, *(row.pk for row in below)])
+
+
+def moved_fields(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[FieldChange]:
+    """Return what the log tells of the fields that differ."""
+    return [
+        {"field": field, "before": before[field], "after": value}
+        for field, value in after.items()
+        if value != before[field]
+    ]
+
+
+async def follower(
+    write: Write, place: Place, position: Position, neighbour: Row[Any] | None, leaving: Sequence[int] = ()
+) -> int | None:
+    """Return the pk of the sibling that the position is right before, None for the end. At most one statement.
+
+    Siblings that are `leaving` their place do not count.
+    """
+    collection = sql.collection
+    if position.side is Side.END:
+        return None
+    if position.side is Side.BEFORE and neighbour is not None:
+        return int(neighbour.pk)
+    rows = place.siblings(write.viewer).where(collection.c.pk.not_in(sql.listed(leaving)))
+    if neighbour is not None:
+        rows = rows.where(collection.c.rank > neighbour.rank)
+    found = await write.rows(rows.order_by(collection.c.rank, collection.c.pk).limit(1))
+    return found[0].pk if found else None
+
+
+async def put(write: Write, place: Place, before: int | None, block: Sequence[int]) -> None:
+    """Put collections of the place's topic, in this order, before one of the siblings there, or at their end."""
+    ranks = await ranks_at(write, place, before, len(block), block)
+    await _order(write, place.topic_pk).set(dict(zip(block, ranks, strict=True)))
+
+
+async def ranks_at(
+    write: Write, place: Place, before: int | None, count: int, leaving: Sequence[int] = ()
+) -> list[int]:
+    """Return ranks for so many collections before one of the siblings, or at their end.
+
+    A topic has one order for all levels. The end of siblings is behind all that is below their parent, so that an
+    order that reads as the tree, each collection before what is below it, goes on to.
+    """
+    order = _order(write, place.topic_pk)
+    if before is not None:
+        return await order.places(count, beside=before, is_after=False, leaving=leaving)
+    return await order.places(count, beside=await _last(write, place, leaving), is_after=True, leaving=leaving)
+
+
+async def _last(write: Write, place: Place, leaving: Sequence[int]) -> int | None:
+    """Return the pk that the end of the siblings is behind, None for the end of the topic."""
+    if place.parent is None:
+        return None
+    staying = [row.pk for row in await downwards(write, place.parent.pk) if row.pk not in leaving]
+    return int(staying[-1] if staying else place.parent.pk)
+
+
+async def _to_topic(write: Write, pks: Sequence[int], topic_pk: int) -> None:
+    collection = sql.collection
+    moved = {"topic_pk": topic_pk, "version": collection.c.version + 1, "updated_at": write.log.at}
+    await write.execute(update(collection).where(collection.c.pk.in_(sql.listed(pks))).values(moved))
+
+
+def _order(write: Write, topic_pk: int) -> Ranked:
+    return Ranked(write.connection, sql.collection, "pk", {"topic_pk": topic_pk})

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -88,6 +88,13 @@ class Reading:
             self.refuse(UserErrorCode.INVALID, message, "slug")
         return slug
 
+    def value(self, name: str, field: str) -> Any:
+        """Return what was given for a field that cannot be null; None, too, where nothing was. `field` is its name."""
+        value = self.given.get(name)
+        if value is None and self.has(name):
+            self.refuse(UserErrorCode.REQUIRED, f"{field} must not be null: leave it out to keep it.", field)
+        return value
+
     def position(self) -> Position:
         """Return the place asked for; the end where none was."""
         given = self.given.get("position")
@@ -146,12 +153,16 @@ class Reading:
         return text
 
 
-def slug_of(name: str, is_taken: Callable[[str], bool], otherwise: str) -> str:
-    """Return a free slug made from the name's letters and digits; from `otherwise` where it has none of a-z."""
+def slug_of(name: str, otherwise: str) -> str:
+    """Return a slug made from the name's letters and digits; `otherwise` where it has none of a-z."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: LONGEST_SLUG - 8].strip("-") or otherwise
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: LONGEST_SLUG - 8].strip("-") or otherwise
+
+
+def free_slug(stem: str, taken: Container[str]) -> str:
+    """Return the slug, with the least number behind it that makes it free where it is taken."""
     slug, number = stem, 1
-    while is_taken(slug):
+    while slug in taken:
         number += 1
         slug = f"{stem}-{number}"
     return slug

@@ -9,7 +9,7 @@ from permissions import visible
 from permissions.require import Permission
 from resolvers.context import Context
 from resolvers.write.moving import move_collections, refuse_same_names
-from resolvers.write.reading import Input, Position, Reading, slug_of
+from resolvers.write.reading import Input, Position, Reading, free_slug, slug_of
 from resolvers.write.transaction import Answer, Payload, Write, mutate
 from resolvers.write.user_error import UserErrorCode
 from store import sql
@@ -57,7 +57,7 @@ async def _create(write: Write, reading: Reading) -> Answer:
     slugs = {topic.slug for topic in topics.values()}
     (rank,) = await _order(write).places(1, beside=neighbour, is_after=position.is_after)
     id_ = new_id("top")
-    told = {"name": name, "slug": slug or slug_of(name, slugs.__contains__, "topic"), "description": description}
+    told = {"name": name, "slug": slug or free_slug(slug_of(name, "topic"), slugs), "description": description}
     row = told | {
         "id": id_,
         "name_key": key(name),

@@ -7,10 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.catalogue.known import Known, Place, known
 from store.catalogue.sentence import shown
 from store.catalogue.told import BadCatalogue, Problem, Reference, Told
-from store.tables import PrincipalKind
+from store.tables import COLLECTION_DEPTH, PrincipalKind
 from store.text import key
 
-COLLECTION_DEPTH = 5
 _EITHER = "in the file or the database"
 _ARTICLE = {"user": "a user", "group": "a group"}
 

@@ -1,0 +1,652 @@
+"""This file is collections being changed: done, refused by permission or rule, repeated, and as the log tells it."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from store import sql
+from tests.conftest import ANONYMOUS, Ask, share
+from tests.whole import whole
+from tests.writing import Mutate, fails, refused, unchanged
+
+COLLECTION = "collection { slug name description visibility version topic { slug } parent { slug } }"
+CREATE = Mutate("collectionCreate", COLLECTION)
+UPDATE = Mutate("collectionUpdate", COLLECTION)
+REORDER = Mutate("collectionReorder", "collection { slug version }")
+DELETE = Mutate("collectionDelete", "deletedCollectionId topic { slug collections { nodes { slug } } }")
+ALL = (CREATE, UPDATE, REORDER, DELETE)
+UNKNOWN = "col_" + "0" * 24
+LIMITED = "collection { slug } limited: userErrors { ... on LimitError { limit } }"
+TREE = "{ topics { nodes { slug collections { nodes { slug ancestors { slug } } } } } }"
+
+
+class Ids(dict[str, str]):
+    """The ids of topics and collections by slug."""
+
+    def __missing__(self, slug: str) -> str:
+        """Return what is no slug as it is."""
+        return slug
+
+    def of(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return an input with each `@slug` as the id."""
+        return {name: self._value(value) for name, value in given.items()}
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self.of(value)
+        return self[value[1:]] if isinstance(value, str) and value.startswith("@") else value
+
+
+async def ids(ask: Ask) -> Ids:
+    found = await ask("ada", "{ topics { nodes { slug id } } collections { nodes { slug id } } }")
+    return Ids((node["slug"], node["id"]) for kind in found.values() for node in kind["nodes"])
+
+
+async def tree(ask: Ask, who: str = "eve") -> dict[str, list[str]]:
+    """Return the collections of each topic in their order, each with the way that leads to it."""
+    return {
+        topic["slug"]: [
+            "/".join([*(above["slug"] for above in node["ancestors"]), node["slug"]])
+            for node in topic["collections"]["nodes"]
+        ]
+        for topic in (await ask(who, TREE))["topics"]["nodes"]
+    }
+
+
+async def logged(ask: Ask, id_: Ids) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the changes of the last write: action, subject, and each field with its value before and after.
+
+    Ids are told as slugs.
+    """
+    slugs = {of: slug for slug, of in (id_ | await ids(ask)).items()}
+    change = sql.change
+    last = select(func.max(change.c.revision)).scalar_subquery()
+    async with ask.database.snapshot() as snapshot:
+        rows = await snapshot.rows(select(change).where(change.c.revision == last).order_by(change.c.pk))
+    return [
+        (
+            row.action,
+            slugs[row.subject_id],
+            {
+                each["field"]: tuple(slugs.get(each[side], each[side]) for side in ("before", "after"))
+                for each in row.fields
+            },
+        )
+        for row in rows
+    ]
+
+
+async def versions(ask: Ask) -> dict[str, int]:
+    """Return the version of each collection that was changed, by slug."""
+    nodes = (await ask("ada", "{ collections { nodes { slug version } } }"))["collections"]["nodes"]
+    return {node["slug"]: node["version"] for node in nodes if node["version"] > 1}
+
+
+async def test_a_new_collection_stands_at_the_end_of_its_topic(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"topicId": id_["imaging"], "name": "  Große Bilder  ", "description": "# Bigger\n"}
+    assert await CREATE(ask_own, "ada", **given) == {
+        "collection": {
+            "slug": "grosse-bilder",
+            "name": "Große Bilder",
+            "description": "# Bigger",
+            "visibility": "INTERNAL",
+            "version": 1,
+            "topic": {"slug": "imaging"},
+            "parent": None,
+        },
+        "userErrors": [],
+    }
+    assert (await tree(ask_own))["imaging"] == ["open", "open/inner", "open/inner/deep", "grosse-bilder"]
+    assert (await tree(ask_own, ANONYMOUS))["imaging"] == ["open", "deep"]
+    assert await logged(ask_own, id_) == [
+        (
+            "CREATED",
+            "grosse-bilder",
+            {
+                "name": (None, "Große Bilder"),
+                "slug": (None, "grosse-bilder"),
+                "description": (None, "# Bigger"),
+                "visibility": (None, "INTERNAL"),
+                "topic": (None, "imaging"),
+            },
+        )
+    ]
+    made = await ask_own("eve", '{ collection(by: {slug: "grosse-bilder"}) { createdBy { name } } }')
+    assert made["collection"]["createdBy"] == {"name": "ada"}
+
+
+async def test_a_new_public_collection_is_seen_by_anyone_while_the_deployment_shares(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await CREATE(ask_own, "ada", topicId=id_["empty"], name="News", visibility="PUBLIC")
+    assert (await tree(ask_own, ANONYMOUS))["empty"] == ["news"]
+    await share(ask_own.database, publicly=False)
+    assert await tree(ask_own, ANONYMOUS) == {}
+    assert (await tree(ask_own))["empty"] == []
+    assert (await tree(ask_own, "ada"))["empty"] == ["news"]
+
+
+async def test_a_new_collection_below_another_tells_its_parent(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    made = await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["open"], name="Last")
+    assert made["collection"]["parent"] == {"slug": "open"}
+    assert (await tree(ask_own))["imaging"] == ["open", "open/inner", "open/inner/deep", "open/last"]
+    ((_, _, fields),) = await logged(ask_own, id_)
+    assert (fields["topic"], fields["parent"]) == ((None, "imaging"), (None, "open"))
+
+
+@pytest.mark.parametrize(
+    ("parent", "position", "expected"),
+    [
+        (None, {"atStart": True}, ["new", "open", "open/inner", "open/inner/deep", "b"]),
+        (None, {"afterId": "@open"}, ["open", "open/inner", "open/inner/deep", "new", "b"]),
+        (None, {"beforeId": "@b"}, ["open", "open/inner", "open/inner/deep", "new", "b"]),
+        (None, {"afterId": "@b"}, ["open", "open/inner", "open/inner/deep", "b", "new"]),
+        (None, {"atEnd": True}, ["open", "open/inner", "open/inner/deep", "b", "new"]),
+        ("@open", {"beforeId": "@inner"}, ["open", "open/new", "open/inner", "open/inner/deep", "b"]),
+        ("@open", {"afterId": "@inner"}, ["open", "open/inner", "open/inner/deep", "open/new", "b"]),
+        ("@open", {"atStart": True}, ["open", "open/new", "open/inner", "open/inner/deep", "b"]),
+        ("@open", None, ["open", "open/inner", "open/inner/deep", "open/new", "b"]),
+        ("@deep", {"atStart": True}, ["open", "open/inner", "open/inner/deep", "open/inner/deep/new", "b"]),
+        ("@deep", {"atEnd": True}, ["open", "open/inner", "open/inner/deep", "open/inner/deep/new", "b"]),
+    ],
+)
+async def test_a_collection_is_made_where_it_is_wanted(
+    ask_own: Ask, parent: str | None, position: dict[str, Any] | None, expected: list[str]
+) -> None:
+    id_ = await ids(ask_own)
+    await CREATE(ask_own, "ada", topicId=id_["imaging"], name="b")
+    id_ = await ids(ask_own)
+    given = id_.of({"topicId": "@imaging", "parentId": parent, "name": "new", "position": position})
+    assert (await CREATE(ask_own, "ada", **given))["userErrors"] == []
+    assert (await tree(ask_own))["imaging"] == expected
+
+
+async def test_places_between_two_collections_never_run_out(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    for number in range(22):
+        given = {"topicId": id_["genomics"], "name": f"n{number}", "position": {"afterId": id_["members"]}}
+        assert (await CREATE(ask_own, "ada", **given))["userErrors"] == []
+    expected = ["members", *(f"n{number}" for number in reversed(range(22))), "bare"]
+    assert (await tree(ask_own))["genomics"] == expected[:20]
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "path", "message"),
+    [
+        ({"name": " "}, "REQUIRED", ["name"], "The name must not be empty."),
+        ({"name": "x" * 201}, "TOO_LONG", ["name"], "The name is 201 characters long; at most 200 are allowed."),
+        (
+            {"name": "x", "description": "x" * 20_001},
+            "TOO_LONG",
+            ["description"],
+            "The description is 20,001 characters long; at most 20,000 are allowed.",
+        ),
+        ({"name": "OPEN"}, "TAKEN", ["name"], "There is a collection of the name «open» in the same place."),
+        (
+            {"name": "Inner ", "parentId": "@open"},
+            "TAKEN",
+            ["name"],
+            "There is a collection of the name «inner» in the same place.",
+        ),
+        ({"name": "x", "slug": "Members"}, "TAKEN", ["slug"], "There is a collection of the slug members."),
+        (
+            {"name": "x", "slug": "a b"},
+            "INVALID",
+            ["slug"],
+            "The slug must be letters a-z, digits and hyphens, with no hyphen in front.",
+        ),
+        ({"name": "x", "topicId": UNKNOWN}, "NOT_FOUND", ["topicId"], "There is no such topic."),
+        ({"name": "x", "topicId": "@open"}, "NOT_FOUND", ["topicId"], "There is no such topic."),
+        ({"name": "x", "parentId": UNKNOWN}, "NOT_FOUND", ["parentId"], "There is no such collection."),
+        ({"name": "x", "parentId": ""}, "NOT_FOUND", ["parentId"], "There is no such collection."),
+        (
+            {"name": "x", "parentId": "@bare"},
+            "INVALID",
+            ["parentId"],
+            "The parent is in another topic than topicId says.",
+        ),
+        (
+            {"name": "x", "position": {"afterId": UNKNOWN}},
+            "NOT_FOUND",
+            ["position", "afterId"],
+            "There is no such collection.",
+        ),
+        (
+            {"name": "x", "position": {"beforeId": "@inner"}},
+            "NOT_FOUND",
+            ["position", "beforeId"],
+            "There is no such collection.",
+        ),
+        (
+            {"name": "x", "position": {"afterId": "@bare"}},
+            "NOT_FOUND",
+            ["position", "afterId"],
+            "There is no such collection.",
+        ),
+        ({"name": "x", "position": {"atEnd": False}}, "INVALID", ["position", "atEnd"], "atEnd must be true."),
+    ],
+)
+async def test_a_bad_collection_is_refused_at_the_very_field(
+    ask_own: Ask, given: dict[str, Any], code: str, path: list[str], message: str
+) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await CREATE(ask_own, "ada", **id_.of({"topicId": "@imaging"} | given))
+        assert answer["collection"] is None
+        assert answer["userErrors"] == [{"code": code, "path": ["input", *path], "message": message}]
+
+
+async def test_every_fault_is_told_at_once(ask_own: Ask) -> None:
+    given = {"topicId": "?", "parentId": "?", "name": "", "slug": "-", "description": "a\u0001x"}
+    answer = await CREATE(ask_own, "ada", **given)
+    assert [error["path"][-1] for error in answer["userErrors"]] == [
+        "name",
+        "description",
+        "slug",
+        "topicId",
+        "parentId",
+    ]
+
+
+async def test_a_name_is_taken_among_siblings_alone_and_a_slug_is_found_for_each(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    made = [
+        await CREATE(ask_own, "ada", topicId=id_["genomics"], name="Open"),
+        await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["inner"], name="open"),
+        await CREATE(ask_own, "ada", topicId=id_["empty"], name="Open?", slug="open-4"),
+        await CREATE(ask_own, "ada", topicId=id_["empty"], name="Open!"),
+        await CREATE(ask_own, "ada", topicId=id_["empty"], name="OPEN"),
+        await CREATE(ask_own, "ada", topicId=id_["empty"], name="Opening"),
+        await CREATE(ask_own, "ada", topicId=id_["empty"], name="開く"),
+    ]
+    assert [each["collection"]["slug"] for each in made] == [
+        "open-2",
+        "open-3",
+        "open-4",
+        "open-5",
+        "open-6",
+        "opening",
+        "collection",
+    ]
+
+
+async def _chain(ask: Ask, topic: str, parent: str | None, *names: str) -> Ids:
+    """Make collections one below the other."""
+    id_ = await ids(ask)
+    for name in names:
+        made = await CREATE(ask, "ada", topicId=id_[topic], parentId=parent and id_[parent], name=name)
+        assert made["userErrors"] == []
+        id_, parent = await ids(ask), name
+    return id_
+
+
+async def test_collections_nest_five_deep_and_no_deeper(ask_own: Ask) -> None:
+    id_ = await _chain(ask_own, "imaging", "deep", "four", "five")
+    async with unchanged(ask_own):
+        create = Mutate("collectionCreate", LIMITED)
+        answer = await create(ask_own, "ada", topicId=id_["imaging"], parentId=id_["five"], name="six")
+        assert fails(answer) == [("LIMIT_EXCEEDED", ["parentId"])]
+        assert answer["limited"] == [{"limit": 5}]
+        assert answer["userErrors"][0]["message"] == "Collections nest at most 5 deep."
+
+
+async def test_a_collection_moves_no_deeper_than_what_is_below_it_allows(ask_own: Ask) -> None:
+    id_ = await _chain(ask_own, "genomics", "members", "two", "three")
+    async with unchanged(ask_own):
+        moving = Mutate("collectionUpdate", LIMITED)
+        answer = await moving(ask_own, "ada", id=id_["open"], parentId=id_["three"])
+        assert fails(answer) == [("LIMIT_EXCEEDED", ["parentId"])]
+        assert answer["limited"] == [{"limit": 5}]
+    assert (await UPDATE(ask_own, "ada", id=id_["open"], parentId=id_["two"]))["userErrors"] == []
+    assert (await tree(ask_own))["genomics"] == [
+        "members",
+        "members/two",
+        "members/two/three",
+        "members/two/open",
+        "members/two/open/inner",
+        "members/two/open/inner/deep",
+        "bare",
+    ]
+
+
+async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"name": "Inner!", "slug": "Inside", "description": "New.", "visibility": "PUBLIC"}
+    assert (await UPDATE(ask_own, "ada", id=id_["inner"], **given))["collection"] == {
+        "slug": "inside",
+        "name": "Inner!",
+        "description": "New.",
+        "visibility": "PUBLIC",
+        "version": 2,
+        "topic": {"slug": "imaging"},
+        "parent": {"slug": "open"},
+    }
+    assert await logged(ask_own, Ids(id_ | {"inside": id_["inner"]})) == [
+        (
+            "UPDATED",
+            "inside",
+            {
+                "name": ("inner", "Inner!"),
+                "slug": ("inner", "inside"),
+                "description": ("", "New."),
+                "visibility": ("INTERNAL", "PUBLIC"),
+            },
+        )
+    ]
+    assert (await tree(ask_own, ANONYMOUS))["imaging"] == ["open", "open/inside", "open/inside/deep"]
+    assert await versions(ask_own) == {"inside": 2}
+    async with unchanged(ask_own):
+        for same in ({}, given, {"topicId": id_["imaging"]}, {"parentId": id_["open"]}, {"expectedVersion": None}):
+            answer = await UPDATE(ask_own, "ada", id=id_["inner"], **same)
+            assert (answer["userErrors"], answer["collection"]["version"]) == ([], 2)
+        for field in ("name", "slug", "description", "visibility", "topicId"):
+            answer = await UPDATE(ask_own, "ada", **{"id": id_["inner"], field: None})
+            assert fails(answer) == [("REQUIRED", [field])]
+
+
+async def test_a_change_of_visibility_shows_and_hides(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await UPDATE(ask_own, "ada", id=id_["bare"], visibility="INTERNAL")
+    assert "genomics" not in await tree(ask_own, ANONYMOUS)
+    assert (await tree(ask_own))["genomics"] == ["members", "bare"]
+    await UPDATE(ask_own, "ada", id=id_["members"], visibility="PUBLIC")
+    assert (await tree(ask_own, ANONYMOUS))["genomics"] == ["members"]
+
+
+async def test_a_collection_may_take_its_own_name_in_another_case(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    assert (await UPDATE(ask_own, "ada", id=id_["bare"], name="BARE", slug="bare"))["userErrors"] == []
+    assert await logged(ask_own, id_) == [("UPDATED", "bare", {"name": ("bare", "BARE")})]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "fields"),
+    [
+        (
+            {"topicId": "@genomics"},
+            ["members", "bare", "inner", "inner/deep"],
+            {"topic": ("imaging", "genomics"), "parent": ("open", None)},
+        ),
+        (
+            {"parentId": "@members"},
+            ["members", "members/inner", "members/inner/deep", "bare"],
+            {"topic": ("imaging", "genomics"), "parent": ("open", "members")},
+        ),
+        (
+            {"topicId": "@genomics", "parentId": "@bare", "name": "In"},
+            ["members", "bare", "bare/inner", "bare/inner/deep"],
+            {"name": ("inner", "In"), "topic": ("imaging", "genomics"), "parent": ("open", "bare")},
+        ),
+        (
+            {"topicId": "@genomics", "parentId": None},
+            ["members", "bare", "inner", "inner/deep"],
+            {"topic": ("imaging", "genomics"), "parent": ("open", None)},
+        ),
+    ],
+)
+async def test_a_collection_takes_what_is_below_it_to_another_topic(
+    ask_own: Ask, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
+) -> None:
+    id_ = await ids(ask_own)
+    assert (await UPDATE(ask_own, "ada", id=id_["inner"], **id_.of(given)))["userErrors"] == []
+    assert await tree(ask_own) == {"imaging": ["open"], "genomics": expected, "empty": []}
+    assert await versions(ask_own) == {"inner": 2, "deep": 2}
+    assert await logged(ask_own, id_) == [
+        ("UPDATED", "inner", fields),
+        ("UPDATED", "deep", {"topic": ("imaging", "genomics")}),
+    ]
+
+
+async def test_what_moves_to_another_topic_is_seen_there_by_everyone_who_saw_it(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await UPDATE(ask_own, "ada", id=id_["inner"], topicId=id_["empty"])
+    assert await tree(ask_own, ANONYMOUS) == {"imaging": ["open"], "genomics": ["bare"], "empty": ["deep"]}
+    counts = '{ topic(by: {slug: "empty"}) { assetCounts { total } } }'
+    assert (await ask_own("eve", counts))["topic"]["assetCounts"] == {"total": 3}
+    assert (await ask_own(ANONYMOUS, counts))["topic"]["assetCounts"] == {"total": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "fields"),
+    [
+        ({"id": "@deep", "parentId": None}, ["open", "open/inner", "b", "deep"], {"parent": ("inner", None)}),
+        ({"id": "@deep", "parentId": "@open"}, ["open", "open/inner", "open/deep", "b"], {"parent": ("inner", "open")}),
+        (
+            {"id": "@inner", "parentId": "@b"},
+            ["open", "b", "b/inner", "b/inner/deep"],
+            {"parent": ("open", "b")},
+        ),
+        (
+            {"id": "@inner", "parentId": None, "topicId": "@imaging"},
+            ["open", "b", "inner", "inner/deep"],
+            {"parent": ("open", None)},
+        ),
+        (
+            {"id": "@open", "parentId": "@b"},
+            ["b", "b/open", "b/open/inner", "b/open/inner/deep"],
+            {"parent": (None, "b")},
+        ),
+    ],
+)
+async def test_a_collection_moves_within_its_topic_to_the_end_of_its_new_siblings(
+    ask_own: Ask, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
+) -> None:
+    id_ = await _chain(ask_own, "imaging", None, "b")
+    moved = await UPDATE(ask_own, "ada", **id_.of(given))
+    assert moved["userErrors"] == []
+    assert (await tree(ask_own))["imaging"] == expected
+    slug = moved["collection"]["slug"]
+    assert await versions(ask_own) == {slug: 2}
+    assert await logged(ask_own, id_) == [("UPDATED", slug, fields)]
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "path"),
+    [
+        ({"id": UNKNOWN}, "NOT_FOUND", ["id"]),
+        ({"id": "@imaging"}, "NOT_FOUND", ["id"]),
+        ({"id": "@open", "topicId": UNKNOWN}, "NOT_FOUND", ["topicId"]),
+        ({"id": "@open", "parentId": UNKNOWN}, "NOT_FOUND", ["parentId"]),
+        ({"id": "@open", "topicId": "@imaging", "parentId": "@bare"}, "INVALID", ["parentId"]),
+        ({"id": "@open", "parentId": "@open"}, "CYCLE", ["parentId"]),
+        ({"id": "@open", "parentId": "@deep"}, "CYCLE", ["parentId"]),
+        ({"id": "@members", "name": "Bare"}, "TAKEN", ["name"]),
+        ({"id": "@members", "slug": "bare"}, "TAKEN", ["slug"]),
+        ({"id": "@members", "name": ""}, "REQUIRED", ["name"]),
+        # «inner» stands below «open», and another of that name at the top of «empty» and below «bare».
+        ({"id": "@inner", "topicId": "@empty"}, "TAKEN", ["topicId"]),
+        ({"id": "@inner", "topicId": "@empty", "parentId": None}, "TAKEN", ["topicId"]),
+        ({"id": "@inner", "parentId": "@bare"}, "TAKEN", ["parentId"]),
+        ({"id": "@inner", "parentId": "@bare", "name": "inner"}, "TAKEN", ["parentId"]),
+        ({"id": "@deep", "parentId": "@bare", "name": "Inner"}, "TAKEN", ["name"]),
+    ],
+)
+async def test_a_bad_change_is_refused_at_the_very_field(
+    ask_own: Ask, given: dict[str, Any], code: str, path: list[str]
+) -> None:
+    id_ = await ids(ask_own)
+    await CREATE(ask_own, "ada", topicId=id_["empty"], name="inner")
+    await CREATE(ask_own, "ada", topicId=id_["genomics"], parentId=id_["bare"], name="Inner")
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await UPDATE(ask_own, "ada", **id_.of(given))
+        assert answer["collection"] is None
+        assert fails(answer) == [(code, path)]
+
+
+async def test_a_stale_version_is_told_the_current_one(ask_own: Ask) -> None:
+    id_ = (await ids(ask_own))["bare"]
+    await UPDATE(ask_own, "ada", id=id_, name="Second")
+    for mutation, given in (("collectionUpdate", {"name": "Third"}), ("collectionDelete", {})):
+        conflict = "conflict: userErrors { ... on ConflictError { currentVersion current { id } } }"
+        async with unchanged(ask_own):
+            answer = await Mutate(mutation, conflict)(ask_own, "ada", id=id_, expectedVersion=1, **given)
+            assert fails(answer) == [("CONFLICT", ["expectedVersion"])]
+            assert answer["conflict"] == [{"currentVersion": 2, "current": {"id": id_}}]
+    assert (await UPDATE(ask_own, "ada", id=id_, name="Third", expectedVersion=2))["collection"]["version"] == 3
+    assert (await DELETE(ask_own, "ada", id=id_, expectedVersion=3))["deletedCollectionId"] == id_
+
+
+@pytest.mark.parametrize(
+    ("slug", "position", "expected"),
+    [
+        ("open", {"afterId": "@b"}, ["b", "open", "open/inner", "open/inner/deep", "c"]),
+        ("open", {"beforeId": "@c"}, ["b", "open", "open/inner", "open/inner/deep", "c"]),
+        ("open", {"atEnd": True}, ["b", "c", "open", "open/inner", "open/inner/deep"]),
+        ("c", {"atStart": True}, ["c", "open", "open/inner", "open/inner/deep", "b"]),
+        ("c", {"afterId": "@open"}, ["open", "open/inner", "open/inner/deep", "c", "b"]),
+        ("b", {"beforeId": "@open"}, ["b", "open", "open/inner", "open/inner/deep", "c"]),
+    ],
+)
+async def test_siblings_are_put_beside_one_another_with_what_is_below_them(
+    ask_own: Ask, slug: str, position: dict[str, Any], expected: list[str]
+) -> None:
+    await _chain(ask_own, "imaging", None, "b")
+    id_ = await _chain(ask_own, "imaging", None, "c")
+    answer = await REORDER(ask_own, "ada", id=id_[slug], position=id_.of(position))
+    assert answer == {"collection": {"slug": slug, "version": 1}, "userErrors": []}
+    assert (await tree(ask_own))["imaging"] == expected
+    assert await logged(ask_own, id_) == [("REORDERED", slug, {})]
+
+
+async def test_children_are_put_beside_one_another(ask_own: Ask) -> None:
+    await _chain(ask_own, "imaging", "open", "second", "below")
+    id_ = await _chain(ask_own, "imaging", "open", "third")
+    await REORDER(ask_own, "ada", id=id_["inner"], position={"atEnd": True})
+    below = '{ collection(by: {slug: "open"}) { children { nodes { slug } } } }'
+    children = (await ask_own("eve", below))["collection"]["children"]["nodes"]
+    assert [child["slug"] for child in children] == ["second", "third", "inner"]
+    assert (await tree(ask_own))["imaging"] == [
+        "open",
+        "open/second",
+        "open/second/below",
+        "open/third",
+        "open/inner",
+        "open/inner/deep",
+    ]
+
+
+async def test_an_order_that_stays_is_no_change(ask_own: Ask) -> None:
+    id_ = await _chain(ask_own, "imaging", None, "b")
+    async with unchanged(ask_own):
+        for slug, position in (
+            ("open", {"atStart": True}),
+            ("open", {"beforeId": "@b"}),
+            ("b", {"atEnd": True}),
+            ("b", {"afterId": "@open"}),
+            ("inner", {"atStart": True}),
+            ("deep", {"atEnd": True}),
+        ):
+            answer = await REORDER(ask_own, "ada", id=id_[slug], position=id_.of(position))
+            assert answer == {"collection": {"slug": slug, "version": 1}, "userErrors": []}
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "path"),
+    [
+        ({"id": UNKNOWN, "position": {"atEnd": True}}, "NOT_FOUND", ["id"]),
+        ({"id": "@bare", "position": {"afterId": "@bare"}}, "INVALID", ["position", "afterId"]),
+        ({"id": "@bare", "position": {"afterId": UNKNOWN}}, "NOT_FOUND", ["position", "afterId"]),
+        ({"id": "@bare", "position": {"beforeId": "@open"}}, "NOT_FOUND", ["position", "beforeId"]),
+        ({"id": "@inner", "position": {"beforeId": "@open"}}, "NOT_FOUND", ["position", "beforeId"]),
+        ({"id": "@bare", "position": {"atStart": False}}, "INVALID", ["position", "atStart"]),
+    ],
+)
+async def test_a_place_beside_no_sibling_is_refused(
+    ask_own: Ask, given: dict[str, Any], code: str, path: list[str]
+) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await REORDER(ask_own, "ada", **id_.of(given))
+        assert (answer["collection"], fails(answer)) == (None, [(code, path)])
+
+
+async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_assets_alone(ask_own: Ask) -> None:
+    id_ = await _chain(ask_own, "imaging", "inner", "other")
+    expected = {
+        "deletedCollectionId": id_["inner"],
+        "topic": {"slug": "imaging", "collections": {"nodes": [{"slug": "open"}, {"slug": "deep"}, {"slug": "other"}]}},
+        "userErrors": [],
+    }
+    async with unchanged(ask_own):
+        assert await DELETE(ask_own, "ada", id=id_["inner"], dryRun=True) == expected
+    before = await whole(ask_own.database)
+    assert await DELETE(ask_own, "ada", id=id_["inner"]) == expected
+    after = await whole(ask_own.database)
+    assert after["asset"] == before["asset"]
+    assert len(before["membership"]) - len(after["membership"]) == 3
+    assert (await tree(ask_own))["imaging"] == ["open", "open/deep", "open/other"]
+    assert (await tree(ask_own, ANONYMOUS))["imaging"] == ["open", "open/deep"]
+    assert await versions(ask_own) == {"deep": 2, "other": 2}
+    assert await logged(ask_own, id_) == [
+        ("UPDATED", "deep", {"parent": ("inner", "open")}),
+        ("UPDATED", "other", {"parent": ("inner", "open")}),
+        ("DELETED", "inner", {"name": ("inner", None)}),
+    ]
+    async with unchanged(ask_own):
+        assert fails(await DELETE(ask_own, "ada", id=id_["inner"])) == [("NOT_FOUND", ["id"])]
+
+
+async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await DELETE(ask_own, "ada", id=id_["open"])
+    assert (await tree(ask_own))["imaging"] == ["inner", "inner/deep"]
+    assert await logged(ask_own, id_) == [
+        ("UPDATED", "inner", {"parent": ("open", None)}),
+        ("DELETED", "open", {"name": ("open", None)}),
+    ]
+
+
+async def test_a_child_whose_name_is_taken_above_keeps_its_parent_from_being_deleted(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["open"], name="DEEP")
+    async with unchanged(ask_own):
+        for is_dry in (True, False):
+            answer = await DELETE(ask_own, "ada", id=id_["inner"], dryRun=is_dry)
+            assert (answer["deletedCollectionId"], answer["topic"]) == (None, None)
+            assert fails(answer) == [("TAKEN", ["id"])]
+            assert "«DEEP»" in answer["userErrors"][0]["message"]
+
+
+async def test_a_child_may_have_the_name_of_the_collection_that_goes(ask_own: Ask) -> None:
+    id_ = await _chain(ask_own, "genomics", "bare", "bare-2")
+    await UPDATE(ask_own, "ada", id=id_["bare-2"], name="Bare")
+    assert (await DELETE(ask_own, "ada", id=id_["bare"]))["userErrors"] == []
+    assert (await tree(ask_own))["genomics"] == ["members", "bare-2"]
+
+
+@pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
+async def test_collections_are_the_administrators(ask_own: Ask, mutation: Mutate) -> None:
+    id_ = await ids(ask_own)
+    inputs: dict[str, dict[str, Any]] = {
+        "collectionCreate": {"topicId": id_["empty"], "name": "New"},
+        "collectionUpdate": {"id": id_["bare"], "name": "New"},
+        "collectionReorder": {"id": id_["bare"], "position": {"atStart": True}},
+        "collectionDelete": {"id": id_["bare"]},
+    }
+    async with unchanged(ask_own):
+        assert await refused(ask_own, "olu", mutation, **inputs[mutation.name]) == "FORBIDDEN"
+        assert await refused(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
+
+
+async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    once = {"topicId": id_["empty"], "name": "Once", "idempotencyKey": "k1"}
+    first = await CREATE(ask_own, "ada", **once)
+    async with unchanged(ask_own):
+        assert await CREATE(ask_own, "ada", **once) == first
+        other = await CREATE(ask_own, "ada", **once | {"visibility": "PUBLIC"})
+        assert fails(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
+    assert (await tree(ask_own))["empty"] == ["once"]
+
+
+async def test_a_move_sends_as_many_statements_whatever_is_below(ask_own: Ask) -> None:
+    id_ = await _chain(ask_own, "imaging", "deep", "four")
+    sent = []
+    for slug in ("open", "inner"):
+        await UPDATE(ask_own, "ada", id=id_[slug], topicId=id_["empty"], name=f"{slug}!")
+        sent.append(len(ask_own.statements))
+        await UPDATE(ask_own, "ada", id=id_[slug], topicId=id_["imaging"])
+    assert sent[0] == sent[1]
