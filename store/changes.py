@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
@@ -103,7 +103,7 @@ class Log:
 
     async def _append(self, rows: list[dict[str, Any]]) -> None:
         self.is_used = True
-        await insert_many(self._connection, sql.change, rows)
+        await self._connection.execute(insert(sql.change), rows)
 
     def _row(
         self, action: ChangeAction, subject_id: str, fields: Sequence[FieldChange] = (), least_access: int = 0

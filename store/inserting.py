@@ -3,13 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, insert
+import orjson
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-BATCH = 1_000
+from store import sql
+
+BATCH = 5_000
 
 
 async def insert_many(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows, in their order; none is no statement."""
+    """Insert rows of numbers, texts and nulls, in their order; all name the same columns. None is no statement."""
+    if not rows:
+        return
+    names = list(rows[0])
+    statement = sql.insert_rows(table, names)
     for start in range(0, len(rows), BATCH):
-        await connection.execute(insert(table), rows[start : start + BATCH])
+        values = [[row[name] for name in names] for row in rows[start : start + BATCH]]
+        await connection.execute(statement, {"rows": orjson.dumps(values).decode()})

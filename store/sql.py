@@ -7,11 +7,16 @@ import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Insert,
+    Integer,
     Select,
     String,
+    Table,
     TableValuedAlias,
     bindparam,
     column,
+    insert,
+    literal_column,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -60,6 +65,20 @@ class _Array(FunctionElement[Any]):
     inherit_cache = True
 
 
+class _Rows(FunctionElement[Any]):
+    """A table of the arrays in a JSON text."""
+
+    name = "rows"
+    inherit_cache = True
+
+
+class _Part(FunctionElement[Any]):
+    """The value at an index of a JSON array, as what PostgreSQL calls its type."""
+
+    name = "part"
+    inherit_cache = True
+
+
 class arrays(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
     """A value of all rows as one JSON array, in the order of the subquery they come from; `[]` for no rows."""
 
@@ -91,6 +110,26 @@ def texts(values: Sequence[str]) -> Select[Any]:
 
 def _values(table_of: FunctionElement[Any], kind: TypeEngine[Any]) -> Select[Any]:
     return select(table_of.table_valued(column("value", kind), name="value").c.value)
+
+
+def insert_rows(into: Table, names: Sequence[str]) -> Insert:
+    """Return the INSERT of the rows in the parameter `rows`: a JSON text of arrays of numbers, texts and nulls.
+
+    One statement for any number of rows, and one parameter: a driver takes longer to bind each value by itself.
+    """
+    row = _Rows(bindparam("rows", type_=String())).table_valued(column("value", JSON), name="value")
+    parts = [
+        _Part(row.c.value, literal_column(str(index)), literal_column(_POSTGRESQL[type(into.c[name].type)]))
+        for index, name in enumerate(names)
+    ]
+    return insert(into).from_select(list(names), select(*parts))
+
+
+_POSTGRESQL: dict[type[TypeEngine[Any]], str] = {
+    BigInteger: "bigint",
+    Integer: "integer",
+    String: "text",
+}
 
 
 def json_numbers(values: Sequence[int]) -> str:
@@ -126,6 +165,28 @@ def _numbers_postgresql(element: _Numbers, compiler: Any, **options: Any) -> str
 @compiles(_Texts, "postgresql")
 def _texts_postgresql(element: _Texts, compiler: Any, **options: Any) -> str:
     return f"json_array_elements_text({compiler.process(element.clauses, **options)}::json)"
+
+
+@compiles(_Rows, "sqlite")
+def _rows_sqlite(element: _Rows, compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Rows, "postgresql")
+def _rows_postgresql(element: _Rows, compiler: Any, **options: Any) -> str:
+    return f"json_array_elements({compiler.process(element.clauses, **options)}::json)"
+
+
+@compiles(_Part, "sqlite")
+def _part_sqlite(element: _Part, compiler: Any, **options: Any) -> str:
+    value, index, _ = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"json_extract({value}, '$[{index}]')"
+
+
+@compiles(_Part, "postgresql")
+def _part_postgresql(element: _Part, compiler: Any, **options: Any) -> str:
+    value, index, kind = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({value} ->> {index})::{kind}"
 
 
 @compiles(_Array, "sqlite")

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from resolvers.write.user_error import Path, Rejected, UserError, UserErrorCode
 
@@ -25,8 +25,7 @@ class ItemStatus(StrEnum):
     ROLLED_BACK = "ROLLED_BACK"
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """What became of the item of that id."""
 
     id: str
@@ -70,7 +69,7 @@ def settle(mode: str, items: Iterable[Item], **answer: Any) -> list[dict[str, An
     if mode != BulkMode.ATOMIC or not errors:
         return [item.kept() for item in found]
     rolled_back = (
-        replace(item, status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in found
+        item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in found
     )
     raise Rejected(errors, {**answer, "results": [item.kept() for item in rolled_back]})
 

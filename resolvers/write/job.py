@@ -5,7 +5,6 @@ is one transaction. The viewer's rights are those they have when each transactio
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -143,7 +142,7 @@ async def _do_all(connection: AsyncConnection, pk: int) -> None:
 
 async def _tell_failed(connection: AsyncConnection, job: Row[Any], items: list[Item]) -> None:
     rolled_back = [
-        replace(item, status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in items
+        item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in items
     ]
     errors = [item.error.kept() for item in islice((item for item in items if item.error), MOST_ERRORS) if item.error]
     await jobs.tell(connection, job.pk, len(items), list(_told(0, rolled_back)))
