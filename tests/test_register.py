@@ -226,6 +226,12 @@ async def test_what_uses_a_refused_item_is_refused_with_it_unless_that_one_is_kn
     ]
 
 
+async def test_what_uses_a_refused_item_is_not_at_fault_where_all_are_rolled_back(ask_own: Ask) -> None:
+    answer = await register(ask_own, OTHER | {"uses": ["new"]}, NEW | {"name": ""})
+    assert statuses(answer) == ["ROLLED_BACK", "FAILED"]
+    assert fails(answer) == [("REQUIRED", ["assets", "1", "name"])]
+
+
 async def test_a_call_has_at_least_one_asset_and_at_most_a_thousand(ask_own: Ask) -> None:
     async with unchanged(ask_own):
         assert fails(await register(ask_own)) == [("REQUIRED", ["assets"])]
