@@ -93,8 +93,9 @@ class Log:
         made = select(sql.change.c.pk, sql.change.c.subject_id).where(
             sql.change.c.id.in_(sql.texts([row["id"] for row in told]))
         )
+        is_new = action is ChangeAction.ASSETS_ADDED  # which has no membership to be told of
         members = [
-            {"change_pk": change.pk, **member._asdict()}
+            {"change_pk": change.pk} | ({"asset_pk": member.asset_pk} if is_new else member._asdict())
             for change in await self._connection.execute(made)
             for member in touched[change.subject_id]
         ]

@@ -1,0 +1,141 @@
+"""This file is a mutation's transaction: it runs to its end, takes its turn, and asks for rights once it has it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text, update
+
+from app.tokens import revoke_token
+from store import sql
+from store.database import Database
+from tests.conftest import Ask
+from tests.test_membership_write import ADD, held, ids
+from tests.test_topic_write import CREATE, order
+from tests.whole import whole
+from tests.writing import unchanged
+
+TOPIC = 'mutation { topicCreate(input: {name: "New"}) { topic { slug } userErrors { code } } }'
+
+
+async def _while_another_writes(ask: Ask, act: Callable[[], Awaitable[Any]], meanwhile: Any) -> Any:
+    """Return what an act comes to that begins while another process writes, which then does `meanwhile`."""
+    other = Database(ask.database.url.render_as_string(hide_password=False))
+    try:
+        async with other.write() as connection:
+            await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
+            acting = asyncio.ensure_future(act())
+            await asyncio.sleep(0.2)
+            assert not acting.done()
+            await meanwhile(connection)
+        return await acting
+    finally:
+        await other.close()
+
+
+async def test_a_mutation_runs_to_its_end_though_its_client_hangs_up(ask_own: Ask) -> None:
+    async def hang_up(_connection: object) -> None:
+        asking.cancel()
+
+    asking: asyncio.Future[Any] = asyncio.ensure_future(asyncio.sleep(0))
+
+    async def act() -> None:
+        nonlocal asking
+        asking = asyncio.ensure_future(CREATE(ask_own, "ada", name="New"))
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    await _while_another_writes(ask_own, act, hang_up)
+    await ask_own.database.close()  # which waits for it
+    assert await order(ask_own) == ["imaging", "genomics", "empty", "new"]
+
+
+async def test_an_administrator_who_is_none_any_more_changes_nothing(ask_own: Ask) -> None:
+    async def demote(connection: Any) -> None:
+        await connection.execute(update(sql.principal).values(is_admin=False))
+
+    answer = await _while_another_writes(ask_own, lambda: ask_own.errors("ada", TOPIC), demote)
+    assert [code for code, _ in answer] == ["FORBIDDEN"]
+    assert await order(ask_own) == ["imaging", "genomics", "empty"]
+
+
+async def test_an_owner_whose_grant_was_taken_back_meanwhile_adds_nothing(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+
+    async def revoke(connection: Any) -> None:
+        await connection.execute(sql.grant.delete())
+
+    def add() -> Awaitable[Any]:
+        return ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
+
+    answer = await _while_another_writes(ask_own, add, revoke)
+    assert [result["error"]["code"] for result in answer["results"]] == ["NOT_FOUND"]
+    assert await held(ask_own, "bare") == []
+
+
+async def test_a_token_that_was_taken_back_meanwhile_is_bad(ask_own: Ask) -> None:
+    async def revoke(connection: Any) -> None:
+        await connection.execute(update(sql.api_token).values(revoked_at=1))
+
+    answer = await _while_another_writes(ask_own, lambda: ask_own.errors("ada", TOPIC), revoke)
+    assert [code for code, _ in answer] == ["UNAUTHENTICATED"]
+    assert not await revoke_token(ask_own.database, ask_own.tokens["ada"])
+
+
+async def test_a_writer_who_gets_no_turn_is_told_to_try_again(ask_own: Ask, backend: str) -> None:
+    # The wait is the database's own, five seconds: shortened here.
+    if backend == "sqlite":
+        async with ask_own.database.write() as connection:  # the only one that writes
+            await connection.execute(text("PRAGMA busy_timeout=100"))
+    else:
+        engine = ask_own.database.engines[0].sync_engine
+        event.listen(engine, "begin", lambda begun: begun.exec_driver_sql("set local lock_timeout = 100"))
+    other = Database(ask_own.database.url.render_as_string(hide_password=False))
+    async with other.write() as connection:
+        await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
+        answer = await ask_own.errors("ada", TOPIC)
+    await other.close()
+    assert answer == [("UNAVAILABLE", "Others are writing: nothing was changed. Try again.")]
+    assert await order(ask_own) == ["imaging", "genomics", "empty"]
+
+
+async def test_several_mutations_of_one_operation_are_done_one_after_the_other(ask_own: Ask) -> None:
+    answer = await ask_own(
+        "ada",
+        """mutation {
+          a: topicCreate(input: {name: "A"}) { topic { version } }
+          b: topicCreate(input: {name: "A"}) { topic { version } userErrors { code } }
+          c: topicCreate(input: {name: "C", position: {atStart: true}}) { topic { slug } }
+        }""",
+    )
+    assert answer == {
+        "a": {"topic": {"version": 1}},
+        "b": {"topic": None, "userErrors": [{"code": "TAKEN"}]},
+        "c": {"topic": {"slug": "c"}},
+    }
+    assert await order(ask_own) == ["c", "imaging", "genomics", "empty", "a"]
+
+
+async def test_every_accepted_mutation_raises_the_revision_by_one_and_a_refused_one_does_not(ask_own: Ask) -> None:
+    async def revision() -> int:
+        ((_, revision, *_),) = (await whole(ask_own.database))["deployment"]
+        return int(revision)
+
+    before = await revision()
+    await CREATE(ask_own, "ada", name="New")
+    assert await revision() == before + 1
+    async with unchanged(ask_own):
+        await CREATE(ask_own, "ada", name="New")
+    assert await revision() == before + 1
+
+
+async def test_an_unexpected_failure_is_masked_and_changes_nothing(
+    ask_own: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("store.changes.Log.append", broken)
+    async with unchanged(ask_own):
+        assert await ask_own.errors("ada", TOPIC) == [("INTERNAL", "Internal error.")]
