@@ -59,7 +59,7 @@ async def world(url: str, assets: int) -> World:
         await connection.execute(insert(sql.collection).values(collection | stamps))
         collection_pk = await connection.scalar(select(sql.collection.c.pk))
         kinds = cycle(AssetKind)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"id": new_id("ast"), "external_id": f"a{number}", "kind": next(kinds), "status": "RELEASED"}
             | {"name": f"Asset {number}", "name_key": f"asset {number}", "owner_pk": owner_pk, "tags": []}
             | {"created_at": now, "updated_at": now, "is_gold": 0}

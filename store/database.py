@@ -62,8 +62,8 @@ class Database:
             self._writer = _sqlite_engine(self.url, writes=True)
             self._reader = _sqlite_engine(self.url, writes=False)
         else:
-            self._writer = _postgresql_engine(self.url)
-            self._reader = self._writer.execution_options(
+            self._writer = _postgresql_engine(self.url, writes=True)
+            self._reader = _postgresql_engine(self.url, writes=False).execution_options(
                 isolation_level="REPEATABLE READ",
                 postgresql_readonly=True,
             )
@@ -71,7 +71,7 @@ class Database:
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
         """The engines that statements go through, for those who count them."""
-        return (self._writer, self._reader) if self.is_sqlite else (self._writer,)
+        return self._writer, self._reader
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
@@ -122,12 +122,13 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return engine
 
 
-def _postgresql_engine(url: URL) -> AsyncEngine:
+def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return create_async_engine(
         url,
-        pool_size=READERS,
+        # Writers take turns. One connection of a process waits for its turn, and leaves the others to readers.
+        pool_size=1 if writes else READERS,
         max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
+        pool_timeout=WRITER_SECONDS if writes else BUSY_SECONDS,
         pool_pre_ping=True,
         json_serializer=_json,
         json_deserializer=orjson.loads,

@@ -9,7 +9,7 @@ from sqlalchemy import event, text, update
 
 from app.tokens import revoke_token
 from store import sql
-from store.database import Database
+from store.database import READERS, Database
 from tests.conftest import Ask
 from tests.test_membership_write import ADD, held, ids
 from tests.test_topic_write import CREATE, order
@@ -115,6 +115,31 @@ async def test_several_mutations_of_one_operation_are_done_one_after_the_other(a
         "c": {"topic": {"slug": "c"}},
     }
     assert await order(ask_own) == ["c", "imaging", "genomics", "empty", "a"]
+
+
+async def test_what_was_tried_is_gone_before_the_next_mutation_of_the_operation(ask_own: Ask) -> None:
+    merge = "topicMerge(input: {sourceIds: [$from], targetId: $to, dryRun: %s}) { movedCollections { slug } }"
+    topics = await ask_own("ada", "{ topics { nodes { id slug } } }")
+    imaging, genomics, _ = (node["id"] for node in topics["topics"]["nodes"])
+    query = f"mutation($from: ID!, $to: ID!) {{ a: {merge % 'true'} b: {merge % 'true'} c: {merge % 'false'} }}"
+    async with asyncio.timeout(4):
+        answer = await ask_own("ada", query, **{"from": imaging, "to": genomics})
+    assert answer["a"] == answer["b"] == answer["c"]
+    assert [node["slug"] for node in answer["a"]["movedCollections"]] == ["open", "inner", "deep"]
+
+
+async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: Ask) -> None:
+    other = Database(ask_own.database.url.render_as_string(hide_password=False))
+    async with other.write() as connection:
+        await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
+        waiting = [asyncio.ensure_future(CREATE(ask_own, "ada", name=str(number))) for number in range(READERS + 2)]
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(4):
+            assert await order(ask_own) == ["imaging", "genomics", "empty"]
+    answers = await asyncio.gather(*waiting)
+    await other.close()
+    assert [answer["userErrors"] for answer in answers] == [[]] * len(answers)
+    assert len(await order(ask_own)) == 3 + len(answers)
 
 
 async def test_every_accepted_mutation_raises_the_revision_by_one_and_a_refused_one_does_not(ask_own: Ask) -> None:

@@ -85,6 +85,7 @@ async def mutate(context: Context, permission: Permission, mutation: str, given:
     It runs to its end though whoever waits for it is gone. A dry run does the same work, and is read and rolled back.
     Raises Refused without the permission, and (UNAVAILABLE) where no transaction could be had in time.
     """
+    await context.close()  # whoever waits for a turn holds no snapshot, nor a transaction that was tried before
     if given.get("dry_run"):
         return replace(await _try(context, permission, given, work), is_dry=True)
     running = asyncio.create_task(_commit(context, permission, mutation, given, work))
