@@ -50,9 +50,9 @@ async def job(_root: None, context: Context, id: str) -> Row[Any] | None:
     return await context.loader(JobById).load(id)  # type: ignore[no-any-return]  # a loader's rows
 
 
-def results(job: Row[Any], context: Context, *, only_failed: bool = False, **page: Any) -> Connection:
+def results(job: Row[Any], context: Context, *, only_failed: bool | None = False, **page: Any) -> Connection:
     """Return what became of the job's items."""
-    return connect(context, JobResults(only_failed=only_failed), job, **page)
+    return connect(context, JobResults(only_failed=bool(only_failed)), job, **page)
 
 
 async def nodes(connection: Connection, _context: Context) -> list[Item]:

@@ -119,7 +119,7 @@ def assets(
     *,
     order_by: Any = None,
     filter: Any = None,
-    include_descendants: bool = False,
+    include_descendants: bool | None = False,
     **page: Any,
 ) -> Connection:
     """Return what the collection holds."""
@@ -133,7 +133,7 @@ async def asset_counts(
     context: Context,
     *,
     filter: Any = None,
-    include_descendants: bool = False,
+    include_descendants: bool | None = False,
 ) -> AssetCounts:
     """Return how many assets the collection holds that the viewer may see."""
     kind = DescendantAssets if include_descendants else CollectionAssets
@@ -154,11 +154,11 @@ def addable_assets(
     *,
     order_by: Any = None,
     filter: Any = None,
-    exclude_members: bool = False,
+    exclude_members: bool | None = False,
     **page: Any,
 ) -> Connection:
     """Return what the viewer may add, and what of theirs is in already."""
-    listing = AddableAssets.ordered(order_by, filter=AssetFilter.of(filter), exclude_members=exclude_members)
+    listing = AddableAssets.ordered(order_by, filter=AssetFilter.of(filter), exclude_members=bool(exclude_members))
     return connect(context, listing, collection, **page)
 
 

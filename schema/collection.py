@@ -68,7 +68,7 @@ class Collection(Node):
         arguments=paging(
             filter=argument(AssetFilter | None, "What assets to keep."),
             include_descendants=argument(
-                bool, "Whether to list what the collections below hold as well, each asset once.", default=False
+                bool | None, "Whether to list what the collections below hold as well, each asset once.", default=False
             ),
             order_by=argument(
                 MembershipOrder | None, "How to order the assets.", MembershipOrder(field=MembershipOrderField.POSITION)
@@ -82,7 +82,7 @@ class Collection(Node):
         arguments={
             "filter": argument(AssetFilter | None, "What assets to count."),
             "include_descendants": argument(
-                bool, "Whether to count what the collections below hold as well, each asset once.", default=False
+                bool | None, "Whether to count what the collections below hold as well, each asset once.", default=False
             ),
         },
     )
@@ -105,7 +105,7 @@ class Collection(Node):
                 "How to order the assets.",
                 AssetOrder(field=AssetOrderField.RELEVANCE, direction=OrderDirection.DESC),
             ),
-            exclude_members=argument(bool, "Whether to leave out what is already in.", default=False),
+            exclude_members=argument(bool | None, "Whether to leave out what is already in.", default=False),
         ),
     )
     viewer_can: CollectionViewerCan = field("What the viewer can do with the collection.", resolver=resolve.viewer_can)

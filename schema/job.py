@@ -43,7 +43,7 @@ class Job(Node):
     results: AssetResultConnection = field(
         "What became of each item that is done, in the order of the input.",
         resolver=resolve.results,
-        arguments=forward(only_failed=argument(bool, "Whether to list failed items alone.", default=False)),
+        arguments=forward(only_failed=argument(bool | None, "Whether to list failed items alone.", default=False)),
     )
     created_at: DateTime = field("Timestamp of the job's beginning.")
     finished_at: DateTime | None = field("Timestamp of the job's end; null before it.")

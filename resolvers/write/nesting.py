@@ -58,6 +58,7 @@ async def place_asked(write: Write, reading: Reading, own: Place | None = None) 
     place. Statements: one for each of the two that is given.
     """
     topic_id, parent_id = reading.value("topic_id", "topicId"), reading.given.get("parent_id")
+    faults = len(reading.user_errors)
     topics = [] if topic_id is None else list((await write.visible_by_id(sql.topic, [topic_id])).values())
     line = [] if parent_id is None else await upwards(write, parent_id)
     if topic_id is not None and not topics:
@@ -66,7 +67,8 @@ async def place_asked(write: Write, reading: Reading, own: Place | None = None) 
         reading.missing("collection", "parentId")
     elif line and topics and line[0].topic_pk != topics[0].pk:
         reading.refuse(UserErrorCode.INVALID, "The parent is in another topic than topicId says.", "parentId")
-    reading.stop()
+    if len(reading.user_errors) > faults:
+        reading.stop()  # without a place there is nothing to hold the rest against
     if line:
         return Place.below(line)
     if own is not None and topic_id in {None, own.topic_id}:

@@ -125,6 +125,7 @@ class Mutation:
         "Shares an asset that the viewer owns, or takes accesses to it back. It holds for every operation that starts"
         " after the answer.",
         OWNER,
+        MEMBER,
         resolver=resolve_grant.update_,
         of=asset.AssetGrantsUpdateInput,
     )
