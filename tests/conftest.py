@@ -160,12 +160,16 @@ def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> s
 @pytest.fixture
 def own_world(world: World, backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> World:
     """Give a copy of the world that the test may change."""
+    return copied(world, backend, request, tmp_path / "own.db", _name(request))
+
+
+def copied(world: World, backend: str, request: pytest.FixtureRequest, path: Path, name: str) -> World:
+    """Return a copy of the world: a file at that path, or a database of that name."""
     if backend == "sqlite":
-        source = str(Database(world.url).url.database)
-        shutil.copy(source, tmp_path / "own.db")
-        return World(f"sqlite+aiosqlite:///{tmp_path / 'own.db'}", world.tokens)
+        shutil.copy(str(Database(world.url).url.database), path)
+        return World(f"sqlite+aiosqlite:///{path}", world.tokens)
     server: Postgres = request.getfixturevalue("postgres")
-    return World(server.create_database(_name(request), template="world"), world.tokens)
+    return World(server.create_database(name, template="world"), world.tokens)
 
 
 def _empty(backend: str, request: pytest.FixtureRequest, path: Path, name: str) -> str:

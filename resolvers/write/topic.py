@@ -135,7 +135,8 @@ async def _delete(write: Write, reading: Reading) -> Answer:
     topics = await _topics(write)
     topic = _topic(reading, topics, "id")
     reading.version(topic)
-    target = _topic(reading, topics, "move_collections_to") if reading.given.get("move_collections_to") else None
+    has_target = reading.given.get("move_collections_to") is not None
+    target = _topic(reading, topics, "move_collections_to") if has_target else None
     if target is not None and target.pk == topic.pk:
         reading.refuse(UserErrorCode.INVALID, "Its collections cannot stay in it.", "moveCollectionsTo")
     reading.stop()

@@ -1,0 +1,335 @@
+"""This file is every mutation of the graph, held to what all of them promise; a new one has to join the table."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
+from sqlalchemy import select
+
+from schema.graph import graph
+from store import sql
+from tests.conftest import ANONYMOUS, Ask, World, copied
+from tests.test_job import chunk
+from tests.writing import Mutate, refused, unchanged
+
+FEW = 2
+SCHEMA = graph()._schema  # noqa: SLF001 - Strawberry gives it no other name
+ADMINISTRATORS, MEMBERS = "FORBIDDEN", ""
+
+
+@dataclass(frozen=True)
+class Act:
+    """A call that is accepted: by whom, of what, and the changes that it logs, each an action on a subject.
+
+    `$name` stands for the id of what has that name; `refused` is the code that a member without the right gets, if the
+    whole mutation is refused to them.
+    """
+
+    mutation: str
+    who: str
+    given: dict[str, Any]
+    changes: tuple[str, ...]
+    refused: str = ADMINISTRATORS
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.mutation
+
+
+ACTS = (
+    Act("topicCreate", "ada", {"name": "New", "position": {"afterId": "$imaging"}}, ("CREATED new",)),
+    Act("topicUpdate", "ada", {"id": "$imaging", "name": "New"}, ("UPDATED imaging",)),
+    Act("topicReorder", "ada", {"id": "$imaging", "position": {"afterId": "$empty"}}, ("REORDERED imaging",)),
+    Act(
+        "topicMerge",
+        "ada",
+        {"sourceIds": ["$genomics"], "targetId": "$empty"},
+        ("UPDATED members", "UPDATED bare", "DELETED genomics", "MERGED empty"),
+    ),
+    Act(
+        "topicDelete",
+        "ada",
+        {"id": "$genomics", "moveCollectionsTo": "$empty"},
+        ("UPDATED members", "UPDATED bare", "DELETED genomics"),
+    ),
+    Act(
+        "collectionCreate",
+        "ada",
+        {"topicId": "$imaging", "parentId": "$open", "name": "New", "position": {"beforeId": "$inner"}},
+        ("CREATED new",),
+    ),
+    Act("collectionUpdate", "ada", {"id": "$bare", "parentId": "$members"}, ("UPDATED bare",)),
+    Act("collectionReorder", "ada", {"id": "$bare", "position": {"beforeId": "$members"}}, ("REORDERED bare",)),
+    Act("collectionDelete", "ada", {"id": "$inner"}, ("UPDATED deep", "DELETED inner")),
+    Act(
+        "collectionAssetsAdd",
+        "olu",
+        {"collectionId": "$bare", "assetIds": ["$blast", "$align"]},
+        ("ASSETS_ADDED bare: align, blast",),
+        MEMBERS,
+    ),
+    Act(
+        "collectionAssetsRemove",
+        "olu",
+        {"collectionId": "$open", "assetIds": ["$blast", "$align"]},
+        ("ASSETS_REMOVED open: align, blast",),
+        MEMBERS,
+    ),
+    Act(
+        "collectionAssetsMove",
+        "olu",
+        {"fromCollectionId": "$open", "toCollectionId": "$inner", "assetIds": ["$blast", "$align"]},
+        ("ASSETS_MOVED open: align, blast", "ASSETS_MOVED inner: blast"),
+        MEMBERS,
+    ),
+    Act(
+        "collectionAssetsReorder",
+        "ada",
+        {"collectionId": "$open", "assetIds": ["$blast"], "position": {"atStart": True}},
+        ("REORDERED open: blast",),
+    ),
+    Act(
+        "assetCollectionsUpdate",
+        "olu",
+        {"assetId": "$blast", "addTo": ["$bare"], "removeFrom": ["$open"]},
+        ("ASSETS_ADDED bare: blast", "ASSETS_REMOVED open: blast"),
+        MEMBERS,
+    ),
+    Act("changeUndo", "olu", {"changeId": "$change"}, ("UNDONE bare: explore",), MEMBERS),
+    Act("assetGoldStandardSet", "ada", {"assetId": "$blast", "awarded": True}, ("AWARDED blast",)),
+    Act(
+        "assetGrantsUpdate",
+        "olu",
+        {"assetId": "$blast", "set": [{"to": {"userId": "$sam"}, "access": "EDITOR"}], "revoke": [{"everyone": True}]},
+        ("SHARED blast", "UNSHARED blast"),
+        MEMBERS,
+    ),
+    Act(
+        "assetsRegister",
+        "ada",
+        {"assets": [{"externalId": "lens", "kind": "MODEL", "name": "Lens!", "ownerId": "$sam"}]},
+        ("UPDATED lens",),
+    ),
+    Act("deploymentUpdate", "ada", {"publicSharing": False}, ("UPDATED deployment",)),
+    Act("jobCancel", "olu", {"id": "$job"}, (), MEMBERS),
+)
+each_act = pytest.mark.parametrize("act", ACTS, ids=str)
+
+
+async def names_by_id(ask: Ask) -> dict[str, str]:
+    """Return what each object is called by its id; a change and a job, of which there is one each, by their kind."""
+    named: dict[str, str] = {"deployment": "deployment"}
+    async with ask.database.snapshot() as snapshot:
+        for table, name in (
+            (sql.topic, sql.topic.c.slug),
+            (sql.collection, sql.collection.c.slug),
+            (sql.asset, sql.asset.c.external_id),
+            (sql.principal, sql.principal.c.external_id),
+        ):
+            named |= {row.id: row.name for row in await snapshot.rows(select(table.c.id, name.label("name")))}
+    return named
+
+
+async def _prepared(ask: Ask) -> dict[str, str]:
+    """Return the ids of the world by name, and those of a change and of a job under way, both olu's."""
+    found = {name: id_ for id_, name in (await names_by_id(ask)).items()}
+    add = Mutate("collectionAssetsAdd", "change { id } job { id }")
+    one = {"collectionId": found["bare"], "assetIds": [found["explore"]]}
+    many = {"collectionId": found["deep"], "assetIds": [found[name] for name in ("explore", "images", "count")]}
+    found["change"] = (await add(ask, "olu", **one))["change"]["id"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", FEW)
+        patched.setattr("resolvers.write.job.CHUNK", FEW)
+        found["job"] = (await add(ask, "olu", **many, mode="BEST_EFFORT"))["job"]["id"]
+        await chunk(ask)
+    return found
+
+
+@pytest.fixture
+async def ids(ask_own: Ask) -> dict[str, str]:
+    """Return the ids of a world of the test's own."""
+    return await _prepared(ask_own)
+
+
+@pytest.fixture(scope="module")
+def prepared(
+    world: World, backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[World, dict[str, str]]:
+    """Give one world for all tests that leave it unchanged, and its ids."""
+    path = tmp_path_factory.mktemp("every") / "every.db"
+    own = copied(world, backend, request, path, "every")
+
+    async def prepare() -> dict[str, str]:
+        ask = Ask(own)
+        try:
+            return await _prepared(ask)
+        finally:
+            await ask.close()
+
+    return own, asyncio.run(prepare())
+
+
+@pytest.fixture
+async def ask_same(prepared: tuple[World, dict[str, str]]) -> AsyncIterator[Ask]:
+    """Ask that world."""
+    asking = Ask(prepared[0])
+    yield asking
+    await asking.close()
+
+
+@pytest.fixture
+def same_ids(prepared: tuple[World, dict[str, str]]) -> dict[str, str]:
+    """Return its ids."""
+    return prepared[1]
+
+
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    """Return the input with the ids that `$name` stands for."""
+    if isinstance(value, dict):
+        return {field: filled(each, ids) for field, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, ids) for each in value]
+    return ids[value[1:]] if isinstance(value, str) and value.startswith("$") else value
+
+
+def mutate(act: Act) -> Mutate:
+    """Return the mutation, asked for its results where it has any."""
+    assert SCHEMA.mutation_type
+    payload = get_named_type(SCHEMA.mutation_type.fields[act.mutation].type)
+    assert isinstance(payload, GraphQLObjectType)
+    has_results = "results" in payload.fields
+    return Mutate(act.mutation, "results { status error { code message path } }" if has_results else "__typename")
+
+
+def test_every_mutation_is_in_the_table() -> None:
+    assert SCHEMA.mutation_type
+    assert [act.mutation for act in ACTS] == list(dict.fromkeys(act.mutation for act in ACTS))
+    assert {act.mutation for act in ACTS} == set(SCHEMA.mutation_type.fields)
+
+
+async def log(ask: Ask) -> list[str]:
+    """Return every change in the log's order: action, subject and, after a colon, the assets it touched."""
+    names = await names_by_id(ask)
+    change, touched, asset = sql.change, sql.change_asset, sql.asset
+    rows = (
+        select(change.c.pk, change.c.action, change.c.subject_id, change.c.actor_pk, asset.c.external_id)
+        .select_from(change.outerjoin(touched, touched.c.change_pk == change.c.pk))
+        .outerjoin(asset, asset.c.pk == touched.c.asset_pk)
+        .order_by(change.c.pk, asset.c.external_id)
+    )
+    told: dict[int, tuple[str, list[str]]] = {}
+    async with ask.database.snapshot() as snapshot:
+        for row in await snapshot.rows(rows):
+            subject = names.get(row.subject_id, row.subject_id)
+            _, assets = told.setdefault(row.pk, (f"{row.action} {subject}", []))
+            assets += [row.external_id] if row.external_id else []
+    return [f"{what}: {', '.join(assets)}" if assets else what for what, assets in told.values()]
+
+
+@each_act
+async def test_what_is_done_is_logged_change_by_change(ask_own: Ask, ids: dict[str, str], act: Act) -> None:
+    gone = {id_: name for id_, name in (await names_by_id(ask_own)).items() if name in {"genomics", "inner"}}
+    before = await log(ask_own)
+    answer = await mutate(act)(ask_own, act.who, **filled(act.given, ids))
+    assert answer["userErrors"] == []
+    told = (await log(ask_own))[len(before) :]
+    for id_, name in gone.items():
+        told = [each.replace(id_, name) for each in told]
+    assert tuple(told) == act.changes
+
+
+@each_act
+async def test_without_the_right_nothing_is_done(ask_same: Ask, same_ids: dict[str, str], act: Act) -> None:
+    given = filled(act.given, same_ids)
+    async with unchanged(ask_same):
+        assert await refused(ask_same, ANONYMOUS, mutate(act), **given) == "UNAUTHENTICATED"
+        if act.refused:
+            for who in ("olu", "eve"):
+                assert await refused(ask_same, who, mutate(act), **given) == act.refused
+        else:
+            answer = await mutate(act)(ask_same, "eve", **given)
+            failed = [result["error"] for result in answer.get("results", ()) if result["error"]]
+            codes = {error["code"] for error in [*answer["userErrors"], *failed]}
+            assert codes
+            assert codes <= {"NOT_OWNER", "NOT_FOUND"}
+
+
+def ids_in(value: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    """Yield the path to each id of an input."""
+    if isinstance(value, dict):
+        for field, each in value.items():
+            yield from ids_in(each, *path, field)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from ids_in(each, *path, str(index))
+    elif isinstance(value, str) and value.startswith("$"):
+        yield path
+
+
+def put(value: Any, path: tuple[str, ...], id_: str) -> Any:
+    """Return the input with another id at the path."""
+    if not path:
+        return id_
+    if isinstance(value, list):
+        return [put(each, path[1:], id_) if str(index) == path[0] else each for index, each in enumerate(value)]
+    return {field: put(each, path[1:], id_) if field == path[0] else each for field, each in value.items()}
+
+
+@each_act
+async def test_an_id_of_nothing_of_another_type_and_of_what_is_hidden_are_refused_in_the_same_words(
+    ask_same: Ask, same_ids: dict[str, str], act: Act
+) -> None:
+    hidden = same_ids["junk"] if act.who != "ada" else "ast_" + "1" * 24  # which olu owns, and eve does not see
+    who = "eve" if act.refused == MEMBERS and act.mutation not in {"jobCancel", "changeUndo"} else act.who
+    async with unchanged(ask_same):
+        for path in ids_in(act.given):
+            # Whoever is to hold a grant is one element, whatever it names.
+            places = [["input", *path], ["input", *path[:-1]]]
+            words = set()
+            for id_ in ("", "?", "ast_" + "0" * 24, "col_" + "0" * 24, same_ids["lab"], hidden):
+                answer = await mutate(act)(ask_same, who, **filled(put(act.given, path, id_), same_ids))
+                at = [error for error in answer["userErrors"] if error["path"] in places]
+                words.add(str([(error["code"], error["message"]) for error in at]))
+                assert [error["code"] for error in at] == ["NOT_FOUND"], (path, id_, answer)
+            assert len(words) == 1, (path, words)
+
+
+@each_act
+async def test_a_key_makes_every_retry_harmless(ask_own: Ask, ids: dict[str, str], act: Act) -> None:
+    kind = SCHEMA.type_map[f"{act.mutation[0].upper()}{act.mutation[1:]}Input"]
+    assert isinstance(kind, GraphQLInputObjectType)
+    if "idempotencyKey" not in kind.fields:
+        assert act.mutation in WITHOUT_KEY, "say why it needs none"
+        return
+    given = filled(act.given, ids) | {"idempotencyKey": "again"}
+    first = await mutate(act)(ask_own, act.who, **given)
+    async with unchanged(ask_own):
+        assert await mutate(act)(ask_own, act.who, **given) == first
+        other = await mutate(act)(ask_own, act.who, **(given | different(kind)))
+        assert [error["code"] for error in other["userErrors"]] == ["IDEMPOTENCY_MISMATCH"]
+
+
+# What these come to is the same when they are done again, or is refused by a version.
+WITHOUT_KEY = {
+    "topicUpdate",
+    "topicReorder",
+    "topicDelete",
+    "collectionUpdate",
+    "collectionReorder",
+    "collectionDelete",
+    "collectionAssetsReorder",
+    "assetGoldStandardSet",
+    "deploymentUpdate",
+    "jobCancel",
+}
+
+
+def different(kind: GraphQLInputObjectType) -> dict[str, Any]:
+    """Return a field of the input with a value that the table's call does not give."""
+    others: dict[str, Any] = {"mode": "BEST_EFFORT", "description": "Other.", "targetId": "top_x", "changeId": "chg_x"}
+    others |= {"removeFrom": [], "revoke": []}
+    field = next(name for name in others if name in kind.fields)
+    return {field: others[field]}
