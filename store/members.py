@@ -1,13 +1,14 @@
 """This file is what writes need to know of memberships whoever may see them: where lists end, and who came after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.ranks import GAP
+from store.ranks import ASIDE, GAP, Ranked
 from store.tables import ChangeAction
 
 
@@ -21,6 +22,32 @@ class Trace(NamedTuple):
     added_by_pk: int | None
     note: str | None
     is_last: bool  # whether no later change touched the same asset in the same collection
+
+
+@dataclass(frozen=True)
+class RankedMembers(Ranked):
+    """The members of a collection in their order. Whom the log can put back keeps a place between the others."""
+
+    collection_id: str
+
+    async def gone(self) -> Sequence[int]:
+        """Return the distinct ranks that the log keeps. One statement."""
+        rank = sql.change_asset.c.rank
+        return (await self.connection.scalars(select(rank).where(self._logged()).distinct())).all()
+
+    async def set_gone(self, ranks: Mapping[int, int]) -> None:
+        """Give what the log keeps other ranks. Two statements, for a new rank may be another's old one."""
+        rank = sql.change_asset.c.rank
+        to = [{"of_rank": old, "to_rank": ASIDE + new} for old, new in ranks.items()]
+        if to:
+            moved = update(sql.change_asset).where(self._logged(), rank == bindparam("of_rank"))
+            await self.connection.execute(moved.values(rank=bindparam("to_rank")), to)
+            back = update(sql.change_asset).where(self._logged(), rank >= ASIDE)
+            await self.connection.execute(back.values(rank=rank - ASIDE))
+
+    def _logged(self) -> ColumnElement[bool]:
+        changes = select(sql.change.c.pk).where(sql.change.c.subject_id == self.collection_id)
+        return and_(sql.change_asset.c.change_pk.in_(changes), sql.change_asset.c.rank.is_not(None))
 
 
 async def ends(connection: AsyncConnection, collections: Sequence[int]) -> dict[int, int]:

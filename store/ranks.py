@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
@@ -29,8 +29,8 @@ class Ranked:
     async def places(self, count: int, *, beside: int | None, is_after: bool, leaving: Sequence[int] = ()) -> list[int]:
         """Return ranks for so many rows, in order: right after (or before) the row of that key, at an end for none.
 
-        Rows that are `leaving` their place do not count as neighbours. One to two statements; five where there is no
-        room left, for then the list is numbered anew.
+        Rows that are `leaving` their place do not count as neighbours. One to two statements; up to twelve where there
+        is no room left, for then the list is numbered anew.
         """
         low, high = await self._around(beside, leaving, is_after=is_after)
         if low is not None and high is not None and high - low <= count:
@@ -55,17 +55,30 @@ class Ranked:
             found = await self.connection.scalar(select(end).where(others))
             return (found, None) if is_after else (None, found)
         anchor = await self.connection.scalar(select(rank).where(self._here(), self.table.c[self.key] == beside))
-        beyond = (
-            select(func.min(rank)).where(rank > anchor) if is_after else select(func.max(rank)).where(rank < anchor)
-        )
+        # What undoing put back may have the rank of what came meanwhile: such rows stand in the order of their keys.
+        key = self.table.c[self.key]
+        behind = and_(rank >= anchor, or_(rank > anchor, key > beside))
+        ahead = and_(rank <= anchor, or_(rank < anchor, key < beside))
+        beyond = select(func.min(rank)).where(behind) if is_after else select(func.max(rank)).where(ahead)
         other = await self.connection.scalar(beyond.where(others))
         return (anchor, other) if is_after else (other, anchor)
 
     async def _number_anew(self) -> None:
         """Set the ranks GAP apart. In two steps: a rank may be unique, and rows are updated one by one."""
-        await self.set({key: ASIDE + place * GAP for place, key in enumerate(await self.keys())})
-        back = update(self.table).where(self._here()).values(rank=self.table.c.rank - ASIDE)
-        await self.connection.execute(back)
+        key, rank = self.table.c[self.key], self.table.c.rank
+        rows = await self.connection.execute(select(rank, key).where(self._here()))
+        spots = [*((row[0], True, row[1]) for row in rows), *((gone, False, gone) for gone in await self.gone())]
+        places = {spot[1:]: place * GAP for place, spot in enumerate(sorted(spots))}
+        await self.set({of: ASIDE + place for (is_there, of), place in places.items() if is_there})
+        await self.connection.execute(update(self.table).where(self._here()).values(rank=rank - ASIDE))
+        await self.set_gone({of: place for (is_there, of), place in places.items() if not is_there})
+
+    async def gone(self) -> Sequence[int]:
+        """Return the distinct ranks of rows that are gone and may be put back; here there are none."""
+        return ()
+
+    async def set_gone(self, ranks: Mapping[int, int]) -> None:
+        """Give rows that are gone other ranks, by those they had."""
 
     async def keys(self) -> list[int]:
         """Return the keys of all rows, in their order. One statement."""

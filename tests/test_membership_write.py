@@ -457,3 +457,32 @@ async def test_statements_depend_on_the_shape_and_never_on_how_many(ask_own: Ask
             await mutation(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_[name] for name in names])
             sent.setdefault(mutation.name, []).append(len(ask_own.statements))
     assert all(len(set(counts)) == 1 for counts in sent.values()), sent
+
+
+async def test_what_is_put_back_and_what_came_meanwhile_both_have_neighbours(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
+    removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
+    await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["count"]])
+    await UNDO(ask_own, "olu", changeId=removed["change"]["id"])
+    before = await held(ask_own, "bare")
+    assert sorted(before) == ["align", "blast", "count"]
+    await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["genomes"]], position={"afterId": id_[before[1]]})
+    await ADD(
+        ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["explore"]], position={"beforeId": id_[before[2]]}
+    )
+    assert await held(ask_own, "bare") == [before[0], before[1], "genomes", "explore", before[2]]
+
+
+async def test_a_removal_is_put_back_where_it_was_though_the_list_ran_out_of_room_meanwhile(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    order = ["lens", "hidden", "align", "blast", "count", "junk", "kept"]
+    assert await held(ask_own, "open") == order
+    removed = await REMOVE(ask_own, "olu", collectionId=id_["open"], assetIds=[id_["hidden"], id_["blast"]])
+    for name in ("junk", "kept") * 15:
+        await REORDER(
+            ask_own, "ada", collectionId=id_["open"], assetIds=[id_[name]], position={"beforeId": id_["count"]}
+        )
+    await UNDO(ask_own, "olu", changeId=removed["change"]["id"])
+    rest = ["lens", "hidden", "align", "blast", "count"]
+    assert [name for name in await held(ask_own, "open") if name in rest] == rest

@@ -19,6 +19,7 @@ from resolvers.write.transaction import Answer, Write
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import FieldChange, Touched
+from store.members import RankedMembers
 from store.ranks import Ranked
 from store.tables import AssetStatus, ChangeAction
 
@@ -234,7 +235,7 @@ async def take_out(write: Write, collection: Any, rows: Sequence[Member]) -> Non
 
 def order_of(write: Write, collection: Any) -> Ranked:
     """Return the order of the collection's members."""
-    return Ranked(write.connection, sql.membership, "asset_pk", {"collection_pk": collection.pk})
+    return RankedMembers(write.connection, sql.membership, "asset_pk", {"collection_pk": collection.pk}, collection.id)
 
 
 def _told(name: str, collection: Any) -> FieldChange:

@@ -69,9 +69,9 @@ def _judge(
     write: Write, asset: Row[Any], halves: Sequence[Trace], collections: Mapping[Any, Row[Any]], *, is_own: bool
 ) -> Item:
     is_owner = write.may(asset, Permission.ASSET_OWN)
+    if not all(trace.is_last and trace.collection_id in collections for trace in halves):
+        return failed(asset.id, *TOUCHED_SINCE, CHANGE_ID)
     for trace in halves:
-        if not trace.is_last or trace.collection_id not in collections:
-            return failed(asset.id, *TOUCHED_SINCE, CHANGE_ID)
         was_added = trace.rank is None
         if not (is_owner or (write.viewer.is_admin if was_added else is_own)):
             return failed(asset.id, *NOT_OWNER, CHANGE_ID)
