@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
-from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -17,7 +16,7 @@ from app import graphiql, limits
 from app.authentication import bearer_subject, viewer_of
 from app.endpoint import Endpoint
 from app.errors import Unavailable
-from app.graphiql import Account
+from app.graphiql import EXAMPLES, Account, Tab
 from app.oidc import Issuer, issuer_from_settings
 from app.settings import Settings
 from app.worker import working
@@ -29,12 +28,18 @@ from store.migrate import head, revision_of
 
 # What is raised when there is no database, or none of its connections is free in time.
 UNREACHABLE = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
-EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 
 
-def application(settings: Settings, *, accounts: Sequence[Account] = (), database: Database | None = None) -> Starlette:
-    """Return the application; `accounts` are what GraphiQL offers to be.
+def application(
+    settings: Settings,
+    *,
+    accounts: Sequence[Account] = (),
+    tabs: Sequence[Tab] | None = None,
+    database: Database | None = None,
+) -> Starlette:
+    """Return the application; `accounts` are what GraphiQL offers to be, `tabs` what it opens with.
 
+    Without tabs it opens with the worked examples as they are written.
     The database is opened with the first request and closed when the server stops, unless one is given.
     """
     issuer = issuer_from_settings(settings.oidc_issuer, settings.oidc_audience)
@@ -63,7 +68,7 @@ def application(settings: Settings, *, accounts: Sequence[Account] = (), databas
     if settings.graphiql:
         routes = [
             Route("/", _to_graphql, methods=["GET"]),
-            *graphiql.routes(graphiql.examples(EXAMPLES), accounts),
+            *graphiql.routes(graphiql.examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
     return Starlette(routes=routes, lifespan=lifespan)

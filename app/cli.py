@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from app import demo, tokens
 from app.application import application
-from app.graphiql import Account
+from app.graphiql import EXAMPLES, Account, Tab, examples
 from app.oidc import issuer_from_settings
 from app.settings import BadSetting, Settings
 from app.tokens import BadSpan
@@ -74,9 +74,9 @@ def serve(
     if with_demo:
         if host not in LOOPBACK or workers > 1:
             _fail("The demo gives an administrator's token to whoever opens it: it serves 127.0.0.1, with one worker.")
-        accounts = _with_database(settings, _demo)
+        accounts, tabs = _with_database(settings, _demo)
         _tell_demo(host, port, accounts)
-        uvicorn.run(application(replace(settings, graphiql=True), accounts=accounts), **options)
+        uvicorn.run(application(replace(settings, graphiql=True), accounts=accounts, tabs=tabs), **options)
         return
     _with_database(settings, migrate)
     console.print(f"Atoll serves http://{_shown(host)}:{port}/graphql", soft_wrap=True)
@@ -184,14 +184,14 @@ async def _revision(settings: Settings) -> str | None:
         await database.close()
 
 
-async def _demo(database: Database) -> list[Account]:
+async def _demo(database: Database) -> tuple[list[Account], list[Tab]]:
     await demo.load(database)
     if not await demo.is_there(database):
         raise DatabaseProblem(
             f"{database.url.database} holds something else than the demo: serve it without --demo,"
             " or name another file in ATOLL_DATABASE_URL."
         )
-    return await demo.accounts(database)
+    return await demo.accounts(database), await demo.with_ids(database, examples(EXAMPLES))
 
 
 async def _import(database: Database, file: Path, size: int) -> Outcome:

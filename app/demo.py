@@ -1,10 +1,12 @@
-"""This file is the demo: a catalogue that ships with Atoll, and the accounts to look at it with."""
+"""This file is the demo: a catalogue that ships with Atoll, accounts to look at it with, and tabs that know its ids."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import select, update  # noqa: TID251 - no viewer asks here: the demo shows its ids to whoever opens it
 
-from app.graphiql import Account
+from app.graphiql import Account, Name, Tab, names_in, put_ids
 from app.tokens import make_token
 from store import sql
 from store.catalogue.write import write_catalogue
@@ -22,6 +24,14 @@ ACCOUNTS = (
     ("Mei Tanaka", "user:mei", "member of the group «Controlled access»"),
     ("Sam Rivera", "user:sam", "plain member"),
 )
+# The words that examples name things by.
+WORDS = {
+    "topic": sql.topic.c.slug,
+    "collection": sql.collection.c.slug,
+    "asset": sql.asset.c.external_id,
+    "user": sql.principal.c.external_id,
+    "group": sql.principal.c.external_id,
+}
 ANONYMOUS = Account("Anonymous", "visitor without a token: what is public", None)
 
 
@@ -54,3 +64,15 @@ async def accounts(database: Database) -> list[Account]:
     """Return the demo's accounts with a token of a day for each, and the anonymous visitor."""
     members = [Account(name, about, await make_token(database, user, A_DAY)) for name, user, about in ACCOUNTS]
     return [*members, ANONYMOUS]
+
+
+async def with_ids(database: Database, tabs: Sequence[Tab]) -> list[Tab]:
+    """Return the tabs with the ids of what they name in words; what is not there stays named. One statement a kind."""
+    ids: dict[Name, str] = {}
+    named = sorted(set[Name]().union(*map(names_in, tabs)))
+    async with database.snapshot() as snapshot:
+        for kind, names in groupby(named, key=lambda name: name[0]):
+            word = WORDS[kind]
+            rows = select(word, word.table.c.id).where(word.in_([name for _, name in names]))
+            ids |= {(kind, row[0]): row.id for row in await snapshot.rows(rows)}
+    return [put_ids(tab, ids) for tab in tabs]

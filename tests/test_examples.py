@@ -1,29 +1,89 @@
 """This file is the worked examples: each runs as its account, on both databases alike, in few statements."""
 
+import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
+from graphql import (
+    FieldNode,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    OperationDefinitionNode,
+    OperationType,
+    build_schema,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+    parse,
+)
 from sqlalchemy import update
+from starlette.applications import Starlette
 
-from app import demo
-from app.graphiql import Tab, examples
+from app import cli, demo
+from app.application import application
+from app.graphiql import EXAMPLES as FOLDER
+from app.graphiql import Name, Tab, examples, names_in
+from app.settings import Settings
 from app.tokens import make_token
+from schema.graph import text as schema_text
 from store import sql
 from store.catalogue.write import write_catalogue
 from store.database import Database
 from store.migrate import migrate
+from tests.command import free_port
 from tests.conftest import ANONYMOUS, Ask, World, share, write_lines
 from tests.postgres import Postgres
 
-EXAMPLES = examples(Path(__file__).parent.parent / "docs" / "examples")
+EXAMPLES = examples(FOLDER)
 ACCOUNTS = {name: user for name, user, _ in demo.ACCOUNTS} | {demo.ANONYMOUS.name: ANONYMOUS}
+DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
+NAMES = set[Name]().union(*map(names_in, EXAMPLES))
+# The collections that examples put assets into.
+TAKING = {"pathogens", "read-quality", "electron-microscopy", "bacteria"}
+REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells", "ownerId": "<user user:olu>"}
 MOST_STATEMENTS = 8
-each_example = pytest.mark.parametrize("tab", EXAMPLES, ids=lambda tab: f"{tab.group}: {tab.title}")
+MOST_STATEMENTS_OF_A_MUTATION = 30
+# What stands for the one id that no database has before the others ran: of the change that adding answered.
+ADDED = "<change.id of the answer>"
+
+
+@cache
+def _operation(tab: Tab) -> OperationDefinitionNode:
+    (operation,) = parse(tab.query).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    return operation
+
+
+def _is_mutation(tab: Tab) -> bool:
+    return _operation(tab).operation is OperationType.MUTATION
+
+
+def _variables(tab: Tab) -> dict[str, Any]:
+    return dict(orjson.loads(tab.variables or "{}"))
+
+
+def _who(tab: Tab) -> str:
+    return ACCOUNTS[tab.account or demo.ANONYMOUS.name]
+
+
+async def _answers(ask: Ask, tabs: Iterable[Tab]) -> AsyncIterator[tuple[Tab, httpx.Response]]:
+    """Yield each tab and the answer that its account gets, in their order; undoing takes back what adding did."""
+    added = ADDED
+    for tab in tabs:
+        filled = replace(tab, variables=tab.variables.replace(ADDED, added))
+        response = await ask.response(_who(tab), tab.query, **_variables(filled))
+        payload = response.json()["data"].get("collectionAssetsAdd")
+        added = payload["change"]["id"] if payload else added
+        yield tab, response
 
 
 async def _filled(url: str, catalogue: Path) -> World:
@@ -45,44 +105,122 @@ async def ask_demo(empty_url: str) -> AsyncIterator[Ask]:
     await asking.close()
 
 
+# What examples there are
+
+
 def test_there_is_a_set_for_each_reader() -> None:
     assert {tab.group for tab in EXAMPLES} == {"web", "admin", "analyst"}
     assert {tab.account for tab in EXAMPLES} <= ACCOUNTS.keys()
 
 
-def _variables(tab: Tab) -> dict[str, Any]:
-    return dict(orjson.loads(tab.variables or "{}"))
+def test_every_mutation_of_topics_and_every_one_that_takes_many_has_an_example() -> None:
+    mutations = build_schema(schema_text()).mutation_type
+    assert mutations is not None
+    many = {name for name, field in mutations.fields.items() if _takes_many(field.args["input"].type)}
+    assert many >= {"topicMerge", "collectionAssetsAdd", "assetCollectionsUpdate", "assetsRegister"}
+    topics = {name for name in mutations.fields if name.startswith("topic")}
+    assert (topics | many) - {_mutation(tab) for tab in filter(_is_mutation, EXAMPLES)} == set()
 
 
-async def test_every_example_answers_as_its_account_in_few_statements(ask_demo: Ask) -> None:
-    for tab in EXAMPLES:
-        data = await ask_demo(ACCOUNTS[tab.account or demo.ANONYMOUS.name], tab.query, **_variables(tab))
+def _takes_many(given: GraphQLInputType) -> bool:
+    kind = get_named_type(given)
+    assert isinstance(kind, GraphQLInputObjectType)
+    return any(is_list_type(get_nullable_type(field.type)) for field in kind.fields.values())
+
+
+def _mutation(tab: Tab) -> str:
+    (field,) = _operation(tab).selection_set.selections
+    assert isinstance(field, FieldNode)
+    return field.name.value
+
+
+# What they answer
+
+
+async def test_every_query_answers_as_its_account_in_few_statements(ask_demo: Ask) -> None:
+    for tab in itertools.filterfalse(_is_mutation, await demo.with_ids(ask_demo.database, EXAMPLES)):
+        data = await ask_demo(_who(tab), tab.query, **_variables(tab))
         assert None not in data.values(), tab.title
         assert 1 <= len(ask_demo.statements) <= MOST_STATEMENTS, f"{tab.title}: {len(ask_demo.statements)} statements"
 
 
+async def test_every_mutation_is_accepted_as_its_account_in_few_statements(ask_demo: Ask) -> None:
+    tabs = await demo.with_ids(ask_demo.database, EXAMPLES)
+    async for tab, response in _answers(ask_demo, filter(_is_mutation, tabs)):
+        _assert_accepted(tab, response)
+        sent = len(ask_demo.statements)
+        assert 1 <= sent <= MOST_STATEMENTS_OF_A_MUTATION, f"{tab.title}: {sent} statements"
+
+
+def _assert_accepted(tab: Tab, response: httpx.Response) -> None:
+    answer = response.json()
+    assert "errors" not in answer, (tab.title, answer["errors"])
+    payload = answer["data"][_mutation(tab)]
+    assert payload.pop("userErrors") == [], tab.title
+    assert payload, tab.title
+    assert None not in payload.values(), tab.title
+
+
+async def test_what_a_dry_run_tells_is_what_then_happens(ask_demo: Ask) -> None:
+    tabs = await demo.with_ids(ask_demo.database, EXAMPLES)
+    rehearsed = [tab for tab in filter(_is_mutation, tabs) if _variables(tab)["input"].get("dryRun")]
+    assert [_mutation(tab) for tab in rehearsed] == ["topicMerge", "topicDelete", "collectionDelete"]
+    for tab in rehearsed:
+        given = _variables(tab)["input"]
+        told = await ask_demo(_who(tab), tab.query, input=given)
+        assert await ask_demo(_who(tab), tab.query, input=given | {"dryRun": False}) == told
+
+
+# How much they ask of the database
+
+
+def _numbered(noun: str, number: int) -> list[str]:
+    return [f"{noun}-{place}" for place in range(number)]
+
+
 def _catalogue_of(assets: int) -> list[dict[str, Any]]:
-    """Return a world of so many assets in a tenth as many collections, whatever the examples ask for among them."""
-    users = [{"kind": "user", "id": user, "name": user, "isAdmin": user == "user:ada"} for user in ACCOUNTS.values()]
+    """Return what the demo and the examples name, so many assets, and a tenth as many of all else.
+
+    Every fifth asset is archived. What examples put assets into is empty, and what else they name holds all of them.
+    """
+    many, tenth = _numbered("asset", assets), assets // 10
+    ids = [*sorted(name for kind, name in NAMES if kind == "asset"), *many]
     kinds = itertools.cycle(("CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL"))
-    named = [
-        tab_variables["externalId"] for tab_variables in map(_variables, EXAMPLES) if "externalId" in tab_variables
-    ]
-    ids = [named[0], *(f"asset-{number}" for number in range(assets - 1))]
     grants = [{"to": "everyone", "role": "VIEWER"}, {"to": "public", "role": "VIEWER"}]
     rows = [
         {"kind": "asset", "id": id_, "type": kind, "name": id_, "owner": "user:olu", "grants": grants, "tags": ["all"]}
-        | {"uses": [ids[(place + 1) % assets]], "archived": place % 5 == 1, "updatedAt": "2025-01-01T00:00:00Z"}
+        | {"uses": [ids[place - 1]], "archived": id_ in many[1::5], "updatedAt": "2025-01-01T00:00:00Z"}
         for place, (id_, kind) in enumerate(zip(ids, kinds, strict=False))
     ]
-    topics = [{"kind": "topic", "slug": f"topic-{number}", "name": f"topic {number}"} for number in range(3)]
-    slugs = ["human-genomes", "samtools", *(f"collection-{number}" for number in range(max(1, assets // 10)))]
-    collections = [
-        {"kind": "collection", "slug": slug, "name": slug, "topic": "topic-0", "visibility": "PUBLIC", "assets": ids}
-        | {"parent": None if slug == "human-genomes" else "human-genomes"}
-        for slug in slugs[:40]
+    more: list[dict[str, Any]] = [{"kind": "user", "id": id_, "name": id_} for id_ in _numbered("user", tenth)]
+    more += [{"kind": "topic", "slug": slug, "name": slug} for slug in _numbered("topic", tenth)]
+    more += [
+        {"kind": "collection", "slug": slug, "name": slug, "topic": "topic-0", "visibility": "PUBLIC"}
+        | {"assets": many[:tenth]}
+        for slug in _numbered("collection", tenth)
     ]
-    return [*users, *topics, *rows, *collections]
+    held = {name: [] if name in TAKING else ids for kind, name in NAMES if kind == "collection"}
+    held |= {slug: ids for slug in (_variables(tab).get("slug") for tab in EXAMPLES) if slug and slug not in TAKING}
+    kept = [line for line in DEMO if line["kind"] not in {"asset", "collection"}]
+    named = [line | {"assets": held.get(line["slug"], many[:1])} for line in DEMO if line["kind"] == "collection"]
+    return [*kept, *rows, *more, *named]
+
+
+def _widened(tab: Tab, assets: int) -> Tab:
+    """Return the example with all that the catalogue of so many assets has in its lists, or as many as they take."""
+    # Registering inserts a thousand rows with a statement, and an asset has a grant or two. A merge appends one change
+    # after the other for its sources, a hundred at most: those of the example stay as they are.
+    many, tenth = min(assets, 900), min(assets // 10, 98)
+    more: dict[str, list[Any]] = {
+        "assetIds": [f"<asset {id_}>" for place, id_ in enumerate(_numbered("asset", many)) if place % 5 != 1],
+        "assets": [REGISTERED | {"externalId": id_} for id_ in _numbered("new", many)],
+        "addTo": [f"<collection {slug}>" for slug in _numbered("collection", tenth)],
+        "set": [{"to": {"userId": f"<user {id_}>"}, "access": "VIEWER"} for id_ in _numbered("user", tenth)],
+    }
+    variables = _variables(tab)
+    given = variables.get("input", {})
+    given |= {field: [*given[field], *items] for field, items in more.items() if field in given}
+    return replace(tab, variables=orjson.dumps(variables).decode())
 
 
 async def test_statements_depend_on_the_shape_and_never_on_the_data(
@@ -94,34 +232,79 @@ async def test_statements_depend_on_the_shape_and_never_on_the_data(
         if backend == "postgresql":
             url = request.getfixturevalue("postgres").create_database(f"shape{assets}")
         asking = Ask(await _filled(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
+        tabs = await demo.with_ids(asking.database, [_widened(tab, assets) for tab in EXAMPLES])
         sent[assets] = {}
-        for tab in EXAMPLES:
-            await asking(ACCOUNTS[tab.account or ""], tab.query, **_variables(tab))
+        async for tab, response in _answers(asking, sorted(tabs, key=_is_mutation)):
             sent[assets][tab.title] = sorted(asking.statements)
+            if _is_mutation(tab):
+                _assert_accepted(tab, response)
         await asking.close()
     assert sent[10] == sent[1_000]
+
+
+# How alike the databases are
 
 
 async def test_both_databases_answer_the_same_bytes(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[dict[tuple[str, str], bytes]] = []
+    answers: list[list[tuple[str, str, bytes]]] = []
     for url in (f"sqlite+aiosqlite:///{tmp_path}/demo.db", postgres.create_database("same_bytes")):
         chance = random.Random(1)
         monkeypatch.setattr("store.ids.random_bytes", chance.randbytes)
         monkeypatch.setattr("store.ids.clock_ns", lambda: 1_800_000_000_000_000_000)
         asking = Ask(await _filled(url, demo.CATALOGUE))
         await _set_cursor_key(asking.database)
-        found = {}
-        for tab, who in itertools.product(EXAMPLES, ACCOUNTS.values()):
+        asking.client.headers["x-request-id"] = "example"
+        tabs = await demo.with_ids(asking.database, EXAMPLES)
+        found = []
+        for tab, who in itertools.product(itertools.filterfalse(_is_mutation, tabs), ACCOUNTS.values()):
             answer = await asking.response(who, tab.query, **_variables(tab))
-            found[tab.title, who] = answer.content
+            found.append((tab.title, who, answer.content))
+        # The queries come again after the mutations, and tell what they did.
+        async for tab, answer in _answers(asking, sorted(tabs, key=_is_mutation, reverse=True)):
+            found.append((tab.title, _who(tab), answer.content))
         answers.append(found)
         await asking.close()
-    for asked, bytes_ in answers[0].items():
-        assert bytes_ == answers[1][asked], asked
+    for on_sqlite, on_postgresql in zip(*answers, strict=True):
+        assert on_sqlite == on_postgresql
 
 
 async def _set_cursor_key(database: Database) -> None:
     async with database.write() as connection:
         await connection.execute(update(sql.deployment).values(cursor_key=bytes(64)))
+
+
+# Where their ids come from
+
+
+async def test_in_the_demo_the_examples_have_its_ids(ask_demo: Ask) -> None:
+    tabs = await demo.with_ids(ask_demo.database, EXAMPLES)
+    assert set().union(*map(names_in, tabs)) == set()
+    assert [tab.title for tab in tabs if "<" in tab.variables] == ["Take back what adding did"]
+    found = await ask_demo("user:ada", '{ topic(by: { slug: "life-on-earth" }) { id } }')
+    (renaming,) = [tab for tab in tabs if tab.title.startswith("Rename a topic")]
+    assert _variables(renaming)["input"]["id"] == found["topic"]["id"]
+
+
+def test_the_demo_serves_the_examples_with_its_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Starlette] = []
+    monkeypatch.setenv("ATOLL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/demo.db")
+    monkeypatch.setattr("app.cli.uvicorn.run", lambda app, **_options: served.append(app))
+    before = signal.getsignal(signal.SIGTERM)
+    cli.serve(port=free_port(), with_demo=True)
+    signal.signal(signal.SIGTERM, before)  # which serving takes over
+    offered = asyncio.run(_offered(served[0]))
+    assert [tab.title for tab in offered] == [tab.title for tab in EXAMPLES]
+    assert set().union(*map(names_in, offered)) == set()
+
+
+async def test_elsewhere_the_examples_stay_as_they_are_written(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/untouched.db"
+    assert await _offered(application(Settings(database_url=url, graphiql=True))) == EXAMPLES
+
+
+async def _offered(app: Starlette) -> list[Tab]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test") as client:
+        config = (await client.get("/graphql/ide/config.json")).json()
+    return [Tab(**tab) for tab in config["tabs"]]

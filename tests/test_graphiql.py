@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from app import graphiql
-from app.graphiql import Account, Tab, build, examples, page, routes
+from app.graphiql import Account, Tab, build, examples, names_in, page, put_ids, routes
 
 ACCOUNTS = [Account("Ann", "A member who owns two capsules.", "ann-token"), Account("Visitor", "Anonymous.", None)]
 TABS = [Tab("Who am I", "web", "{ viewerName }", '{"first": 2}', "Ann"), Tab("Topics", "admin", "{ topics }", "", None)]
@@ -66,6 +66,17 @@ def test_variables_that_are_no_object_are_refused(tmp_path: Path, variables: str
 
 def test_a_missing_folder_holds_no_examples(tmp_path: Path) -> None:
     assert examples(tmp_path / "absent") == []
+
+
+def test_names_in_an_examples_variables_give_way_to_ids() -> None:
+    variables = '{"ids": ["<topic open-data>", "<user user:mei>"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
+    tab = Tab("A", "admin", "# <topic open-data>\nmutation A { a }", variables, "Ann")
+    names = {("topic", "open-data"), ("user", "user:mei"), ("asset", "1 f")}
+    assert names_in(tab) == names
+    known = {("topic", "open-data"): "top_1", ("user", "user:mei"): "usr_2", ("collection", "open-data"): "col_3"}
+    filled = put_ids(tab, known)
+    assert filled.variables == '{"ids": ["top_1", "usr_2"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
+    assert (filled.query, filled.title, filled.account) == (tab.query, tab.title, tab.account)
 
 
 # What is served

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.graphiql.tab import Account, Tab, examples
+from app.graphiql.tab import EXAMPLES, Account, Name, Tab, examples, names_in, put_ids
 
-__all__ = ["Account", "Tab", "examples", "page", "routes"]
+__all__ = ["EXAMPLES", "Account", "Name", "Tab", "examples", "names_in", "page", "put_ids", "routes"]
 
 DIST = Path(__file__).parent / "dist"
 

@@ -1,11 +1,18 @@
 """This file is what GraphiQL opens with: its tabs, the worked examples they are read from, and the accounts to be."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 GROUPS = ("web", "admin", "analyst")
+# Ids differ from database to database, so variables name things in words: "<topic bioimaging>".
+NAME = re.compile(r"<(topic|collection|asset|user|group) ([^<>]+)>")
+
+Name = tuple[str, str]
+"""A kind of thing and what one is called: a slug, or the platform's id of an asset, a user or a group."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,16 @@ def examples(folder: Path) -> list[Tab]:
     Raises ValueError, naming the file, for one without a title and for variables that are no JSON object.
     """
     return [_tab(group, path) for group in GROUPS for path in sorted((folder / group).glob("*.graphql"))]
+
+
+def names_in(tab: Tab) -> set[Name]:
+    """Return what the variables name in words."""
+    return {(found[1], found[2]) for found in NAME.finditer(tab.variables)}
+
+
+def put_ids(tab: Tab, ids: Mapping[Name, str]) -> Tab:
+    """Return the tab with ids in place of names; a name without an id stays."""
+    return replace(tab, variables=NAME.sub(lambda found: ids.get((found[1], found[2]), found[0]), tab.variables))
 
 
 def _tab(group: str, path: Path) -> Tab:
