@@ -72,9 +72,10 @@ class Page:
         return value
 
     def click(self, selector: str) -> None:
-        """Click the middle of the first element that matches the CSS selector, once there is one."""
-        where = f"document.querySelector({json.dumps(selector)})?.getBoundingClientRect().toJSON()"
-        box = self.wait_for(where)
+        """Scroll to the first element that matches the CSS selector, once there is one, and click its middle."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.wait_for(f"{element} && ({element}.scrollIntoView({{block: 'nearest', inline: 'nearest'}}), true)")
+        box = self.wait_for(f"{element}?.getBoundingClientRect().toJSON()")
         for act in ("mousePressed", "mouseReleased"):
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
             self._send("Input.dispatchMouseEvent", type=act, x=x, y=y, button="left", clickCount=1)

@@ -208,12 +208,12 @@ def _catalogue_of(assets: int) -> list[dict[str, Any]]:
 
 def _widened(tab: Tab, assets: int) -> Tab:
     """Return the example with all that the catalogue of so many assets has in its lists, or as many as they take."""
-    # Registering inserts a thousand rows with a statement, and an asset has a grant or two. A merge appends one change
-    # after the other for its sources, a hundred at most: those of the example stay as they are.
+    # Registering inserts a thousand rows with a statement, and an asset has a grant or two.
     many, tenth = min(assets, 900), min(assets // 10, 98)
     more: dict[str, list[Any]] = {
         "assetIds": [f"<asset {id_}>" for place, id_ in enumerate(_numbered("asset", many)) if place % 5 != 1],
         "assets": [REGISTERED | {"externalId": id_} for id_ in _numbered("new", many)],
+        "sourceIds": [f"<topic {slug}>" for slug in _numbered("topic", tenth)],
         "addTo": [f"<collection {slug}>" for slug in _numbered("collection", tenth)],
         "set": [{"to": {"userId": f"<user {id_}>"}, "access": "VIEWER"} for id_ in _numbered("user", tenth)],
     }

@@ -52,9 +52,9 @@ async def move_collections(write: Write, topics: Sequence[Row[Any]], target: Row
     pks = [row.pk for row in found]
     await _to_topic(write, pks, target.pk)
     await order.set(dict(zip(pks, ranks, strict=True)))
-    for topic in topics:
-        theirs = [row.id for row in found if row.topic_pk == topic.pk]
-        await write.log.append(ChangeAction.UPDATED, theirs, moved_fields({"topic": topic.id}, {"topic": target.id}))
+    topic_ids = {topic.pk: topic.id for topic in topics}
+    moved = {row.id: moved_fields({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in found}
+    await write.log.append_each(ChangeAction.UPDATED, moved)
     return [row.id for row in found]
 
 

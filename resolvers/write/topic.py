@@ -192,6 +192,5 @@ def _order(write: Write) -> Ranked:
 
 async def _remove(write: Write, topics: Sequence[Row[Any]]) -> None:
     await write.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.listed([topic.pk for topic in topics]))))
-    for topic in topics:
-        named = [{"field": "name", "before": topic.name, "after": None}]
-        await write.log.append(ChangeAction.DELETED, [topic.id], named)
+    named = {topic.id: [{"field": "name", "before": topic.name, "after": None}] for topic in topics}
+    await write.log.append_each(ChangeAction.DELETED, named)

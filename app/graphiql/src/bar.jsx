@@ -11,6 +11,7 @@ import { useEditorTheme } from "./theme.js";
 export function Bar({ groups, opened, open, identity }) {
   useEditorTheme();
   useAccountOfTab(opened, identity);
+  useTabInView();
   const show = useShow(opened, open);
   return (
     <header className="atoll-bar">
@@ -36,6 +37,15 @@ function useAccountOfTab(opened, identity) {
       identity.become(headingOf(tab.query).account);
     }
   }, [tab, identity]);
+}
+
+/** Scroll the strip of tabs to the one that is turned to: a set has more than fit. */
+function useTabInView() {
+  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  useEffect(() => {
+    const tab = document.getElementById(`graphiql-session-tab-${activeTabIndex}`);
+    tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tabs.length, activeTabIndex]);
 }
 
 /** Return a function that turns to the example of a title, or opens the group's tabs when given none. */
