@@ -1,0 +1,297 @@
+"""This file is what somebody may do next, drawn at random: mostly what makes sense in the world as it is, in labels."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from tests.model import World
+from tests.model_membership import UNDOABLE
+
+T = TypeVar("T")
+Input = dict[str, Any]
+Act = tuple[str, str, Input]
+"""Who, which mutation (or `status`, which is the platform's), and its input."""
+
+IDLE: Act = ("ada", "idle", {})
+PEOPLE = ("ada", "olu", "lou", "sam", "mei", "eve")
+NAMES = ("Alpha", "alpha ", "Beta", "open", "Inner", "Straße", "STRASSE", "🦊", "Gamma", "Delta", " ")
+SLUGS = ("one", "Two", "open", "strasse-2", "a b")
+NOTES = ("why", "")
+ACCESSES = ("VIEWER", "DISCOVERABLE", "VIEWER", "OWNER", "VIEWER", "EDITOR")
+STATUSES = ("RELEASED", "ARCHIVED", "RELEASED", "WITHDRAWN", "DRAFT", "RELEASED", "FAILED")
+PRINCIPALS: tuple[Input, ...] = (
+    *({"userId": person} for person in PEOPLE),
+    {"groupId": "lab"},
+    {"groupId": "core"},
+    {"everyone": True},
+    {"public": True},
+    {"groupId": "olu"},
+    {"userId": "lab"},
+)
+
+
+class Drawing:
+    """Draws parts of inputs."""
+
+    def __init__(self, chance: Random, world: World) -> None:
+        """Take where chance comes from, and the world."""
+        self._chance, self.world = chance, world
+
+    def one(self, options: Sequence[T]) -> T:
+        """Return one of the options; of an option that is there several times, more often."""
+        return self._chance.choice(options)
+
+    def is_so(self, chances: int, of: int = 8) -> bool:
+        """Return whether a chance comes true."""
+        return self._chance.randrange(of) < chances
+
+    def some(self, options: Sequence[T], most: int) -> list[T]:
+        """Return up to so many of the options, one perhaps twice; seldom none."""
+        return (
+            []
+            if not options or self.is_so(1, 40)
+            else [self.one(options) for _ in range(self._chance.randint(1, most))]
+        )
+
+    def mostly(self, likely: Sequence[str], *odd: str) -> str:
+        """Return one of the likely ones, seldom an odd one."""
+        return self.one(odd if not likely or self.is_so(1, 16) else likely)
+
+    def topic(self) -> str:
+        """Return a topic, seldom none that there is."""
+        return self.mostly(list(self.world.topics), "gone", "open")
+
+    def collection(self) -> str:
+        """Return a collection, seldom none that there is."""
+        return self.mostly(list(self.world.collections), "gone", "imaging")
+
+    def collections(self, most: int) -> list[str]:
+        """Return collections, one perhaps twice."""
+        return self.some([self.collection() for _ in range(most)], most)
+
+    def members(self, label: str) -> list[str]:
+        """Return what a collection holds."""
+        return list(self.world.collections[label].members) if label in self.world.collections else []
+
+    def owned(self, who: str) -> list[str]:
+        """Return the assets of a viewer."""
+        return [asset for asset in self.world.assets if self.world.owns(who, asset)]
+
+    def assets(self, likely: Sequence[str], most: int = 4) -> list[str]:
+        """Return assets, mostly of those that are likely."""
+        if self.is_so(1, 4):
+            likely = [self.mostly(list(self.world.assets), "nobody", "open") for _ in range(most)]
+        return self.some(likely or ["blast"], most)
+
+    def place(self, beside: Sequence[str], odd: str) -> Input:
+        """Return a place at an end, or beside somebody."""
+        side = self.one(("atEnd", "atStart", "afterId", "beforeId", "afterId", "beforeId"))
+        return {side: True if side.startswith("at") else self.mostly(beside, odd)}
+
+    def position(self, beside: Sequence[str], odd: str) -> Input:
+        """Return no position, or one as a field."""
+        return {"position": self.place(beside, odd)} if self.is_so(4) else {}
+
+    def bulk(self) -> Input:
+        """Return how a bulk change is to be made."""
+        return {"mode": self.one(("BEST_EFFORT", "ATOMIC")), "dryRun": self.is_so(1)} | self.key()
+
+    def key(self) -> Input:
+        """Return no key, or one of two."""
+        return {"idempotencyKey": self.one(("k1", "k2"))} if self.is_so(1) else {}
+
+    def fields(self, **given: Sequence[Any]) -> Input:
+        """Return some of the fields, each with one of its values."""
+        return {name: self.one(values) for name, values in given.items() if self.is_so(3)}
+
+    def version(self, things: Any, label: str) -> Input:
+        """Return no version to expect, the current one, or one that is none."""
+        if not self.is_so(2):
+            return {}
+        current = things[label].version if label in things else 1
+        return {"expectedVersion": current - self.one((0, 0, 1))}
+
+
+def add(draw: Drawing, who: str) -> Input:
+    """Draw assets to put into a collection."""
+    to = draw.collection()
+    fields = {"collectionId": to, "assetIds": draw.assets(draw.owned(who))} | draw.position(draw.members(to), "align")
+    return fields | draw.bulk() | draw.fields(note=NOTES)
+
+
+def remove(draw: Drawing, _who: str) -> Input:
+    """Draw assets to take out of a collection."""
+    out_of = draw.collection()
+    return {"collectionId": out_of, "assetIds": draw.assets(draw.members(out_of), 2)} | draw.bulk()
+
+
+def move(draw: Drawing, _who: str) -> Input:
+    """Draw assets to move from one collection to another."""
+    out_of, to = draw.collection(), draw.collection()
+    fields = {"fromCollectionId": out_of, "toCollectionId": to, "assetIds": draw.assets(draw.members(out_of), 3)}
+    return fields | draw.position(draw.members(to), "align") | draw.bulk()
+
+
+def reorder(draw: Drawing, _who: str) -> Input:
+    """Draw assets to put together."""
+    label = draw.collection()
+    assets = draw.assets(draw.members(label), 2)
+    return {"collectionId": label, "assetIds": assets, "position": draw.place(draw.members(label), "align")}
+
+
+def update(draw: Drawing, who: str) -> Input:
+    """Draw collections to put one asset in, and to take it out of."""
+    (asset,) = draw.assets(draw.owned(who), 1) or ["nobody"]
+    holding = [label for label in draw.world.collections if asset in draw.members(label)]
+    remove_from = draw.some(holding or draw.collections(2), 2) if draw.is_so(5) else []
+    add_to = [label for label in draw.collections(3) if label not in remove_from or draw.is_so(1)]
+    return {"assetId": asset, "addTo": add_to, "removeFrom": remove_from, "dryRun": draw.is_so(1)} | draw.key()
+
+
+def undo(draw: Drawing, _who: str) -> Input:
+    """Draw one of the last changes, mostly of those that can be taken back."""
+    likely = [change.label for change in draw.world.log if change.action in UNDOABLE][-8:]
+    odd = [change.label for change in draw.world.log][-3:]
+    return {"changeId": draw.mostly(likely, *odd, "gone")} | draw.key()
+
+
+def topic_create(draw: Drawing, _who: str) -> Input:
+    """Draw a topic to make."""
+    topics = list(draw.world.topics)
+    fields = {"name": draw.one(NAMES)} | draw.fields(slug=SLUGS, description=NOTES)
+    return fields | draw.position(topics, "gone") | draw.key()
+
+
+def topic_update(draw: Drawing, _who: str) -> Input:
+    """Draw what to change of a topic."""
+    label = draw.topic()
+    fields = draw.fields(name=NAMES, slug=SLUGS, description=NOTES)
+    return {"id": label} | fields | draw.version(draw.world.topics, label)
+
+
+def topic_reorder(draw: Drawing, _who: str) -> Input:
+    """Draw where to put a topic."""
+    return {"id": draw.topic(), "position": draw.place(list(draw.world.topics), "gone")}
+
+
+def topic_merge(draw: Drawing, _who: str) -> Input:
+    """Draw topics to merge."""
+    sources = draw.some([draw.topic(), draw.topic()], 2)
+    return {"targetId": draw.topic(), "sourceIds": sources, "dryRun": draw.is_so(3)} | draw.key()
+
+
+def topic_delete(draw: Drawing, _who: str) -> Input:
+    """Draw a topic to delete."""
+    label = draw.topic()
+    target = {"moveCollectionsTo": draw.topic()} if draw.is_so(5) else {}
+    return {"id": label, "dryRun": draw.is_so(3)} | target | draw.version(draw.world.topics, label)
+
+
+def collection_create(draw: Drawing, _who: str) -> Input:
+    """Draw a collection to make."""
+    topic = draw.topic()
+    fields = {"topicId": topic, "name": draw.one(NAMES), "visibility": draw.one(("PUBLIC", "INTERNAL"))}
+    if draw.is_so(4):
+        there = draw.world.in_topic(topic) if topic in draw.world.topics else []
+        fields["parentId"] = draw.mostly(there, "bare", "gone")
+    beside = draw.world.sisters((topic, fields.get("parentId")))
+    return fields | draw.fields(slug=SLUGS, description=NOTES) | draw.position(beside, "open") | draw.key()
+
+
+def collection_update(draw: Drawing, _who: str) -> Input:
+    """Draw what to change of a collection."""
+    label = draw.collection()
+    fields = draw.fields(name=NAMES, slug=SLUGS, visibility=("PUBLIC", "INTERNAL"))
+    if draw.is_so(3):
+        fields["parentId"] = None if draw.is_so(2) else draw.collection()
+    if draw.is_so(2):
+        fields["topicId"] = draw.topic()
+    return {"id": label} | fields | draw.version(draw.world.collections, label)
+
+
+def collection_reorder(draw: Drawing, _who: str) -> Input:
+    """Draw where to put a collection."""
+    label = draw.collection()
+    known = draw.world.collections.get(label)
+    sisters = draw.world.sisters(known.place) if known else []
+    return {"id": label, "position": draw.place(sisters, "deep")}
+
+
+def collection_delete(draw: Drawing, _who: str) -> Input:
+    """Draw a collection to delete."""
+    label = draw.collection()
+    return {"id": label, "dryRun": draw.is_so(3)} | draw.version(draw.world.collections, label)
+
+
+def share(draw: Drawing, who: str) -> Input:
+    """Draw grants to give and to take back."""
+    (asset,) = draw.assets(draw.owned(who), 1) or ["nobody"]
+    held = draw.world.assets[asset].grants if asset in draw.world.assets else {}
+    likely = [named for named in PRINCIPALS if {*named, *named.values()} & {*held}]
+    given = [{"to": draw.one(PRINCIPALS), "access": draw.one(ACCESSES)} for _ in range(draw.one((1, 1, 2, 0)))]
+    taken = draw.some(likely, 1) if likely and draw.is_so(4) else []
+    return {"assetId": asset, "set": given, "revoke": taken} | draw.key()
+
+
+def award(draw: Drawing, _who: str) -> Input:
+    """Draw a gold standard to give or take."""
+    (asset,) = draw.assets(list(draw.world.assets), 1) or ["nobody"]
+    return {"assetId": asset, "awarded": draw.one((True, True, False))} | draw.fields(note=NOTES)
+
+
+def share_publicly(draw: Drawing, _who: str) -> Input:
+    """Draw whether the deployment shares."""
+    return {"publicSharing": draw.is_so(5)}
+
+
+def status(draw: Drawing, _who: str) -> Input:
+    """Draw where an asset is in its life."""
+    return {"asset": draw.one(list(draw.world.assets)), "status": draw.one(STATUSES)}
+
+
+MEMBERS_MAY = ("olu", "ada", "olu", "ada", "olu", "lou", "sam", "mei", "eve", "lou", "sam", "anonymous")
+OWNERS_MAY = ("olu", "olu", "lou", "sam", "olu", "ada", "mei", "eve")
+ADMINS_MAY = (*["ada"] * 14, "olu", "anonymous")
+
+# How often, what, who, and what of.
+ACTS: tuple[tuple[int, str, Sequence[str], Callable[[Drawing, str], Input]], ...] = (
+    (6, "collectionAssetsAdd", MEMBERS_MAY, add),
+    (5, "collectionAssetsRemove", MEMBERS_MAY, remove),
+    (5, "collectionAssetsMove", MEMBERS_MAY, move),
+    (3, "collectionAssetsReorder", ADMINS_MAY, reorder),
+    (3, "assetCollectionsUpdate", OWNERS_MAY, update),
+    (6, "changeUndo", MEMBERS_MAY, undo),
+    (2, "topicCreate", ADMINS_MAY, topic_create),
+    (1, "topicUpdate", ADMINS_MAY, topic_update),
+    (1, "topicReorder", ADMINS_MAY, topic_reorder),
+    (1, "topicMerge", ADMINS_MAY, topic_merge),
+    (1, "topicDelete", ADMINS_MAY, topic_delete),
+    (2, "collectionCreate", ADMINS_MAY, collection_create),
+    (3, "collectionUpdate", ADMINS_MAY, collection_update),
+    (2, "collectionReorder", ADMINS_MAY, collection_reorder),
+    (1, "collectionDelete", ADMINS_MAY, collection_delete),
+    (4, "assetGrantsUpdate", OWNERS_MAY, share),
+    (1, "assetGoldStandardSet", ADMINS_MAY, award),
+    (1, "deploymentUpdate", ADMINS_MAY, share_publicly),
+    (2, "status", ("ada",), status),
+)
+OFTEN = tuple(act for act in ACTS for _ in range(act[0]))
+
+
+def acts(world: World) -> st.SearchStrategy[Act]:
+    """Return somebody's next acts in the world.
+
+    Hypothesis draws one number for each: left to draw every part of it, it repeats itself for most of its steps. What
+    it tries most, nothing but zeros, costs little.
+    """
+    return st.integers(0, 0xFFFF).flatmap(
+        lambda number: st.just(_act(Drawing(Random(number), world)) if number else IDLE)
+    )
+
+
+def _act(draw: Drawing) -> Act:
+    _, mutation, people, input_of = draw.one(OFTEN)
+    who = draw.one(people)
+    return who, mutation, input_of(draw, who)

@@ -1,0 +1,223 @@
+"""This file is the graph and the model side by side: a mutation goes to both, and both must answer and become alike."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+
+from store import sql
+from tests.conftest import EVERYBODY, Ask, World, catalogue
+from tests.model import world_of
+from tests.model_membership import adopt
+from tests.model_write import MUTATIONS, write
+from tests.whole import whole
+
+RESULTS = "status error { code path }"
+SELECTIONS = {
+    "from": "from { id }",
+    "to": "to { id }",
+    "collection": "collection { id }",
+    "topic": "topic { id }",
+    "asset": "asset { ... on AssetFields { id } }",
+    "change": "change { id }",
+    "deployment": "deployment { publicSharing }",
+    "movedCollections": "movedCollections { id }",
+    "deletedTopicIds": "deletedTopicIds",
+    "deletedTopicId": "deletedTopicId",
+    "deletedCollectionId": "deletedCollectionId",
+    "results": f"results {{ id: assetId shown: asset {{ ... on AssetFields {{ id }} }} {RESULTS} }}",
+    "summary": "summary { requested changed unchanged failed dryRun }",
+}
+OF_MANY = f"results {{ id: collectionId shown: collection {{ id }} {RESULTS} }}"
+VIEW = """{
+  topics(first: 100) { nodes { id name slug version collections(first: 100) { nodes {
+    id name slug visibility version parent { id } assetCounts { total }
+    assets(first: 100) { edges { note addedBy { id } viewerCanRemove node { ... on AssetFields { id } } } }
+  } } } }
+  assets(first: 100, orderBy: {field: NAME}) { nodes { ... on AssetFields {
+    id status viewerAccess goldStandard { note }
+  } } }
+}"""
+ORDER = """query($id: ID!) {
+  collection(by: {id: $id}) { assets(first: 100) { nodes { ... on AssetFields { id } } } }
+}"""
+NAMES = """{
+  topics { nodes { id slug } } collections { nodes { id slug } }
+  assets(first: 100) { nodes { ... on AssetFields { id name } } }
+}"""
+
+
+class Both:
+    """A copy of the tests' world, reached over HTTP in an event loop of its own, and the model of it."""
+
+    def __init__(self, world: World) -> None:
+        """Serve the world's database."""
+        self._runner = asyncio.Runner()
+        self._runner.get_loop()
+        self._ask = self._runner.run(_open(world))
+        self.model = world_of(catalogue())
+        self._id_of: dict[str, str] = self._runner.run(self._first_ids())
+        self._last_pk = 0
+        self._runner.run(self._new_changes())  # those of the import
+        self._whole = self._runner.run(whole(self._ask.database))
+
+    def close(self) -> None:
+        """Close every connection, and the loop."""
+        self._runner.run(self._ask.close())
+        self._runner.close()
+
+    def mutate(self, who: str, mutation: str, given: Mapping[str, Any]) -> None:
+        """Send a mutation, whose input has labels for ids; fail where its answer or effect is not the model's."""
+        self._runner.run(self._mutate(who, mutation, given))
+
+    def set_status(self, asset: str, status: str) -> None:
+        """Let the platform say where an asset is in its life."""
+        self._runner.run(self._set_status(asset, status))
+
+    def compare_views(self, viewers: Iterable[str] = EVERYBODY) -> None:
+        """Fail where the world as somebody sees it is not the model's."""
+        for who in viewers:
+            _compare(self._runner.run(self._view(who)), self.model.view(who), who)
+
+    async def _mutate(self, who: str, mutation: str, given: Mapping[str, Any]) -> None:
+        made, logged = self.model.made, len(self.model.log)
+        expected = write(self.model, who, mutation, given)
+        answer = (await self._ask.response(who, _document(mutation), input=self._with_ids(given))).json()
+        if "errors" in answer:
+            assert [error["extensions"]["code"] for error in answer["errors"]] == [expected], answer
+        else:
+            payload = answer["data"][mutation]
+            if self.model.made > made:
+                self._name(payload)
+            changes = await self._new_changes()
+            expected_changes = {
+                (change.action, change.subject): set(change.touched) for change in self.model.log[logged:]
+            }
+            self._name_changes(changes, logged)
+            labels = self._labels()
+            told = {(action, labels[subject]): assets for _, action, subject, assets in changes}
+            _compare(told, expected_changes)
+            _compare(_flat(payload, self._labels()), expected)
+        await self._compare_rows(given, is_same=len(self.model.log) == logged)
+        for label in self.model.put_back:
+            adopt(self.model, label, await self._order(label))
+
+    async def _compare_rows(self, given: Mapping[str, Any], *, is_same: bool) -> None:
+        before, self._whole = self._whole, await whole(self._ask.database)
+        if is_same and "idempotencyKey" in given:  # the answer may have been kept, and with it a revision
+            before |= {name: self._whole[name] for name in ("idempotency", "deployment")}
+        if is_same:
+            changed = [name for name, rows in self._whole.items() if rows != before[name]]
+            assert not changed, {name: (before[name], self._whole[name]) for name in changed}
+
+    async def _new_changes(self) -> list[tuple[str, str, str, set[str]]]:
+        """Return the id, action, subject and touched assets of each change since the last."""
+        change, touched = sql.change, sql.change_asset
+        assets = touched.outerjoin(sql.asset, sql.asset.c.pk == touched.c.asset_pk)
+        rows = (
+            select(change.c.pk, change.c.id, change.c.action, change.c.subject_id, sql.asset.c.name)
+            .select_from(change.outerjoin(assets, touched.c.change_pk == change.c.pk))
+            .where(change.c.pk > self._last_pk)
+            .order_by(change.c.pk)
+        )
+        found: dict[str, tuple[str, str, str, set[str]]] = {}
+        async with self._ask.database.snapshot() as snapshot:
+            for row in await snapshot.rows(rows):
+                self._last_pk = row.pk
+                told = found.setdefault(row.id, (row.id, row.action, row.subject_id, set()))
+                told[3].update([row.name] if row.name else [])
+        return list(found.values())
+
+    def _name(self, payload: Mapping[str, Any]) -> None:
+        """Keep the id of what was made last."""
+        made: Mapping[str, Any] = payload.get("topic") or payload["collection"]
+        kind = "t" if "topic" in payload else "c"
+        self._id_of[f"{kind}{self.model.made}"] = made["id"]
+
+    def _name_changes(self, changes: Iterable[tuple[str, str, str, set[str]]], logged: int) -> None:
+        labels = self._labels()
+        for change in self.model.log[logged:]:
+            for id_, action, subject, _ in changes:
+                if (action, labels.get(subject)) == (change.action, change.subject):
+                    self._id_of[change.label] = id_
+
+    def _labels(self) -> dict[str, str]:
+        return {id_: label for label, id_ in self._id_of.items()}
+
+    def _with_ids(self, given: Any, field: str = "") -> Any:
+        """Return the input with ids for labels; what has none gets an id that nothing has."""
+        if isinstance(given, dict):
+            return {name: self._with_ids(value, name) for name, value in given.items()}
+        if isinstance(given, list):
+            return [self._with_ids(value, field) for value in given]
+        is_id = field in {"id", "addTo", "removeFrom", "moveCollectionsTo"} or field.endswith(("Id", "Ids"))
+        if is_id and isinstance(given, str):
+            return self._id_of.setdefault(given, f"non_{given.replace('#', '')}")
+        return given
+
+    async def _view(self, who: str) -> dict[str, Any]:
+        found, labels = await self._ask(who, VIEW), self._labels()
+        return {name: _flat(held["nodes"], labels) for name, held in found.items()}
+
+    async def _order(self, label: str) -> list[str]:
+        found = await self._ask("ada", ORDER, id=self._id_of[label])
+        labels = self._labels()
+        return [labels[node["id"]] for node in found["collection"]["assets"]["nodes"]]
+
+    async def _set_status(self, asset: str, status: str) -> None:
+        self.model.assets[asset].status = status
+        async with self._ask.database.write() as connection:
+            of_asset = sql.asset.c.id == self._id_of[asset]
+            await connection.execute(update(sql.asset).where(of_asset).values(status=status))
+        self._whole = await whole(self._ask.database)
+
+    async def _first_ids(self) -> dict[str, str]:
+        found = await self._ask("ada", NAMES)
+        ids = {node.get("slug") or node["name"]: node["id"] for held in found.values() for node in held["nodes"]}
+        async with self._ask.database.snapshot() as snapshot:
+            people = await snapshot.rows(select(sql.principal.c.external_id, sql.principal.c.id))
+        return {**ids, **{row.external_id: row.id for row in people if row.external_id}, "deployment": "deployment"}
+
+
+async def _open(world: World) -> Ask:
+    return Ask(world)
+
+
+def _compare(found: Any, expected: Any, where: str = "") -> None:
+    """Fail, telling the very place, where what was found is not what the model says."""
+    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
+        for name in found:
+            _compare(found[name], expected[name], f"{where}.{name}")
+    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        for index, (one, other) in enumerate(zip(found, expected, strict=True)):
+            _compare(one, other, f"{where}.{index}")
+    else:
+        assert found == expected, f"{where}: the graph says {found!r}, the model {expected!r}"
+
+
+def _document(mutation: str) -> str:
+    shown = [
+        OF_MANY if (mutation, field) == ("assetCollectionsUpdate", "results") else SELECTIONS[field]
+        for field in MUTATIONS[mutation][2]
+    ]
+    kind = f"{mutation[0].upper()}{mutation[1:]}Input"
+    return f"""mutation($input: {kind}!) {{
+        {mutation}(input: $input) {{ {" ".join(shown)} userErrors {{ code path }} }}
+    }}"""
+
+
+def _flat(found: Any, labels: Mapping[str, str]) -> Any:
+    """Return an answer with labels for ids and for objects that only tell theirs, and with faults as the model's."""
+    if isinstance(found, list):
+        return [_flat(each, labels) for each in found]
+    if not isinstance(found, dict):
+        return labels.get(found, found) if isinstance(found, str) else found
+    if found.keys() == {"code", "path"}:
+        return (found["code"], ".".join(found["path"]).removeprefix("input."))
+    if found.keys() == {"publicSharing"}:
+        return "deployment"
+    if len(found) == 1 and found.keys() <= {"id", "total", "nodes", "edges"}:
+        return _flat(next(iter(found.values())), labels)
+    flat = {name: _flat(value, labels) for name, value in found.items()}
+    return flat | ({"userErrors": sorted(flat["userErrors"])} if "userErrors" in flat else {})

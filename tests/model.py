@@ -1,0 +1,264 @@
+"""This file is the world that writing changes, once more, as sets and dicts: what there is, and who may see what.
+
+It reads as slowly and plainly as it can, and shares no code with what it judges. Everything goes by a label: people,
+groups and assets by their names, topics and collections by the slugs they began with or `t1`, `c1` where they were made
+since, changes by their number: `#1`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+ANONYMOUS = "anonymous"
+DISCOVERABLE, VIEWER, EDITOR, OWNER = 1, 2, 3, 4
+ACCESS = {"DISCOVERABLE": DISCOVERABLE, "VIEWER": VIEWER, "EDITOR": EDITOR, "OWNER": OWNER}
+OWNERS_ONLY = {"ARCHIVED", "WITHDRAWN"}
+
+Line = Mapping[str, Any]
+Place = tuple[str, str | None]
+"""A topic, and the collection right above; None at the top."""
+
+
+@dataclass
+class Asset:
+    """An asset, with who holds which access to it, and its award: whether it has one, and the note of it."""
+
+    owner: str
+    status: str
+    grants: dict[str, int]
+    is_gold: bool = False
+    gold_note: str | None = None
+
+
+@dataclass
+class Member:
+    """An asset's membership: who added it, and why."""
+
+    by: str | None = None
+    note: str | None = None
+
+
+@dataclass
+class Topic:
+    """A topic; its place is its place among the world's topics."""
+
+    name: str
+    slug: str
+    description: str = ""
+    version: int = 1
+
+
+@dataclass
+class Collection:
+    """A collection, with its members in their order."""
+
+    name: str
+    slug: str
+    place: Place
+    visibility: str
+    description: str = ""
+    version: int = 1
+    members: dict[str, Member] = field(default_factory=dict)
+
+
+@dataclass
+class Change:
+    """What one mutation did to one object, with the assets it touched and the members there were before."""
+
+    label: str
+    revision: int
+    action: str
+    subject: str
+    who: str
+    touched: dict[str, Member | None] = field(default_factory=dict)  # what the membership was; None for none
+    order: list[str] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """All there is."""
+
+    admins: set[str]
+    groups: dict[str, set[str]]
+    people: list[str]
+    assets: dict[str, Asset]
+    topics: dict[str, Topic] = field(default_factory=dict)
+    collections: dict[str, Collection] = field(default_factory=dict)
+    children: dict[Place, list[str]] = field(default_factory=dict)
+    is_shared: bool = True
+    log: list[Change] = field(default_factory=list)
+    revision: int = 0
+    kept: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)  # by viewer and key
+    made: int = 0  # how many topics and collections were made
+    put_back: dict[str, tuple[list[str], Change]] = field(default_factory=dict)  # by collection, by the last mutation
+
+    def append(self, who: str, action: str, subject: str, touched: Mapping[str, Member | None] | None = None) -> Change:
+        """Return the change that the log tells of from now on. Call it before members change: it keeps their order."""
+        held = self.collections.get(subject)
+        order = list(held.members) if held else []
+        change = Change(f"#{len(self.log) + 1}", self.revision, action, subject, who, dict(touched or {}), order)
+        self.log.append(change)
+        return change
+
+    def sisters(self, place: Place) -> list[str]:
+        """Return the collections at a place, in their order."""
+        return self.children.setdefault(place, [])
+
+    def below(self, label: str) -> list[str]:
+        """Return all that is below a collection, each before what is below it."""
+        place = (self.collections[label].place[0], label)
+        return [found for child in self.sisters(place) for found in (child, *self.below(child))]
+
+    def in_topic(self, topic: str) -> list[str]:
+        """Return the collections of a topic, each before what is below it."""
+        return [found for top in self.sisters((topic, None)) for found in (top, *self.below(top))]
+
+    def above(self, label: str | None) -> list[str]:
+        """Return a collection and those above it, the nearest first; nothing for None."""
+        return [] if label is None else [label, *self.above(self.collections[label].place[1])]
+
+    # Who may see what.
+
+    def access(self, who: str, asset: str) -> int:
+        """Return the greatest of the viewer's grants; 0 for none."""
+        speaks_for = {"public"}
+        if who != ANONYMOUS:
+            speaks_for |= {who, "everyone"} | {group for group, members in self.groups.items() if who in members}
+        held = [access for holder, access in self.assets[asset].grants.items() if holder in speaks_for]
+        held += [OWNER] if self.assets[asset].owner == who else []
+        held += [DISCOVERABLE] if who in self.admins else []
+        return max(held, default=0)
+
+    def owns(self, who: str, asset: str) -> bool:
+        """Return whether the viewer is an owner of the asset."""
+        return self.access(who, asset) == OWNER
+
+    def sees(self, who: str, asset: str) -> bool:
+        """Return whether the asset exists for the viewer."""
+        if asset not in self.assets:
+            return False
+        if who in self.admins:
+            return True
+        if self.access(who, asset) < (OWNER if self.assets[asset].status in OWNERS_ONLY else DISCOVERABLE):
+            return False
+        return who != ANONYMOUS or any(
+            self.sees_collection(who, label) for label, held in self.collections.items() if asset in held.members
+        )
+
+    def sees_collection(self, who: str, label: str) -> bool:
+        """Return whether the collection exists for the viewer."""
+        if label not in self.collections:
+            return False
+        is_public = self.collections[label].visibility == "PUBLIC"
+        if who == ANONYMOUS:
+            return is_public and self.is_shared
+        return who in self.admins or self.is_shared or not is_public
+
+    def sees_topic(self, who: str, label: str) -> bool:
+        """Return whether the topic exists for the viewer."""
+        if label not in self.topics or who != ANONYMOUS:
+            return label in self.topics
+        return any(self.sees_collection(who, each) for each in self.in_topic(label))
+
+    def sees_change(self, who: str, change: Change) -> bool:
+        """Return whether the viewer may know of a change."""
+        if who in self.admins:
+            return change.action not in {"SHARED", "UNSHARED"} or self.owns(who, change.subject)
+        if who == ANONYMOUS or not self.sees_collection(who, change.subject):
+            return False
+        return not change.touched or any(self.sees(who, asset) for asset in change.touched)
+
+    def sees_person(self, who: str, person: str | None) -> bool:
+        """Return whether the viewer may know of a person: visitors know the owners of what they see."""
+        if person is None or who != ANONYMOUS:
+            return person is not None
+        return any(asset.owner == person and self.sees(who, label) for label, asset in self.assets.items())
+
+    # The world as somebody sees it.
+
+    def view(self, who: str) -> dict[str, Any]:
+        """Return the topics with all that is in them, in order, and every asset, by name."""
+        topics = [label for label in self.topics if self.sees_topic(who, label)]
+        assets = [label for label in sorted(self.assets) if self.sees(who, label)]
+        return {
+            "topics": [self._topic(who, label) for label in topics],
+            "assets": [self._asset(who, label) for label in assets],
+        }
+
+    def _topic(self, who: str, label: str) -> dict[str, Any]:
+        topic = self.topics[label]
+        held = [self._collection(who, each) for each in self.in_topic(label) if self.sees_collection(who, each)]
+        return {"id": label, "name": topic.name, "slug": topic.slug, "version": topic.version, "collections": held}
+
+    def _collection(self, who: str, label: str) -> dict[str, Any]:
+        collection = self.collections[label]
+        parent = collection.place[1]
+        members = [asset for asset in collection.members if self.sees(who, asset)]
+        return {
+            "id": label,
+            "name": collection.name,
+            "slug": collection.slug,
+            "visibility": collection.visibility,
+            "version": collection.version,
+            "parent": parent if parent and self.sees_collection(who, parent) else None,
+            "assetCounts": len(members),
+            "assets": [self._member(who, asset, collection.members[asset]) for asset in members],
+        }
+
+    def _member(self, who: str, asset: str, member: Member) -> dict[str, Any]:
+        return {
+            "node": asset,
+            "note": member.note,
+            "addedBy": member.by if self.sees_person(who, member.by) else None,
+            "viewerCanRemove": who in self.admins or self.owns(who, asset),
+        }
+
+    def _asset(self, who: str, label: str) -> dict[str, Any]:
+        asset = self.assets[label]
+        names = {access: name for name, access in ACCESS.items()}
+        return {
+            "id": label,
+            "status": asset.status,
+            "viewerAccess": names[self.access(who, label)],
+            "goldStandard": {"note": asset.gold_note} if asset.is_gold else None,
+        }
+
+
+def world_of(lines: Iterable[Line]) -> World:
+    """Return the world that a catalogue's lines tell of."""
+    told = list(lines)
+    users = [line for line in told if line["kind"] == "user"]
+    world = World(
+        admins={line["id"] for line in users if line["isAdmin"]},
+        groups={line["id"]: set(line["members"]) for line in told if line["kind"] == "group"},
+        people=[line["id"] for line in users],
+        assets={line["id"]: _asset(line) for line in told if line["kind"] == "asset"},
+        topics={line["slug"]: Topic(line["name"], line["slug"]) for line in told if line["kind"] == "topic"},
+    )
+    for line in told:
+        if line["kind"] == "collection":
+            place = (line["topic"], line["parent"])
+            members = {asset: Member() for asset in line["assets"]}
+            world.sisters(place).append(line["slug"])
+            world.collections[line["slug"]] = Collection(
+                line["name"], line["slug"], place, line["visibility"], members=members
+            )
+    return world
+
+
+def _asset(line: Line) -> Asset:
+    status = "RELEASED" if line["released"] else "DRAFT"
+    status = "ARCHIVED" if line["archived"] else "WITHDRAWN" if line["withdrawn"] else status
+    grants = {grant["to"]: ACCESS[grant["role"]] for grant in line["grants"]}
+    return Asset(line["owner"], status, grants | {line["owner"]: OWNER})
+
+
+def placed(order: Iterable[str], block: Sequence[str], position: Mapping[str, Any] | None) -> list[str]:
+    """Return the order with the block, taken out of it where it was in, at the position; at the end for none."""
+    rest = [label for label in order if label not in block]
+    ((side, beside),) = (position or {"atEnd": True}).items()
+    if side in {"atStart", "atEnd"}:
+        at = 0 if side == "atStart" else len(rest)
+    else:
+        at = rest.index(beside) + (side == "afterId")
+    return [*rest[:at], *block, *rest[at:]]

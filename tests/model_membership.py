@@ -1,0 +1,279 @@
+"""This file is the rules of memberships, as plain loops: adding, removing, moving, ordering and taking back."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tests.model import Change, Member, World, placed
+from tests.model_fault import Answer, Fault, Given, Rejected, beside_of, once, stop
+
+UNDOABLE = {"ASSETS_ADDED", "ASSETS_REMOVED", "ASSETS_MOVED", "UNDONE"}
+Result = tuple[str, str, Fault | None]
+"""The item as it was named, its status, and what was wrong with it."""
+
+
+def add(world: World, who: str, given: Given) -> Answer:
+    """Put assets into a collection."""
+    faults = _none_named(given)
+    here = _collection(world, who, given, "collectionId", faults)
+    _refuse_neighbour(world, who, here, given, faults)
+    stop(faults)
+    results = _judged(given["assetIds"], lambda asset: may_add(world, who, asset, here))
+    settle(given["mode"], results, collection=here)
+    new = _changed(results)
+    change = put_in(world, who, here, {asset: Member(who, given.get("note") or None) for asset in new}, given)
+    return {"collection": here, "results": results, "change": change}
+
+
+def remove(world: World, who: str, given: Given) -> Answer:
+    """Take assets out of a collection."""
+    faults = _none_named(given)
+    here = _collection(world, who, given, "collectionId", faults)
+    stop(faults)
+    results = _judged(given["assetIds"], lambda asset: may_remove(world, who, asset, here))
+    settle(given["mode"], results, collection=here)
+    change = take_out(world, who, here, _changed(results))
+    return {"collection": here, "results": results, "change": change}
+
+
+def move(world: World, who: str, given: Given) -> Answer:
+    """Take assets out of one collection and put them into another; what is there already only leaves."""
+    faults = _none_named(given)
+    here = _collection(world, who, given, "fromCollectionId", faults)
+    there = _collection(world, who, given, "toCollectionId", faults)
+    if here == there and world.sees_collection(who, here):
+        faults.append(("INVALID", "toCollectionId"))
+    _refuse_neighbour(world, who, there, given, faults)
+    stop(faults)
+    results = _judged(given["assetIds"], lambda asset: may_move(world, who, asset, here, there))
+    settle(given["mode"], results, collection=here, to=there)
+    leaving = _changed(results)
+    members = world.collections[here].members
+    arriving = {
+        asset: Member(who, members[asset].note) for asset in leaving if asset not in world.collections[there].members
+    }
+    left = take_out(world, who, here, leaving, "ASSETS_MOVED")
+    arrived = put_in(world, who, there, arriving, given, action="ASSETS_MOVED")
+    return {"collection": here, "to": there, "results": results, "change": arrived or left}
+
+
+def reorder(world: World, who: str, given: Given) -> Answer:
+    """Put members together, in the order given."""
+    faults = _none_named(given)
+    here = _collection(world, who, given, "collectionId", faults)
+    _refuse_neighbour(world, who, here, given, faults)
+    stop(faults)
+    members = world.collections[here].members
+    results = _judged(
+        given["assetIds"], lambda asset: "CHANGED" if world.sees(who, asset) and asset in members else "NOT_FOUND"
+    )
+    settle("ATOMIC", results, collection=here)
+    block = _changed(results)
+    beside, path = beside_of(given)
+    if beside in block:
+        raise Rejected([("INVALID", path)])
+    order = placed(members, block, given["position"])
+    if order == list(members):
+        return {"collection": here, "results": [(asset, "UNCHANGED", None) for asset in block], "change": None}
+    change = world.append(who, "REORDERED", here, {asset: members[asset] for asset in block})
+    _set_order(world, here, order)
+    return {"collection": here, "results": results, "change": change.label}
+
+
+def update(world: World, who: str, given: Given) -> Answer:
+    """Put one asset into some collections and take it out of others, all or nothing."""
+    adding, removing, asset = once(given["addTo"]), once(given["removeFrom"]), given["assetId"]
+    faults: list[Fault] = [] if adding or removing else [("REQUIRED", "addTo")]
+    faults += [("INVALID", f"removeFrom.{index}") for label, index in removing.items() if label in adding]
+    faults += [] if world.sees(who, asset) else [("NOT_FOUND", "assetId")]
+    stop(faults)
+
+    def verdict(rule: Callable[[World, str, str, str], str], label: str) -> str:
+        return rule(world, who, asset, label) if world.sees_collection(who, label) else "NOT_FOUND"
+
+    added = _judged(given["addTo"], lambda label: verdict(may_add, label), "addTo")
+    removed = _judged(given["removeFrom"], lambda label: verdict(may_remove, label), "removeFrom")
+    settle("ATOMIC", [*added, *removed], asset=asset)
+    for label in _changed(added):
+        put_in(world, who, label, {asset: Member(who)}, {})
+    for label in _changed(removed):
+        take_out(world, who, label, [asset])
+    return {"asset": asset, "results": [*added, *removed]}
+
+
+def undo(world: World, who: str, given: Given) -> Answer:
+    """Take back a membership change: each asset that nobody touched there since."""
+    found = [change for change in world.log if change.label == given["changeId"] and world.sees_change(who, change)]
+    if not found:
+        raise Rejected([("NOT_FOUND", "changeId")])
+    change = found[0]
+    if change.action not in UNDOABLE:
+        raise Rejected([("INVALID", "changeId")])
+    if not world.sees_collection(who, change.subject):
+        raise Rejected([("NOT_FOUND", "changeId")])
+    halves = _halves(world, change)
+    assets = sorted({asset for half in halves for asset in half.touched if world.sees(who, asset)})
+    results: list[Result] = []
+    for asset in assets:
+        code = _may_undo(world, who, asset, [half for half in halves if asset in half.touched])
+        results.append((asset, "CHANGED", None) if code is None else (asset, "FAILED", (code, "changeId")))
+    undone = {half.subject: _turn_back(world, who, half, _changed(results)) for half in halves}
+    return {"collection": change.subject, "results": results, "change": undone[change.subject]}
+
+
+def may_add(world: World, who: str, asset: str, label: str) -> str:
+    """Return what becomes of an asset that is to be put in: a status, or the code of an error."""
+    if not world.sees(who, asset):
+        return "NOT_FOUND"
+    if asset in world.collections[label].members:
+        return "UNCHANGED"
+    if not world.owns(who, asset):
+        return "NOT_OWNER"
+    return "CHANGED" if world.assets[asset].status == "RELEASED" else "NOT_ELIGIBLE"
+
+
+def may_remove(world: World, who: str, asset: str, label: str) -> str:
+    """Return what becomes of an asset that is to be taken out."""
+    if not world.sees(who, asset):
+        return "NOT_FOUND"
+    if asset not in world.collections[label].members:
+        return "UNCHANGED"
+    return "CHANGED" if world.owns(who, asset) or who in world.admins else "NOT_OWNER"
+
+
+def may_move(world: World, who: str, asset: str, here: str, there: str) -> str:
+    """Return what becomes of an asset that is to be moved: it is taken out, and added where it is not in yet."""
+    leaving = may_remove(world, who, asset, here)
+    if leaving in {"NOT_FOUND", "UNCHANGED"}:
+        return leaving
+    arriving = may_add(world, who, asset, there)
+    return leaving if arriving == "UNCHANGED" else arriving
+
+
+def settle(mode: str, results: list[Result], **answer: str) -> None:
+    """Raise Rejected for a failed item in ATOMIC mode: the others are rolled back then."""
+    faults = [fault for _, _, fault in results if fault]
+    if mode == "ATOMIC" and faults:
+        told = [(label, "ROLLED_BACK" if status == "CHANGED" else status, fault) for label, status, fault in results]
+        raise Rejected(faults, {**answer, "results": told})
+
+
+def put_in(
+    world: World, who: str, label: str, new: Mapping[str, Member], given: Given, *, action: str = "ASSETS_ADDED"
+) -> str | None:
+    """Put new members, as one block, where the input says; return the change, None where there are none."""
+    if not new:
+        return None
+    change = world.append(who, action, label, dict.fromkeys(new))
+    members = world.collections[label].members
+    order = placed(members, list(new), given.get("position"))
+    members.update(new)
+    _set_order(world, label, order)
+    return change.label
+
+
+def take_out(world: World, who: str, label: str, leaving: Iterable[str], action: str = "ASSETS_REMOVED") -> str | None:
+    """Take members out; return the change, None where there are none."""
+    members = world.collections[label].members
+    touched = {asset: members[asset] for asset in leaving}
+    if not touched:
+        return None
+    change = world.append(who, action, label, touched)
+    for asset in touched:
+        del members[asset]
+    return change.label
+
+
+def adopt(world: World, label: str, seen: list[str]) -> None:
+    """Take over the order of a collection that something was put back into; fail where it is none of those allowed.
+
+    What was put back stands as it stood towards all that has been there ever since. Towards what came or was moved in
+    the meantime, any place will do.
+    """
+    back, change = world.put_back[label]
+    members = world.collections[label].members
+    stayed = [asset for asset in members if asset in change.order and not _touched_since(world, change, asset)]
+    then = [asset for asset in change.order if asset in back or asset in stayed]
+    assert sorted(seen) == sorted(members), (label, seen, list(members))
+    assert [asset for asset in seen if asset not in back] == [asset for asset in members if asset not in back], label
+    assert [asset for asset in seen if asset in then] == then, (label, seen, then)
+    _set_order(world, label, seen)
+
+
+def _halves(world: World, change: Change) -> list[Change]:
+    if change.action not in {"ASSETS_MOVED", "UNDONE"}:
+        return [change]
+    return [each for each in world.log if (each.revision, each.action) == (change.revision, change.action)]
+
+
+def _may_undo(world: World, who: str, asset: str, halves: list[Change]) -> str | None:
+    if any(_touched_since(world, half, asset) or not world.sees_collection(who, half.subject) for half in halves):
+        return "CONFLICT"
+    for half in halves:
+        may_all = who in world.admins if half.touched[asset] is None else half.who == who
+        if not (may_all or world.owns(who, asset)):
+            return "NOT_OWNER"
+    return None
+
+
+def _turn_back(world: World, who: str, half: Change, undone: list[str]) -> str | None:
+    in_order = once([*half.order, *half.touched])
+    theirs = [asset for asset in in_order if asset in undone and asset in half.touched]
+    if not theirs:
+        return None
+    members = world.collections[half.subject].members
+    change = world.append(who, "UNDONE", half.subject, {asset: members.get(asset) for asset in theirs})
+    back = []
+    for asset in theirs:
+        before = half.touched[asset]
+        if before is None:
+            del members[asset]
+        else:
+            members[asset] = before
+            back.append(asset)
+    if back:
+        world.put_back[half.subject] = (back, half)
+    return change.label
+
+
+def _touched_since(world: World, change: Change, asset: str) -> bool:
+    """Return whether a later mutation than the change, the present one aside, touched the asset in the collection."""
+    return any(
+        change.revision < later.revision < world.revision and later.subject == change.subject and asset in later.touched
+        for later in world.log
+    )
+
+
+def _none_named(given: Given) -> list[Fault]:
+    return [] if given["assetIds"] else [("REQUIRED", "assetIds")]
+
+
+def _collection(world: World, who: str, given: Given, field: str, faults: list[Fault]) -> str:
+    label: str = given[field]
+    if not world.sees_collection(who, label):
+        faults.append(("NOT_FOUND", field))
+    return label
+
+
+def _refuse_neighbour(world: World, who: str, label: str, given: Given, faults: list[Fault]) -> None:
+    beside, path = beside_of(given)
+    if beside is None or not world.sees_collection(who, label):
+        return
+    if beside not in world.collections[label].members or not world.sees(who, beside):
+        faults.append(("NOT_FOUND", path))
+
+
+def _judged(labels: Iterable[str], verdict: Callable[[str], str], field: str = "assetIds") -> list[Result]:
+    results: list[Result] = []
+    for label, index in once(labels).items():
+        said = verdict(label)
+        is_status = said in {"CHANGED", "UNCHANGED"}
+        results.append((label, said, None) if is_status else (label, "FAILED", (said, f"{field}.{index}")))
+    return results
+
+
+def _changed(results: Iterable[Result]) -> list[str]:
+    return [label for label, status, _ in results if status == "CHANGED"]
+
+
+def _set_order(world: World, label: str, order: list[str]) -> None:
+    held = world.collections[label]
+    held.members = {asset: held.members[asset] for asset in order}

@@ -1,0 +1,204 @@
+"""This file is a mutation on its way through the model: permission, key, rules, and what its payload shows to whom."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from tests.model import ACCESS, ANONYMOUS, OWNER, VIEWER, World
+from tests.model_fault import Answer, Fault, Given, Rejected, stop
+from tests.model_membership import add, move, remove, reorder, undo, update
+from tests.model_tree import (
+    collection_create,
+    collection_delete,
+    collection_reorder,
+    collection_update,
+    topic_create,
+    topic_delete,
+    topic_merge,
+    topic_reorder,
+    topic_update,
+)
+
+Payload = dict[str, Any]
+
+
+def gold_standard_set(world: World, who: str, given: Given) -> Answer:
+    """Mark an asset as a gold standard, or take that back."""
+    asset = world.assets.get(given["assetId"])
+    if asset is None:
+        raise Rejected([("NOT_FOUND", "assetId")])
+    note = (given["note"] or None) if "note" in given else asset.gold_note
+    award = (True, note) if given["awarded"] else (False, None)
+    if award != (asset.is_gold, asset.gold_note):
+        asset.is_gold, asset.gold_note = award
+        world.append(who, "AWARDED" if given["awarded"] else "REVOKED", given["assetId"])
+    return {"asset": given["assetId"]}
+
+
+def grants_update(world: World, who: str, given: Given) -> Answer:
+    """Give, change and take back grants on an asset that the viewer owns."""
+    stop([] if given["set"] or given["revoke"] else [("REQUIRED", "set")])
+    label = given["assetId"]
+    is_theirs = world.sees(who, label) and world.owns(who, label)
+    faults = [] if is_theirs else [("NOT_OWNER" if world.sees(who, label) else "NOT_FOUND", "assetId")]
+    owner = world.assets[label].owner if is_theirs else None
+    after: dict[str, int | None] = {}
+    for index, grant in enumerate(given["set"]):
+        access, path = ACCESS[grant["access"]], f"set.{index}"
+        holder = _holder(world, grant["to"], after, f"{path}.to", faults)
+        if holder is None:
+            continue
+        if (holder in {"everyone", "public"} and access > VIEWER) or (holder == owner and access < OWNER):
+            faults.append(("INVALID", f"{path}.access"))
+        after[holder] = access
+    for index, named in enumerate(given["revoke"]):
+        holder = _holder(world, named, after, f"revoke.{index}", faults)
+        if holder is None:
+            continue
+        if holder == owner:
+            faults.append(("INVALID", f"revoke.{index}"))
+        after[holder] = None
+    stop(faults)
+    _share(world, who, label, after)
+    return {"asset": label}
+
+
+def deployment_update(world: World, who: str, given: Given) -> Answer:
+    """Turn public sharing on or off."""
+    if world.is_shared != given["publicSharing"]:
+        world.is_shared = given["publicSharing"]
+        world.append(who, "UPDATED", "deployment")
+    return {"deployment": "deployment"}
+
+
+def _holder(
+    world: World, named: Mapping[str, Any], seen: Mapping[str, int | None], path: str, faults: list[Fault]
+) -> str | None:
+    ((kind, value),) = named.items()
+    there: dict[str, list[Any]] = {"userId": world.people, "groupId": list(world.groups)}
+    there |= {"everyone": [True], "public": [True]}
+    if value not in there[kind]:
+        faults.append(("NOT_FOUND", path))
+        return None
+    holder = kind if value is True else str(value)
+    if holder in seen:
+        faults.append(("INVALID", path))
+        return None
+    return holder
+
+
+def _share(world: World, who: str, label: str, after: Mapping[str, int | None]) -> None:
+    grants = world.assets[label].grants
+    differing = {holder: access for holder, access in after.items() if grants.get(holder) != access}
+    for holder, access in differing.items():
+        if access is None:
+            del grants[holder]
+        else:
+            grants[holder] = access
+    if any(access is not None for access in differing.values()):
+        world.append(who, "SHARED", label)
+    if any(access is None for access in differing.values()):
+        world.append(who, "UNSHARED", label)
+
+
+Rule = Callable[[World, str, Given], Answer]
+OF_ONE = ("collection", "change", "results", "summary")
+
+# Whether it is for administrators alone; what it does; what its payload shows beside the errors.
+MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
+    "topicCreate": (True, topic_create, ("topic",)),
+    "topicUpdate": (True, topic_update, ("topic",)),
+    "topicReorder": (True, topic_reorder, ("topic",)),
+    "topicMerge": (True, topic_merge, ("topic", "movedCollections", "deletedTopicIds")),
+    "topicDelete": (True, topic_delete, ("deletedTopicId", "movedCollections")),
+    "collectionCreate": (True, collection_create, ("collection",)),
+    "collectionUpdate": (True, collection_update, ("collection",)),
+    "collectionReorder": (True, collection_reorder, ("collection",)),
+    "collectionDelete": (True, collection_delete, ("deletedCollectionId", "topic")),
+    "collectionAssetsAdd": (False, add, OF_ONE),
+    "collectionAssetsRemove": (False, remove, OF_ONE),
+    "collectionAssetsReorder": (True, reorder, OF_ONE),
+    "collectionAssetsMove": (False, move, ("from", "to", "change", "results", "summary")),
+    "assetCollectionsUpdate": (False, update, ("asset", "results", "summary")),
+    "changeUndo": (False, undo, OF_ONE),
+    "assetGoldStandardSet": (True, gold_standard_set, ("asset",)),
+    "assetGrantsUpdate": (False, grants_update, ("asset",)),
+    "deploymentUpdate": (True, deployment_update, ("deployment",)),
+}
+
+
+def write(world: World, who: str, mutation: str, given: Given) -> Payload | str:
+    """Return the payload, or the code that the whole mutation is refused with; change the world if it is done."""
+    is_for_admins, rule, _ = MUTATIONS[mutation]
+    if who == ANONYMOUS:
+        return "UNAUTHENTICATED"
+    if is_for_admins and who not in world.admins:
+        return "FORBIDDEN"
+    trial = deepcopy(world)
+    trial.revision += 1
+    trial.put_back = {}
+    try:
+        answer = _once(trial, who, mutation, given, rule)
+    except Rejected as rejected:
+        return _shown(world, who, mutation, given, rejected.answer, faults=rejected.faults)
+    if not given.get("dryRun"):
+        world.__dict__.update(trial.__dict__)
+    return _shown(trial, who, mutation, given, answer)
+
+
+def _once(world: World, who: str, mutation: str, given: Given, rule: Rule) -> Answer:
+    key = given.get("idempotencyKey")
+    if key is None or given.get("dryRun"):
+        return rule(world, who, given)
+    before = world.kept.get((who, key))
+    if before is not None:
+        if before[:2] != (mutation, given):
+            raise Rejected([("IDEMPOTENCY_MISMATCH", "idempotencyKey")])
+        return dict(before[2])
+    answer = rule(world, who, given)
+    world.kept[who, key] = (mutation, deepcopy(given), answer)
+    return answer
+
+
+def _shown(
+    world: World, who: str, mutation: str, given: Given, answer: Answer, *, faults: Sequence[Fault] = ()
+) -> Payload:
+    """Return what the viewer sees of an answer, now."""
+    is_dry = bool(given.get("dryRun"))
+    payload = {field: _field(world, who, field, answer, is_dry=is_dry) for field in MUTATIONS[mutation][2]}
+    return payload | {"userErrors": sorted(faults)}
+
+
+def _field(world: World, who: str, field: str, answer: Answer, *, is_dry: bool) -> Any:
+    if field in {"results", "summary"}:
+        results, sees = answer.get("results", ()), world.sees_collection if "asset" in answer else world.sees
+        if field == "summary":
+            return _summary(results, is_dry=is_dry)
+        return [_result(label, status, fault, is_seen=sees(who, label)) for label, status, fault in results]
+    if field in {"deletedTopicIds", "deletedTopicId", "deletedCollectionId"}:
+        return answer.get(field, [] if field.endswith("s") else None)
+    if field == "movedCollections":
+        return [label for label in answer.get(field, ()) if world.sees_collection(who, label)]
+    label = answer.get("collection" if field == "from" else field)
+    return label if label is not None and _is_seen(world, who, field, label, is_dry=is_dry) else None
+
+
+def _is_seen(world: World, who: str, field: str, label: str, *, is_dry: bool) -> bool:
+    if field == "topic":
+        return world.sees_topic(who, label)
+    if field == "asset":
+        return world.sees(who, label)
+    if field == "change":
+        return not is_dry and any(change.label == label and world.sees_change(who, change) for change in world.log)
+    return field == "deployment" or world.sees_collection(who, label)
+
+
+def _result(label: str, status: str, fault: Fault | None, *, is_seen: bool) -> dict[str, Any]:
+    return {"id": label, "shown": label if is_seen else None, "status": status, "error": fault}
+
+
+def _summary(results: Sequence[tuple[str, str, Fault | None]], *, is_dry: bool) -> dict[str, Any]:
+    counted = Counter(status for _, status, _ in results)
+    statuses = {status.lower(): counted[status] for status in ("CHANGED", "UNCHANGED", "FAILED")}
+    return {"requested": len(results), **statuses, "dryRun": is_dry}

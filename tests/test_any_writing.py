@@ -1,0 +1,106 @@
+"""This file is random mutations by random viewers: whatever they ask for, graph and model answer and become alike."""
+
+import ast
+import shutil
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from store.database import Database
+from tests.any_act import IDLE, Act, acts
+from tests.any_mutation import Both
+from tests.conftest import EVERYBODY, World
+
+# Up to the tenth example Hypothesis draws each anew; of later ones it makes variants, which repeat most steps. So there
+# are several short runs. It begins each with nothing but zeros, which are no steps.
+RUNS, MACHINES, STEPS = (1, 2), 13, 50
+LEAST = 500  # steps of a run: 2,000 in all, on two databases
+LOOKING = 10  # steps from one look at the world to the next
+PRODUCT = {"app", "schema", "resolvers", "permissions", "store", "sqlalchemy", "sqlmodel"}
+
+
+class Writing(RuleBasedStateMachine):
+    """One world, changed at random step by step."""
+
+    steps = 0  # of all machines
+
+    def __init__(self, both: Both, forget: Callable[[], None]) -> None:
+        """Take a world, and what removes it in the end."""
+        super().__init__()
+        self.both, self.forget = both, forget
+        self.taken = 0
+
+    def teardown(self) -> None:
+        """Close and remove the world."""
+        self.both.close()
+        self.forget()
+        Writing.steps += self.taken
+
+    @rule(act=st.runner().flatmap(lambda machine: acts(machine.both.model)))
+    def act(self, act: Act) -> None:
+        """Send a mutation to graph and model; look at the world through some pairs of eyes, every few steps."""
+        who, mutation, asked = act
+        if act == IDLE:
+            return
+        if mutation == "status":
+            self.both.set_status(**asked)
+        else:
+            self.both.mutate(who, mutation, asked)
+        self.taken += 1
+        if self.taken % LOOKING == 0:
+            turn = self.taken // LOOKING
+            self.both.compare_views({"ada", EVERYBODY[turn % 7], EVERYBODY[(turn + 3) % 7]})
+
+
+@pytest.mark.parametrize("chance", RUNS)
+def test_whoever_writes_whatever_the_model_says_the_same(
+    world: World, backend: str, request: pytest.FixtureRequest, tmp_path: Path, chance: int
+) -> None:
+    numbers = count()
+    server = request.getfixturevalue("postgres") if backend == "postgresql" else None
+
+    @seed(chance)
+    def begin() -> Writing:
+        name = f"writing{chance}x{next(numbers)}"
+        if server:
+            url = server.create_database(name, template="world")
+            return Writing(Both(World(url, world.tokens)), lambda: server.drop_database(name))
+        path = tmp_path / f"{name}.db"
+        shutil.copy(str(Database(world.url).url.database), path)
+        return Writing(Both(World(f"sqlite+aiosqlite:///{path}", world.tokens)), path.unlink)
+
+    Writing.steps = 0
+    run_state_machine_as_test(
+        begin,  # type: ignore[arg-type]  # whatever makes a machine will do, as its documentation says
+        settings=settings(
+            max_examples=MACHINES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert Writing.steps >= LEAST
+
+
+def test_the_model_knows_nothing_of_the_product() -> None:
+    for path in Path(__file__).parent.glob("model*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(tree)
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [str(node.module)]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert not imported & PRODUCT, path
