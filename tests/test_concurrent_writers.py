@@ -1,0 +1,175 @@
+"""This file is sixty writers at once on the same members: no update is lost, and the log tells what happened."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy import select
+
+from store import sql
+from tests.conftest import Ask, World
+from tests.writing import Mutate
+
+WRITERS, TURNS = 60, 3
+RESULTS = "change { id } results { assetId status error { code } }"
+ADD, REMOVE, UNDO = (
+    Mutate(name, f"{RESULTS} summary {{ changed }}")
+    for name in ("collectionAssetsAdd", "collectionAssetsRemove", "changeUndo")
+)
+MOVE = Mutate("collectionAssetsMove", f"{RESULTS} summary {{ changed }}")
+OWNERS = {
+    "olu": ("align", "blast", "count", "genomes", "images", "hidden"),
+    "lou": ("images", "kept"),
+    "sam": ("lens",),
+    "ada": ("align", "blast", "lens", "images", "kept", "junk"),
+}
+COLLECTIONS = ("open", "inner", "bare")
+PROMISED = {"NOT_FOUND", "NOT_OWNER", "NOT_ELIGIBLE", "CONFLICT", "INVALID"}
+Members = set[tuple[str, str]]
+"""Collections by slug, and the names of the assets in them."""
+
+
+class Answer(NamedTuple):
+    """What a writer was told: the change there is to find in the log, and the assets that were changed."""
+
+    who: str
+    change: str
+    assets: frozenset[str]
+
+
+class Logged(NamedTuple):
+    """A change as the log tells it: with `was_in` by asset, whether it was a member before."""
+
+    pk: int
+    id: str
+    revision: int
+    action: str
+    who: str | None
+    collection: str
+    was_in: dict[str, bool]
+
+
+@pytest.fixture(params=[1, 2], ids=["one-server", "two-servers"])
+async def servers(own_world: World, request: pytest.FixtureRequest) -> AsyncIterator[list[Ask]]:
+    """Give one server, or two that share the database."""
+    asking = [Ask(own_world) for _ in range(request.param)]
+    yield asking
+    for ask in asking:
+        await ask.close()
+
+
+async def test_sixty_writers_at_once_lose_no_update(servers: list[Ask]) -> None:
+    ask = servers[0]
+    before, first = await _members(ask), len(await _log(ask))
+    id_of = await _ids(ask)
+    writers = [_write(servers[number % len(servers)], id_of, number) for number in range(WRITERS)]
+    answers = [answer for told in await asyncio.gather(*writers) for answer in told]
+
+    log = (await _log(ask))[first:]
+    assert _replayed(before, log) == await _members(ask)
+    assert len(answers) >= WRITERS  # enough of them came to something
+    _compare_with_log(answers, log)
+    await _compare_revisions(ask, log)
+
+
+def _compare_with_log(answers: list[Answer], log: list[Logged]) -> None:
+    """Fail unless each answer is in the log, as it was told, and the log tells of nothing else."""
+    logged = {change.id: change for change in log}
+    told = {answer.change for answer in answers}
+    assert len(told) == len(answers)
+    for answer in answers:
+        change = logged[answer.change]
+        halves = [each for each in log if each.revision == change.revision]
+        assert {asset for half in halves for asset in half.was_in} == answer.assets
+        assert {half.who for half in halves} == {answer.who}
+    revisions = {logged[id_].revision for id_ in told}
+    assert {change.revision for change in log} == revisions
+
+
+async def _compare_revisions(ask: Ask, log: list[Logged]) -> None:
+    """Fail unless revisions go up one by one, in the order in which changes were written."""
+    revisions = [change.revision for change in log]
+    assert revisions == sorted(revisions)
+    assert sorted(set(revisions)) == list(range(revisions[0], revisions[-1] + 1))
+    async with ask.database.snapshot() as snapshot:
+        assert (await snapshot.rows(select(sql.deployment.c.revision)))[0].revision == revisions[-1]
+
+
+def _replayed(members: Members, log: list[Logged]) -> Members:
+    """Return the members after the changes: who was in is out, and who was out is in."""
+    now = set(members)
+    for change in log:
+        for asset, was_in in change.was_in.items():
+            member = (change.collection, asset)
+            assert (member in now) == was_in, (change, member)
+            now ^= {member}
+    return now
+
+
+async def _write(ask: Ask, id_of: dict[str, str], number: int) -> list[Answer]:
+    """Change members at random, now and then taking back what was changed last; return what was told of each."""
+    chance, who = random.Random(number), tuple(OWNERS)[number % len(OWNERS)]
+    name_of = {id_: name for name, id_ in id_of.items()}
+    told: list[Answer] = []
+    for _ in range(TURNS):
+        mutation, asked = _next(chance, who, id_of, told)
+        response = await ask.response(who, mutation.query, input=asked)
+        assert "errors" not in response.json(), response.text
+        payload = response.json()["data"][mutation.name]
+        codes = {error["code"] for error in payload["userErrors"]}
+        codes |= {each["error"]["code"] for each in payload["results"] if each["error"]}
+        assert codes <= PROMISED
+        changed = [name_of[each["assetId"]] for each in payload["results"] if each["status"] == "CHANGED"]
+        assert (payload["change"] is None) == (not changed) == (payload["summary"]["changed"] == 0)
+        if changed:
+            told.append(Answer(who, payload["change"]["id"], frozenset(changed)))
+    return told
+
+
+def _next(chance: random.Random, who: str, id_of: dict[str, str], told: list[Answer]) -> tuple[Mutate, dict[str, Any]]:
+    if told and chance.random() < 0.4:
+        return UNDO, {"changeId": told[-1].change}
+    assets = [id_of[asset] for asset in chance.sample(OWNERS[who], min(3, len(OWNERS[who])))]
+    here, there = (id_of[slug] for slug in chance.sample(COLLECTIONS, 2))
+    common = {"assetIds": assets, "mode": "BEST_EFFORT"}
+    mutation = chance.choice((ADD, REMOVE, MOVE))
+    if mutation is MOVE:
+        return mutation, {"fromCollectionId": here, "toCollectionId": there, **common}
+    return mutation, {"collectionId": here, **common}
+
+
+async def _ids(ask: Ask) -> dict[str, str]:
+    found = await ask(
+        "ada", "{ assets { nodes { ... on AssetFields { id name } } } collections { nodes { id slug } } }"
+    )
+    return {node.get("name") or node["slug"]: node["id"] for kind in found.values() for node in kind["nodes"]}
+
+
+async def _members(ask: Ask) -> Members:
+    ends = sql.membership.join(sql.collection, sql.collection.c.pk == sql.membership.c.collection_pk).join(
+        sql.asset, sql.asset.c.pk == sql.membership.c.asset_pk
+    )
+    async with ask.database.snapshot() as snapshot:
+        rows = await snapshot.rows(select(sql.collection.c.slug, sql.asset.c.name).select_from(ends))
+    return {(row.slug, row.name) for row in rows}
+
+
+async def _log(ask: Ask) -> list[Logged]:
+    """Return every change of members, in the order of writing."""
+    change, touched = sql.change, sql.change_asset
+    ends = (
+        change.join(touched, touched.c.change_pk == change.c.pk)
+        .join(sql.asset, sql.asset.c.pk == touched.c.asset_pk)
+        .join(sql.collection, sql.collection.c.id == change.c.subject_id)
+        .outerjoin(sql.principal, sql.principal.c.pk == change.c.actor_pk)
+    )
+    columns = (*change.c["pk", "id", "revision", "action"], sql.collection.c.slug, touched.c.rank)
+    rows = select(*columns, sql.asset.c.name, sql.principal.c.name.label("who")).select_from(ends)
+    found: dict[int, Logged] = {}
+    async with ask.database.snapshot() as snapshot:
+        for row in await snapshot.rows(rows.order_by(change.c.pk)):
+            new = Logged(row.pk, row.id, row.revision, row.action, row.who, row.slug, {})
+            found.setdefault(row.pk, new).was_in[row.name] = row.rank is not None
+    return list(found.values())
