@@ -1,10 +1,17 @@
 """This file is collections being changed: done, refused by permission or rule, repeated, and as the log tells it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from permissions import Refused
+from permissions.viewer import member
+from resolvers.context import Context, opened
+from resolvers.write.collection import create, delete_, reorder, update_
+from resolvers.write.reading import Input
+from resolvers.write.transaction import Payload
 from store import sql
 from tests.conftest import ANONYMOUS, Ask, share
 from tests.whole import whole
@@ -361,6 +368,14 @@ async def test_a_collection_may_take_its_own_name_in_another_case(ask_own: Ask) 
     assert await logged(ask_own, id_) == [("UPDATED", "bare", {"name": ("bare", "BARE")})]
 
 
+async def test_a_name_that_was_given_up_is_free_and_the_new_one_is_taken(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    await UPDATE(ask_own, "ada", id=id_["bare"], name="Clad")
+    async with unchanged(ask_own):
+        assert fails(await UPDATE(ask_own, "ada", id=id_["members"], name="CLAD")) == [("TAKEN", ["name"])]
+    assert (await UPDATE(ask_own, "ada", id=id_["members"], name="bare"))["userErrors"] == []
+
+
 @pytest.mark.parametrize(
     ("given", "expected", "fields"),
     [
@@ -565,9 +580,10 @@ async def test_a_place_beside_no_sibling_is_refused(
 
 async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_assets_alone(ask_own: Ask) -> None:
     id_ = await _chain(ask_own, "imaging", "inner", "other")
+    await REORDER(ask_own, "ada", id=id_["other"], position={"beforeId": id_["deep"]})
     expected = {
         "deletedCollectionId": id_["inner"],
-        "topic": {"slug": "imaging", "collections": {"nodes": [{"slug": "open"}, {"slug": "deep"}, {"slug": "other"}]}},
+        "topic": {"slug": "imaging", "collections": {"nodes": [{"slug": "open"}, {"slug": "other"}, {"slug": "deep"}]}},
         "userErrors": [],
     }
     async with unchanged(ask_own):
@@ -577,12 +593,12 @@ async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_as
     after = await whole(ask_own.database)
     assert after["asset"] == before["asset"]
     assert len(before["membership"]) - len(after["membership"]) == 3
-    assert (await tree(ask_own))["imaging"] == ["open", "open/deep", "open/other"]
+    assert (await tree(ask_own))["imaging"] == ["open", "open/other", "open/deep"]
     assert (await tree(ask_own, ANONYMOUS))["imaging"] == ["open", "open/deep"]
     assert await versions(ask_own) == {"deep": 2, "other": 2}
     assert await logged(ask_own, id_) == [
-        ("UPDATED", "deep", {"parent": ("inner", "open")}),
         ("UPDATED", "other", {"parent": ("inner", "open")}),
+        ("UPDATED", "deep", {"parent": ("inner", "open")}),
         ("DELETED", "inner", {"name": ("inner", None)}),
     ]
     async with unchanged(ask_own):
@@ -629,6 +645,18 @@ async def test_collections_are_the_administrators(ask_own: Ask, mutation: Mutate
     async with unchanged(ask_own):
         assert await refused(ask_own, "olu", mutation, **inputs[mutation.name]) == "FORBIDDEN"
         assert await refused(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("resolver", [create, update_, reorder, delete_], ids=lambda resolver: str(resolver.__name__))
+async def test_whoever_is_no_administrator_when_the_transaction_begins_is_refused(
+    ask_own: Ask, resolver: Callable[[Context, Input], Awaitable[Payload]]
+) -> None:
+    async with (
+        unchanged(ask_own),
+        opened(ask_own.database, lambda snapshot: member(snapshot, "olu"), "request") as context,  # type: ignore[arg-type, return-value]  # olu is there
+    ):
+        with pytest.raises(Refused, match="it is for administrators"):
+            await resolver(context, {})
 
 
 async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:

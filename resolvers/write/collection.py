@@ -146,7 +146,8 @@ async def _delete(write: Write, reading: Reading) -> Answer:
     line = await _line(write, reading)
     collection, place = line[0], Place.of(line)
     reading.version(collection)
-    children = await write.rows(Place.below(line).siblings(write.viewer))
+    rows = Place.below(line).siblings(write.viewer)
+    children = await write.rows(rows.order_by(sql.collection.c.rank, sql.collection.c.pk))
     names = [child.name_key for child in children]
     if clash := await _named(write, place, names, [collection.pk]):
         message = f"Beside it and below it are collections of the name «{clash.name}»: rename one first."
