@@ -28,7 +28,6 @@ PRINCIPALS: tuple[Input, ...] = (
     {"everyone": True},
     {"public": True},
     {"groupId": "olu"},
-    {"userId": "lab"},
 )
 
 
@@ -129,7 +128,9 @@ def remove(draw: Drawing, _who: str) -> Input:
 
 def move(draw: Drawing, _who: str) -> Input:
     """Draw assets to move from one collection to another."""
-    out_of, to = draw.collection(), draw.collection()
+    out_of = draw.collection()
+    others = [label for label in draw.world.collections if label != out_of]
+    to = draw.mostly(others, out_of, "gone")
     fields = {"fromCollectionId": out_of, "toCollectionId": to, "assetIds": draw.assets(draw.members(out_of), 3)}
     return fields | draw.position(draw.members(to), "align") | draw.bulk()
 
@@ -215,8 +216,8 @@ def collection_reorder(draw: Drawing, _who: str) -> Input:
     """Draw where to put a collection."""
     label = draw.collection()
     known = draw.world.collections.get(label)
-    sisters = draw.world.sisters(known.place) if known else []
-    return {"id": label, "position": draw.place(sisters, "deep")}
+    sisters = [each for each in draw.world.sisters(known.place) if each != label] if known else []
+    return {"id": label, "position": draw.place(sisters or [label], label)}
 
 
 def collection_delete(draw: Drawing, _who: str) -> Input:
@@ -226,13 +227,24 @@ def collection_delete(draw: Drawing, _who: str) -> Input:
 
 
 def share(draw: Drawing, who: str) -> Input:
-    """Draw grants to give and to take back."""
+    """Draw grants to give and to take back, mostly such as may be."""
     (asset,) = draw.assets(draw.owned(who), 1) or ["nobody"]
-    held = draw.world.assets[asset].grants if asset in draw.world.assets else {}
-    likely = [named for named in PRINCIPALS if {*named, *named.values()} & {*held}]
-    given = [{"to": draw.one(PRINCIPALS), "access": draw.one(ACCESSES)} for _ in range(draw.one((1, 1, 2, 0)))]
-    taken = draw.some(likely, 1) if likely and draw.is_so(4) else []
+    known, is_odd = draw.world.assets.get(asset), draw.is_so(1)
+    held = known.grants if known else {}
+    free = [named for named in PRINCIPALS if is_odd or not (known and _holder(named) == known.owner)]
+    taken = draw.some([named for named in free if _holder(named) in held], 1) if draw.is_so(5) else []
+    free = [named for named in free if is_odd or named not in taken]
+    given = [
+        {"to": named, "access": draw.one(ACCESSES if is_odd or "userId" in named else ACCESSES[:2])}
+        for named in draw.some(free, 1)
+        if not taken or draw.is_so(4)
+    ]
     return {"assetId": asset, "set": given, "revoke": taken} | draw.key()
+
+
+def _holder(named: Input) -> str:
+    ((kind, value),) = named.items()
+    return kind if value is True else str(value)
 
 
 def award(draw: Drawing, _who: str) -> Input:
@@ -259,7 +271,7 @@ ADMINS_MAY = (*["ada"] * 14, "olu", "anonymous")
 ACTS: tuple[tuple[int, str, Sequence[str], Callable[[Drawing, str], Input]], ...] = (
     (6, "collectionAssetsAdd", MEMBERS_MAY, add),
     (5, "collectionAssetsRemove", MEMBERS_MAY, remove),
-    (5, "collectionAssetsMove", MEMBERS_MAY, move),
+    (5, "collectionAssetsMove", OWNERS_MAY, move),
     (3, "collectionAssetsReorder", ADMINS_MAY, reorder),
     (3, "assetCollectionsUpdate", OWNERS_MAY, update),
     (6, "changeUndo", MEMBERS_MAY, undo),
