@@ -54,7 +54,7 @@ async def world(url: str, assets: int) -> World:
         topic = {"id": new_id("top"), "slug": "t", "name": "t", "name_key": "t", "description": "", "rank": 1}
         await connection.execute(insert(sql.topic).values(topic | stamps))
         topic_pk = await connection.scalar(select(sql.topic.c.pk))
-        collection = {"id": new_id("col"), "slug": "c", "name": "c", "name_key": "c", "description": ""}
+        collection: dict[str, Any] = {"id": new_id("col"), "slug": "c", "name": "c", "name_key": "c", "description": ""}
         collection |= {"visibility": "INTERNAL", "topic_pk": topic_pk, "rank": 1}
         await connection.execute(insert(sql.collection).values(collection | stamps))
         collection_pk = await connection.scalar(select(sql.collection.c.pk))

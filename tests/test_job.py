@@ -35,6 +35,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a job of more than two assets, and do two at a time."""
     monkeypatch.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", 2)
     monkeypatch.setattr("resolvers.write.job.CHUNK", 2)
+    monkeypatch.setattr("app.worker.POLL_SECONDS", 0.01)
 
 
 async def started(ask: Ask, who: str, mutation: Mutate, **given: Any) -> str:
