@@ -28,7 +28,14 @@ ADD = """mutation($input: CollectionAssetsAddInput!) { collectionAssetsAdd(input
   summary { changed } job { id } userErrors { code }
 } }"""
 INLINE = 1_000
-TABLES = (sql.membership, sql.change, sql.change_asset, sql.job, sql.job_item)  # those first that others refer to
+TABLES = (
+    sql.membership,
+    sql.change,
+    sql.change_asset,
+    sql.job,
+    sql.job_input,
+    sql.job_item,
+)  # those first that others refer to
 Rows = dict[str, list[dict[str, Any]]]
 
 

@@ -1,7 +1,7 @@
 """This file is jobs being kept: queued, taken up by one worker at a time, told how far they are, and forgotten."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,22 +19,39 @@ UNENDED = (JobStatus.QUEUED, JobStatus.RUNNING)
 async def queue(
     connection: AsyncConnection, kind: JobKind, user_pk: int, given: dict[str, Any], *, total: int, request_id: str
 ) -> str:
-    """Queue a job and return its id; `given` is all that it needs to know. One statement."""
-    row = {"id": new_id("job"), "kind": kind, "status": JobStatus.QUEUED, "user_pk": user_pk, "input": given}
+    """Queue a job and return its id; `given` is all that it needs to know. Two statements."""
+    row = {"id": new_id("job"), "kind": kind, "status": JobStatus.QUEUED, "user_pk": user_pk}
     row |= {"request_id": request_id, "total": total, "done": 0, "is_cancelled": False, "user_errors": []}
-    await connection.execute(insert(sql.job).values(row | {"created_at": now_ms(), "leased_until": 0}))
+    queued = insert(sql.job).values(row | {"created_at": now_ms(), "leased_until": 0}).returning(sql.job.c.pk)
+    pk = (await connection.execute(queued)).scalar_one()
+    await connection.execute(insert(sql.job_input).values(job_pk=pk, given=given))
     return str(row["id"])
 
 
-async def take_up(connection: AsyncConnection) -> Row[Any] | None:
+class Taken(NamedTuple):
+    """A job that was taken up, with all that it needs to know."""
+
+    pk: int
+    kind: str
+    user_pk: int
+    request_id: str
+    total: int
+    given: dict[str, Any]
+
+
+async def take_up(connection: AsyncConnection) -> Taken | None:
     """Take up the oldest job that waits, or that nobody goes on with; None for none. Forgets those of a week ago."""
     now, job = now_ms(), sql.job
     await _forget(connection, now - KEPT_MS)
     waits = or_(job.c.status == JobStatus.QUEUED, (job.c.status == JobStatus.RUNNING) & (job.c.leased_until < now))
     oldest = select(func.min(job.c.pk)).where(waits).scalar_subquery()
     taken = update(job).where(job.c.pk == oldest, waits).values(status=JobStatus.RUNNING, leased_until=now + LEASE_MS)
-    rows: Sequence[Row[Any]] = (await connection.execute(taken.returning(*job.c))).all()
-    return rows[0] if rows else None
+    row = (await connection.execute(taken.returning(*job.c["pk", "kind", "user_pk", "request_id", "total"]))).first()
+    if row is None:
+        return None
+    asked = select(sql.job_input.c.given).where(sql.job_input.c.job_pk == row.pk)
+    given = (await connection.execute(asked)).scalar_one()
+    return Taken(row.pk, row.kind, row.user_pk, row.request_id, row.total, given)
 
 
 async def hold(connection: AsyncConnection, pk: int) -> Row[Any]:
@@ -93,5 +110,6 @@ async def last_changed(connection: AsyncConnection, pk: int) -> int | None:
 
 async def _forget(connection: AsyncConnection, before: int) -> None:
     old = select(sql.job.c.pk).where(sql.job.c.finished_at < before)
-    await connection.execute(delete(sql.job_item).where(sql.job_item.c.job_pk.in_(old)))
+    for table in (sql.job_item, sql.job_input):
+        await connection.execute(delete(table).where(table.c.job_pk.in_(old)))
     await connection.execute(delete(sql.job).where(sql.job.c.finished_at < before))

@@ -383,7 +383,6 @@ class Job(SQLModel, table=True):
     kind: str = _text()
     status: str = _text()
     user_pk: int = Field(foreign_key="principal.pk")
-    input: dict[str, Any] = Field(sa_type=JSON)
     request_id: str = _text()
     total: int
     done: int = 0
@@ -392,6 +391,14 @@ class Job(SQLModel, table=True):
     created_at: int = _ms()
     finished_at: int | None = _maybe_big()
     leased_until: int = _ms(default=0)
+
+
+class JobInput(SQLModel, table=True):
+    """What a job was asked for: some megabytes, apart from the row that is written again with each chunk."""
+
+    __tablename__ = "job_input"
+    job_pk: int = Field(foreign_key="job.pk", primary_key=True)
+    given: dict[str, Any] = Field(sa_type=JSON)
 
 
 class JobItem(SQLModel, table=True):

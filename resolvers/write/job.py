@@ -4,12 +4,11 @@ What is told of a chunk is committed with it: a job whose worker was killed is t
 is one transaction. The viewer's rights are those they have when each transaction begins.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import orjson
-from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,9 +25,10 @@ from resolvers.write.user_error import Rejected
 from store import jobs, sql
 from store.changes import open_log
 from store.database import Database, Snapshot
+from store.jobs import Taken
 from store.tables import JobKind, JobStatus
 
-CHUNK = 1_000
+CHUNK = 4_000
 MOST_ERRORS = 100  # told of a failed job; each item tells its own
 
 
@@ -67,7 +67,7 @@ async def work(database: Database, is_stopping: Callable[[], bool] = lambda: Fal
     if job is None:
         return False
     try:
-        await (_do_whole if job.input["mode"] == BulkMode.ATOMIC else _do_chunks)(database, job, is_stopping)
+        await (_do_whole if job.given["mode"] == BulkMode.ATOMIC else _do_chunks)(database, job, is_stopping)
     except (DBAPIError, OSError, PoolTimeoutError):
         raise  # the database is away: another will take the job up
     except Exception:
@@ -77,31 +77,31 @@ async def work(database: Database, is_stopping: Callable[[], bool] = lambda: Fal
     return True
 
 
-async def _do_chunks(database: Database, job: Row[Any], is_stopping: Callable[[], bool]) -> None:
+async def _do_chunks(database: Database, job: Taken, is_stopping: Callable[[], bool]) -> None:
     """Do a BEST_EFFORT job, each chunk in a transaction."""
+    items = list(_indexes(job).items())
     while not is_stopping():
         async with database.write() as connection:
-            if await _do_chunk(connection, job.pk):
+            if await _do_chunk(connection, job, items):
                 return
     async with database.write() as connection:
         await jobs.let_go(connection, job.pk)
 
 
-async def _do_chunk(connection: AsyncConnection, pk: int) -> bool:
+async def _do_chunk(connection: AsyncConnection, job: Taken, all_items: Sequence[tuple[str, int]]) -> bool:
     """Do the next items of a BEST_EFFORT job; return whether it has ended."""
-    write, job = await _open(connection, pk)
-    act = await _going_on(write, job)
-    if act is None:
+    write, done = await _open(connection, job)
+    act = None if done is None else await _going_on(write, job)
+    if act is None or done is None:
         return True
-    ids = dict(islice(_indexes(job).items(), job.done, job.done + CHUNK))
+    ids = dict(all_items[done : done + CHUNK])
     items = await act.judge(ids)
     await act.do(item.id for item in items if item.status is ItemStatus.CHANGED)
-    done = job.done + len(ids)
-    await jobs.tell(connection, pk, done, list(_told(job.done, items)))
-    if done < job.total:
+    await jobs.tell(connection, job.pk, done + len(ids), list(_told(done, items)))
+    if done + len(ids) < job.total:
         return False
-    is_partial = await jobs.has_failed(connection, pk)
-    await jobs.end(connection, pk, JobStatus.PARTIALLY_FAILED if is_partial else JobStatus.SUCCEEDED)
+    is_partial = await jobs.has_failed(connection, job.pk)
+    await jobs.end(connection, job.pk, JobStatus.PARTIALLY_FAILED if is_partial else JobStatus.SUCCEEDED)
     return True
 
 
@@ -114,19 +114,19 @@ class _Failed(Exception):
         self.items = items
 
 
-async def _do_whole(database: Database, job: Row[Any], _is_stopping: Callable[[], bool]) -> None:
+async def _do_whole(database: Database, job: Taken, _is_stopping: Callable[[], bool]) -> None:
     """Do an ATOMIC job, all of it in one transaction."""
     try:
         async with database.write() as connection:
-            await _do_all(connection, job.pk)
+            await _do_all(connection, job)
     except _Failed as failed:
         async with database.write() as connection:
             await _tell_failed(connection, job, failed.items)
 
 
-async def _do_all(connection: AsyncConnection, pk: int) -> None:
-    write, job = await _open(connection, pk)
-    act = await _going_on(write, job)
+async def _do_all(connection: AsyncConnection, job: Taken) -> None:
+    write, done = await _open(connection, job)
+    act = None if done is None else await _going_on(write, job)
     if act is None:
         return
     items: list[Item] = []
@@ -136,11 +136,11 @@ async def _do_all(connection: AsyncConnection, pk: int) -> None:
     if any(item.error for item in items):
         raise _Failed(items)
     await act.do(item.id for item in items if item.status is ItemStatus.CHANGED)
-    await jobs.tell(connection, pk, len(items), list(_told(0, items)))
-    await jobs.end(connection, pk, JobStatus.SUCCEEDED)
+    await jobs.tell(connection, job.pk, len(items), list(_told(0, items)))
+    await jobs.end(connection, job.pk, JobStatus.SUCCEEDED)
 
 
-async def _tell_failed(connection: AsyncConnection, job: Row[Any], items: list[Item]) -> None:
+async def _tell_failed(connection: AsyncConnection, job: Taken, items: list[Item]) -> None:
     rolled_back = [
         item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in items
     ]
@@ -149,23 +149,21 @@ async def _tell_failed(connection: AsyncConnection, job: Row[Any], items: list[I
     await jobs.end(connection, job.pk, JobStatus.FAILED, errors)
 
 
-async def _open(connection: AsyncConnection, pk: int) -> tuple[Write, Row[Any]]:
-    """Return the transaction of a job's user, and the job as it stands now."""
-    log = await open_log(connection, "")
-    job = await jobs.hold(connection, pk)
-    log.request_id, log.actor_pk = job.request_id, job.user_pk
+async def _open(connection: AsyncConnection, job: Taken) -> tuple[Write, int | None]:
+    """Return the transaction of a job's user, and how many items are done; None when it is not to go on."""
+    log = await open_log(connection, job.request_id)
+    log.actor_pk = job.user_pk
+    now = await jobs.hold(connection, job.pk)
     viewer = await user(Snapshot(connection), job.user_pk)
     assert viewer is not None  # noqa: S101 - no user is ever deleted
-    return Write(connection, viewer, log), job
+    if now.is_cancelled and now.status == JobStatus.RUNNING:
+        await jobs.end(connection, job.pk, JobStatus.CANCELLED)
+    is_going_on = now.status == JobStatus.RUNNING and not now.is_cancelled
+    return Write(connection, viewer, log), now.done if is_going_on else None
 
 
-async def _going_on(write: Write, job: Row[Any]) -> Act | None:
-    """Return what the job does, None where it has ended here: it was cancelled, or its collection is gone."""
-    if job.status != JobStatus.RUNNING:
-        return None
-    if job.is_cancelled:
-        await jobs.end(write.connection, job.pk, JobStatus.CANCELLED)
-        return None
+async def _going_on(write: Write, job: Taken) -> Act | None:
+    """Return what the job does, None where it has ended here: its collection is gone."""
     try:
         return await _act(write, job)
     except Rejected as rejected:
@@ -174,14 +172,14 @@ async def _going_on(write: Write, job: Row[Any]) -> Act | None:
         return None
 
 
-async def _act(write: Write, job: Row[Any]) -> Act:
-    reading, fields = Reading(job.input), _COLLECTIONS[JobKind(job.kind)]
-    found = await write.visible_by_id(sql.collection, [job.input[name] for name in fields])
+async def _act(write: Write, job: Taken) -> Act:
+    reading, fields = Reading(job.given), _COLLECTIONS[JobKind(job.kind)]
+    found = await write.visible_by_id(sql.collection, [job.given[name] for name in fields])
     for name, field in fields.items():
-        if job.input[name] not in found:
+        if job.given[name] not in found:
             reading.missing("collection", field)
     reading.stop()
-    collections = [found[job.input[name]] for name in fields]
+    collections = [found[job.given[name]] for name in fields]
     first, last = collections[0], collections[-1]
     if job.kind == JobKind.ASSETS_REMOVE:
         return Removing(write, first)
@@ -198,7 +196,7 @@ _COLLECTIONS = {
 }
 
 
-async def _place(write: Write, job: Row[Any], collection: Any, position: Position) -> tuple[int | None, bool]:
+async def _place(write: Write, job: Taken, collection: Any, position: Position) -> tuple[int | None, bool]:
     """Return where the next items go: behind those of the job that are in, where the place grows from its start.
 
     A neighbour that is not in any more leaves the end.
@@ -212,9 +210,9 @@ async def _place(write: Write, job: Row[Any], collection: Any, position: Positio
     return (found[0].asset_pk, last is not None or position.is_after) if found else (None, True)
 
 
-def _indexes(job: Row[Any]) -> dict[str, int]:
+def _indexes(job: Taken) -> dict[str, int]:
     indexes: dict[str, int] = {}
-    for index, id_ in enumerate(job.input["asset_ids"]):
+    for index, id_ in enumerate(job.given["asset_ids"]):
         indexes.setdefault(id_, index)
     return indexes
 

@@ -38,7 +38,6 @@ def upgrade() -> None:
         sa.Column("kind", TEXT, nullable=False),
         sa.Column("status", TEXT, nullable=False),
         sa.Column("user_pk", sa.Integer(), nullable=False),
-        sa.Column("input", sa.JSON(), nullable=False),
         sa.Column("request_id", TEXT, nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
@@ -52,6 +51,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_job_id")),
     )
     op.create_index("ix_job_status", "job", ["status", "pk"])
+    op.create_table(
+        "job_input",
+        sa.Column("job_pk", sa.Integer(), nullable=False),
+        sa.Column("given", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["job_pk"], ["job.pk"], name=op.f("fk_job_input_job_pk")),
+        sa.PrimaryKeyConstraint("job_pk", name=op.f("pk_job_input")),
+    )
     op.create_table(
         "job_item",
         sa.Column("job_pk", sa.Integer(), nullable=False),
@@ -68,6 +74,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it back."""
     op.drop_table("job_item")
+    op.drop_table("job_input")
     op.drop_table("job")
     op.drop_table("idempotency")
     for column in ("note", "added_by_pk", "added_at", "rank"):
