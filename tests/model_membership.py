@@ -116,7 +116,8 @@ def undo(world: World, who: str, given: Given) -> Answer:
         code = _may_undo(world, who, asset, [half for half in halves if asset in half.touched])
         results.append((asset, "CHANGED", None) if code is None else (asset, "FAILED", (code, "changeId")))
     undone = {half.subject: _turn_back(world, who, half, _changed(results)) for half in halves}
-    return {"collection": change.subject, "results": results, "change": undone[change.subject]}
+    undoing = undone[change.subject] or next((label for label in undone.values() if label), None)
+    return {"collection": change.subject, "results": results, "change": undoing}
 
 
 def may_add(world: World, who: str, asset: str, label: str) -> str:

@@ -404,6 +404,21 @@ async def test_a_move_is_taken_back_whole_and_so_is_its_undoing(ask_own: Ask) ->
     assert (await held(ask_own, "open"), await held(ask_own, "inner")) == after
 
 
+async def test_a_move_taken_back_in_part_is_told_by_the_change_of_that_part(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
+    # align is in both, so that it only leaves open; count arrives in inner, and is taken out of it again.
+    moved = await MOVE(ask_own, "olu", **where, assetIds=[id_["count"], id_["align"]])
+    await REMOVE(ask_own, "olu", collectionId=id_["inner"], assetIds=[id_["count"]])
+    undone = await UNDO(ask_own, "olu", changeId=moved["change"]["id"])
+    assert [(each["asset"]["name"], each["status"]) for each in undone["results"]] == [
+        ("align", "CHANGED"),
+        ("count", "FAILED"),
+    ]
+    assert undone["change"]["action"] == "UNDONE"
+    assert await held(ask_own, "open") == ["lens", "hidden", "align", "blast", "junk", "kept"]
+
+
 async def test_what_cannot_be_taken_back_is_refused(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["genomes"]])

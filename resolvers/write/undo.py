@@ -62,7 +62,9 @@ async def _undo(write: Write, reading: Reading) -> Answer:
     ]
     ids = await _turn_back(write, undone, collections)
     results = [item.kept() for item in items]
-    return {"collection": change.subject_id, "results": results, "change": ids.get(change.subject_id)}
+    # Of a move it may be that only what went out of the other collection is put back.
+    undoing = ids.get(change.subject_id) or next(iter(ids.values()), None)
+    return {"collection": change.subject_id, "results": results, "change": undoing}
 
 
 def _judge(
