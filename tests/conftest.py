@@ -1,6 +1,7 @@
 """This file is the world that the tests live in: a few people and assets, written as tables, on both databases."""
 
 import asyncio
+import gc
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -60,6 +61,13 @@ bare      genomics  -       PUBLIC      -
 ANONYMOUS = "anonymous"
 MEMBERS = tuple(line.split()[0] for line in PEOPLE.strip().splitlines())
 EVERYBODY = (*MEMBERS, ANONYMOUS)
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be collected seldom, and not among all that was imported: it took a fifth of the tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def table(text: str) -> list[list[str]]:
