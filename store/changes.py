@@ -81,7 +81,9 @@ class Log:
         touched: Mapping[str, Sequence[Touched]],
         fields: Mapping[str, Sequence[FieldChange]] | None = None,
     ) -> dict[str, str]:
-        """Append one change for each subject that has touched members; return their ids by subject. Three statements.
+        """Append one change for each subject that has touched members; return their ids by subject.
+
+        Three statements, more for thousands of members, and none for none.
 
         Which ids are made does not depend on what was touched, only on how many subjects there are.
         """

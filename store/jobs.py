@@ -65,10 +65,13 @@ async def let_go(connection: AsyncConnection, pk: int) -> None:
     await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(leased_until=0))
 
 
-async def tell(connection: AsyncConnection, pk: int, done: int, items: Sequence[dict[str, Any]]) -> None:
-    """Keep what became of further items, and how many are done."""
+async def tell(
+    connection: AsyncConnection, pk: int, done: int, items: Sequence[dict[str, Any]], last_put_pk: int | None = None
+) -> None:
+    """Keep what became of further items, how many are done, and which asset was put in last, if any was."""
     await insert_many(connection, sql.job_item, [{"job_pk": pk, **item} for item in items])
-    await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(done=done))
+    last = func.coalesce(last_put_pk, sql.job.c.last_put_pk)
+    await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(done=done, last_put_pk=last))
 
 
 async def end(
@@ -93,19 +96,6 @@ async def has_failed(connection: AsyncConnection, pk: int) -> bool:
     item = sql.job_item
     failed = select(item.c.place).where(item.c.job_pk == pk, item.c.status == "FAILED").limit(1)
     return (await connection.execute(failed)).first() is not None
-
-
-async def last_changed(connection: AsyncConnection, pk: int) -> int | None:
-    """Return the pk of the asset of the last item that the job changed, None for none."""
-    item, asset = sql.job_item, sql.asset
-    changed = (
-        select(asset.c.pk)
-        .join(item, item.c.asset_id == asset.c.id)
-        .where(item.c.job_pk == pk, item.c.status == "CHANGED")
-        .order_by(item.c.place.desc())
-        .limit(1)
-    )
-    return await connection.scalar(changed)
 
 
 async def _forget(connection: AsyncConnection, before: int) -> None:

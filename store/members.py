@@ -13,7 +13,7 @@ from store.tables import ChangeAction
 
 
 class Trace(NamedTuple):
-    """What a change did to one member: where, to which asset, and what its membership was before (NULL: not in)."""
+    """What a change did to one member: where, to which asset, and what its membership was before (None: not in)."""
 
     collection_id: str
     asset_pk: int

@@ -29,7 +29,7 @@ class Ranked:
     async def places(self, count: int, *, beside: int | None, is_after: bool, leaving: Sequence[int] = ()) -> list[int]:
         """Return ranks for so many rows, in order: right after (or before) the row of that key, at an end for none.
 
-        Rows that are `leaving` their place do not count as neighbours. One to two statements; up to twelve where there
+        Rows that are `leaving` their place do not count as neighbours. One to two statements; up to ten where there
         is no room left, for then the list is numbered anew.
         """
         low, high = await self._around(beside, leaving, is_after=is_after)

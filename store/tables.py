@@ -386,6 +386,7 @@ class Job(SQLModel, table=True):
     request_id: str = _text()
     total: int
     done: int = 0
+    last_put_pk: int | None = None  # the asset that it put in last, behind which the next may go
     is_cancelled: bool = False
     user_errors: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     created_at: int = _ms()

@@ -137,6 +137,19 @@ async def test_a_job_puts_its_assets_together_where_they_are_wanted(
     assert await held(ask_own, "members") == [*before, *block, *after]
 
 
+@pytest.mark.parametrize("mode", ["ATOMIC", "BEST_EFFORT"])
+async def test_a_block_that_a_job_moves_is_not_led_astray_by_what_was_there(ask_own: Ask, mode: str) -> None:
+    id_ = await ids(ask_own)
+    one = {"collectionId": id_["inner"], "assetIds": [id_["blast"]]}
+    await Mutate("collectionAssetsAdd", "change { id }")(ask_own, "olu", **one)
+    # align and blast are in both; blast, the last of the first two, stays where it is.
+    given = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"], "mode": mode}
+    order = [id_[name] for name in ("count", "blast", "hidden", "align")]
+    await started(ask_own, "olu", MOVE, **given, assetIds=order, position={"atStart": True})
+    await jobs.work(ask_own.database)
+    assert await held(ask_own, "inner") == ["count", "hidden", "align", "explore", "images", "blast"]
+
+
 async def test_assets_are_removed_and_moved_by_jobs(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     three = [id_["align"], id_["blast"], id_["count"]]

@@ -24,7 +24,8 @@ from store.ranks import Ranked
 from store.tables import AssetStatus, ChangeAction
 
 ASSET_IDS = ("input", "assetIds")
-NOT_OWNER = (UserErrorCode.NOT_OWNER, "Only owners of the asset may do this.")
+NOT_OWNER = (UserErrorCode.NOT_OWNER, "Only owners of the asset may put it in.")
+NOT_REMOVER = (UserErrorCode.NOT_OWNER, "Only owners of the asset and administrators may take it out.")
 NOT_FOUND = (UserErrorCode.NOT_FOUND, "There is no such asset.")
 INELIGIBLE = {
     AssetStatus.DRAFT: "The asset is a draft: release it first.",
@@ -46,6 +47,8 @@ Indexes = Mapping[str, int]
 class Act(Protocol):
     """Something that is done to members."""
 
+    last_put_pk: int | None  # the asset that was put in last
+
     @property
     def answer(self) -> Answer:
         """What the payload tells beside the items."""
@@ -66,6 +69,7 @@ class Adding:
     neighbour: int | None = None
     is_after: bool = True
     note: str | None = None
+    last_put_pk: int | None = None
     _members: dict[str, Member] = field(default_factory=dict)
 
     @property
@@ -82,6 +86,7 @@ class Adding:
         """Put them in."""
         rows = [self._members[id_] for id_ in ids]
         await put_in(self.write, self.collection, rows, self.neighbour, self.note, is_after=self.is_after)
+        self.last_put_pk = rows[-1].pk if rows else None
         added = {self.collection.id: [Touched(row.pk) for row in rows]}
         change = await self.write.log.append_members(ChangeAction.ASSETS_ADDED, added)
         return change.get(self.collection.id)
@@ -93,6 +98,7 @@ class Removing:
 
     write: Write
     collection: Any
+    last_put_pk: int | None = None
     _members: dict[str, Member] = field(default_factory=dict)
 
     @property
@@ -123,6 +129,7 @@ class Moving:
     target: Any
     neighbour: int | None = None
     is_after: bool = True
+    last_put_pk: int | None = None
     _here: dict[str, Member] = field(default_factory=dict)
     _there: dict[str, Member] = field(default_factory=dict)
 
@@ -143,6 +150,7 @@ class Moving:
         arriving = [row for row in leaving if self._there[row.id].rank is None]
         await take_out(self.write, self.source, leaving)
         await put_in(self.write, self.target, arriving, self.neighbour, None, is_after=self.is_after)
+        self.last_put_pk = arriving[-1].pk if arriving else None
         moved = {
             self.source.id: list(map(touched, leaving)),
             self.target.id: [Touched(row.pk) for row in arriving],
@@ -190,7 +198,7 @@ def may_remove(write: Write, row: Any) -> Verdict:
     if row.rank is None:
         return ItemStatus.UNCHANGED
     is_theirs = write.may(row, Permission.ASSET_OWN) or write.viewer.is_admin
-    return ItemStatus.CHANGED if is_theirs else NOT_OWNER
+    return ItemStatus.CHANGED if is_theirs else NOT_REMOVER
 
 
 def may_move(write: Write, here: Any, there: Any) -> Verdict:
@@ -225,7 +233,7 @@ async def put_in(
 
 
 async def take_out(write: Write, collection: Any, rows: Sequence[Member]) -> None:
-    """Delete memberships. One statement."""
+    """Delete memberships. One statement, and none for no rows."""
     membership = sql.membership
     if rows:
         pks = sql.listed([row.pk for row in rows])

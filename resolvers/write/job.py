@@ -33,7 +33,7 @@ MOST_ERRORS = 100  # told of a failed job; each item tells its own
 
 
 async def enqueue(write: Write, kind: JobKind, given: Input, ids: Indexes) -> str:
-    """Queue a bulk change and return the job's id. One statement."""
+    """Queue a bulk change and return the job's id. Two statements."""
     write.is_kept = True
     assert write.viewer.user_pk is not None  # noqa: S101 - members alone may ask for it
     return await jobs.queue(
@@ -90,14 +90,14 @@ async def _do_chunks(database: Database, job: Taken, is_stopping: Callable[[], b
 
 async def _do_chunk(connection: AsyncConnection, job: Taken, all_items: Sequence[tuple[str, int]]) -> bool:
     """Do the next items of a BEST_EFFORT job; return whether it has ended."""
-    write, done = await _open(connection, job)
-    act = None if done is None else await _going_on(write, job)
-    if act is None or done is None:
+    resumed = await _resumed(connection, job)
+    if resumed is None:
         return True
+    act, done = resumed
     ids = dict(all_items[done : done + CHUNK])
     items = await act.judge(ids)
     await act.do(item.id for item in items if item.status is ItemStatus.CHANGED)
-    await jobs.tell(connection, job.pk, done + len(ids), list(_told(done, items)))
+    await jobs.tell(connection, job.pk, done + len(ids), list(_told(done, items)), act.last_put_pk)
     if done + len(ids) < job.total:
         return False
     is_partial = await jobs.has_failed(connection, job.pk)
@@ -125,10 +125,10 @@ async def _do_whole(database: Database, job: Taken, _is_stopping: Callable[[], b
 
 
 async def _do_all(connection: AsyncConnection, job: Taken) -> None:
-    write, done = await _open(connection, job)
-    act = None if done is None else await _going_on(write, job)
-    if act is None:
+    resumed = await _resumed(connection, job)
+    if resumed is None:
         return
+    act, _ = resumed
     items: list[Item] = []
     ids = iter(_indexes(job).items())
     while chunk := dict(islice(ids, CHUNK)):
@@ -144,35 +144,35 @@ async def _tell_failed(connection: AsyncConnection, job: Taken, items: list[Item
     rolled_back = [
         item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in items
     ]
-    errors = [item.error.kept() for item in islice((item for item in items if item.error), MOST_ERRORS) if item.error]
+    errors = [item.error.kept() for item in items if item.error][:MOST_ERRORS]
     await jobs.tell(connection, job.pk, len(items), list(_told(0, rolled_back)))
     await jobs.end(connection, job.pk, JobStatus.FAILED, errors)
 
 
-async def _open(connection: AsyncConnection, job: Taken) -> tuple[Write, int | None]:
-    """Return the transaction of a job's user, and how many items are done; None when it is not to go on."""
+async def _resumed(connection: AsyncConnection, job: Taken) -> tuple[Act, int] | None:
+    """Return what the job does and how many items are done; None where it has ended: cancelled, or with nowhere to go.
+
+    It is done as its user, with the rights of now.
+    """
     log = await open_log(connection, job.request_id)
     log.actor_pk = job.user_pk
     now = await jobs.hold(connection, job.pk)
+    if now.status != JobStatus.RUNNING:
+        return None
+    if now.is_cancelled:
+        await jobs.end(connection, job.pk, JobStatus.CANCELLED)
+        return None
     viewer = await user(Snapshot(connection), job.user_pk)
     assert viewer is not None  # noqa: S101 - no user is ever deleted
-    if now.is_cancelled and now.status == JobStatus.RUNNING:
-        await jobs.end(connection, job.pk, JobStatus.CANCELLED)
-    is_going_on = now.status == JobStatus.RUNNING and not now.is_cancelled
-    return Write(connection, viewer, log), now.done if is_going_on else None
-
-
-async def _going_on(write: Write, job: Taken) -> Act | None:
-    """Return what the job does, None where it has ended here: its collection is gone."""
     try:
-        return await _act(write, job)
+        return await _act(Write(connection, viewer, log), job, now.last_put_pk), now.done
     except Rejected as rejected:
         errors = [error.kept() for error in rejected.user_errors]
-        await jobs.end(write.connection, job.pk, JobStatus.FAILED, errors)
+        await jobs.end(connection, job.pk, JobStatus.FAILED, errors)
         return None
 
 
-async def _act(write: Write, job: Taken) -> Act:
+async def _act(write: Write, job: Taken, last_put_pk: int | None) -> Act:
     reading, fields = Reading(job.given), _COLLECTIONS[JobKind(job.kind)]
     found = await write.visible_by_id(sql.collection, [job.given[name] for name in fields])
     for name, field in fields.items():
@@ -183,7 +183,7 @@ async def _act(write: Write, job: Taken) -> Act:
     first, last = collections[0], collections[-1]
     if job.kind == JobKind.ASSETS_REMOVE:
         return Removing(write, first)
-    neighbour, is_after = await _place(write, job, last, reading.position())
+    neighbour, is_after = await _place(write, last, reading.position(), last_put_pk)
     if job.kind == JobKind.ASSETS_ADD:
         return Adding(write, first, neighbour, is_after, reading.note())
     return Moving(write, first, last, neighbour, is_after)
@@ -196,12 +196,12 @@ _COLLECTIONS = {
 }
 
 
-async def _place(write: Write, job: Taken, collection: Any, position: Position) -> tuple[int | None, bool]:
+async def _place(write: Write, collection: Any, position: Position, last_put_pk: int | None) -> tuple[int | None, bool]:
     """Return where the next items go: behind those of the job that are in, where the place grows from its start.
 
     A neighbour that is not in any more leaves the end.
     """
-    last = await jobs.last_changed(write.connection, job.pk) if position.side in {Side.START, Side.AFTER} else None
+    last = last_put_pk if position.side in {Side.START, Side.AFTER} else None
     if last is None and position.id is None:
         return None, position.is_after
     beside = sql.asset.c.id == position.id if last is None else sql.asset.c.pk == last

@@ -107,7 +107,7 @@ async def ranks_at(
     """Return ranks for so many collections before one of the siblings, or at their end.
 
     A topic has one order for all levels. The end of siblings is behind all that is below their parent, so that an
-    order that reads as the tree, each collection before what is below it, goes on to.
+    order that reads as the tree, each collection before what is below it, keeps reading so.
     """
     order = _order(write, place.topic_pk)
     if before is not None:

@@ -80,7 +80,7 @@ class Reading:
         """Return the slug, in small letters; None where none was given."""
         if self.given.get("slug") is None:
             if self.has("slug"):
-                self.refuse(UserErrorCode.REQUIRED, "The slug must not be null: leave it out to keep it.", "slug")
+                self.refuse(UserErrorCode.REQUIRED, "The slug must not be null: leave it out.", "slug")
             return None
         slug = (self._text("slug", LONGEST_SLUG, is_needed=True) or "").casefold()
         if slug and not SLUG.fullmatch(slug):

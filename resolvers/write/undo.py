@@ -8,13 +8,13 @@ does not matter, as it would not had it stayed.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete
+from sqlalchemy import Row, delete
 
 from permissions import visible
 from permissions.require import Permission
 from resolvers.context import Context
 from resolvers.loaders import among
-from resolvers.write.act import NOT_OWNER
+from resolvers.write.act import NOT_REMOVER
 from resolvers.write.bulk import Item, ItemStatus, failed
 from resolvers.write.reading import Input, Reading
 from resolvers.write.transaction import Answer, Payload, Write, mutate
@@ -25,7 +25,8 @@ from store.members import Trace, traces
 from store.tables import ChangeAction
 
 UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
-TOUCHED_SINCE = (UserErrorCode.CONFLICT, "It was changed again since: it is left as it is.")
+TOUCHED_SINCE = (UserErrorCode.CONFLICT, "The asset was put in or taken out again since: it stays as it is.")
+NOT_RESTORER = (UserErrorCode.NOT_OWNER, "Only owners of the asset and whoever took it out may put it back.")
 CHANGE_ID = ("input", "changeId")
 
 
@@ -76,7 +77,7 @@ def _judge(
     for trace in halves:
         was_added = trace.rank is None
         if not (is_owner or (write.viewer.is_admin if was_added else is_own)):
-            return failed(asset.id, *NOT_OWNER, CHANGE_ID)
+            return failed(asset.id, *(NOT_REMOVER if was_added else NOT_RESTORER), CHANGE_ID)
     return Item(asset.id, ItemStatus.CHANGED)
 
 
@@ -115,7 +116,7 @@ async def _now(write: Write, added: Sequence[Trace], pk_of: Mapping[Any, int]) -
     if not added:
         return {}
     membership = sql.membership
-    here = and_(membership.c.collection_pk == pk_of[added[0].collection_id])
+    here = membership.c.collection_pk == pk_of[added[0].collection_id]
     rows = among(visible(membership, write.viewer), membership.c.asset_pk, [trace.asset_pk for trace in added])
     found = await write.rows(rows.where(here))
     return {row.asset_pk: Touched(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in found}

@@ -28,7 +28,10 @@ def _position() -> Any:
 
 
 def _results(what: str) -> Any:
-    return field(f"What became of each {what}, in the order of the input.", resolver=resolve.results)
+    return field(
+        f"What became of each {what}, in the order of the input; of what is taken back, by name.",
+        resolver=resolve.results,
+    )
 
 
 def _summary() -> Any:
@@ -102,10 +105,12 @@ class AssetCollectionsUpdateInput:
 
     asset_id: strawberry.ID = field("Id of the asset.")
     add_to: list[strawberry.ID] = strawberry.field(
-        default_factory=list, description="Ids of the collections to put it in, at most 1,000."
+        default_factory=list,
+        description="Ids of the collections to put it in, at most deployment.limits.inlineBulkItems.",
     )
     remove_from: list[strawberry.ID] = strawberry.field(
-        default_factory=list, description="Ids of the collections to take it out of, at most 1,000."
+        default_factory=list,
+        description="Ids of the collections to take it out of, at most deployment.limits.inlineBulkItems.",
     )
     dry_run: bool = dry_run()
     idempotency_key: str | None = idempotency_key()

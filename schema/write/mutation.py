@@ -48,7 +48,7 @@ class Mutation:
         of=topic.TopicMergeInput,
     )
     topic_delete: topic.TopicDeletePayload = mutation(
-        "Deletes a topic. Its collections move to another.",
+        "Deletes a topic. Its collections, if it has any, move to the one that the input names.",
         ADMIN,
         resolver=resolve_topic.delete_,
         of=topic.TopicDeleteInput,

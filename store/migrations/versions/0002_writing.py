@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("request_id", TEXT, nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("last_put_pk", sa.Integer(), nullable=True),
         sa.Column("is_cancelled", sa.Boolean(), nullable=False),
         sa.Column("user_errors", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
