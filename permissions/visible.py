@@ -11,7 +11,8 @@ ARCHIVED and WITHDRAWN assets exist for their owners and administrators alone. A
 do; a use where both its ends do and the viewer may view the content of the one that uses.
 
 A change that touches only what the viewer may not see is not there. Anonymous visitors see none. For a member a change
-exists where its subject is a collection that exists for them, and it touched either no asset or at least one that does.
+exists where its subject is a collection that exists for them, and it touched either no asset or at least one that does;
+one of the order alone does not, for what was moved may have passed only what is hidden.
 For an administrator every change exists, whether its subject still does or not; a change of an asset only where their
 access to it is at least the change's `least_access`.
 
@@ -25,7 +26,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, case, false, fun
 
 from permissions.viewer import Viewer
 from store import sql
-from store.tables import AssetAccess, AssetStatus, CollectionVisibility, PrincipalKind
+from store.tables import AssetAccess, AssetStatus, ChangeAction, CollectionVisibility, PrincipalKind
 
 # The asset at the used end of a visible use; the one that uses it is `sql.asset`.
 used = sql.asset.alias("used")
@@ -179,7 +180,11 @@ def change_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
         return change.c.least_access <= _subject_access(change, viewer)
     if not viewer.is_signed_in:
         return false()
-    return and_(_is_of_a_collection(change, viewer), _touches_what_exists(change, viewer))
+    return and_(
+        change.c.action != ChangeAction.REORDERED,
+        _is_of_a_collection(change, viewer),
+        _touches_what_exists(change, viewer),
+    )
 
 
 def _subject_access(change: FromClause, viewer: Viewer) -> ColumnElement[int]:

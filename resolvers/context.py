@@ -1,17 +1,35 @@
 """This file is what one operation carries: viewer, snapshot and loaders, none of which outlives it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
+from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from permissions import Reason, Refused
 from permissions.viewer import Viewer
 from store.database import Database, Snapshot
+
+TRIED_SECONDS = 2
+"""How long the payload of a dry run may take to be read."""
 
 LoaderT = TypeVar("LoaderT")
 Identify = Callable[[Snapshot], Awaitable[Viewer]]
 """From a snapshot to the viewer as of it; it may raise what an operation without a viewer is declined with."""
+
+
+class _Expired(Snapshot):
+    """What is left of a transaction that was read for too long."""
+
+    def __init__(self) -> None:
+        """Take nothing: nothing is read of it."""
+
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Raise Refused."""
+        del statement, parameters
+        raise Refused(Reason.UNAVAILABLE, "The dry run took too long: ask for less of what would be.")
 
 
 class Context:
@@ -25,6 +43,7 @@ class Context:
         self.database, self.identify, self.request_id = database, identify, request_id
         self._loaders: dict[Hashable, Any] = {}
         self._opened = AsyncExitStack()
+        self._expiring: asyncio.Future[None] | None = None
 
     def loader(self, kind: Callable[..., LoaderT], *arguments: Hashable) -> LoaderT:
         """Return the operation's one loader of that kind and arguments."""
@@ -45,10 +64,19 @@ class Context:
         self._opened.push_async_callback(write.aclose)
         self._opened.push_async_callback(connection.rollback)
         self.snapshot, self.viewer = Snapshot(connection), viewer
+        # All other writers wait meanwhile: whoever asks for a large payload must not keep them.
+        expiring = asyncio.get_running_loop().call_later(TRIED_SECONDS, self._expire, self.snapshot)
+        self._opened.callback(expiring.cancel)
+
+    def _expire(self, tried: Snapshot) -> None:
+        self.snapshot = _Expired()
+        self._expiring = asyncio.ensure_future(tried.between(self._opened.aclose))
 
     async def close(self) -> None:
         """End what is read, and forget what was."""
         self._loaders.clear()
+        if self._expiring is not None:
+            await self._expiring
         await self._opened.aclose()
 
 

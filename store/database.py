@@ -6,7 +6,7 @@ because a read lock that must grow into a write lock loses updates or fails.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,6 +44,11 @@ class Snapshot:
         # Sibling fields resolve concurrently, but a connection serves one statement at a time.
         async with self._one_at_a_time:
             return (await self._connection.execute(statement, parameters)).all()
+
+    async def between(self, ending: Callable[[], Awaitable[None]]) -> None:
+        """Do something to the connection while no statement is under way."""
+        async with self._one_at_a_time:
+            await ending()
 
 
 class Database:

@@ -39,6 +39,12 @@ class Taken(NamedTuple):
     given: dict[str, Any]
 
 
+async def unended(connection: AsyncConnection, user_pk: int) -> int:
+    """Return how many jobs of a user wait or are under way. One statement."""
+    mine = select(func.count()).select_from(sql.job).where(sql.job.c.user_pk == user_pk, sql.job.c.status.in_(UNENDED))
+    return int((await connection.execute(mine)).scalar_one())
+
+
 async def take_up(connection: AsyncConnection) -> Taken | None:
     """Take up the oldest job that waits, or that nobody goes on with; None for none. Forgets those of a week ago."""
     now, job = now_ms(), sql.job
@@ -77,9 +83,10 @@ async def tell(
 async def end(
     connection: AsyncConnection, pk: int, status: JobStatus, user_errors: Sequence[dict[str, Any]] = ()
 ) -> None:
-    """End a job. One statement."""
+    """End a job, and forget what it was asked for. Two statements."""
     ended = {"status": status, "finished_at": now_ms(), "user_errors": list(user_errors)}
     await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(ended))
+    await connection.execute(delete(sql.job_input).where(sql.job_input.c.job_pk == pk))
 
 
 async def cancel(connection: AsyncConnection, pk: int) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.ranks import ASIDE, GAP, Ranked
+from store.ranks import GAP, Ranked
 from store.tables import ChangeAction
 
 
@@ -26,24 +26,42 @@ class Trace(NamedTuple):
 
 @dataclass(frozen=True)
 class RankedMembers(Ranked):
-    """The members of a collection in their order. Whom the log can put back keeps a place between the others."""
+    """The members of a collection in their order.
+
+    Whom the log can put back keeps their place: no other gets their rank. Two of one rank would stand in the order of
+    their keys, and tell whether anything hidden lay between them.
+    """
 
     collection_id: str
 
-    async def gone(self) -> Sequence[int]:
-        """Return the distinct ranks that the log keeps. One statement."""
+    async def last_gone(self, *, up: bool) -> int | None:
+        """Return the greatest (or least) rank that the log keeps, None for none. One statement."""
         rank = sql.change_asset.c.rank
-        return (await self.connection.scalars(select(rank).where(self._logged()).distinct())).all()
+        last: int | None = await self.connection.scalar(
+            select(func.max(rank) if up else func.min(rank)).where(self._logged())
+        )
+        return last
 
-    async def set_gone(self, ranks: Mapping[int, int]) -> None:
-        """Give what the log keeps other ranks. Two statements, for a new rank may be another's old one."""
-        rank = sql.change_asset.c.rank
-        to = [{"of_rank": old, "to_rank": ASIDE + new} for old, new in ranks.items()]
+    async def next_gone(self, rank: int, *, up: bool) -> int | None:
+        """Return the next rank that the log keeps above (or below) a rank, None for none. One statement."""
+        kept = sql.change_asset.c.rank
+        beyond = select(func.min(kept)).where(kept > rank) if up else select(func.max(kept)).where(kept < rank)
+        found: int | None = await self.connection.scalar(beyond.where(self._logged()))
+        return found
+
+    async def gone(self) -> Mapping[tuple[int, int], int]:
+        """Return every rank that the log keeps, by change and asset. One statement."""
+        touched = sql.change_asset
+        rows = select(touched.c.change_pk, touched.c.asset_pk, touched.c.rank).where(self._logged())
+        return {(row.change_pk, row.asset_pk): row.rank for row in await self.connection.execute(rows)}
+
+    async def set_gone(self, ranks: Mapping[tuple[int, int], int]) -> None:
+        """Give what the log keeps other ranks. One statement."""
+        touched = sql.change_asset
+        row = and_(touched.c.change_pk == bindparam("of_change"), touched.c.asset_pk == bindparam("of_asset"))
+        to = [{"of_change": of[0], "of_asset": of[1], "to_rank": rank} for of, rank in ranks.items()]
         if to:
-            moved = update(sql.change_asset).where(self._logged(), rank == bindparam("of_rank"))
-            await self.connection.execute(moved.values(rank=bindparam("to_rank")), to)
-            back = update(sql.change_asset).where(self._logged(), rank >= ASIDE)
-            await self.connection.execute(back.values(rank=rank - ASIDE))
+            await self.connection.execute(update(touched).where(row).values(rank=bindparam("to_rank")), to)
 
     def _logged(self) -> ColumnElement[bool]:
         changes = select(sql.change.c.pk).where(sql.change.c.subject_id == self.collection_id)
@@ -51,15 +69,24 @@ class RankedMembers(Ranked):
 
 
 async def ends(connection: AsyncConnection, collections: Sequence[int]) -> dict[int, int]:
-    """Return a rank behind all members of each collection. One statement."""
-    membership = sql.membership
-    greatest = (
-        select(membership.c.collection_pk, func.max(membership.c.rank).label("rank"))
+    """Return a rank behind all members of each collection, and behind whom the log can put back. Two statements."""
+    membership, touched = sql.membership, sql.change_asset
+    members = (
+        select(membership.c.collection_pk.label("pk"), func.max(membership.c.rank).label("rank"))
         .where(membership.c.collection_pk.in_(sql.listed(collections)))
         .group_by(membership.c.collection_pk)
     )
-    found = {row.collection_pk: row.rank for row in await connection.execute(greatest)}
-    return {pk: found.get(pk, 0) + GAP for pk in collections}
+    gone = (
+        select(sql.collection.c.pk, func.max(touched.c.rank).label("rank"))
+        .join(sql.change, sql.change.c.subject_id == sql.collection.c.id)
+        .join(touched, touched.c.change_pk == sql.change.c.pk)
+        .where(sql.collection.c.pk.in_(sql.listed(collections)), touched.c.rank.is_not(None))
+        .group_by(sql.collection.c.pk)
+    )
+    last = dict.fromkeys(collections, 0)
+    for rows in (members, gone):
+        last |= {row.pk: max(last[row.pk], row.rank) for row in await connection.execute(rows)}
+    return {pk: rank + GAP for pk, rank in last.items()}
 
 
 async def traces(connection: AsyncConnection, change_pk: int) -> list[Trace]:

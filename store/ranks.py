@@ -29,8 +29,8 @@ class Ranked:
     async def places(self, count: int, *, beside: int | None, is_after: bool, leaving: Sequence[int] = ()) -> list[int]:
         """Return ranks for so many rows, in order: right after (or before) the row of that key, at an end for none.
 
-        Rows that are `leaving` their place do not count as neighbours. One to two statements; up to ten where there
-        is no room left, for then the list is numbered anew.
+        Rows that are `leaving` their place do not count as neighbours. Up to three statements; twice as many and some
+        more where there is no room left, for then the list is numbered anew.
         """
         low, high = await self._around(beside, leaving, is_after=is_after)
         if low is not None and high is not None and high - low <= count:
@@ -52,33 +52,46 @@ class Ranked:
         others = and_(self._here(), self.table.c[self.key].not_in(sql.listed(leaving)))
         if beside is None:
             end = func.max(rank) if is_after else func.min(rank)
-            found = await self.connection.scalar(select(end).where(others))
+            there = await self.connection.scalar(select(end).where(others))
+            found = _further(there, await self.last_gone(up=is_after), up=is_after)
             return (found, None) if is_after else (None, found)
-        anchor = await self.connection.scalar(select(rank).where(self._here(), self.table.c[self.key] == beside))
-        # What undoing put back may have the rank of what came meanwhile: such rows stand in the order of their keys.
+        mine = select(rank).where(self._here(), self.table.c[self.key] == beside)
+        anchor = (await self.connection.execute(mine)).scalar_one()
         key = self.table.c[self.key]
         behind = and_(rank >= anchor, or_(rank > anchor, key > beside))
         ahead = and_(rank <= anchor, or_(rank < anchor, key < beside))
         beyond = select(func.min(rank)).where(behind) if is_after else select(func.max(rank)).where(ahead)
-        other = await self.connection.scalar(beyond.where(others))
+        there = await self.connection.scalar(beyond.where(others))
+        other = _nearer(there, await self.next_gone(anchor, up=is_after), up=is_after)
         return (anchor, other) if is_after else (other, anchor)
 
     async def _number_anew(self) -> None:
         """Set the ranks GAP apart. In two steps: a rank may be unique, and rows are updated one by one."""
         key, rank = self.table.c[self.key], self.table.c.rank
         rows = await self.connection.execute(select(rank, key).where(self._here()))
-        spots = [*((row[0], True, row[1]) for row in rows), *((gone, False, gone) for gone in await self.gone())]
+        gone = await self.gone()
+        spots = [*((row[0], True, row[1]) for row in rows), *((each, False, each) for each in set(gone.values()))]
         places = {spot[1:]: place * GAP for place, spot in enumerate(sorted(spots))}
         await self.set({of: ASIDE + place for (is_there, of), place in places.items() if is_there})
         await self.connection.execute(update(self.table).where(self._here()).values(rank=rank - ASIDE))
-        await self.set_gone({of: place for (is_there, of), place in places.items() if not is_there})
+        await self.set_gone({of: places[False, was] for of, was in gone.items()})
 
-    async def gone(self) -> Sequence[int]:
-        """Return the distinct ranks of rows that are gone and may be put back; here there are none."""
-        return ()
+    async def last_gone(self, *, up: bool) -> int | None:
+        """Return the greatest (or least) rank of rows that are gone and may be put back; here there are none."""
+        del up
+        return None
 
-    async def set_gone(self, ranks: Mapping[int, int]) -> None:
-        """Give rows that are gone other ranks, by those they had."""
+    async def next_gone(self, rank: int, *, up: bool) -> int | None:
+        """Return the next such rank above (or below) a rank."""
+        del rank, up
+        return None
+
+    async def gone(self) -> Mapping[tuple[int, int], int]:
+        """Return every such rank, by what tells its row apart."""
+        return {}
+
+    async def set_gone(self, ranks: Mapping[tuple[int, int], int]) -> None:
+        """Give rows that are gone other ranks."""
 
     async def keys(self) -> list[int]:
         """Return the keys of all rows, in their order. One statement."""
@@ -95,3 +108,15 @@ class Ranked:
     def _here(self) -> ColumnElement[bool]:
         conditions: list[Any] = [self.table.c[column] == value for column, value in self.scope.items()]
         return and_(True, *conditions)  # noqa: FBT003 - SQL's word for no condition
+
+
+def _further(rank: int | None, other: int | None, *, up: bool) -> int | None:
+    """Return the one of two ranks that lies further up (or down); the other where one is None."""
+    if rank is None or other is None:
+        return other if rank is None else rank
+    return max(rank, other) if up else min(rank, other)
+
+
+def _nearer(rank: int | None, other: int | None, *, up: bool) -> int | None:
+    """Return the one of two ranks that lies less far up (or down); the other where one is None."""
+    return _further(rank, other, up=not up)

@@ -209,7 +209,7 @@ def _may_undo(world: World, who: str, asset: str, halves: list[Change]) -> str |
     if any(_touched_since(world, half, asset) or not world.sees_collection(who, half.subject) for half in halves):
         return "CONFLICT"
     for half in halves:
-        may_all = who in world.admins if half.touched[asset] is None else half.who == who
+        may_all = who in world.admins and (half.touched[asset] is None or half.who == who)
         if not (may_all or world.owns(who, asset)):
             return "NOT_OWNER"
     return None

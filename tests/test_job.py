@@ -14,7 +14,7 @@ from tests.conftest import ANONYMOUS, Ask
 from tests.test_membership_write import UNKNOWN, held, ids
 from tests.writing import Mutate, fails, refused, unchanged
 
-STARTED = "job { id kind status done total } results { status } userErrors { code }"
+STARTED = "job { id kind status done total } results { status }"
 ADD = Mutate("collectionAssetsAdd", STARTED)
 REMOVE = Mutate("collectionAssetsRemove", STARTED)
 MOVE = Mutate("collectionAssetsMove", STARTED)
@@ -324,3 +324,14 @@ async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: Ask) -> None:
     await jobs.work(ask_own.database)
     assert [job.id for job in await _all(ask_own)] == [new]
     assert await seen(ask_own, "olu", old) is None
+
+
+async def test_a_user_has_few_jobs_at_once(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    for _ in range(jobs.MOST_JOBS):
+        last = await started(ask_own, "olu", ADD, **given)
+    async with unchanged(ask_own):
+        assert fails(await ADD(ask_own, "olu", **given)) == [("LIMIT_EXCEEDED", ["assetIds"])]
+    await CANCEL(ask_own, "olu", id=last)
+    await started(ask_own, "olu", ADD, **given)

@@ -501,3 +501,57 @@ async def test_a_removal_is_put_back_where_it_was_though_the_list_ran_out_of_roo
     await UNDO(ask_own, "olu", changeId=removed["change"]["id"])
     rest = ["lens", "hidden", "align", "blast", "count"]
     assert [name for name in await held(ask_own, "open") if name in rest] == rest
+
+
+@pytest.mark.parametrize("hidden", [[], ["hidden"]], ids=["nothing hidden", "hidden between"])
+async def test_what_is_put_back_tells_nothing_of_what_lay_hidden_beside_it(ask_own: Ask, hidden: list[str]) -> None:
+    id_ = await ids(ask_own)
+    for names in (["explore", "blast"], hidden):
+        if names:
+            given = [id_[name] for name in names]
+            assert set(told(await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given))) == {"CHANGED"}
+    # align's key is less than blast's: with one rank for both it would come first.
+    removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
+    await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
+    await UNDO(ask_own, "olu", changeId=removed["change"]["id"])
+    assert await held(ask_own, "bare", "eve") == ["explore", "blast", "align"]
+    removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
+    await UPDATE(ask_own, "olu", assetId=id_["count"], addTo=[id_["bare"]])
+    await UNDO(ask_own, "olu", changeId=removed["change"]["id"])
+    assert await held(ask_own, "bare", "eve") == ["explore", "blast", "align", "count"]
+
+
+async def test_whoever_lost_their_ownership_puts_nothing_back(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    added = await ADD(ask_own, "lou", collectionId=id_["bare"], assetIds=[id_["images"]])
+    undone = await UNDO(ask_own, "lou", changeId=added["change"]["id"])
+    async with ask_own.database.write() as connection:
+        await connection.execute(update(sql.grant).where(sql.grant.c.access == 4).values(access=2))
+    async with unchanged(ask_own):
+        assert told(await UNDO(ask_own, "lou", changeId=undone["change"]["id"])) == ["NOT_OWNER"]
+
+
+async def test_more_than_is_done_at_once_is_not_taken_back(ask_own: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = await ids(ask_own)
+    added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
+    monkeypatch.setattr("resolvers.write.undo.INLINE_BULK_ITEMS", 1)
+    async with unchanged(ask_own):
+        refused_ = await UNDO(ask_own, "olu", changeId=added["change"]["id"])
+        assert fails(refused_) == [("LIMIT_EXCEEDED", ["changeId"])]
+
+
+async def test_a_text_too_long_for_an_id_is_refused(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    async with unchanged(ask_own):
+        answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], "x" * 201])
+        assert fails(answer) == [("TOO_LONG", ["assetIds", "1"])]
+
+
+async def test_an_order_that_changed_is_told_to_administrators_alone(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    history = "query($s: String!) { collection(by: {slug: $s}) { history(first: 1) { nodes { action } } } }"
+    before = await ask_own("eve", history, s="open")
+    position = {"afterId": id_["hidden"]}
+    await REORDER(ask_own, "ada", collectionId=id_["open"], assetIds=[id_["lens"]], position=position)
+    assert await ask_own("eve", history, s="open") == before
+    assert (await ask_own("ada", history, s="open"))["collection"]["history"]["nodes"] == [{"action": "REORDERED"}]

@@ -164,3 +164,20 @@ async def test_an_unexpected_failure_is_masked_and_changes_nothing(
     monkeypatch.setattr("store.changes.Log.append", broken)
     async with unchanged(ask_own):
         assert await ask_own.errors("ada", TOPIC) == [("INTERNAL", "Internal error.")]
+
+
+async def test_a_dry_run_is_read_for_seconds_and_then_lets_others_write(
+    ask_own: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.context.TRIED_SECONDS", 0)
+    id_ = await ids(ask_own)
+    deep = "collection { assets { nodes { ... on AssetFields { collections { nodes { assets { totalCount } } } } } } }"
+    tried = (
+        "mutation($input: CollectionAssetsAddInput!)"
+        f" {{ collectionAssetsAdd(input: $input) {{ {deep} userErrors {{ code }} }} }}"
+    )
+    given = {"collectionId": id_["open"], "assetIds": [id_["blast"]], "dryRun": True}
+    async with unchanged(ask_own):
+        (code, message), *_ = await ask_own.errors("olu", tried, input=given)
+        assert (code, message) == ("UNAVAILABLE", "The dry run took too long: ask for less of what would be.")
+    assert (await CREATE(ask_own, "ada", name="New"))["userErrors"] == []

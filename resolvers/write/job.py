@@ -21,7 +21,7 @@ from resolvers.write.act import Act, Adding, Indexes, Moving, Removing
 from resolvers.write.bulk import BulkMode, Item, ItemStatus
 from resolvers.write.reading import Input, Position, Reading, Side
 from resolvers.write.transaction import Answer, Payload, Write, mutate
-from resolvers.write.user_error import Rejected
+from resolvers.write.user_error import Rejected, UserError, UserErrorCode
 from store import jobs, sql
 from store.changes import open_log
 from store.database import Database, Snapshot
@@ -29,13 +29,21 @@ from store.jobs import Taken
 from store.tables import JobKind, JobStatus
 
 CHUNK = 4_000
+MOST_JOBS = 3  # of one user at once: all wait for the same workers
 MOST_ERRORS = 100  # told of a failed job; each item tells its own
 
 
 async def enqueue(write: Write, kind: JobKind, given: Input, ids: Indexes) -> str:
-    """Queue a bulk change and return the job's id. Two statements."""
-    write.is_kept = True
+    """Queue a bulk change and return the job's id; raise Rejected for one too many of the viewer's.
+
+    Three statements.
+    """
     assert write.viewer.user_pk is not None  # noqa: S101 - members alone may ask for it
+    if await jobs.unended(write.connection, write.viewer.user_pk) >= MOST_JOBS:
+        message = f"{MOST_JOBS} jobs of yours have not ended: wait for one of them, or cancel it."
+        path = ("input", "assetIds")
+        raise Rejected([UserError(UserErrorCode.LIMIT_EXCEEDED, message, path, limit=MOST_JOBS)])
+    write.is_kept = True
     return await jobs.queue(
         write.connection, kind, write.viewer.user_pk, dict(given), total=len(ids), request_id=write.log.request_id
     )

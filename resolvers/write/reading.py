@@ -11,6 +11,7 @@ from store.text import LONGEST_NAME, LONGEST_NOTE, LONGEST_SLUG, LONGEST_TEXT, T
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 LONGEST_KEY = 200
+LONGEST_ID = 200  # ours are shorter; each is kept with what became of it
 Input = Mapping[str, Any]
 
 
@@ -118,7 +119,9 @@ class Reading:
             self.refuse(UserErrorCode.REQUIRED, f"{field} must name at least one.", field)
         indexes: dict[str, int] = {}
         for index, id_ in enumerate(given):
-            indexes.setdefault(id_, index)
+            if indexes.setdefault(id_, index) == index and len(id_) > LONGEST_ID:
+                message = f"An id has at most {LONGEST_ID} characters."
+                self.refuse(UserErrorCode.TOO_LONG, message, field, str(index), limit=LONGEST_ID)
         return indexes
 
     def version(self, row: Any) -> None:

@@ -1,8 +1,8 @@
 """This file is membership changes being taken back, as far as nobody has changed the same items since.
 
 What was put in is taken out again by whoever may take it out; what was taken out is put back, where it was and with the
-note it had, by its owner or by whoever took it out. Putting back is no adding: whether the asset could be added today
-does not matter, as it would not had it stayed.
+note it had, by its owner or by an administrator who took it out. Putting back is no adding: whether the asset is in a
+state to be added does not matter, as it would not had it stayed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from sqlalchemy import Row, delete
 from permissions import visible
 from permissions.require import Permission
 from resolvers.context import Context
+from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import among
 from resolvers.write.act import NOT_REMOVER
 from resolvers.write.bulk import Item, ItemStatus, failed
@@ -26,7 +27,10 @@ from store.tables import ChangeAction
 
 UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
 TOUCHED_SINCE = (UserErrorCode.CONFLICT, "The asset was put in or taken out again since: it stays as it is.")
-NOT_RESTORER = (UserErrorCode.NOT_OWNER, "Only owners of the asset and whoever took it out may put it back.")
+NOT_RESTORER = (
+    UserErrorCode.NOT_OWNER,
+    "Only owners of the asset, or an administrator who took it out, may put it back.",
+)
 CHANGE_ID = ("input", "changeId")
 
 
@@ -53,6 +57,10 @@ async def _undo(write: Write, reading: Reading) -> Answer:
     halves: dict[int, list[Trace]] = {}
     for trace in found:
         halves.setdefault(trace.asset_pk, []).append(trace)
+    if len(assets) > INLINE_BULK_ITEMS:
+        message = f"The change touched {len(assets):,} assets; at most {INLINE_BULK_ITEMS:,} are taken back at once."
+        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=INLINE_BULK_ITEMS)
+        reading.stop()
     in_order = sorted(assets.values(), key=lambda asset: (asset.name_key, asset.id))
     is_own = change.actor_pk == write.viewer.user_pk
     items = [_judge(write, asset, halves[asset.pk], collections, is_own=is_own) for asset in in_order]
@@ -76,7 +84,7 @@ def _judge(
         return failed(asset.id, *TOUCHED_SINCE, CHANGE_ID)
     for trace in halves:
         was_added = trace.rank is None
-        if not (is_owner or (write.viewer.is_admin if was_added else is_own)):
+        if not (is_owner or (write.viewer.is_admin and (was_added or is_own))):
             return failed(asset.id, *(NOT_REMOVER if was_added else NOT_RESTORER), CHANGE_ID)
     return Item(asset.id, ItemStatus.CHANGED)
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from store import sql
 from store.catalogue.lines import CollectionLine
 from store.catalogue.rows import Wanted, Write
 from store.catalogue.told import Told
 from store.changes import Touched
+from store.members import ends
 from store.ranks import GAP
 from store.tables import ChangeAction
 from store.text import key
@@ -20,7 +21,6 @@ class Held(NamedTuple):
 
     id: str
     assets: set[int]
-    last_rank: int
 
 
 async def write_collections(write: Write, told: Told) -> int:
@@ -79,6 +79,7 @@ async def _add_assets(write: Write, told: Told, pks: Mapping[str, int]) -> int:
     lines = told.collections
     held = await _held(write, [pks[slug] for slug in lines])
     assets = await write.pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
+    behind = await ends(write.connection, [pks[slug] for slug in lines])
     added: dict[str, list[Touched]] = {}
     rows: list[dict[str, Any]] = []
     for slug, line in lines.items():
@@ -86,8 +87,8 @@ async def _add_assets(write: Write, told: Told, pks: Mapping[str, int]) -> int:
         missing = [assets[id_] for id_ in dict.fromkeys(line.assets) if assets[id_] not in collection.assets]
         added[collection.id] = [Touched(asset) for asset in missing]
         rows += [
-            {"collection_pk": pks[slug], "asset_pk": asset, "rank": collection.last_rank + place * GAP}
-            for place, asset in enumerate(missing, start=1)
+            {"collection_pk": pks[slug], "asset_pk": asset, "rank": behind[pks[slug]] + place * GAP}
+            for place, asset in enumerate(missing)
         ]
     await write.insert(sql.membership, [row | {"added_at": write.log.at} for row in rows])
     await write.log.append_members(ChangeAction.ASSETS_ADDED, added)
@@ -101,15 +102,11 @@ async def _held(write: Write, pks: list[int]) -> dict[int, Held]:
             collection.c.pk,
             collection.c.id,
             membership.c.asset_pk,
-            func.coalesce(membership.c.rank, 0).label("rank"),
         )
         .outerjoin(membership, membership.c.collection_pk == collection.c.pk)
         .where(collection.c.pk.in_(sql.listed(pks)))
-        .order_by(collection.c.pk, membership.c.rank)
     )
     held: dict[int, Held] = {}
     for row in await write.connection.execute(rows):
-        before = held.get(row.pk, Held(row.id, set(), 0))
-        before.assets.add(row.asset_pk)
-        held[row.pk] = before._replace(last_rank=row.rank)
+        held.setdefault(row.pk, Held(row.id, set())).assets.add(row.asset_pk)
     return held
