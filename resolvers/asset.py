@@ -133,8 +133,8 @@ class GoldStandard(NamedTuple):
 async def asset(_root: None, context: Context, by: Any) -> Row[Any] | None:
     """Return the asset that the reference names, None when it does not exist for the viewer."""
     if isinstance(by.id, str):
-        return await context.loader(AssetById).load(by.id)  # type: ignore[no-any-return]
-    return await context.loader(AssetByExternalId).load(by.external_id)  # type: ignore[no-any-return]
+        return await context.loader(AssetById).load(by.id)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(AssetByExternalId).load(by.external_id)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def assets(_root: None, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any) -> Connection:
@@ -145,7 +145,7 @@ def assets(_root: None, context: Context, *, order_by: Any = None, filter: Any =
 
 async def owner(asset: Row[Any], context: Context) -> Row[Any] | None:
     """Return who owns the asset."""
-    return await context.loader(PrincipalByPk).load(asset.owner_pk)  # type: ignore[no-any-return]
+    return await context.loader(PrincipalByPk).load(asset.owner_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def gold_standard(asset: Row[Any], _context: Context) -> GoldStandard | None:
@@ -157,7 +157,7 @@ async def awarded_by(award: GoldStandard, context: Context) -> Row[Any] | None:
     """Return who marked the asset."""
     if award.awarded_by_pk is None:
         return None
-    return await context.loader(PrincipalByPk).load(award.awarded_by_pk)  # type: ignore[no-any-return]
+    return await context.loader(PrincipalByPk).load(award.awarded_by_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def collections(asset: Row[Any], context: Context, **page: Any) -> Connection:
@@ -183,7 +183,7 @@ async def release(app: Row[Any], context: Context) -> Row[Any] | None:
 
 async def grants(asset: Row[Any], context: Context) -> list[Row[Any]]:
     """Return with whom the asset is shared, the greatest access first."""
-    return await context.loader(GrantsByAsset).load(asset.pk)  # type: ignore[no-any-return]
+    return await context.loader(GrantsByAsset).load(asset.pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def principal(grant: Row[Any], _context: Context) -> Row[Any]:

@@ -132,7 +132,7 @@ async def actor(change: Row[Any], context: Context) -> Row[Any] | None:
     """Return who made the change, None for the platform."""
     if change.actor_pk is None:
         return None
-    return await context.loader(PrincipalByPk).load(change.actor_pk)  # type: ignore[no-any-return]
+    return await context.loader(PrincipalByPk).load(change.actor_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def subject(change: Row[Any], context: Context) -> Row[Any] | None:

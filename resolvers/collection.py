@@ -89,8 +89,8 @@ class CollectionViewerCan(NamedTuple):
 async def collection(_root: None, context: Context, by: Any) -> Row[Any] | None:
     """Return the collection that the reference names, None when the viewer may not see it."""
     if isinstance(by.id, str):
-        return await context.loader(CollectionById).load(by.id)  # type: ignore[no-any-return]
-    return await context.loader(CollectionBySlug).load(by.slug)  # type: ignore[no-any-return]
+        return await context.loader(CollectionById).load(by.id)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(CollectionBySlug).load(by.slug)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def collections(_root: None, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any) -> Connection:
@@ -100,19 +100,19 @@ def collections(_root: None, context: Context, *, order_by: Any = None, filter: 
 
 async def topic(collection: Row[Any], context: Context) -> Row[Any]:
     """Return the collection's topic."""
-    return await context.loader(TopicByPk).load(collection.topic_pk)  # type: ignore[no-any-return]
+    return await context.loader(TopicByPk).load(collection.topic_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def parent(collection: Row[Any], context: Context) -> Row[Any] | None:
     """Return the collection above, None at the top and where the viewer may not see it."""
     if collection.parent_pk is None:
         return None
-    return await context.loader(CollectionByPk).load(collection.parent_pk)  # type: ignore[no-any-return]
+    return await context.loader(CollectionByPk).load(collection.parent_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def ancestors(collection: Row[Any], context: Context) -> list[Row[Any]]:
     """Return the collections above, from the top down."""
-    return await context.loader(AncestorsByCollection).load(collection.pk)  # type: ignore[no-any-return]
+    return await context.loader(AncestorsByCollection).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def children(collection: Row[Any], context: Context, **page: Any) -> Connection:
@@ -130,7 +130,7 @@ async def created_by(row: Row[Any], context: Context) -> Row[Any] | None:
     """Return who created the topic or collection."""
     if row.created_by_pk is None:
         return None
-    return await context.loader(PrincipalByPk).load(row.created_by_pk)  # type: ignore[no-any-return]
+    return await context.loader(PrincipalByPk).load(row.created_by_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def _asset_count(viewer: Viewer) -> ColumnElement[int]:

@@ -44,7 +44,7 @@ class Connection:
         """Return the page asked for."""
         if self.is_empty:
             return PageByParent.missing
-        return await self.context.loader(PageByParent, self.listing).load(self.key)  # type: ignore[no-any-return]
+        return await self.context.loader(PageByParent, self.listing).load(self.key)  # type: ignore[no-any-return]  # a loader's rows
 
 
 class Edge:
@@ -110,7 +110,7 @@ async def total_count(connection: Connection, context: Context) -> int:
     if connection.is_empty:
         return 0
     listing = replace(connection.listing, bounds=Bounds())
-    return await context.loader(CountByParent, listing).load(connection.key)  # type: ignore[no-any-return]
+    return await context.loader(CountByParent, listing).load(connection.key)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def connect(

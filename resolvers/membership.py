@@ -138,14 +138,14 @@ async def asset_counts(
     """Return how many assets the collection holds that the viewer may see."""
     kind = DescendantAssets if include_descendants else CollectionAssets
     listing = kind(filter=AssetFilter.of(filter))
-    return await context.loader(AssetCountsByParent, listing).load(collection.pk)  # type: ignore[no-any-return]
+    return await context.loader(AssetCountsByParent, listing).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def contains_asset(collection: Row[Any], context: Context, asset_id: str) -> bool | None:
     """Return whether the collection holds the asset; None for an asset that does not exist for the viewer."""
     if await context.loader(AssetById).load(asset_id) is None:
         return None
-    return await context.loader(ContainsAsset, asset_id).load(collection.pk)  # type: ignore[no-any-return]
+    return await context.loader(ContainsAsset, asset_id).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def addable_assets(
@@ -166,7 +166,7 @@ async def added_by(edge: Edge, context: Context) -> Row[Any] | None:
     """Return who added the asset."""
     if edge.added_by_pk is None:
         return None
-    return await context.loader(PrincipalByPk).load(edge.added_by_pk)  # type: ignore[no-any-return]
+    return await context.loader(PrincipalByPk).load(edge.added_by_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:

@@ -61,8 +61,8 @@ class TopicViewerCan(NamedTuple):
 async def topic(_root: None, context: Context, by: Any) -> Row[Any] | None:
     """Return the topic that the reference names, None when the viewer may not see it."""
     if isinstance(by.id, str):
-        return await context.loader(TopicById).load(by.id)  # type: ignore[no-any-return]
-    return await context.loader(TopicBySlug).load(by.slug)  # type: ignore[no-any-return]
+        return await context.loader(TopicById).load(by.id)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(TopicBySlug).load(by.slug)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def topics(_root: None, context: Context, **page: Any) -> Connection:
@@ -80,7 +80,7 @@ def collections(
 
 async def asset_counts(topic: Row[Any], context: Context) -> AssetCounts:
     """Return how many distinct assets of the topic the viewer may see, by kind."""
-    return await context.loader(AssetCountsByParent, TopicAssets()).load(topic.pk)  # type: ignore[no-any-return]
+    return await context.loader(AssetCountsByParent, TopicAssets()).load(topic.pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def viewer_can(_topic: Row[Any], context: Context) -> TopicViewerCan:

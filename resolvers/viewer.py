@@ -41,7 +41,7 @@ def viewer(_root: None, context: Context) -> Viewer | None:
 
 async def user(viewer: Viewer, context: Context) -> Row[Any]:
     """Return the viewer's user."""
-    return await context.loader(PrincipalByPk).load(viewer.user_pk)  # type: ignore[no-any-return]
+    return await context.loader(PrincipalByPk).load(viewer.user_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def collections(_viewer: Viewer, context: Context, *, asset_id: str | None = None, **page: Any) -> Connection:

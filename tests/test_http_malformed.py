@@ -254,7 +254,7 @@ def test_a_body_that_would_not_end_is_not_read(server: int, length: str) -> None
 
 
 @pytest.mark.parametrize("is_abrupt", [False, True])
-def test_whoever_leaves_within_a_body_leaves_no_trace(is_abrupt: bool) -> None:  # noqa: FBT001
+def test_whoever_leaves_within_a_body_leaves_no_trace(is_abrupt: bool) -> None:  # noqa: FBT001 - a parameter of the test
     endpoint, finished = World().endpoint, threading.Event()
 
     async def told_of(scope: Scope, receive: Receive, send: Send) -> None:

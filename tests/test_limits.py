@@ -290,7 +290,7 @@ async def test_each_text_is_remembered_once_and_only_so_many() -> None:
 
 
 @pytest.mark.parametrize(("hides", "suggestion"), [(False, " Did you mean 'text'?"), (True, "")])
-async def test_suggestions_are_the_graphs_choice(hides: bool, suggestion: str) -> None:  # noqa: FBT001
+async def test_suggestions_are_the_graphs_choice(hides: bool, suggestion: str) -> None:  # noqa: FBT001 - a parameter of the test
     schema = graph(limits.extensions())
     schema.config.disable_field_suggestions = hides
     result = await schema.execute('{ echo(text: "a", tekst: "a") }')

@@ -75,7 +75,10 @@ async def work(database: Database, is_stopping: Callable[[], bool] = lambda: Fal
     if job is None:
         return False
     try:
-        await (_do_whole if job.given["mode"] == BulkMode.ATOMIC else _do_chunks)(database, job, is_stopping)
+        if job.given["mode"] == BulkMode.ATOMIC:
+            await _do_whole(database, job)
+        else:
+            await _do_chunks(database, job, is_stopping)
     except (DBAPIError, OSError, PoolTimeoutError):
         raise  # the database is away: another will take the job up
     except Exception:
@@ -122,7 +125,7 @@ class _Failed(Exception):
         self.items = items
 
 
-async def _do_whole(database: Database, job: Taken, _is_stopping: Callable[[], bool]) -> None:
+async def _do_whole(database: Database, job: Taken) -> None:
     """Do an ATOMIC job, all of it in one transaction."""
     try:
         async with database.write() as connection:

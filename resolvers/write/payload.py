@@ -27,12 +27,12 @@ async def current(error: UserError, context: Context) -> Any:
 
 async def topic(payload: Payload, context: Context) -> Row[Any] | None:
     """Return the topic that was changed."""
-    return await _one(payload, context, "topic", TopicById)  # type: ignore[no-any-return]
+    return await _one(payload, context, "topic", TopicById)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def collection(payload: Payload, context: Context) -> Row[Any] | None:
     """Return the collection that was changed."""
-    return await _one(payload, context, "collection", CollectionById)  # type: ignore[no-any-return]
+    return await _one(payload, context, "collection", CollectionById)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def target(payload: Payload, context: Context) -> Row[Any] | None:
@@ -95,12 +95,12 @@ def item_id(item: Item, _context: Context) -> str:
 
 async def item_asset(item: Item, context: Context) -> Row[Any] | None:
     """Return the asset of an item, None for one that does not exist for the viewer."""
-    return await context.loader(AssetById).load(item.id)  # type: ignore[no-any-return]
+    return await context.loader(AssetById).load(item.id)  # type: ignore[no-any-return]  # a loader's rows
 
 
 async def item_collection(item: Item, context: Context) -> Row[Any] | None:
     """Return the collection of an item, None for one that does not exist for the viewer."""
-    return await context.loader(CollectionById).load(item.id)  # type: ignore[no-any-return]
+    return await context.loader(CollectionById).load(item.id)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def deleted_collection_id(payload: Payload, _context: Context) -> str | None:
