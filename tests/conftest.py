@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -21,6 +21,9 @@ from store.catalogue.write import write_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.postgres import Postgres, postgres_or_skip
+
+if TYPE_CHECKING:
+    from proofs.place import Place
 
 PEOPLE = """
 ada   administrator
@@ -189,6 +192,15 @@ def _empty(backend: str, request: pytest.FixtureRequest, path: Path, name: str) 
 
 def _name(request: pytest.FixtureRequest) -> str:
     return f"t{abs(hash(request.node.nodeid)):x}"
+
+
+@pytest.fixture(scope="session")
+def place(backend: str, request: pytest.FixtureRequest) -> Iterator["Place"]:
+    """Give where trials make databases of their own."""
+    from proofs.place import place as opened  # noqa: PLC0415 - it speaks of what this file defines
+
+    with opened(backend, request.getfixturevalue("postgres") if backend == "postgresql" else None) as made:
+        yield made
 
 
 class Ask:

@@ -1,0 +1,24 @@
+"""This file is what a proof is: a promise, and a trial that tries to break it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from proofs.place import Place
+
+Trial = Callable[[Place, int], Awaitable[int]]
+"""Makes everything from the seed and returns how many checks held; raises Broken at the first that does not."""
+
+
+class Broken(AssertionError):
+    """A promise was broken; the text tells which, and what to paste to see it again."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A promise, and how it is tried: trials of growing seeds until there are `goal` checks."""
+
+    name: str  # one word of the command line
+    promise: str  # a sentence
+    unit: str  # what is counted, in the plural
+    goal: int
+    trial: Trial
