@@ -1,0 +1,303 @@
+"""This file is operations made at random from the schema: whatever it has, some question asks for it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, NamedTuple
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    build_schema,
+    get_named_type,
+    is_composite_type,
+)
+
+from schema.graph import text
+
+SCHEMA = build_schema(text())
+MOST_FIELDS = 40  # below the document's limits, whatever is spread
+DEEPEST = 9
+WIDEST = 3  # lists, one within the other: each multiplies the rows of the answer
+SIZES = (None, 0, 1, 1, 2, 2, 3, 5, 100)
+DATES = ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2026-01-01T00:00:00Z")
+GARBAGE = ("", "?", "ast_" + "0" * 24, "col_" + "1" * 24, "deployment", "🦊")
+# Whose ids a field takes, by a part of the name of the field or else of the type that it is a field of.
+NAMED = (
+    ("asset", "ast"),
+    ("addto", "col"),
+    ("removefrom", "col"),
+    ("parent", "col"),
+    ("moveCollectionsTo", "top"),
+    ("collection", "col"),
+    ("topic", "top"),
+    ("source", "top"),
+    ("target", "top"),
+    ("owner", "usr"),
+    ("actor", "usr"),
+    ("user", "usr"),
+    ("group", "grp"),
+    ("change", "chg"),
+    ("job", "job"),
+)
+
+
+class Given(NamedTuple):
+    """An argument: its type as a document writes it, and its value as JSON."""
+
+    type: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A field of a selection: with `on`, of objects of that type alone; `spread` says in a fragment of its own."""
+
+    name: str
+    type: str  # of what it gives
+    arguments: Mapping[str, Given] = field(default_factory=dict)
+    below: Sequence["Selected"] = ()
+    on: str = ""
+    is_spread: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """An operation."""
+
+    kind: str  # query or mutation
+    selected: Sequence[Selected]
+
+    def written(self) -> tuple[str, dict[str, Any]]:
+        """Return the document and its variables."""
+        return _Writing().document(self)
+
+    def smaller(self) -> Iterator["Question"]:
+        """Yield the questions that lack one selection, or one argument that may be left out."""
+        for selected in _without_one(self.selected):
+            yield replace(self, selected=selected)
+
+
+@dataclass
+class Words:
+    """What questions speak of: ids by their prefix, cursors by the field they came from, and texts."""
+
+    ids: dict[str, list[str]]
+    texts: list[str]
+    cursors: list[str] = field(default_factory=list)
+
+
+TYPENAME = Selected("__typename", "String")
+
+
+class Asking:
+    """Draws questions."""
+
+    def __init__(self, chance: Random, words: Words) -> None:
+        """Take where chance comes from, and what there is to speak of."""
+        self._chance, self._words, self._left = chance, words, 0
+
+    def query(self) -> Question:
+        """Return a query of one to three fields."""
+        self._left = MOST_FIELDS
+        assert SCHEMA.query_type
+        return Question("query", self._selection(SCHEMA.query_type, 0, 0, self._chance.randint(1, 3)))
+
+    def mutation(self, names: Sequence[str] = ()) -> Question:
+        """Return a mutation, one of those named if any are."""
+        self._left = MOST_FIELDS
+        assert SCHEMA.mutation_type
+        name = self._chance.choice(names or sorted(SCHEMA.mutation_type.fields))
+        return Question("mutation", [self._field(name, SCHEMA.mutation_type.fields[name], 0, 0)])
+
+    def _selection(self, kind: Any, depth: int, width: int, count: int) -> list[Selected]:
+        if isinstance(kind, GraphQLUnionType):
+            return self._parts(kind, depth, width)
+        fields = self._fields(kind, depth, width, count)
+        return fields + self._parts(kind, depth, width) if isinstance(kind, GraphQLInterfaceType) else fields
+
+    def _fields(self, kind: Any, depth: int, width: int, count: int) -> list[Selected]:
+        names = [name for name, each in kind.fields.items() if self._fits(each, depth, width)]
+        chosen = self._chance.sample(names, min(count, len(names)))
+        return [self._field(name, kind.fields[name], depth, width) for name in chosen] or [TYPENAME]
+
+    def _parts(self, kind: Any, depth: int, width: int) -> list[Selected]:
+        """Return fields of one or two of the types that an abstract one stands for."""
+        kinds = SCHEMA.get_possible_types(kind)
+        shared = [each for one in kinds for each in one.interfaces] if isinstance(kind, GraphQLUnionType) else []
+        chosen = [self._chance.choice([*kinds, *shared]) for _ in range(self._chance.randint(1, 2))]
+        parts = [
+            replace(each, on=str(one))
+            for one in {str(one): one for one in chosen}.values()
+            for each in self._fields(one, depth, width, 3)
+        ]
+        return [TYPENAME, *parts]
+
+    def _fits(self, each: GraphQLField, depth: int, width: int) -> bool:
+        if not is_composite_type(get_named_type(each.type)):
+            return True
+        return self._left > 0 and depth < DEEPEST and (width < WIDEST or not _is_wide(each))
+
+    def _field(self, name: str, each: GraphQLField, depth: int, width: int) -> Selected:
+        kind = get_named_type(each.type)
+        self._left -= 1
+        arguments = {
+            argument: Given(str(known.type), value)
+            for argument, known in each.args.items()
+            if (value := self._argument(argument, known)) is not _LEFT_OUT
+        }
+        if "first" in arguments and "last" in arguments:
+            del arguments[self._chance.choice(("first", "last"))]
+        below: list[Selected] = []
+        if is_composite_type(kind):
+            below = self._selection(kind, depth + 1, width + _is_wide(each), self._chance.randint(1, 4))
+        return Selected(name, str(kind), arguments, below, is_spread=bool(below) and self._is_so(1))
+
+    def _argument(self, name: str, known: GraphQLArgument) -> Any:
+        if not isinstance(known.type, GraphQLNonNull) and self._is_so(4):
+            return _LEFT_OUT
+        return self.value(name, known.type, "")
+
+    def value(self, name: str, kind: Any, within: str) -> Any:
+        """Return a value for the field or argument of that name and type."""
+        if isinstance(kind, GraphQLNonNull):
+            return self.value(name, kind.of_type, within)
+        if isinstance(kind, GraphQLList):
+            return [self.value(name, kind.of_type, within) for _ in range(self._chance.choice((0, 1, 1, 2, 3)))]
+        if isinstance(kind, GraphQLEnumType):
+            return self._chance.choice(sorted(kind.values))
+        if isinstance(kind, GraphQLInputObjectType):
+            return self._input(kind, within)
+        return self._scalar(name, str(kind), within)
+
+    def _input(self, kind: GraphQLInputObjectType, within: str) -> dict[str, Any]:
+        """Return an input; `within` names what is acted upon, for fields that are called `id` or `afterId`."""
+        subject = within if kind.name in {"PositionInput", "DateTimeRange"} else kind.name
+        if kind.is_one_of:
+            name = self._chance.choice(sorted(kind.fields))
+            return {name: self.value(name, kind.fields[name].type, subject)}
+        return {
+            name: self.value(name, each.type, subject)
+            for name, each in kind.fields.items()
+            if isinstance(each.type, GraphQLNonNull) and not self._is_default(each.default_value) or self._is_so(3)
+        }
+
+    def _is_default(self, default: Any) -> bool:
+        return default is not None and str(default) != "Undefined" and self._is_so(5)
+
+    def _scalar(self, name: str, kind: str, within: str) -> Any:
+        drawn: dict[str, Callable[[], Any]] = {
+            "ID": lambda: self._id(name, within),
+            "Int": lambda: self._chance.choice(SIZES[1:] if name in {"first", "last"} else (1, 2, 3)),
+            "Boolean": lambda: True if name in {"atStart", "atEnd", "everyone", "public"} else self._is_so(4),
+            "DateTime": lambda: self._chance.choice(DATES),
+            "Long": lambda: self._chance.choice((0, 7, 2**40)),
+            "URL": lambda: self._chance.choice(("https://example.org/x", "s3://bucket/x")),
+        }
+        return drawn[kind]() if kind in drawn else self._text(name)
+
+    def _id(self, name: str, within: str) -> str:
+        if self._is_so(1, 16):
+            return self._chance.choice(GARBAGE)
+        wanted = next((prefix for part, prefix in NAMED if part.lower() in name.lower()), None)
+        wanted = wanted or next((prefix for part, prefix in NAMED if part in within.lower()), None)
+        if wanted is None or self._is_so(1, 16):
+            wanted = self._chance.choice(sorted(self._words.ids))
+        return self._chance.choice(self._words.ids[wanted] or GARBAGE)
+
+    def _text(self, name: str) -> str:
+        if name in {"after", "before"}:
+            return self._chance.choice([*self._words.cursors[-40:], "", "A" * 40])
+        if name == "idempotencyKey":
+            return self._chance.choice(("k1", "k2"))
+        return self._chance.choice(self._words.texts)
+
+    def _is_so(self, chances: int, of: int = 8) -> bool:
+        return self._chance.randrange(of) < chances
+
+
+_LEFT_OUT = object()
+
+
+def _is_wide(each: GraphQLField) -> bool:
+    """Return whether the field gives many."""
+    return get_named_type(each.type).name.endswith("Connection") or "[" in str(each.type)
+
+
+class _Writing:
+    """Writes one document: aliases where names would clash, a variable for each argument, fragments at its end."""
+
+    def __init__(self) -> None:
+        self._variables: dict[str, Given] = {}
+        self._fragments: list[str] = []
+
+    def document(self, question: Question) -> tuple[str, dict[str, Any]]:
+        body = self._set(question.selected)
+        head = ", ".join(f"${name}: {given.type}" for name, given in self._variables.items())
+        text = f"{question.kind}{f'({head})' if head else ''} {body}"
+        return "\n".join([text, *self._fragments]), {name: given.value for name, given in self._variables.items()}
+
+    def _set(self, selected: Sequence[Selected]) -> str:
+        taken: set[str] = set()
+        texts = []
+        for each in selected:
+            alias = each.name if each.name not in taken else f"{each.name}{len(taken)}"
+            taken.add(alias)
+            text = self._field(each, alias)
+            texts.append(f"... on {each.on} {{ {text} }}" if each.on else text)
+        return f"{{ {' '.join(texts)} }}"
+
+    def _field(self, each: Selected, alias: str) -> str:
+        text = each.name if alias == each.name else f"{alias}: {each.name}"
+        if each.arguments:
+            text += f"({', '.join(f'{name}: {self._variable(given)}' for name, given in each.arguments.items())})"
+        if not each.below:
+            return text
+        body = self._set(each.below)
+        if each.is_spread:
+            name = f"F{len(self._fragments)}"
+            self._fragments.append(f"fragment {name} on {each.type} {body}")
+            body = f"{{ ...{name} }}"
+        return f"{text} {body}"
+
+    def _variable(self, given: Given) -> str:
+        name = f"v{len(self._variables)}"
+        self._variables[name] = given
+        return f"${name}"
+
+
+def _without_one(selected: Sequence[Selected]) -> Iterator[list[Selected]]:
+    """Yield the selection without one of its fields or arguments, at whatever depth."""
+    for index, each in enumerate(selected):
+        before, after = list(selected[:index]), list(selected[index + 1 :])
+        if before or after:
+            yield before + after
+        for below in _without_one(each.below):
+            yield [*before, replace(each, below=below), *after]
+        for name, given in each.arguments.items():
+            if not given.type.endswith("!"):
+                arguments = {other: kept for other, kept in each.arguments.items() if other != name}
+                yield [*before, replace(each, arguments=arguments), *after]
+
+
+def cursors_in(answer: Any) -> Iterator[str]:
+    """Yield every cursor of an answer."""
+    if isinstance(answer, dict):
+        for name, value in answer.items():
+            if isinstance(value, str) and ("cursor" in name or name in {"endCursor", "startCursor"}):
+                yield value
+            else:
+                yield from cursors_in(value)
+    elif isinstance(answer, list):
+        for each in answer:
+            yield from cursors_in(each)
+
+
+__all__ = ["Asking", "GraphQLObjectType", "Question", "Selected", "Words", "cursors_in"]
