@@ -55,8 +55,8 @@ READ: dict[str, Select[Any]] = {
 async def model_of(database: Database) -> Model:
     """Return the oracle of the database as it is now, whatever was written to it and how. One statement a table.
 
-    Raises ValueError where two objects go by one name, a topic's slug being a collection's say: the oracle could not
-    tell them apart.
+    Raises ValueError where two objects go by one name, an asset by a collection's say: the oracle could not tell them
+    apart. A topic and a collection may.
     """
     async with database.snapshot() as snapshot:
         rows = {name: list(await snapshot.rows(statement)) for name, statement in READ.items()}
@@ -75,26 +75,35 @@ class _Rows:
 
     def model(self) -> Model:
         """Return the oracle."""
-        membership, collection = self.rows["membership"], self.rows["collection"]
+        membership = self._pairs(self.rows["membership"])
         return Model(
             [*self._principals(), *self._topics(), *self._assets(), *self._collections()],
             self._ids(),
             is_shared=bool(self.rows["deployment"][0].public_sharing),
             gold={row.external_id for row in self.rows["asset"] if row.is_gold},
-            added_at={
-                (self.collection[row.collection_pk], self.asset[row.asset_pk]): row.added_at for row in membership
-            },
-            changed_at={row.slug: row.updated_at for row in collection},
-            order=[row.slug for row in (*self.rows["topic"], *collection)],
+            added_at={pair: row.added_at for pair, row in membership},
+            changed_at={row.slug: row.updated_at for row in self.rows["collection"]},
+            order=list(self.collection.values()),
+            topic_order=list(self.topic.values()),
+            topic_ids={row.slug: row.id for row in self.rows["topic"]},
+            added_by={pair: self.principal[row.added_by_pk] for pair, row in membership if row.added_by_pk},
+            notes={pair: row.note for pair, row in membership if row.note is not None},
+            awards={row.external_id: self._award(row) for row in self.rows["asset"] if row.is_gold},
         )
+
+    def _pairs(self, rows: Sequence[Row[Any]]) -> list[tuple[tuple[str, str], Row[Any]]]:
+        return [((self.collection[row.collection_pk], self.asset[row.asset_pk]), row) for row in rows]
+
+    def _award(self, row: Row[Any]) -> Line:
+        return {"at": row.gold_at, "by": self.principal.get(row.gold_by_pk), "note": row.gold_note}
 
     def _ids(self) -> dict[str, str]:
         named = [(row.external_id, row.id) for kind in ("principal", "asset") for row in self.rows[kind]]
-        named += [(row.slug, row.id) for kind in ("topic", "collection") for row in self.rows[kind]]
+        named += [(row.slug, row.id) for row in self.rows["collection"]]
         ids = dict(named)
         if len(ids) < len(named):
             raise ValueError(f"one name, two objects: {sorted(set(named) - set(ids.items()))}")
-        return ids
+        return {row.slug: row.id for row in self.rows["topic"]} | ids
 
     def _principals(self) -> list[Line]:
         members = _together(self.rows["group_member"], "group_pk", "user_pk", self.principal)

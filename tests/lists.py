@@ -1,7 +1,8 @@
 """This file is the lists of the graph as tests ask for them, each with what the oracle says it holds."""
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,14 @@ class ListOf:
     field: str
     item: str
     expected: Expected
-    arguments: str = ""
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # arguments; what is text in them, is an enum's
     is_two_way: bool = False
     filter: str | None = None  # the type of its filter
+
+    @property
+    def arguments(self) -> str:
+        """The arguments as a document writes them."""
+        return _literal(self.given)[1:-1]
 
     def text(self, alias: str, further: str = "", body: str | None = None) -> str:
         """Return the field of a document that asks for the list."""
@@ -143,38 +149,44 @@ def every_list(model: Model, who: str) -> Iterator[ListOf]:
 
 def _collection_lists(topic: str | None) -> Iterator[ListOf]:
     parent = None if topic is None else ("topic", topic)
-    for order, text in _ordered(COLLECTION_ORDERS):
+    for order, given in _ordered(COLLECTION_ORDERS):
         expected = _filtered("collections", topic=topic, **order)
-        yield ListOf(parent, "collections", SLUGS, expected, text, is_two_way=True, filter="CollectionFilter")
+        yield ListOf(parent, "collections", SLUGS, expected, given, is_two_way=True, filter="CollectionFilter")
 
 
 def _asset_lists() -> Iterator[ListOf]:
-    for order, text in _ordered(ASSET_ORDERS):
-        yield ListOf(None, "assets", ASSETS, _filtered("assets", **order), text, is_two_way=True, filter="AssetFilter")
+    for order, given in _ordered(ASSET_ORDERS):
+        yield ListOf(None, "assets", ASSETS, _filtered("assets", **order), given, is_two_way=True, filter="AssetFilter")
 
 
 def _membership_lists(slug: str) -> Iterator[ListOf]:
-    for order, text in _ordered(MEMBERSHIP_ORDERS):
+    for order, given in _ordered(MEMBERSHIP_ORDERS):
         for below in (False, True):
             expected = _filtered("held", slug, below=below, **order)
-            arguments = f"{text}, includeDescendants: {json.dumps(below)}"
+            arguments = {**given, "includeDescendants": below}
             parent = ("collection", slug)
             yield ListOf(parent, "assets", ASSETS, expected, arguments, is_two_way=True, filter="AssetFilter")
 
 
 def _addable_lists(slug: str) -> Iterator[ListOf]:
-    for order, text in _ordered(ASSET_ORDERS):
+    for order, given in _ordered(ASSET_ORDERS):
         for only_new in (False, True):
             expected = _filtered("addable", slug, only_new=only_new, **order)
-            arguments = f"{text}, excludeMembers: {json.dumps(only_new)}"
+            arguments = {**given, "excludeMembers": only_new}
             yield ListOf(("collection", slug), "addableAssets", ASSETS, expected, arguments, filter="AssetFilter")
 
 
-def _ordered(orders: Sequence[str]) -> Iterator[tuple[dict[str, Any], str]]:
+def _ordered(orders: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for order in orders:
         for direction, descending in DIRECTIONS:
-            text = f"orderBy: {{field: {order}, direction: {direction}}}"
-            yield {"order": order, "descending": descending}, text
+            given = {"orderBy": {"field": order, "direction": direction}}
+            yield {"order": order, "descending": descending}, given
+
+
+def _literal(given: Any) -> str:
+    if isinstance(given, Mapping):
+        return f"{{{', '.join(f'{name}: {_literal(value)}' for name, value in given.items())}}}"
+    return json.dumps(given) if isinstance(given, bool) else str(given)
 
 
 def _told(method: str, *of: str) -> Expected:

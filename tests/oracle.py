@@ -36,13 +36,18 @@ class Model:
     """A world: the lines of its catalogue, and what lines do not tell."""
 
     lines: Sequence[Line]
-    ids: Mapping[str, str]  # public id by the platform's id or slug
+    ids: Mapping[str, str]  # public id by the platform's id or slug, a collection's where a topic has the same
     written_at: int = 0  # when the catalogue was written
     is_shared: bool = True
     gold: set[str] = field(default_factory=set)
     added_at: dict[tuple[str, str], int] = field(default_factory=dict)  # by collection and asset
     changed_at: dict[str, int] = field(default_factory=dict)  # by collection
-    order: Names = field(default_factory=list)  # the administrators', of topics and of collections
+    order: Names = field(default_factory=list)  # the administrators', of collections, and of topics unless they differ
+    topic_order: Names = field(default_factory=list)
+    topic_ids: Mapping[str, str] = field(default_factory=dict)  # by slug, unless they are among `ids`
+    added_by: dict[tuple[str, str], str] = field(default_factory=dict)  # a user, by collection and asset
+    notes: dict[tuple[str, str], str] = field(default_factory=dict)  # by collection and asset
+    awards: dict[str, Line] = field(default_factory=dict)  # of gold standards: when, by whom, and why
 
     def __post_init__(self) -> None:
         """Sort the lines by kind."""
@@ -113,7 +118,7 @@ class Model:
 
     def topics(self, who: str) -> Names:
         """Return the topics in the administrators' order."""
-        return sorted((slug for slug in self.topic if self.sees_topic(who, slug)), key=self._place)
+        return sorted((slug for slug in self.topic if self.sees_topic(who, slug)), key=self._topic_place)
 
     def collections(
         self,
@@ -133,7 +138,7 @@ class Model:
             and self.keeps_collection(who, slug, kept)
         ]
         orders: dict[str, Callable[[str], Any]] = {
-            "POSITION": lambda slug: (self._place(self.collection[slug]["topic"]), self._place(slug)),
+            "POSITION": lambda slug: (self._topic_place(self.collection[slug]["topic"]), self._place(slug)),
             "NAME": lambda slug: (name_key(self.collection[slug]), self.ids[slug]),
             "UPDATED_AT": lambda slug: (self.changed_at.get(slug, self.written_at), self.ids[slug]),
             "ASSET_COUNT": lambda slug: (len(self.held(who, slug)), self.ids[slug]),
@@ -258,7 +263,7 @@ class Model:
         line = self.collection[slug]
         tests: dict[str, Callable[[Any], bool]] = {
             "visibility": lambda visibility: line["visibility"] == visibility,
-            "topicIds": lambda ids: self.ids[line["topic"]] in ids,
+            "topicIds": lambda ids: self.topic_id(line["topic"]) in ids,
             "topLevelOnly": lambda is_only: not is_only or self.parent(who, slug) is None,
             "containsAssetId": lambda id_: any(self.ids[asset] == id_ for asset in self.held(who, slug)),
             "updatedAt": lambda span: _within(self.changed_at.get(slug, self.written_at), span),
@@ -275,6 +280,13 @@ class Model:
         """Return when the asset last changed."""
         told = self.asset[asset].get("updatedAt")
         return milliseconds(told) if told else self.created_at(asset)
+
+    def topic_id(self, slug: str) -> str:
+        """Return the public id of a topic."""
+        return self.topic_ids.get(slug) or self.ids[slug]
+
+    def _topic_place(self, slug: str) -> int:
+        return (self.topic_order or self.order).index(slug)
 
     def _place(self, slug: str) -> int:
         return self.order.index(slug)
