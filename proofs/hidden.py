@@ -69,15 +69,14 @@ class Hiding:
         return found + [self._member(slug, id_) for slug in draw.some(list(self.model.collection), 3)]
 
     def delete_asset(self) -> Sequence[str] | None:
-        """Return an asset's end, with all that refers to it."""
+        """Return the end of an asset that no change has touched, with all that refers to it."""
         if not self.assets:
             return None
-        one = f"(SELECT pk FROM asset WHERE external_id = {text(self.draw.one(*self.assets))})"
-        tables = ("change_asset", "asset_tag", "membership", "access_grant")
+        untouched = "NOT EXISTS (SELECT 1 FROM change_asset WHERE asset_pk = asset.pk)"
+        one = f"(SELECT pk FROM asset WHERE {self._one(self.assets)} AND {untouched})"
         return [
-            f"UPDATE job SET last_put_pk = NULL WHERE last_put_pk = {one}",
             f"DELETE FROM asset_use WHERE asset_pk = {one} OR uses_pk = {one}",
-            *(f"DELETE FROM {table} WHERE asset_pk = {one}" for table in tables),
+            *(f"DELETE FROM {table} WHERE asset_pk = {one}" for table in ("asset_tag", "membership", "access_grant")),
             f"DELETE FROM asset WHERE pk = {one}",
         ]
 
@@ -107,7 +106,9 @@ class Hiding:
             return None
         asset = self.draw.one(*self.assets)
         is_free = not self.model.access(self.who, asset)
-        return [update("asset", f"external_id = {text(asset)}", status=self.draw.one(*STATUSES if is_free else PUT_AWAY))]
+        return [
+            update("asset", f"external_id = {text(asset)}", status=self.draw.one(*STATUSES if is_free else PUT_AWAY))
+        ]
 
     def share(self) -> Sequence[str] | None:
         """Return a grant among others, of any asset that is not the viewer's."""
@@ -116,7 +117,9 @@ class Hiding:
         asset, to = self.draw.one(*self.unowned), self.draw.one(*self.others)
         if to == self.model.asset[asset]["owner"]:
             return None
-        held = f"asset_pk = (SELECT pk FROM asset WHERE external_id = {text(asset)}) AND principal_pk = {_principal(to)}"
+        held = (
+            f"asset_pk = (SELECT pk FROM asset WHERE external_id = {text(asset)}) AND principal_pk = {_principal(to)}"
+        )
         taken = f"DELETE FROM access_grant WHERE {held}"
         return [taken] if self.draw.is_so(3) else [taken, _grant(asset, to, self.draw.one(*ACCESS.values()))]
 
@@ -183,13 +186,17 @@ class Hiding:
             return None
         slug = self.draw.one(*self.collections)
         if self.draw.is_so(3):
-            return [f"DELETE FROM membership WHERE collection_pk = (SELECT pk FROM collection WHERE slug = {text(slug)})"]
+            return [
+                f"DELETE FROM membership WHERE collection_pk = (SELECT pk FROM collection WHERE slug = {text(slug)})"
+            ]
         return [self._member(slug, self.draw.one(*self.model.asset))] if self.model.asset else None
 
     def tell_topic_otherwise(self) -> Sequence[str] | None:
         """Return another name, description or place of a hidden topic."""
         new, draw = f"secret {self.number}", self.draw
-        changes = draw.one({"name": new, "name_key": new}, {"description": new}, {"rank": 5 + self.number}, {"version": 7})
+        changes = draw.one(
+            {"name": new, "name_key": new}, {"description": new}, {"rank": 5 + self.number}, {"version": 7}
+        )
         return self.topics and [update("topic", f"slug = {text(draw.one(*self.topics))}", **changes)]
 
     def add_user(self) -> Sequence[str] | None:
@@ -219,7 +226,8 @@ class Hiding:
 
     def promote(self) -> Sequence[str]:
         """Return somebody else becoming an administrator, or none any more."""
-        return [update("principal", f"external_id = {text(self.draw.one(*self.people))}", is_admin=self.draw.is_so(4))]
+        user = self.draw.one(*(user for user in self.people if user != ADMIN))
+        return [update("principal", f"external_id = {text(user)}", is_admin=self.draw.is_so(4))]
 
     def job(self) -> Sequence[str]:
         """Return somebody else's job."""
@@ -329,8 +337,10 @@ class Hiding:
     def _is_hidden(self, visibility: str) -> bool:
         if self.who == ADMIN:
             return False
-        return visibility == "INTERNAL" if self.who == ANONYMOUS and self.model.is_shared else (
-            self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.is_shared)
+        return (
+            visibility == "INTERNAL"
+            if self.who == ANONYMOUS and self.model.is_shared
+            else (self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.is_shared))
         )
 
     def _stays_hidden(self, asset: str, slug: str) -> bool:
@@ -338,10 +348,7 @@ class Hiding:
         line = self.model.asset[asset]
         is_public = any(grant["to"] == "public" for grant in line["grants"])
         return (
-            self.who != ANONYMOUS
-            or not is_public
-            or slug in self.collections
-            or self.model.status(asset) in PUT_AWAY
+            self.who != ANONYMOUS or not is_public or slug in self.collections or self.model.status(asset) in PUT_AWAY
         )
 
     def _owned(self) -> tuple[str, list[str]] | None:

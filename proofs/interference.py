@@ -1,0 +1,228 @@
+"""This file is non-interference: two worlds that differ only in what a viewer may not see answer them alike.
+
+A trial makes a world and a copy of it. In the copy, things happen that the viewer may not see; then both are asked the
+same, and must answer byte for byte the same: status, headers, body, and the texts of the SQL that was sent. What the
+viewer changes, they change in both, and the asking goes on. No answer is expected of either world: whatever tells of a
+hidden thing, by whatever channel, makes the two differ.
+
+Source: Goguen and Meseguer, «Security Policies and Security Models», 1982.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from sqlalchemy import select
+
+from proofs.case import Case, Step, shrunk
+from proofs.hidden import Act, Hiding
+from proofs.place import Place
+from proofs.proof import Broken, Proof
+from proofs.questions import Asking, Question, Words, cursors_in
+from proofs.reading import model_of
+from proofs.served import Answer, World, fixed
+from proofs.worlds import EVERYBODY, NAMES, TAGS, USERS, beginning, lines_of
+from store import sql
+from tests.oracle import ANONYMOUS, Model
+
+PAST = 12  # changes by anybody before the worlds part
+ROUNDS = 4  # of acts, and questions after each
+ASKED = 14  # questions of a round
+SERVER_ERROR = 500
+
+
+@dataclass
+class Both:
+    """The two worlds of a case, of which the second is the one where hidden things happen."""
+
+    first: World
+    second: World
+    who: str
+    cursors: list[str] = field(default_factory=list)
+    checks: int = 0
+
+    async def take(self, step: Step) -> None:
+        """Do or ask one thing; raise Broken where the worlds can be told apart."""
+        if isinstance(step.what, Act):
+            self.cursors += await do(self.second, step)
+            return
+        with fixed(step.number):
+            first = await self.first.ask(self.who, step.what)
+        with fixed(step.number):
+            beside = [self.second.ask(act.who, act.question) for act in step.beside if act.question]
+            second, *_ = await asyncio.gather(self.second.ask(self.who, step.what), *beside)
+        self.checks += 1
+        if first.told() != second.told() or first.response.status_code >= SERVER_ERROR:
+            raise Broken(_difference(first, second))
+        self.cursors += _cursors(first)
+
+    async def compare(self) -> None:
+        """Raise Broken where what the viewer did came to something else in one of the worlds, by the oracle."""
+        first, second = [seen(await model_of(world.database), self.who) for world in (self.first, self.second)]
+        if first != second:
+            raise Broken(f"What {self.who} sees is\n{first}\nin one world and\n{second}\nin the other.")
+
+
+class Making:
+    """Makes a case while it runs: what is asked next depends on what there is by then."""
+
+    def __init__(self, chance: Random) -> None:
+        """Draw who asks, and the world as it begins."""
+        self._chance, self._number = chance, 0
+        lines = lines_of(chance)
+        self.case = Case(lines, beginning(chance, lines), chance.choice((*EVERYBODY, ANONYMOUS)))
+
+    async def run(self, place: Place) -> int:
+        """Return how many answers were the same; raise Broken at the first that were not."""
+        world = await begun(place, self.case)
+        try:
+            for _ in range(PAST):
+                asking = Asking(self._chance, await _words(world, ()))
+                step = self._step(Act("past", who=self._chance.choice(USERS), question=asking.mutation()))
+                self.case = replace(self.case, past=[*self.case.past, step])
+                await do(world, step)
+        finally:
+            await world.close()
+        async with parted(place, world, self.case.who) as both:
+            for _ in range(ROUNDS):
+                await self._hide(both)
+                if await self._ask(both):
+                    break
+                await both.compare()
+            return both.checks
+
+    async def _hide(self, both: Both) -> None:
+        """Let something happen in the second world that the viewer may not see."""
+        model = await model_of(both.second.database)
+        before = seen(model, both.who)
+        for _ in range(self._chance.randint(1, 3)):
+            act = Hiding(self._chance, model, both.who, await _words(both.second, both.cursors), self._number).act()
+            if act is not None:
+                await self._take(both, act)
+                model = await model_of(both.second.database)
+                assert seen(model, both.who) == before, f"This is not hidden from {both.who}: {act}"
+
+    async def _ask(self, both: Both) -> bool:
+        """Ask both worlds; return whether the viewer may have let themselves see what differs."""
+        model, words = await model_of(both.second.database), await _words(both.second, both.cursors)
+        for _ in range(ASKED):
+            asking = Asking(self._chance, words)
+            question = asking.mutation() if self._chance.randrange(4) == 0 else asking.query()
+            others = Hiding(self._chance, model, both.who, words, self._number)
+            await self._take(both, question, [others.read()] if self._chance.randrange(6) == 0 else [])
+            # Whoever registers an asset says who owns it: an administrator, of one whose content differs.
+            if both.who == USERS[0] and question.selected[0].name == "assetsRegister":
+                return True
+        return False
+
+    async def _take(self, both: Both, what: Act | Question, beside: Sequence[Act] = ()) -> None:
+        step = self._step(what, beside)
+        self.case = replace(self.case, steps=[*self.case.steps, step])
+        await both.take(step)
+
+    def _step(self, what: Act | Question, beside: Sequence[Act] = ()) -> Step:
+        self._number += 1
+        return Step(self._number, what, beside)
+
+
+async def trial(place: Place, seed: int) -> int:
+    """Return how many answers of two worlds were the same."""
+    made = Making(Random(seed))
+    try:
+        return await made.run(place)
+    except Broken as broken:
+        case, told = await shrunk(made.case, str(broken), lambda case: replay(place, case))
+        raise Broken(f"seed {seed} on {place.backend}\n{case.pasted()}\n{told}") from None
+
+
+async def replay(place: Place, case: Case) -> str | None:
+    """Return how the case's worlds are told apart; None where they are not."""
+    world = await begun(place, case)
+    try:
+        for step in case.past:
+            await do(world, step)
+    finally:
+        await world.close()
+    async with parted(place, world, case.who) as both:
+        try:
+            for step in case.steps:
+                await both.take(step)
+            await both.compare()
+        except Broken as broken:
+            return str(broken)
+    return None
+
+
+async def begun(place: Place, case: Case) -> World:
+    """Return the world that a case begins with, which has no past yet; it is to be closed."""
+    with fixed(0):
+        world = World(await place.written(case.lines))
+        await world.execute(case.statements)
+        await world.sign_in([line["id"] for line in case.lines if line["kind"] == "user"])
+    return world
+
+
+async def do(world: World, step: Step) -> list[str]:
+    """Let something happen in one world; return the cursors that were told to whoever did it."""
+    act = step.what
+    assert isinstance(act, Act)
+    with fixed(step.number):
+        await world.execute(act.statements)
+        return _cursors(await world.ask(act.who, act.question)) if act.question else []
+
+
+@asynccontextmanager
+async def parted(place: Place, world: World, who: str) -> AsyncIterator[Both]:
+    """Open a world, which was closed, and a copy of it; both go at the end."""
+    copy = place.copy(world.url)
+    both = Both(World(world.url, world.tokens), World(copy, world.tokens), who)
+    try:
+        yield both
+    finally:
+        for each in (both.first, both.second):
+            await each.close()
+            place.drop(each.url)
+
+
+def seen(model: Model, who: str) -> dict[str, Any]:
+    """Return what there is for the viewer by the oracle: rows, orders and accesses."""
+    return {
+        "topics": model.topics(who),
+        "collections": {slug: model.held(who, slug) for slug in model.collections(who, "POSITION")},
+        "above": {slug: model.parent(who, slug) for slug in model.collections(who)},
+        "assets": {asset: (model.access(who, asset), model.uses(who, asset)) for asset in model.assets(who, "NAME")},
+    }
+
+
+async def _words(world: World, cursors: Sequence[str]) -> Words:
+    """Return what there is to ask for in the world, seen or not."""
+    model = await model_of(world.database)
+    ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
+    async with world.database.snapshot() as snapshot:
+        kept = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
+    for id_ in (*model.ids.values(), *kept):
+        ids.setdefault(id_[:3], []).append(id_)
+    return Words(ids, [*model.asset, *model.collection, *model.topic, *NAMES, *TAGS], list(cursors))
+
+
+def _cursors(answer: Answer) -> list[str]:
+    return list(cursors_in(answer.response.json()))[:8]
+
+
+def _difference(first: Answer, second: Answer) -> str:
+    """Return what the answers differ in, each with the other."""
+    parts = zip(("status", "headers", "body", "statements"), first.told(), second.told(), strict=True)
+    told = [f"{name}:\n  {one!r}\n  {other!r}" for name, one, other in parts if one != other]
+    return "\n".join(told) or f"A failure: {first.response.text}"
+
+
+INTERFERENCE = Proof(
+    "interference",
+    "Two worlds that differ only in what the viewer may not see answer byte for byte the same.",
+    "pairs of answers",
+    100_000,
+    trial,
+)

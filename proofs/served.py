@@ -1,0 +1,100 @@
+"""This file is a world being asked: a database behind the application, in process, with chance and time held still."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from random import Random
+from unittest.mock import patch
+
+import httpx
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
+
+from app.application import application
+from app.settings import Settings
+from app.tokens import make_token
+from proofs.questions import Question
+from store.database import Database
+from tests.oracle import ANONYMOUS
+
+NOW = 1_800_000_000
+"""The instant at which trials begin, in seconds since 1970 UTC."""
+
+# Statements come from the operation whose context they run in, beside whatever else is asked at the time.
+_sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that whoever asks can see, and the statements by which time could tell."""
+
+    response: httpx.Response
+    statements: Sequence[str]
+
+    def told(self) -> tuple[int, list[tuple[str, str]], bytes, list[str]]:
+        """Return status, headers, body and statements, in an order of their own."""
+        response = self.response
+        # With an error, what its siblings still send is a matter of chance: they are no longer waited for.
+        statements = [] if "errors" in response.json() else sorted(self.statements)
+        return response.status_code, response.headers.multi_items(), response.content, statements
+
+
+class World:
+    """A database behind the application."""
+
+    def __init__(self, url: str, tokens: dict[str, str] | None = None) -> None:
+        """Serve the database; `tokens` are those of its users."""
+        self.url, self.database, self.tokens = url, Database(url), tokens or {}
+        for engine in self.database.engines:
+            event.listen(engine.sync_engine, "before_cursor_execute", _note)
+        transport = httpx.ASGITransport(application(Settings(database_url=url), database=self.database))
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
+
+    async def ask(self, who: str, question: Question) -> Answer:
+        """Return the answer, whatever it is."""
+        document, variables = question.written()
+        headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
+        sent: list[str] = []
+        before = _sent.set(sent)
+        try:
+            asked = {"query": document, "variables": variables}
+            return Answer(await self._client.post("/graphql", json=asked, headers=headers), sent)
+        finally:
+            _sent.reset(before)
+
+    async def execute(self, statements: Sequence[str]) -> None:
+        """Execute the statements as one transaction; none of them where one is impossible in this world."""
+        try:
+            async with self.database.write() as connection:
+                for statement in statements:
+                    await connection.exec_driver_sql(statement)
+        except IntegrityError:
+            return
+
+    async def sign_in(self, users: Sequence[str]) -> None:
+        """Make a token for each of the users."""
+        self.tokens |= {user: await make_token(self.database, user, 86_400) for user in users}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+        await self.database.close()
+
+
+@contextmanager
+def fixed(number: int) -> Iterator[None]:
+    """Let ids and times be those of that number until the end of the block."""
+    chance, instant = Random(number), (NOW + number) * 1_000_000_000
+    with (
+        patch("store.ids.random_bytes", chance.randbytes),
+        patch("store.ids.clock_ns", lambda: instant),
+        patch("resolvers.context.TRIED_SECONDS", 60),  # a machine that is busy tells nothing
+    ):
+        yield
+
+
+def _note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    sent = _sent.get()
+    if sent is not None:
+        sent.append(statement)
