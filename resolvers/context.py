@@ -1,16 +1,15 @@
 """This file is what one operation carries: viewer, snapshot and loaders, none of which outlives it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import Reason, Refused
 from permissions.viewer import Viewer
-from store.database import Database, Snapshot
+from store.database import Database, Snapshot, until_end
 
 TRIED_SECONDS = 2
 """How long the payload of a dry run may take to be read."""
@@ -18,18 +17,6 @@ TRIED_SECONDS = 2
 LoaderT = TypeVar("LoaderT")
 Identify = Callable[[Snapshot], Awaitable[Viewer]]
 """From a snapshot to the viewer as of it; it may raise what an operation without a viewer is declined with."""
-
-
-class _Expired(Snapshot):
-    """What is left of a transaction that was read for too long."""
-
-    def __init__(self) -> None:
-        """Take nothing: nothing is read of it."""
-
-    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        """Raise Refused."""
-        del statement, parameters
-        raise Refused(Reason.UNAVAILABLE, "The dry run took too long: ask for less of what would be.")
 
 
 class Context:
@@ -63,14 +50,20 @@ class Context:
         await self.close()
         self._opened.push_async_callback(write.aclose)
         self._opened.push_async_callback(connection.rollback)
-        self.snapshot, self.viewer = Snapshot(connection), viewer
+        self.snapshot = await self._opened.enter_async_context(until_end(Snapshot(connection)))
+        self.viewer = viewer
         # All other writers wait meanwhile: whoever asks for a large payload must not keep them.
-        expiring = asyncio.get_running_loop().call_later(TRIED_SECONDS, self._expire, self.snapshot)
+        expiring = asyncio.get_running_loop().call_later(TRIED_SECONDS, self._expire)
         self._opened.callback(expiring.cancel)
 
-    def _expire(self, tried: Snapshot) -> None:
-        self.snapshot = _Expired()
-        self._expiring = asyncio.ensure_future(tried.between(self._opened.aclose))
+    def _expire(self) -> None:
+        self._expiring = asyncio.ensure_future(self._expired())
+
+    async def _expired(self) -> None:
+        await self.snapshot.end(
+            Refused(Reason.UNAVAILABLE, "The dry run took too long: ask for less of what would be.")
+        )
+        await self._opened.aclose()
 
     async def close(self) -> None:
         """End what is read, and forget what was."""

@@ -6,7 +6,7 @@ because a read lock that must grow into a write lock loses updates or fails.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,17 +38,29 @@ class Snapshot:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._one_at_a_time = asyncio.Lock()
+        self._ended: BaseException | None = None
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """Return every row of the statement. One statement, and one round trip."""
         # Sibling fields resolve concurrently, but a connection serves one statement at a time.
         async with self._one_at_a_time:
+            if self._ended is not None:
+                raise self._ended
             return (await self._connection.execute(statement, parameters)).all()
 
-    async def between(self, ending: Callable[[], Awaitable[None]]) -> None:
-        """Do something to the connection while no statement is under way."""
+    async def end(self, told: BaseException) -> None:
+        """Wait for the statement under way; whoever reads on is told this, or what was told first."""
         async with self._one_at_a_time:
-            await ending()
+            self._ended = self._ended or told
+
+
+@asynccontextmanager
+async def until_end(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
+    """End the snapshot on leaving: an operation that failed leaves siblings behind, which are cancelled."""
+    try:
+        yield snapshot
+    finally:
+        await snapshot.end(asyncio.CancelledError())
 
 
 class Database:
@@ -81,8 +93,8 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
         """Open a read-only snapshot; it ends, and its connection is returned, on leaving."""
-        async with self._reader.connect() as connection:
-            yield Snapshot(connection)
+        async with self._reader.connect() as connection, until_end(Snapshot(connection)) as snapshot:
+            yield snapshot
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -155,4 +167,4 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-__all__ = ["DBAPIError", "Database", "DatabaseProblem", "Snapshot", "problem_of"]
+__all__ = ["DBAPIError", "Database", "DatabaseProblem", "Snapshot", "problem_of", "until_end"]

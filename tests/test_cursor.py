@@ -115,6 +115,14 @@ async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: Ask)
     assert all(error["path"][:2] == ["collections", "nodes"] for error in answer["errors"])
 
 
+async def test_a_bad_cursor_is_refused_in_the_same_words_whatever_else_is_being_read(ask: Ask) -> None:
+    lists = "topics { nodes { assetCounts { total } } } assets { totalCount nodes { ... on AssetFields { name } } }"
+    query = f'{{ collections {{ nodes {{ assets(after: "x") {{ totalCount }} }} }} {lists} }}'
+    answer = (await ask.response("eve", query)).json()
+    assert answer["data"] is None
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_CURSOR"}
+
+
 Between = Callable[[Ask, str], Any]
 
 
