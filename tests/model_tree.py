@@ -166,8 +166,7 @@ def collection_delete(world: World, who: str, given: Given) -> Answer:
     world.children[collection.place] = [*sisters[:at], *children, *sisters[at + 1 :]]
     for child in children:
         world.collections[child].place = (topic, parent)
-        world.collections[child].version += 1
-        world.append(who, "UPDATED", child)
+        world.append(who, "REORDERED", child)
     del world.children[topic, label]
     del world.collections[label]
     world.append(who, "DELETED", label)

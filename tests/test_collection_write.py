@@ -595,14 +595,37 @@ async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_as
     assert len(before["membership"]) - len(after["membership"]) == 3
     assert (await tree(ask_own))["imaging"] == ["open", "open/other", "open/deep"]
     assert (await tree(ask_own, ANONYMOUS))["imaging"] == ["open", "open/deep"]
-    assert await versions(ask_own) == {"deep": 2, "other": 2}
+    assert await versions(ask_own) == {}
     assert await logged(ask_own, id_) == [
-        ("UPDATED", "other", {"parent": ("inner", "open")}),
-        ("UPDATED", "deep", {"parent": ("inner", "open")}),
+        ("REORDERED", "other", {"parent": ("inner", "open")}),
+        ("REORDERED", "deep", {"parent": ("inner", "open")}),
         ("DELETED", "inner", {"name": ("inner", None)}),
     ]
     async with unchanged(ask_own):
         assert fails(await DELETE(ask_own, "ada", id=id_["inner"])) == [("NOT_FOUND", ["id"])]
+
+
+BELOW = """query($slug: String!) { collection(by: {slug: $slug}) {
+  id version updatedAt parent { id } ancestors { id } topic { collections { nodes { slug version updatedAt } } } } }"""
+TOLD = (
+    "query($slug: String!) { collection(by: {slug: $slug}) { history { nodes { id action fields { field after } } } } }"
+)
+
+
+async def test_that_a_hidden_collection_above_was_deleted_is_told_by_nothing_below_it(ask_own: Ask) -> None:
+    id_ = await ids(ask_own)
+    assert (await UPDATE(ask_own, "ada", id=id_["bare"], parentId=id_["members"]))["userErrors"] == []
+
+    async def told(who: str, slug: str, *queries: str) -> list[bytes]:
+        return [(await ask_own.response(who, query, slug=slug)).content for query in queries]
+
+    visitors = await told(ANONYMOUS, "bare", BELOW)
+    assert (await DELETE(ask_own, "ada", id=id_["members"]))["deletedCollectionId"] == id_["members"]
+    assert await told(ANONYMOUS, "bare", BELOW) == visitors
+    await share(ask_own.database, publicly=False)
+    members = await told("eve", "inner", BELOW, TOLD)
+    assert (await DELETE(ask_own, "ada", id=id_["open"]))["deletedCollectionId"] == id_["open"]
+    assert await told("eve", "inner", BELOW, TOLD) == members
 
 
 async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: Ask) -> None:
@@ -610,7 +633,7 @@ async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: Ask)
     await DELETE(ask_own, "ada", id=id_["open"])
     assert (await tree(ask_own))["imaging"] == ["inner", "inner/deep"]
     assert await logged(ask_own, id_) == [
-        ("UPDATED", "inner", {"parent": ("open", None)}),
+        ("REORDERED", "inner", {"parent": ("open", None)}),
         ("DELETED", "open", {"name": ("open", None)}),
     ]
 

@@ -162,14 +162,17 @@ async def _delete(write: Write, reading: Reading) -> Answer:
 
 
 async def _move_up(write: Write, collection: Row[Any], place: Place, children: Sequence[Row[Any]]) -> None:
-    """Move the children to where the collection stands; they keep their ranks, and so their order."""
+    """Move the children to where the collection stands; they keep their ranks, and so their order.
+
+    Whoever sees a child may not have seen the collection: what the child tells of itself (its version, its history)
+    stays as it is, and that it stands elsewhere now is told as the administrators' order is.
+    """
     table = sql.collection
     # A child may have the name of the collection, which goes only once nothing refers to it.
     await write.execute(update(table).where(table.c.pk == collection.pk).values(name_key=UNNAMEABLE))
-    moved = place.columns | {"version": table.c.version + 1, "updated_at": write.log.at}
-    await write.execute(update(table).where(table.c.parent_pk == collection.pk).values(moved))
+    await write.execute(update(table).where(table.c.parent_pk == collection.pk).values(place.columns))
     fields = moved_fields({"parent": collection.id}, {"parent": place.told["parent"]})
-    await write.log.append(ChangeAction.UPDATED, [child.id for child in children], fields)
+    await write.log.append(ChangeAction.REORDERED, [child.id for child in children], fields)
 
 
 async def _line(write: Write, reading: Reading) -> Sequence[Row[Any]]:
