@@ -38,7 +38,7 @@ class Snapshot:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._one_at_a_time = asyncio.Lock()
-        self._ended: BaseException | None = None
+        self._ended: Exception | None = None
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """Return every row of the statement. One statement, and one round trip."""
@@ -48,7 +48,7 @@ class Snapshot:
                 raise self._ended
             return (await self._connection.execute(statement, parameters)).all()
 
-    async def end(self, told: BaseException) -> None:
+    async def end(self, told: Exception) -> None:
         """Wait for the statement under way; whoever reads on is told this, or what was told first."""
         async with self._one_at_a_time:
             self._ended = self._ended or told
@@ -56,11 +56,11 @@ class Snapshot:
 
 @asynccontextmanager
 async def until_end(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
-    """End the snapshot on leaving: an operation that failed leaves siblings behind, which are cancelled."""
+    """End the snapshot on leaving: an operation that failed leaves siblings behind, which read on to nobody's use."""
     try:
         yield snapshot
     finally:
-        await snapshot.end(asyncio.CancelledError())
+        await snapshot.end(RuntimeError("This snapshot has ended."))
 
 
 class Database:
