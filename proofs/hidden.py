@@ -4,7 +4,7 @@ An act is written to the tables, or done by others through the graph. That it is
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -41,7 +41,7 @@ class Hiding:
         groups = [id_ for id_, group in model.groups.items() if who in group["members"]]
         speaking = {who, "public", *groups} | (set() if who == ANONYMOUS else {"everyone"})
         self.others = [each for each in (*model.users, *model.groups, "everyone", "public") if each not in speaking]
-        self.people = [user for user in model.users if user != who]
+        self.people = [user for user in USERS if user != who]
 
     def act(self) -> Act | None:
         """Return an act; None where the one that was drawn has nothing to act upon."""
@@ -56,7 +56,12 @@ class Hiding:
         if not self._may_hide_assets():
             return None
         id_, draw = f"new{self.number}", self.draw
-        values = {"id": id_of("ast", id_), "external_id": id_, "kind": draw.one(*KINDS), "status": draw.one(*STATUSES)}
+        values: dict[str, Any] = {
+            "id": id_of("ast", id_),
+            "external_id": id_,
+            "kind": draw.one(*KINDS),
+            "status": draw.one(*STATUSES),
+        }
         values |= {"name": draw.one(*NAMES), "name_key": draw.one("a", "zz", ""), "tags": [], "version": "1"}
         values |= {"url": "https://hidden.org", "created_at": draw.one(0, 2**41), "updated_at": draw.one(0, 2**41)}
         values |= {"is_gold": draw.one(0, 1), "gold_at": 5} | ({"data_kind": "DATASET", "app_kind": "OTHER"})
@@ -162,7 +167,13 @@ class Hiding:
             return None
         slug = f"col-{self.number}"
         topic = self.draw.one(*self.model.topic)
-        values = {"id": id_of("col", slug), "slug": slug, "name": slug, "name_key": slug, "visibility": visibility}
+        values: dict[str, Any] = {
+            "id": id_of("col", slug),
+            "slug": slug,
+            "name": slug,
+            "name_key": slug,
+            "visibility": visibility,
+        }
         values |= {"rank": self.draw.one(3, 2**50) + self.number, "version": 1, "created_at": 0, "updated_at": 2**41}
         written = {name: text(value) for name, value in values.items()} | {"description": "''", "topic_pk": "pk"}
         held = self.draw.some(list(self.model.asset), 4)
@@ -271,7 +282,7 @@ class Hiding:
             return None
         slug, asset = self.draw.one(*held)
         given = {"collectionId": self._id(slug), "assetIds": self._ids([asset])}
-        return self._sent("collectionAssetsRemove", self.draw.one(ADMIN, self.model.asset[asset]["owner"]), given)
+        return self._sent("collectionAssetsRemove", self.draw.one(*self.people), given)
 
     def reorder(self) -> Act | None:
         """Return an administrator moving hidden members within the order."""
@@ -297,9 +308,11 @@ class Hiding:
         if not (self.unowned and users):
             return None
         asset = self.draw.one(*self.unowned)
-        to = {"userId": self._id(self.draw.one(*users))}
+        owner, to = self.model.asset[asset]["owner"], {"userId": self._id(self.draw.one(*users))}
+        if owner not in self.people:
+            return None
         given = {"set": [{"to": to, "access": self.draw.one(*ACCESS)}]} if self.draw.is_so(5) else {"revoke": [to]}
-        return self._sent("assetGrantsUpdate", self.model.asset[asset]["owner"], {"assetId": self._id(asset)} | given)
+        return self._sent("assetGrantsUpdate", owner, {"assetId": self._id(asset)} | given)
 
     def register(self) -> Act | None:
         """Return an administrator, for the platform, telling of a hidden asset."""
@@ -308,6 +321,21 @@ class Hiding:
         line = self.model.asset[self.draw.one(*self.assets)]
         told = {"externalId": line["id"], "kind": line["type"], "ownerId": self._id(line["owner"]), "name": "secret"}
         return self._sent("assetsRegister", ADMIN, {"assets": [told | {"url": "https://secret.org"}]})
+
+    def tell_content(self) -> Act | None:
+        """Return another administrator, for the platform, telling of content that this one does not see."""
+        if not self.closed or self.who != ADMIN:
+            return None
+        line, other = self.model.asset[self.draw.one(*self.closed)], USERS[1]
+        told = {
+            "externalId": line["id"],
+            "kind": line["type"],
+            "name": line["name"],
+            "ownerId": self._id(line["owner"]),
+        }
+        given = {"assets": [told | {"url": self.draw.one("https://secret.org", None)}]}
+        made = [update("principal", f"external_id = {text(other)}", is_admin=True)]
+        return replace(self._sent("assetsRegister", other, given), statements=made)
 
     def delete_collection(self) -> Act | None:
         """Return an administrator deleting a hidden collection."""
@@ -352,7 +380,7 @@ class Hiding:
         )
 
     def _owned(self) -> tuple[str, list[str]] | None:
-        owners = sorted({self.model.asset[asset]["owner"] for asset in self.assets} - {self.who})
+        owners = sorted({self.model.asset[asset]["owner"] for asset in self.assets} & set(self.people))
         if not owners or self.who == ADMIN:
             return None
         owner = self.draw.one(*owners)
@@ -416,6 +444,6 @@ ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
         *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "fill"),
         *("tell_topic_otherwise", "add_user", "rename_people", "group", "promote", "job", "read", "try_out"),
         *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
-        *("update_collection", "make_topic"),
+        *("update_collection", "make_topic", "tell_content"),
     )
 }

@@ -1,0 +1,82 @@
+"""This file is a campaign: trials of a proof on both backends, two at a time, until there are enough checks."""
+
+import asyncio
+import atexit
+import gc
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count, cycle, islice
+from multiprocessing import get_context
+
+from proofs.place import BACKENDS, Place, place
+from proofs.proof import Proof
+
+Report = Callable[[int], None]
+"""Is told how many more checks held."""
+
+_places: dict[str, Place] = {}  # of this worker
+
+
+@dataclass
+class Tally:
+    """What a campaign of one proof came to."""
+
+    proof: Proof
+    checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BACKENDS, 0))
+    trials: int = 0
+    first_seed: int = 0
+    seconds: float = 0
+
+    @property
+    def waiting(self) -> list[str]:
+        """The backends that have not had their half of the checks, the one with the fewest first."""
+        half = self.proof.goal / len(BACKENDS)
+        return sorted((each for each in BACKENDS if self.checks[each] < half), key=lambda each: self.checks[each])
+
+
+@contextmanager
+def workers(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Open so many processes, each with places of its own; what they still do is dropped at the end."""
+    with ProcessPoolExecutor(number, get_context("spawn"), _open_places) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def tally(pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: Report, at_once: int) -> Tally:
+    """Return what the proof came to; raise what a trial raised, Broken that is, if one did.
+
+    Both backends are tried with the same seeds, which grow from the first.
+    """
+    done, started = Tally(proof, first_seed=first_seed), time.monotonic()
+    seeds = {backend: count(first_seed) for backend in BACKENDS}
+    under_way: dict[Future[int], str] = {}
+    while waiting := done.waiting:
+        for backend in islice(cycle(waiting), at_once - len(under_way)):
+            under_way[pool.submit(_tried, proof, backend, next(seeds[backend]))] = backend
+        for ended in wait(under_way, return_when=FIRST_COMPLETED).done:
+            checks = ended.result()
+            done.checks[under_way.pop(ended)] += checks
+            done.trials += 1
+            report(checks)
+    for ended in under_way:
+        ended.cancel()
+    done.seconds = time.monotonic() - started
+    return done
+
+
+def _open_places() -> None:
+    opened = ExitStack()
+    for backend in BACKENDS:
+        _places[backend] = opened.enter_context(place(backend))
+    atexit.register(opened.close)
+    gc.collect()
+    gc.freeze()  # what was imported stays
+
+
+def _tried(proof: Proof, backend: str, seed: int) -> int:
+    return asyncio.run(proof.trial(_places[backend], seed))
