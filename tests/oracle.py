@@ -170,6 +170,17 @@ class Model:
         below: bool = False,
     ) -> Names:
         """Return what a collection holds, with `below` what those below it hold too: each asset once."""
+        where = self.found_in(who, slug, below=below)
+        found = [asset for asset in where if self.keeps(who, asset, kept)]
+        places = list(where)
+        orders: dict[str, Callable[[str], Any]] = {
+            "POSITION": places.index,
+            "ADDED_AT": lambda asset: (self.added_at.get((where[asset], asset), self.written_at), self.ids[asset]),
+        }
+        return sorted(found, key=orders.get(order) or self._asset_key(order), reverse=descending)
+
+    def found_in(self, who: str, slug: str, *, below: bool) -> dict[str, str]:
+        """Return what a collection holds in order, each asset with the collection that it is first found in."""
         where: dict[str, str] = {}
         level = [slug]
         while level:
@@ -178,13 +189,7 @@ class Model:
                     if self.sees(who, asset):
                         where.setdefault(asset, each)
             level = [child for each in level for child in self.children(who, each)] if below else []
-        found = [asset for asset in where if self.keeps(who, asset, kept)]
-        places = list(where)
-        orders: dict[str, Callable[[str], Any]] = {
-            "POSITION": places.index,
-            "ADDED_AT": lambda asset: (self.added_at.get((where[asset], asset), self.written_at), self.ids[asset]),
-        }
-        return sorted(found, key=orders.get(order) or self._asset_key(order), reverse=descending)
+        return where
 
     def assets(self, who: str, order: str = "RELEVANCE", kept: Line | None = None, *, descending: bool = True) -> Names:
         """Return every asset that the viewer sees."""
