@@ -17,6 +17,7 @@ import httpx
 ROOT = Path(__file__).parents[1]
 NOBODY = 65_534
 SECONDS = 60
+ATOLL = "from app.cli import main; main()"
 # Importing takes seconds: one process imports, and forks for each command. Another account may be unable to read what
 # would be imported late: Python may lie in a folder of root's own.
 FORKER = """
@@ -73,8 +74,12 @@ class Commands:
         """Run `atoll` with the arguments, under these ATOLL_ settings."""
         assert self.forker.stdin
         assert self.forker.stdout
-        environment = self.environment(**settings)
-        asked = {"arguments": arguments, "environment": environment, "folder": str(self.folder), "user": self.user}
+        asked = {
+            "arguments": arguments,
+            "environment": self.environment(**settings),
+            "folder": str(self.folder),
+            "user": self.user,
+        }
         self.forker.stdin.write(json.dumps(asked) + "\n")
         self.forker.stdin.flush()
         code = int(self.forker.stdout.readline())
@@ -83,32 +88,44 @@ class Commands:
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Return the environment of a command: nothing of ours but what Python needs."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
-        told = {f"ATOLL_{name}": value for name, value in ({"DATABASE_URL": self.database_url} | settings).items()}
-        return kept | {"PYTHONPATH": str(ROOT)} | told
+        return environment(**{"DATABASE_URL": self.database_url} | settings)
 
     @contextmanager
     def serving(self, *arguments: str, **settings: str) -> Iterator["Served"]:
         """Run `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
-        port = free_port()
-        with (self.folder / "serve").open("wb") as said:
-            server = subprocess.Popen(
-                [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", str(port), *arguments],
-                env=self.environment(**settings),
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-            )
-        served = Served(f"http://127.0.0.1:{port}", server, self.folder / "serve")
-        try:
-            served.wait()
+        with serving(self.folder, self.environment(**settings), *arguments) as served:
             yield served
-            served.stop()
-        finally:
-            if server.poll() is None:
-                server.kill()
-                server.wait()
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return what a process of ours is to know: these ATOLL_ settings alone, and what Python needs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
+    return kept | {"PYTHONPATH": str(ROOT)} | {f"ATOLL_{name}": value for name, value in settings.items()}
+
+
+@contextmanager
+def serving(folder: Path, surroundings: dict[str, str], *arguments: str, program: str = ATOLL) -> Iterator["Served"]:
+    """Run the program as `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
+    port = free_port()
+    said = folder / f"serve-{port}"
+    with said.open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-c", program, "serve", "--port", str(port), *arguments],
+            env=surroundings,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    served = Served(f"http://127.0.0.1:{port}", server, said)
+    try:
+        served.wait()
+        yield served
+        served.stop()
+    finally:
+        if server.poll() is None:
+            server.kill()
+            server.wait()
 
 
 @dataclass

@@ -1,0 +1,97 @@
+"""This file is the proof that what is taken back stays taken: two servers on one database, and one clock."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import select
+
+from app.tokens import make_token
+from proofs.place import Place
+from proofs.proof import Broken, Proof
+from proofs.revocation_acts import Stage
+from proofs.revocation_history import Event, around, contradiction, witnessed
+from proofs.revocation_lane import Lane
+from proofs.revocation_sights import HOLDER, sights_of_members, sights_of_visitors, world
+from store import sql
+from store.database import Database
+from store.tables import PrincipalKind
+from tests.command import ATOLL, environment, serving
+
+LANES = 2  # of members; visitors have one more, for what opens to one of them opens to all
+REVOCATIONS = 150  # in each lane
+
+
+async def trial(place: Place, seed: int) -> int:
+    """Return how many times something was taken back, and no one who asked either server later saw it."""
+    return await tried(place, seed, REVOCATIONS)
+
+
+async def tried(place: Place, seed: int, revocations: int, program: str = ATOLL) -> int:
+    """Try so many revocations in each lane, on two servers that the program starts; see `trial`."""
+    sights = [*map(sights_of_members, range(LANES)), sights_of_visitors()]
+    url = await place.written(world(LANES, [sight for of_one in sights for sight in of_one]))
+    database, over = Database(url), asyncio.Event()
+    try:
+        with _two_servers(url, program) as (folder, urls):
+            stage = Stage(database, folder, urls, await _ids(database), await _tokens(database))
+            lanes = [Lane(stage, of_one, Random(f"{seed} {of_one[0].name}"), over) for of_one in sights]
+            history = await _history(lanes, revocations)
+            # Before the servers stop: one that is wrong may do even that with errors.
+            wrong = contradiction(history)
+            if wrong:
+                where = f"on {place.backend}, seed {seed}, {revocations} in each lane"
+                raise Broken(f"Otherwise than was acknowledged before, {where}:\n{around(history, wrong)}")
+    finally:
+        await database.close()
+        place.drop(url)
+    return witnessed(history)
+
+
+@contextmanager
+def _two_servers(database_url: str, program: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Give a folder, and the address of each server."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atoll-proof-")))
+        started = {
+            name: serving(folder, environment(DATABASE_URL=database_url), program=program)
+            for name in ("first", "second")
+        }
+        yield folder, {name: stack.enter_context(server).url for name, server in started.items()}
+
+
+async def _history(lanes: list[Lane], revocations: int) -> list[Event]:
+    """Return what happened, once every lane has given and taken back so many times."""
+    async with asyncio.TaskGroup() as running:
+        for lane in lanes:
+            running.create_task(lane.run(revocations))
+    return [event for lane in lanes for event in lane.history]
+
+
+async def _ids(database: Database) -> dict[str, str]:
+    """Return the ids of users, groups and assets by the platform's, and of collections by "collection:" and slug."""
+    async with database.snapshot() as snapshot:
+        tables = (sql.principal, sql.asset)
+        rows = [row for table in tables for row in await snapshot.rows(select(table.c.external_id, table.c.id))]
+        collections = await snapshot.rows(select(sql.collection.c.slug, sql.collection.c.id))
+    return {row.external_id: row.id for row in rows} | {f"collection:{row.slug}": row.id for row in collections}
+
+
+async def _tokens(database: Database) -> dict[str, str]:
+    """Return a token of each user; of those who are to be given one later it is worth nothing."""
+    users = select(sql.principal.c.external_id).where(sql.principal.c.kind == PrincipalKind.USER)
+    async with database.snapshot() as snapshot:
+        names = [row.external_id for row in await snapshot.rows(users)]
+    return {name: await make_token(database, name, 0 if name.startswith(HOLDER) else 3_600) for name in names}
+
+
+REVOCATION = Proof(
+    "revocation",
+    "What is taken back is seen by no operation that begins after the acknowledgement, in any process.",
+    unit="revocations",
+    goal=10_000,
+    trial=trial,
+)
