@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -59,7 +60,7 @@ def _prove(proofs: list[Proof], seed: int, at_once: int, console: Console) -> li
         for proof in proofs:
             task = tasks[proof.name]
             bar.start_task(task)
-            tallies.append(tally(pool, proof, seed, lambda checks, task=task: bar.advance(task, checks), at_once))
+            tallies.append(tally(pool, proof, seed, partial(bar.advance, task), at_once))
         return tallies
 
 

@@ -30,7 +30,7 @@ from tests.oracle import ANONYMOUS, Model
 
 PAST = 12  # changes by anybody before the worlds part
 ROUNDS = 4  # of acts, and questions after each
-ASKED = 14  # questions of a round
+ASKED = 25  # questions of a round
 FAILURE = '"code":"INTERNAL"'
 """What an answer holds when the server failed, which no question may make it do."""
 
@@ -80,8 +80,10 @@ class Making:
         """Return how many answers were the same; raise Broken at the first that were not."""
         world = await begun(place, self.case)
         try:
-            for _ in range(PAST):
-                asking = Asking(self._chance, await _words(world, ()))
+            for done in range(PAST):
+                if done % 4 == 0:
+                    words = await _words(world, await model_of(world.database), ())
+                asking = Asking(self._chance, words)
                 step = self._step(Act("past", who=self._chance.choice(USERS), question=asking.mutation()))
                 self.case = replace(self.case, past=[*self.case.past, step])
                 await do(world, step)
@@ -98,9 +100,9 @@ class Making:
     async def _hide(self, both: Both) -> None:
         """Let something happen in the second world that the viewer may not see."""
         model = await model_of(both.second.database)
-        before = seen(model, both.who)
+        before, words = seen(model, both.who), await _words(both.second, model, both.cursors)
         for _ in range(self._chance.randint(1, 3)):
-            act = Hiding(self._chance, model, both.who, await _words(both.second, both.cursors), self._number).act()
+            act = Hiding(self._chance, model, both.who, words, self._number).act()
             if act is not None:
                 await self._take(both, act)
                 model = await model_of(both.second.database)
@@ -108,7 +110,8 @@ class Making:
 
     async def _ask(self, both: Both) -> bool:
         """Ask both worlds; return whether the viewer may have let themselves see what differs."""
-        model, words = await model_of(both.second.database), await _words(both.second, both.cursors)
+        model = await model_of(both.second.database)
+        words = await _words(both.second, model, both.cursors)
         for _ in range(ASKED):
             asking = Asking(self._chance, words)
             question = asking.mutation() if self._chance.randrange(4) == 0 else asking.query()
@@ -199,9 +202,8 @@ def seen(model: Model, who: str) -> dict[str, Any]:
     }
 
 
-async def _words(world: World, cursors: Sequence[str]) -> Words:
+async def _words(world: World, model: Model, cursors: Sequence[str]) -> Words:
     """Return what there is to ask for in the world, seen or not."""
-    model = await model_of(world.database)
     ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
     async with world.database.snapshot() as snapshot:
         kept = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, func, literal, select, t
 from app import authentication, endpoint
 from permissions import Reason, Refused, Viewer, directive, visible
 from permissions import viewer as viewing
-from permissions.require import Permission
+from permissions.require import Permission, holds, holds_on
 from permissions.visible import access, asset_exists, at_least, change_exists, used
 from proofs.interference import Making
 from proofs.place import Place
@@ -89,6 +89,14 @@ def _rows_of_all(self: Any, parents: Any) -> Any:
     return at_least(of.rows(viewer, parents), of.item, viewer, of.least)
 
 
+class _PageOfAll(pages.PageByParent):
+    rows = _rows_of_all
+
+
+class _CountOfAll(pages.CountByParent):
+    rows = _rows_of_all
+
+
 def _all_assets(self: Any, viewer: Viewer, parents: Any) -> Any:
     del parents
     return unseen(sql.asset, viewer).where(*self.filter.conditions(viewer))
@@ -101,8 +109,7 @@ def _pages_filtered_late() -> Iterator[None]:
     async def late(self: Any, keys: list[int]) -> Any:
         if self.listing.item is not sql.asset:
             return await fetch(self, keys)
-        with patch.object(pages.PageByParent, "rows", _rows_of_all):
-            found = await fetch(self, keys)
+        found = await fetch(_PageOfAll(self.context, self.listing), keys)
         rows = visible(sql.asset, self.context.viewer).with_only_columns(sql.asset.c.pk)
         seen = {row.pk for row in await self.context.snapshot.rows(rows)}
         return {
@@ -119,8 +126,7 @@ def _more_among_all() -> Iterator[None]:
 
     async def told(self: Any, keys: list[int]) -> Any:
         found = await fetch(self, keys)
-        with patch.object(pages.CountByParent, "rows", _rows_of_all):
-            counts = await pages.CountByParent(self.context, self.listing).fetch(keys)
+        counts = await _CountOfAll(self.context, self.listing).fetch(keys)
         return {
             key: page._replace(has_more=page.has_more or counts.get(key, 0) > len(page.items))
             for key, page in found.items()
@@ -327,7 +333,6 @@ def _unguarded(permission: Permission) -> Callable[[], Planted]:
 
     @contextmanager
     def planted() -> Iterator[None]:
-        holds, holds_on = directive.holds, directive.holds_on
         with (
             patch.object(directive, "holds", lambda viewer, asked: asked is permission or holds(viewer, asked)),
             patch.object(directive, "holds_on", lambda asset, asked: asked is permission or holds_on(asset, asked)),
@@ -463,7 +468,7 @@ async def trial(place: Place, number: int) -> int:
 async def checks_until_found(place: Place, leak: Leak) -> int | None:
     """Return how many answers were the same before the worlds were told apart; None where they never were."""
     checks = seed = 0
-    with leak.plant(), _silence():
+    with leak.plant(), silence():
         while checks < PATIENCE:
             made = Making(Random(seed))
             try:
@@ -475,7 +480,7 @@ async def checks_until_found(place: Place, leak: Leak) -> int | None:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Log nothing: a planted fault makes failures."""
     before = logging.root.manager.disable
     logging.disable()

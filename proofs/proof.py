@@ -1,11 +1,12 @@
 """This file is what a proof is: a promise, and a trial that tries to break it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from proofs.place import Place
 
-Trial = Callable[[Place, int], Awaitable[int]]
+Trial = Callable[[Place, int], Coroutine[Any, Any, int]]
 """Makes everything from the seed and returns how many checks held; raises Broken at the first that does not."""
 
 

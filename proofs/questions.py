@@ -90,6 +90,7 @@ class Words:
     """What questions speak of: ids by their prefix, cursors by the field they came from, and texts."""
 
     ids: dict[str, list[str]]
+    assets: list[str]  # by the platform's ids
     texts: list[str]
     cursors: list[str] = field(default_factory=list)
 
@@ -186,7 +187,7 @@ class Asking:
         return {
             name: self.value(name, each.type, subject)
             for name, each in kind.fields.items()
-            if isinstance(each.type, GraphQLNonNull) and not self._is_default(each.default_value) or self._is_so(3)
+            if (isinstance(each.type, GraphQLNonNull) and not self._is_default(each.default_value)) or self._is_so(3)
         }
 
     def _is_default(self, default: Any) -> bool:
@@ -217,7 +218,9 @@ class Asking:
             return self._chance.choice([*self._words.cursors[-40:], "", "A" * 40])
         if name == "idempotencyKey":
             return self._chance.choice(("k1", "k2"))
-        return self._chance.choice(self._words.texts)
+        return self._chance.choice(
+            [*self._words.assets, "elsewhere"] if name in {"externalId", "uses"} else self._words.texts
+        )
 
     def _is_so(self, chances: int, of: int = 8) -> bool:
         return self._chance.randrange(of) < chances

@@ -15,6 +15,7 @@ from app.application import application
 from app.settings import Settings
 from app.tokens import make_token
 from proofs.questions import Question
+from resolvers.write.job import work
 from store.database import Database
 from tests.oracle import ANONYMOUS
 
@@ -59,9 +60,17 @@ class World:
         before = _sent.set(sent)
         try:
             asked = {"query": document, "variables": variables}
-            return Answer(await self._client.post("/graphql", json=asked, headers=headers), sent)
+            answer = Answer(await self._client.post("/graphql", json=asked, headers=headers), tuple(sent))
         finally:
             _sent.reset(before)
+        await self._work()
+        return answer
+
+    async def _work(self) -> None:
+        """Do the jobs that were queued."""
+        while self.database.job_queued.is_set():
+            self.database.job_queued.clear()
+            await work(self.database)
 
     async def execute(self, statements: Sequence[str]) -> None:
         """Execute the statements as one transaction; none of them where one is impossible in this world."""
@@ -90,6 +99,8 @@ def fixed(number: int) -> Iterator[None]:
         patch("store.ids.random_bytes", chance.randbytes),
         patch("store.ids.clock_ns", lambda: instant),
         patch("resolvers.context.TRIED_SECONDS", 60),  # a machine that is busy tells nothing
+        patch("resolvers.write.membership.INLINE_BULK_ITEMS", 2),  # more are a job, of more than one chunk
+        patch("resolvers.write.job.CHUNK", 2),
     ):
         yield
 
