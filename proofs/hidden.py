@@ -1,4 +1,4 @@
-"""This file is what may happen to things that a viewer may not see, drawn at random: of all this they must notice nothing.
+"""This file is what may happen to what a viewer may not see, drawn at random: of all this they must notice nothing.
 
 An act is written to the tables, or done by others through the graph. That it is hidden follows from the oracle.
 """

@@ -9,11 +9,12 @@ Source: Goguen and Meseguer, «Security Policies and Security Models», 1982.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import select
 
@@ -21,7 +22,7 @@ from proofs.case import Case, Step, shrunk
 from proofs.hidden import Act, Hiding
 from proofs.place import Place
 from proofs.proof import Broken, Proof
-from proofs.questions import Asking, Question, Words, cursors_in
+from proofs.questions import Asking, Question, Words, cursors_in, next_page
 from proofs.reading import model_of
 from proofs.served import Answer, World, fixed
 from proofs.worlds import EVERYBODY, NAMES, TAGS, USERS, beginning, lines_of
@@ -30,7 +31,9 @@ from tests.oracle import ANONYMOUS, Model
 
 PAST = 12  # changes by anybody before the worlds part
 ROUNDS = 4  # of acts, and questions after each
+ACTS = 8  # of a round, of which some have nothing to act upon
 ASKED = 25  # questions of a round
+HOLDING = {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 FAILURE = '"code":"INTERNAL"'
 """What an answer holds when the server failed, which no question may make it do."""
 
@@ -43,6 +46,7 @@ class Both:
     second: World
     who: str
     cursors: list[str] = field(default_factory=list)
+    further: Question | None = None  # about the page after one that was just told
     checks: int = 0
 
     async def take(self, step: Step) -> None:
@@ -50,15 +54,16 @@ class Both:
         if isinstance(step.what, Act):
             self.cursors += await do(self.second, step)
             return
-        with fixed(step.number):
+        with held_still(step.number):
             first = await self.first.ask(self.who, step.what)
-        with fixed(step.number):
+        with held_still(step.number):
             beside = [self.second.ask(act.who, act.question) for act in step.beside if act.question]
             second, *_ = await asyncio.gather(self.second.ask(self.who, step.what), *beside)
         self.checks += 1
         if first.told() != second.told() or FAILURE in first.response.text:
             raise Broken(_difference(first, second))
         self.cursors += _cursors(first)
+        self.further = next_page(step.what, first.response.json()) if step.what.kind == "query" else None
 
     async def compare(self) -> None:
         """Raise Broken where what the viewer did came to something else in one of the worlds, by the oracle."""
@@ -101,7 +106,7 @@ class Making:
         """Let something happen in the second world that the viewer may not see."""
         model = await model_of(both.second.database)
         before, words = seen(model, both.who), await _words(both.second, model, both.cursors)
-        for _ in range(self._chance.randint(1, 3)):
+        for _ in range(ACTS):
             act = Hiding(self._chance, model, both.who, words, self._number).act()
             if act is not None:
                 await self._take(both, act)
@@ -113,14 +118,20 @@ class Making:
         model = await model_of(both.second.database)
         words = await _words(both.second, model, both.cursors)
         for _ in range(ASKED):
-            asking = Asking(self._chance, words)
-            question = asking.mutation() if self._chance.randrange(4) == 0 else asking.query()
+            question = self._question(both, words)
             others = Hiding(self._chance, model, both.who, words, self._number)
             await self._take(both, question, [others.read()] if self._chance.randrange(6) == 0 else [])
             # Whoever registers an asset says who owns it: an administrator, of one whose content differs.
             if both.who == USERS[0] and question.selected[0].name == "assetsRegister":
                 return True
         return False
+
+    def _question(self, both: Both, words: Words) -> Question:
+        """Return what to ask next: something new, or what follows a page that was just told."""
+        if both.further is not None and self._chance.randrange(3) == 0:
+            return both.further
+        asking = Asking(self._chance, words, HOLDING.get(both.who, ("SIGNED_IN",)))
+        return asking.mutation() if self._chance.randrange(4) == 0 else asking.query()
 
     async def _take(self, both: Both, what: Act | Question, beside: Sequence[Act] = ()) -> None:
         step = self._step(what, beside)
@@ -161,6 +172,14 @@ async def replay(place: Place, case: Case) -> str | None:
     return None
 
 
+@contextmanager
+def held_still(number: int) -> Iterator[None]:
+    """Let ids and times be those of the number, and changes of more than two items jobs of several chunks."""
+    items, chunk = "resolvers.write.membership.INLINE_BULK_ITEMS", "resolvers.write.job.CHUNK"
+    with fixed(number), patch(items, 2), patch(chunk, 2):
+        yield
+
+
 async def begun(place: Place, case: Case) -> World:
     """Return the world that a case begins with, which has no past yet; it is to be closed."""
     with fixed(0):
@@ -174,7 +193,7 @@ async def do(world: World, step: Step) -> list[str]:
     """Let something happen in one world; return the cursors that were told to whoever did it."""
     act = step.what
     assert isinstance(act, Act)
-    with fixed(step.number):
+    with held_still(step.number):
         await world.execute(act.statements)
         return _cursors(await world.ask(act.who, act.question)) if act.question else []
 

@@ -1,6 +1,6 @@
 """This file is operations made at random from the schema: whatever it has, some question asks for it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple
@@ -13,7 +13,6 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLObjectType,
     GraphQLUnionType,
     build_schema,
     get_named_type,
@@ -101,9 +100,12 @@ TYPENAME = Selected("__typename", "String")
 class Asking:
     """Draws questions."""
 
-    def __init__(self, chance: Random, words: Words) -> None:
-        """Take where chance comes from, and what there is to speak of."""
-        self._chance, self._words, self._left = chance, words, 0
+    def __init__(self, chance: Random, words: Words, holding: Collection[str] = ("SIGNED_IN", "ADMIN")) -> None:
+        """Take where chance comes from, what there is to speak of, and which permissions whoever asks holds.
+
+        What they may not ask at all is asked seldom: its refusal takes the rest of the answer along.
+        """
+        self._chance, self._words, self._holding, self._left = chance, words, holding, 0
 
     def query(self) -> Question:
         """Return a query of one to three fields."""
@@ -142,6 +144,8 @@ class Asking:
         return [TYPENAME, *parts]
 
     def _fits(self, each: GraphQLField, depth: int, width: int) -> bool:
+        if not _required(each) <= set(self._holding) and not self._is_so(1, 40):
+            return False
         if not is_composite_type(get_named_type(each.type)):
             return True
         return self._left > 0 and depth < DEEPEST and (width < WIDEST or not _is_wide(each))
@@ -162,7 +166,8 @@ class Asking:
         return Selected(name, str(kind), arguments, below, is_spread=bool(below) and self._is_so(1))
 
     def _argument(self, name: str, known: GraphQLArgument) -> Any:
-        if not isinstance(known.type, GraphQLNonNull) and self._is_so(4):
+        # A cursor of another list refuses the whole; those of the list itself come with `next_page`.
+        if not isinstance(known.type, GraphQLNonNull) and not self._is_so(*((1, 40) if name in PLACES else (4, 8))):
             return _LEFT_OUT
         return self.value(name, known.type, "")
 
@@ -214,7 +219,7 @@ class Asking:
         return self._chance.choice(self._words.ids[wanted] or GARBAGE)
 
     def _text(self, name: str) -> str:
-        if name in {"after", "before"}:
+        if name in PLACES:
             return self._chance.choice([*self._words.cursors[-40:], "", "A" * 40])
         if name == "idempotencyKey":
             return self._chance.choice(("k1", "k2"))
@@ -227,6 +232,14 @@ class Asking:
 
 
 _LEFT_OUT = object()
+PLACES = ("after", "before")
+
+
+def _required(each: GraphQLField) -> set[str]:
+    """Return the permissions without which the field is an error."""
+    rules = (each.ast_node.directives if each.ast_node else None) or ()
+    told = [{given.name.value: getattr(given.value, "value", "") for given in rule.arguments or ()} for rule in rules]
+    return {rule["requires"] for rule in told if rule.get("on") == "VIEWER" and rule.get("denied") == "ERROR"}
 
 
 def _is_wide(each: GraphQLField) -> bool:
@@ -248,11 +261,8 @@ class _Writing:
         return "\n".join([text, *self._fragments]), {name: given.value for name, given in self._variables.items()}
 
     def _set(self, selected: Sequence[Selected]) -> str:
-        taken: set[str] = set()
         texts = []
-        for each in selected:
-            alias = each.name if each.name not in taken else f"{each.name}{len(taken)}"
-            taken.add(alias)
+        for alias, each in _aliased(selected):
             text = self._field(each, alias)
             texts.append(f"... on {each.on} {{ {text} }}" if each.on else text)
         return f"{{ {' '.join(texts)} }}"
@@ -274,6 +284,39 @@ class _Writing:
         name = f"v{len(self._variables)}"
         self._variables[name] = given
         return f"${name}"
+
+
+def _aliased(selected: Sequence[Selected]) -> Iterator[tuple[str, Selected]]:
+    """Yield each field with the name that the answer has it under."""
+    taken: set[str] = set()
+    for each in selected:
+        alias = each.name if each.name not in taken else f"{each.name}{len(taken)}"
+        taken.add(alias)
+        yield alias, each
+
+
+def next_page(question: Question, answer: Any) -> Question | None:
+    """Return the question about what comes after a cursor that it was answered with; None where it was told none."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    selected = None if data is None else _after(question.selected, data)
+    return None if selected is None else replace(question, selected=selected)
+
+
+def _after(selected: Sequence[Selected], data: Mapping[str, Any]) -> list[Selected] | None:
+    for index, (alias, each) in enumerate(_aliased(selected)):
+        found = data.get(alias)
+        if not isinstance(found, dict):
+            continue  # of many parents, each has cursors of its own
+        further = None
+        cursor = next(cursors_in({name: found.get(name) for name in ("edges", "pageInfo")}), None)
+        if cursor is not None and each.type.endswith("Connection"):
+            forward = {name: given for name, given in each.arguments.items() if name not in {"last", "before"}}
+            further = replace(each, arguments=forward | {"after": Given("String", cursor)})
+        elif below := _after(each.below, found):
+            further = replace(each, below=below)
+        if further:
+            return [*selected[:index], further, *selected[index + 1 :]]
+    return None
 
 
 def _without_one(selected: Sequence[Selected]) -> Iterator[list[Selected]]:
@@ -301,6 +344,3 @@ def cursors_in(answer: Any) -> Iterator[str]:
     elif isinstance(answer, list):
         for each in answer:
             yield from cursors_in(each)
-
-
-__all__ = ["Asking", "GraphQLObjectType", "Question", "Selected", "Words", "cursors_in"]
