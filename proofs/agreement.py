@@ -10,7 +10,7 @@ Source: McKeeman, «Differential Testing for Software», 1998.
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,8 @@ from tests.oracle import ANONYMOUS, Line, Model
 from tests.writing import Mutate
 
 WRITES = 14  # between the first answers and the second
-WALKED = 5  # of so many kinds of list, a viewer asks for one page after page
+FILTERS = 3  # of either type that a viewer asks with
+WALKED = 6  # of so many kinds of list, a viewer asks for one page after page
 A_DAY = 86_400
 
 Found = dict[str, Any]
@@ -54,7 +55,7 @@ async def trial(place: Place, seed: int) -> int:
         twin = Place("sqlite", Path(folder), None)
         await twin.prepare()
         there = await _told(twin, seed)
-    _compare_bytes(seed, here, there)
+    compare_bytes(seed, here, there)
     return here.answers + there.answers
 
 
@@ -66,7 +67,7 @@ class Told:
     operations: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-def _compare_bytes(seed: int, here: Told, there: Told) -> None:
+def compare_bytes(seed: int, here: Told, there: Told) -> None:
     """Raise Broken at the first operation that the two databases answer differently."""
     for (asked_here, one), (asked_there, other) in zip(here.operations, there.operations, strict=True):
         if (asked_here, one) != (asked_there, other):
@@ -141,9 +142,9 @@ class Asking:
     async def _lists(self, who: str, chance: Random) -> None:
         """Ask for every list, for some of what filters keep of them, and for some page after page."""
         wanted = list(_wanted(chance, self._model, who))
-        wholes = await self._wholes(who, wanted)
-        walked = _walked(chance, wanted, wholes)
-        pages = [(page, whole) for place, whole in walked for page in _pages(wanted[place], whole)]
+        wholes = dict(zip(map(id, wanted), await self._wholes(who, wanted), strict=True))
+        walked = [each for alike in _kinds(wanted) if chance.randrange(WALKED) == 0 for each in alike]
+        pages = [(page, whole) for each in walked if (whole := wholes[id(each)]) for page in _pages(each, whole)]
         found = await self._found(who, [page for page, _ in pages])
         for (page, whole), each in zip(pages, found, strict=True):
             self._compare(who, page, each, _page(page, whole))
@@ -206,28 +207,25 @@ class Asking:
 
 
 def _wanted(chance: Random, model: Model, who: str) -> Iterator[Wanted]:
-    """Yield every list, and of each kind that takes a filter one with a filter."""
+    """Yield the lists of half of the kinds, and of half of those that take filters what a filter keeps of them."""
+    filters = {
+        "AssetFilter": [asset_filter(chance, model) for _ in range(FILTERS)],
+        "CollectionFilter": [collection_filter(chance, model) for _ in range(FILTERS)],
+    }
+    for alike in _kinds(Wanted(each) for each in every_list(model, who)):
+        if chance.randrange(2):
+            yield from alike
+        if (takes := alike[0].of.filter) and chance.randrange(2):
+            kept = chance.choice(filters[takes])
+            yield from (Wanted(each.of, kept) for each in alike)
+
+
+def _kinds(wanted: Iterable[Wanted]) -> list[list[Wanted]]:
+    """Return the lists, those together that differ in their parent alone: one statement reads them all."""
     kinds: dict[str, list[Wanted]] = defaultdict(list)
-    for each in every_list(model, who):
-        wanted = Wanted(each)
-        yield wanted
-        if each.filter:
-            kinds[str((wanted.shape, each.arguments))].append(wanted)
-    for alike in kinds.values():
-        of = chance.choice(alike).of
-        kept = (asset_filter if of.filter == "AssetFilter" else collection_filter)(chance, model)
-        yield Wanted(of, kept)
-
-
-def _walked(chance: Random, wanted: Sequence[Wanted], wholes: Sequence[Edges | None]) -> Iterator[tuple[int, Edges]]:
-    """Yield the place of one list of some kinds, the longer of two, with what it holds."""
-    kinds: dict[str, list[tuple[int, Edges]]] = defaultdict(list)
-    for place, (each, whole) in enumerate(zip(wanted, wholes, strict=True)):
-        if whole is not None:
-            kinds[str((each.shape, each.of.arguments))].append((place, whole))
-    for alike in kinds.values():
-        if chance.randrange(WALKED) == 0:
-            yield max((chance.choice(alike) for _ in range(2)), key=lambda found: len(found[1]))
+    for each in wanted:
+        kinds[str((each.shape, each.arguments))].append(each)
+    return list(kinds.values())
 
 
 def _pages(of: Wanted, whole: Edges) -> Iterator[Wanted]:

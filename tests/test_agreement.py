@@ -1,0 +1,101 @@
+"""This file is a small part of the proof of agreement, and what the proof itself is held to."""
+
+import ast
+import secrets
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from proofs import reading
+from proofs.agreement import Told, compare_bytes, trial
+from proofs.agreement_world import drawn, vary
+from proofs.place import Place
+from proofs.proof import Broken
+from store.database import Database
+from tests.conftest import EVERYBODY, Ask
+from tests.lists import every_list
+from tests.oracle import Line, Model
+from tests.test_listing import varied
+
+TWO_ASSETS_IN_TWO_COLLECTIONS = 9
+PRODUCT = {"app", "schema", "resolvers", "permissions", "store"}
+ROOT = Path(__file__).parent.parent
+
+
+def small() -> int:
+    """Return a seed that was not tried before, of a world that is small."""
+    return next(seed for seed in (secrets.randbelow(1 << 32) for _ in count()) if is_small(drawn(Random(seed))))
+
+
+def is_small(lines: list[Line]) -> bool:
+    """Return whether there are a few assets in two collections or three."""
+    kinds = [line["kind"] for line in lines]
+    return kinds.count("asset") in {1, 2, 4} and kinds.count("collection") in {2, 3}
+
+
+@pytest.mark.parametrize("seed_of", [lambda: TWO_ASSETS_IN_TWO_COLLECTIONS, small], ids=["known", "new"])
+async def test_whoever_asks_whatever_of_a_small_world_the_model_says_the_same(place: Place, seed_of: object) -> None:
+    assert callable(seed_of)
+    assert await trial(place, seed_of()) > 0
+
+
+async def test_a_failure_tells_all_that_is_needed_to_see_it_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Model, "sees", lambda _model, _who, _asset: False)
+    with pytest.raises(Broken) as broken:
+        await trial(place, TWO_ASSETS_IN_TWO_COLLECTIONS)
+    told = str(broken.value)
+    assert told.startswith(f"seed {TWO_ASSETS_IN_TWO_COLLECTIONS} on {place.backend}, as ")
+    for part in ("{ list: ", "first: 100", "answered ", "expected ", '{"kind": "asset", "id": "asset-0"', "Done:\n"):
+        assert part in told
+
+
+def test_databases_that_answer_in_other_bytes_are_found() -> None:
+    here, there = (Told(1, [("ann: { viewer }", content)]) for content in (b"{}", b"{ }"))
+    with pytest.raises(Broken, match="seed 7"):
+        compare_bytes(7, here, there)
+    compare_bytes(7, here, here)
+
+
+async def test_the_oracle_of_a_database_is_that_of_its_catalogue_and_of_what_was_changed_since(ask_own: Ask) -> None:
+    told, read = await varied(ask_own), await reading.model_of(ask_own.database)
+    for who in EVERYBODY:
+        for each in every_list(told, who):
+            assert each.expected(read, who, None) == each.expected(told, who, None), (who, each)
+    assert (read.gold, read.changed_at, read.added_at) == (told.gold, told.changed_at, told.added_at)
+
+
+async def test_what_was_read_of_a_world_writes_the_same_world(place: Place) -> None:
+    first = await read(place, drawn(Random(0)), is_varied=True)
+    again = await read(place, first.lines, is_varied=False)
+    assert sorted(map(str, again.lines)) == sorted(map(str, first.lines))
+
+
+async def read(place: Place, lines: Sequence[Line], *, is_varied: bool) -> Model:
+    """Return the oracle of a world of these lines, perhaps varied."""
+    url = await place.written(lines)
+    database = Database(url)
+    if is_varied:
+        await vary(database, Random(0))
+    model = await reading.model_of(database)
+    await database.close()
+    place.drop(url)
+    return model
+
+
+def test_the_model_shares_no_code_with_what_it_judges() -> None:
+    for path in (ROOT / "tests" / "oracle.py", ROOT / "proofs" / "agreement_telling.py"):
+        assert not rooms(path) & {*PRODUCT, "sqlalchemy", "sqlmodel"}, path
+    assert rooms(ROOT / "proofs" / "reading.py") & PRODUCT == {"store"}
+
+
+def rooms(path: Path) -> set[str]:
+    """Return what a file imports, as the first parts of names."""
+    imports = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    modules = [alias.name for node in imports if isinstance(node, ast.Import) for alias in node.names]
+    modules += [str(node.module) for node in imports if isinstance(node, ast.ImportFrom)]
+    return {module.split(".")[0] for module in modules}
