@@ -21,7 +21,7 @@ async def bearer_subject(request: Request, issuer: Issuer | None) -> tuple[str |
     if not headers:
         return None, None
     scheme, _, token = headers[0].partition(" ")
-    token = token.strip()
+    token = token.strip(" ")  # no other character may stand beside a token
     if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
         raise Unauthenticated
     if token.startswith(API_TOKEN):

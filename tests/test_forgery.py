@@ -1,0 +1,65 @@
+"""This file is a small part of the proof that only good tokens are honoured, and faults that it must find."""
+
+import random
+from typing import Any
+
+import jwt
+import pytest
+from starlette.requests import Request
+
+from app.authentication import bearer_subject
+from app.oidc import Issuer
+from permissions.viewer import anonymous
+from proofs.forgery import tried
+from proofs.place import Place
+from proofs.proof import Broken
+from tests.conftest import Ask
+from tests.oidc.fake_issuer import AUDIENCE
+
+MOST = 2_000
+"""Forged tokens among which one at least must find a fault."""
+
+
+@pytest.mark.parametrize("seed", [1, 2, random.randrange(1 << 32)], ids=["first", "second", "new"])
+async def test_a_forged_token_is_refused_in_the_words_of_all_and_a_good_one_honoured(place: Place, seed: int) -> None:
+    assert await tried(place, seed, 200) == 200
+
+
+async def a_visitor(snapshot: Any, _token: str) -> Any:
+    return await anonymous(snapshot)
+
+
+async def of_one_scheme(request: Request, issuer: Issuer | None) -> Any:
+    is_bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
+    return await bearer_subject(request, issuer) if is_bearer else (None, None)
+
+
+FAULTS = {
+    "signatures are not verified": (
+        "app.oidc._signed_claims",
+        lambda token, *_: jwt.decode(token, options={"verify_signature": False}),
+    ),
+    "audiences are not compared": ("app.oidc._audiences", lambda _claims: [AUDIENCE]),
+    "tokens of an issuer are good for longer": ("app.oidc.LEEWAY_SECONDS", 3_600),
+    "tokens of ours do not expire": ("permissions.viewer.now_ms", lambda: 0),
+    "a bad token is that of a visitor": ("app.authentication.holder_of", a_visitor),
+    "another scheme is that of a visitor": ("app.application.bearer_subject", of_one_scheme),
+}
+
+
+@pytest.mark.parametrize(("what", "fault"), FAULTS.values(), ids=FAULTS)
+async def test_a_fault_is_found(place: Place, monkeypatch: pytest.MonkeyPatch, what: str, fault: object) -> None:
+    monkeypatch.setattr(what, fault)
+    with pytest.raises(Broken, match="Not refused as all are"):
+        await tried(place, random.randrange(1 << 32), MOST)
+
+
+@pytest.mark.parametrize("beside", ["\t", "\n", "\x0b", "\x1c", "\x85", "\xa0"])
+async def test_nothing_but_spaces_may_stand_beside_a_token(ask: Ask, beside: str) -> None:
+    async def status(header: str) -> int:
+        headers = {b"authorization": header.encode("latin-1")}
+        return (await ask.client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)).status_code
+
+    token = ask.tokens["eve"]
+    assert await status(f"Bearer  {token} ") == 200
+    assert [await status(f"Bearer {beside}{token}"), await status(f"Bearer {token}{beside}")] == [401, 401]
