@@ -1,15 +1,17 @@
 """This file is `@permission` by itself: what each scope and each denial does, on a small graph of its own."""
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import strawberry
+from graphql import GraphQLEnumType, build_schema
 
+from permissions import Reason, Refused, Viewer
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
-from permissions.viewer import Viewer
+from permissions.require import Permission, holds_on, require
 from schema.field import field
 from store.tables import AssetAccess
 
@@ -158,3 +160,112 @@ def test_the_rule_is_printed() -> None:
     sdl = SCHEMA.as_str()
     assert "forAdmins: String @permission(requires: ADMIN, on: VIEWER, denied: ERROR)" in sdl
     assert "secret: String @permission(requires: ASSET_VIEW, on: PARENT, denied: NULL)" in sdl
+
+
+UNKNOWN = ("UNAUTHENTICATED", "Sign in first: send a bearer token.")
+FORBIDDEN = ("FORBIDDEN", "You are not allowed to do this: it is for administrators.")
+
+
+@pytest.mark.parametrize(
+    ("viewer", "required", "refusal"),
+    [
+        (VISITOR, Permission.SIGNED_IN, UNKNOWN),
+        (VISITOR, Permission.ADMIN, UNKNOWN),
+        (MEMBER, Permission.ADMIN, FORBIDDEN),
+    ],
+)
+def test_whoever_may_not_is_told_why(viewer: Viewer, required: Permission, refusal: tuple[str, str]) -> None:
+    with pytest.raises(Refused) as refused:
+        require(viewer, required)
+    assert (refused.value.code, refused.value.message) == refusal
+    assert str(refused.value) == refusal[1]
+
+
+@pytest.mark.parametrize(
+    ("viewer", "required"),
+    [(MEMBER, Permission.SIGNED_IN), (ADMIN, Permission.SIGNED_IN), (ADMIN, Permission.ADMIN)],
+)
+def test_whoever_may_is_let_through(viewer: Viewer, required: Permission) -> None:
+    require(viewer, required)
+
+
+def test_clients_can_rely_on_the_codes() -> None:
+    codes = ["UNAUTHENTICATED", "FORBIDDEN", "BAD_USER_INPUT", "BAD_CURSOR", "UNAVAILABLE"]
+    assert [reason.value for reason in Reason] == codes
+
+
+@pytest.mark.parametrize("access", AssetAccess)
+def test_each_permission_on_an_asset_is_held_from_its_access_up(access: AssetAccess) -> None:
+    held = [each for each in Permission if each.startswith("ASSET") and holds_on(_asset(access), each)]
+    least = (AssetAccess.DISCOVERABLE, AssetAccess.VIEWER, AssetAccess.OWNER)
+    ordered = (Permission.ASSET_DISCOVER, Permission.ASSET_VIEW, Permission.ASSET_OWN)
+    assert held == [each for each, needed in zip(ordered, least, strict=True) if access >= needed]
+
+
+def _item(answer: Any, required: Permission) -> Any:
+    """Return what a field that gives this answer shows where the permission is asked of each item."""
+    return permission(required, on=PermissionScope.ITEM).resolve(lambda *_: answer, None, None)
+
+
+OWN = Permission.ASSET_OWN
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SimpleNamespace(did_change=True, checked=frozenset({OWN})),
+        SimpleNamespace(did_change=True, checked=frozenset({Permission.ADMIN, OWN})),
+        SimpleNamespace(did_change=False, checked=frozenset()),
+        SimpleNamespace(did_change=False, checked=frozenset({OWN})),
+    ],
+)
+def test_a_mutation_that_changed_something_asked_for_what_it_declares(answer: Any) -> None:
+    assert _item(answer, OWN) is answer
+
+
+@pytest.mark.parametrize("checked", [frozenset(), frozenset({Permission.ASSET_VIEW})])
+def test_a_mutation_that_changed_something_without_asking_is_a_fault(checked: frozenset[Permission]) -> None:
+    with pytest.raises(AssertionError):
+        _item(SimpleNamespace(did_change=True, checked=checked), OWN)
+
+
+def test_only_what_tells_both_what_it_did_and_what_it_asked_is_taken_for_a_mutations_answer() -> None:
+    for told in ({"did_change": True}, {"checked": frozenset({OWN})}):
+        assert _item(SimpleNamespace(viewer_access=AssetAccess.EDITOR, **told), OWN) is None
+
+
+def test_what_is_no_asset_is_of_what_is_visible_and_can_be_held_to_no_more() -> None:
+    assert _item(3, Permission.ASSET_DISCOVER) == 3
+    for required in (Permission.ASSET_DISCOVER, Permission.ASSET_VIEW, OWN):
+        assert _item(None, required) is None
+    for required in (Permission.ASSET_VIEW, OWN):
+        with pytest.raises(AssertionError):
+            _item(3, required)
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer"),
+    [
+        (permission(Permission.SIGNED_IN), 3),
+        (permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.NULL), 3),
+        (permission(OWN, on=PermissionScope.PARENT, denied=DeniedResult.OMIT), Listed()),
+        (permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM), 3),
+    ],
+)
+def test_a_field_is_asked_for_all_that_it_would_be_asked_without_the_rule(rule: permission, answer: Any) -> None:
+    asked: list[Any] = []
+
+    def field(source: Any, info: Any, **arguments: int) -> Any:
+        asked.append((source, info, arguments))
+        return answer
+
+    parent, info = _asset(AssetAccess.VIEWER), SimpleNamespace(context=SimpleNamespace(viewer=MEMBER))
+    rule.resolve(field, parent, info, first=3)
+    assert asked == [(parent, info, {"first": 3})]
+
+
+@pytest.mark.parametrize("words", [Permission, PermissionScope, DeniedResult])
+def test_rules_are_printed_in_the_words_that_enforce_them(words: type[StrEnum]) -> None:
+    printed = build_schema(SCHEMA.as_str()).type_map[words.__name__]
+    assert isinstance(printed, GraphQLEnumType)
+    assert list(printed.values) == [word.value for word in words]

@@ -1,25 +1,43 @@
 """This file is `visible` by itself, table by table: each wall holds without the others."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import FromClause, Select
+from sqlalchemy import FromClause, Select, Table, insert, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.visitors import iterate
 
 from permissions.viewer import Viewer, anonymous, member
 from permissions.visible import at_least, used, visible
 from store import sql
 from store.database import Database, Snapshot
 from store.tables import AssetAccess
-from tests.conftest import ANONYMOUS, EVERYBODY, World
+from tests.conftest import ANONYMOUS, EVERYBODY, World, table
 
 
-@pytest.fixture
-async def snapshot(world: World) -> AsyncIterator[Snapshot]:
+@asynccontextmanager
+async def _read(world: World) -> AsyncIterator[Snapshot]:
     database = Database(world.url)
     async with database.snapshot() as opened:
         yield opened
     await database.close()
+
+
+@asynccontextmanager
+async def _written(world: World) -> AsyncIterator[AsyncConnection]:
+    database = Database(world.url)
+    async with database.write() as connection:
+        yield connection
+    await database.close()
+
+
+@pytest.fixture
+async def snapshot(world: World) -> AsyncIterator[Snapshot]:
+    async with _read(world) as opened:
+        yield opened
 
 
 async def _viewer(snapshot: Snapshot, who: str) -> Viewer:
@@ -114,3 +132,133 @@ async def test_members_know_people_and_groups_and_a_visitor_only_owners(snapshot
         people[who] = {name for (name,) in await _found(snapshot, rows, sql.principal.c.external_id)}
     assert people["eve"] == {"ada", "olu", "mei", "lou", "sam", "eve", "lab", "core", "everyone", "public"}
     assert people[ANONYMOUS] == {"olu", "sam"}
+
+
+async def test_a_visitor_knows_no_owner_of_what_is_hidden_and_no_group(own_world: World) -> None:
+    async with _written(own_world) as connection:
+        for asset, owner in (("hidden", "eve"), ("align", "lab")):
+            await connection.execute(
+                update(sql.asset).where(sql.asset.c.name == asset).values(owner_pk=_pk(sql.principal, owner))
+            )
+    async with _read(own_world) as opened:
+        rows = visible(sql.principal, await _viewer(opened, ANONYMOUS))
+        assert await _found(opened, rows, sql.principal.c.name) == {("sam",)}
+
+
+async def test_what_is_archived_or_withdrawn_does_not_exist_for_its_editors(own_world: World) -> None:
+    async with _written(own_world) as connection:
+        for asset in ("junk", "kept"):
+            row = {"asset_pk": _pk(sql.asset, asset), "principal_pk": _pk(sql.principal, "eve")}
+            await connection.execute(insert(sql.grant).values(row | {"access": AssetAccess.EDITOR}))
+    async with _read(own_world) as opened:
+        found = await _found(opened, visible(sql.asset, await _viewer(opened, "eve")), sql.asset.c.name)
+        assert found.isdisjoint({("junk",), ("kept",)})
+
+
+def _pk(of: Table, external_id: str) -> Any:
+    return select(of.c.pk).where(of.c.external_id == external_id).scalar_subquery()
+
+
+CHANGES = """
+# what      action           subject    touched       least  access of ada  exists for
+made        CREATED          members    -             0      0              ada,olu,mei,lou,sam,eve
+of_both     ASSETS_ADDED     members    align,hidden  0      0              ada,olu,mei,lou,sam,eve
+of_hidden   ASSETS_REMOVED   members    hidden        0      0              ada,olu
+of_lab      ASSETS_MOVED     members    genomes       0      0              ada,olu,mei
+merged      MERGED           members    -             0      0              ada,olu,mei,lou,sam,eve
+reordered   REORDERED        members    align         0      0              ada
+of_open     UPDATED          open       -             0      0              ada,olu,mei,lou,sam,eve
+of_topic    UPDATED          imaging    -             0      0              ada
+of_nothing  DELETED          gone       -             0      0              ada
+of_what     UPDATED          gone       -             1      0              -
+found       UPDATED          genomes    -             1      1              ada
+told        UPDATED          genomes    -             2      1              -
+viewed      UPDATED          align      -             1      2              ada
+as_viewer   UPDATED          align      -             2      2              ada
+as_owner    SHARED           align      -             4      2              -
+"""
+
+
+@pytest.fixture
+async def changed_world(own_world: World) -> World:
+    """Give a world whose log holds the changes above and no other, each under its name as its request's."""
+    async with _written(own_world) as connection:
+        await connection.execute(sql.change_asset.delete())
+        await connection.execute(sql.change.delete())
+        rows = [
+            *await connection.execute(select(sql.asset.c.name, sql.asset.c.id, sql.asset.c.pk)),
+            *await connection.execute(select(sql.collection.c.slug, sql.collection.c.id, sql.collection.c.pk)),
+            *await connection.execute(select(sql.topic.c.slug, sql.topic.c.id, sql.topic.c.pk)),
+        ]
+        ids, pks = {row[0]: row.id for row in rows}, {row[0]: row.pk for row in rows}
+        for pk, (what, action, subject, touched, least, *_) in enumerate(table(CHANGES), 1):
+            row = {"pk": pk, "id": what, "revision": pk, "at": pk, "fields": [], "request_id": what}
+            row |= {"action": action, "subject_id": ids.get(subject, subject), "least_access": int(least)}
+            await connection.execute(insert(sql.change).values(row))
+            for asset in () if touched == "-" else touched.split(","):
+                await connection.execute(insert(sql.change_asset).values(change_pk=pk, asset_pk=pks[asset]))
+    return own_world
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_a_change_exists_where_its_subject_does_and_something_that_it_touched(
+    changed_world: World, who: str
+) -> None:
+    async with _read(changed_world) as opened:
+        rows = visible(sql.change, await _viewer(opened, who))
+        found = {row.id: row.subject_access for row in await opened.rows(rows)}
+    expected = {what: int(access) for what, *_, access, seen_by in table(CHANGES) if who in seen_by.split(",")}
+    assert found == (expected if who == "ada" else dict.fromkeys(expected, 0))
+
+
+async def test_while_sharing_is_off_changes_of_public_collections_exist_for_administrators_alone(
+    changed_world: World,
+) -> None:
+    seen = {}
+    async with _read(changed_world) as opened:
+        for who in ("ada", "eve"):
+            viewer = replace(await _viewer(opened, who), public_sharing=False)
+            seen[who] = {what for (what,) in await _found(opened, visible(sql.change, viewer), sql.change.c.id)}
+    assert "of_open" in seen["ada"]
+    assert seen["eve"] == {"made", "of_both", "merged"}
+
+
+@pytest.fixture
+async def busy_world(changed_world: World) -> World:
+    """Give a world in which olu and eve started a job each, of an item each."""
+    async with _written(changed_world) as connection:
+        for pk, who in enumerate(("olu", "eve"), 1):
+            row = {"pk": pk, "id": who, "kind": "ASSETS_ADD", "status": "QUEUED", "request_id": who, "user_errors": []}
+            row |= {"user_pk": _pk(sql.principal, who), "total": 1, "created_at": 1}
+            row |= {"done": 0, "is_cancelled": False, "leased_until": 0}
+            await connection.execute(insert(sql.job).values(row))
+            await connection.execute(insert(sql.job_item).values(job_pk=pk, place=0, asset_id=f"of {who}"))
+    return changed_world
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_a_job_and_its_items_exist_for_whoever_started_it(busy_world: World, who: str) -> None:
+    expected = {who} & {"olu", "eve"}
+    async with _read(busy_world) as opened:
+        viewer = await _viewer(opened, who)
+        assert await _found(opened, visible(sql.job, viewer), sql.job.c.id) == {(name,) for name in expected}
+        items = await _found(opened, visible(sql.job_item, viewer), sql.job_item.c.asset_id)
+        assert items == {(f"of {name}",) for name in expected}
+
+
+SOURCES = (
+    *(sql.asset, sql.collection, sql.topic, sql.principal, sql.membership, sql.asset_use, sql.grant),
+    *(sql.change, sql.job, sql.job_item),
+)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_what_else_a_read_is_joined_to_shows_and_hides_nothing(busy_world: World, who: str) -> None:
+    """A rule that takes the read's own table for the one that it looks into would look at one row of it alone."""
+    async with _read(busy_world) as opened:
+        viewer = await _viewer(opened, who)
+        for source in SOURCES:
+            rows, key = visible(source, viewer), source.primary_key.columns
+            alone = await _found(opened, rows, *key)
+            for other in {*SOURCES} - {*iterate(rows.get_final_froms()[0])}:
+                assert await _found(opened, rows.join(other, true()), *key) == alone, f"{source} with {other}"
