@@ -12,24 +12,17 @@ from strawberry.types.field import StrawberryField
 from permissions.require import ACCESS_OF, Permission, holds, holds_on, require
 from store.tables import AssetAccess
 
-strawberry.enum(
-    Permission,
-    description="What a viewer can be required to hold.",
-)
 
-
-@strawberry.enum(description="On what a permission is checked.")
 class PermissionScope(StrEnum):
-    """On what a permission is checked."""
+    """On what a permission is checked; schema/enums.py describes each."""
 
     VIEWER = "VIEWER"
     PARENT = "PARENT"
     ITEM = "ITEM"
 
 
-@strawberry.enum(description="What a viewer without the permission gets.")
 class DeniedResult(StrEnum):
-    """What a viewer without the permission gets."""
+    """What a viewer without the permission gets; schema/enums.py describes each."""
 
     ERROR = "ERROR"
     NULL = "NULL"

@@ -9,7 +9,7 @@ from store.tables import AssetAccess
 
 
 class Permission(StrEnum):
-    """What a field can require; schema/permission.py describes each."""
+    """What a field can require; schema/enums.py describes each."""
 
     SIGNED_IN = "SIGNED_IN"
     ADMIN = "ADMIN"
@@ -40,4 +40,5 @@ def holds(viewer: Viewer, permission: Permission) -> bool:
 
 def holds_on(asset: Any, permission: Permission) -> bool:
     """Return whether the access that came with the asset's row holds the permission."""
-    return bool(asset.viewer_access >= ACCESS_OF[permission])
+    held: int = asset.viewer_access
+    return held >= ACCESS_OF[permission]

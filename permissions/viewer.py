@@ -65,12 +65,7 @@ async def _member(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | No
 
 
 async def _viewer(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
-    groups = (
-        select(sql.arrays(sql.group_member.c.group_pk))
-        .where(sql.group_member.c.user_pk == sql.principal.c.pk)
-        .correlate(sql.principal)
-        .scalar_subquery()
-    )
+    groups = select(sql.arrays(sql.group_member.c.group_pk)).where(sql.group_member.c.user_pk == sql.principal.c.pk)
     statement = select(
         sql.deployment.c.public_sharing,
         sql.deployment.c.cursor_key,
