@@ -171,7 +171,8 @@ async def added_by(edge: Edge, context: Context) -> Row[Any] | None:
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:
     """Return whether the viewer may take the asset out: its owners and administrators may."""
-    return context.viewer.is_admin or edge.node.viewer_access >= AssetAccess.OWNER
+    viewer = context.viewer
+    return viewer.is_signed_in and (viewer.is_admin or edge.node.viewer_access >= AssetAccess.OWNER)
 
 
 def is_member(edge: Edge, _context: Context) -> bool:
