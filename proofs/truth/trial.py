@@ -1,0 +1,142 @@
+"""This file is the graph held to the truth table: every surface, for every viewer, on the world of combinations."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import product
+from random import Random
+from typing import NamedTuple
+
+from proofs.place import Place
+from proofs.proof import Broken, Proof
+from proofs.truth.acts import ACTS
+from proofs.truth.asking import Asking, Shape, Surface
+from proofs.truth.sights import SIGHTS
+from proofs.truth.table import ALIKE, SHARINGS, VIEWERS, VISIBILITIES, Row, row_of, told
+from proofs.truth.world import ASSETS, Asset, TruthWorld, written
+from tests.conftest import Ask, World, share
+from tests.whole import whole
+
+MOST_TOLD = 10
+SURFACES: Sequence[Surface] = (*SIGHTS, *ACTS)
+PASSING = [surface for surface in SURFACES if not surface.shape.is_lasting]
+LASTING = [surface for surface in SURFACES if surface.shape.is_lasting]
+
+
+class Situation(NamedTuple):
+    """Who asks, and whether the deployment shares publicly."""
+
+    who: str
+    sharing: str
+
+    def row(self, asset: Asset) -> Row:
+        """Return what the asset is to the viewer."""
+        return row_of(self.who, asset.grants, asset.status, asset.visibility, self.sharing)
+
+    def __str__(self) -> str:
+        """Return the situation as a sentence begins."""
+        return f"To the {self.who}, while public sharing is {self.sharing}"
+
+
+SITUATIONS = [Situation(*situation) for situation in product(VIEWERS, SHARINGS)]
+COMBINATIONS = list(product(SITUATIONS, ASSETS))
+PARTS = list(product(SITUATIONS, VISIBILITIES))
+CELLS = sum(surface.is_about(asset) for surface, (_, asset) in product(SURFACES, COMBINATIONS))
+
+
+async def every_row(place: Place, seed: int) -> int:
+    """Return how many cells of the table held: what each surface says in each row.
+
+    What tells of many assets at once is asked about all of them, all else about one for each row, by chance.
+    """
+    few = picked(Random(seed))
+    world = await written(place)
+    try:
+        return sum([await _held(place, world, situation, ASSETS, few[situation]) for situation in SITUATIONS])
+    finally:
+        place.drop(world.url)
+
+
+async def every_combination(place: Place, seed: int) -> int:
+    """Return how many cells held of a part of all: of one viewer, one visibility, and sharing on or off.
+
+    The seed tells which, so that as many trials in a row as there are parts are all.
+    """
+    situation, visibility = PARTS[seed % len(PARTS)]
+    assets = [asset for asset in ASSETS if asset.visibility == visibility]
+    world = await written(place)
+    try:
+        return await _held(place, world, situation, assets, assets)
+    finally:
+        place.drop(world.url)
+
+
+def picked(chance: Random) -> Mapping[Situation, Sequence[Asset]]:
+    """Return assets by situation, one for each row among all situations."""
+    alike: dict[Row, list[tuple[Situation, Asset]]] = defaultdict(list)
+    for situation, asset in COMBINATIONS:
+        row = situation.row(asset)
+        alike[row._replace(status=ALIKE.get(row.status, row.status))].append((situation, asset))
+    found: dict[Situation, list[Asset]] = {situation: [] for situation in SITUATIONS}
+    for of_a_row in alike.values():
+        situation, asset = chance.choice(of_a_row)
+        found[situation].append(asset)
+    return found
+
+
+async def _held(
+    place: Place, world: TruthWorld, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]
+) -> int:
+    """Return how many cells held, asked of a copy of the world."""
+    url = place.copy(world.url)
+    try:
+        async with _asking(world, url, situation) as asking:
+            before = await whole(asking.ask.database)
+            cells = await _cells(asking, situation, PASSING, assets, some)
+            if await whole(asking.ask.database) != before:
+                raise Broken(f"{situation}, what was tried, or refused, or so already, has changed the world")
+            return cells + await _cells(asking, situation, LASTING, assets, some)
+    finally:
+        place.drop(url)
+
+
+@asynccontextmanager
+async def _asking(world: TruthWorld, url: str, situation: Situation) -> AsyncIterator[Asking]:
+    ask = Ask(World(url, dict(world.tokens)))
+    try:
+        await share(ask.database, publicly=situation.sharing == "on")
+        yield Asking(ask, situation.who, world.ids)
+    finally:
+        await ask.close()
+
+
+async def _cells(
+    asking: Asking,
+    situation: Situation,
+    surfaces: Sequence[Surface],
+    assets: Sequence[Asset],
+    some: Sequence[Asset],
+) -> int:
+    """Return how many cells are as the table says. Raises Broken with those that are not."""
+    cells, wrong = 0, []
+    by_shape: dict[Shape, list[Surface]] = defaultdict(list)
+    for surface in surfaces:
+        by_shape[surface.shape].append(surface)
+    for shape, alike in by_shape.items():
+        async for surface, asset, value in shape.ask(asking, alike, assets if shape.is_of_many else some):
+            expected = told(surface.word, situation.row(asset))
+            cells += 1
+            if value != expected:
+                wrong.append(f"{surface} of {asset} says {value}, not {expected}")
+    if wrong:
+        raise Broken("\n".join([f"{situation}, {len(wrong)} cells are wrong:", *wrong[:MOST_TOLD]]))
+    return cells
+
+
+TRUTH = Proof(
+    "truth",
+    "Whatever the graph says of an asset is what the table says, for every viewer, grant, status and collection.",
+    unit="cells",
+    goal=2 * CELLS,
+    trial=every_combination,
+)
