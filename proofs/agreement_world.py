@@ -26,11 +26,12 @@ STATUSES: tuple[dict[str, Any], ...] = (
     {"withdrawn": True},
     {"archived": True, "withdrawn": True, "released": False},
 )
-ASSETS = (0, 1, 2, 4, 6, 8, 10, 12, 14, 17, 20, 25, 30)
-COLLECTIONS = (0, 1, 2, 3, 4, 4, 5, 5, 6, 8)
+ASSETS = (0, 1, 2, 4, 5, 6, 7, 8, 8, 9, 10, 12, 14, 17, 20, 25, 30)
+COLLECTIONS = (0, 1, 3, 4, 5, 6, 6, 7, 7, 8, 8)
 DEEPEST = 5
 HIGH = 1 << 40  # above all ranks of an import
 MOSTLY = 0.8
+SHARED = 0.6  # of the deployments share
 MOMENTS = (0, 1, 1_000, 1_000, 1_700_000_000_000, 1_700_000_000_001)
 NOTES = (None, "", "why", "🦊")
 
@@ -56,7 +57,7 @@ def drawn(chance: Random) -> list[Line]:
 
 
 def _asset(chance: Random, id_: str, assets: Sequence[str], people: Sequence[str]) -> Line:
-    holders = _some(chance, [*people, *GROUPS, *["everyone", "public"] * 2], 4)
+    holders = _some(chance, [*people, *GROUPS], 3) + [to for to in ("everyone", "public") if chance.randrange(2)]
     line: dict[str, Any] = {"kind": "asset", "id": id_, "type": chance.choice(KINDS), "name": chance.choice(NAMES)}
     line |= {"owner": chance.choice(people), "tags": _some(chance, TAGS, 3), "uses": _some(chance, assets, 4)}
     line |= {"grants": [{"to": to, "role": chance.choice(list(ACCESS))} for to in holders]}
@@ -71,18 +72,18 @@ def _collections(chance: Random, assets: Sequence[str]) -> list[Line]:
     depths: dict[str | None, int] = {None: 0}
     taken: set[tuple[str, str | None, str]] = set()
     for index in range(chance.choice(COLLECTIONS)):
-        slug, topic = f"held-{index}", chance.choice((*TOPICS, TOPICS[0], TOPICS[0]))
+        slug, topic = f"held-{index}", chance.choice((*TOPICS, *[TOPICS[0]] * 4))
         above = [line["slug"] for line in lines if line["topic"] == topic and depths[line["slug"]] < DEEPEST]
         line: dict[str, Any] = {"kind": "collection", "slug": slug, "name": chance.choice(NAMES), "topic": topic}
         line |= {
-            "parent": chance.choice([None, *above, *above[-1:] * 3]),
+            "parent": chance.choice([None, *above[-1:] * 4, *above]),
             "visibility": chance.choice(("PUBLIC", "INTERNAL")),
         }
         if (sibling := (topic, line["parent"], name_key(line))) in taken:
             line["name"] += f" {index}"
         taken.add(sibling)
         depths[slug] = depths[line["parent"]] + 1
-        lines.append(line | {"assets": _some(chance, assets, 14)})
+        lines.append(line | {"assets": _some(chance, assets, chance.choice((2, 4, 14)))})
     return lines
 
 
@@ -98,7 +99,7 @@ async def vary(database: Database, chance: Random) -> None:
     What the database drew by itself, the key of its cursors, comes from the given chance as well.
     """
     async with database.write() as connection:
-        shared = {"public_sharing": chance.random() < MOSTLY, "cursor_key": chance.randbytes(64)}
+        shared = {"public_sharing": chance.random() < SHARED, "cursor_key": chance.randbytes(64)}
         await connection.execute(update(sql.deployment).values(shared))
         by_pk = select(sql.principal.c.pk).where(sql.principal.c.kind == "USER").order_by(sql.principal.c.pk)
         people = [None, *await connection.scalars(by_pk)]
