@@ -43,11 +43,13 @@ class Hiding:
         self.others = [each for each in (*model.users, *model.groups, "everyone", "public") if each not in speaking]
         self.people = [user for user in USERS if user != who]
 
-    def act(self) -> Act | None:
-        """Return an act; None where the one that was drawn has nothing to act upon."""
-        name: str = self.draw.one(*ACTS)
-        done: Act | Sequence[str] | None = ACTS[name](self)
-        return done if done is None or isinstance(done, Act) else Act(name, done)
+    def act(self) -> Act:
+        """Return an act, of those that have something to act upon."""
+        while True:
+            name: str = self.draw.one(*ACTS, *OFTEN)
+            done: Act | Sequence[str] | None = ACTS[name](self)
+            if done:
+                return done if isinstance(done, Act) else Act(name, done)
 
     # Assets that the viewer does not see.
 
@@ -338,10 +340,12 @@ class Hiding:
         return replace(self._sent("assetsRegister", other, given), statements=made)
 
     def delete_collection(self) -> Act | None:
-        """Return an administrator deleting a hidden collection."""
-        if not self.collections or self.who == ADMIN:
+        """Return an administrator deleting a hidden collection that nothing visible is above."""
+        above = {slug: self.model.collection[slug].get("parent") for slug in self.collections}
+        found = [slug for slug, parent in above.items() if parent is None or parent in self.collections]
+        if not found or self.who == ADMIN:
             return None
-        return self._sent("collectionDelete", ADMIN, {"id": self._id(self.draw.one(*self.collections))})
+        return self._sent("collectionDelete", ADMIN, {"id": self._id(self.draw.one(*found))})
 
     def update_collection(self) -> Act | None:
         """Return an administrator renaming a hidden collection."""
@@ -440,10 +444,12 @@ def _use(asset: str, used: str, rank: int) -> str:
 ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
     name: getattr(Hiding, name)
     for name in (
-        *("add_asset", "add_asset", "delete_asset", "tell_otherwise", "tag", "put_away", "share", "join", "leave"),
+        *("add_asset", "delete_asset", "tell_otherwise", "tag", "put_away", "share", "join", "leave"),
         *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "fill"),
         *("tell_topic_otherwise", "add_user", "rename_people", "group", "promote", "job", "read", "try_out"),
         *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
         *("update_collection", "make_topic", "tell_content"),
     )
 }
+# These touch what most channels could tell of.
+OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise")

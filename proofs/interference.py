@@ -30,9 +30,10 @@ from store import sql
 from tests.oracle import ANONYMOUS, Model
 
 PAST = 12  # changes by anybody before the worlds part
-ROUNDS = 4  # of acts, and questions after each
-ACTS = 8  # of a round, of which some have nothing to act upon
-ASKED = 25  # questions of a round
+ROUNDS = 16  # of acts, and questions after each
+ACTS = 2  # of a round
+ASKED = 12  # questions of a round
+REPEATED = 4  # of eight questions, less one: asked before, when other things were hidden
 HOLDING = {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 FAILURE = '"code":"INTERNAL"'
 """What an answer holds when the server failed, which no question may make it do."""
@@ -46,6 +47,7 @@ class Both:
     second: World
     who: str
     cursors: list[str] = field(default_factory=list)
+    asked: list[Question] = field(default_factory=list)
     further: Question | None = None  # about the page after one that was just told
     checks: int = 0
 
@@ -63,7 +65,9 @@ class Both:
         if first.told() != second.told() or FAILURE in first.response.text:
             raise Broken(_difference(first, second))
         self.cursors += _cursors(first)
-        self.further = next_page(step.what, first.response.json()) if step.what.kind == "query" else None
+        if step.what.kind == "query":
+            self.asked.append(step.what)
+            self.further = next_page(step.what, first.response.json())
 
     async def compare(self) -> None:
         """Raise Broken where what the viewer did came to something else in one of the worlds, by the oracle."""
@@ -96,26 +100,24 @@ class Making:
             await world.close()
         async with parted(place, world, self.case.who) as both:
             for _ in range(ROUNDS):
-                await self._hide(both)
-                if await self._ask(both):
-                    break
-                await both.compare()
+                if await self._ask(both, await self._hide(both)):
+                    return both.checks
+            await both.compare()
             return both.checks
 
-    async def _hide(self, both: Both) -> None:
-        """Let something happen in the second world that the viewer may not see."""
+    async def _hide(self, both: Both) -> Model:
+        """Let something happen in the second world that the viewer may not see; return the world."""
         model = await model_of(both.second.database)
         before, words = seen(model, both.who), await _words(both.second, model, both.cursors)
         for _ in range(ACTS):
             act = Hiding(self._chance, model, both.who, words, self._number).act()
-            if act is not None:
-                await self._take(both, act)
-                model = await model_of(both.second.database)
-                assert seen(model, both.who) == before, f"This is not hidden from {both.who}: {act}"
+            await self._take(both, act)
+            model = await model_of(both.second.database)
+            assert seen(model, both.who) == before, f"This is not hidden from {both.who}: {act}"
+        return model
 
-    async def _ask(self, both: Both) -> bool:
+    async def _ask(self, both: Both, model: Model) -> bool:
         """Ask both worlds; return whether the viewer may have let themselves see what differs."""
-        model = await model_of(both.second.database)
         words = await _words(both.second, model, both.cursors)
         for _ in range(ASKED):
             question = self._question(both, words)
@@ -127,11 +129,14 @@ class Making:
         return False
 
     def _question(self, both: Both, words: Words) -> Question:
-        """Return what to ask next: something new, or what follows a page that was just told."""
-        if both.further is not None and self._chance.randrange(3) == 0:
+        """Return what to ask next: something new, what follows a page that was just told, or what was asked before."""
+        kind = self._chance.randrange(8)
+        if kind == 0 and both.further is not None:
             return both.further
+        if kind < REPEATED and both.asked:
+            return self._chance.choice(both.asked)
         asking = Asking(self._chance, words, HOLDING.get(both.who, ("SIGNED_IN",)))
-        return asking.mutation() if self._chance.randrange(4) == 0 else asking.query()
+        return asking.mutation() if kind == REPEATED else asking.query()
 
     async def _take(self, both: Both, what: Act | Question, beside: Sequence[Act] = ()) -> None:
         step = self._step(what, beside)
