@@ -26,7 +26,7 @@ from tests.oidc.fake_issuer import AUDIENCE, DISCOVERY, JWKS, FakeIssuer
 from tests.oidc.forgeries import GOOD_KEYS, USELESS_KEYS
 from tests.oracle import Line
 
-FORGED_TOKENS = 500  # in a trial
+FORGED_TOKENS = 1_000  # in a trial
 WORLD: Final[list[Line]] = [
     *({"kind": "user", "id": user, "name": user, "isAdmin": True} for user in USERS),
     {"kind": "group", "id": "group:lab", "name": "lab", "members": list(USERS)},

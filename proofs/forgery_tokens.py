@@ -90,6 +90,8 @@ class Forger:
         self._good = set(ours.good.values())
         self._ways = (  # each as often as it stands here
             self._wrong_claims,
+            self._of_nobody,
+            self._of_nobody,
             self._wrong_header,
             self._wrong_json,
             self._wrong_signature,
@@ -128,7 +130,7 @@ class Forger:
         """Return what a good token is made of."""
         chance, key = self._chance, self._chance.choice(GOOD_KEYS)
         claims = self._fake.claims(
-            sub=user or chance.choice(USERS),
+            sub=chance.choice(USERS) if user is None else user,
             aud=chance.choice([AUDIENCE, [AUDIENCE], ["https://other.test", AUDIENCE]]),
             exp=NOW + chance.uniform(-29, 10_000),
             iat=NOW - chance.uniform(-29, 10_000),
@@ -153,10 +155,14 @@ class Forger:
         if claim == "sub":
             user = str(draft.claims["sub"])
             unprintable = user + chance.choice("\n\0\x7f\u202e\ud800\u2028")
-            others = [ABSENT, unprintable, "a" * 256, near(chance, user), not_text(chance, user)]
-            return chance.choice([*others, *NOT_USERS])
+            return chance.choice([ABSENT, unprintable, "a" * 256, not_text(chance, user)])
         second = NOW - chance.uniform(30, 10_000) if claim == "exp" else NOW + chance.uniform(31, 10_000)
         return chance.choice([second, no_moment(chance, NOW), second if claim == "nbf" else ABSENT])
+
+    def _of_nobody(self) -> str:
+        """Return a token that the issuer signed, and that names no user."""
+        other = self._chance.choice([*(near(self._chance, user) for user in USERS), *NOT_USERS])
+        return self._draft(other).signed()
 
     def _wrong_header(self) -> str:
         """Return a token that the issuer signed, one or two members of whose header do not fit."""

@@ -10,31 +10,27 @@ FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 
 def near(chance: Random, text: str) -> str:
-    """Return another text that a careless comparison takes for this one, or that is off by one character."""
+    """Return another text, which a careless comparison takes for this one or which is off by a character."""
     at, worn = chance.randrange(len(text)), chance.choice(WORN)
-    others = [
-        text[:at] + worn + text[at + 1 :],
-        text[:at] + worn + text[at:],
-        text[:at] + text[at + 1 :],
-        text[:at],
-        text + text,
-        text + worn,
-        worn + text,
+    mistaken = [
         text.upper(),
         text.swapcase(),
         text.title(),
-        quote(text, safe=""),
-        text.translate(LOOK_ALIKE),
-        text.translate(FULL_WIDTH),
+        text + " ",
+        " " + text,
         unicodedata.normalize("NFD", text),
-        text.replace(":", "\u2236"),
+        text.translate(FULL_WIDTH),
+        text.translate(LOOK_ALIKE),
         text + "\u200b",
+        quote(text, safe=""),
         f'"{text}"',
-        "%",
+        text[:at] + "_" + text[at + 1 :],  # what stands for any character, and for any number of them, in LIKE
+        text[:at] + "%",
         "*",
-        "",
     ]
-    return chance.choice([other for other in others if other != text])
+    off = [text[:at] + worn + text[at + 1 :], text[:at] + worn + text[at:], text[:at] + text[at + 1 :], text[:at]]
+    off += [text + worn, worn + text, text + text]
+    return chance.choice([other for other in chance.choice((mistaken, off)) if other != text])
 
 
 def not_text(chance: Random, text: str) -> object:
