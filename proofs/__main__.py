@@ -1,7 +1,10 @@
-"""This file is the campaign as a command: `python -m proofs [NAME …]`, and with all of them the record is written."""
+"""This file is the campaign as a command: `python -m proofs [NAME …]`; with all of the proofs the record is written."""
 
+import asyncio
 import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,58 +13,90 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from proofs import mutants
+from proofs.agreement import AGREEMENT
 from proofs.campaign import Tally, tally, workers
+from proofs.forgery import FORGERY
 from proofs.interference import INTERFERENCE
 from proofs.leaks import PLANTED
+from proofs.mutants import Score
 from proofs.proof import Broken, Proof
 from proofs.record import record
+from proofs.revocation import REVOCATION
 
-PROOFS: dict[str, Proof] = {proof.name: proof for proof in (INTERFERENCE, PLANTED)}
+PROOFS: dict[str, Proof] = {proof.name: proof for proof in (INTERFERENCE, PLANTED, AGREEMENT, REVOCATION, FORGERY)}
+MUTANTS = "mutants"
+NAMES = (*PROOFS, MUTANTS)
 RECORD = Path("docs/proofs.md")
-WORKERS = 2
 
 
 def prove(
-    names: Annotated[list[str] | None, typer.Argument(help=f"What to prove, of {', '.join(PROOFS)}; all.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the first trial; a new one.")] = None,
-    at_once: Annotated[int, typer.Option("--workers", min=1, help="Processes that try at once.")] = WORKERS,
+    names: Annotated[list[str] | None, typer.Argument(help=f"What to prove, of {', '.join(NAMES)}; else all.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the first trial; else a new one.")] = None,
+    at_once: Annotated[int, typer.Option("--workers", min=1, help="Processes that try at once.")] = 2,
 ) -> None:
-    """Try to break each promise, as often as its goal says; the first that breaks ends it all."""
-    console = Console(stderr=True)
-    unknown = set(names or ()) - set(PROOFS)
+    """Try to break each promise as often as its goal says; the first that breaks ends it all."""
+    unknown = set(names or ()) - set(NAMES)
     if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(PROOFS)}.")
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(NAMES)}.")
+    console = Console(stderr=True)
     first = int(time.time()) if seed is None else seed
     try:
-        tallies = _prove([PROOFS[name] for name in names or PROOFS], first, at_once, console)
+        tallies, score = _prove(names or NAMES, first, at_once, console)
     except Broken as broken:
         console.print(f"BROKEN. {broken}", markup=False, highlight=False)
         raise typer.Exit(1) from None
-    if not names:
-        RECORD.write_text(record(tallies, []), encoding="utf-8")
+    if not names and score is not None:
+        RECORD.write_text(record(tallies, score), encoding="utf-8")
         console.print(f"The record is {RECORD}.")
 
 
-def _prove(proofs: list[Proof], seed: int, at_once: int, console: Console) -> list[Tally]:
+def _prove(names: Sequence[str], seed: int, at_once: int, console: Console) -> tuple[list[Tally], Score | None]:
     columns = (
         TextColumn("{task.description:<14}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[unit]}"),
     )
-    with (
-        Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar,
-        workers(at_once) as pool,
-    ):
-        tasks = {
-            proof.name: bar.add_task(proof.name, total=proof.goal, unit=proof.unit, start=False) for proof in proofs
-        }
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
+        bars = {name: _Bar(progress, name) for name in NAMES if name in names}
         tallies = []
-        for proof in proofs:
-            task = tasks[proof.name]
-            bar.start_task(task)
-            tallies.append(tally(pool, proof, seed, partial(bar.advance, task), at_once))
-        return tallies
+        with workers(at_once) as pool:
+            for name, bar in bars.items():
+                if name in PROOFS:
+                    tallies.append(tally(pool, PROOFS[name], seed, bar.begun(), at_once))
+        score = asyncio.run(_score(bars[MUTANTS])) if MUTANTS in bars else None
+    return tallies, score
+
+
+async def _score(bar: "_Bar") -> Score:
+    score = await mutants.score(bar.set_to)
+    if score.survived:
+        raise Broken("\n  ".join(("No test tells these mutants:", *map(str, score.survived))))
+    return score
+
+
+@dataclass
+class _Bar:
+    """The bar of one proof, which runs once it has begun."""
+
+    progress: Progress
+    name: str
+
+    def __post_init__(self) -> None:
+        proof = PROOFS.get(self.name)
+        total, unit = (proof.goal, proof.unit) if proof else (len(mutants.every_mutant()), MUTANTS)
+        self.task = self.progress.add_task(self.name, total=total, unit=unit, start=False)
+
+    def begun(self) -> Callable[[int], None]:
+        """Let time run, and return what moves the bar on."""
+        self.progress.start_task(self.task)
+        return partial(self.progress.advance, self.task)
+
+    def set_to(self, done: int, _of: int) -> None:
+        """Move the bar to where it is."""
+        self.progress.start_task(self.task)
+        self.progress.update(self.task, completed=done)
 
 
 if __name__ == "__main__":
