@@ -20,8 +20,9 @@ async def bearer_subject(request: Request, issuer: Issuer | None) -> tuple[str |
     headers = request.headers.getlist("authorization")
     if not headers:
         return None, None
-    scheme, _, token = headers[0].partition(" ")
-    token = token.strip(" ")  # no other character may stand beside a token
+    # Blanks around a header's value are not of it, and not every server takes them off.
+    scheme, _, token = headers[0].strip(" \t").partition(" ")
+    token = token.lstrip(" ")
     if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
         raise Unauthenticated
     if token.startswith(API_TOKEN):

@@ -3,6 +3,8 @@
 import base64
 from random import Random
 
+from proofs.forgery_words import other_case
+
 NO_SPACES = "\t:=,/\xa0\0"
 
 Header = list[str]
@@ -10,9 +12,9 @@ Header = list[str]
 
 
 def carrying(chance: Random, token: str) -> Header:
-    """Return a header that carries the token: the scheme is in any case, and spaces may stand around the token."""
-    scheme = "".join(chance.choice((letter.lower(), letter.upper())) for letter in "bearer")
-    return [scheme + " " * chance.choice((1, 1, 1, 2, 9)) + token + " " * chance.choice((0, 0, 0, 1, 5))]
+    """Return a header that carries the token: the scheme in any case, spaces between the two, blanks around both."""
+    before, after = ("".join(chance.choices(" \t", k=chance.choice((0, 0, 0, 1, 5)))) for _ in range(2))
+    return [before + other_case(chance, "bearer") + " " * chance.choice((1, 1, 1, 2, 9)) + token + after]
 
 
 def not_carrying(chance: Random, token: str) -> Header:

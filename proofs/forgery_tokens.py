@@ -61,7 +61,7 @@ NO_ALGORITHMS: Final[tuple[object, ...]] = (
 TYPES: Final = ("JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", ABSENT)
 CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "nbf")
 NO_SIGNERS: Final = (STRANGER, SHORT, P384, ENCRYPTION, PRIVATE, SIGN_ONLY, TWIN)
-# A space before a token is a header's, which may have several.
+# A space before a token is the header's, which may have several.
 BY_HAND: Final = tuple(forge for forged in FORGED.values() for name, forge in forged.items() if name != "space before")
 
 
@@ -117,7 +117,7 @@ class Forger:
         while True:
             make = self._chance.choice(self._ways)
             token = make()
-            if token.strip(" ") not in self._good:  # spaces around a token are a header's, not the token's
+            if token.lstrip(" ").rstrip(" \t") not in self._good:  # blanks around it would be the header's
                 return Forgery(make.__name__.strip("_").replace("_", " "), token)
 
     def issued(self, user: str | None = None) -> str:
