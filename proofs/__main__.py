@@ -4,9 +4,8 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,19 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from proofs import mutants
 from proofs.agreement import AGREEMENT
-from proofs.campaign import Tally, tally, workers
+from proofs.campaign import tally, workers
 from proofs.forgery import FORGERY
 from proofs.interference import INTERFERENCE
 from proofs.leaks import PLANTED
-from proofs.mutants import Score
 from proofs.proof import Broken, Proof
-from proofs.record import record
+from proofs.record import RECORD, Run, keep, kept, record
 from proofs.revocation import REVOCATION
 
 PROOFS: dict[str, Proof] = {proof.name: proof for proof in (INTERFERENCE, PLANTED, AGREEMENT, REVOCATION, FORGERY)}
 MUTANTS = "mutants"
 NAMES = (*PROOFS, MUTANTS)
-RECORD = Path("docs/proofs.md")
 
 
 def prove(
@@ -35,23 +32,29 @@ def prove(
     seed: Annotated[int | None, typer.Option(help="Seed of the first trial; else a new one.")] = None,
     at_once: Annotated[int, typer.Option("--workers", min=1, help="Processes that try at once.")] = 2,
 ) -> None:
-    """Try to break each promise as often as its goal says; the first that breaks ends it all."""
+    """Try to break each promise as often as its goal says; the first that breaks ends it all.
+
+    The record is written once all of them have been tried, at once or one by one.
+    """
     unknown = set(names or ()) - set(NAMES)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(NAMES)}.")
     console = Console(stderr=True)
     first = int(time.time()) if seed is None else seed
     try:
-        tallies, score = _prove(names or NAMES, first, at_once, console)
+        _prove([name for name in NAMES if name in (names or NAMES)], first, at_once, console)
     except Broken as broken:
         console.print(f"BROKEN. {broken}", markup=False, highlight=False)
         raise typer.Exit(1) from None
-    if not names and score is not None:
-        RECORD.write_text(record(tallies, score), encoding="utf-8")
+    runs = kept()
+    if missing := [name for name in NAMES if name not in runs]:
+        console.print(f"The record needs {', '.join(missing)} as well.")
+    else:
+        RECORD.write_text(record({name: runs[name] for name in PROOFS}, runs[MUTANTS]), encoding="utf-8")
         console.print(f"The record is {RECORD}.")
 
 
-def _prove(names: Sequence[str], seed: int, at_once: int, console: Console) -> tuple[list[Tally], Score | None]:
+def _prove(names: Sequence[str], seed: int, at_once: int, console: Console) -> None:
     columns = (
         TextColumn("{task.description:<14}"),
         BarColumn(),
@@ -59,21 +62,23 @@ def _prove(names: Sequence[str], seed: int, at_once: int, console: Console) -> t
         TextColumn("{task.fields[unit]}"),
     )
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
-        bars = {name: _Bar(progress, name) for name in NAMES if name in names}
-        tallies = []
-        with workers(at_once) as pool:
-            for name, bar in bars.items():
-                if name in PROOFS:
-                    tallies.append(tally(pool, PROOFS[name], seed, bar.begun(), at_once))
-        score = asyncio.run(_score(bars[MUTANTS])) if MUTANTS in bars else None
-    return tallies, score
+        bars = {name: _Bar(progress, name) for name in names}
+        if set(names) - {MUTANTS}:
+            with workers(at_once) as pool:
+                for name in names:
+                    if name in PROOFS:
+                        keep(name, asdict(tally(pool, PROOFS[name], seed, bars[name].begun(), at_once)))
+        if MUTANTS in bars:
+            keep(MUTANTS, asyncio.run(_score(bars[MUTANTS])))
 
 
-async def _score(bar: "_Bar") -> Score:
+async def _score(bar: "_Bar") -> Run:
+    started = time.monotonic()
     score = await mutants.score(bar.set_to)
     if score.survived:
         raise Broken("\n  ".join(("No test tells these mutants:", *map(str, score.survived))))
-    return score
+    counts = {name: len(getattr(score, name)) for name in ("killed", "equivalent", "survived")}
+    return counts | {"seconds": time.monotonic() - started}
 
 
 @dataclass

@@ -24,16 +24,16 @@ _places: dict[str, Place] = {}  # of this worker
 class Tally:
     """What a campaign of one proof came to."""
 
-    proof: Proof
+    promise: str
+    unit: str
+    seed: int  # of the first trial
     checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BACKENDS, 0))
     trials: int = 0
-    first_seed: int = 0
     seconds: float = 0
 
-    @property
-    def waiting(self) -> list[str]:
-        """The backends that have not had their half of the checks, the one with the fewest first."""
-        half = self.proof.goal / len(BACKENDS)
+    def waiting(self, goal: int) -> list[str]:
+        """Return the backends that have not had their half of the checks, the one with the fewest first."""
+        half = goal / len(BACKENDS)
         return sorted((each for each in BACKENDS if self.checks[each] < half), key=lambda each: self.checks[each])
 
 
@@ -52,10 +52,10 @@ def tally(pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: Repo
 
     Both backends are tried with the same seeds, which grow from the first.
     """
-    done, started = Tally(proof, first_seed=first_seed), time.monotonic()
+    done, started = Tally(proof.promise, proof.unit, first_seed), time.monotonic()
     seeds = {backend: count(first_seed) for backend in BACKENDS}
     under_way: dict[Future[int], str] = {}
-    while waiting := done.waiting:
+    while waiting := done.waiting(proof.goal):
         for backend in islice(cycle(waiting), at_once - len(under_way)):
             under_way[pool.submit(_tried, proof, backend, next(seeds[backend]))] = backend
         for ended in wait(under_way, return_when=FIRST_COMPLETED).done:
