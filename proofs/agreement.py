@@ -38,7 +38,7 @@ from tests.oracle import ANONYMOUS, Line, Model
 from tests.writing import Mutate
 
 WRITES = 14  # between the first answers and the second
-FILTERS = 3  # of either type that a viewer asks with
+FILTERS = 8  # of either type that a viewer asks with
 PAGES = 240  # that a viewer asks for, of kinds of list in any order
 A_DAY = 86_400
 
