@@ -75,8 +75,8 @@ def _open_places() -> None:
         _places[backend] = opened.enter_context(place(backend))
     atexit.register(opened.close)
     gc.collect()
-    gc.freeze()  # what was imported stays, and the rest is short-lived
-    gc.set_threshold(20_000, 20, 50)
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(20_000)
 
 
 def _tried(proof: Proof, backend: str, seed: int) -> int:

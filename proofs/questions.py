@@ -22,7 +22,7 @@ from graphql import (
 from schema.graph import text
 
 SCHEMA = build_schema(text())
-MOST_FIELDS = 40  # below the document's limits, whatever is spread
+MOST_FIELDS = 20  # that have fields of their own, below the document's limits whatever is spread
 DEEPEST = 9
 WIDEST = 3  # lists, one within the other: each multiplies the rows of the answer
 SIZES = (None, 0, 1, 1, 2, 2, 3, 5, 100)
@@ -108,10 +108,10 @@ class Asking:
         self._chance, self._words, self._holding, self._left = chance, words, holding, 0
 
     def query(self) -> Question:
-        """Return a query of one to three fields."""
+        """Return a query of one or two fields."""
         self._left = MOST_FIELDS
         assert SCHEMA.query_type
-        return Question("query", self._selection(SCHEMA.query_type, 0, 0, self._chance.randint(1, 3)))
+        return Question("query", self._selection(SCHEMA.query_type, 0, 0, self._chance.randint(1, 2)))
 
     def mutation(self, names: Sequence[str] = ()) -> Question:
         """Return a mutation, one of those named if any are."""
@@ -152,7 +152,7 @@ class Asking:
 
     def _field(self, name: str, each: GraphQLField, depth: int, width: int) -> Selected:
         kind = get_named_type(each.type)
-        self._left -= 1
+        self._left -= is_composite_type(kind)
         arguments = {
             argument: Given(str(known.type), value)
             for argument, known in each.args.items()
@@ -162,7 +162,7 @@ class Asking:
             del arguments[self._chance.choice(("first", "last"))]
         below: list[Selected] = []
         if is_composite_type(kind):
-            below = self._selection(kind, depth + 1, width + _is_wide(each), self._chance.randint(1, 4))
+            below = self._selection(kind, depth + 1, width + _is_wide(each), self._chance.randint(1, 3))
         return Selected(name, str(kind), arguments, below, is_spread=bool(below) and self._is_so(1))
 
     def _argument(self, name: str, known: GraphQLArgument) -> Any:
