@@ -39,7 +39,7 @@ async def test_a_cell_that_is_wrong_is_told(place: Place, monkeypatch: pytest.Mo
     if place.backend != "sqlite":
         return
     monkeypatch.setattr(truth, "told", lambda word, row: "yes" if word == "grants" else told(word, row))
-    with pytest.raises(Broken, match=r"To the anonymous, while public sharing is off, 110 cells are wrong:\n`grants`"):
+    with pytest.raises(Broken, match=r"To the anonymous, while public sharing is off: 110 cells are wrong.\n`grants`"):
         await every_combination(place, NOBODY_SEES)
 
 

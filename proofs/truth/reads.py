@@ -91,20 +91,25 @@ def release(what: str) -> Read:
 
 
 def history(found: Found, ids: Ids) -> str:
-    """Say whether a collection's history tells of the asset."""
-    touched = {change["id"]: change["assets"]["nodes"] for change in found["history"]["nodes"]}
-    return yes(touched.get(ids["added"]) == [{"id": ids["asset"]}])
+    """Say whether a collection's history has the change that put the asset in."""
+    changes = [change for change in found["history"]["nodes"] if change["id"] == ids["added"]]
+    return _of_it(changes[0], ids) if changes else "no"
 
 
 def change(found: Found, ids: Ids) -> str:
-    """Say whether the change of a collection tells of the asset."""
-    is_of_it = found["subject"] == {"id": ids["collection"]}
-    return lists("assets", "asset")(found, ids) if is_of_it else "of another"
+    """Say whether a change is that which put the asset in."""
+    return _of_it(found, ids) if found["subject"] == {"id": ids["collection"]} else "of another"
 
 
 def logged(edge: Found, ids: Ids) -> str:
-    """Say whether the log tells that the asset was added."""
-    return yes(edge["node"]["assets"]["nodes"] == [{"id": ids["asset"]}])
+    """Say whether the log has the change that put the asset in."""
+    return _of_it(edge["node"], ids)
+
+
+def _of_it(change: Found, ids: Ids) -> str:
+    """Say that there is a change of the asset alone: one of nothing would tell that there is something hidden."""
+    touched = change["assets"]["nodes"]
+    return "yes" if touched == [{"id": ids["asset"]}] else f"a change of {touched}"
 
 
 def relocated(found: Found, ids: Ids) -> str:

@@ -50,11 +50,8 @@ async def every_row(place: Place, seed: int) -> int:
     What tells of many assets at once is asked about all of them, all else about one for each row, by chance.
     """
     few = picked(Random(seed))
-    world = await written(place)
-    try:
+    async with _world(place, seed) as world:
         return sum([await _held(place, world, situation, ASSETS, few[situation]) for situation in SITUATIONS])
-    finally:
-        place.drop(world.url)
 
 
 async def every_combination(place: Place, seed: int) -> int:
@@ -64,11 +61,8 @@ async def every_combination(place: Place, seed: int) -> int:
     """
     situation, visibility = PARTS[seed % len(PARTS)]
     assets = [asset for asset in ASSETS if asset.visibility == visibility]
-    world = await written(place)
-    try:
+    async with _world(place, seed) as world:
         return await _held(place, world, situation, assets, assets)
-    finally:
-        place.drop(world.url)
 
 
 def picked(chance: Random) -> Mapping[Situation, Sequence[Asset]]:
@@ -84,6 +78,18 @@ def picked(chance: Random) -> Mapping[Situation, Sequence[Asset]]:
     return found
 
 
+@asynccontextmanager
+async def _world(place: Place, seed: int) -> AsyncIterator[TruthWorld]:
+    """Open the world; what is broken in it tells of the seed."""
+    world = await written(place)
+    try:
+        yield world
+    except Broken as broken:
+        raise Broken(f"Seed {seed} on {place.backend}. {broken}") from None
+    finally:
+        place.drop(world.url)
+
+
 async def _held(
     place: Place, world: TruthWorld, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]
 ) -> int:
@@ -91,13 +97,21 @@ async def _held(
     url = place.copy(world.url)
     try:
         async with _asking(world, url, situation) as asking:
-            before = await whole(asking.ask.database)
-            cells = await _cells(asking, situation, PASSING, assets, some)
-            if await whole(asking.ask.database) != before:
-                raise Broken(f"{situation}, what was tried, or refused, or so already, has changed the world")
+            cells = await _passing(asking, situation, assets, some)
             return cells + await _cells(asking, situation, LASTING, assets, some)
+    except Broken as broken:
+        raise Broken(f"{situation}: {broken}") from None
     finally:
         place.drop(url)
+
+
+async def _passing(asking: Asking, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]) -> int:
+    """Return how many cells held of what leaves the world as it was, once it has."""
+    before = await whole(asking.ask.database)
+    cells = await _cells(asking, situation, PASSING, assets, some)
+    if await whole(asking.ask.database) != before:
+        raise Broken("What was tried, or refused, or so already, has changed the world.")
+    return cells
 
 
 @asynccontextmanager
@@ -129,7 +143,7 @@ async def _cells(
             if value != expected:
                 wrong.append(f"{surface} of {asset} says {value}, not {expected}")
     if wrong:
-        raise Broken("\n".join([f"{situation}, {len(wrong)} cells are wrong:", *wrong[:MOST_TOLD]]))
+        raise Broken("\n".join([f"{len(wrong)} cells are wrong.", *wrong[:MOST_TOLD]]))
     return cells
 
 
