@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
@@ -35,15 +35,15 @@ async def tried(place: Place, seed: int, revocations: int, program: str = ATOLL)
     sights = [*map(sights_of_members, range(LANES)), sights_of_visitors()]
     url = await place.written(world(LANES, [sight for of_one in sights for sight in of_one]))
     database, over = Database(url), asyncio.Event()
+    where = f"on {place.backend}, seed {seed}, {revocations} in each lane"
     try:
         with _two_servers(url, program) as (folder, urls):
             stage = Stage(database, folder, urls, await _ids(database), await _tokens(database))
             lanes = [Lane(stage, of_one, Random(f"{seed} {of_one[0].name}"), over) for of_one in sights]
-            history = await _history(lanes, revocations)
+            history = await _history(lanes, revocations, where)
             # Before the servers stop: one that is wrong may do even that with errors.
             wrong = contradiction(history)
             if wrong:
-                where = f"on {place.backend}, seed {seed}, {revocations} in each lane"
                 raise Broken(f"Otherwise than was acknowledged before, {where}:\n{around(history, wrong)}")
     finally:
         await database.close()
@@ -63,11 +63,14 @@ def _two_servers(database_url: str, program: str) -> Iterator[tuple[Path, dict[s
         yield folder, {name: stack.enter_context(server).url for name, server in started.items()}
 
 
-async def _history(lanes: list[Lane], revocations: int) -> list[Event]:
+async def _history(lanes: Sequence[Lane], revocations: int, where: str) -> list[Event]:
     """Return what happened, once every lane has given and taken back so many times."""
-    async with asyncio.TaskGroup() as running:
-        for lane in lanes:
-            running.create_task(lane.run(revocations))
+    try:
+        async with asyncio.TaskGroup() as running:
+            for lane in lanes:
+                running.create_task(lane.run(revocations))
+    except ExceptionGroup as failed:
+        raise Broken(f"A lane ended early, {where}: {failed.exceptions}") from failed
     return [event for lane in lanes for event in lane.history]
 
 

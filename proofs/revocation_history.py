@@ -28,8 +28,8 @@ class Event:
     ended: float
     sight: str  # what is given, taken back and looked for; one writer at a time changes it
     deed: Deed
-    server: str
-    told: str  # the way in which it was given, or where it was looked for
+    server: str  # that was asked; for what is written in the database, whichever
+    told: str  # where it was looked for
 
 
 def contradiction(history: Sequence[Event]) -> Event | None:
@@ -91,4 +91,4 @@ def _is_write(event: Event) -> bool:
 
 def _line(event: Event, start: float, mark: str) -> str:
     span = f"{(event.began - start) * 1000:9.3f} to {(event.ended - start) * 1000:9.3f} ms"
-    return f"{mark} {span}  {event.server}: {event.deed} {event.sight}: {event.told}"
+    return f"{mark} {span}  {event.server}: {event.deed} {event.sight}" + (f": {event.told}" if event.told else "")

@@ -44,25 +44,24 @@ def _of_collection(fields: str) -> str:
 
 DRY_RUN = "collectionAssetsAdd"
 _ADD = f"{DRY_RUN}(input: {{collectionId: $spare, assetIds: [$asset], mode: BEST_EFFORT, dryRun: true}})"
+
 EXISTENCE = tuple(
-    map(
-        Surface,
-        (
-            f"asset(by: {{id: $asset}}) {{ {NAME} }}",
-            f"asset(by: {{externalId: $name}}) {{ {NAME} }}",
-            f"node(id: $asset) {{ {NAME} }}",
-            f"nodes(ids: [$part, $asset]) {{ {NAME} }}",
-            f"assets(first: 100) {{ nodes {{ {NAME} }} }}",
-            "assets(filter: {tags: [$name]}) { totalCount }",
-            f"assets(filter: {{inCollectionIds: [$collection]}}) {{ totalCount nodes {{ {NAME} }} }}",
-            _of_collection(f"assets {{ nodes {{ {NAME} }} }}"),
-            _of_collection("assets { totalCount }"),
-            _of_collection("assets(includeDescendants: true) { totalCount }"),
-            _of_collection("assetCounts { total }"),
-            _of_collection("containsAsset(assetId: $asset)"),
-            "collections(filter: {containsAssetId: $asset}) { nodes { slug } }",
-            "topic(by: {slug: $name}) { assetCounts { total } }",
-        ),
+    Surface(fields)
+    for fields in (
+        f"asset(by: {{id: $asset}}) {{ {NAME} }}",
+        f"asset(by: {{externalId: $name}}) {{ {NAME} }}",
+        f"node(id: $asset) {{ {NAME} }}",
+        f"nodes(ids: [$part, $asset]) {{ {NAME} }}",
+        f"assets(first: 100) {{ nodes {{ {NAME} }} }}",
+        "assets(filter: {tags: [$name]}) { totalCount }",
+        f"assets(filter: {{inCollectionIds: [$collection]}}) {{ totalCount nodes {{ {NAME} }} }}",
+        _of_collection(f"assets {{ nodes {{ {NAME} }} }}"),
+        _of_collection("assets { totalCount }"),
+        _of_collection("assets(includeDescendants: true) { totalCount }"),
+        _of_collection("assetCounts { total }"),
+        _of_collection("containsAsset(assetId: $asset)"),
+        "collections(filter: {containsAssetId: $asset}) { nodes { slug } }",
+        "topic(by: {slug: $name}) { assetCounts { total } }",
     )
 )
 """That the asset is there, for whoever it is there for."""
