@@ -1,0 +1,66 @@
+"""This file is the campaign itself: how far it goes on, how it ends, and what the committed record says."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, cast
+
+import pytest
+
+from proofs.campaign import Tally, tally
+from proofs.place import Place
+from proofs.proof import Broken, Proof
+from proofs.record import record
+
+
+async def _trial(_place: Place, seed: int) -> int:
+    return seed
+
+
+SOME = Proof("some", "A promise.", "checks", 100, _trial)
+
+
+class Here:
+    """Stands in for a pool: what is submitted is done at once, without any place."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, int]] = []
+
+    def submit(self, _tried: Callable[..., Any], proof: Proof, backend: str, seed: int) -> Future[int]:
+        future: Future[int] = Future()
+        self.tried.append((backend, seed))
+        if proof.goal == 0 or seed < 30:
+            future.set_result(seed)
+        else:
+            future.set_exception(Broken(f"seed {seed}"))
+        return future
+
+
+def tallied(pool: Here, proof: Proof, seed: int, told: list[int] | None = None) -> Tally:
+    """Return what the campaign comes to, two trials at a time."""
+    report = [] if told is None else told
+    return tally(cast("ProcessPoolExecutor", pool), proof, seed, report.append, 2)
+
+
+def test_a_campaign_goes_on_until_each_backend_has_half_of_the_checks() -> None:
+    pool, told = Here(), list[int]()
+    done = tallied(pool, SOME, 20, told)
+    assert done.checks == {"sqlite": 63, "postgresql": 63}
+    assert (done.trials, sum(told), done.seed) == (6, 126, 20)
+    assert sorted(pool.tried) == [(backend, seed) for backend in ("postgresql", "sqlite") for seed in (20, 21, 22)]
+
+
+def test_what_breaks_ends_the_campaign_with_its_text() -> None:
+    with pytest.raises(Broken, match="seed 30"):
+        tallied(Here(), SOME, 29)
+
+
+def test_the_record_tells_each_promise_its_checks_and_how_to_try_it_again() -> None:
+    where = {"day": "2026-01-01", "commit": "abc", "machine": "Python on 2 cores"}
+    run = {"promise": "A promise.", "unit": "checks", "seed": 7, "checks": {"sqlite": 1_000, "postgresql": 2_000}}
+    run |= {"trials": 12, "seconds": 90.0} | where
+    score = {"killed": 9, "equivalent": 1, "survived": 0, "seconds": 60.0} | where
+    told = record({"some": run}, score)
+    assert "| some | A promise. | 1,000 | 2,000 | checks | 7 | 12 | 1.5 | 2026-01-01 | abc |" in told
+    assert 'make prove ARGS="some --seed 7"' in told
+    assert "Tests told 9 of 10; the other 1 change" in told
+    assert "100%" in told
