@@ -21,8 +21,11 @@ from proofs.leaks import PLANTED
 from proofs.proof import Broken, Proof
 from proofs.record import RECORD, Run, keep, kept, record
 from proofs.revocation import REVOCATION
+from proofs.truth.trial import TRUTH
 
-PROOFS: dict[str, Proof] = {proof.name: proof for proof in (INTERFERENCE, PLANTED, AGREEMENT, REVOCATION, FORGERY)}
+PROOFS: dict[str, Proof] = {
+    proof.name: proof for proof in (TRUTH, INTERFERENCE, PLANTED, AGREEMENT, REVOCATION, FORGERY)
+}
 MUTANTS = "mutants"
 NAMES = (*PROOFS, MUTANTS)
 
