@@ -22,7 +22,7 @@ from pathlib import Path
 
 from proofs.mutator import Mutant, enums_of, mutants
 from proofs.proof import Broken
-from proofs.warm import UNUSED
+from proofs.warm import LATE
 
 ROOT = Path(__file__).parent.parent
 FILES = tuple(f"permissions/{name}.py" for name in ("visible", "viewer", "require", "directive", "refused"))
@@ -30,6 +30,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 COPIED = ("app", "schema", "resolvers", "permissions", "store", "proofs", "tests", "pyproject.toml", "schema.graphql")
 PROCESSES = 2
 PASSED = 0
+TOLD = (1, 2, 4, LATE)
+"""A test failed, was not collected, or not even tests/conftest.py was imported; or a test did not end."""
 
 Report = Callable[[int, int], None]
 """Is told how many mutants are done, and of how many."""
@@ -64,7 +66,7 @@ def equivalent_lines(every: Sequence[Mutant]) -> set[str]:
 async def score(report: Report, only: Sequence[int] | None = None) -> Score:
     """Return what became of every mutant, or of those with the numbers given.
 
-    Raises Broken when the tests fail without any mutant, and when the list of equivalents is not true.
+    Raises Broken when the tests fail without any mutant or come to no verdict, and for a false list of equivalents.
     """
     every = every_mutant()
     listed = equivalent_lines(every)
@@ -91,8 +93,8 @@ async def _tested(chosen: Sequence[Mutant], report: Report) -> Codes:
         await asyncio.gather(*(_work(tree, waiting, codes, done) for _ in range(PROCESSES)))
     if codes.pop(unchanged) != PASSED:
         raise Broken("The tests fail without any mutant.")
-    if unused := [mutant for mutant, code in codes.items() if code == UNUSED]:
-        raise Broken(_listed("The tests pass, and never imported these:", unused))
+    if untold := [mutant for mutant, code in codes.items() if code not in {PASSED, *TOLD}]:
+        raise Broken(_listed("The tests came to no verdict on these:", untold))
     return codes
 
 

@@ -32,11 +32,11 @@ TESTS = (
     *("-x", "-k", "not postgresql", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain"),
 )
 
-SECONDS = 60
+SECONDS = 300  # on a busy machine they take a tenth of it when they all pass
 LATE = 98
-"""The exit code of tests that did not end in time."""
+"""The exit code of tests that do not end."""
 UNUSED = 99
-"""The exit code of tests that passed and never imported the mutant, which tells nothing."""
+"""The exit code of tests that pass and never imported the mutant."""
 
 
 class Mutated(SourceFileLoader):

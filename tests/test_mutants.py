@@ -148,7 +148,8 @@ async def test_faults_are_told_and_one_that_changes_nothing_survives(monkeypatch
     [
         (1, 1, "The tests fail without any mutant."),
         (0, 1, "These are listed as equivalent, and yet a test tells them:"),
-        (0, UNUSED, "The tests pass, and never imported these:"),
+        (0, UNUSED, "The tests came to no verdict on these:"),
+        (0, -9, "The tests came to no verdict on these:"),
     ],
 )
 async def test_a_score_that_tells_nothing_is_none(
