@@ -78,6 +78,7 @@ def test_whatever_tells_of_assets_or_takes_their_ids_is_asked_for() -> None:
     left = reaching(SCHEMA) - asked(SCHEMA, SURFACES)
     assert sorted(each for each in left if not exceptions_to(each)) == [], "let a surface of proofs/truth ask for it"
     assert {pattern for each in left for pattern in exceptions_to(each)} == {*EXCEPTIONS}, "an exception to nothing"
+    assert {each for surface in SURFACES for each in surface.covers} <= reaching(SCHEMA)
 
 
 @pytest.mark.parametrize(

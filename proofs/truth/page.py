@@ -39,7 +39,8 @@ anonymous visitor sees the PUBLIC ones then, and in them what public holds a gra
 absent: from lists, counts, orders, filters, histories and errors, and its id is as unknown as any.
 
 Owners put their assets into collections while they are RELEASED, and take them out again. Administrators take out any,
-and keep the order. Sharing is the owners'.
+and keep the order. Sharing is the owners'; they share at most VIEWER with everyone and public, though a catalogue may
+tell of more.
 """
 LEGEND = """
 `·` is nothing at all; D, V, E and O are DISCOVERABLE, VIEWER, EDITOR and OWNER. To an anonymous visitor an asset is
@@ -54,14 +55,14 @@ What is not there for somebody answers, word for word, as what does not exist.
 HELD = """
 ## How this is held
 This page is printed from `proofs/truth/table.py`, which is written by hand from the rules and knows nothing of the code
-that it judges. Beside it are the {surfaces} places where the graph tells of an asset, in `sights.py` and `acts.py`; a
+that it judges. Beside it, in `sights.py` and `acts.py`, are the {surfaces} places where the graph tells of an asset; a
 test fails for whatever of the schema tells of assets or takes their ids and is asked by none of them.
 
 A world of {assets} assets has each access held in each way, in each status, in PUBLIC and INTERNAL collections. Four
 viewers ask it while the deployment shares publicly and while it does not: somebody anonymous, a member, another member
-whom no grant names, and an administrator. That makes {combinations:,} combinations, in {rows} rows that differ in what
-this table says. `make test` asks all places in every row, and {many} of them in every combination; `make prove` asks
-all of them in every combination, which is {cells:,} cells, on SQLite and on PostgreSQL.
+whom no grant names, and an administrator. That makes {combinations:,} combinations, in {rows} rows that this table
+tells apart. `make test` asks every place in every row, and {many} of them in every combination, {asserted:,} cells at
+least; `make prove` asks all of them in every combination, {cells:,} cells. Both do so on SQLite and on PostgreSQL.
 """
 
 
@@ -83,6 +84,7 @@ def _numbers() -> dict[str, int]:
         "surfaces": len(SURFACES),
         "many": sum(surface.shape.is_of_many for surface in SURFACES),
         "cells": CELLS,
+        "asserted": sum(surface.shape.is_of_many for surface in SURFACES) * len(COMBINATIONS),
     }
 
 
