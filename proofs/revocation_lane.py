@@ -63,8 +63,9 @@ class Lane:
 
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[Clients]:
-        """Give a client for each server, which keeps its one connection alive."""
-        one = httpx.Limits(max_connections=1)
+        """Give a client for each server, which keeps its one connection alive from one request to the next."""
+        # A server closes a connection that was idle for 5 seconds, at the very moment that something is sent perhaps.
+        one = httpx.Limits(max_connections=1, keepalive_expiry=2)
         async with AsyncExitStack() as stack:
             yield {
                 server: await stack.enter_async_context(
