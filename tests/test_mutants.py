@@ -126,7 +126,7 @@ CHOSEN = {
 }
 
 
-async def test_faults_are_told_and_one_that_changes_nothing_survives(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_some_faults_of_the_room_are_told() -> None:
     seed = random.randrange(2**32)
     print(f"Mutants chosen by the seed {seed}.")  # noqa: T201 - to see the same again
     every = mutants.every_mutant()
@@ -134,13 +134,32 @@ async def test_faults_are_told_and_one_that_changes_nothing_survives(monkeypatch
     told = [mutant for mutant in every if (mutant.where, mutant.becomes) in CHOSEN]
     assert {(mutant.where, mutant.becomes) for mutant in told} == CHOSEN
     told += random.Random(seed).sample([each for each in every if each not in told and str(each) not in listed], 2)
-    (untold,) = [mutant for mutant in every if str(mutant) == min(listed)]
-    monkeypatch.setattr(mutants, "equivalent_lines", lambda _every: set())
     done: list[tuple[int, int]] = []
-    numbers = [every.index(mutant) for mutant in (untold, *told)]
-    found = await mutants.score(lambda *counts: done.append(counts), numbers)
-    assert (set(found.killed), found.equivalent, found.survived) == (set(told), [], [untold])
-    assert done[-1] == (len(numbers), len(numbers))
+    found = await mutants.score(lambda *counts: done.append(counts), [every.index(mutant) for mutant in told])
+    assert (set(found.killed), found.equivalent, found.survived) == (set(told), [], [])
+    assert done[-1] == (len(told), len(told))
+
+
+def ending(monkeypatch: pytest.MonkeyPatch, of_all: int, of_mutant: int) -> None:
+    """Let the tests end with these codes: without any mutant, and with one."""
+
+    async def work(_tree: Path, waiting: deque[Mutant], codes: mutants.Codes, _done: Callable[[], None]) -> None:
+        while waiting:
+            mutant = waiting.popleft()
+            codes[mutant] = of_mutant if mutant.where else of_all
+
+    monkeypatch.setattr(mutants, "_work", work)
+
+
+async def test_what_no_test_tells_survives_unless_it_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ending(monkeypatch, 0, 0)
+    every = mutants.every_mutant()
+    listed = mutants.equivalent_lines(every)
+    chosen = [mutant for mutant in every if mutant.where == "_grants"]
+    found = await mutants.score(lambda *_: None, [every.index(mutant) for mutant in chosen])
+    assert found.killed == []
+    assert found.equivalent == [mutant for mutant in chosen if str(mutant) in listed] != []
+    assert found.survived == [mutant for mutant in chosen if str(mutant) not in listed] != []
 
 
 @pytest.mark.parametrize(
@@ -155,15 +174,10 @@ async def test_faults_are_told_and_one_that_changes_nothing_survives(monkeypatch
 async def test_a_score_that_tells_nothing_is_none(
     monkeypatch: pytest.MonkeyPatch, of_all: int, of_mutant: int, message: str
 ) -> None:
-    async def work(_tree: Path, waiting: deque[Mutant], codes: mutants.Codes, _done: Callable[[], None]) -> None:
-        while waiting:
-            mutant = waiting.popleft()
-            codes[mutant] = of_mutant if mutant.where else of_all
-
+    ending(monkeypatch, of_all, of_mutant)
     every = mutants.every_mutant()
     listed = mutants.equivalent_lines(every)
     number = next(number for number, mutant in enumerate(every) if mutant.where and str(mutant) in listed)
-    monkeypatch.setattr(mutants, "_work", work)
     with pytest.raises(Broken, match=re.escape(message)):
         await mutants.score(lambda *_: None, [number])
 
