@@ -30,7 +30,7 @@ async def or_a_visitor(snapshot: Any, token: str) -> Any:
 
 
 async def of_one_scheme(request: Request, issuer: Issuer | None) -> Any:
-    is_bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
+    is_bearer = request.headers.get("authorization", "").strip().lower().startswith("bearer ")
     return await bearer_subject(request, issuer) if is_bearer else (None, None)
 
 
