@@ -20,6 +20,7 @@ from resolvers.loaders import (
     GrantsByAsset,
     PrincipalByPk,
     ReleaseByApp,
+    referred,
 )
 from store import sql
 
@@ -155,9 +156,7 @@ def gold_standard(asset: Row[Any], _context: Context) -> GoldStandard | None:
 
 async def awarded_by(award: GoldStandard, context: Context) -> Row[Any] | None:
     """Return who marked the asset."""
-    if award.awarded_by_pk is None:
-        return None
-    return await context.loader(PrincipalByPk).load(award.awarded_by_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await referred(context, PrincipalByPk, award.awarded_by_pk)
 
 
 def collections(asset: Row[Any], context: Context, **page: Any) -> Connection:

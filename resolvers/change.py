@@ -13,7 +13,7 @@ from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.filter import ChangeFilter
 from resolvers.listing import Listing
-from resolvers.loaders import AssetByPk, ChangeByPk, CollectionById, PrincipalByPk, RowBy, TopicById
+from resolvers.loaders import AssetByPk, ChangeByPk, CollectionById, PrincipalByPk, RowBy, TopicById, referred
 from resolvers.node import node
 from store import sql
 from store.tables import AssetAccess
@@ -130,9 +130,7 @@ def topic_history(topic: Row[Any], context: Context, **page: Any) -> Connection:
 
 async def actor(change: Row[Any], context: Context) -> Row[Any] | None:
     """Return who made the change, None for the platform."""
-    if change.actor_pk is None:
-        return None
-    return await context.loader(PrincipalByPk).load(change.actor_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await referred(context, PrincipalByPk, change.actor_pk)
 
 
 async def subject(change: Row[Any], context: Context) -> Row[Any] | None:

@@ -18,6 +18,7 @@ from resolvers.loaders import (
     CollectionBySlug,
     PrincipalByPk,
     TopicByPk,
+    referred,
 )
 from store import sql
 
@@ -105,9 +106,7 @@ async def topic(collection: Row[Any], context: Context) -> Row[Any]:
 
 async def parent(collection: Row[Any], context: Context) -> Row[Any] | None:
     """Return the collection above, None at the top and where the viewer may not see it."""
-    if collection.parent_pk is None:
-        return None
-    return await context.loader(CollectionByPk).load(collection.parent_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await referred(context, CollectionByPk, collection.parent_pk)
 
 
 async def ancestors(collection: Row[Any], context: Context) -> list[Row[Any]]:
@@ -128,9 +127,7 @@ def viewer_can(_collection: Row[Any], context: Context) -> CollectionViewerCan:
 
 async def created_by(row: Row[Any], context: Context) -> Row[Any] | None:
     """Return who created the topic or collection."""
-    if row.created_by_pk is None:
-        return None
-    return await context.loader(PrincipalByPk).load(row.created_by_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await referred(context, PrincipalByPk, row.created_by_pk)
 
 
 def _asset_count(viewer: Viewer) -> ColumnElement[int]:

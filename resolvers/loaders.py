@@ -12,6 +12,9 @@ from resolvers.context import Context
 from store import sql
 from store.tables import AssetKind, Principal
 
+NO_PK = 0
+"""A pk that no row has."""
+
 
 class Loader(DataLoader[Any, Any]):
     """Batches the keys that one tick asks for; a key that nothing answers gives `missing`."""
@@ -44,6 +47,14 @@ class RowBy(Loader):
         column = self.source.c[self.column]
         rows = await self.context.snapshot.rows(among(visible(self.source, self.context.viewer), column, keys))
         return {getattr(row, self.column): row for row in rows}
+
+
+async def referred(context: Context, kind: type[RowBy], pk: int | None) -> Row[Any] | None:
+    """Return the row that a pk refers to; None for none, and for one that the viewer may not see.
+
+    What refers to none is looked for as well: a statement less would tell it from what refers to something hidden.
+    """
+    return await context.loader(kind).load(pk or NO_PK)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def among(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]:

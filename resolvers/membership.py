@@ -14,7 +14,7 @@ from resolvers.context import Context
 from resolvers.counts import AssetCounts, AssetCountsByParent
 from resolvers.filter import AssetFilter
 from resolvers.listing import Listing
-from resolvers.loaders import AssetById, AssetByPk, ContainsAsset, PrincipalByPk
+from resolvers.loaders import AssetById, AssetByPk, ContainsAsset, PrincipalByPk, referred
 from store import sql
 from store.tables import AssetAccess, AssetStatus
 
@@ -164,9 +164,7 @@ def addable_assets(
 
 async def added_by(edge: Edge, context: Context) -> Row[Any] | None:
     """Return who added the asset."""
-    if edge.added_by_pk is None:
-        return None
-    return await context.loader(PrincipalByPk).load(edge.added_by_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await referred(context, PrincipalByPk, edge.added_by_pk)
 
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:

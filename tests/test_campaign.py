@@ -56,9 +56,14 @@ def test_what_breaks_ends_the_campaign_with_its_text() -> None:
 
 def test_the_record_tells_each_promise_its_checks_and_how_to_try_it_again() -> None:
     where = {"day": "2026-01-01", "commit": "abc", "machine": "Python on 2 cores"}
-    run = {"promise": "A promise.", "unit": "checks", "seed": 7, "checks": {"sqlite": 1_000, "postgresql": 2_000}}
+    run: dict[str, Any] = {
+        "promise": "A promise.",
+        "unit": "checks",
+        "seed": 7,
+        "checks": {"sqlite": 1_000, "postgresql": 2_000},
+    }
     run |= {"trials": 12, "seconds": 90.0} | where
-    score = {"killed": 9, "equivalent": 1, "survived": 0, "seconds": 60.0} | where
+    score: dict[str, Any] = {"killed": 9, "equivalent": 1, "survived": 0, "seconds": 60.0} | where
     told = record({"some": run}, score)
     assert "| some | A promise. | 1,000 | 2,000 | checks | 7 | 12 | 1.5 | 2026-01-01 | abc |" in told
     assert 'make prove ARGS="some --seed 7"' in told

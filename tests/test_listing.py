@@ -9,7 +9,7 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from tests.conftest import EVERYBODY, Ask, catalogue
+from tests.conftest import ANONYMOUS, EVERYBODY, Ask, catalogue
 from tests.lists import ListOf, ask_lists, every_list, names, walk
 from tests.oracle import EDITOR, OWNER, Line, Model, milliseconds
 
@@ -186,6 +186,15 @@ async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: 
             asset = edge["node"]["externalId"]
             assert milliseconds(edge["addedAt"]) == model.added_at[slug, asset]
             assert edge["viewerCanRemove"] == (model.is_admin(who) or model.access(who, asset) == OWNER)
+
+
+async def test_a_hidden_parent_takes_as_many_statements_as_none(ask: Ask) -> None:
+    query = "query($slug: String!) { collection(by: {slug: $slug}) { parent { slug } createdBy { name } } }"
+    sent = []
+    for slug in ("deep", "bare"):  # whose parent a visitor does not see, and which has none
+        assert (await ask(ANONYMOUS, query, slug=slug))["collection"]["parent"] is None
+        sent.append(sorted(ask.statements))
+    assert sent[0] == sent[1]
 
 
 SIZES = """query($first: Int, $last: Int, $after: String) {
