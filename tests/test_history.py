@@ -411,6 +411,6 @@ async def test_the_histories_of_many_collections_are_read_as_those_of_few(ask: A
     for count in (2, 5):
         await ask("mei", query, n=count)
         sent[count] = sorted(ask.statements)
-    # Who asks; the collections; the page, the changes, their actors and subjects; the page, count and rows of their assets.
+    # Who asks; the collections; the page, the changes, their actors and subjects; page, count and rows of their assets.
     assert len(sent[5]) == 9
     assert sent[2] == sent[5]
