@@ -19,7 +19,7 @@ from proofs.forgery import FORGERY
 from proofs.interference import INTERFERENCE
 from proofs.leaks import PLANTED
 from proofs.proof import Broken, Proof
-from proofs.record import RECORD, Run, keep, kept, record
+from proofs.record import KEPT, RECORD, Run, keep, kept, record
 from proofs.revocation import REVOCATION
 from proofs.truth.trial import TRUTH
 
@@ -27,6 +27,7 @@ PROOFS: dict[str, Proof] = {
     proof.name: proof for proof in (TRUTH, INTERFERENCE, PLANTED, AGREEMENT, REVOCATION, FORGERY)
 }
 MUTANTS = "mutants"
+BROKEN = KEPT / "broken.txt"
 NAMES = (*PROOFS, MUTANTS)
 
 
@@ -47,7 +48,9 @@ def prove(
     try:
         _prove([name for name in NAMES if name in (names or NAMES)], first, at_once, console)
     except Broken as broken:
-        console.print(f"BROKEN. {broken}", markup=False, highlight=False)
+        KEPT.mkdir(parents=True, exist_ok=True)
+        BROKEN.write_text(f"{broken}\n", encoding="utf-8")
+        sys.stderr.write(f"BROKEN, as {BROKEN} keeps it. {broken}\n")  # unwrapped, to be pasted
         raise typer.Exit(1) from None
     runs = kept()
     if missing := [name for name in NAMES if name not in runs]:

@@ -156,7 +156,8 @@ async def trial(place: Place, seed: int) -> int:
         return await made.run(place)
     except Broken as broken:
         case, told = await shrunk(made.case, str(broken), lambda case: replay(place, case))
-        raise Broken(f"seed {seed} on {place.backend}\n{case.pasted()}\n{told}") from None
+        first = f"as it was found:\n{broken}" if told != str(broken) else ""
+        raise Broken(f"seed {seed} on {place.backend}\n{case.pasted()}\n{told}\n{first}") from None
 
 
 async def replay(place: Place, case: Case) -> str | None:
