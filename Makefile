@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 or newer; every target does its own set-up. `make help` tells them all.
 .DEFAULT_GOAL := help
-.PHONY: help run test check prove schema graphiql lock clean set-up set-up-dev
+.PHONY: help run test check prove permissions schema graphiql lock clean set-up set-up-dev
 
 # Passed on to what the target runs: make run ARGS="--port 9000", make test ARGS="-n 2 -k viewer".
 ARGS ?=
@@ -33,6 +33,11 @@ check: set-up-dev ## look for what no test sees: format, lint, types, layers, an
 
 prove: set-up-dev ## try for an hour or so to break what is promised, and write the record, docs/proofs.md
 	@.venv/bin/python -m proofs $(ARGS)
+
+permissions: set-up-dev ## write docs/permissions.md anew
+	@mkdir -p build
+	.venv/bin/python -m proofs.truth >build/permissions.md
+	mv build/permissions.md docs/permissions.md
 
 schema: set-up ## write schema.graphql anew
 	@mkdir -p build

@@ -20,12 +20,12 @@ IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "
 WORDS = Words(IDS, ["asset0"], ["held-0"])
 
 
-@pytest.mark.parametrize("seed", [1, 2, NEW])
+@pytest.mark.parametrize("seed", [1, 2, NEW], ids=["first", "second", "new"])
 async def test_hidden_differences_change_no_byte_of_any_answer(place: Place, seed: int) -> None:
     assert await trial(place, seed) > 0, f"seed {seed}"
 
 
-@pytest.mark.parametrize("number", [3, 7, NEW % len(LEAKS)], ids=lambda number: str(LEAKS[number]))
+@pytest.mark.parametrize("number", [3, 5, NEW % len(LEAKS)], ids=["count", "page", "any"])
 async def test_a_planted_leak_is_found(place: Place, number: int) -> None:
     if place.backend == "sqlite":  # the campaign finds each on both
         assert await checks_until_found(place, LEAKS[number]) is not None, LEAKS[number]
