@@ -14,7 +14,7 @@ endif
 
 help: ## tell what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name what; do \
-		printf '%-16s%s\n' "$$name" "$$what"; done
+		printf '%-18s%s\n' "$$name" "$$what"; done
 
 run: set-up ## serve the demo on http://127.0.0.1:8000, GraphiQL at /graphql
 	@.venv/bin/python -m app.graphiql.build || echo 'GraphiQL is not built, so /graphql shows no editor; the API answers all the same.'
