@@ -44,8 +44,8 @@ class Place:
         if self._server:
             self._server.drop_database(_name(url))
         else:
-            for path in self.folder.glob(f"{_name(url)}*"):
-                path.unlink()
+            for kept in ("", "-wal", "-shm"):
+                (self.folder / f"{_name(url)}{kept}").unlink(missing_ok=True)
 
     async def written(self, lines: Sequence[Line]) -> str:
         """Return the URL of a new database that holds a catalogue of these lines."""

@@ -138,7 +138,8 @@ def connect(
     after_, before_ = (
         None if given is None else cursors.unseal(context.viewer, binding, given) for given in (after, before)
     )
-    return Connection(context, replace(listing, bounds=Bounds(size, backward, after_, before_)), parent)
+    of = None if (after_, before_) == (None, None) or parent is None else int(parent.pk)
+    return Connection(context, replace(listing, bounds=Bounds(size, backward, after_, before_, of)), parent)
 
 
 def _binding(listing: Listing, parent: Any) -> str:

@@ -22,6 +22,7 @@ class Bounds:
     backward: bool = False
     after: tuple[Any, ...] | None = None
     before: tuple[Any, ...] | None = None
+    parent: int | None = None  # whose cursor it is: in lists of others the same rows stand elsewhere
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,22 @@ async def test_cursors_of_orders_by_value_are_bound_as_well(ask: Ask) -> None:
                 assert await ask.errors("eve", query, c=cursor, o=asked) == BAD
 
 
+FIRST = """{ open: collection(by: {slug: "open"}) { assets(first: 1) { pageInfo { endCursor } } }
+  deep: collection(by: {slug: "deep"}) { assets(first: 1) { pageInfo { endCursor } } } }"""
+NEXT = """query($open: String, $deep: String) {
+  deep: collection(by: {slug: "deep"}) { assets(first: 1, after: $deep) { nodes { ... on AssetFields { name } } } }
+  open: collection(by: {slug: "open"}) { assets(first: 1, after: $open) { nodes { ... on AssetFields { name } } } } }"""
+
+
+async def test_cursors_of_two_collections_that_mark_one_asset_are_places_in_their_own(ask: Ask) -> None:
+    # What eve sees begins with lens in both.
+    first = await ask("eve", FIRST)
+    cursors = {name: first[name]["assets"]["pageInfo"]["endCursor"] for name in first}
+    following = await ask("eve", NEXT, **cursors)
+    assert following["open"]["assets"]["nodes"] == [{"name": "align"}]
+    assert following["deep"]["assets"]["nodes"] == []
+
+
 async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: Ask) -> None:
     _, cursors = await page(ask, "eve")
     query = "query($c: String) { collections { nodes { slug assets(after: $c) { totalCount } } } }"
