@@ -78,7 +78,7 @@ class Documents(SchemaExtension):
             execution.graphql_document = self._known.document
         if execution.graphql_document:
             # The public name falls back on that of the first operation, which a request that names none did not mean.
-            _require_operation(execution.graphql_document, execution._provided_operation_name)  # noqa: SLF001 - as just said
+            _require_operation(execution.graphql_document, execution._provided_operation_name)  # noqa: SLF001 - the public name would be wrong, as just said
         yield
 
     def on_validate(self) -> Iterator[None]:

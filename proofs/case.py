@@ -81,7 +81,7 @@ async def shrunk(case: Case, told: str, run: Callable[[Case], Awaitable[str | No
 async def _fails(case: Case, run: Callable[[Case], Awaitable[str | None]]) -> str | None:
     try:
         return await run(case)
-    except Exception:  # noqa: BLE001 - what was left out made the case impossible
+    except Exception:  # noqa: BLE001 - any failure of a case that lacks a part means that the part was needed
         return None
 
 

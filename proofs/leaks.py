@@ -69,7 +69,7 @@ def _object(of: Any, name: str, leaky: Any) -> Callable[[], Planted]:
 
 
 def _reads(table: str, rows: Callable[[Any, Viewer], Any]) -> Callable[[], Planted]:
-    return lambda: patch.dict(sight._READS, {table: rows})  # noqa: SLF001 - the fault is in there
+    return lambda: patch.dict(sight._READS, {table: rows})  # noqa: SLF001 - the fault is planted in it
 
 
 def _condition(*, viewing: bool, used_end: bool) -> Callable[[Any, Viewer], Any]:
@@ -263,7 +263,7 @@ def _viewer_left_out_of_cache() -> Iterator[None]:
 @contextmanager
 def _counted_ids() -> Iterator[None]:
     """Number changes in the order of the log."""
-    row = changes.Log._row  # noqa: SLF001 - the fault is in there
+    row = changes.Log._row  # noqa: SLF001 - the fault is planted in it
 
     def numbered(self: Any, *told: Any) -> dict[str, Any]:
         made = row(self, *told)
@@ -276,7 +276,7 @@ def _counted_ids() -> Iterator[None]:
 @contextmanager
 def _revision_in_header() -> Iterator[None]:
     """Tell how far the log is, as a version for caches."""
-    honest, told, latest = viewing._viewer, endpoint._json, [0]  # noqa: SLF001 - the fault is in there
+    honest, told, latest = viewing._viewer, endpoint._json, [0]  # noqa: SLF001 - the fault is planted in them
 
     async def looked(snapshot: Snapshot, *which: Any) -> Any:
         latest[0] = (await snapshot.rows(select(sql.deployment.c.revision)))[0].revision
@@ -307,7 +307,7 @@ def _any_access_suffices(asset: FromClause, viewer: Viewer) -> ColumnElement[boo
     if viewer.is_admin:
         return true()
     held = access(asset, viewer) >= AssetAccess.DISCOVERABLE.value
-    return held if viewer.is_signed_in else and_(sight._is_on_show(asset, viewer), held)  # noqa: SLF001 - as it is
+    return held if viewer.is_signed_in else and_(sight._is_on_show(asset, viewer), held)  # noqa: SLF001 - the part of the rule that is kept
 
 
 def _grants_suffice(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
@@ -366,7 +366,7 @@ def _orders_told() -> Iterator[None]:
     def told(change: Any, viewer: Viewer) -> ColumnElement[bool]:
         if viewer.is_admin or not viewer.is_signed_in:
             return change_exists(change, viewer)
-        return and_(sight._is_of_a_collection(change, viewer), sight._touches_what_exists(change, viewer))  # noqa: SLF001 - the rest of the rule
+        return and_(sight._is_of_a_collection(change, viewer), sight._touches_what_exists(change, viewer))  # noqa: SLF001 - the parts of the rule that are kept
 
     with patch.object(sight, "change_exists", told):
         yield
@@ -409,7 +409,7 @@ LEAKS: Sequence[Leak] = (
     Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "rows", _rows_of_all)),
     Leak("pages", "pages are cut before what is hidden is left out", _pages_filtered_late),
     Leak("hasNextPage", "more is told by hidden rows", _more_among_all),
-    Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", False)),  # noqa: FBT003 - what it is replaced by
+    Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", False)),  # noqa: FBT003 - a property of that value, not a mode
     Leak("order", "collections are ordered by all that they hold", lambda: _for_all(collection, "_asset_count")),
     Leak("versions", "a collection's version counts its members", _versions_of_members),
     Leak("objects", "a hidden asset is forbidden, not absent", lambda: patch.dict(node.BY_PREFIX, {"ast": _Forbidden})),

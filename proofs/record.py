@@ -95,4 +95,4 @@ def _row(cells: Any) -> str:
 
 
 def _git(*asked: str) -> str:
-    return subprocess.run(("git", *asked), check=True, capture_output=True, text=True).stdout.strip()  # noqa: S607 - whichever git it is
+    return subprocess.run(("git", *asked), check=True, capture_output=True, text=True).stdout.strip()  # noqa: S607 - git is wherever the machine has it
