@@ -12,15 +12,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from proofs import mutants
-from proofs.agreement import AGREEMENT
+from proofs.agreement.trial import AGREEMENT
 from proofs.campaign import tally, workers
-from proofs.forgery import FORGERY
-from proofs.interference import INTERFERENCE
+from proofs.forgery.trial import FORGERY
+from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
+from proofs.mutants import score as mutants
 from proofs.proof import Broken, Proof
 from proofs.record import KEPT, RECORD, Run, keep, kept, record
-from proofs.revocation import REVOCATION
+from proofs.revocation.trial import REVOCATION
 from proofs.truth.trial import TRUTH
 
 PROOFS: dict[str, Proof] = {

@@ -21,7 +21,7 @@ from permissions import Reason, Refused, Viewer, directive, visible
 from permissions import viewer as viewing
 from permissions.require import Permission, holds, holds_on
 from permissions.visible import access, asset_exists, at_least, change_exists, used
-from proofs.interference import Making
+from proofs.interference.trial import Making
 from proofs.place import Place
 from proofs.proof import Broken, Proof
 from resolvers import asset, change, collection, context, counts, listing, loaders, membership, node, pages

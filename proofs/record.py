@@ -27,8 +27,8 @@ COLUMNS = ("", "promise", "SQLite", "PostgreSQL", "", "seeds from", "trials", "m
 MUTANTS = """## Mutants
 Every small fault that a tool can put into `permissions/`, the room that knows grants, was put there, one at a time.
 Tests told {killed:,} of {all:,}; the other {equivalent:,} change nothing that anybody could see, each for the reason
-that [equivalent.toml](../proofs/equivalent.toml) gives. None survived: {score} of those that are not equivalent, in
-{minutes} minutes, at commit {commit}.
+that [equivalent.toml](../proofs/mutants/equivalent.toml) gives. None survived: {score} of those that are not
+equivalent, in {minutes} minutes, at commit {commit}.
 """
 PLANTED = """## Planted leaks
 While one of these faults is in the product, two worlds that differ only in what is hidden have to be told apart.

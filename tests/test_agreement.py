@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from proofs import reading
-from proofs.agreement import Told, compare_bytes, trial
-from proofs.agreement_world import drawn, vary
+from proofs.agreement.trial import Told, compare_bytes, trial
+from proofs.agreement.world import drawn, vary
 from proofs.place import Place
 from proofs.proof import Broken
 from store.database import Database
@@ -41,7 +41,7 @@ def is_small(lines: list[Line]) -> bool:
 async def test_whoever_asks_whatever_of_a_small_world_the_model_says_the_same(
     place: Place, seed_of: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proofs.agreement.PAGES", PAGES)
+    monkeypatch.setattr("proofs.agreement.trial.PAGES", PAGES)
     assert await trial(place, seed_of()) > 0
 
 
@@ -91,7 +91,7 @@ async def read(place: Place, lines: Sequence[Line], *, is_varied: bool) -> Model
 
 
 def test_the_model_shares_no_code_with_what_it_judges() -> None:
-    for path in (ROOT / "tests" / "oracle.py", ROOT / "proofs" / "agreement_telling.py"):
+    for path in (ROOT / "tests" / "oracle.py", ROOT / "proofs" / "agreement" / "telling.py"):
         assert not rooms(path) & {*PRODUCT, "sqlalchemy", "sqlmodel"}, path
     assert rooms(ROOT / "proofs" / "reading.py") & PRODUCT == {"store"}
 

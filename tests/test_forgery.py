@@ -10,7 +10,7 @@ from starlette.requests import Request
 from app.authentication import bearer_subject
 from app.oidc import Issuer
 from permissions.viewer import anonymous, holder_of
-from proofs.forgery import tried
+from proofs.forgery.trial import tried
 from proofs.place import Place
 from proofs.proof import Broken
 from tests.conftest import Ask

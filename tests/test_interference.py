@@ -6,13 +6,13 @@ from random import Random
 import pytest
 from graphql import GraphQLObjectType, parse, validate
 
-from proofs.hidden import ACTS, Hiding
-from proofs.interference import trial
+from proofs.interference.hidden import ACTS, Hiding
+from proofs.interference.questions import SCHEMA, Asking, Question, Selected, Words
+from proofs.interference.trial import trial
+from proofs.interference.world import EVERYBODY, id_of, lines_of
 from proofs.leaks import LEAKS, checks_until_found, silence
 from proofs.place import Place
 from proofs.proof import Broken
-from proofs.questions import SCHEMA, Asking, Question, Selected, Words
-from proofs.worlds import EVERYBODY, id_of, lines_of
 from tests.oracle import Line, Model
 
 NEW = secrets.randbelow(1_000_000)

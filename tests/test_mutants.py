@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from proofs import mutants
-from proofs.mutator import Mutant
-from proofs.mutator import mutants as mutants_of
+from proofs.mutants import score as mutants
+from proofs.mutants.mutator import Mutant
+from proofs.mutants.mutator import mutants as mutants_of
+from proofs.mutants.warm import UNUSED
 from proofs.proof import Broken
-from proofs.warm import UNUSED
 
 ENUMS = {"Access": ["LOW", "HIGH", "OWN"]}
 

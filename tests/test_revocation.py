@@ -8,8 +8,8 @@ import pytest
 from proofs.place import Place
 from proofs.place import place as opened
 from proofs.proof import Broken
-from proofs.revocation import LANES, tried
-from proofs.revocation_sights import sights_of_members
+from proofs.revocation.sights import sights_of_members
+from proofs.revocation.trial import LANES, tried
 
 EACH_WAY = len(sights_of_members(0))
 """Revocations of a lane that has every sight once."""

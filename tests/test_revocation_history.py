@@ -2,7 +2,7 @@
 
 import pytest
 
-from proofs.revocation_history import Deed, Event, around, contradiction, witnessed
+from proofs.revocation.history import Deed, Event, around, contradiction, witnessed
 
 DEEDS = {"gave": Deed.GAVE, "took": Deed.TOOK, "saw": Deed.SAW, "missed": Deed.MISSED, "failed": Deed.FAILED}
 

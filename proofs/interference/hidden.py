@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from proofs.questions import Asking, Given, Question, Selected, Words
-from proofs.worlds import NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
+from proofs.interference.questions import Asking, Given, Question, Selected, Words
+from proofs.interference.world import NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
 PUT_AWAY = ("ARCHIVED", "WITHDRAWN")

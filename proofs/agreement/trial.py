@@ -21,16 +21,16 @@ from typing import Any
 from unittest.mock import patch
 
 from app.tokens import make_token
-from proofs import agreement_acts as acts
-from proofs.agreement_asking import Wanted, asked, together
-from proofs.agreement_filters import asset_filter, collection_filter
-from proofs.agreement_objects import Question, questions
-from proofs.agreement_telling import edge, page_info
-from proofs.agreement_world import drawn, vary
+from proofs.agreement import acts
+from proofs.agreement.asking import Wanted, asked, together
+from proofs.agreement.filters import asset_filter, collection_filter
+from proofs.agreement.objects import Question, questions
+from proofs.agreement.telling import edge, page_info
+from proofs.agreement.world import drawn, vary
 from proofs.place import Place
 from proofs.proof import Broken, Proof
 from proofs.reading import model_of
-from proofs.served import NOW, fixed
+from proofs.still import NOW, fixed
 from store.database import Database
 from tests.conftest import Ask, World
 from tests.lists import every_list

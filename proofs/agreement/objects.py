@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from proofs import agreement_telling as telling
-from proofs.agreement_asking import REFERENCES, reference
-from proofs.agreement_filters import NO_IDS, asset_filter
+from proofs.agreement import telling
+from proofs.agreement.asking import REFERENCES, reference
+from proofs.agreement.filters import NO_IDS, asset_filter
 from tests.oracle import ANONYMOUS, Line, Model
 
 TOGETHER = 16  # references of one document

@@ -18,14 +18,15 @@ from unittest.mock import patch
 
 from sqlalchemy import select
 
-from proofs.case import Case, Step, shrunk
-from proofs.hidden import Act, Hiding
+from proofs.interference.case import Case, Step, shrunk
+from proofs.interference.hidden import Act, Hiding
+from proofs.interference.questions import Asking, Question, Words, cursors_in, next_page
+from proofs.interference.served import Answer, World
+from proofs.interference.world import EVERYBODY, NAMES, TAGS, USERS, beginning, lines_of
 from proofs.place import Place
 from proofs.proof import Broken, Proof
-from proofs.questions import Asking, Question, Words, cursors_in, next_page
 from proofs.reading import model_of
-from proofs.served import Answer, World, fixed
-from proofs.worlds import EVERYBODY, NAMES, TAGS, USERS, beginning, lines_of
+from proofs.still import fixed
 from store import sql
 from tests.oracle import ANONYMOUS, Model
 

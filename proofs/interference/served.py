@@ -1,11 +1,8 @@
-"""This file is a world being asked: a database behind the application, in process, with chance and time held still."""
+"""This file is a world being asked: a database behind the application, in process."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from random import Random
-from unittest.mock import patch
 
 import httpx
 from sqlalchemy import event
@@ -14,13 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from app.application import application
 from app.settings import Settings
 from app.tokens import make_token
-from proofs.questions import Question
+from proofs.interference.questions import Question
 from resolvers.write.job import work
 from store.database import Database
 from tests.oracle import ANONYMOUS
-
-NOW = 1_800_000_000
-"""The instant at which trials begin, in seconds since 1970 UTC."""
 
 # Statements come from the operation whose context they run in, beside whatever else is asked at the time.
 _sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
@@ -95,18 +89,6 @@ class World:
         """Close every connection."""
         await self._client.aclose()
         await self.database.close()
-
-
-@contextmanager
-def fixed(number: int) -> Iterator[None]:
-    """Let ids and times be those of that number until the end of the block."""
-    chance, instant = Random(number), (NOW + number) * 1_000_000_000
-    with (
-        patch("store.ids.random_bytes", chance.randbytes),
-        patch("store.ids.clock_ns", lambda: instant),
-        patch("resolvers.context.TRIED_SECONDS", 60),  # a machine that is busy tells nothing
-    ):
-        yield
 
 
 def _note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:

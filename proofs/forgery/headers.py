@@ -3,7 +3,7 @@
 import base64
 from random import Random
 
-from proofs.forgery_words import other_case
+from proofs.forgery.words import other_case
 
 NO_SPACES = "\t:=,/\xa0\0"
 

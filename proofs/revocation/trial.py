@@ -12,10 +12,10 @@ from sqlalchemy import select
 from app.tokens import make_token
 from proofs.place import Place
 from proofs.proof import Broken, Proof
-from proofs.revocation_acts import Stage
-from proofs.revocation_history import Event, around, contradiction, witnessed
-from proofs.revocation_lane import Lane
-from proofs.revocation_sights import HOLDER, sights_of_members, sights_of_visitors, world
+from proofs.revocation.acts import Stage
+from proofs.revocation.history import Event, around, contradiction, witnessed
+from proofs.revocation.lane import Lane
+from proofs.revocation.sights import HOLDER, sights_of_members, sights_of_visitors, world
 from store import sql
 from store.database import Database
 from store.tables import PrincipalKind

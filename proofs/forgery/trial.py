@@ -16,8 +16,8 @@ from app.negotiation import JSON, RESPONSE
 from app.oidc import Issuer
 from app.settings import Settings
 from app.tokens import make_token, revoke_token
-from proofs.forgery_headers import Header, carrying, not_carrying
-from proofs.forgery_tokens import USERS, ApiTokens, Forger
+from proofs.forgery.headers import Header, carrying, not_carrying
+from proofs.forgery.tokens import USERS, ApiTokens, Forger
 from proofs.place import Place
 from proofs.proof import Broken, Proof
 from store import sql

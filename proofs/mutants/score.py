@@ -1,11 +1,10 @@
-"""This file is the mutants of `permissions/`, each of which a test must tell: `python -m proofs.mutants`.
+"""This file is the mutants of `permissions/`, each of which a test must tell.
 
-A rule whose fault fails no test is not yet tested. So every small fault that proofs/mutator.py can make is put into the
+A rule whose fault fails no test is not yet tested. So every small fault that mutator.py can make is put into the
 room that knows grants, one at a time, and the tests of that room are run. Mutants that nobody could tell from the room
-as it is are listed in proofs/equivalent.toml, with the reason. Nothing of all this is written into the checkout.
+as it is are listed in equivalent.toml, with the reason. Nothing of all this is written into the checkout.
 """
 
-import argparse
 import asyncio
 import json
 import os
@@ -20,11 +19,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs.mutator import Mutant, enums_of, mutants
+from proofs.mutants.mutator import Mutant, enums_of, mutants
+from proofs.mutants.warm import LATE
 from proofs.proof import Broken
-from proofs.warm import LATE
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FILES = tuple(f"permissions/{name}.py" for name in ("visible", "viewer", "require", "directive", "refused"))
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 COPIED = ("app", "schema", "resolvers", "permissions", "store", "proofs", "tests", "pyproject.toml", "schema.graphql")
@@ -121,7 +120,7 @@ async def _work(tree: Path, waiting: deque[Mutant], codes: Codes, done: Callable
 
 @asynccontextmanager
 async def _warm(tree: Path) -> AsyncIterator[tuple[asyncio.StreamWriter, asyncio.StreamReader]]:
-    command = (sys.executable, "-m", "proofs.warm")
+    command = (sys.executable, "-m", "proofs.mutants.warm")
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, cwd=tree, stdin=pipe, stdout=pipe, start_new_session=True)
     assert process.stdin
@@ -135,29 +134,3 @@ async def _warm(tree: Path) -> AsyncIterator[tuple[asyncio.StreamWriter, asyncio
 
 def _listed(told: str, each: Sequence[object]) -> str:
     return "\n  ".join((told, *map(str, each)))
-
-
-def main() -> int:
-    """Test the mutants asked for; return 1 when one survives."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--list", action="store_true", help="tell the mutants and their numbers, and test none")
-    asked.add_argument("--only", type=int, nargs="+", metavar="N", help="test the mutants of these numbers")
-    given = asked.parse_args()
-    if given.list:
-        sys.stdout.writelines(f"{number:>4} {mutant}\n" for number, mutant in enumerate(every_mutant()))
-        return 0
-    found = asyncio.run(score(_told, given.only))
-    sys.stdout.write(
-        f"{len(found.killed)} killed, {len(found.equivalent)} equivalent, {len(found.survived)} survived\n"
-    )
-    sys.stdout.writelines(f"  {mutant}\n" for mutant in found.survived)
-    return 1 if found.survived else 0
-
-
-def _told(done: int, of: int) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{done} of {of}" if done < of else "\r")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

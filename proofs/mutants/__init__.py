@@ -1,0 +1,1 @@
+"""This folder is mutants of `permissions/`: each small fault of that room fails a test."""

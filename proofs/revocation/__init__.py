@@ -1,0 +1,1 @@
+"""This folder is revocation: whoever asks after a right was taken away no longer sees by it, in two processes."""
