@@ -1,5 +1,6 @@
 """This file is the batched reads of rows and small sets: `<Value>By<Key>`, one statement for all keys."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -25,6 +26,13 @@ class Loader(DataLoader[Any, Any]):
         """Make the loader of one operation."""
         super().__init__()
         self.context = context
+
+    def load(self, key: Any) -> asyncio.Future[Any]:
+        """Return the value of the key, once it is read.
+
+        Fields share it: one that is given up, because another beside it is refused, does not take it from the others.
+        """
+        return asyncio.shield(super().load(key))
 
     async def batch_load_fn(self, keys: list[Any]) -> list[Any]:
         """Return a value for each key, in their order."""

@@ -139,6 +139,13 @@ async def test_a_bad_cursor_is_refused_in_the_same_words_whatever_else_is_being_
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_CURSOR"}
 
 
+async def test_what_is_given_up_beside_a_refused_field_is_still_read_for_others(ask: Ask) -> None:
+    alone = 'topic(by: {slug: "genomics"}) { assetCounts { total } }'
+    refused = "topics { nodes { assetCounts { total } } edges { node { history { nodes { id } } } } }"
+    answer = (await ask.response("eve", f"{{ {alone} {refused} }}")).json()
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"FORBIDDEN"}
+
+
 Between = Callable[[Ask, str], Any]
 
 

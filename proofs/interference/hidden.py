@@ -193,6 +193,19 @@ class Hiding:
         )
         return self.collections and [update("collection", f"slug = {text(draw.one(*self.collections))}", **changes)]
 
+    def hang(self) -> Sequence[str] | None:
+        """Return a visible collection put below a hidden one, or below none again."""
+        lines = [line for slug, line in self.model.collection.items() if slug not in self.collections]
+        below = [line["slug"] for line in lines if line.get("parent") in self.collections]
+        hung = [(line, slug) for line in lines if not line.get("parent") for slug in self._above(line["topic"])]
+        if below and self.draw.is_so(4):
+            return [update("collection", f"slug = {text(self.draw.one(*below))}", parent_pk=None)]
+        if not hung:
+            return None
+        line, above = self.draw.one(*hung)
+        parent = f"(SELECT pk FROM collection WHERE slug = {text(above)})"
+        return [f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(line['slug'])}"]
+
     def fill(self) -> Sequence[str] | None:
         """Return any asset's membership of a hidden collection, or the end of all of them."""
         if not self.collections:
@@ -375,6 +388,11 @@ class Hiding:
             else (self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.is_shared))
         )
 
+    def _above(self, topic: str) -> list[str]:
+        """Return the hidden collections that are at the top of the topic."""
+        lines = [self.model.collection[slug] for slug in self.collections]
+        return [line["slug"] for line in lines if line["topic"] == topic and not line.get("parent")]
+
     def _stays_hidden(self, asset: str, slug: str) -> bool:
         """Return whether the hidden asset in the collection is hidden still: visitors see what is on show."""
         line = self.model.asset[asset]
@@ -445,7 +463,7 @@ ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
     name: getattr(Hiding, name)
     for name in (
         *("add_asset", "delete_asset", "tell_otherwise", "tag", "put_away", "share", "join", "leave"),
-        *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "fill"),
+        *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "hang", "fill"),
         *("tell_topic_otherwise", "add_user", "rename_people", "group", "promote", "job", "read", "try_out"),
         *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
         *("update_collection", "make_topic", "tell_content"),

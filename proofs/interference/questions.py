@@ -128,8 +128,11 @@ class Asking:
 
     def _fields(self, kind: Any, depth: int, width: int, count: int) -> list[Selected]:
         names = [name for name, each in kind.fields.items() if self._fits(each, depth, width)]
-        chosen = self._chance.sample(names, min(count, len(names)))
-        return [self._field(name, kind.fields[name], depth, width) for name in chosen] or [TYPENAME]
+        lists = [name for name in names if is_composite_type(get_named_type(kind.fields[name].type))]
+        drawn = [
+            self._chance.choice(self._chance.choice((names, lists or names))) for _ in range(count if names else 0)
+        ]
+        return [self._field(name, kind.fields[name], depth, width) for name in dict.fromkeys(drawn)] or [TYPENAME]
 
     def _parts(self, kind: Any, depth: int, width: int) -> list[Selected]:
         """Return fields of one or two of the types that an abstract one stands for."""
@@ -189,11 +192,18 @@ class Asking:
         if kind.is_one_of:
             name = self._chance.choice(sorted(kind.fields))
             return {name: self.value(name, kind.fields[name].type, subject)}
+        wanted = set(self._some_of(kind.fields))
         return {
             name: self.value(name, each.type, subject)
             for name, each in kind.fields.items()
-            if (isinstance(each.type, GraphQLNonNull) and not self._is_default(each.default_value)) or self._is_so(3)
+            if (isinstance(each.type, GraphQLNonNull) and not self._is_default(each.default_value)) or name in wanted
         }
+
+    def _some_of(self, fields: Mapping[str, Any]) -> list[str]:
+        """Return the names of one field, for together they seldom hold of anything, or of any number."""
+        if self._is_so(4):
+            return [self._chance.choice(sorted(fields))]
+        return [name for name in fields if self._is_so(3)]
 
     def _is_default(self, default: Any) -> bool:
         return default is not None and str(default) != "Undefined" and self._is_so(5)

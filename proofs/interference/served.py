@@ -1,5 +1,6 @@
 """This file is a world being asked: a database behind the application, in process."""
 
+import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from app.application import application
 from app.settings import Settings
 from app.tokens import make_token
 from proofs.interference.questions import Question
+from proofs.proof import Broken
 from resolvers.write.job import work
 from store.database import Database
 from tests.oracle import ANONYMOUS
@@ -60,6 +62,9 @@ class World:
         try:
             asked = {"query": document, "variables": variables}
             response = await self._client.post("/graphql", json=asked, headers=headers)
+        except asyncio.CancelledError as cancelled:  # by the application itself: nobody cancels a trial
+            raise Broken(f"No answer: what was asked cancelled itself.\n{document}\n{variables}") from cancelled
+        else:
             answer = Answer(response, tuple(sent), question.kind == "query")
         finally:
             _sent.reset(before)
