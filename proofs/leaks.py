@@ -32,7 +32,7 @@ from store import changes, sql
 from store.database import Snapshot
 from store.tables import EVERYONE_PK, AssetAccess
 
-PATIENCE = 2_000
+PATIENCE = 20_000
 """How many checks may pass before a planted leak has to be found."""
 
 sight = import_module("permissions.visible")  # whose name in the package is its function's

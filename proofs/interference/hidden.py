@@ -470,4 +470,4 @@ ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
     )
 }
 # These touch what most channels could tell of.
-OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise")
+OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise", "hang")

@@ -24,6 +24,7 @@ from schema.graph import text
 SCHEMA = build_schema(text())
 MOST_FIELDS = 20  # that have fields of their own, below the document's limits whatever is spread
 DEEPEST = 9
+CHEAP = 5  # more at most that have no fields: they take little and tell much
 WIDEST = 3  # lists, one within the other: each multiplies the rows of the answer
 SIZES = (None, 0, 1, 1, 2, 2, 3, 5, 100)
 DATES = ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2026-01-01T00:00:00Z")
@@ -117,8 +118,10 @@ class Asking:
         """Return a mutation, one of those named if any are."""
         self._left = MOST_FIELDS
         assert SCHEMA.mutation_type
-        name = self._chance.choice(names or sorted(SCHEMA.mutation_type.fields))
-        return Question("mutation", [self._field(name, SCHEMA.mutation_type.fields[name], 0, 0)])
+        known = SCHEMA.mutation_type.fields
+        may = [name for name in sorted(known) if self._may_ask(known[name])]
+        name = self._chance.choice(names or may or sorted(known))
+        return Question("mutation", [self._field(name, known[name], 0, 0)])
 
     def _selection(self, kind: Any, depth: int, width: int, count: int) -> list[Selected]:
         if isinstance(kind, GraphQLUnionType):
@@ -128,10 +131,9 @@ class Asking:
 
     def _fields(self, kind: Any, depth: int, width: int, count: int) -> list[Selected]:
         names = [name for name, each in kind.fields.items() if self._fits(each, depth, width)]
-        lists = [name for name in names if is_composite_type(get_named_type(kind.fields[name].type))]
-        drawn = [
-            self._chance.choice(self._chance.choice((names, lists or names))) for _ in range(count if names else 0)
-        ]
+        plain = [name for name in names if not is_composite_type(get_named_type(kind.fields[name].type))]
+        drawn = [self._chance.choice(names) for _ in range(count if names else 0)]
+        drawn += self._chance.sample(plain, self._chance.randint(0, min(CHEAP, len(plain))))
         return [self._field(name, kind.fields[name], depth, width) for name in dict.fromkeys(drawn)] or [TYPENAME]
 
     def _parts(self, kind: Any, depth: int, width: int) -> list[Selected]:
@@ -147,11 +149,14 @@ class Asking:
         return [TYPENAME, *parts]
 
     def _fits(self, each: GraphQLField, depth: int, width: int) -> bool:
-        if not _required(each) <= set(self._holding) and not self._is_so(1, 40):
+        if not self._may_ask(each):
             return False
         if not is_composite_type(get_named_type(each.type)):
             return True
         return self._left > 0 and depth < DEEPEST and (width < WIDEST or not _is_wide(each))
+
+    def _may_ask(self, each: GraphQLField) -> bool:
+        return _required(each) <= set(self._holding) or self._is_so(1, 40)
 
     def _field(self, name: str, each: GraphQLField, depth: int, width: int) -> Selected:
         kind = get_named_type(each.type)

@@ -35,7 +35,7 @@ ROUNDS = 16  # of acts, and questions after each
 ACTS = 2  # of a round
 ASKED = 12  # questions of a round
 REPEATED = 4  # of eight questions, less one: asked before, when other things were hidden
-HOLDING = {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
+HOLDING = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 FAILURE = '"code":"INTERNAL"'
 """What an answer holds when the server failed, which no question may make it do."""
 
@@ -93,8 +93,9 @@ class Making:
             for done in range(PAST):
                 if done % 4 == 0:
                     words = await _words(world, await model_of(world.database), ())
-                asking = Asking(self._chance, words)
-                step = self._step(Act("past", who=self._chance.choice(USERS), question=asking.mutation()))
+                who = self._chance.choice(USERS)
+                asking = Asking(self._chance, words, HOLDING[who])
+                step = self._step(Act("past", who=who, question=asking.mutation()))
                 self.case = replace(self.case, past=[*self.case.past, step])
                 await do(world, step)
         finally:
@@ -136,7 +137,7 @@ class Making:
             return both.further
         if kind < REPEATED and both.asked:
             return self._chance.choice(both.asked)
-        asking = Asking(self._chance, words, HOLDING.get(both.who, ("SIGNED_IN",)))
+        asking = Asking(self._chance, words, HOLDING[both.who])
         return asking.mutation() if kind == REPEATED else asking.query()
 
     async def _take(self, both: Both, what: Act | Question, beside: Sequence[Act] = ()) -> None:
