@@ -20,6 +20,10 @@ IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "
 WORDS = Words(IDS, ["asset0"], ["held-0"])
 
 
+# A field that is refused lets go of its siblings before they have begun: the executor awaits them no more.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+
+
 @pytest.mark.parametrize("seed", [1, 2, NEW], ids=["first", "second", "new"])
 async def test_hidden_differences_change_no_byte_of_any_answer(place: Place, seed: int) -> None:
     assert await trial(place, seed) > 0, f"seed {seed}"
@@ -68,7 +72,7 @@ def test_every_question_is_a_valid_document() -> None:
 
 def test_whatever_the_schema_has_some_question_asks_for_it() -> None:
     found: set[str] = set()
-    for seed in range(4_000):
+    for seed in range(8_000):
         question = made(seed)
         for selected in question.selected:
             found |= asked(question.kind.capitalize(), selected)

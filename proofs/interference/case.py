@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any
 
 from proofs.interference.hidden import Act
 from proofs.interference.questions import Question
@@ -11,8 +11,6 @@ from tests.oracle import Line
 
 ATTEMPTS = 300
 """How often a failure is tried again, at most, while it is made smaller."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,21 +40,14 @@ class Case:
     past: Sequence[Step] = ()
     steps: Sequence[Step] = ()
 
-    def smaller(self) -> Iterator["Case"]:
-        """Yield cases that lack a part of this one, large parts first."""
-        for part in _parts(self.steps):
-            yield replace(self, steps=part)
-        for part in _parts(self.past):
-            yield replace(self, past=part)
-        for lines in _parts(self.lines):
-            yield replace(self, lines=lines)
+    def asking_less(self) -> Iterator["Case"]:
+        """Yield the cases in which one step lacks what others ask at the time, or one part of its question."""
         for index, step in enumerate(self.steps):
-            if step.beside:
-                yield replace(self, steps=[*self.steps[:index], replace(step, beside=()), *self.steps[index + 1 :]])
+            less = [replace(step, beside=())] if step.beside else []
             if isinstance(step.what, Question):
-                for question in step.what.smaller():
-                    less = replace(step, what=question)
-                    yield replace(self, steps=[*self.steps[:index], less, *self.steps[index + 1 :]])
+                less += [replace(step, what=question) for question in step.what.smaller()]
+            for each in less:
+                yield replace(self, steps=[*self.steps[:index], each, *self.steps[index + 1 :]])
 
     def pasted(self) -> str:
         """Return the case as catalogue lines, statements and operations."""
@@ -66,16 +57,53 @@ class Case:
         return f"== the world:\n{lines}\n{statements}\n== its past:\n{past}\n== as {self.who}:\n{steps}"
 
 
-async def shrunk(case: Case, told: str, run: Callable[[Case], Awaitable[str | None]]) -> tuple[Case, str]:
-    """Return the smallest failing case that was found, and how it fails; `run` tells how a case does, if it does."""
-    left = ATTEMPTS
-    candidates = case.smaller()
-    while left and (smaller := next(candidates, None)):
-        left -= 1
-        fails = await _fails(smaller, run)
+@dataclass
+class Shrinking:
+    """The smallest failing case yet, and how it fails; `run` tells how a case does, if it does."""
+
+    case: Case
+    told: str
+    run: Callable[[Case], Awaitable[str | None]]
+    left: int = ATTEMPTS
+
+    async def shrink(self) -> None:
+        """Leave out what the failure does not need."""
+        for name in ("steps", "past", "lines", "statements", "steps"):
+            await self._leave_out(name)
+        candidates = self.case.asking_less()
+        while smaller := next(candidates, None):
+            if await self._takes(smaller):
+                candidates = self.case.asking_less()
+
+    async def _leave_out(self, name: str) -> None:
+        """Leave out of one of the case's sequences all, or else halves, quarters, and so on to single elements."""
+        size = len(getattr(self.case, name))
+        while size:
+            start = 0
+            while start < len(whole := getattr(self.case, name)):
+                less = [*whole[:start], *whole[start + size :]]
+                changed: dict[str, Any] = {name: _held_together(less) if name == "lines" else less}
+                if not await self._takes(replace(self.case, **changed)):
+                    start += size
+            size //= 2
+
+    async def _takes(self, smaller: Case) -> bool:
+        """Return whether the smaller case fails too, and is now the smallest."""
+        if not self.left:
+            return False
+        self.left -= 1
+        fails = await _fails(smaller, self.run)
         if fails is not None:
-            case, told, candidates = smaller, fails, smaller.smaller()
-    return case, told
+            self.case, self.told = smaller, fails
+        return fails is not None
+
+
+def _held_together(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines without what they list of those that are left out."""
+    there = {line.get("id", line.get("slug")) for line in lines}
+    listed = [{name: line[name] for name in ("uses", "assets", "members") if name in line} for line in lines]
+    kept = [{name: [each for each in ids if each in there] for name, ids in each.items()} for each in listed]
+    return [{**line, **lists} for line, lists in zip(lines, kept, strict=True)]
 
 
 async def _fails(case: Case, run: Callable[[Case], Awaitable[str | None]]) -> str | None:
@@ -83,15 +111,6 @@ async def _fails(case: Case, run: Callable[[Case], Awaitable[str | None]]) -> st
         return await run(case)
     except Exception:  # noqa: BLE001 - any failure of a case that lacks a part means that the part was needed
         return None
-
-
-def _parts(whole: Sequence[T]) -> Iterator[list[T]]:
-    """Yield the sequence without each of its halves, then quarters, and so on to single elements."""
-    size = len(whole) // 2 + len(whole) % 2
-    while size:
-        for start in range(0, len(whole), size):
-            yield [*whole[:start], *whole[start + size :]]
-        size = size // 2 if size > 1 else 0
 
 
 def _written(question: Question) -> str:

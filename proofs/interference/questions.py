@@ -175,7 +175,7 @@ class Asking:
 
     def _argument(self, name: str, known: GraphQLArgument) -> Any:
         # A cursor of another list refuses the whole; those of the list itself come with `next_page`.
-        if not isinstance(known.type, GraphQLNonNull) and not self._is_so(*((1, 40) if name in PLACES else (4, 8))):
+        if not isinstance(known.type, GraphQLNonNull) and not self._is_so(*((1, 24) if name in PLACES else (4, 8))):
             return _LEFT_OUT
         return self.value(name, known.type, "")
 

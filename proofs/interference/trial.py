@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from sqlalchemy import select
 
-from proofs.interference.case import Case, Step, shrunk
+from proofs.interference.case import Case, Shrinking, Step
 from proofs.interference.hidden import Act, Hiding
 from proofs.interference.questions import Asking, Question, Words, cursors_in, next_page
 from proofs.interference.served import Answer, World
@@ -157,9 +157,11 @@ async def trial(place: Place, seed: int) -> int:
     try:
         return await made.run(place)
     except Broken as broken:
-        case, told = await shrunk(made.case, str(broken), lambda case: replay(place, case))
-        first = f"as it was found:\n{broken}" if told != str(broken) else ""
-        raise Broken(f"seed {seed} on {place.backend}\n{case.pasted()}\n{told}\n{first}") from None
+        smallest = Shrinking(made.case, str(broken), lambda case: replay(place, case))
+        await smallest.shrink()
+        first = f"as it was found:\n{broken}" if smallest.told != str(broken) else ""
+        told = f"{smallest.case.pasted()}\n{smallest.told}\n{first}"
+        raise Broken(f"seed {seed} on {place.backend}\n{told}") from None
 
 
 async def replay(place: Place, case: Case) -> str | None:
