@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 import uvicorn
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import demo, tokens
 from app.application import application
@@ -28,6 +28,7 @@ from store.database import Database, DatabaseProblem, DBAPIError, problem_of
 from store.ids import new_id
 from store.migrate import head, migrate, revision_of
 from store.principals import UnknownUser
+from store.search.index import rebuild, refresh
 
 KINDS = ("user", "group", "topic", "collection", "CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -142,7 +143,12 @@ def schema(
 
 
 @commands.command()
-def check() -> None:
+def check(
+    *,
+    rebuild_search: Annotated[
+        bool, typer.Option("--rebuild-search", help="Look anew at all that searches find, which takes a while.")
+    ] = False,
+) -> None:
     """Show every setting with its source, and whether the database can be used."""
     settings = _settings()
     rows = [("setting", "value", "source"), *settings.told()]
@@ -153,6 +159,8 @@ def check() -> None:
     newest = head()
     state = "up to date" if revision == newest else f"this code's is {newest}: run atoll migrate"
     sys.stdout.write(f"database revision {revision or 'none'}: {state}\n")
+    if rebuild_search:
+        sys.stdout.write(f"search finds {_with_database(settings, _rebuilt):,} topics, collections and assets\n")
 
 
 def from_environment() -> object:
@@ -192,6 +200,16 @@ async def _demo(database: Database) -> tuple[list[Account], list[Tab]]:
             " or name another file in ATOLL_DATABASE_URL."
         )
     return await demo.accounts(database), await demo.with_ids(database, examples(EXAMPLES))
+
+
+async def _rebuilt(database: Database) -> int:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    async with database.write() as connection:
+        count = await rebuild(connection)
+        with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+            task = bar.add_task("Looking at what searches find", total=count)
+            await refresh(connection, lambda done: bar.advance(task, done))
+    return count
 
 
 async def _import(database: Database, file: Path, size: int) -> Outcome:

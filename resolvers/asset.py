@@ -22,10 +22,13 @@ from resolvers.loaders import (
     ReleaseByApp,
     referred,
 )
+from resolvers.search import Searched, searched
 from store import sql
+from store.search.matching import quality
+from store.search.query import Search
 
 
-def asset_order(order: str) -> Sequence[ColumnElement[Any]]:
+def asset_order(order: str, search: Search | None = None) -> Sequence[ColumnElement[Any]]:
     """Return the keys of an order of assets, ended by the id where they may be equal."""
     asset = sql.asset
     if order == "NAME":
@@ -34,8 +37,9 @@ def asset_order(order: str) -> Sequence[ColumnElement[Any]]:
         return (asset.c.created_at, asset.c.id)
     if order == "UPDATED_AT":
         return (asset.c.updated_at, asset.c.id)
-    # Relevance speaks of the asset alone: a gold standard first, then what changed last.
-    return (asset.c.is_gold, asset.c.updated_at, asset.c.id)
+    # Relevance speaks of the asset alone: what matches best, then a gold standard, then what changed last.
+    matched = () if search is None else (quality(asset, search),)
+    return (*matched, asset.c.is_gold, asset.c.updated_at, asset.c.id)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Assets(Listing):
     def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""
         del viewer
-        return asset_order(self.order)
+        return asset_order(self.order, self.filter.search)
 
 
 @dataclass(frozen=True)
@@ -138,10 +142,15 @@ async def asset(_root: None, context: Context, by: Any) -> Row[Any] | None:
     return await context.loader(AssetByExternalId).load(by.external_id)  # type: ignore[no-any-return]  # a loader's rows
 
 
-def assets(_root: None, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any) -> Connection:
+def assets(
+    _root: None, context: Context, *, order_by: Any = None, filter: Any = None, query: str | None = None, **page: Any
+) -> Searched:
     """Return every asset that the viewer may see."""
-    listing = Assets.ordered(order_by, filter=AssetFilter.of(filter))
-    return connect(context, listing, **page)
+
+    def listed(search: Search | None) -> Connection:
+        return connect(context, Assets.ordered(order_by, filter=AssetFilter.of(filter, search=search)), **page)
+
+    return searched(context, query, listed)
 
 
 async def owner(asset: Row[Any], context: Context) -> Row[Any] | None:

@@ -20,7 +20,9 @@ from resolvers.loaders import (
     TopicByPk,
     referred,
 )
+from resolvers.search import Searched, searched
 from store import sql
+from store.search.query import Search
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,17 @@ async def collection(_root: None, context: Context, by: Any) -> Row[Any] | None:
     return await context.loader(CollectionBySlug).load(by.slug)  # type: ignore[no-any-return]  # a loader's rows
 
 
-def collections(_root: None, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any) -> Connection:
+def collections(
+    _root: None, context: Context, *, order_by: Any = None, filter: Any = None, query: str | None = None, **page: Any
+) -> Searched:
     """Return every collection."""
-    return connect(context, Collections.ordered(order_by, filter=CollectionFilter.of(filter)), **page)
+
+    def listed(search: Search | None) -> Connection:
+        return connect(
+            context, Collections.ordered(order_by, filter=CollectionFilter.of(filter, search=search)), **page
+        )
+
+    return searched(context, query, listed)
 
 
 async def topic(collection: Row[Any], context: Context) -> Row[Any]:

@@ -144,7 +144,8 @@ def connect(
 
 def _binding(listing: Listing, parent: Any) -> str:
     direction = "desc" if listing.descending else "asc"
-    return f"{listing.name}|{listing.order}|{direction}|{'' if parent is None else parent.id}"
+    searches = "?" if getattr(listing.filter, "search", None) else ""  # whose order has keys of its own
+    return f"{listing.name}|{listing.order}{searches}|{direction}|{'' if parent is None else parent.id}"
 
 
 def _cursor(connection: Connection, page: Page, index: int) -> str:

@@ -7,6 +7,8 @@ from sqlalchemy import ColumnElement, FromClause, exists
 
 from permissions import Viewer, visible
 from store import sql
+from store.search.matching import is_found
+from store.search.query import Search
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class Range:
 @dataclass(frozen=True)
 class _Filter:
     @classmethod
-    def of(cls, given: Any) -> Self:
-        """Return the filter with what the input gives; an input left out narrows nothing."""
-        return cls(**{field.name: _frozen(getattr(given, field.name, None)) for field in fields(cls)})
+    def of(cls, given: Any, **more: Any) -> Self:
+        """Return the filter with what the input gives, and more; an input left out narrows nothing."""
+        return cls(**{field.name: _frozen(getattr(given, field.name, None)) for field in fields(cls)} | more)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class AssetFilter(_Filter):
     updated_at: Range | None = None
     in_collection_ids: tuple[str, ...] | None = None
     not_in_collection_ids: tuple[str, ...] | None = None
+    search: Search | None = None
 
     def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
         """Return what an asset must meet; ids that the viewer cannot see match as unknown ones do."""
@@ -67,7 +70,7 @@ class AssetFilter(_Filter):
             found.append(asset.c.pk.in_(_members(viewer, self.in_collection_ids)))
         if self.not_in_collection_ids is not None:
             found.append(asset.c.pk.not_in(_members(viewer, self.not_in_collection_ids)))
-        return found
+        return [*found, *_searched(asset, self.search)]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class CollectionFilter(_Filter):
     top_level_only: bool | None = None
     contains_asset_id: str | None = None
     updated_at: Range | None = None
+    search: Search | None = None
 
     def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
         """Return what a collection must meet; ids that the viewer cannot see match as unknown ones do."""
@@ -97,7 +101,18 @@ class CollectionFilter(_Filter):
             found.append(holds_asset(viewer, self.contains_asset_id))
         if self.updated_at is not None:
             found += self.updated_at.holds(collection.c.updated_at)
-        return found
+        return [*found, *_searched(collection, self.search)]
+
+
+@dataclass(frozen=True)
+class TopicFilter(_Filter):
+    """What is looked for, if anything is."""
+
+    search: Search | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what a topic must meet."""
+        return _searched(sql.topic, self.search)
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,10 @@ def _members(viewer: Viewer, collection_ids: tuple[str, ...]) -> Any:
         .where(collection.c.id.in_(sql.texts(collection_ids)))
         .with_only_columns(membership.c.asset_pk)
     )
+
+
+def _searched(source: FromClause, search: Search | None) -> list[ColumnElement[bool]]:
+    return [] if search is None else [is_found(source, search)]
 
 
 def _has_id(source: FromClause, pk: ColumnElement[int], ids: tuple[str, ...]) -> ColumnElement[bool]:

@@ -15,7 +15,9 @@ from resolvers.counts import AssetCounts, AssetCountsByParent
 from resolvers.filter import AssetFilter
 from resolvers.listing import Listing
 from resolvers.loaders import AssetById, AssetByPk, ContainsAsset, PrincipalByPk, referred
+from resolvers.search import Searched, searched
 from store import sql
+from store.search.query import Search
 from store.tables import AssetAccess, AssetStatus
 
 
@@ -105,7 +107,7 @@ class AddableAssets(Listing):
     def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""
         del viewer
-        return asset_order(self.order)
+        return asset_order(self.order, self.filter.search)
 
     def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
         """Return when the asset was added, NULL for one that is not in."""
@@ -119,13 +121,18 @@ def assets(
     *,
     order_by: Any = None,
     filter: Any = None,
+    query: str | None = None,
     include_descendants: bool | None = False,
     **page: Any,
-) -> Connection:
+) -> Searched:
     """Return what the collection holds."""
     kind = DescendantAssets if include_descendants else CollectionAssets
-    listing = kind.ordered(order_by, filter=AssetFilter.of(filter))
-    return connect(context, listing, collection, **page)
+
+    def listed(search: Search | None) -> Connection:
+        listing = kind.ordered(order_by, filter=AssetFilter.of(filter, search=search))
+        return connect(context, listing, collection, **page)
+
+    return searched(context, query, listed)
 
 
 async def asset_counts(
@@ -154,12 +161,18 @@ def addable_assets(
     *,
     order_by: Any = None,
     filter: Any = None,
+    query: str | None = None,
     exclude_members: bool | None = False,
     **page: Any,
-) -> Connection:
+) -> Searched:
     """Return what the viewer may add, and what of theirs is in already."""
-    listing = AddableAssets.ordered(order_by, filter=AssetFilter.of(filter), exclude_members=bool(exclude_members))
-    return connect(context, listing, collection, **page)
+
+    def listed(search: Search | None) -> Connection:
+        narrowed = AssetFilter.of(filter, search=search)
+        listing = AddableAssets.ordered(order_by, filter=narrowed, exclude_members=bool(exclude_members))
+        return connect(context, listing, collection, **page)
+
+    return searched(context, query, listed)
 
 
 async def added_by(edge: Edge, context: Context) -> Row[Any] | None:

@@ -11,10 +11,12 @@ from resolvers.collection import CollectionListing
 from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.counts import AssetCounts, AssetCountsByParent, TopicAssets
-from resolvers.filter import CollectionFilter
+from resolvers.filter import CollectionFilter, TopicFilter
 from resolvers.listing import Listing
 from resolvers.loaders import TopicById, TopicByPk, TopicBySlug
+from resolvers.search import Searched, searched
 from store import sql
+from store.search.query import Search
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,12 @@ class Topics(Listing):
     item = sql.topic
     nodes = TopicByPk
     carries_rows = True
+    filter: TopicFilter = TopicFilter()
 
     def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
-        """Return every topic that the viewer may see."""
+        """Return every topic that the viewer may see and the filter keeps."""
         del parents
-        return visible(sql.topic, viewer)
+        return visible(sql.topic, viewer).where(*self.filter.conditions())
 
     def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the rank."""
@@ -65,9 +68,13 @@ async def topic(_root: None, context: Context, by: Any) -> Row[Any] | None:
     return await context.loader(TopicBySlug).load(by.slug)  # type: ignore[no-any-return]  # a loader's rows
 
 
-def topics(_root: None, context: Context, **page: Any) -> Connection:
+def topics(_root: None, context: Context, *, query: str | None = None, **page: Any) -> Searched:
     """Return the topics in the administrators' order."""
-    return connect(context, Topics(), **page)
+
+    def listed(search: Search | None) -> Connection:
+        return connect(context, Topics(filter=TopicFilter(search=search)), **page)
+
+    return searched(context, query, listed)
 
 
 def collections(

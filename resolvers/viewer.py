@@ -10,9 +10,11 @@ from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
 from resolvers.connection import Connection, connect
 from resolvers.context import Context
-from resolvers.filter import holds_asset
+from resolvers.filter import CollectionFilter, holds_asset
 from resolvers.loaders import PrincipalByPk
+from resolvers.search import Searched, searched
 from store import sql
+from store.search.query import Search
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ async def user(viewer: Viewer, context: Context) -> Row[Any]:
     return await context.loader(PrincipalByPk).load(viewer.user_pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
-def collections(_viewer: Viewer, context: Context, *, asset_id: str | None = None, **page: Any) -> Connection:
+def collections(
+    _viewer: Viewer, context: Context, *, asset_id: str | None = None, query: str | None = None, **page: Any
+) -> Searched:
     """Return the collections that the viewer may add assets to."""
-    return connect(context, AddableTo(asset_id=asset_id), **page)
+
+    def listed(search: Search | None) -> Connection:
+        return connect(context, AddableTo(asset_id=asset_id, filter=CollectionFilter(search=search)), **page)
+
+    return searched(context, query, listed)

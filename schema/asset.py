@@ -9,6 +9,7 @@ from permissions.require import Permission
 from resolvers import asset as resolve
 from schema.connection import Connection, edges, nodes
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus, DataAssetKind
+from schema.facets import AssetFacets, facets
 from schema.field import field, forward
 from schema.node import Node, is_row_of
 from schema.scalars import DateTime, Long, Url
@@ -181,5 +182,6 @@ class AssetEdge:
 class AssetConnection(Connection):
     """A page of assets."""
 
+    facets: AssetFacets = facets()
     edges: list[AssetEdge] = edges("assets")
     nodes: list[Asset] = nodes("assets")

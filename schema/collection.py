@@ -13,7 +13,8 @@ from schema.asset import Asset
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges, nodes
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
-from schema.field import argument, field, forward, paging
+from schema.facets import AssetFacets, facets
+from schema.field import argument, field, forward, paging, query
 from schema.lists import AssetCounts, AssetFilter, AssetOrder, MembershipOrder
 from schema.node import Node, is_row_of
 from schema.scalars import DateTime
@@ -67,6 +68,7 @@ class Collection(Node):
         resolver=resolve_membership.assets,
         arguments=paging(
             filter=argument(AssetFilter | None, "What assets to keep."),
+            query=query(),
             include_descendants=argument(
                 bool | None, "Whether to list what the collections below hold as well, each asset once.", default=False
             ),
@@ -100,6 +102,7 @@ class Collection(Node):
         resolver=resolve_membership.addable_assets,
         arguments=forward(
             filter=argument(AssetFilter | None, "What assets to keep."),
+            query=query(),
             order_by=argument(
                 AssetOrder | None,
                 "How to order the assets.",
@@ -181,6 +184,7 @@ class CollectionConnection(Connection):
 class CollectionAssetConnection(Connection):
     """A page of assets."""
 
+    facets: AssetFacets = facets()
     edges: list[CollectionAssetEdge] = edges("assets")
     nodes: list[Asset] = nodes("assets")
 
@@ -189,6 +193,7 @@ class CollectionAssetConnection(Connection):
 class AddableAssetConnection(Connection):
     """A page of assets."""
 
+    facets: AssetFacets = facets()
     edges: list[AddableAssetEdge] = edges("assets")
     nodes: list[Asset] = nodes("assets")
 

@@ -19,6 +19,10 @@ from permissions.directive import permission
 from resolvers.listing import DEFAULT_PAGE, LARGEST_PAGE, Unasked
 
 Resolver = Callable[..., Any]
+QUERY = (
+    'What to look for: words in any order, the last of which may go on, "a phrase", or tag:, owner:, kind: or doi:'
+    " and what to look for there; one typing error is looked past. At most 500 characters."
+)
 
 
 class Field(StrawberryField):
@@ -104,6 +108,11 @@ def optional(description: str, name: str | None = None) -> Any:
     declared = strawberry.field(default=None, description=description, name=name)
     declared.default_value = UNSET  # left out is not null: the schema names no default
     return declared
+
+
+def query() -> StrawberryArgument:
+    """Declare what is typed into a search."""
+    return argument(str | None, QUERY)
 
 
 def forward(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:

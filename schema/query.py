@@ -17,7 +17,7 @@ from schema.change import ChangeConnection, ChangeFilter
 from schema.collection import Collection, CollectionConnection
 from schema.deployment import Deployment
 from schema.enums import AssetOrderField, CollectionOrderField, OrderDirection
-from schema.field import argument, field, forward, optional, paging
+from schema.field import argument, field, forward, optional, paging, query
 from schema.job import Job
 from schema.lists import AssetFilter, AssetOrder, CollectionFilter, CollectionOrder
 from schema.node import Node
@@ -72,7 +72,7 @@ class Query:
     topics: TopicConnection = field(
         "Topics that the viewer may see, in the administrators' order.",
         resolver=resolve_topic.topics,
-        arguments=paging(),
+        arguments=paging(query=query()),
     )
     collection: Collection | None = field(
         "The collection referred to; null when there is none or the viewer may not see it.",
@@ -84,6 +84,7 @@ class Query:
         resolver=resolve_collection.collections,
         arguments=paging(
             filter=argument(CollectionFilter | None, "What collections to keep."),
+            query=query(),
             order_by=argument(
                 CollectionOrder | None,
                 "How to order the collections.",
@@ -103,6 +104,7 @@ class Query:
         resolver=resolve_asset.assets,
         arguments=paging(
             filter=argument(AssetFilter | None, "What assets to keep."),
+            query=query(),
             order_by=argument(
                 AssetOrder | None,
                 "How to order the assets.",

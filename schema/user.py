@@ -7,7 +7,7 @@ import strawberry
 from permissions.directive import DeniedResult, permission
 from permissions.require import Permission
 from resolvers import viewer as resolve
-from schema.field import argument, field, forward
+from schema.field import argument, field, forward, query
 from schema.node import Node, is_row_of
 
 if TYPE_CHECKING:
@@ -45,5 +45,7 @@ class Viewer:
         "Collections the viewer may add assets to, by name; with `assetId`, `containsAsset` on the edge says where"
         " that asset already is.",
         resolver=resolve.collections,
-        arguments=forward(asset_id=argument(strawberry.ID | None, "Id of the asset to be looked for in each.")),
+        arguments=forward(
+            query=query(), asset_id=argument(strawberry.ID | None, "Id of the asset to be looked for in each.")
+        ),
     )

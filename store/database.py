@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.problem import DatabaseProblem, problem_of, supported
+from store.search.index import refresh
 
 READERS = 8
 BUSY_SECONDS = 5
@@ -98,9 +99,14 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a write transaction: committed on leaving, rolled back on any exception."""
+        """Open a write transaction: committed on leaving, rolled back on any exception.
+
+        What it wrote is found by searches from then on.
+        """
         async with self._writer.begin() as connection:
             yield connection
+            if connection.in_transaction():  # and not rolled back
+                await refresh(connection)
 
     def finish(self, writing: asyncio.Task[Any]) -> None:
         """See to it that a write comes to its end before the database is closed, whoever waits for it or not."""

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database, DatabaseProblem, problem_of
+from store.search.index import refresh
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 7_366_515  # any number, as long as every Atoll takes the same
@@ -29,7 +30,9 @@ async def migrate(database: Database) -> str:
     """
     try:
         async with _alone(database) as connection:
-            return await connection.run_sync(_upgrade)
+            revision = await connection.run_sync(_upgrade)
+            await refresh(connection)
+            return revision
     except (DBAPIError, OSError) as error:
         raise problem_of(error, database.url) from error
 
@@ -77,11 +80,11 @@ def _upgrade(connection: Connection) -> str:
 async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
     """Open a write transaction that no other process's migration runs beside."""
     if database.is_sqlite:
-        async with _lock_file(Path(str(database.url.database))), database.write() as connection:
+        async with _lock_file(Path(str(database.url.database))), database.engines[0].begin() as connection:
             await _refuse_damaged(connection, str(database.url.database))
             yield connection
         return
-    async with database.write() as connection:
+    async with database.engines[0].begin() as connection:
         # Others may need longer than a request may wait.
         await connection.execute(text("set local lock_timeout = 0"))
         await connection.execute(text("set local statement_timeout = 0"))

@@ -18,7 +18,9 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    type_coerce,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -42,6 +44,8 @@ job_input = table(tables.JobInput)
 job_item = table(tables.JobItem)
 membership = table(tables.Membership)
 principal = table(tables.Principal)
+search_stale = table(tables.SearchStale)
+search_word = table(tables.SearchWord)
 topic = table(tables.Topic)
 
 
@@ -126,10 +130,21 @@ def insert_rows(into: Table, names: Sequence[str]) -> Insert:
     return insert(into).from_select(list(names), select(*parts))
 
 
+def columns(rows: Sequence[Sequence[object]], *kinds: str) -> list[Any]:
+    """Return the columns of a table of these rows, each as what PostgreSQL calls its type.
+
+    The text of a statement is then the same for any number of them.
+    """
+    row = _Rows(bindparam(None, _json(rows), type_=String())).table_valued(column("value", JSON), name="value").alias()
+    parts = (_Part(row.c.value, literal_column(str(index)), literal_column(kind)) for index, kind in enumerate(kinds))
+    return [type_coerce(part, String()) for part in parts]
+
+
 _POSTGRESQL: dict[type[TypeEngine[Any]], str] = {
     BigInteger: "bigint",
     Integer: "integer",
     String: "text",
+    TSVECTOR: "tsvector",
 }
 
 

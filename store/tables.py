@@ -414,6 +414,24 @@ class JobItem(SQLModel, table=True):
     error: str | None = _maybe_text()
 
 
+class SearchStale(SQLModel, table=True):
+    """A row that is no longer found by what it says: triggers note it, and the transaction that wrote it looks anew."""
+
+    __tablename__ = "search_stale"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    kind: str = _text(primary_key=True)
+    row_pk: int = Field(primary_key=True)
+
+
+class SearchWord(SQLModel, table=True):
+    """A word of anything, so that those near a misspelt one are found from either end; its rows may be gone."""
+
+    __tablename__ = "search_word"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    word: str = _text(primary_key=True)
+    backward: str = _text(index=True)
+
+
 class ApiToken(SQLModel, table=True):
     """A bearer token of a user. Only its SHA-256 is kept: who reads the table can act as nobody."""
 

@@ -1,0 +1,50 @@
+"""This file is searching: what was typed, and the words near those in it."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+from rapidfuzz.distance import OSA
+
+from permissions import Reason, Refused
+from resolvers.connection import Connection
+from resolvers.context import Context
+from resolvers.loaders import Loader
+from store.search.near import near
+from store.search.query import BadQuery, Search, parse
+
+
+class WordsNear(Loader):
+    """The words of anything that differ from one by a typing error: one statement."""
+
+    missing: ClassVar[tuple[str, ...]] = ()
+
+    async def fetch(self, keys: list[str]) -> dict[str, tuple[str, ...]]:
+        """Return words by the one that they are near."""
+        rows = await self.context.snapshot.rows(near(keys))
+        found: dict[str, tuple[str, ...]] = {}
+        for key, word in map(tuple, rows):
+            if OSA.distance(key, word, score_cutoff=1) == 1:
+                found[key] = (*found.get(key, ()), word)
+        return found
+
+
+Searched = Connection | Coroutine[Any, Any, Connection]
+"""A list, at once where nothing is looked for."""
+
+
+def searched(context: Context, query: str | None, listed: Callable[[Search | None], Connection]) -> Searched:
+    """Return the list of what is looked for. Raises Refused(BAD_USER_INPUT) for a query that is too long.
+
+    Which words are near is asked of all that there are, seen or not: whether a row is found depends on it alone.
+    """
+    try:
+        search = parse(query or "")
+    except BadQuery as bad:
+        raise Refused(Reason.BAD_USER_INPUT, str(bad)) from None
+    return listed(search) if search is None or not search.words else _near(context, search, listed)
+
+
+async def _near(context: Context, search: Search, listed: Callable[[Search | None], Connection]) -> Connection:
+    words = search.words
+    near = await context.loader(WordsNear).load_many(words)
+    return listed(search.with_near(dict(zip(words, near, strict=True))))

@@ -1,0 +1,59 @@
+"""This file is facets: by what a list of assets could be narrowed further, and how many each would leave."""
+
+from typing import Any
+
+import strawberry
+
+from resolvers import facets as resolve
+from schema.enums import AssetKind
+from schema.field import argument, field
+from schema.user import User
+
+
+def facets() -> Any:
+    """Declare the facets of a list of assets."""
+    return field("By what the list could be narrowed further.", resolver=resolve.facets)
+
+
+FIRST = "Number of the most frequent, at most 100."
+
+
+@strawberry.type(description="How many assets of a kind there are.")
+class KindFacet:
+    """How many assets of a kind there are."""
+
+    kind: AssetKind = field("The kind.", resolver=resolve.value)
+    count: int = field("Number of assets of the kind.", resolver=resolve.count)
+
+
+@strawberry.type(description="How many assets with a tag there are.")
+class TagFacet:
+    """How many assets with a tag there are."""
+
+    tag: str = field("The tag, as it is written.", resolver=resolve.value)
+    count: int = field("Number of assets with the tag.", resolver=resolve.count)
+
+
+@strawberry.type(description="How many assets of an owner there are.")
+class OwnerFacet:
+    """How many assets of an owner there are."""
+
+    owner: User = field("The owner.", resolver=resolve.owner)
+    count: int = field("Number of assets of the owner.", resolver=resolve.count)
+
+
+@strawberry.type(description="Each facet counts within the other filters, and only what the viewer may see.")
+class AssetFacets:
+    """Each facet counts within the other filters, and only what the viewer may see."""
+
+    kinds: list[KindFacet] = field("Kinds of the assets, the most frequent first.", resolver=resolve.kinds)
+    tags: list[TagFacet] = field(
+        "Tags of the assets, the most frequent first, then by tag.",
+        resolver=resolve.tags,
+        arguments={"first": argument(int | None, FIRST, 20)},
+    )
+    owners: list[OwnerFacet] = field(
+        "Owners of the assets, those of most first, then by name.",
+        resolver=resolve.owners,
+        arguments={"first": argument(int | None, FIRST, 20)},
+    )

@@ -1,0 +1,84 @@
+"""This file is the index of search, kept in the transaction that changes a row: FTS5 here, a tsvector there."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, delete, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import sql
+from store.inserting import insert_many
+from store.search.document import SEARCHED, Document
+from store.search.query import SHORTEST_NEAR
+
+BATCH = 1_000
+Progress = Callable[[int], None]
+
+_SQLITE, _POSTGRESQL = MetaData(), MetaData()
+
+
+def _fts5(kind: str) -> Table:
+    texts = (Column(name, String()) for name in Document._fields)
+    return Table(f"{kind}_search", _SQLITE, Column("rowid", Integer, primary_key=True), *texts)
+
+
+def _tsvectors(kind: str) -> Table:
+    return Table(f"{kind}_search", _POSTGRESQL, Column("rowid", Integer, primary_key=True), Column("words", TSVECTOR))
+
+
+INDEXES = {"sqlite": {kind: _fts5(kind) for kind in SEARCHED}}
+INDEXES["postgresql"] = {kind: _tsvectors(kind) for kind in SEARCHED}
+
+
+async def refresh(connection: AsyncConnection, progress: Progress = lambda _: None) -> None:
+    """Look anew at every row that was written since, and call `progress` with how many those were, a part at a time.
+
+    One statement where nothing was.
+    """
+    stale = sql.search_stale
+    noted = select(stale.c.kind, stale.c.row_pk).order_by(stale.c.kind, stale.c.row_pk).limit(BATCH)
+    while rows := (await connection.execute(noted)).all():
+        for kind, each in groupby(rows, key=lambda row: row.kind):
+            await _index(connection, kind, [row.row_pk for row in each])
+        progress(len(rows))
+
+
+async def rebuild(connection: AsyncConnection) -> int:
+    """Forget the index; return how many things `refresh` then has to look at."""
+    stale, count = sql.search_stale, 0
+    await connection.execute(delete(sql.search_word))
+    await connection.execute(delete(stale))
+    for kind, (table, *_) in SEARCHED.items():
+        await connection.execute(delete(INDEXES[connection.dialect.name][kind]))
+        every = select(literal(kind), table.c.pk)
+        await connection.execute(insert(stale).from_select(["kind", "row_pk"], every))
+        count += await connection.scalar(select(func.count()).select_from(table)) or 0
+    return count
+
+
+async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
+    """Index the rows of those pks as they are now, or no more where they are gone."""
+    index, searched = INDEXES[connection.dialect.name][kind], SEARCHED[kind]
+    here = searched.rows.where(searched.table.c.pk.in_(sql.listed(pks)))
+    found = {row.pk: searched.document(row) for row in await connection.execute(here)}
+    await connection.execute(delete(index).where(index.c.rowid.in_(sql.listed(pks))))
+    await insert_many(connection, index, [_row(index, pk, document) for pk, document in found.items()])
+    await _learn(connection, {word for document in found.values() for field in document for word in field})
+    stale = sql.search_stale
+    await connection.execute(delete(stale).where(stale.c.kind == kind, stale.c.row_pk.in_(sql.listed(pks))))
+
+
+def _row(index: Table, pk: int, document: Document) -> dict[str, Any]:
+    told = {"words": document.tsvector()} if "words" in index.c else document.texts()
+    return {"rowid": pk, **told}
+
+
+async def _learn(connection: AsyncConnection, words: Iterable[str]) -> None:
+    """Keep the words that a misspelt one may have been meant to be."""
+    word = sql.search_word
+    told = sorted(each for each in words if each.isalpha() and len(each) >= SHORTEST_NEAR - 1)
+    known = set(await connection.scalars(select(word.c.word).where(word.c.word.in_(sql.texts(told)))))
+    rows = [{"word": each, "backward": each[::-1]} for each in told if each not in known]
+    await insert_many(connection, word, rows)

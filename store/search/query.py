@@ -1,0 +1,171 @@
+"""This file is what was typed into a search: its terms, and how each database is asked for them.
+
+All terms must be found, in any order; the last may be the beginning of a word, and a word of five letters or more may
+have one typing error. "Words in quotes" stand side by side. `tag:`, `owner:`, `kind:` and `doi:` look there alone;
+several of one of these are alternatives. Nothing that is typed reaches a database's own language unquoted.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from store.search.words import Chunk, chunks, joined, splits
+
+LONGEST_QUERY = 500
+MOST_TERMS = 20
+SHORTEST_NEAR = 5  # letters of a word in which a typing error is looked past
+NAME, LABELS, REST = "name", "labels", "rest"
+"""Where words are found: in the name; in tags and identifiers; in all else that is told of a thing."""
+
+_TYPED = re.compile(r'(?:(tag|owner|kind|doi):(?=[^\s]))?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
+_RESOLVER = re.compile(r"(?:https?://)?(?:dx\.)?doi\.org/", re.IGNORECASE)
+
+Phrase = tuple[str, ...]
+
+
+class Match(IntEnum):
+    """How well something matches, the best last: by which of its fields, and how."""
+
+    NEAR = 0  # a word has a typing error
+    NEAR_NAME = 1
+    ANYWHERE = 2
+    LABELS = 3  # in the name, the tags or the identifiers
+    NAME_BEGUN = 4
+    NAME = 5  # each is a whole word of the name
+    WHOLE_NAME = 6  # it is called just that
+
+
+FIELDS = {Match.NEAR_NAME: (NAME,), Match.LABELS: (NAME, LABELS), Match.NAME_BEGUN: (NAME,), Match.NAME: (NAME,)}
+"""The fields that a match must be in, unless a term says another."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One thing to be found: any of its phrases, or a word near the one that it is."""
+
+    phrases: tuple[Phrase, ...]
+    is_begun: bool = False  # whether its last word may go on
+    word: str | None = None  # that it is, if a typing error in it is looked past
+    near: tuple[str, ...] = ()
+    is_placed: bool = False  # whether it says itself where it is to be found
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: one of the terms of each element. Without any, nothing is found."""
+
+    terms: tuple[tuple[Term, ...], ...] = ()
+    name: str = ""  # what something is called that is called just that
+
+    @property
+    def words(self) -> list[str]:
+        """The words in which a typing error is looked past."""
+        return [term.word for terms in self.terms for term in terms if term.word]
+
+    def with_near(self, near: Mapping[str, Sequence[str]]) -> "Search":
+        """Return the search with the words near each of its own, which differ by one typing error."""
+        terms = tuple(
+            tuple(replace(term, near=tuple(near.get(term.word or "", ()))) for term in each) for each in self.terms
+        )
+        return replace(self, terms=terms)
+
+    def fts5(self, match: Match) -> str:
+        """Return what SQLite is asked for things that match at least so well."""
+        return self._written(match, _fts5, " AND ", f'"{NAMED}{self.name}"')
+
+    def tsquery(self, match: Match) -> str:
+        """Return what PostgreSQL is asked for things that match at least so well."""
+        return self._written(match, _tsquery, " & ", f"'{NAMED}{self.name}'")
+
+    def _written(self, match: Match, term: Callable[[Term, Match], str], and_: str, name: str) -> str:
+        if match is Match.WHOLE_NAME:
+            return name
+        or_ = " OR " if and_ == " AND " else " | "
+        return and_.join(f"({or_.join(term(each, match) for each in terms)})" for terms in self.terms)
+
+
+NAMED = "name:"
+"""What a whole name is marked by, as one word."""
+
+
+class BadQuery(ValueError):
+    """What was typed is too long; the message is a sentence."""
+
+
+def parse(typed: str) -> Search | None:
+    """Return what is looked for; None where nothing was typed. Raises BadQuery for what is too long."""
+    if len(typed) > LONGEST_QUERY:
+        raise BadQuery(f"The query has {len(typed):,} characters; at most {LONGEST_QUERY} are allowed.")
+    if not typed.strip():
+        return None
+    found = list(_terms(typed))
+    if len(found) > MOST_TERMS:
+        raise BadQuery(f"The query has {len(found)} words; at most {MOST_TERMS} are allowed.")
+    plain = tuple((term,) for field, term in found if not field)
+    placed = {field: tuple(term for of, term in found if of == field) for field, _ in found if field}
+    name = joined(word for field, term in found if not field for word in term.phrases[0])
+    return Search((*plain, *placed.values()), name)
+
+
+def _terms(typed: str) -> Iterator[tuple[str, Term]]:
+    """Yield each term with the field that it names, if any."""
+    text = _RESOLVER.sub("", typed).rstrip()
+    for each in _TYPED.finditer(text):
+        field, quoted, word = (each[1] or "").lower(), each[2], each[3]
+        found = list(chunks(quoted if word is None else word))
+        if not found:
+            continue
+        if field in {"kind", "doi"}:
+            yield (
+                field,
+                Term(((f"{field}:{joined(part for chunk in found for part in chunk.words)}",),), is_placed=True),
+            )
+        elif word is None:
+            yield field, _term(field, [tuple(part for chunk in found for part in chunk.words)])
+        else:
+            is_last = each.end() == len(text)
+            yield field, _word(field, found[0], is_begun=is_last)
+
+
+def _word(field: str, chunk: Chunk, *, is_begun: bool) -> Term:
+    first, is_whole = chunk.words[0], len(chunk.words) == 1
+    phrases = [chunk.words, (joined(chunk.words),)]
+    phrases += [tuple(parts) for parts in splits(chunk.runs[0])] if is_whole else []
+    word = first if is_whole and not field and is_spelt(first) else None
+    return replace(_term(field, phrases), is_begun=is_begun, word=word)
+
+
+def _term(field: str, phrases: Sequence[Phrase]) -> Term:
+    marked = [tuple(f"{field}:{word}" for word in phrase) for phrase in phrases] if field else phrases
+    return Term(tuple(dict.fromkeys(marked)), is_placed=bool(field))
+
+
+def is_spelt(word: str) -> bool:
+    """Return whether a typing error in the word is looked past."""
+    return len(word) >= SHORTEST_NEAR and word.isalpha()
+
+
+def _fts5(term: Term, match: Match) -> str:
+    rest = " *" if term.is_begun and match is not Match.NAME else ""
+    found = [f'"{" ".join(phrase)}"{rest}' for phrase in term.phrases]
+    found += [f'"{word}"' for word in term.near] if match <= Match.NEAR_NAME else []
+    fields = None if term.is_placed else FIELDS.get(match)
+    told = " OR ".join(found)
+    return f"{{{' '.join(fields)}}} : ({told})" if fields else f"({told})"
+
+
+WEIGHTS = {NAME: "A", LABELS: "B", REST: "D"}
+
+
+def _tsquery(term: Term, match: Match) -> str:
+    fields = "" if term.is_placed else "".join(WEIGHTS[field] for field in FIELDS.get(match, ()))
+    rest = "*" if term.is_begun and match is not Match.NAME else ""
+
+    def lexeme(word: str, rest: str = "") -> str:
+        return f"'{word}':{rest}{fields}" if rest or fields else f"'{word}'"
+
+    phrases = [[*map(lexeme, phrase[:-1]), lexeme(phrase[-1], rest)] for phrase in term.phrases]
+    found = [f"({' <-> '.join(phrase)})" for phrase in phrases]
+    found += [lexeme(word) for word in term.near] if match <= Match.NEAR_NAME else []
+    return f"({' | '.join(found)})"

@@ -1,0 +1,144 @@
+"""This file is what people type into the search, and the asset that they would expect to see, of the real catalogue."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from app.tokens import make_token
+from store import sql
+from store.catalogue.write import write_catalogue
+from store.database import Database
+from store.migrate import migrate
+from tests.conftest import Ask, World
+
+CATALOGUE = Path(__file__).parents[2] / "shared" / "catalog" / "catalog.jsonl"
+pytestmark = pytest.mark.skipif(not CATALOGUE.exists(), reason="the real catalogue is not beside this checkout")
+
+WHO = "user:zenodo"
+EXPECTED = """
+# by its name
+hmmer hmmsearch                                  = hmmer hmmsearch
+picard cleansam                                  = picard cleansam
+BrainGlobe Atlases                               = BrainGlobe Atlases
+LIVECell                                         = LIVECell
+Voronoi segmentation                             = Voronoi segmentation
+Icy                                              = Icy
+stardist                                         = StarDist
+protein data bank                                = Protein Data Bank 3D Structural Biology Data
+UK Biobank Linkage Disequilibrium Matrices       = UK Biobank Linkage Disequilibrium Matrices
+Pangeo Jupyter Notebook                          = Pangeo Jupyter Notebook
+# in any order, some of the words
+hmmsearch hmmer                                  = hmmer hmmsearch
+behavioral IBL                                   = IBL Behavioral Data on AWS
+skin imaging archive                             = International Skin Imaging Collaboration (ISIC) Archive
+knee radiograph                                  = Emory Knee Radiograph (MRKR) dataset
+gnomad                                           = Genome Aggregation Database (gnomAD) - Data Lakehouse Ready
+avian colony photos                              = Gulfwide Avian Colony Monitoring Survey Photos
+ovules nuclei                                    = 3D UNet Arabidopsis Ovules Nuclei
+label-free mcherry                               = 2D UNet for label-free prediction of mCherry-H2B
+bottle genome                                    = Genome in a Bottle on AWS
+bowtie kraken hisat                              = Cloud Indexes for Bowtie, Kraken, HISAT, and Centrifuge
+vesicle tem                                      = Small Extracellular Vesicle TEM Segmentation (Fully Residual U-Net)
+bladder stroma                                   = Bladder MSI WF3: classification tumor vs. stroma
+jupyter pangeo                                   = Pangeo Jupyter Notebook
+# the beginning of a word
+braing                                           = BrainGlobe Atlases
+inatural                                         = iNaturalist Licensed Observation Images
+hmmer hmmsea                                     = hmmer hmmsearch
+picard sorts                                     = picard sortsam
+synth                                            = Synthea Coherent Data Set
+samtools crams                                   = samtools cramsize
+voron                                            = Voronoi segmentation
+openw                                            = OpenWings OpenData
+# parts of a name, written otherwise
+platynereis em cells                             = PlatynereisEMcellsSegmentationBoundaryModel
+covid if cell segmentation                       = CovidIFCellSegmentationBoundaryModel
+live cell segmentation boundary                  = LiveCellSegmentationBoundaryModel
+xarray map plotting                              = Xarray_Map_Plotting_Workflow
+xarraymap                                        = Xarray_Map_Plotting_Workflow
+spot detection 2025                              = 2025_2D_spot_detection
+hylfm                                            = HyLFM-Net-stat
+deepstorm                                        = Deep-STORM (2D) - ZeroCostDL4Mic
+noise 2 void 3d                                  = Noise2VOID (3D) - ZeroCostDL4Mic
+hpa classification                               = HPA-Classification
+self supervision                                 = Self_Supervision (2D) - BiaPy
+em3d boundary                                    = EM3DBoundaryEnhancer
+unifmir                                          = UniFMIRSuperResolutionOnFactin
+dl4mic everywhere                                = DL4MicEverywhere
+# without its accents or case
+OCEAN'S VARIABLES                                = Ocean's variables 2.0
+# with a typing error
+brainglobe atlsaes                               = BrainGlobe Atlases
+hmmsaerch                                        = hmmer hmmsearch
+inaturalst                                       = iNaturalist Licensed Observation Images
+vornoi                                           = Voronoi segmentation
+stardsit                                         = StarDist
+arabidopsys ovules nuclei                        = 3D UNet Arabidopsis Ovules Nuclei
+picard claensam                                  = picard cleansam
+pydamge filter                                   = pydamage filter
+synthae coherent                                 = Synthea Coherent Data Set
+# by its tags
+tag:multiallelic                                 = vt decomposeblocksub
+geometric hashing                                = folddisco query
+genotype likelihood                              = angsd gl
+tag:"macromolecular systems" download            = macsyfinder download
+tag:virology kraken                              = 1: Plant virus detection with kraken2 (SE)
+pangeo geosciences                               = Pangeo Jupyter Notebook
+containerisation                                 = DL4MicEverywhere
+gc-ms metabolomics                               = Mass spectrometry: GCMS with metaMS (release v0.2)
+# by its DOI
+10.5281/zenodo.6559474                           = Small Extracellular Vesicle TEM Segmentation (Fully Residual U-Net)
+https://doi.org/10.5281/zenodo.8420099           = UniFMIRSuperResolutionOnFactin
+doi:10.7554/eLife.63711                          = IBL Behavioral Data on AWS
+doi:10.1038/s41587-026-03162-9                   = folddisco query
+zenodo.6808325                                   = EM3DBoundaryEnhancer
+10.24072/pcjournal.250                           = macsyfinder download
+# by its owner
+owner:brainglobe                                 = BrainGlobe Atlases
+owner:"international brain laboratory"           = IBL Behavioral Data on AWS
+owner:inaturalist                                = iNaturalist Licensed Observation Images
+langmead bowtie                                  = Cloud Indexes for Bowtie, Kraken, HISAT, and Centrifuge
+owner:mitre                                      = Synthea Coherent Data Set
+owner:icy                                        = Icy
+kind:model ovules nuclei                         = 3D UNet Arabidopsis Ovules Nuclei
+kind:app denoising biapy 2d                      = Denoising (2D) - BiaPy
+"""
+PAIRS = [line.split(" = ", 1) for line in EXPECTED.strip().splitlines() if not line.startswith("#")]
+FIRST, AMONG = 3, 10
+MOST = 0.95
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Give the real catalogue in a database, and a token of one of its members."""
+    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('relevance') / 'catalogue.db'}"
+    return asyncio.run(_write(url))
+
+
+async def _write(url: str) -> World:
+    database = Database(url)
+    try:
+        await migrate(database)
+        await write_catalogue(database, CATALOGUE, "relevance", lambda _bytes: None)
+        async with database.write() as connection:  # an administrator sees everything
+            await connection.execute(update(sql.principal).values(is_admin=True))
+        return World(url, {WHO: await make_token(database, WHO, 3_600)})
+    finally:
+        await database.close()
+
+
+async def test_what_people_expect_comes_first(catalogue: World) -> None:
+    ask = Ask(catalogue)
+    query = "query ($typed: String!) { assets(query: $typed, first: 10) { nodes { ... on AssetFields { name } } } }"
+    places: dict[str, int | None] = {}
+    for typed, expected in PAIRS:
+        found = await ask(WHO, query, typed=typed.strip())
+        names = [node["name"] for node in found["assets"]["nodes"]]
+        places[typed.strip()] = names.index(expected) if expected in names else None
+    await ask.close()
+    assert len(places) >= 60
+    assert [typed for typed, place in places.items() if place is None or place >= AMONG] == []
+    late = [typed for typed, place in places.items() if place is None or place >= FIRST]
+    assert len(late) <= (1 - MOST) * len(places), late

@@ -1,0 +1,241 @@
+"""This file is the search: what is found by what, in which order, and that nothing typed can harm or tell too much."""
+
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from store import sql
+from store.search.index import rebuild, refresh
+from store.search.query import LONGEST_QUERY, MOST_TERMS
+from store.search.words import words
+from tests.conftest import ANONYMOUS, Ask
+
+NAMES = "{ ... on AssetFields { name } }"
+ASSETS = f"query ($typed: String) {{ assets(query: $typed, first: 100) {{ totalCount nodes {NAMES} }} }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Straße Ångström naïve Łódź", "strasse angstrom naive lodz"),
+        ("bwa_mem", "bwa mem bwamem"),
+        ("10.5281/zenodo.123", "10 5281 zenodo 123 105281zenodo123"),
+        ("RNAseq", "rnaseq rn aseq rna seq"),
+        ("GitHub", "github git hub"),
+        ("bam2fq", "bam2fq bam 2 fq bam 2fq"),
+        ("e\u0301tude हिन्दी", "etude हिन्दी"),
+        ("🦊🧬 x", "🦊 🧬 x 🦊🧬"),
+        (" \t\x00 ?!", ""),
+    ],
+)
+def test_words_are_without_case_accents_and_joints(text: str, found: str) -> None:
+    assert words(text) == found.split()
+
+
+async def put(ask: Ask, **told: dict[str, Any]) -> None:
+    """Tell assets of the world otherwise, by their names."""
+    async with ask.database.write() as connection:
+        for name, values in told.items():
+            await connection.execute(update(sql.asset).where(sql.asset.c.external_id == name).values(values))
+
+
+async def found(ask: Ask, who: str, typed: str | None) -> list[str]:
+    """Return the names of the assets that are found, in their order."""
+    assets = (await ask(who, ASSETS, typed=typed))["assets"]
+    assert assets["totalCount"] == len(assets["nodes"])
+    return [node["name"] for node in assets["nodes"]]
+
+
+TOLD = {"name": "Quick RNA-seq alignment", "description": "Maps reads with bwa_mem.", "doi": "10.5281/Zenodo.123"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("quick", "QUICK", "qui", "quíck", "alignment quick", '"rna seq alignment"', "rnaseq", "RNAseq", "RNA seq"),
+        *("alignmnet", "alingment", "alignmen", "alignmentt", "quick alignmen", "quikc", "10.5281/zenodo.123"),
+        *("https://doi.org/10.5281/zenodo.123", "doi:10.5281/zenodo.123", "doi:https://doi.org/10.5281/ZENODO.123"),
+        *("bwamem", "bwa-mem", "bwa mem", "reads quick", "kind:capsule quick", "owner:olu quick", "tag:all quick"),
+        *("tag:none tag:all quick", '"quick rna', "  quick  ", "quick !!!", "reads maps", "olu quick"),
+    ],
+)
+async def test_an_asset_is_found_by_what_is_told_of_it(ask_own: Ask, typed: str) -> None:
+    await put(ask_own, align=TOLD)
+    assert await found(ask_own, "olu", typed) == [TOLD["name"]]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("slow", "uick", '"alignment rna"', "alignxxnt", "qiuk", "doi:10.5281", "kind:model quick", "owner:mei quick"),
+        *("tag:none quick", "!!!", '""', "quick absent", "quick NOT", "quick* OR", "name:quick", "kind:nothing quick"),
+    ],
+)
+async def test_an_asset_is_not_found_by_what_is_not(ask_own: Ask, typed: str) -> None:
+    await put(ask_own, align=TOLD)
+    assert await found(ask_own, "olu", typed) == []
+
+
+async def test_nothing_typed_is_nothing_looked_for(ask: Ask) -> None:
+    every = await found(ask, "ada", None)
+    assert await found(ask, "ada", "") == await found(ask, "ada", "  \n") == every != []
+
+
+async def test_the_best_match_comes_first_then_gold_standards_then_what_changed_last(ask_own: Ask) -> None:
+    names = ["alpha", "alpha beta", "beta alphabet", "x", "y", "beta alpah"]
+    assets = await found(ask_own, "ada", None)
+    for name, asset in zip(names, assets, strict=False):
+        await put(ask_own, **{asset: {"name": name, "description": None, "is_gold": 0, "updated_at": 5}})
+    await put(ask_own, **{assets[3]: {"tags": ["alpha"]}, assets[4]: {"description": "alpha"}})
+    assert await found(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "x", "y", "beta alpah"]
+    await put(ask_own, **{assets[4]: {"description": None, "tags": ["alpha"], "is_gold": 1, "gold_at": 1}})
+    assert await found(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "y", "x", "beta alpah"]
+
+
+@pytest.mark.parametrize("who", ["ada", "olu", "mei", ANONYMOUS])
+async def test_only_what_the_viewer_sees_is_found(ask: Ask, who: str) -> None:
+    every = set(await found(ask, who, None))
+    for name in await found(ask, "ada", None):
+        assert (name in await found(ask, who, name)) == (name in every), name
+
+
+async def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(ask_own: Ask) -> None:
+    topic = (await ask_own("ada", "{ topics { nodes { id } } }"))["topics"]["nodes"][0]["id"]
+    given = f'{{topicId: "{topic}", name: "Zebrafish"}}'
+    create = f"mutation {{ collectionCreate(input: {given}) {{ collection {{ id }} }} }}"
+    made = (await ask_own("ada", create))["collectionCreate"]["collection"]["id"]
+    looked = (
+        '{ collections(query: "zebraf") { nodes { id } } viewer { collections(query: "ZEBRAFISH") { totalCount } } }'
+    )
+    answer = await ask_own("ada", looked)
+    assert ([node["id"] for node in answer["collections"]["nodes"]], answer["viewer"]["collections"]) == (
+        [made],
+        {"totalCount": 1},
+    )
+    await ask_own("ada", f'mutation {{ collectionDelete(input: {{id: "{made}"}}) {{ userErrors {{ code }} }} }}')
+    assert (await ask_own("ada", looked))["collections"]["nodes"] == []
+
+
+async def test_assets_of_a_renamed_owner_are_found_by_the_new_name(ask_own: Ask) -> None:
+    async with ask_own.database.write() as connection:
+        named = update(sql.principal).where(sql.principal.c.external_id == "olu")
+        await connection.execute(named.values(name="Olu Zephyr"))
+    assert await found(ask_own, "ada", "owner:zephyr") != []
+
+
+async def test_the_index_can_be_made_anew(ask_own: Ask) -> None:
+    before = await found(ask_own, "ada", "align")
+    async with ask_own.database.write() as connection:
+        count = await rebuild(connection)
+        assert count == len((await connection.execute(select(sql.search_stale))).all())
+        await refresh(connection)
+        assert (await connection.execute(select(sql.search_stale))).all() == []
+    assert await found(ask_own, "ada", "align") == before != []
+
+
+BAD = [
+    *(
+        '"',
+        '"""',
+        '" OR "',
+        "a OR b",
+        "NEAR(a b)",
+        "a AND",
+        "(",
+        ")",
+        "a*",
+        "-a",
+        "^a",
+        "{name}: x",
+        "name : a",
+        "a:b:c",
+    ),
+    *(
+        "'; DROP TABLE asset; --",
+        "' || 1",
+        "a & b | !c",
+        "a <-> b",
+        ":*",
+        "\\",
+        "\\'",
+        "%",
+        "_",
+        "tag:",
+        'tag:"',
+        "tag:tag:",
+    ),
+    *("🦊" * 200, "e\u0301" * 200, "\u0301\u0301", "\u202e", "\u200b", "ﷺ" * 20, "İ" * 100),
+    *(
+        " ".join("abcdefghijklmnopqrst"),
+        "kind:",
+        "doi:doi:doi:",
+        "owner:''",
+        "a'b",
+        "a\nb\tc",
+        "“a b”",
+        "\uff41\uff42\uff43",
+    ),
+]
+
+
+@pytest.mark.parametrize("typed", BAD, ids=range(len(BAD)))
+async def test_whatever_is_typed_is_answered(ask: Ask, typed: str) -> None:
+    response = await ask.response("ada", ASSETS, typed=typed)
+    assert (response.status_code, "errors" in response.json()) == (200, False), response.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("a" * 10_000, f"The query has 10,000 characters; at most {LONGEST_QUERY} are allowed."),
+        ("a " * 21, f"The query has 21 words; at most {MOST_TERMS} are allowed."),
+    ],
+)
+async def test_what_is_too_long_is_refused_in_a_sentence(ask: Ask, typed: str, told: str) -> None:
+    started = time.perf_counter()
+    assert await ask.errors("ada", ASSETS, typed=typed) == [("BAD_USER_INPUT", told)]
+    assert time.perf_counter() - started < 1  # a tenth of it on a machine of one's own
+
+
+async def test_pages_of_a_search_follow_one_another_in_every_order(ask_own: Ask) -> None:
+    await put(ask_own, align=TOLD)
+    query = (
+        'query ($after: String, $field: AssetOrderField!) { assets(query: "all", first: 2, after: $after, orderBy: '
+        "{field: $field, direction: DESC}) { nodes { ... on Node { id } } totalCount pageInfo { hasNextPage endCursor } } }"
+    )
+    for field in ("RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT"):
+        walked: list[str] = []
+        after = None
+        while True:
+            page = (await ask_own("ada", query, after=after, field=field))["assets"]
+            walked += [node["id"] for node in page["nodes"]]
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        assert len(set(walked)) == len(walked) == page["totalCount"] > 4
+
+
+async def test_a_cursor_of_a_search_is_none_of_the_whole_list(ask: Ask) -> None:
+    page = "query ($after: String) { assets(first: 1, after: $after) { pageInfo { endCursor } } }"
+    search = page.replace("first: 1", 'first: 1, query: "all"')
+    cursor = (await ask("ada", search))["assets"]["pageInfo"]["endCursor"]
+    assert [code for code, _ in await ask.errors("ada", page, after=cursor)] == ["BAD_CURSOR"]
+
+
+async def test_facets_count_within_the_other_filters_what_the_viewer_sees(ask: Ask) -> None:
+    query = """{ assets(query: "all", filter: {kinds: [CAPSULE]}) { totalCount facets {
+        kinds { kind count } tags { tag count } owners(first: 1) { count owner { name } } } } }"""
+    for who in ("ada", "mei", ANONYMOUS):
+        each = "{ ... on AssetFields { __typename tags } }"
+        listed = await ask(who, f'{{ assets(query: "all", first: 100) {{ nodes {each} }} }}')
+        nodes = listed["assets"]["nodes"]
+        assets = (await ask(who, query))["assets"]
+        kinds = {each["kind"]: each["count"] for each in assets["facets"]["kinds"]}
+        assert sum(kinds.values()) == len(nodes)
+        capsules = [node for node in nodes if node["__typename"] == "Capsule"]
+        assert kinds.get("CAPSULE", 0) == len(capsules) == assets["totalCount"]
+        tags = {each["tag"]: each["count"] for each in assets["facets"]["tags"]}
+        assert tags == {tag: sum(tag in node["tags"] for node in capsules) for node in capsules for tag in node["tags"]}
+        assert len(assets["facets"]["owners"]) <= 1
