@@ -25,6 +25,7 @@ from proofs.agreement import acts
 from proofs.agreement.asking import Wanted, asked, together
 from proofs.agreement.filters import asset_filter, collection_filter
 from proofs.agreement.objects import Question, questions
+from proofs.agreement.searching import searches
 from proofs.agreement.telling import edge, page_info
 from proofs.agreement.world import drawn, vary
 from proofs.place import Place
@@ -123,7 +124,7 @@ class Asking:
         """Let each of the viewers ask everything."""
         for who in viewers:
             await self._lists(who, chance)
-            for question in questions(chance, self._model, who):
+            for question in (*questions(chance, self._model, who), *searches(chance, self._model, who)):
                 data = await self._data(who, *question.alone())
                 self._compare(who, question, data, question.expected)
                 self.told.answers += question.answers
