@@ -10,6 +10,7 @@ from typing import Any
 
 from proofs.interference.questions import Asking, Given, Question, Selected, Words
 from proofs.interference.world import NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
+from store.tables import COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
 PUT_AWAY = ("ARCHIVED", "WITHDRAWN")
@@ -194,17 +195,22 @@ class Hiding:
         return self.collections and [update("collection", f"slug = {text(draw.one(*self.collections))}", **changes)]
 
     def hang(self) -> Sequence[str] | None:
-        """Return a visible collection put below a hidden one, or below none again."""
-        lines = [line for slug, line in self.model.collection.items() if slug not in self.collections]
-        below = [line["slug"] for line in lines if line.get("parent") in self.collections]
-        hung = [(line, slug) for line in lines if not line.get("parent") for slug in self._above(line["topic"])]
-        if below and self.draw.is_so(4):
-            return [update("collection", f"slug = {text(self.draw.one(*below))}", parent_pk=None)]
-        if not hung:
+        """Return a hidden collection put below any, a visible one below a hidden one, or either at the top."""
+        if not self.collections:
             return None
-        line, above = self.draw.one(*hung)
-        parent = f"(SELECT pk FROM collection WHERE slug = {text(above)})"
-        return [f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(line['slug'])}"]
+        lines, hidden = self.model.collection, self.collections
+        slug = self.draw.one(
+            *(each for each in lines if each in hidden or lines[each].get("parent") in {None, *hidden})
+        )
+        chains = {each: self._chain(each) for each in lines if lines[each]["topic"] == lines[slug]["topic"]}
+        height = max(len(chain) for chain in chains.values() if slug in chain) - len(chains[slug])
+        above = [
+            each
+            for each, chain in chains.items()
+            if (slug in hidden or each in hidden) and slug not in chain and len(chain) + 1 + height <= COLLECTION_DEPTH
+        ]
+        parent = f"(SELECT pk FROM collection WHERE slug = {text(self.draw.one(None, *above))})"
+        return [f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(slug)}"]
 
     def fill(self) -> Sequence[str] | None:
         """Return any asset's membership of a hidden collection, or the end of all of them."""
@@ -388,10 +394,10 @@ class Hiding:
             else (self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.is_shared))
         )
 
-    def _above(self, topic: str) -> list[str]:
-        """Return the hidden collections that are at the top of the topic."""
-        lines = [self.model.collection[slug] for slug in self.collections]
-        return [line["slug"] for line in lines if line["topic"] == topic and not line.get("parent")]
+    def _chain(self, slug: str) -> list[str]:
+        """Return a collection and all above it."""
+        above = self.model.collection[slug].get("parent")
+        return [slug, *(self._chain(above) if above else ())]
 
     def _stays_hidden(self, asset: str, slug: str) -> bool:
         """Return whether the hidden asset in the collection is hidden still: visitors see what is on show."""
