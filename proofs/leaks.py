@@ -320,6 +320,17 @@ def _grants_suffice(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
 
 
 @contextmanager
+def _uses_without_access() -> Iterator[None]:
+    """Let what uses an asset be told to whoever knows of both: neither the read nor the list asks for more."""
+
+    def narrowed(rows: Any, asset: FromClause, viewer: Viewer, least: AssetAccess) -> Any:
+        return rows if least is AssetAccess.VIEWER else at_least(rows, asset, viewer, least)
+
+    with _reads("asset_use", _condition(viewing=False, used_end=True))(), patch.object(pages, "at_least", narrowed):
+        yield
+
+
+@contextmanager
 def _administrators_view() -> Iterator[None]:
     """Let administrators view content."""
 
@@ -433,7 +444,7 @@ LEAKS: Sequence[Leak] = (
     Leak("addresses", "anonymous visitors see addresses", _unguarded(Permission.SIGNED_IN), ANONYMOUS),
     Leak("people", "anonymous visitors know everybody", _reads("principal", _any_row), ANONYMOUS),
     Leak("uses", "uses show hidden assets", _reads("asset_use", _condition(viewing=True, used_end=False))),
-    Leak("uses", "uses show without access to content", _reads("asset_use", _condition(viewing=False, used_end=True))),
+    Leak("uses", "uses show without access to content", _uses_without_access),
     Leak(
         "status", "what is put away is shown to all with a grant", _object(sight, "asset_exists", _any_access_suffices)
     ),

@@ -198,19 +198,27 @@ class Hiding:
         """Return a hidden collection put below any, a visible one below a hidden one, or either at the top."""
         if not self.collections:
             return None
-        lines, hidden = self.model.collection, self.collections
-        slug = self.draw.one(
-            *(each for each in lines if each in hidden or lines[each].get("parent") in {None, *hidden})
-        )
-        chains = {each: self._chain(each) for each in lines if lines[each]["topic"] == lines[slug]["topic"]}
-        height = max(len(chain) for chain in chains.values() if slug in chain) - len(chains[slug])
-        above = [
-            each
-            for each, chain in chains.items()
-            if (slug in hidden or each in hidden) and slug not in chain and len(chain) + 1 + height <= COLLECTION_DEPTH
+        slug = self.draw.one(*self._loose())
+        above = [each for each in self._others(slug) if self._fits(slug, len(self._chain(each)))]
+        return [_below(slug, self.draw.one(None, *(each for each in above if {slug, each} & {*self.collections})))]
+
+    def tuck(self) -> Sequence[str] | None:
+        """Return a hidden collection put below a visible one, and another visible one below that."""
+        visible = [slug for slug in self.model.collection if slug not in self.collections]
+        found = [
+            (inner, hidden, outer)
+            for hidden in self.collections
+            for outer in set(visible) & set(self._others(hidden))
+            for inner in set(visible) & set(self._loose()) - {*self._chain(outer)}
+            if hidden not in self._chain(outer)
+            and inner in self._others(hidden)
+            and self._fits(hidden, len(self._chain(outer)))
+            and self._fits(inner, len(self._chain(outer)) + 1)
         ]
-        parent = f"(SELECT pk FROM collection WHERE slug = {text(self.draw.one(None, *above))})"
-        return [f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(slug)}"]
+        if not found:
+            return None
+        inner, hidden, outer = self.draw.one(*sorted(found))
+        return [_below(hidden, outer), _below(inner, hidden)]
 
     def fill(self) -> Sequence[str] | None:
         """Return any asset's membership of a hidden collection, or the end of all of them."""
@@ -399,6 +407,24 @@ class Hiding:
         above = self.model.collection[slug].get("parent")
         return [slug, *(self._chain(above) if above else ())]
 
+    def _loose(self) -> list[str]:
+        """Return the collections of which the viewer sees none above, or not themselves."""
+        lines, hidden = self.model.collection, self.collections
+        return [slug for slug in lines if slug in hidden or lines[slug].get("parent") in {None, *hidden}]
+
+    def _others(self, slug: str) -> list[str]:
+        """Return the collections of the same topic that are not below this one, nor it."""
+        lines = self.model.collection
+        return [
+            each for each in lines if lines[each]["topic"] == lines[slug]["topic"] and slug not in self._chain(each)
+        ]
+
+    def _fits(self, slug: str, depth: int) -> bool:
+        """Return whether a collection, with those below it, can be put below one of that depth."""
+        chains = [chain for each in self.model.collection if slug in (chain := self._chain(each))]
+        height = max(map(len, chains)) - min(map(len, chains))
+        return depth + 1 + height <= COLLECTION_DEPTH
+
     def _stays_hidden(self, asset: str, slug: str) -> bool:
         """Return whether the hidden asset in the collection is hidden still: visitors see what is on show."""
         line = self.model.asset[asset]
@@ -450,6 +476,11 @@ def _principal(name: str) -> str:
     return f"(SELECT pk FROM principal WHERE external_id = {text(name)})"
 
 
+def _below(slug: str, above: str | None) -> str:
+    parent = f"(SELECT pk FROM collection WHERE slug = {text(above)})"
+    return f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(slug)}"
+
+
 def _grant(asset: str, to: str, access: int) -> str:
     values = {"asset_pk": "pk", "principal_pk": _principal(to), "access": str(access)}
     return insert("access_grant", "asset", f"external_id = {text(asset)}", values)
@@ -469,11 +500,11 @@ ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
     name: getattr(Hiding, name)
     for name in (
         *("add_asset", "delete_asset", "tell_otherwise", "tag", "put_away", "share", "join", "leave"),
-        *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "hang", "fill"),
+        *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "hang", "tuck", "fill"),
         *("tell_topic_otherwise", "add_user", "rename_people", "group", "promote", "job", "read", "try_out"),
         *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
         *("update_collection", "make_topic", "tell_content"),
     )
 }
 # These touch what most channels could tell of.
-OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise", "hang")
+OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise", "hang", "tuck")
