@@ -161,6 +161,17 @@ class Hiding:
         where = "https://elsewhere.org"
         return self.closed and [update("asset", self._one(self.closed), url=self.draw.one(None, where), source=where)]
 
+    def touch(self) -> Sequence[str] | None:
+        """Return a hidden asset among those that a change of others touched, beside one that the viewer sees."""
+        if not self.assets:
+            return None
+        hidden = ", ".join(map(text, self.assets))
+        seen = f"SELECT pk FROM asset WHERE external_id NOT IN ({hidden})"
+        beside = f"change.pk IN (SELECT change_pk FROM change_asset WHERE asset_pk IN ({seen}))"
+        of_others = f"actor_pk <> coalesce({_principal(self.who)}, 0)"
+        both = {"change_pk": "change.pk", "asset_pk": "asset.pk"}
+        return [insert("change_asset", "change, asset", f"{self._one(self.assets)} AND {of_others} AND {beside}", both)]
+
     # Collections, topics and people that the viewer does not see.
 
     def add_collection(self) -> Sequence[str] | None:
@@ -500,7 +511,17 @@ ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
     name: getattr(Hiding, name)
     for name in (
         *("add_asset", "delete_asset", "tell_otherwise", "tag", "put_away", "share", "join", "leave"),
-        *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "hang", "tuck", "fill"),
+        *(
+            "note",
+            "use",
+            "change_content",
+            "touch",
+            "add_collection",
+            "tell_collection_otherwise",
+            "hang",
+            "tuck",
+            "fill",
+        ),
         *("tell_topic_otherwise", "add_user", "rename_people", "group", "promote", "job", "read", "try_out"),
         *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
         *("update_collection", "make_topic", "tell_content"),

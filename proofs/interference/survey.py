@@ -78,4 +78,29 @@ ASSETS = Question(
         )
     ],
 )
-SURVEY: Sequence[Question] = (TREE, ASSETS)
+HISTORY = Question(
+    "query",
+    [
+        _ids(
+            "collections",
+            "Collection",
+            Selected(
+                "history",
+                "ChangeConnection",
+                {"first": ALL},
+                [
+                    Selected(
+                        "nodes",
+                        "Change",
+                        below=[*_plain("id", "action"), _ids("assets", "Asset", of="AssetFields")],
+                    )
+                ],
+            ),
+        )
+    ],
+)
+
+
+def survey(*, is_signed_in: bool) -> Sequence[Question]:
+    """Return the questions; members and administrators are asked for what happened as well."""
+    return (TREE, ASSETS, HISTORY) if is_signed_in else (TREE, ASSETS)
