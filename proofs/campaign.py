@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count, cycle, islice
 from multiprocessing import get_context
 
@@ -27,14 +27,14 @@ class Tally:
     promise: str
     unit: str
     seed: int  # of the first trial
-    checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BACKENDS, 0))
+    checks: dict[str, int]  # by backend
     trials: int = 0
     seconds: float = 0
 
     def waiting(self, goal: int) -> list[str]:
-        """Return the backends that have not had their half of the checks, the one with the fewest first."""
-        half = goal / len(BACKENDS)
-        return sorted((each for each in BACKENDS if self.checks[each] < half), key=lambda each: self.checks[each])
+        """Return the backends that have not had their share of the checks, the one with the fewest first."""
+        share = goal / len(self.checks)
+        return sorted((each for each, done in self.checks.items() if done < share), key=self.checks.__getitem__)
 
 
 @contextmanager
@@ -50,10 +50,11 @@ def workers(number: int) -> Iterator[ProcessPoolExecutor]:
 def tally(pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: Report, at_once: int) -> Tally:
     """Return what the proof came to; raise what a trial raised, Broken that is, if one did.
 
-    Both backends are tried with the same seeds, which grow from the first.
+    All its backends are tried with the same seeds, which grow from the first.
     """
-    done, started = Tally(proof.promise, proof.unit, first_seed), time.monotonic()
-    seeds = {backend: count(first_seed) for backend in BACKENDS}
+    done = Tally(proof.promise, proof.unit, first_seed, dict.fromkeys(proof.backends, 0))
+    started = time.monotonic()
+    seeds = {backend: count(first_seed) for backend in proof.backends}
     under_way: dict[Future[int], str] = {}
     while waiting := done.waiting(proof.goal):
         for backend in islice(cycle(waiting), at_once - len(under_way)):

@@ -1,10 +1,10 @@
 """This file is what a proof is: a promise, and a trial that tries to break it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proofs.place import Place
+from proofs.place import BACKENDS, Place
 
 Trial = Callable[[Place, int], Coroutine[Any, Any, int]]
 """Makes everything from the seed and returns how many checks held; raises Broken at the first that does not."""
@@ -23,3 +23,4 @@ class Proof:
     unit: str  # what is counted, in the plural
     goal: int
     trial: Trial
+    backends: Sequence[str] = BACKENDS  # that share the goal

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -47,6 +48,12 @@ def test_a_campaign_goes_on_until_each_backend_has_half_of_the_checks() -> None:
     assert done.checks == {"sqlite": 63, "postgresql": 63}
     assert (done.trials, sum(told), done.seed) == (6, 126, 20)
     assert sorted(pool.tried) == [(backend, seed) for backend in ("postgresql", "sqlite") for seed in (20, 21, 22)]
+
+
+def test_a_proof_of_one_backend_has_all_of_its_checks_there() -> None:
+    pool = Here()
+    done = tallied(pool, replace(SOME, backends=("sqlite",)), 20)
+    assert (done.checks, {backend for backend, _ in pool.tried}) == ({"sqlite": 135}, {"sqlite"})
 
 
 def test_what_breaks_ends_the_campaign_with_its_text() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from proofs.interference.questions import Asking, Given, Question, Selected, Words
 from proofs.interference.world import NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
+from store.tables import COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
 PUT_AWAY = ("ARCHIVED", "WITHDRAWN")
@@ -160,6 +161,17 @@ class Hiding:
         where = "https://elsewhere.org"
         return self.closed and [update("asset", self._one(self.closed), url=self.draw.one(None, where), source=where)]
 
+    def touch(self) -> Sequence[str] | None:
+        """Return a hidden asset among those that a change of others touched, beside one that the viewer sees."""
+        if not self.assets:
+            return None
+        hidden = ", ".join(map(text, self.assets))
+        seen = f"SELECT pk FROM asset WHERE external_id NOT IN ({hidden})"
+        beside = f"change.pk IN (SELECT change_pk FROM change_asset WHERE asset_pk IN ({seen}))"
+        of_others = f"actor_pk <> coalesce({_principal(self.who)}, 0)"
+        both = {"change_pk": "change.pk", "asset_pk": "asset.pk"}
+        return [insert("change_asset", "change, asset", f"{self._one(self.assets)} AND {of_others} AND {beside}", both)]
+
     # Collections, topics and people that the viewer does not see.
 
     def add_collection(self) -> Sequence[str] | None:
@@ -194,17 +206,30 @@ class Hiding:
         return self.collections and [update("collection", f"slug = {text(draw.one(*self.collections))}", **changes)]
 
     def hang(self) -> Sequence[str] | None:
-        """Return a visible collection put below a hidden one, or below none again."""
-        lines = [line for slug, line in self.model.collection.items() if slug not in self.collections]
-        below = [line["slug"] for line in lines if line.get("parent") in self.collections]
-        hung = [(line, slug) for line in lines if not line.get("parent") for slug in self._above(line["topic"])]
-        if below and self.draw.is_so(4):
-            return [update("collection", f"slug = {text(self.draw.one(*below))}", parent_pk=None)]
-        if not hung:
+        """Return a hidden collection put below any, a visible one below a hidden one, or either at the top."""
+        if not self.collections:
             return None
-        line, above = self.draw.one(*hung)
-        parent = f"(SELECT pk FROM collection WHERE slug = {text(above)})"
-        return [f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(line['slug'])}"]
+        slug = self.draw.one(*self._loose())
+        above = [each for each in self._others(slug) if self._fits(slug, len(self._chain(each)))]
+        return [_below(slug, self.draw.one(None, *(each for each in above if {slug, each} & {*self.collections})))]
+
+    def tuck(self) -> Sequence[str] | None:
+        """Return a hidden collection put below a visible one, and another visible one below that."""
+        visible = [slug for slug in self.model.collection if slug not in self.collections]
+        found = [
+            (inner, hidden, outer)
+            for hidden in self.collections
+            for outer in set(visible) & set(self._others(hidden))
+            for inner in set(visible) & set(self._loose()) - {*self._chain(outer)}
+            if hidden not in self._chain(outer)
+            and inner in self._others(hidden)
+            and self._fits(hidden, len(self._chain(outer)))
+            and self._fits(inner, len(self._chain(outer)) + 1)
+        ]
+        if not found:
+            return None
+        inner, hidden, outer = self.draw.one(*sorted(found))
+        return [_below(hidden, outer), _below(inner, hidden)]
 
     def fill(self) -> Sequence[str] | None:
         """Return any asset's membership of a hidden collection, or the end of all of them."""
@@ -388,10 +413,28 @@ class Hiding:
             else (self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.is_shared))
         )
 
-    def _above(self, topic: str) -> list[str]:
-        """Return the hidden collections that are at the top of the topic."""
-        lines = [self.model.collection[slug] for slug in self.collections]
-        return [line["slug"] for line in lines if line["topic"] == topic and not line.get("parent")]
+    def _chain(self, slug: str) -> list[str]:
+        """Return a collection and all above it."""
+        above = self.model.collection[slug].get("parent")
+        return [slug, *(self._chain(above) if above else ())]
+
+    def _loose(self) -> list[str]:
+        """Return the collections of which the viewer sees none above, or not themselves."""
+        lines, hidden = self.model.collection, self.collections
+        return [slug for slug in lines if slug in hidden or lines[slug].get("parent") in {None, *hidden}]
+
+    def _others(self, slug: str) -> list[str]:
+        """Return the collections of the same topic that are not below this one, nor it."""
+        lines = self.model.collection
+        return [
+            each for each in lines if lines[each]["topic"] == lines[slug]["topic"] and slug not in self._chain(each)
+        ]
+
+    def _fits(self, slug: str, depth: int) -> bool:
+        """Return whether a collection, with those below it, can be put below one of that depth."""
+        chains = [chain for each in self.model.collection if slug in (chain := self._chain(each))]
+        height = max(map(len, chains)) - min(map(len, chains))
+        return depth + 1 + height <= COLLECTION_DEPTH
 
     def _stays_hidden(self, asset: str, slug: str) -> bool:
         """Return whether the hidden asset in the collection is hidden still: visitors see what is on show."""
@@ -444,6 +487,11 @@ def _principal(name: str) -> str:
     return f"(SELECT pk FROM principal WHERE external_id = {text(name)})"
 
 
+def _below(slug: str, above: str | None) -> str:
+    parent = f"(SELECT pk FROM collection WHERE slug = {text(above)})"
+    return f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(slug)}"
+
+
 def _grant(asset: str, to: str, access: int) -> str:
     values = {"asset_pk": "pk", "principal_pk": _principal(to), "access": str(access)}
     return insert("access_grant", "asset", f"external_id = {text(asset)}", values)
@@ -463,11 +511,21 @@ ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
     name: getattr(Hiding, name)
     for name in (
         *("add_asset", "delete_asset", "tell_otherwise", "tag", "put_away", "share", "join", "leave"),
-        *("note", "use", "change_content", "add_collection", "tell_collection_otherwise", "hang", "fill"),
+        *(
+            "note",
+            "use",
+            "change_content",
+            "touch",
+            "add_collection",
+            "tell_collection_otherwise",
+            "hang",
+            "tuck",
+            "fill",
+        ),
         *("tell_topic_otherwise", "add_user", "rename_people", "group", "promote", "job", "read", "try_out"),
         *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
         *("update_collection", "make_topic", "tell_content"),
     )
 }
 # These touch what most channels could tell of.
-OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise", "hang")
+OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise", "hang", "tuck")

@@ -22,6 +22,7 @@ from proofs.interference.case import Case, Shrinking, Step
 from proofs.interference.hidden import Act, Hiding
 from proofs.interference.questions import Asking, Question, Words, cursors_in, next_page
 from proofs.interference.served import Answer, World
+from proofs.interference.survey import survey
 from proofs.interference.world import EVERYBODY, NAMES, TAGS, USERS, beginning, lines_of
 from proofs.place import Place
 from proofs.proof import Broken, Proof
@@ -121,6 +122,7 @@ class Making:
     async def _ask(self, both: Both, model: Model) -> bool:
         """Ask both worlds; return whether the viewer may have let themselves see what differs."""
         words = await _words(both.second, model, both.cursors)
+        await self._take(both, self._chance.choice(survey(is_signed_in=both.who != ANONYMOUS)))
         for _ in range(ASKED):
             question = self._question(both, words)
             others = Hiding(self._chance, model, both.who, words, self._number)

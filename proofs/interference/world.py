@@ -40,7 +40,7 @@ class Drawing:
 
 
 def lines_of(chance: Random) -> list[Line]:
-    """Return the lines of a catalogue of 4 to 20 assets in up to seven collections."""
+    """Return the lines of a catalogue of 4 to 20 assets in up to nine collections."""
     draw = Drawing(chance)
     lines: list[dict[str, Any]] = [
         {"kind": "user", "id": user, "name": user, "email": f"{user}@example.org", "isAdmin": user == USERS[0]}
@@ -51,8 +51,8 @@ def lines_of(chance: Random) -> list[Line]:
     assets = [f"asset{index}" for index in range(chance.randint(4, 20))]
     lines += [asset_line(draw, id_, assets) for id_ in assets]
     placed: dict[str, tuple[str, int]] = {}  # topic and depth of each collection
-    for index in range(chance.randint(2, 7)):
-        slug, topic = f"held-{index}", draw.one(*TOPICS[:2])
+    for index in range(chance.randint(2, 9)):
+        slug, topic = f"held-{index}", draw.one(TOPICS[0], TOPICS[0], TOPICS[1])
         parent = draw.one(None, *(each for each, (theirs, depth) in placed.items() if theirs == topic and depth < 4))  # noqa: PLR2004 - the fifth level is the last
         placed[slug] = topic, placed[parent][1] + 1 if parent else 0
         line = {"kind": "collection", "slug": slug, "name": f"{draw.one(*NAMES)}{index}", "topic": topic}
