@@ -26,8 +26,10 @@ from proofs.interference.trial import Making
 from proofs.interference.world import USERS
 from proofs.place import Place
 from proofs.proof import Broken, Proof
-from resolvers import asset, change, collection, context, counts, listing, loaders, membership, node, pages
+from resolvers import asset, change, collection, context, counts, facets, listing, loaders, membership, node, pages
 from resolvers import filter as filters
+from resolvers import search as searching
+from resolvers.asset import asset_order
 from resolvers.write import act
 from resolvers.write import membership as write_membership
 from store import changes, sql
@@ -416,12 +418,51 @@ def _touched(_self: Any, viewer: Viewer, parents: Any) -> Any:
     return rows.where(touch.c.change_pk == parents.c.value)
 
 
+def _by_namesakes(order: str, search: Any = None) -> Any:
+    """Order what is found by how many have the same name, as a rank by rarity does."""
+    keys, other = asset_order(order, search), sql.asset.alias()
+    if search is None or order != "RELEVANCE":
+        return keys
+    namesakes = select(func.count()).where(other.c.name_key == sql.asset.c.name_key).correlate(sql.asset)
+    return (namesakes.scalar_subquery(), *keys)
+
+
+@contextmanager
+def _errors_of_unknown_words() -> Iterator[None]:
+    """Look past a typing error only where the word itself is nowhere."""
+    fetch = searching.WordsNear.fetch
+
+    async def unknown(self: Any, keys: list[str]) -> Any:
+        word = sql.search_word.c.word
+        known = {row.word for row in await self.context.snapshot.rows(select(word).where(word.in_(keys)))}
+        return {key: words for key, words in (await fetch(self, keys)).items() if key not in known}
+
+    with patch.object(searching.WordsNear, "fetch", unknown):
+        yield
+
+
+@contextmanager
+def _one_word_near() -> Iterator[None]:
+    """Try the first of the words near, and no other."""
+    fetch = searching.WordsNear.fetch
+
+    async def first(self: Any, keys: list[str]) -> Any:
+        return {key: tuple(sorted(words)[:1]) for key, words in (await fetch(self, keys)).items()}
+
+    with patch.object(searching.WordsNear, "fetch", first):
+        yield
+
+
 LEAKS: Sequence[Leak] = (
     Leak("lists", "the list of assets has no condition", _object(asset.Assets, "rows", _all_assets)),
     Leak("lists", "assets are read without a condition", _reads("asset", unseen)),
     Leak("lists", "memberships are read without their collections", _reads("membership", _members_anywhere)),
     Leak("counts", "totalCount counts all rows", _object(pages.CountByParent, "rows", _rows_of_all)),
     Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "rows", _rows_of_all)),
+    Leak("facets", "facets count all rows", _object(facets.SummaryByPart, "rows", _rows_of_all)),
+    Leak("relevance", "what has a rare name comes first", _object(asset, "asset_order", _by_namesakes)),
+    Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
+    Leak("relevance", "one word near is tried", _one_word_near),
     Leak("pages", "pages are cut before what is hidden is left out", _pages_filtered_late),
     Leak("hasNextPage", "more is told by hidden rows", _more_among_all),
     Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", False)),  # noqa: FBT003 - a property of that value, not a mode

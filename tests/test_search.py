@@ -1,6 +1,7 @@
 """This file is the search: what is found by what, in which order, and that nothing typed can harm or tell too much."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def test_words_are_without_case_accents_and_joints(text: str, found: str) -> Non
     assert words(text) == found.split()
 
 
-async def put(ask: Ask, **told: dict[str, Any]) -> None:
+async def put(ask: Ask, **told: Mapping[str, Any]) -> None:
     """Tell assets of the world otherwise, by their names."""
     async with ask.database.write() as connection:
         for name, values in told.items():
@@ -125,6 +126,33 @@ async def test_assets_of_a_renamed_owner_are_found_by_the_new_name(ask_own: Ask)
     assert await found(ask_own, "ada", "owner:zephyr") != []
 
 
+TYPED = (
+    "quagga",
+    "quaggas",
+    "quaga",
+    "qu",
+    '"quagga',
+    "tag:quagga",
+    "owner:quagga",
+    "kind:model",
+    "qugaga",
+    "alignment",
+)
+
+
+async def test_no_search_tells_a_word_of_a_hidden_asset(ask_own: Ask) -> None:
+    query = """query ($typed: String) { assets(query: $typed) { totalCount edges { cursor } facets {
+        kinds { kind count } tags { tag count } owners { count owner { name } } } } }"""
+    before = [(await ask_own.response("eve", query, typed=typed)).content for typed in TYPED]
+    hidden = set(await found(ask_own, "ada", None)) - set(await found(ask_own, "eve", None))
+    await put(
+        ask_own, **{name: {"name": "Quagga alignment", "tags": ["quagga"], "description": "quaggas"} for name in hidden}
+    )
+    assert hidden
+    assert len(await found(ask_own, "ada", "quagga")) >= len(hidden)
+    assert [(await ask_own.response("eve", query, typed=typed)).content for typed in TYPED] == before
+
+
 async def test_the_index_can_be_made_anew(ask_own: Ask) -> None:
     before = await found(ask_own, "ada", "align")
     async with ask_own.database.write() as connection:
@@ -201,10 +229,9 @@ async def test_what_is_too_long_is_refused_in_a_sentence(ask: Ask, typed: str, t
 
 async def test_pages_of_a_search_follow_one_another_in_every_order(ask_own: Ask) -> None:
     await put(ask_own, align=TOLD)
-    query = (
-        'query ($after: String, $field: AssetOrderField!) { assets(query: "all", first: 2, after: $after, orderBy: '
-        "{field: $field, direction: DESC}) { nodes { ... on Node { id } } totalCount pageInfo { hasNextPage endCursor } } }"
-    )
+    given = 'query: "all", first: 2, after: $after, orderBy: {field: $field, direction: DESC}'
+    told = "nodes { ... on Node { id } } totalCount pageInfo { hasNextPage endCursor }"
+    query = f"query ($after: String, $field: AssetOrderField!) {{ assets({given}) {{ {told} }} }}"
     for field in ("RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT"):
         walked: list[str] = []
         after = None

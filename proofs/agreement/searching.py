@@ -20,8 +20,8 @@ DOCUMENT = f"""query($q: String, $f: AssetFilter, $few: Int) {{
   topics(query: $q, first: 100) {{ totalCount nodes {{ slug }} }}
   collections(query: $q, first: 100) {{ totalCount nodes {{ slug }} }}
   viewer {{ collections(query: $q, first: 100) {{ totalCount nodes {{ slug }} }} }}
-  every: collections(first: 100) {{ nodes {{ slug
-    assets(query: $q, filter: $f, first: 100) {{ totalCount nodes {{ ... on AssetFields {{ externalId }} }} ...G }} }} }}
+  every: collections(first: 100) {{ nodes {{ slug assets(query: $q, filter: $f, first: 100) {{
+    totalCount nodes {{ ... on AssetFields {{ externalId }} }} ...G }} }} }}
 }}
 fragment F on AssetConnection {{ facets {{ ...V }} }}
 fragment G on CollectionAssetConnection {{ facets {{ ...V }} }}

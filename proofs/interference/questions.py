@@ -236,11 +236,21 @@ class Asking:
     def _text(self, name: str) -> str:
         if name in PLACES:
             return self._chance.choice([*self._words.cursors[-40:], "", "A" * 40])
+        if name == "query":
+            return self._typed()
         if name == "idempotencyKey":
             return self._chance.choice(("k1", "k2"))
         return self._chance.choice(
             [*self._words.assets, "elsewhere"] if name in {"externalId", "uses"} else self._words.texts
         )
+
+    def _typed(self) -> str:
+        """Return what is typed into a search: a text as it is, begun, misspelt or of a field, and seldom several."""
+        text = self._chance.choice([*self._words.texts, *self._words.assets])
+        at = self._chance.randrange(len(text)) if text else 0
+        ways = (text, text, text[: at + 1], text[:at] + text[at + 1 :], f'"{text}"', f"tag:{text}", f"owner:{text}")
+        typed = self._chance.choice(ways)
+        return f"{typed} {self._typed()}" if self._is_so(1) else typed
 
     def _is_so(self, chances: int, of: int = 8) -> bool:
         return self._chance.randrange(of) < chances

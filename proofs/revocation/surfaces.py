@@ -58,6 +58,8 @@ EXISTENCE = tuple(
         _of_collection(f"assets {{ nodes {{ {NAME} }} }}"),
         _of_collection("assets { totalCount }"),
         _of_collection("assets(includeDescendants: true) { totalCount }"),
+        f"assets(query: $name, first: 100) {{ nodes {{ {NAME} }} }}",
+        "assets(query: $name) { facets { kinds { count } tags { count } owners { count } } }",
         _of_collection("assetCounts { total }"),
         _of_collection("containsAsset(assetId: $asset)"),
         "collections(filter: {containsAssetId: $asset}) { nodes { slug } }",
@@ -87,6 +89,7 @@ CONTENT = tuple(
 OWNERSHIP = (
     Surface("asset(by: {id: $asset}) { ... on AssetFields { grants { access } } }", needle="OWNER"),
     Surface("collection(by: {id: $spare}) { addableAssets(filter: {tags: [$name]}) { totalCount } }"),
+    Surface("collection(by: {id: $spare}) { addableAssets(filter: {tags: [$name]}) { facets { kinds { count } } } }"),
     Surface(f"{_ADD} {{ summary {{ changed }} }}"),
 )
 """What owners see and may do."""
@@ -98,6 +101,7 @@ COLLECTION = tuple(
         "node(id: $collection) { ... on Collection { slug } }",
         "collections(first: 100) { nodes { slug } }",
         "topics(first: 100) { nodes { slug } }",
+        "collections(query: $name, first: 100) { nodes { slug } }",
     )
 )
 """That the collection is there, and its topic with it."""

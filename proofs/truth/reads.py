@@ -60,6 +60,17 @@ def counts(name: str) -> Read:
     return read
 
 
+def facets(name: str) -> Read:
+    """Return what tells whether one asset is counted by its kind, its owner and each of its tags."""
+
+    def read(found: Found, _ids: Ids) -> str:
+        facets = found[name]["facets"].values()
+        counts = [each["count"] for facet in facets for each in facet]
+        return yes(bool(counts)) if not any(facets) or (all(facets) and {*counts} == {1}) else "its facets do not agree"
+
+    return read
+
+
 def contains(found: Found, _ids: Ids) -> str:
     """Say whether the collection holds it."""
     return known(found["containsAsset"])

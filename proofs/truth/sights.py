@@ -50,6 +50,7 @@ def subject(change: Found) -> str:
 
 MEMBERS = walked("assets", edge="addedAt addedBy { id } note viewerCanRemove")
 PANEL = walked("addableAssets", edge="isMember addedAt")
+FACETS = "{ kinds { kind count } tags { tag count } owners { count owner { id } } }"
 EACH, WALKED, LOG = Each(), Listed(), Listed(key=subject)
 ASSET, FRONT = Of("asset", "AssetFields"), Of("front", "NoCodeApp")
 COLLECTION, TOPIC = Of("collection", "Collection"), Of("topic", "Topic")
@@ -68,6 +69,8 @@ SIGHTS: tuple[Surface, ...] = (
     Surface("its metadata", "exists", ASSET, METADATA, reads.metadata),
     Surface("`assets`", "exists", WALKED, walked("assets"), reads.there),
     Surface("`assets` by every filter", "exists", WALKED, walked("assets", ALL), reads.there),
+    Surface("`assets` by `query`", "exists", WALKED, walked("assets", 'query: "tag:told"'), reads.there),
+    Surface("`assets` by its own name", "exists", EACH, f"@assets(query: $external) {FEW}", reads.lists("", "asset")),
     Surface("its `usedBy`", "exists", ASSET, f"usedBy {FEW}", reads.lists("usedBy", "desk")),
     Surface("`uses` of what uses it", "exists", Listed(OF_DESK, absent="no"), walked("uses"), reads.there),
     Surface("`release` of what runs it", "exists", FRONT, f"release {{ {ID} }}", reads.release("asset"), "has_front"),
@@ -109,6 +112,20 @@ SIGHTS: tuple[Surface, ...] = (
         Listed(ABOVE, absent="no"),
         walked("assets", f"includeDescendants: true, {ALL}"),
         reads.there,
+    ),
+    Surface(
+        "`Collection.assets` by `query`",
+        "held",
+        COLLECTION,
+        f'sought: assets(query: "told") {FEW}',
+        reads.lists("sought", "asset"),
+    ),
+    Surface(
+        "`facets`",
+        "held",
+        COLLECTION,
+        f'faced: assets(query: "told") {{ facets {FACETS} }}',
+        reads.facets("faced"),
     ),
     Surface("`assetCounts`", "held", COLLECTION, f"assetCounts {COUNTS}", reads.counts("assetCounts")),
     Surface(
@@ -204,6 +221,13 @@ SIGHTS: tuple[Surface, ...] = (
         f"addableAssets(first: 100, after: $after, excludeMembers: true, {ALL})"
         f" {{ totalCount {page(ID)} nodes {{ {ID} }} }}",
         reads.there,
+    ),
+    Surface(
+        "`addableAssets` by `query`",
+        "offered",
+        Listed(ELSEWHERE),
+        walked("addableAssets", 'query: "told"', edge="isMember addedAt"),
+        reads.is_new,
     ),
     Surface("`addableAssets`", "kept", Listed(CROWD), PANEL, reads.is_member),
     Surface("`viewerCanRemove`", "removable", Listed(CROWD, absent="no"), MEMBERS, reads.can_remove),

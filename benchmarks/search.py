@@ -1,0 +1,224 @@
+"""This file is searches with facets beside the same rows fetched by one statement that is written by hand.
+
+`python -m benchmarks.search [--assets 100000 1000000] [--rounds 9]` prints a table of medians and ratios for SQLite
+and, where its binaries are installed, for PostgreSQL. However many assets there are, the same number is found. What
+both ways answer is compared before a time counts.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from benchmarks.world import World, world
+from store import sql
+from store.ids import new_id
+from store.inserting import insert_many
+from store.tables import EVERYONE_PK, AssetAccess, AssetStatus
+from tests.postgres import Postgres
+
+OWNED = 5_000  # by whoever asks
+NEEDLES = 1_000  # assets that are found by everybody; half of them are theirs, and half are called so
+WORDS = [
+    f"{first}{last}" for first in ("bal", "cor", "dim", "fen", "gar") for last in ("ato", "ine", "ura", "osk", "eth")
+]
+OWNERS = 50
+FACETS = "facets { kinds { kind count } tags(first: 20) { tag count } owners(first: 20) { count owner { name } } }"
+ROWS = f"totalCount nodes {{ ... on AssetFields {{ id name }} }} {FACETS}"
+OFFERED = f"found: addableAssets(first: 20, query: $q) {{ {ROWS} }}"
+PANEL = f"query($q: String, $c: ID!) {{ collection(by: {{id: $c}}) {{ {OFFERED} }} }}"
+GLOBAL = f"query($q: String) {{ found: assets(first: 20, query: $q) {{ {ROWS} }} }}"
+
+# What the two databases differ in, where the same is meant.
+WAYS = {
+    "sqlite": {
+        "match": "asset.pk IN (SELECT rowid FROM asset_search WHERE asset_search MATCH :anywhere)",
+        "named": "asset.pk IN (SELECT rowid FROM asset_search WHERE asset_search MATCH :name)",
+        "rows": "json_group_array(json_array({0}))",
+    },
+    "postgresql": {
+        "match": "asset.pk IN (SELECT rowid FROM asset_search WHERE words @@ CAST(:anywhere AS tsquery))",
+        "named": "asset.pk IN (SELECT rowid FROM asset_search WHERE words @@ CAST(:name AS tsquery))",
+        "rows": "coalesce(json_agg(json_build_array({0})), '[]')",
+    },
+}
+ASKED = {
+    "sqlite": {"anywhere": '"needle" *', "name": '{name} : ("needle")'},
+    "postgresql": {"anywhere": "'needle':*", "name": "'needle':A"},
+}
+HELD = (
+    "EXISTS (SELECT 1 FROM access_grant WHERE asset_pk = asset.pk AND principal_pk IN (:user, 1, 2) AND access >= {0})"
+)
+BY_HAND = """WITH found AS MATERIALIZED (
+  SELECT asset.pk, asset.id, asset.name, asset.kind, asset.owner_pk, is_gold, updated_at, {better} AS better
+  FROM asset WHERE {where}),
+page AS (SELECT id, name FROM found ORDER BY better DESC, is_gold DESC, updated_at DESC, id DESC LIMIT 20),
+kinds AS (SELECT kind, count(*) AS n FROM found GROUP BY kind ORDER BY n DESC, kind),
+tags AS (SELECT tag, count(*) AS n FROM found JOIN asset_tag ON asset_pk = pk GROUP BY tag ORDER BY n DESC, tag LIMIT 20),
+owners AS (SELECT principal.name, count(*) AS n, principal.id FROM found JOIN principal ON principal.pk = owner_pk
+  GROUP BY principal.pk, principal.name, principal.id ORDER BY n DESC, principal.name, principal.id LIMIT 20)
+SELECT (SELECT count(*) FROM found), (SELECT {page} FROM page), (SELECT {kinds} FROM kinds), (SELECT {tags} FROM tags),
+  (SELECT {owners} FROM owners)"""
+
+
+async def shelf(url: str, assets: int) -> World:
+    """Make a world of so many assets, of which the first owner has OWNED and anybody finds NEEDLES."""
+    found, chance = await world(url, assets), Random(1)
+    async with found.database.write() as connection:
+        owners = await _owners(connection)
+        strangers = found.asset_pks[OWNED:]
+        for place, owner in enumerate(owners):
+            await _give(connection, strangers[place::OWNERS], owner)
+        await _name(connection, chance, found.asset_pks)
+    if found.database.is_sqlite:
+        async with found.database.engines[0].connect() as bare:
+            await bare.exec_driver_sql("ANALYZE")
+    else:
+        async with found.database.engines[0].connect() as bare:
+            await (await bare.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql("VACUUM ANALYZE")
+    return found
+
+
+async def _owners(connection: AsyncConnection) -> list[int]:
+    rows = [
+        {"id": new_id("usr"), "external_id": f"other{place}", "kind": "USER", "name": f"Other {place:02}"}
+        for place in range(OWNERS)
+    ]
+    await connection.execute(insert(sql.principal), [row | {"is_admin": False} for row in rows])
+    others = select(sql.principal.c.pk).where(sql.principal.c.external_id.like("other%"))
+    return list(await connection.scalars(others))
+
+
+async def _give(connection: AsyncConnection, pks: list[int], owner: int) -> None:
+    """Give assets to another owner; everyone knows of each second one, and of all needles."""
+    asset, grant = sql.asset, sql.grant
+    await connection.execute(update(asset).where(asset.c.pk.in_(sql.listed(pks))).values(owner_pk=owner))
+    await connection.execute(grant.delete().where(grant.c.asset_pk.in_(sql.listed(pks))))
+    own = [{"asset_pk": pk, "principal_pk": owner, "access": AssetAccess.OWNER.value} for pk in pks]
+    known = [pk for pk in pks if pk % 2 or pk <= OWNED + NEEDLES // 2]
+    shared = [{"asset_pk": pk, "principal_pk": EVERYONE_PK, "access": AssetAccess.DISCOVERABLE.value} for pk in known]
+    await insert_many(connection, grant, own + shared)
+
+
+async def _name(connection: AsyncConnection, chance: Random, pks: list[int]) -> None:
+    """Name, tag and date the assets."""
+    needles = {*pks[: NEEDLES // 2], *pks[OWNED : OWNED + NEEDLES // 2]}
+    rows, tags = [], []
+    for pk in pks:
+        told = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {pk}"
+        name = f"needle {told}" if pk in needles and pk % 2 else told
+        about = f"A needle of {told}." if pk in needles else f"Made of {chance.choice(WORDS)}."
+        of = sorted({chance.choice(WORDS) for _ in range(3)})
+        row = {
+            "to_name": name,
+            "to_name_key": name,
+            "to_description": about,
+            "to_tags": of,
+            "to_updated_at": pk * 1_000,
+        }
+        rows.append({"of": pk} | row)
+        tags += [{"asset_pk": pk, "tag": tag} for tag in of]
+    written = ("name", "name_key", "description", "tags", "updated_at")
+    columns: dict[str, Any] = {name: bindparam(f"to_{name}") for name in written}
+    for start in range(0, len(rows), OWNED):
+        one = update(sql.asset).where(sql.asset.c.pk == bindparam("of")).values(columns)
+        await connection.execute(one, rows[start : start + OWNED])
+    await insert_many(connection, sql.asset_tag, tags)
+
+
+async def measure(url: str, name: str, assets: int, rounds: int) -> None:
+    """Print what each question costs beside the statement by hand."""
+    found = await shelf(url, assets)
+    backend = "sqlite" if found.database.is_sqlite else "postgresql"
+    held = {"owned": HELD.format(AssetAccess.OWNER.value), "seen": HELD.format(AssetAccess.DISCOVERABLE.value)}
+    panel = f"status = '{AssetStatus.RELEASED}' AND {held['owned']}"
+    questions = {
+        "panel of 5,000": (PANEL, None, panel),
+        "panel, searched": (PANEL, "needle", f"{WAYS[backend]['match']} AND {panel}"),
+        "all, searched": (GLOBAL, "needle", f"{WAYS[backend]['match']} AND {held['seen']}"),
+    }
+    try:
+        for title, (query, typed, where) in questions.items():
+            better = f"CASE WHEN {WAYS[backend]['named']} THEN 1 ELSE 0 END" if typed else "0"
+            by_hand = _by_hand(backend, where, better)
+            told = f"{name}, {assets:,}: {title}"
+            await _compare(found, told, (query, typed), (by_hand, ASKED[backend] if typed else {}), rounds)
+    finally:
+        await found.close()
+
+
+def _by_hand(backend: str, where: str, better: str) -> str:
+    rows = WAYS[backend]["rows"]
+    lists = {"page": "id, name", "kinds": "kind, n", "tags": "tag, n", "owners": "name, n"}
+    return BY_HAND.format(where=where, better=better, **{name: rows.format(of) for name, of in lists.items()})
+
+
+async def _compare(
+    found: World, title: str, asked: tuple[str, str | None], by_hand: tuple[str, dict[str, str]], rounds: int
+) -> None:
+    query, typed = asked
+    statement, words = by_hand
+    async with found.database.snapshot() as snapshot:
+        mine = select(sql.principal.c.pk).where(sql.principal.c.external_id == "owner")
+        user = (await snapshot.rows(mine))[0].pk
+    times: dict[str, list[float]] = {"atoll": [], "by hand": []}
+    for _ in range(rounds):
+        started = time.perf_counter()
+        told = await found.ask(query, q=typed, c=found.collection_id)
+        times["atoll"].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        async with found.database.snapshot() as snapshot:
+            row = (await snapshot.rows(text(statement), {"user": user, **words}))[0]
+        answer = _answer(row)
+        times["by hand"].append(time.perf_counter() - started)
+        if (told.get("collection") or told)["found"] != answer:
+            raise SystemExit(f"{title}: both must answer the same.\n{told}\n{answer}")
+    atoll, hand = statistics.median(times["atoll"]), statistics.median(times["by hand"])
+    sys.stdout.write(f"{title:<44} {atoll * 1_000:>9.1f} ms {hand * 1_000:>9.1f} ms  {atoll / hand:>5.2f}\n")
+    sys.stdout.flush()
+
+
+def _answer(row: Any) -> dict[str, Any]:
+    count, *lists = row
+    page, kinds, tags, owners = (orjson.loads(each) if isinstance(each, str) else each for each in lists)
+    return {
+        "totalCount": count,
+        "nodes": [{"id": id_, "name": name} for id_, name in page],
+        "facets": {
+            "kinds": [{"kind": kind, "count": number} for kind, number in kinds],
+            "tags": [{"tag": tag, "count": number} for tag, number in tags],
+            "owners": [{"count": number, "owner": {"name": name}} for name, number in owners],
+        },
+    }
+
+
+def main() -> None:
+    """Measure on both databases."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--assets", type=int, nargs="+", default=[100_000, 1_000_000])
+    asked.add_argument("--rounds", type=int, default=9)
+    asked.add_argument("--only", choices=("sqlite", "postgresql"))
+    given = asked.parse_args()
+    sys.stdout.write(f"{'':<44} {'Atoll':>12} {'by hand':>12}  ratio\n")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+        server = opened.enter_context(Postgres(durable=True)) if given.only != "sqlite" else None
+        for assets in given.assets:
+            if given.only != "postgresql":
+                url = f"sqlite+aiosqlite:///{Path(folder) / f'search{assets}.db'}"
+                asyncio.run(measure(url, "SQLite", assets, given.rounds))
+            if server is not None:
+                asyncio.run(measure(server.create_database(f"search{assets}"), "PostgreSQL", assets, given.rounds))
+
+
+if __name__ == "__main__":
+    main()
