@@ -7,9 +7,9 @@ import strawberry
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.require import Permission
 from resolvers import asset as resolve
-from schema.connection import Connection, edges, nodes
+from schema.connection import edges, nodes
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus, DataAssetKind
-from schema.facets import AssetFacets, facets
+from schema.facets import AssetsConnection
 from schema.field import field, forward
 from schema.node import Node, is_row_of
 from schema.scalars import DateTime, Long, Url
@@ -179,9 +179,8 @@ class AssetEdge:
 
 
 @strawberry.type(description="A page of assets.")
-class AssetConnection(Connection):
+class AssetConnection(AssetsConnection):
     """A page of assets."""
 
-    facets: AssetFacets = facets()
     edges: list[AssetEdge] = edges("assets")
     nodes: list[Asset] = nodes("assets")

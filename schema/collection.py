@@ -13,7 +13,7 @@ from schema.asset import Asset
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges, nodes
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
-from schema.facets import AssetFacets, facets
+from schema.facets import AssetsConnection
 from schema.field import argument, field, forward, paging, query
 from schema.lists import AssetCounts, AssetFilter, AssetOrder, MembershipOrder
 from schema.node import Node, is_row_of
@@ -181,19 +181,17 @@ class CollectionConnection(Connection):
 
 
 @strawberry.type(description="A page of assets.")
-class CollectionAssetConnection(Connection):
+class CollectionAssetConnection(AssetsConnection):
     """A page of assets."""
 
-    facets: AssetFacets = facets()
     edges: list[CollectionAssetEdge] = edges("assets")
     nodes: list[Asset] = nodes("assets")
 
 
 @strawberry.type(description="A page of assets.")
-class AddableAssetConnection(Connection):
+class AddableAssetConnection(AssetsConnection):
     """A page of assets."""
 
-    facets: AssetFacets = facets()
     edges: list[AddableAssetEdge] = edges("assets")
     nodes: list[Asset] = nodes("assets")
 

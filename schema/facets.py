@@ -1,19 +1,12 @@
 """This file is facets: by what a list of assets could be narrowed further, and how many each would leave."""
 
-from typing import Any
-
 import strawberry
 
 from resolvers import facets as resolve
+from schema.connection import Connection
 from schema.enums import AssetKind
 from schema.field import argument, field
 from schema.user import User
-
-
-def facets() -> Any:
-    """Declare the facets of a list of assets."""
-    return field("By what the list could be narrowed further.", resolver=resolve.facets)
-
 
 FIRST = "Number of the most frequent, at most 100."
 
@@ -57,3 +50,11 @@ class AssetFacets:
         resolver=resolve.owners,
         arguments={"first": argument(int | None, FIRST, 20)},
     )
+
+
+@strawberry.type
+class AssetsConnection(Connection):
+    """What pages of any assets share; it is in no field, and so not in the schema itself."""
+
+    total_count: int = field("Number of items in the whole list that the viewer may see.", resolver=resolve.total_count)
+    facets: AssetFacets = field("By what the list could be narrowed further.", resolver=resolve.facets)
