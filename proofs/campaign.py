@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
@@ -57,7 +58,10 @@ def tally(pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: Repo
     seeds = {backend: count(first_seed) for backend in proof.backends}
     under_way: dict[Future[int], str] = {}
     while waiting := done.waiting(proof.goal):
-        for backend in islice(cycle(waiting), at_once - len(under_way)):
+        # What each trial under way adds is at least one: none is begun that the goal does not need.
+        tried = Counter(under_way.values())
+        wanted = [each for each in waiting if done.checks[each] + tried[each] < proof.goal / len(proof.backends)]
+        for backend in islice(cycle(wanted), at_once - len(under_way)):
             under_way[pool.submit(_tried, proof, backend, next(seeds[backend]))] = backend
         for ended in wait(under_way, return_when=FIRST_COMPLETED).done:
             checks = ended.result()

@@ -465,7 +465,7 @@ LEAKS: Sequence[Leak] = (
     Leak("relevance", "one word near is tried", _one_word_near),
     Leak("pages", "pages are cut before what is hidden is left out", _pages_filtered_late),
     Leak("hasNextPage", "more is told by hidden rows", _more_among_all),
-    Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", False)),  # noqa: FBT003 - a property of that value, not a mode
+    Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", leaky=False)),
     Leak("order", "collections are ordered by all that they hold", lambda: _for_all(collection, "_asset_count")),
     Leak("versions", "a collection's version counts its members", _versions_of_members),
     Leak("objects", "a hidden asset is forbidden, not absent", lambda: patch.dict(node.BY_PREFIX, {"ast": _Forbidden})),

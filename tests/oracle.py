@@ -14,7 +14,14 @@ ANONYMOUS = "anonymous"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DISCOVERABLE, VIEWER, EDITOR, OWNER = 1, 2, 3, 4
 ACCESS = {"DISCOVERABLE": DISCOVERABLE, "VIEWER": VIEWER, "EDITOR": EDITOR, "OWNER": OWNER}
-KINDS = ("CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL")
+TYPES = {  # of the graph, by kind
+    "CAPSULE": "Capsule",
+    "PIPELINE": "Pipeline",
+    "NO_CODE_APP": "NoCodeApp",
+    "DATA_ASSET": "DataAsset",
+    "MODEL": "Model",
+}
+KINDS = tuple(TYPES)
 
 Line = Mapping[str, Any]
 Names = list[str]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
+from threading import Timer
 from typing import Any, cast
 
 import pytest
@@ -36,6 +37,16 @@ class Here:
         return future
 
 
+class Slow(Here):
+    """Stands in for a pool that takes a while: one check each, and the later ones come first."""
+
+    def submit(self, _tried: Callable[..., Any], _proof: Proof, backend: str, seed: int) -> Future[int]:
+        future: Future[int] = Future()
+        self.tried.append((backend, seed))
+        Timer(0.05 * (4 - len(self.tried)), future.set_result, [1]).start()
+        return future
+
+
 def tallied(pool: Here, proof: Proof, seed: int, told: list[int] | None = None) -> Tally:
     """Return what the campaign comes to, two trials at a time."""
     report = [] if told is None else told
@@ -54,6 +65,13 @@ def test_a_proof_of_one_backend_has_all_of_its_checks_there() -> None:
     pool = Here()
     done = tallied(pool, replace(SOME, backends=("sqlite",)), 20)
     assert (done.checks, {backend for backend, _ in pool.tried}) == ({"sqlite": 135}, {"sqlite"})
+
+
+def test_no_trial_is_begun_that_the_goal_does_not_need() -> None:
+    one = replace(SOME, goal=3, backends=("sqlite",))
+    pool = Slow()
+    assert tallied(pool, one, 20).checks == {"sqlite": 3}
+    assert len(pool.tried) == 3
 
 
 def test_what_breaks_ends_the_campaign_with_its_text() -> None:

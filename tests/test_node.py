@@ -3,18 +3,11 @@
 import pytest
 
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask
-from tests.oracle import Model
+from tests.oracle import TYPES, Model
 from tests.test_listing import model_of
 
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
-TYPES = {
-    "CAPSULE": "Capsule",
-    "PIPELINE": "Pipeline",
-    "NO_CODE_APP": "NoCodeApp",
-    "DATA_ASSET": "DataAsset",
-    "MODEL": "Model",
-}
 NO_IDS = ["", "x", "ast_", "ast_" + "0" * 24, "ast_" + "0" * 23, "ast_" + "0" * 25, "ast_" + "Z" * 24, "everyone", "1"]
 NO_IDS += [
     "'",

@@ -8,6 +8,7 @@ from proofs.agreement.telling import instant
 from tests.oracle import KINDS, Line, Model
 
 STATUSES = ("RELEASED", "DRAFT", "ARCHIVED", "WITHDRAWN", "FAILED")
+EVEN, MOSTLY = 0.5, 0.7  # chances
 NO_IDS = ("ast_" + "0" * 24, "col_" + "0" * 24, "no id", "")
 
 
@@ -24,7 +25,7 @@ def asset_filter(chance: Random, model: Model) -> Line:
             "statuses": _any_of(chance, STATUSES),
             "tags": _any_of(chance, [*tags, "", "a"]),
             "ownerIds": _any_of(chance, [*(model.ids[user] for user in model.users), *NO_IDS]),
-            "goldStandard": chance.random() < 0.5,  # noqa: PLR2004 - an even chance needs no name
+            "goldStandard": chance.random() < EVEN,
             "createdAt": _span(chance, made),
             "updatedAt": _span(chance, changed),
             "inCollectionIds": _any_of(chance, collections),
@@ -41,7 +42,7 @@ def collection_filter(chance: Random, model: Model) -> Line:
         {
             "visibility": chance.choice(("PUBLIC", "INTERNAL")),
             "topicIds": _any_of(chance, [*topics, *topics, NO_IDS[0]]),
-            "topLevelOnly": chance.random() < 0.7,  # noqa: PLR2004 - a likelihood, told nowhere else
+            "topLevelOnly": chance.random() < MOSTLY,
             "containsAssetId": chance.choice([*(model.ids[asset] for asset in model.asset), *NO_IDS]),
             "updatedAt": _span(chance, list(model.changed_at.values())),
         },

@@ -7,7 +7,7 @@ from typing import Any
 
 from proofs.agreement import telling
 from proofs.agreement.asking import REFERENCES, reference
-from proofs.agreement.filters import NO_IDS, asset_filter
+from proofs.agreement.filters import EVEN, NO_IDS, asset_filter
 from tests.oracle import ANONYMOUS, Line, Model
 
 TOGETHER = 16  # references of one document
@@ -87,7 +87,7 @@ def _references(chance: Random, model: Model, who: str, kind: str) -> Iterator[Q
     """Yield questions for all objects of a kind, each by its id or its other name."""
     body, tell = KINDS[kind]
     names = getattr(model, kind)
-    refer = [(reference(model, kind, name, by_id=chance.random() < 0.5), tell(model, who, name)) for name in names]  # noqa: PLR2004 - an even chance
+    refer = [(reference(model, kind, name, by_id=chance.random() < EVEN), tell(model, who, name)) for name in names]
     refer += [({"id": NO_IDS[0]}, None), ({"externalId" if kind == "asset" else "slug": UNKNOWN}, None)]
     for some in _parts(refer, TOGETHER):
         padded = [some[min(place, len(some) - 1)] for place in range(TOGETHER)]

@@ -4,18 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, VIEWER, Line, Model
+from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, TYPES, VIEWER, Line, Model
 
 Told = dict[str, Any]
 
 ROLES = {access: role for role, access in ACCESS.items()}
-TYPES = {
-    "CAPSULE": "Capsule",
-    "PIPELINE": "Pipeline",
-    "NO_CODE_APP": "NoCodeApp",
-    "DATA_ASSET": "DataAsset",
-    "MODEL": "Model",
-}
 # Fields of one kind of asset alone.
 OWN_FIELDS = {
     "CAPSULE": ("language",),

@@ -122,7 +122,8 @@ class Making:
     async def _ask(self, both: Both, model: Model) -> bool:
         """Ask both worlds; return whether the viewer may have let themselves see what differs."""
         words = await _words(both.second, model, both.cursors)
-        await self._take(both, self._chance.choice(survey(is_signed_in=both.who != ANONYMOUS)))
+        if self._chance.randrange(2):  # it takes as long as some five of the others
+            await self._take(both, self._chance.choice(survey(is_signed_in=both.who != ANONYMOUS)))
         for _ in range(ASKED):
             question = self._question(both, words)
             others = Hiding(self._chance, model, both.who, words, self._number)
