@@ -56,9 +56,10 @@ ASKED = {
     "sqlite": {"anywhere": '"needle" *', "name": '{name} : ("needle")'},
     "postgresql": {"anywhere": "'needle':*", "name": "'needle':A"},
 }
-HELD = (
-    "EXISTS (SELECT 1 FROM access_grant WHERE asset_pk = asset.pk AND principal_pk IN (:user, 1, 2) AND access >= {0})"
-)
+SEEN = f"""EXISTS (SELECT 1 FROM access_grant WHERE asset_pk = asset.pk AND principal_pk IN (:user, 1, 2)
+  AND access >= {AssetAccess.DISCOVERABLE.value})"""
+MINE = f"""status = '{AssetStatus.RELEASED}' AND asset.pk IN (
+  SELECT asset_pk FROM access_grant WHERE principal_pk IN (:user, 1, 2) AND access >= {AssetAccess.OWNER.value})"""
 BY_HAND = """WITH found AS MATERIALIZED (
   SELECT asset.pk, asset.id, asset.name, asset.kind, asset.owner_pk, is_gold, updated_at, {better} AS better
   FROM asset WHERE {where}),
@@ -141,12 +142,11 @@ async def measure(url: str, name: str, assets: int, rounds: int) -> None:
     """Print what each question costs beside the statement by hand."""
     found = await shelf(url, assets)
     backend = "sqlite" if found.database.is_sqlite else "postgresql"
-    held = {"owned": HELD.format(AssetAccess.OWNER.value), "seen": HELD.format(AssetAccess.DISCOVERABLE.value)}
-    panel = f"status = '{AssetStatus.RELEASED}' AND {held['owned']}"
+    matching = WAYS[backend]["match"]
     questions = {
-        "panel of 5,000": (PANEL, None, panel),
-        "panel, searched": (PANEL, "needle", f"{WAYS[backend]['match']} AND {panel}"),
-        "all, searched": (GLOBAL, "needle", f"{WAYS[backend]['match']} AND {held['seen']}"),
+        "panel of 5,000": (PANEL, None, MINE),
+        "panel, searched": (PANEL, "needle", f"{matching} AND {MINE}"),
+        "all, searched": (GLOBAL, "needle", f"{matching} AND {SEEN}"),
     }
     try:
         for title, (query, typed, where) in questions.items():

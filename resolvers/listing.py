@@ -50,6 +50,11 @@ class Listing:
         """Whether the list is in the administrators' order."""
         return self.order in self.ranked
 
+    @property
+    def is_gathered(self) -> bool:
+        """Whether all rows are found before they are ordered: a few, far apart in an index of the order."""
+        return self.least is AssetAccess.OWNER or getattr(self.filter, "search", None) is not None
+
     @classmethod
     def ordered(cls, order_by: Any, **asked: Any) -> Self:
         """Return the list in the order that an input asks for; in its own for none."""

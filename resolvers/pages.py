@@ -68,16 +68,15 @@ class PageByParent(OfListing):
         listing, viewer, bounds = self.listing, self.context.viewer, self.listing.bounds
         parents = sql.numbers("parents")
         order = listing.keys(viewer)
-        rows = self.rows(parents).with_only_columns(*_columns(listing, viewer, parents), maintain_column_froms=True)
-        preceding: Sequence[str] = ()
+        rows, preceding = self.rows(parents), ()
         for place, is_after in ((bounds.after, True), (bounds.before, False)):
             if place is not None:
                 values, left = await self._place(place, keys)
                 including = not is_after and left[0] != place[0]
                 rows = rows.where(_beyond(order, values, up=is_after != listing.descending, including=including))
                 preceding = left if is_after and listing.is_ranked else preceding
-        falling = listing.descending != bounds.backward
-        rows = rows.order_by(*(key.desc() if falling else key.asc() for key in order)).limit(_limit(listing))
+        columns = _columns(listing, viewer, parents)
+        rows = _ordered(rows, order, columns, listing).limit(_limit(listing))
         found = await self.each(parents, rows, keys)
         return {parent: _page(each, listing, preceding) for parent, each in found.items()}
 
@@ -106,6 +105,18 @@ class CountByParent(OfListing):
         parents = sql.numbers("parents")
         counted = self.rows(parents).with_only_columns(func.count().label("count"), maintain_column_froms=True)
         return {parent: rows[0][0] for parent, rows in (await self.each(parents, counted, keys)).items()}
+
+
+def _ordered(
+    rows: Select[Any], order: Sequence[ColumnElement[Any]], columns: Sequence[ColumnElement[Any]], listing: Listing
+) -> Select[Any]:
+    falling = listing.descending != listing.bounds.backward
+    if listing.is_gathered:
+        keys = [key.label(f"key{index}") for index, key in enumerate(order)]
+        all_ = rows.with_only_columns(*columns, *keys, maintain_column_froms=True).offset(0).subquery()
+        order, rows, columns = all_.c[len(columns) :], all_.select(), all_.c[: len(columns)]
+    rows = rows.with_only_columns(*columns, maintain_column_froms=True)
+    return rows.order_by(*(key.desc() if falling else key.asc() for key in order))
 
 
 def _columns(listing: Listing, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
