@@ -200,6 +200,12 @@ def quality(typed: str, fields: Fields) -> int | None:
     return next(level for level in (NAME, NAME_BEGUN, LABELS, ANYWHERE, NEAR_NAME, NEAR) if is_found(level))
 
 
+def place_of(level: int, name: str) -> tuple[int, int]:
+    """Return what comes first as the greatest: what matches better, then, by its name, what is called less besides."""
+    by_name = level in {NAME, NAME_BEGUN, NEAR_NAME}
+    return level, -min(len(unicodedata.normalize("NFC", name).strip()) // 16, 9) if by_name else 0
+
+
 def _test(place: str, chunks: list[Words], fields: Fields, *, is_quoted: bool, is_begun: bool) -> Callable[[int], bool]:
     """Return the test whether a term is found at a level."""
     folded = [fold(run) for runs in (chunks if is_quoted else chunks[:1]) for run in runs]

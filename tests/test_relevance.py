@@ -110,11 +110,10 @@ FIRST, AMONG = 3, 10
 MOST = 0.95
 
 
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> World:
+@pytest.fixture
+def catalogue(empty_url: str) -> World:
     """Give the real catalogue in a database, and a token of one of its members."""
-    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('relevance') / 'catalogue.db'}"
-    return asyncio.run(_write(url))
+    return asyncio.run(_write(empty_url))
 
 
 async def _write(url: str) -> World:

@@ -8,7 +8,7 @@ from typing import Any
 from proofs.agreement.filters import asset_filter
 from proofs.agreement.objects import Question
 from tests.oracle import ANONYMOUS, Line, Model, Names
-from tests.oracle_search import asset_fields, found, plain_fields
+from tests.oracle_search import asset_fields, found, place_of, plain_fields
 
 SEARCHES = 4  # of a viewer
 FEW = 2  # values of a facet
@@ -108,7 +108,8 @@ class _Searching:
         # What matches better comes first; among equals the order of relevance stays.
         listed = _of(by_relevance, self.assets)
         if self.assets is not None:
-            listed = sorted(listed, key=self.assets.__getitem__, reverse=True)
+            levels, named = self.assets, self.model.asset
+            listed = sorted(listed, key=lambda each: place_of(levels[each], named[each]["name"]), reverse=True)
         return {"totalCount": len(listed), "nodes": _nodes(listed), "facets": self._facets(every)}
 
     def _facets(self, every: Names) -> dict[str, Any]:

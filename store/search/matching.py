@@ -4,12 +4,14 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     String,
     Table,
     bindparam,
     case,
     column,
+    func,
     literal,
     literal_column,
     select,
@@ -18,7 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from store.search.query import Match, Search
+from store.search.query import FIELDS, NAME, Match, Search
+
+STEP = 10  # from one match to the next, for what tells between those
+LENGTH = 16  # letters of a name by which it says more
 
 
 class _Matches(FunctionElement[bool]):
@@ -34,9 +39,15 @@ def is_found(of: Any, search: Search) -> ColumnElement[bool]:
 
 
 def quality(of: Any, search: Search) -> ColumnElement[int]:
-    """Return how well a row that is found matches, as the number of a `Match`: by itself, whatever others say."""
-    better = [(of.c.pk.in_(_matching(of, search, match)), match.value) for match in reversed(Match) if match]
-    return case(*better, else_=Match.NEAR.value)
+    """Return how well a row that is found matches, the best as the greatest number: by itself, whatever others say.
+
+    By the `Match` first; then, of what is found by its name, by how little else the name says.
+    """
+    others = func.length(of.c.name, type_=Integer) // LENGTH
+    brevity = case((others < STEP, STEP - 1 - others), else_=0)
+    ways = {match: match * STEP + (brevity if FIELDS.get(match) == (NAME,) else 0) for match in Match}
+    worst = ways.pop(Match.NEAR)
+    return case(*((of.c.pk.in_(_matching(of, search, match)), ways[match]) for match in reversed(ways)), else_=worst)
 
 
 def _matching(of: Any, search: Search, match: Match) -> Select[Any]:
