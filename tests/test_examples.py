@@ -48,10 +48,10 @@ ACCOUNTS = {name: user for name, user, _ in demo.ACCOUNTS} | {demo.ANONYMOUS.nam
 DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
 NAMES = set[Name]().union(*map(names_in, EXAMPLES))
 # The collections that examples put assets into.
-TAKING = {"pathogens", "read-quality", "electron-microscopy", "bacteria"}
+TAKING = {"pathogens", "read-quality", "electron-microscopy", "bacteria", "image-tools"}
 REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells", "ownerId": "<user user:olu>"}
 MOST_STATEMENTS = 8
-MOST_STATEMENTS_OF_A_MUTATION = 30
+MOST_STATEMENTS_OF_A_MUTATION = 36
 # What stands for the one id that no database has before the others ran: of the change that adding answered.
 ADDED = "<change.id of the answer>"
 

@@ -37,9 +37,10 @@ async def refresh(connection: AsyncConnection, progress: Progress = lambda _: No
 
     One statement where nothing was.
     """
-    stale = sql.search_stale
+    stale, rows = sql.search_stale, None
     noted = select(stale.c.kind, stale.c.row_pk).order_by(stale.c.kind, stale.c.row_pk).limit(BATCH)
-    while rows := (await connection.execute(noted)).all():
+    while rows is None or len(rows) == BATCH:
+        rows = (await connection.execute(noted)).all()
         for kind, each in groupby(rows, key=lambda row: row.kind):
             await _index(connection, kind, [row.row_pk for row in each])
         progress(len(rows))
