@@ -31,7 +31,7 @@ check: set-up-dev ## look for what no test sees: format, lint, types, layers, an
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/atoll schema --check schema.graphql
 
-prove: set-up-dev ## try for an hour or so to break what is promised, and write the record, docs/proofs.md
+prove: set-up-dev ## try for an hour and a half to break what is promised, and write the record, docs/proofs.md
 	@.venv/bin/python -m proofs $(ARGS)
 
 permissions: set-up-dev ## write docs/permissions.md anew

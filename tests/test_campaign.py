@@ -1,5 +1,6 @@
 """This file is the campaign itself: how far it goes on, how it ends, and what the committed record says."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
@@ -8,10 +9,11 @@ from typing import Any, cast
 
 import pytest
 
+from proofs.__main__ import PROOFS
 from proofs.campaign import Tally, tally
 from proofs.place import Place
 from proofs.proof import Broken, Proof
-from proofs.record import record
+from proofs.record import COLUMNS, RECORD, record
 
 
 async def _trial(_place: Place, seed: int) -> int:
@@ -94,3 +96,14 @@ def test_the_record_tells_each_promise_its_checks_and_how_to_try_it_again() -> N
     assert 'make prove ARGS="some --seed 7"' in told
     assert "Tests told 9 of 10; the other 1 change" in told
     assert "100%" in told
+
+
+def test_the_committed_record_has_every_promise_tried_as_often_as_its_goal_says() -> None:
+    rows = [line.strip("| ").split(" | ") for line in RECORD.read_text(encoding="utf-8").splitlines() if " | " in line]
+    told = {row[0]: row for row in rows if len(row) == len(COLUMNS)}
+    for name, proof in PROOFS.items():
+        counts = [int(count.replace(",", "")) for count in told[name][2:4] if count.strip()]
+        assert all(count >= proof.goal / len(proof.backends) for count in counts), name
+        assert told[name][1] == proof.promise
+        assert re.fullmatch("[0-9a-f]{10}", told[name][-1]), f"{name}: not tried at a commit"
+    assert "None survived: 100%" in " ".join(RECORD.read_text(encoding="utf-8").split())
