@@ -15,6 +15,7 @@ from resolvers.listing import Listing
 from resolvers.loaders import Loader
 from store import sql
 
+KEYS_AT = 2  # in a row of a page: behind the pk and the id
 ANCHORS = 3  # rows that a ranked cursor remembers: its own and those right before it
 
 
@@ -68,7 +69,8 @@ class PageByParent(OfListing):
         listing, viewer, bounds = self.listing, self.context.viewer, self.listing.bounds
         parents = sql.numbers("parents")
         order = listing.keys(viewer)
-        rows, preceding = self.rows(parents), ()
+        rows = self.rows(parents)
+        preceding: Sequence[str] = ()
         for place, is_after in ((bounds.after, True), (bounds.before, False)):
             if place is not None:
                 values, left = await self._place(place, keys)
@@ -108,15 +110,19 @@ class CountByParent(OfListing):
 
 
 def _ordered(
-    rows: Select[Any], order: Sequence[ColumnElement[Any]], columns: Sequence[ColumnElement[Any]], listing: Listing
+    rows: Select[Any], keys: Sequence[ColumnElement[Any]], columns: Sequence[ColumnElement[Any]], listing: Listing
 ) -> Select[Any]:
-    falling = listing.descending != listing.bounds.backward
+    """Return the SELECT of the columns, among which are the keys unless they are ranks, in the list's order."""
     if listing.is_gathered:
-        keys = [key.label(f"key{index}") for index, key in enumerate(order)]
-        all_ = rows.with_only_columns(*columns, *keys, maintain_column_froms=True).offset(0).subquery()
-        order, rows, columns = all_.c[len(columns) :], all_.select(), all_.c[: len(columns)]
-    rows = rows.with_only_columns(*columns, maintain_column_froms=True)
-    return rows.order_by(*(key.desc() if falling else key.asc() for key in order))
+        hidden = [key.label(f"key{index}") for index, key in enumerate(keys)] if listing.is_ranked else []
+        # Neither database looks through an OFFSET: none walks an index of the order to come upon a few rows.
+        found = rows.with_only_columns(*columns, *hidden, maintain_column_froms=True).offset(0).subquery()
+        first = len(columns) if hidden else KEYS_AT
+        keys, columns = list(found.c)[first : first + len(keys)], list(found.c)[: len(columns)]
+        rows = found.select()
+    falling = listing.descending != listing.bounds.backward
+    ordered = rows.order_by(*(key.desc() if falling else key.asc() for key in keys))
+    return ordered.with_only_columns(*columns, maintain_column_froms=True)
 
 
 def _columns(listing: Listing, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:

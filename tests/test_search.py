@@ -88,7 +88,8 @@ async def test_the_best_match_comes_first_then_gold_standards_then_what_changed_
     assets = await found(ask_own, "ada", None)
     for name, asset in zip(names, assets, strict=False):
         await put(ask_own, **{asset: {"name": name, "description": None, "is_gold": 0, "updated_at": 5}})
-    await put(ask_own, **{assets[3]: {"tags": ["alpha"]}, assets[4]: {"description": "alpha"}})
+    labelled: dict[str, Any] = {assets[3]: {"tags": ["alpha"]}, assets[4]: {"description": "alpha"}}
+    await put(ask_own, **labelled)
     assert await found(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "x", "y", "beta alpah"]
     await put(ask_own, **{assets[4]: {"description": None, "tags": ["alpha"], "is_gold": 1, "gold_at": 1}})
     assert await found(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "y", "x", "beta alpah"]
