@@ -164,7 +164,7 @@ _describe(
 _describe(
     AssetOrderField,
     "What assets are ordered by.",
-    RELEVANCE="Gold standards first, then what changed last.",
+    RELEVANCE="What matches a query best, then gold standards, then what changed last.",
     NAME="The name, whatever its case.",
     CREATED_AT="When the asset was made.",
     UPDATED_AT="When the asset last changed.",
