@@ -65,7 +65,7 @@ BY_HAND = """WITH found AS MATERIALIZED (
   FROM asset WHERE {where}),
 page AS (SELECT id, name FROM found ORDER BY better DESC, is_gold DESC, updated_at DESC, id DESC LIMIT 20),
 kinds AS (SELECT kind, count(*) AS n FROM found GROUP BY kind ORDER BY n DESC, kind),
-tags AS (SELECT tag, count(*) AS n FROM found JOIN asset_tag ON asset_pk = pk GROUP BY tag
+tags AS (SELECT tag, count(*) AS n FROM found CROSS JOIN asset_tag WHERE asset_pk = pk GROUP BY tag
   ORDER BY n DESC, tag LIMIT 20),
 owners AS (SELECT principal.name, count(*) AS n, principal.id FROM found JOIN principal ON principal.pk = owner_pk
   GROUP BY principal.pk, principal.name, principal.id ORDER BY n DESC, principal.name, principal.id LIMIT 20)
