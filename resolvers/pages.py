@@ -78,7 +78,7 @@ class PageByParent(OfListing):
                 rows = rows.where(_beyond(order, values, up=is_after != listing.descending, including=including))
                 preceding = left if is_after and listing.is_ranked else preceding
         columns = _columns(listing, viewer, parents)
-        rows = _ordered(rows, order, columns, listing).limit(_limit(listing))
+        rows = _ordered(rows.correlate(parents), order, columns, listing).limit(_limit(listing))
         found = await self.each(parents, rows, keys)
         return {parent: _page(each, listing, preceding) for parent, each in found.items()}
 

@@ -104,6 +104,16 @@ async def test_of_what_is_found_by_its_name_what_is_called_little_else_comes_fir
         assert await found(ask_own, "ada", typed) == [names[1], names[0], names[2]]
 
 
+async def test_each_of_many_collections_is_searched_by_itself(ask: Ask) -> None:
+    page = "assets(%s) { totalCount nodes { ... on Node { id } } }"
+    query = f"{{ collections(first: 100) {{ nodes {{ found: {page} all: {page} }} }} }}"
+    collections = (await ask("ada", query % ('query: "all", first: 100', "first: 100")))["collections"]["nodes"]
+    assert len({len(each["found"]["nodes"]) for each in collections}) > 1
+    for each in collections:
+        assert each["found"]["totalCount"] == len(each["found"]["nodes"])
+        assert [node for node in each["all"]["nodes"] if node in each["found"]["nodes"]] == each["found"]["nodes"]
+
+
 @pytest.mark.parametrize("who", ["ada", "olu", "mei", ANONYMOUS])
 async def test_only_what_the_viewer_sees_is_found(ask: Ask, who: str) -> None:
     every = set(await found(ask, who, None))

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from proofs.interference.questions import Asking, Given, Question, Selected, Words
-from proofs.interference.world import NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
+from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
 from store.tables import COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
@@ -65,7 +65,7 @@ class Hiding:
             "kind": draw.one(*KINDS),
             "status": draw.one(*STATUSES),
         }
-        values |= {"name": draw.one(*NAMES), "name_key": draw.one("a", "zz", ""), "tags": [], "version": "1"}
+        values |= {"name": draw.one(*NAMES, *NEAR_NAMES), "name_key": draw.one("a", "zz", ""), "tags": [], "version": "1"}
         values |= {"url": "https://hidden.org", "created_at": draw.one(0, 2**41), "updated_at": draw.one(0, 2**41)}
         values |= {"is_gold": draw.one(0, 1), "gold_at": 5} | ({"data_kind": "DATASET", "app_kind": "OTHER"})
         written = {name: text(value) for name, value in values.items()} | {"owner_pk": "pk"}
@@ -94,7 +94,7 @@ class Hiding:
             return None
         draw = self.draw
         changes: dict[str, Any] = draw.one(
-            {"name": draw.one(*NAMES), "name_key": draw.one("a", "zz", "")},
+            {"name": draw.one(*NAMES, *NEAR_NAMES), "name_key": draw.one("a", "zz", "")},
             {"kind": draw.one(*KINDS), "data_kind": "RESULT", "app_kind": "SHINY"},
             {"created_at": draw.one(0, 2**41)},
             {"updated_at": draw.one(0, 2**41)},

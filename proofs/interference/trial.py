@@ -23,7 +23,7 @@ from proofs.interference.hidden import Act, Hiding
 from proofs.interference.questions import Asking, Question, Words, cursors_in, next_page
 from proofs.interference.served import Answer, World
 from proofs.interference.survey import survey
-from proofs.interference.world import EVERYBODY, NAMES, TAGS, USERS, beginning, lines_of
+from proofs.interference.world import EVERYBODY, NAMES, NEAR_NAMES, TAGS, USERS, beginning, lines_of
 from proofs.place import Place
 from proofs.proof import Broken, Proof
 from proofs.reading import model_of
@@ -244,7 +244,7 @@ async def _words(world: World, model: Model, cursors: Sequence[str]) -> Words:
         kept = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
     for id_ in (*model.ids.values(), *kept):
         ids.setdefault(id_[:3], []).append(id_)
-    return Words(ids, list(model.asset), [*model.collection, *model.topic, *NAMES, *TAGS], list(cursors))
+    return Words(ids, list(model.asset), [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS], list(cursors))
 
 
 def _cursors(answer: Answer) -> list[str]:
