@@ -26,10 +26,11 @@ from proofs.interference.trial import Making
 from proofs.interference.world import USERS
 from proofs.place import Place
 from proofs.proof import Broken, Proof
-from resolvers import asset, change, collection, context, counts, facets, listing, loaders, membership, node, pages
+from resolvers import asset, change, collection, context, counts, listing, loaders, membership, node, pages, summary
 from resolvers import filter as filters
 from resolvers import search as searching
 from resolvers.asset import asset_order
+from resolvers.statement import forget
 from resolvers.write import act
 from resolvers.write import membership as write_membership
 from store import changes, sql
@@ -50,8 +51,18 @@ class Leak:
 
     channel: str
     fault: str
-    plant: Callable[[], Planted]
+    breaking: Callable[[], Planted]
     who: str | None = None  # whom it shows to, or shows to most
+
+    @contextmanager
+    def plant(self) -> Iterator[None]:
+        """Let the fault be in the product, and in every statement that it keeps."""
+        forget()
+        try:
+            with self.breaking():
+                yield
+        finally:
+            forget()
 
     def __str__(self) -> str:
         """Return the leak as a sentence's part."""
@@ -459,7 +470,7 @@ LEAKS: Sequence[Leak] = (
     Leak("lists", "memberships are read without their collections", _reads("membership", _members_anywhere)),
     Leak("counts", "totalCount counts all rows", _object(pages.CountByParent, "rows", _rows_of_all)),
     Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "rows", _rows_of_all)),
-    Leak("facets", "facets count all rows", _object(facets.SummaryByPart, "rows", _rows_of_all)),
+    Leak("facets", "facets count all rows", _object(summary.SummaryByPart, "rows", _rows_of_all)),
     Leak("relevance", "what has a rare name comes first", _object(asset, "asset_order", _by_namesakes)),
     Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
     Leak("relevance", "one word near is tried", _one_word_near),

@@ -38,7 +38,7 @@ def asset_order(order: str, search: Search | None = None) -> Sequence[ColumnElem
     if order == "UPDATED_AT":
         return (asset.c.updated_at, asset.c.id)
     # Relevance speaks of the asset alone: what matches best, then a gold standard, then what changed last.
-    matched = () if search is None else (quality(asset, search),)
+    matched = () if search is None else (quality(asset),)
     return (*matched, asset.c.is_gold, asset.c.updated_at, asset.c.id)
 
 
@@ -49,6 +49,7 @@ class Assets(Listing):
     order: str = "RELEVANCE"
     descending: bool = True
     name = "assets"
+    has_facets = True
     item = sql.asset
     nodes = AssetByPk
     filter: AssetFilter = AssetFilter()

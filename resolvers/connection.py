@@ -8,6 +8,7 @@ from resolvers import cursor as cursors
 from resolvers.context import Context
 from resolvers.listing import DEFAULT_PAGE, LARGEST_PAGE, Bounds, Listing, Unasked
 from resolvers.pages import ANCHORS, CountByParent, Page, PageByParent
+from resolvers.summary import PAGE, Part, SummaryByPart
 from store.tables import AssetAccess
 
 EVERYWHERE = 0  # the parent of a list that has none
@@ -44,6 +45,9 @@ class Connection:
         """Return the page asked for."""
         if self.is_empty:
             return PageByParent.missing
+        bounds, whole = self.listing.bounds, replace(self.listing, bounds=Bounds())
+        if self.listing.has_facets and self.listing.is_gathered and bounds.is_open:
+            return await self.context.loader(SummaryByPart, whole).load(Part(self.key, PAGE, bounds))  # type: ignore[no-any-return]  # a loader's rows
         return await self.context.loader(PageByParent, self.listing).load(self.key)  # type: ignore[no-any-return]  # a loader's rows
 
 

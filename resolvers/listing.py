@@ -1,13 +1,14 @@
 """This file is lists that can grow, declared as data: which rows, in which orders, told by which loader."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from sqlalchemy import ColumnElement, Select, TableValuedAlias
 
 from permissions import Viewer
 from resolvers.loaders import RowBy
+from store.search.query import Search
 from store.tables import AssetAccess
 
 DEFAULT_PAGE = 20
@@ -24,6 +25,11 @@ class Bounds:
     before: tuple[Any, ...] | None = None
     parent: int | None = None  # whose cursor it is: in lists of others the same rows stand elsewhere
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the page is at an end of the list."""
+        return self.after is None and self.before is None
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -36,9 +42,11 @@ class Listing:
     bounds: Bounds = Bounds()
 
     name: ClassVar[str]
+    has_facets: ClassVar[bool] = False
     item: ClassVar[Any]  # the table whose rows the list is of
     nodes: ClassVar[type[RowBy]]
     extras: ClassVar[tuple[str, ...]] = ()  # what an edge tells beyond its node
+    extras_late: ClassVar[bool] = False  # whether they are looked up for a row, and so for those of a page alone
     # Orders that are the administrators': their keys are ranks, which no cursor may hold.
     ranked: ClassVar[frozenset[str]] = frozenset({"POSITION"})
     carries_rows: ClassVar[bool] = (
@@ -51,9 +59,29 @@ class Listing:
         return self.order in self.ranked
 
     @property
+    def is_falling(self) -> bool:
+        """Whether a page is read from the greatest key on."""
+        return self.descending != self.bounds.backward
+
+    @property
     def is_gathered(self) -> bool:
         """Whether all rows are found before they are ordered: a few, far apart in an index of the order."""
-        return self.least is AssetAccess.OWNER or getattr(self.filter, "search", None) is not None
+        return self.least is AssetAccess.OWNER or self.search is not None
+
+    @property
+    def search(self) -> Search | None:
+        """What is looked for, if anything is."""
+        return getattr(self.filter, "search", None)
+
+    @property
+    def shape(self) -> Self:
+        """The list as its statements tell it: whatever is looked for, these are the same."""
+        return self if self.search is None else replace(self, filter=replace(self.filter, search=self.search.shape))
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The values of what its statements leave open."""
+        return {} if self.search is None else self.search.parameters
 
     @classmethod
     def ordered(cls, order_by: Any, **asked: Any) -> Self:

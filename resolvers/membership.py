@@ -26,6 +26,7 @@ class CollectionAssets(Listing):
     """What a collection holds itself."""
 
     name = "collection.assets"
+    has_facets = True
     item = sql.asset
     nodes = AssetByPk
     extras = ("added_at", "added_by_pk", "note")
@@ -91,6 +92,8 @@ class AddableAssets(Listing):
     order: str = "RELEVANCE"
     descending: bool = True
     name = "collection.addableAssets"
+    has_facets = True
+    extras_late = True
     item = sql.asset
     nodes = AssetByPk
     extras = ("added_at",)

@@ -1,7 +1,7 @@
 """This file is pages and counts of lists: each one statement for all the parents that ask at once."""
 
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +13,7 @@ from resolvers import cursor as cursors
 from resolvers.context import Context
 from resolvers.listing import Listing
 from resolvers.loaders import Loader
+from resolvers.statement import kept
 from store import sql
 
 KEYS_AT = 2  # in a row of a page: behind the pk and the id
@@ -48,10 +49,22 @@ class OfListing(Loader):
         super().__init__(context)
         self.listing = listing
 
-    async def each(self, parents: TableValuedAlias, rows: Select[Any], keys: list[int]) -> dict[int, list[Any]]:
-        """Return the rows of each parent."""
-        found = await self.context.snapshot.rows(sql.for_each(parents, rows), {"parents": sql.json_numbers(keys)})
+    async def each(
+        self, keys: Sequence[int], make: Callable[..., Select[Any]], *of: Hashable, is_kept: bool = True
+    ) -> dict[int, list[Any]]:
+        """Return the rows of each parent, of a SELECT that is made of these for `parents`; it is kept, or made anew."""
+        statement = self.kept(make, *of) if is_kept else make(*of)
+        found = await self.context.snapshot.rows(statement, self.parameters(keys))
         return {row.value: row.rows for row in found}
+
+    def kept(self, make: Callable[..., Select[Any]], *of: Hashable) -> Select[Any]:
+        """Return the statement of this list that is made of these."""
+        shape = (self.context.viewer, type(self).__qualname__, make.__name__, self.listing.shape, *of)
+        return kept(shape, lambda: make(*of))
+
+    def parameters(self, keys: Sequence[int]) -> Mapping[str, str]:
+        """Return the values of what statements of the list leave open: the parents, and what is looked for."""
+        return {"parents": sql.json_numbers(keys), **self.listing.parameters}
 
     def rows(self, parents: TableValuedAlias) -> Select[Any]:
         """Return the SELECT of the list's rows that the viewer has the asked-for access to."""
@@ -66,35 +79,49 @@ class PageByParent(OfListing):
 
     async def fetch(self, keys: list[int]) -> dict[int, Page]:
         """Return pages by the parent's pk."""
-        listing, viewer, bounds = self.listing, self.context.viewer, self.listing.bounds
-        parents = sql.numbers("parents")
-        order = listing.keys(viewer)
-        rows = self.rows(parents)
+        listing, bounds = self.listing, self.listing.bounds
         preceding: Sequence[str] = ()
+        ends: list[End] = []
         for place, is_after in ((bounds.after, True), (bounds.before, False)):
             if place is not None:
                 values, left = await self._place(place, keys)
-                including = not is_after and left[0] != place[0]
-                rows = rows.where(_beyond(order, values, up=is_after != listing.descending, including=including))
+                ends.append(End(values, is_after, not is_after and left[0] != place[0]))
                 preceding = left if is_after and listing.is_ranked else preceding
+        found = await self.each(keys, self._statement, *ends, is_kept=not ends)
+        return {parent: page_of(each, listing, preceding) for parent, each in found.items()}
+
+    def _statement(self, *ends: "End") -> Select[Any]:
+        listing, viewer, parents = self.listing, self.context.viewer, sql.numbers("parents")
+        keys, rows = listing.keys(viewer), self.rows(parents)
+        for end in ends:
+            rows = rows.where(_beyond(keys, end.values, up=end.is_after != listing.descending, including=end.including))
         columns = _columns(listing, viewer, parents)
-        rows = _ordered(rows.correlate(parents), order, columns, listing).limit(_limit(listing))
-        found = await self.each(parents, rows, keys)
-        return {parent: _page(each, listing, preceding) for parent, each in found.items()}
+        return sql.for_each(parents, _ordered(rows.correlate(parents), keys, columns, listing).limit(limit_of(listing)))
 
     async def _place(self, place: tuple[Any, ...], keys: list[int]) -> tuple[Sequence[Any], Sequence[Any]]:
         """Return the keys of a cursor's row, or of the nearest before it that is left, and what is left."""
         if not self.listing.is_ranked:
             return place, place
-        parents = sql.numbers("parents")
-        rows = self.rows(parents).where(self.listing.item.c.id.in_(sql.texts(place)))
-        columns = _named((self.listing.item.c.id, *self.listing.keys(self.context.viewer)))
-        found = await self.each(parents, rows.with_only_columns(*columns, maintain_column_froms=True), keys)
+        found = await self.each(keys, self._placed, *place, is_kept=False)
         ranks = {id_: rank for each in found.values() for id_, *rank in each}
         left = [anchor for anchor in place if anchor in ranks]
         if not left:
             raise Refused(Reason.BAD_CURSOR, cursors.GONE)
         return ranks[left[0]], left
+
+    def _placed(self, *ids: str) -> Select[Any]:
+        parents, item = sql.numbers("parents"), self.listing.item
+        columns = _named((item.c.id, *self.listing.keys(self.context.viewer)))
+        rows = self.rows(parents).where(item.c.id.in_(sql.texts(ids)))
+        return sql.for_each(parents, rows.with_only_columns(*columns, maintain_column_froms=True))
+
+
+class End(NamedTuple):
+    """Where a page begins or has to end: the keys of a row that a cursor marks, which may itself be on the page."""
+
+    values: Sequence[Any]
+    is_after: bool
+    including: bool
 
 
 class CountByParent(OfListing):
@@ -104,9 +131,12 @@ class CountByParent(OfListing):
 
     async def fetch(self, keys: list[int]) -> dict[int, int]:
         """Return counts by the parent's pk."""
+        return {parent: rows[0][0] for parent, rows in (await self.each(keys, self._statement)).items()}
+
+    def _statement(self) -> Select[Any]:
         parents = sql.numbers("parents")
         counted = self.rows(parents).with_only_columns(func.count().label("count"), maintain_column_froms=True)
-        return {parent: rows[0][0] for parent, rows in (await self.each(parents, counted, keys)).items()}
+        return sql.for_each(parents, counted)
 
 
 def _ordered(
@@ -120,8 +150,7 @@ def _ordered(
         first = len(columns) if hidden else KEYS_AT
         keys, columns = list(found.c)[first : first + len(keys)], list(found.c)[: len(columns)]
         rows = found.select()
-    falling = listing.descending != listing.bounds.backward
-    ordered = rows.order_by(*(key.desc() if falling else key.asc() for key in keys))
+    ordered = rows.order_by(*(key.desc() if listing.is_falling else key.asc() for key in keys))
     return ordered.with_only_columns(*columns, maintain_column_froms=True)
 
 
@@ -145,13 +174,14 @@ def _beyond(
     return here > there if up else here < there
 
 
-def _limit(listing: Listing) -> int:
+def limit_of(listing: Listing) -> int:
     """Return one row more than the page has, which tells whether there are more; or all that its cursors remember."""
     bounds = listing.bounds
     return bounds.count + (ANCHORS - 1 if listing.is_ranked and bounds.backward else 1)
 
 
-def _page(rows: list[list[Any]], listing: Listing, preceding: Sequence[str]) -> Page:
+def page_of(rows: list[list[Any]], listing: Listing, preceding: Sequence[str]) -> Page:
+    """Return the page of rows `[pk, id, *keys, *extras, *row]`, as many as `limit_of` says if there are."""
     bounds, row_of = listing.bounds, _row_type(listing.item) if listing.carries_rows else None
     width = len(listing.item.c) if row_of else 0
     items = []

@@ -63,7 +63,7 @@ class _Texts(FunctionElement[str]):
     inherit_cache = True
 
 
-class _Array(FunctionElement[Any]):
+class array(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
     """The columns of a row as one JSON array."""
 
     name = "array"
@@ -163,7 +163,7 @@ def for_each(parents: TableValuedAlias, rows: Select[Any]) -> Select[Any]:
     One statement for any number of parents; where the SELECT has a limit, each stops at it.
     """
     page = rows.correlate(parents).subquery("page")
-    together = select(arrays(_Array(*page.c))).select_from(page).correlate(parents).scalar_subquery()
+    together = select(arrays(array(*page.c))).select_from(page).correlate(parents).scalar_subquery()
     return select(parents.c.value, together.label("rows"))
 
 
@@ -205,13 +205,13 @@ def _part_postgresql(element: _Part, compiler: Any, **options: Any) -> str:
     return f"({value} ->> {index})::{kind}"
 
 
-@compiles(_Array, "sqlite")
-def _array_sqlite(element: _Array, compiler: Any, **options: Any) -> str:
+@compiles(array, "sqlite")
+def _array_sqlite(element: array, compiler: Any, **options: Any) -> str:
     return f"json_array({compiler.process(element.clauses, **options)})"
 
 
-@compiles(_Array, "postgresql")
-def _array_postgresql(element: _Array, compiler: Any, **options: Any) -> str:
+@compiles(array, "postgresql")
+def _array_postgresql(element: array, compiler: Any, **options: Any) -> str:
     return f"json_build_array({compiler.process(element.clauses, **options)})"
 
 

@@ -65,7 +65,12 @@ class Hiding:
             "kind": draw.one(*KINDS),
             "status": draw.one(*STATUSES),
         }
-        values |= {"name": draw.one(*NAMES, *NEAR_NAMES), "name_key": draw.one("a", "zz", ""), "tags": [], "version": "1"}
+        values |= {
+            "name": draw.one(*NAMES, *NEAR_NAMES),
+            "name_key": draw.one("a", "zz", ""),
+            "tags": [],
+            "version": "1",
+        }
         values |= {"url": "https://hidden.org", "created_at": draw.one(0, 2**41), "updated_at": draw.one(0, 2**41)}
         values |= {"is_gold": draw.one(0, 1), "gold_at": 5} | ({"data_kind": "DATASET", "app_kind": "OTHER"})
         written = {name: text(value) for name, value in values.items()} | {"owner_pk": "pk"}

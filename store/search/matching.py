@@ -34,11 +34,11 @@ class _Matches(FunctionElement[bool]):
 
 
 def is_found(of: Any, search: Search) -> ColumnElement[bool]:
-    """Return the condition that a row is found."""
-    return of.c.pk.in_(_matching(of, search, Match.NEAR)) if search.terms else literal(value=False)
+    """Return the condition that a row is found, whatever is looked for: `Search.parameters` tells that."""
+    return of.c.pk.in_(_matching(of, Match.NEAR)) if search.terms else literal(value=False)
 
 
-def quality(of: Any, search: Search) -> ColumnElement[int]:
+def quality(of: Any) -> ColumnElement[int]:
     """Return how well a row that is found matches, the best as the greatest number: by itself, whatever others say.
 
     By the `Match` first; then, of what is found by its name, by how little else the name says.
@@ -47,13 +47,13 @@ def quality(of: Any, search: Search) -> ColumnElement[int]:
     brevity = case((others < STEP, STEP - 1 - others), else_=0)
     ways = {match: match * STEP + (brevity if FIELDS.get(match) == (NAME,) else 0) for match in Match}
     worst = ways.pop(Match.NEAR)
-    return case(*((of.c.pk.in_(_matching(of, search, match)), ways[match]) for match in reversed(ways)), else_=worst)
+    return case(*((of.c.pk.in_(_matching(of, match)), ways[match]) for match in reversed(ways)), else_=worst)
 
 
-def _matching(of: Any, search: Search, match: Match) -> Select[Any]:
+def _matching(of: Any, match: Match) -> Select[Any]:
     named: Table = getattr(of, "element", of)
     index = table(f"{named.name}_search", column("rowid"))
-    asked = (bindparam(None, text, type_=String()) for text in (search.fts5(match), search.tsquery(match)))
+    asked = (bindparam(f"{language}_{match.name}", type_=String()) for language in ("fts5", "tsquery"))
     return select(index.c.rowid).where(_Matches(literal_column(index.name), *asked))
 
 

@@ -70,6 +70,17 @@ class Search:
         )
         return replace(self, terms=terms)
 
+    @property
+    def shape(self) -> "Search":
+        """What every search is that finds anything, or that finds nothing: SQL is the same for all of them."""
+        return Search(((),)) if self.terms else Search()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What the databases are asked for each match, by the names of the parameters."""
+        asked = {f"fts5_{match.name}": self.fts5(match) for match in Match}
+        return asked | {f"tsquery_{match.name}": self.tsquery(match) for match in Match}
+
     def fts5(self, match: Match) -> str:
         """Return what SQLite is asked for things that match at least so well."""
         return self._written(match, _fts5, " AND ", f'"{NAMED}{self.name}"')
