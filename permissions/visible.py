@@ -44,17 +44,24 @@ def visible(source: FromClause, viewer: Viewer) -> Select[Any]:
     return _READS[table.name](source, viewer)
 
 
+def owned(asset: FromClause, viewer: Viewer) -> Select[Any]:
+    """Return a SELECT of the assets that the viewer owns, all of which exist for them; a visitor owns none.
+
+    They are found by the viewer's grants, which are few, and not looked for among all assets.
+    """
+    if not viewer.is_signed_in:
+        return select(*asset.c).where(false())
+    grant = sql.grant
+    held = select(grant.c.asset_pk).where(
+        grant.c.principal_pk.in_(viewer.principals), grant.c.access >= AssetAccess.OWNER.value
+    )
+    return select(*asset.c).where(asset.c.pk.in_(held))
+
+
 def at_least(rows: Select[Any], asset: FromClause, viewer: Viewer, least: AssetAccess) -> Select[Any]:
     """Return the visible rows narrowed to assets that the viewer has this access to."""
     if least is AssetAccess.DISCOVERABLE:
         return rows  # which every visible asset is
-    if least is AssetAccess.OWNER:
-        # What somebody owns is little of all: it is found by their grants, and not looked for in every asset.
-        grant = sql.grant
-        owned = select(grant.c.asset_pk).where(
-            grant.c.principal_pk.in_(viewer.principals), grant.c.access >= least.value
-        )
-        return rows.where(asset.c.pk.in_(owned))
     return rows.where(access(asset, viewer) >= least.value)
 
 

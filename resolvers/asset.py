@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias
+from sqlalchemy import ColumnElement, FromClause, Row, Select
 
 from permissions import Viewer, visible
 from permissions.visible import used
@@ -54,7 +54,7 @@ class Assets(Listing):
     nodes = AssetByPk
     filter: AssetFilter = AssetFilter()
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the assets that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.asset, viewer).where(*self.filter.conditions(viewer))
@@ -76,7 +76,7 @@ class AssetCollections(Listing):
     carries_rows = True
     extras = ("added_at", "added_by_pk", "note")
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the asset's memberships that the viewer may see."""
         return visible(sql.membership, viewer).where(sql.membership.c.asset_pk == parents.c.value)
 
@@ -85,7 +85,7 @@ class AssetCollections(Listing):
         del viewer
         return (sql.collection.c.name_key, sql.collection.c.id)
 
-    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return what the membership tells."""
         del viewer, parents
         return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
@@ -99,7 +99,7 @@ class Uses(Listing):
     item = used
     nodes = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the uses of which the viewer may see both ends."""
         return visible(sql.asset_use, viewer).where(sql.asset_use.c.asset_pk == parents.c.value)
 
@@ -118,7 +118,7 @@ class UsedBy(Listing):
     item = sql.asset
     nodes = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the uses of which the viewer may see both ends."""
         return visible(sql.asset_use, viewer).where(sql.asset_use.c.uses_pk == parents.c.value)
 

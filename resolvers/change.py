@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, Table, TableValuedAlias
+from sqlalchemy import ColumnElement, FromClause, Row, Select, Table
 
 from permissions import Viewer, visible
 from resolvers.asset import asset_order
@@ -44,7 +44,7 @@ class Changes(Listing):
     nodes = ChangeByPk
     filter: ChangeFilter = ChangeFilter()
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the changes that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.change, viewer).where(*self.filter.conditions())
@@ -61,7 +61,7 @@ class History(Changes):
 
     subject: ClassVar[Table]
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the object's changes that the viewer may see."""
         subject = self.subject
         # Not joined: PostgreSQL would sort the whole history where it can stop at the page.
@@ -94,7 +94,7 @@ class ChangeAssets(Listing):
     item = sql.asset
     nodes = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the touched assets that the viewer may see."""
         touched = visible(sql.asset, viewer).join(sql.change_asset, sql.change_asset.c.asset_pk == sql.asset.c.pk)
         return touched.where(sql.change_asset.c.change_pk == parents.c.value)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias, func
+from sqlalchemy import ColumnElement, FromClause, Row, Select, func
 
 from permissions import Viewer, visible
 from resolvers.connection import Connection, connect
@@ -34,7 +34,7 @@ class CollectionListing(Listing):
     carries_rows = True
     filter: CollectionFilter = CollectionFilter()
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the collections that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.collection, viewer).where(*self.filter.conditions(viewer))
@@ -58,7 +58,7 @@ class Collections(CollectionListing):
     order: str = "NAME"
     name = "collections"
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the collections, joined to their topics."""
         return super().rows(viewer, parents).join(sql.topic, sql.topic.c.pk == sql.collection.c.topic_pk)
 
@@ -74,7 +74,7 @@ class Children(CollectionListing):
 
     name = "collection.children"
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the children that the viewer may see."""
         return super().rows(viewer, parents).where(sql.collection.c.parent_pk == parents.c.value)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import Select, TableValuedAlias, func
+from sqlalchemy import FromClause, Select, func
 
 from permissions import Viewer, visible
 from resolvers.listing import Listing
@@ -33,7 +33,7 @@ class TopicAssets(Listing):
     item = sql.asset
     nodes = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return each asset once, however many collections of the topic hold it."""
         collection, membership = sql.collection.alias(), sql.membership.alias()
         members = (

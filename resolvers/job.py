@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias
+from sqlalchemy import ColumnElement, FromClause, Row, Select
 
 from permissions import Viewer, visible
 from resolvers.connection import Connection, Edge, connect
@@ -29,7 +29,7 @@ class JobResults(Listing):
     extras = ("status", "error")
     only_failed: bool = False
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the items that are done."""
         rows = visible(sql.job_item, viewer).where(sql.job_item.c.job_pk == parents.c.value)
         return rows.where(sql.job_item.c.status == ItemStatus.FAILED) if self.only_failed else rows
@@ -39,7 +39,7 @@ class JobResults(Listing):
         del viewer
         return (sql.job_item.c.place,)
 
-    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return what became of the item."""
         del viewer, parents
         return (sql.job_item.c.status, sql.job_item.c.error)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import ColumnElement, Select, TableValuedAlias
+from sqlalchemy import ColumnElement, FromClause, Select
 
 from permissions import Viewer
 from resolvers.loaders import RowBy
@@ -42,6 +42,7 @@ class Listing:
     bounds: Bounds = Bounds()
 
     name: ClassVar[str]
+    granted: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # the access that the viewer has to every row at least
     has_facets: ClassVar[bool] = False
     item: ClassVar[Any]  # the table whose rows the list is of
     nodes: ClassVar[type[RowBy]]
@@ -90,7 +91,7 @@ class Listing:
             return cls(**asked)
         return cls(order=order_by.field, descending=order_by.direction == "DESC", **asked)
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the SELECT of the list's rows, from `visible`, for the parent at hand."""
         raise NotImplementedError
 
@@ -98,7 +99,7 @@ class Listing:
         """Return what the list is ordered by, unique in it and never NULL."""
         raise NotImplementedError
 
-    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return the columns of `extras`, in their order."""
         del viewer, parents
         return ()

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias, and_, exists, literal, or_, tuple_
+from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, exists, literal, or_, tuple_
 
 from permissions import Viewer, visible
+from permissions.visible import owned
 from resolvers.asset import asset_order
 from resolvers.connection import Connection, Edge, connect
 from resolvers.context import Context
@@ -32,7 +33,7 @@ class CollectionAssets(Listing):
     extras = ("added_at", "added_by_pk", "note")
     filter: AssetFilter = AssetFilter()
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the memberships that the viewer may see and the filter keeps."""
         held = visible(sql.membership, viewer).where(sql.membership.c.collection_pk == parents.c.value)
         return held.where(*self.filter.conditions(viewer))
@@ -46,7 +47,7 @@ class CollectionAssets(Listing):
             return (sql.membership.c.added_at, sql.asset.c.id)
         return asset_order(self.order)
 
-    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return what the membership tells."""
         del viewer, parents
         return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
@@ -58,7 +59,7 @@ class DescendantAssets(CollectionAssets):
 
     name = "collection.descendantAssets"
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the first visible membership of each asset in the tree below the parent."""
         tree = _tree(viewer)
         earlier, other = tree.alias(), sql.membership.alias()
@@ -93,6 +94,7 @@ class AddableAssets(Listing):
     descending: bool = True
     name = "collection.addableAssets"
     has_facets = True
+    granted = AssetAccess.OWNER
     extras_late = True
     item = sql.asset
     nodes = AssetByPk
@@ -100,19 +102,19 @@ class AddableAssets(Listing):
     filter: AssetFilter = AssetFilter()
     exclude_members: bool = False
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the eligible assets and the members."""
         is_member = _membership_in(parents).exists()
         eligible = sql.asset.c.status == AssetStatus.RELEASED
         offered = and_(eligible, ~is_member) if self.exclude_members else or_(eligible, is_member)
-        return visible(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
+        return owned(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
 
     def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""
         del viewer
         return asset_order(self.order, self.filter.search)
 
-    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return when the asset was added, NULL for one that is not in."""
         del viewer
         return (_membership_in(parents).scalar_subquery(),)
@@ -194,7 +196,7 @@ def is_member(edge: Edge, _context: Context) -> bool:
     return edge.added_at is not None
 
 
-def _membership_in(parents: TableValuedAlias) -> Any:
+def _membership_in(parents: FromClause) -> Any:
     membership = sql.membership.alias()
     return (
         membership.select()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, TableValuedAlias, func, literal, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, tuple_
 
 from permissions import Reason, Refused, Viewer
 from permissions.visible import at_least
@@ -66,10 +66,11 @@ class OfListing(Loader):
         """Return the values of what statements of the list leave open: the parents, and what is looked for."""
         return {"parents": sql.json_numbers(keys), **self.listing.parameters}
 
-    def rows(self, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, parents: FromClause) -> Select[Any]:
         """Return the SELECT of the list's rows that the viewer has the asked-for access to."""
         viewer, listing = self.context.viewer, self.listing
-        return at_least(listing.rows(viewer, parents), listing.item, viewer, listing.least)
+        rows = listing.rows(viewer, parents)
+        return rows if listing.least <= listing.granted else at_least(rows, listing.item, viewer, listing.least)
 
 
 class PageByParent(OfListing):
@@ -154,7 +155,7 @@ def _ordered(
     return ordered.with_only_columns(*columns, maintain_column_froms=True)
 
 
-def _columns(listing: Listing, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+def _columns(listing: Listing, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
     keys = () if listing.is_ranked else tuple(listing.keys(viewer))
     row = tuple(listing.item.c) if listing.carries_rows else ()
     return _named((listing.item.c.pk, listing.item.c.id, *keys, *listing.extra_columns(viewer, parents), *row))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, TableValuedAlias
+from sqlalchemy import ColumnElement, FromClause, Row, Select
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
@@ -29,7 +29,7 @@ class Topics(Listing):
     carries_rows = True
     filter: TopicFilter = TopicFilter()
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return every topic that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.topic, viewer).where(*self.filter.conditions())
@@ -46,7 +46,7 @@ class TopicCollections(CollectionListing):
 
     name = "topic.collections"
 
-    def rows(self, viewer: Viewer, parents: TableValuedAlias) -> Select[Any]:
+    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the topic's collections that the viewer may see."""
         return super().rows(viewer, parents).where(sql.collection.c.topic_pk == parents.c.value)
 

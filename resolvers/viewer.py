@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, TableValuedAlias, case, null
+from sqlalchemy import ColumnElement, FromClause, Row, case, null
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
@@ -26,7 +26,7 @@ class AddableTo(CollectionListing):
     extras = ("contains_asset",)
     asset_id: str | None = None
 
-    def extra_columns(self, viewer: Viewer, parents: TableValuedAlias) -> Sequence[ColumnElement[Any]]:
+    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return whether the collection holds the asset; NULL without one, and for one the viewer cannot see."""
         del parents
         if self.asset_id is None:

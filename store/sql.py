@@ -7,12 +7,12 @@ import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
+    FromClause,
     Insert,
     Integer,
     Select,
     String,
     Table,
-    TableValuedAlias,
     bindparam,
     column,
     insert,
@@ -92,7 +92,7 @@ class arrays(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it
     inherit_cache = True
 
 
-def numbers(parameter: str) -> TableValuedAlias:
+def numbers(parameter: str) -> FromClause:
     """Return a table with a column `value`, of the numbers in the parameter: a JSON text such as `[1,2]`.
 
     The text of a statement is then the same for any number of them.
@@ -157,7 +157,7 @@ def _json(values: Sequence[object]) -> str:
     return orjson.dumps(values).decode()
 
 
-def for_each(parents: TableValuedAlias, rows: Select[Any]) -> Select[Any]:
+def for_each(parents: FromClause, rows: Select[Any]) -> Select[Any]:
     """Return a SELECT of `(value, rows)`: for each parent the rows that a correlated SELECT gives it, as JSON arrays.
 
     One statement for any number of parents; where the SELECT has a limit, each stops at it.

@@ -1,0 +1,171 @@
+"""This file is what a list of assets comes to: how many there are, in all and of each kind, tag and owner.
+
+Where a list is gathered, its first page is read along: all of it is there by then.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple
+
+import orjson
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    true,
+    union_all,
+)
+
+from resolvers.filter import AssetFilter
+from resolvers.listing import LARGEST_PAGE, Bounds, Listing
+from resolvers.pages import OfListing, Page, PageByParent, limit_of, page_of
+from store import sql
+
+
+class Facet(NamedTuple):
+    """A value and how many assets have it."""
+
+    value: str
+    number: int
+
+
+class Part(NamedTuple):
+    """What is asked of one parent's list: `count`, `kinds`, `tags` or `owners` and how many values, or a `page`."""
+
+    parent: int
+    what: str
+    first: int | Bounds = LARGEST_PAGE
+
+
+NARROWING = {"kinds": "kinds", "tags": "tags", "owners": "owner_ids"}
+"""The filter that each facet does without."""
+COUNT, PAGE = "count", "page"
+
+
+class SummaryByPart(OfListing):
+    """Facets, the most frequent first, and the count as one without a value: one statement for all that is asked."""
+
+    missing: ClassVar[Sequence[Facet]] = ()
+
+    async def fetch(self, keys: list[Part]) -> dict[Part, Any]:
+        """Return what there is by part: facets, or a page."""
+        asked = tuple(dict.fromkeys(key[1:] for key in keys))
+        parents = list(dict.fromkeys(key.parent for key in keys))
+        if len(asked) == 1 and asked[0][0] == PAGE:
+            pages = await PageByParent(self.context, self._bounded(asked[0][1])).fetch(parents)
+            return {Part(parent, *asked[0]): page for parent, page in pages.items()}
+        found: dict[Part, list[Facet]] = {key: [] for key in keys}
+        for row in await self.context.snapshot.rows(self.kept(self._statement, *asked), self.parameters(parents)):
+            found[Part(row.parent, *asked[row.part])].append(Facet(row.value, row.number))
+        return {key: self._page(facets, key.first) if key.what == PAGE else facets for key, facets in found.items()}
+
+    def _bounded(self, bounds: Any) -> Listing:
+        return replace(self.listing, bounds=bounds)
+
+    def _page(self, rows: Sequence[Facet], bounds: Any) -> Page:
+        return page_of(orjson.loads(rows[0].value), self._bounded(bounds), ())
+
+    def _statement(self, *asked: tuple[str, Any]) -> Select[Any]:
+        wider, narrowed = self._narrowing()
+        parents = sql.numbers("parents").select().cte("parents").prefix_with("MATERIALIZED")
+        found = self._found(wider, parents, narrowed, with_order=any(what == PAGE for what, _ in asked))
+        if len(asked) > 1:
+            found = found.prefix_with("MATERIALIZED")  # read once for all parts
+        parts = (
+            self._rows(found, parents, narrowed, part, first)
+            if what == PAGE
+            else self._counts(found, narrowed, part, what, first)
+            for part, (what, first) in enumerate(asked)
+        )
+        together = union_all(*parts).subquery()
+        return together.select().order_by(together.c.part, together.c.place)
+
+    def _found(self, wider: Listing, parents: CTE, narrowed: Mapping[str, Sequence[Any]], *, with_order: bool) -> CTE:
+        """Return the wider list's assets, each with its parent and with what the narrowing filters say of it."""
+        item, viewer = self.listing.item, self.context.viewer
+        columns = [parents.c.value.label("parent"), item.c.pk, item.c.kind, item.c.owner_pk]
+        columns += [case((and_(*conditions), 1), else_=0).label(name) for name, conditions in narrowed.items()]
+        if with_order:
+            columns += [key.label(f"key{index}") for index, key in enumerate(self.listing.keys(viewer))]
+            columns += [] if self.listing.extras_late else self._extras(parents)
+        rows = type(self)(self.context, wider).rows(parents).join(parents, true())
+        return rows.with_only_columns(*columns, maintain_column_froms=True).cte("found")
+
+    def _extras(self, parents: CTE) -> list[ColumnElement[Any]]:
+        columns = self.listing.extra_columns(self.context.viewer, parents)
+        return [column.label(f"extra{index}") for index, column in enumerate(columns)]
+
+    def _rows(self, found: CTE, parents: CTE, narrowed: Iterable[str], part: int, bounds: Bounds) -> Select[Any]:
+        """Return the SELECT of `(part, parent, value, number, place)` of first pages: each value all rows as JSON."""
+        listing, item = self._bounded(bounds), self.listing.item
+
+        def ordered(of: Any) -> list[ColumnElement[Any]]:
+            return [key.desc() if listing.is_falling else key.asc() for key in _called("key", of)]
+
+        kept = (found.c.parent == parents.c.value, *(found.c[name] == 1 for name in narrowed))
+        rows = found.select().where(*kept).order_by(*ordered(found)).limit(limit_of(listing)).correlate(parents)
+        best = rows.subquery()
+        keys = () if listing.is_ranked else _called("key", best)
+        extras = self._extras(parents) if listing.extras_late else _called("extra", best)
+        told = best.select().with_only_columns(item.c.pk, item.c.id, *keys, *extras)
+        told = told.select_from(best.join(item, item.c.pk == best.c.pk)).order_by(*ordered(best))
+        page = sql.for_each(parents, told).subquery()
+        columns = (literal(part).label("part"), page.c.value.label("parent"), cast(page.c.rows, String).label("value"))
+        return page.select().with_only_columns(*columns, literal(0).label("number"), literal(0).label("place"))
+
+    def _narrowing(self) -> tuple[Listing, Mapping[str, Sequence[Any]]]:
+        """Return the list without the filters that facets do without, and their conditions."""
+        given, viewer = self.listing.filter, self.context.viewer
+        if given is None:
+            return self.listing, {}
+        wider = replace(self.listing, filter=replace(given, **dict.fromkeys(NARROWING.values())))
+        alone = {name: AssetFilter(**{name: getattr(given, name)}).conditions(viewer) for name in NARROWING.values()}
+        return wider, {name: conditions for name, conditions in alone.items() if conditions}
+
+    def _counts(self, found: CTE, narrowed: Iterable[str], part: int, what: str, first: int) -> Select[Any]:
+        """Return the SELECT of `(part, parent, value, number, place)` of a facet or the count."""
+        rows, value, *order = _VALUES[what](found)
+        kept = [found.c[name] == 1 for name in narrowed if NARROWING.get(what) != name]
+        number = func.count()
+        place = func.row_number().over(partition_by=found.c.parent, order_by=(number.desc(), *order)).label("place")
+        columns = (literal(part).label("part"), found.c.parent, cast(value, String).label("value"))
+        counted = rows.select().with_only_columns(*columns, number.label("number"), place)
+        counted = counted.select_from(rows).where(*kept).group_by(found.c.parent, *order)
+        if what == COUNT:
+            return counted
+        best = counted.subquery()
+        return best.select().where(best.c.place <= first)
+
+
+def _called(prefix: str, rows: FromClause) -> list[ColumnElement[Any]]:
+    return [column for column in rows.c if column.key.startswith(prefix)]
+
+
+_Values = tuple[FromClause, Any, *tuple[Any, ...]]
+
+
+def _tags(found: CTE) -> _Values:
+    tag = sql.asset_tag.alias()
+    return found.join(tag, tag.c.asset_pk == found.c.pk), tag.c.tag, tag.c.tag
+
+
+def _owners(found: CTE) -> _Values:
+    owner = sql.principal.alias()
+    return found.join(owner, owner.c.pk == found.c.owner_pk), owner.c.pk, owner.c.name, owner.c.id, owner.c.pk
+
+
+# What is counted, and by what those of one number are ordered.
+_VALUES: Mapping[str, Callable[[CTE], _Values]] = {
+    COUNT: lambda found: (found, null()),
+    "kinds": lambda found: (found, found.c.kind, found.c.kind),
+    "tags": _tags,
+    "owners": _owners,
+}
