@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from aiodataloader import DataLoader
-from sqlalchemy import Row, Select, Table, literal
+from sqlalchemy import Integer, Row, Select, Table, literal
 
 from permissions import visible
 from permissions.visible import used
 from resolvers.context import Context
+from resolvers.statement import kept
 from store import sql
 from store.tables import AssetKind, Principal
 
@@ -52,9 +53,14 @@ class RowBy(Loader):
 
     async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
         """Return rows by the column's value."""
-        column = self.source.c[self.column]
-        rows = await self.context.snapshot.rows(among(visible(self.source, self.context.viewer), column, keys))
+        statement = kept((self.context.viewer, type(self).__qualname__), self._statement)
+        rows = await self.context.snapshot.rows(statement, {"keys": sql.json_rows(keys)})
         return {getattr(row, self.column): row for row in rows}
+
+    def _statement(self) -> Select[Any]:
+        column = self.source.c[self.column]
+        keys = (sql.numbers if isinstance(column.type, Integer) else sql.strings)("keys")
+        return visible(self.source, self.context.viewer).where(column.in_(keys.select()))
 
 
 async def referred(context: Context, kind: type[RowBy], pk: int | None) -> Row[Any] | None:

@@ -9,7 +9,7 @@ from permissions import Reason, Refused
 from resolvers.connection import Connection
 from resolvers.context import Context
 from resolvers.loaders import Loader
-from store.search.near import near
+from store.search.near import near, ranges
 from store.search.query import BadQuery, Search, parse
 
 
@@ -20,7 +20,7 @@ class WordsNear(Loader):
 
     async def fetch(self, keys: list[str]) -> dict[str, tuple[str, ...]]:
         """Return words by the one that they are near."""
-        rows = await self.context.snapshot.rows(near(keys))
+        rows = await self.context.snapshot.rows(near(), ranges(keys))
         found: dict[str, tuple[str, ...]] = {}
         for key, word in map(tuple, rows):
             if OSA.distance(key, word, score_cutoff=1) == 1:

@@ -101,15 +101,20 @@ def numbers(parameter: str) -> FromClause:
     return _Numbers(bindparam(parameter, type_=String())).table_valued(column("value", BigInteger), name="value")
 
 
+def strings(parameter: str) -> FromClause:
+    """Return a table with a column `value`, of the texts in the parameter: a JSON text such as `["a","b"]`."""
+    return _Texts(bindparam(parameter, type_=String())).table_valued(column("value", String), name="value")
+
+
 def listed(values: Sequence[int]) -> Select[Any]:
     """Return a SELECT of the numbers, for IN: one statement's text for any number of them."""
-    table_of = _Numbers(bindparam(None, _json(values), type_=String()))
+    table_of = _Numbers(bindparam(None, json_rows(values), type_=String()))
     return _values(table_of, BigInteger())
 
 
 def texts(values: Sequence[str]) -> Select[Any]:
     """Return a SELECT of the texts, for IN: one statement's text for any number of them."""
-    table_of = _Texts(bindparam(None, _json(values), type_=String()))
+    table_of = _Texts(bindparam(None, json_rows(values), type_=String()))
     return _values(table_of, String())
 
 
@@ -130,12 +135,12 @@ def insert_rows(into: Table, names: Sequence[str]) -> Insert:
     return insert(into).from_select(list(names), select(*parts))
 
 
-def columns(rows: Sequence[Sequence[object]], *kinds: str) -> list[Any]:
-    """Return the columns of a table of these rows, each as what PostgreSQL calls its type.
+def columns(parameter: str, *kinds: str) -> list[Any]:
+    """Return the columns of a table of the rows in the parameter, `json_rows` of them, each as PostgreSQL's type.
 
     The text of a statement is then the same for any number of them.
     """
-    row = _Rows(bindparam(None, _json(rows), type_=String())).table_valued(column("value", JSON), name="value").alias()
+    row = _Rows(bindparam(parameter, type_=String())).table_valued(column("value", JSON), name="value").alias()
     parts = (_Part(row.c.value, literal_column(str(index)), literal_column(kind)) for index, kind in enumerate(kinds))
     return [type_coerce(part, String()) for part in parts]
 
@@ -153,7 +158,8 @@ def json_numbers(values: Sequence[int]) -> str:
     return "[" + ",".join(map(str, values)) + "]"
 
 
-def _json(values: Sequence[object]) -> str:
+def json_rows(values: Sequence[object]) -> str:
+    """Return the JSON text that `texts` and `columns` read."""
     return orjson.dumps(values).decode()
 
 

@@ -1,6 +1,7 @@
 """This file is the words that may be near another: those that share its beginning or its end."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import CompoundSelect, func, select, union_all
@@ -11,20 +12,25 @@ Range = tuple[str, str, str]
 """A word, and the first text and the first one behind of those that are looked at for it."""
 
 
-def near(words: Sequence[str]) -> CompoundSelect[Any]:
-    """Return a SELECT of `(asked, word)`: all that can differ from one of the words by one typing error, and others.
+@cache
+def near() -> CompoundSelect[Any]:
+    """Return a SELECT of `(asked, word)`: all that can differ from a word by one typing error, and others.
 
-    One error leaves a half of a word as it is, or two neighbours have changed places. One statement's text for any
-    number of words.
+    One error leaves a half of a word as it is, or two neighbours have changed places. `ranges` are its parameters.
     """
     word = sql.search_word.c
+    return union_all(_within(word.word, "forward"), _within(word.backward, "backward"))
+
+
+def ranges(words: Sequence[str]) -> dict[str, str]:
+    """Return where words near these lie, from either end."""
     forward = [each for asked in words for each in _ranges(asked)]
     backward = [(asked, *_beginning(asked[len(asked) // 2 :][::-1])) for asked in words]
-    return union_all(_within(word.word, forward), _within(word.backward, backward))
+    return {"forward": sql.json_rows(forward), "backward": sql.json_rows(backward)}
 
 
-def _within(column: Any, ranges: Sequence[Range]) -> Any:
-    asked, first, behind = sql.columns(ranges, "text", "text", "text")
+def _within(column: Any, parameter: str) -> Any:
+    asked, first, behind = sql.columns(parameter, "text", "text", "text")
     alike = func.length(column).between(func.length(asked) - 1, func.length(asked) + 1)
     return select(asked, sql.search_word.c.word).where(column >= first, column < behind, alike)
 
