@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import orjson
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     FromClause,
     Select,
@@ -79,12 +80,15 @@ class SummaryByPart(OfListing):
         found = self._found(wider, parents, narrowed, with_order=any(what == PAGE for what, _ in asked))
         if len(asked) > 1:
             found = found.prefix_with("MATERIALIZED")  # read once for all parts
-        parts = (
-            self._rows(found, parents, narrowed, part, first)
-            if what == PAGE
-            else self._counts(found, narrowed, part, what, first)
-            for part, (what, first) in enumerate(asked)
-        )
+        # What is counted by more than one of these is sorted by all of them at once, and the sums are few.
+        by_columns = sum(what not in {PAGE, "tags"} for what, _ in asked)
+        sums = _sums(found, narrowed) if by_columns > 1 else found
+        parts = []
+        for part, (what, first) in enumerate(asked):
+            if what == PAGE:
+                parts.append(self._rows(found, parents, narrowed, part, first))
+            else:
+                parts.append(_counts(found if what == "tags" else sums, narrowed, part, what, first))
         together = union_all(*parts).subquery()
         return together.select().order_by(together.c.part, together.c.place)
 
@@ -110,9 +114,12 @@ class SummaryByPart(OfListing):
         def ordered(of: Any) -> list[ColumnElement[Any]]:
             return [key.desc() if listing.is_falling else key.asc() for key in _called("key", of)]
 
-        kept = (found.c.parent == parents.c.value, *(found.c[name] == 1 for name in narrowed))
-        rows = found.select().where(*kept).order_by(*ordered(found)).limit(limit_of(listing)).correlate(parents)
-        best = rows.subquery()
+        # The sum keeps SQLite from an index of all that is found, made to be looked into once for each parent.
+        kept = (found.c.parent + 0 == parents.c.value, *(found.c[name] == 1 for name in narrowed))
+        rows = (
+            found.select().with_only_columns(found.c.pk, *_called("key", found), *_called("extra", found)).where(*kept)
+        )
+        best = rows.order_by(*ordered(found)).limit(limit_of(listing)).correlate(parents).subquery()
         keys = () if listing.is_ranked else _called("key", best)
         extras = self._extras(parents) if listing.extras_late else _called("extra", best)
         told = best.select().with_only_columns(item.c.pk, item.c.id, *keys, *extras)
@@ -130,19 +137,27 @@ class SummaryByPart(OfListing):
         alone = {name: AssetFilter(**{name: getattr(given, name)}).conditions(viewer) for name in NARROWING.values()}
         return wider, {name: conditions for name, conditions in alone.items() if conditions}
 
-    def _counts(self, found: CTE, narrowed: Iterable[str], part: int, what: str, first: int) -> Select[Any]:
-        """Return the SELECT of `(part, parent, value, number, place)` of a facet or the count."""
-        rows, value, *order = _VALUES[what](found)
-        kept = [found.c[name] == 1 for name in narrowed if NARROWING.get(what) != name]
-        number = func.count()
-        place = func.row_number().over(partition_by=found.c.parent, order_by=(number.desc(), *order)).label("place")
-        columns = (literal(part).label("part"), found.c.parent, cast(value, String).label("value"))
-        counted = rows.select().with_only_columns(*columns, number.label("number"), place)
-        counted = counted.select_from(rows).where(*kept).group_by(found.c.parent, *order)
-        if what == COUNT:
-            return counted
-        best = counted.subquery()
-        return best.select().where(best.c.place <= first)
+
+def _sums(found: CTE, narrowed: Iterable[str]) -> CTE:
+    """Return how many there are of each kind and owner, by parent and by what the narrowing filters say."""
+    columns = (found.c.parent, found.c.kind, found.c.owner_pk, *(found.c[name] for name in narrowed))
+    summed = found.select().with_only_columns(*columns, func.count().label("number")).group_by(*columns)
+    return summed.cte("sums").prefix_with("MATERIALIZED")
+
+
+def _counts(of: CTE, narrowed: Iterable[str], part: int, what: str, first: int) -> Select[Any]:
+    """Return the SELECT of `(part, parent, value, number, place)` of a facet or the count, of assets or of sums."""
+    rows, value, *order = _VALUES[what](of)
+    kept = [of.c[name] == 1 for name in narrowed if NARROWING.get(what) != name]
+    number = cast(func.sum(of.c.number), BigInteger) if "number" in of.c else func.count()
+    place = func.row_number().over(partition_by=of.c.parent, order_by=(number.desc(), *order)).label("place")
+    columns = (literal(part).label("part"), of.c.parent, cast(value, String).label("value"), number.label("number"))
+    counted = rows.select().with_only_columns(*columns, place if order else literal(0).label("place"))
+    counted = counted.select_from(rows).where(*kept).group_by(of.c.parent, *order)
+    if not order:
+        return counted
+    best = counted.subquery()
+    return best.select().where(best.c.place <= first)
 
 
 def _called(prefix: str, rows: FromClause) -> list[ColumnElement[Any]]:
