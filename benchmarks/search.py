@@ -28,7 +28,7 @@ from store.tables import EVERYONE_PK, AssetAccess, AssetStatus
 from tests.postgres import Postgres
 
 OWNED = 5_000  # by whoever asks
-NEEDLES = 1_000  # assets that are found by everybody; half of them are theirs, and half are called so
+NEEDLES = 5_000  # assets that are found by everybody; half of them are theirs, and half are called so
 WORDS = [
     f"{first}{last}" for first in ("bal", "cor", "dim", "fen", "gar") for last in ("ato", "ine", "ura", "osk", "eth")
 ]
