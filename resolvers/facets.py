@@ -1,7 +1,7 @@
 """This file is facets: by what a list of assets could be narrowed further, and how many each would leave."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -24,7 +24,7 @@ def facets(connection: Connection, _context: Context) -> Connection:
 async def total_count(connection: Connection, context: Context) -> int:
     """Return how many assets of the whole list the viewer may see, whatever the page."""
     found = await _summary(connection, context, COUNT, LARGEST_PAGE)
-    return found[0].number if found else 0
+    return found[0].count if found else 0
 
 
 async def kinds(connection: Connection, context: Context) -> Sequence[Facet]:
@@ -37,24 +37,19 @@ async def tags(connection: Connection, context: Context, *, first: int | None = 
     return await _summary(connection, context, "tags", first)
 
 
-async def owners(connection: Connection, context: Context, *, first: int | None = None) -> Sequence[Facet]:
+@dataclass(frozen=True, slots=True)
+class OwnerFacet:
+    """Who owns assets, and how many."""
+
+    owner: Row[Any]
+    count: int
+
+
+async def owners(connection: Connection, context: Context, *, first: int | None = None) -> Sequence[OwnerFacet]:
     """Return how many assets of each of those who own most of the list it has."""
-    return await _summary(connection, context, "owners", first)
-
-
-def value(facet: Facet, _context: Context) -> str:
-    """Return the kind or tag."""
-    return facet.value
-
-
-def count(facet: Facet, _context: Context) -> int:
-    """Return how many assets have the value."""
-    return facet.number
-
-
-async def owner(facet: Facet, context: Context) -> Row[Any]:
-    """Return who owns the assets."""
-    return await context.loader(PrincipalByPk).load(int(facet.value))  # type: ignore[no-any-return]  # a loader's rows
+    facets = await _summary(connection, context, "owners", first)
+    rows = await context.loader(PrincipalByPk).load_many([int(facet.value) for facet in facets])
+    return [OwnerFacet(row, facet.count) for row, facet in zip(rows, facets, strict=True)]
 
 
 async def _summary(connection: Connection, context: Context, what: str, first: int | None) -> Sequence[Facet]:

@@ -4,7 +4,7 @@ Where a list is gathered, its first page is read along: all of it is there by th
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import orjson
@@ -31,11 +31,22 @@ from resolvers.pages import OfListing, Page, PageByParent, limit_of, page_of
 from store import sql
 
 
-class Facet(NamedTuple):
-    """A value and how many assets have it."""
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A value, a kind or a tag or the pk of an owner, and how many assets have it."""
 
     value: str
-    number: int
+    count: int
+
+    @property
+    def kind(self) -> str:
+        """The value of a kind's facet."""
+        return self.value
+
+    @property
+    def tag(self) -> str:
+        """The value of a tag's facet."""
+        return self.value
 
 
 class Part(NamedTuple):

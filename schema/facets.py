@@ -15,24 +15,24 @@ FIRST = "Number of the most frequent, at most 100."
 class KindFacet:
     """How many assets of a kind there are."""
 
-    kind: AssetKind = field("The kind.", resolver=resolve.value)
-    count: int = field("Number of assets of the kind.", resolver=resolve.count)
+    kind: AssetKind = field("The kind.")
+    count: int = field("Number of assets of the kind.")
 
 
 @strawberry.type(description="How many assets with a tag there are.")
 class TagFacet:
     """How many assets with a tag there are."""
 
-    tag: str = field("The tag, as it is written.", resolver=resolve.value)
-    count: int = field("Number of assets with the tag.", resolver=resolve.count)
+    tag: str = field("The tag, as it is written.")
+    count: int = field("Number of assets with the tag.")
 
 
 @strawberry.type(description="How many assets of an owner there are.")
 class OwnerFacet:
     """How many assets of an owner there are."""
 
-    owner: User = field("The owner.", resolver=resolve.owner)
-    count: int = field("Number of assets of the owner.", resolver=resolve.count)
+    owner: User = field("The owner.")
+    count: int = field("Number of assets of the owner.")
 
 
 @strawberry.type(description="Each facet counts within the other filters, and only what the viewer may see.")
