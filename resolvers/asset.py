@@ -50,6 +50,7 @@ class Assets(Listing):
     descending: bool = True
     name = "assets"
     has_facets = True
+    has_parents = False
     item = sql.asset
     nodes = AssetByPk
     filter: AssetFilter = AssetFilter()

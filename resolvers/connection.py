@@ -6,12 +6,10 @@ from typing import Any, Self
 from permissions import Reason, Refused
 from resolvers import cursor as cursors
 from resolvers.context import Context
-from resolvers.listing import DEFAULT_PAGE, LARGEST_PAGE, Bounds, Listing, Unasked
+from resolvers.listing import DEFAULT_PAGE, EVERYWHERE, LARGEST_PAGE, Bounds, Listing, Unasked
 from resolvers.pages import ANCHORS, CountByParent, Page, PageByParent
 from resolvers.summary import PAGE, Part, SummaryByPart
 from store.tables import AssetAccess
-
-EVERYWHERE = 0  # the parent of a list that has none
 
 
 @dataclass(frozen=True)

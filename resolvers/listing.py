@@ -13,6 +13,7 @@ from store.tables import AssetAccess
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
+EVERYWHERE = 0  # the parent of a list that has none
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Listing:
     name: ClassVar[str]
     granted: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # the access that the viewer has to every row at least
     has_facets: ClassVar[bool] = False
+    has_parents: ClassVar[bool] = True  # whether there is one of each of something
     item: ClassVar[Any]  # the table whose rows the list is of
     nodes: ClassVar[type[RowBy]]
     extras: ClassVar[tuple[str, ...]] = ()  # what an edge tells beyond its node
@@ -80,7 +82,7 @@ class Listing:
         return self if self.search is None else replace(self, filter=replace(self.filter, search=self.search.shape))
 
     @property
-    def parameters(self) -> Mapping[str, str]:
+    def parameters(self) -> Mapping[str, Any]:
         """The values of what its statements leave open."""
         return {} if self.search is None else self.search.parameters
 

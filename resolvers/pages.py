@@ -62,7 +62,7 @@ class OfListing(Loader):
         shape = (self.context.viewer, type(self).__qualname__, make.__name__, self.listing.shape, *of)
         return kept(shape, lambda: make(*of))
 
-    def parameters(self, keys: Sequence[int]) -> Mapping[str, str]:
+    def parameters(self, keys: Sequence[int]) -> Mapping[str, Any]:
         """Return the values of what statements of the list leave open: the parents, and what is looked for."""
         return {"parents": sql.json_numbers(keys), **self.listing.parameters}
 

@@ -20,13 +20,14 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     null,
     true,
     union_all,
 )
 
 from resolvers.filter import AssetFilter
-from resolvers.listing import LARGEST_PAGE, Bounds, Listing
+from resolvers.listing import EVERYWHERE, LARGEST_PAGE, Bounds, Listing
 from resolvers.pages import OfListing, Page, PageByParent, limit_of, page_of
 from store import sql
 
@@ -106,12 +107,14 @@ class SummaryByPart(OfListing):
     def _found(self, wider: Listing, parents: CTE, narrowed: Mapping[str, Sequence[Any]], *, with_order: bool) -> CTE:
         """Return the wider list's assets, each with its parent and with what the narrowing filters say of it."""
         item, viewer = self.listing.item, self.context.viewer
-        columns = [parents.c.value.label("parent"), item.c.pk, item.c.kind, item.c.owner_pk]
+        columns = [item.c.pk, item.c.kind, item.c.owner_pk]
+        columns += [parents.c.value.label("parent")] if self.listing.has_parents else []
         columns += [case((and_(*conditions), 1), else_=0).label(name) for name, conditions in narrowed.items()]
         if with_order:
             columns += [key.label(f"key{index}") for index, key in enumerate(self.listing.keys(viewer))]
             columns += [] if self.listing.extras_late else self._extras(parents)
-        rows = type(self)(self.context, wider).rows(parents).join(parents, true())
+        rows = type(self)(self.context, wider).rows(parents)
+        rows = rows.join(parents, true()) if self.listing.has_parents else rows
         return rows.with_only_columns(*columns, maintain_column_froms=True).cte("found")
 
     def _extras(self, parents: CTE) -> list[ColumnElement[Any]]:
@@ -126,7 +129,8 @@ class SummaryByPart(OfListing):
             return [key.desc() if listing.is_falling else key.asc() for key in _called("key", of)]
 
         # The sum keeps SQLite from an index of all that is found, made to be looked into once for each parent.
-        kept = (found.c.parent + 0 == parents.c.value, *(found.c[name] == 1 for name in narrowed))
+        kept = [found.c[name] == 1 for name in narrowed]
+        kept += [parent + 0 == parents.c.value for parent in _parents(found)]
         rows = (
             found.select().with_only_columns(found.c.pk, *_called("key", found), *_called("extra", found)).where(*kept)
         )
@@ -151,7 +155,7 @@ class SummaryByPart(OfListing):
 
 def _sums(found: CTE, narrowed: Iterable[str]) -> CTE:
     """Return how many there are of each kind and owner, by parent and by what the narrowing filters say."""
-    columns = (found.c.parent, found.c.kind, found.c.owner_pk, *(found.c[name] for name in narrowed))
+    columns = (found.c.owner_pk, found.c.kind, *(found.c[name] for name in narrowed), *_parents(found))
     summed = found.select().with_only_columns(*columns, func.count().label("number")).group_by(*columns)
     return summed.cte("sums").prefix_with("MATERIALIZED")
 
@@ -160,15 +164,22 @@ def _counts(of: CTE, narrowed: Iterable[str], part: int, what: str, first: int) 
     """Return the SELECT of `(part, parent, value, number, place)` of a facet or the count, of assets or of sums."""
     rows, value, *order = _VALUES[what](of)
     kept = [of.c[name] == 1 for name in narrowed if NARROWING.get(what) != name]
-    number = cast(func.sum(of.c.number), BigInteger) if "number" in of.c else func.count()
-    place = func.row_number().over(partition_by=of.c.parent, order_by=(number.desc(), *order)).label("place")
-    columns = (literal(part).label("part"), of.c.parent, cast(value, String).label("value"), number.label("number"))
+    number = cast(func.coalesce(func.sum(of.c.number), 0), BigInteger) if "number" in of.c else func.count()
+    parents = _parents(of)
+    place = func.row_number().over(partition_by=parents or None, order_by=(number.desc(), *order)).label("place")
+    parent = parents[0] if parents else literal(EVERYWHERE).label("parent")
+    columns = (literal(part).label("part"), parent, cast(value, String).label("value"), number.label("number"))
     counted = rows.select().with_only_columns(*columns, place if order else literal(0).label("place"))
-    counted = counted.select_from(rows).where(*kept).group_by(of.c.parent, *order)
+    counted = counted.select_from(rows).where(*kept).group_by(*order, *parents)  # the fewest last: SQLite compares less
     if not order:
         return counted
     best = counted.subquery()
     return best.select().where(best.c.place <= first)
+
+
+def _parents(rows: FromClause) -> list[ColumnElement[Any]]:
+    """Return the column of the parents, to be grouped by; none of a list without: to group by one more takes long."""
+    return _called("parent", rows)
 
 
 def _called(prefix: str, rows: FromClause) -> list[ColumnElement[Any]]:
@@ -180,7 +191,9 @@ _Values = tuple[FromClause, Any, *tuple[Any, ...]]
 
 def _tags(found: CTE) -> _Values:
     tag = sql.asset_tag.alias()
-    return found.join(tag, tag.c.asset_pk == found.c.pk), tag.c.tag, tag.c.tag
+    # The sum of texts keeps SQLite from walking through all tags there are, in their order, for a few of them.
+    name = tag.c.tag + literal_column("''")
+    return found.join(tag, tag.c.asset_pk == found.c.pk), name, name
 
 
 def _owners(found: CTE) -> _Values:

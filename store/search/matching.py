@@ -46,7 +46,8 @@ def quality(of: Any) -> ColumnElement[int]:
     others = func.length(of.c.name, type_=Integer) // LENGTH
     brevity = case((others < STEP, STEP - 1 - others), else_=0)
     ways = {match: match * STEP + (brevity if FIELDS.get(match) == (NAME,) else 0) for match in Match}
-    worst = ways.pop(Match.NEAR)
+    del ways[Match.NEAR]
+    worst = bindparam("worst", type_=Integer) * STEP
     return case(*((of.c.pk.in_(_matching(of, match)), ways[match]) for match in reversed(ways)), else_=worst)
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 from store.search.words import Chunk, chunks, joined, splits
 
@@ -76,10 +77,21 @@ class Search:
         return Search(((),)) if self.terms else Search()
 
     @property
-    def parameters(self) -> dict[str, str]:
-        """What the databases are asked for each match, by the names of the parameters."""
-        asked = {f"fts5_{match.name}": self.fts5(match) for match in Match}
-        return asked | {f"tsquery_{match.name}": self.tsquery(match) for match in Match}
+    def parameters(self) -> dict[str, Any]:
+        """What the databases are asked for each match, and which match is the worst, by the names of the parameters."""
+        asked: dict[str, Any] = {f"fts5_{match.name}": self.fts5(match) for match in Match}
+        asked |= {f"tsquery_{match.name}": self.tsquery(match) for match in Match}
+        if self.is_near:
+            return asked | {"worst": Match.NEAR.value}
+        # Whatever is found is found anywhere, and there is nothing near to look for.
+        for match in (Match.NEAR_NAME, Match.ANYWHERE):
+            asked |= {f"fts5_{match.name}": f'"{NOWHERE}"', f"tsquery_{match.name}": f"'{NOWHERE}'"}
+        return asked | {"worst": Match.ANYWHERE.value}
+
+    @property
+    def is_near(self) -> bool:
+        """Whether there are words near those that are looked for."""
+        return any(term.near for terms in self.terms for term in terms)
 
     def fts5(self, match: Match) -> str:
         """Return what SQLite is asked for things that match at least so well."""
@@ -98,6 +110,8 @@ class Search:
 
 NAMED = "name:"
 """What a whole name is marked by, as one word."""
+NOWHERE = "nowhere:"
+"""A word that nothing has: a mark without what it marks."""
 
 
 class BadQuery(ValueError):
