@@ -3,6 +3,7 @@
 Where a list is gathered, its first page is read along: all of it is there by then.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
@@ -75,10 +76,10 @@ class SummaryByPart(OfListing):
         if len(asked) == 1 and asked[0][0] == PAGE:
             pages = await PageByParent(self.context, self._bounded(asked[0][1])).fetch(parents)
             return {Part(parent, *asked[0]): page for parent, page in pages.items()}
-        found: dict[Part, list[Facet]] = {key: [] for key in keys}
+        found = defaultdict[Part, list[Facet]](list)  # also what one parent was asked, and another was not
         for row in await self.context.snapshot.rows(self.kept(self._statement, *asked), self.parameters(parents)):
             found[Part(row.parent, *asked[row.part])].append(Facet(row.value, row.number))
-        return {key: self._page(facets, key.first) if key.what == PAGE else facets for key, facets in found.items()}
+        return {key: self._page(found[key], key.first) if key.what == PAGE else found[key] for key in keys}
 
     def _bounded(self, bounds: Any) -> Listing:
         return replace(self.listing, bounds=bounds)

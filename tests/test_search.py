@@ -283,3 +283,25 @@ async def test_facets_count_within_the_other_filters_what_the_viewer_sees(ask: A
         tags = {each["tag"]: each["count"] for each in assets["facets"]["tags"]}
         assert tags == {tag: sum(tag in node["tags"] for node in capsules) for node in capsules for tag in node["tags"]}
         assert len(assets["facets"]["owners"]) <= 1
+
+
+async def test_each_list_is_asked_for_what_it_is_asked(ask: Ask) -> None:
+    slugs = [
+        node["slug"]
+        for node in (await ask("ada", "{ collections(first: 2) { nodes { slug } } }"))["collections"]["nodes"]
+    ]
+    told = ("totalCount", "facets { kinds { kind count } }", f"nodes {NAMES}")
+    alone = [
+        (await ask("ada", f'{{ collection(by: {{slug: "{slug}"}}) {{ assets(query: "all") {{ {each} }} }} }}'))[
+            "collection"
+        ]
+        for slug in slugs
+        for each in told
+    ]
+    parts = [
+        f'l{number}: collection(by: {{slug: "{slug}"}}) {{ assets(query: "all") {{ {each} }} }}'
+        for number, (slug, each) in enumerate((slug, each) for slug in slugs for each in told)
+    ]
+    for first, second in ((0, 4), (0, 5), (1, 3), (1, 5), (2, 3)):
+        answer = await ask("ada", f"{{ {parts[first]} {parts[second]} }}")
+        assert list(answer.values()) == [alone[first], alone[second]]
