@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-MOST = 512
+MOST = 256  # a large one takes some 300 kB
 _STATEMENTS: OrderedDict[tuple[Hashable, ...], Select[Any]] = OrderedDict()
 
 
