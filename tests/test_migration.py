@@ -1,6 +1,7 @@
 """This file is migrations: by several processes at once, to the tables the code knows, and back."""
 
 import os
+import re
 import subprocess
 import sys
 from subprocess import Popen
@@ -61,9 +62,10 @@ def test_of_processes_that_start_at_once_one_migrates_and_all_serve(empty_url: s
 
 
 def _differences(connection: Connection) -> list[object]:
-    # The index over an expression is made by hand, and SQLite's cannot be read back.
+    # The index over an expression is made by hand, and SQLite's cannot be read back; so are those that are searched.
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return [each for each in compare_metadata(context, SQLModel.metadata) if "uq_collection_sibling" not in str(each)]
+    by_hand = re.compile("uq_collection_sibling|(asset|collection|topic)_search")
+    return [each for each in compare_metadata(context, SQLModel.metadata) if not by_hand.search(str(each))]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -78,7 +80,7 @@ async def test_migrations_make_the_tables_that_the_code_knows(empty_url: str) ->
 
 async def test_migrations_go_back_and_forth_with_data_in_the_tables(own_world: World) -> None:
     database = Database(own_world.url)
-    async with database.write() as connection:
+    async with database.engines[0].begin() as connection:  # whose writes nothing is done for
         await connection.run_sync(lambda sync: command.downgrade(_config(sync), "base"))
         assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == ["alembic_version"]
     assert await migrate(database) == head()

@@ -46,6 +46,9 @@ BOUNDED = {
     "AssetFields.grants": "the owner, who shares with each by hand",
     "UserError.path": "the depth of the input",
     "Job.userErrors": "at most 100 are kept",
+    "AssetFacets.kinds": "the kinds there are",
+    "AssetFacets.tags": "its `first`, at most 100",
+    "AssetFacets.owners": "its `first`, at most 100",
 }
 BOUNDED_IN_PAYLOADS = {
     "userErrors": "the input: each of its elements has one at most",

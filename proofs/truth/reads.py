@@ -64,7 +64,7 @@ def facets(name: str) -> Read:
     """Return what tells whether one asset is counted by its kind, its owner and each of its tags."""
 
     def read(found: Found, _ids: Ids) -> str:
-        facets = found[name]["facets"].values()
+        facets = (found[name] if name else found)["facets"].values()
         counts = [each["count"] for facet in facets for each in facet]
         return yes(bool(counts)) if not any(facets) or (all(facets) and {*counts} == {1}) else "its facets do not agree"
 

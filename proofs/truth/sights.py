@@ -19,6 +19,7 @@ ALL = (
     ' goldStandard: true, tags: ["told"], ownerIds: $owners, createdAt: {from: "2000-01-01T00:00:00Z"},'
     ' updatedAt: {from: "2000-01-01T00:00:00Z"}}, orderBy: {field: NAME, direction: ASC}'
 )
+TOLD = 'filter: {tags: ["told"]}'  # which they have, and nothing else that is called like one
 CHANGE = "id subject { id } fields { field }"
 ADDED = f"{CHANGE} assets(first: 1) {{ nodes {{ {ID} }} }}"
 OF_TOOL = "asset(by: {id: $tool}) { ... on AssetFields { % } }"
@@ -51,6 +52,9 @@ def subject(change: Found) -> str:
 MEMBERS = walked("assets", edge="addedAt addedBy { id } note viewerCanRemove")
 PANEL = walked("addableAssets", edge="isMember addedAt")
 FACETS = "{ kinds { kind count } tags { tag count } owners { count owner { id } } }"
+KINDS_AND_OWNERS = (
+    "{ kinds { kind count } owners { count owner { id } } }"  # tags are counted without the filter of tags
+)
 EACH, WALKED, LOG = Each(), Listed(), Listed(key=subject)
 ASSET, FRONT = Of("asset", "AssetFields"), Of("front", "NoCodeApp")
 COLLECTION, TOPIC = Of("collection", "Collection"), Of("topic", "Topic")
@@ -71,6 +75,13 @@ SIGHTS: tuple[Surface, ...] = (
     Surface("`assets` by every filter", "exists", WALKED, walked("assets", ALL), reads.there),
     Surface("`assets` by `query`", "exists", WALKED, walked("assets", 'query: "tag:told"'), reads.there),
     Surface("`assets` by its own name", "exists", EACH, f"@assets(query: $external) {FEW}", reads.lists("", "asset")),
+    Surface(
+        "`facets` of `assets`",
+        "exists",
+        EACH,
+        f"@assets(query: $external, {TOLD}) {{ facets {KINDS_AND_OWNERS} }}",
+        reads.facets(""),
+    ),
     Surface("its `usedBy`", "exists", ASSET, f"usedBy {FEW}", reads.lists("usedBy", "desk")),
     Surface("`uses` of what uses it", "exists", Listed(OF_DESK, absent="no"), walked("uses"), reads.there),
     Surface("`release` of what runs it", "exists", FRONT, f"release {{ {ID} }}", reads.release("asset"), "has_front"),
@@ -121,7 +132,7 @@ SIGHTS: tuple[Surface, ...] = (
         reads.lists("sought", "asset"),
     ),
     Surface(
-        "`facets`",
+        "`facets` of `Collection.assets`",
         "held",
         COLLECTION,
         f'faced: assets(query: "told") {{ facets {FACETS} }}',
@@ -228,6 +239,13 @@ SIGHTS: tuple[Surface, ...] = (
         Listed(ELSEWHERE),
         walked("addableAssets", 'query: "told"', edge="isMember addedAt"),
         reads.is_new,
+    ),
+    Surface(
+        "`facets` of `addableAssets`",
+        "offered",
+        Each(within=ELSEWHERE, absent="absent"),
+        f"@addableAssets(query: $external, {TOLD}) {{ facets {KINDS_AND_OWNERS} }}",
+        reads.facets(""),
     ),
     Surface("`addableAssets`", "kept", Listed(CROWD), PANEL, reads.is_member),
     Surface("`viewerCanRemove`", "removable", Listed(CROWD, absent="no"), MEMBERS, reads.can_remove),

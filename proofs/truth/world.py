@@ -155,7 +155,7 @@ def _frames() -> Iterator[Line]:
     yield _asset_line("desk", "PIPELINE", "somebody", views, [asset.name for asset in ASSETS])
     for asset in ASSETS:
         if asset.has_front:
-            yield _asset_line(_front(asset), "NO_CODE_APP", "somebody", views, [asset.name])
+            yield {**_asset_line(_front(asset), "NO_CODE_APP", "somebody", views, [asset.name]), "tags": []}
 
 
 def _collections() -> Iterator[Line]:
