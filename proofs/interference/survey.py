@@ -4,9 +4,11 @@ Questions made at random come upon each of these too, though seldom just when it
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from proofs.interference.questions import Given, Question, Selected
+from proofs.interference.world import NEAR_NAMES
 
 ALL = Given("Int", 100)
 
@@ -99,8 +101,25 @@ HISTORY = Question(
         )
     ],
 )
+_FACETS = Selected(
+    "facets",
+    "AssetFacets",
+    below=[_one("kinds", "kind", "count"), _one("tags", "tag", "count"), _one("owners", "count")],
+)
+SEARCH = Question(
+    "query",
+    [
+        # Hidden things are called so, or nearly; and visible ones are nearly called so.
+        replace(found, below=[*found.below, *more])
+        for name in NEAR_NAMES
+        for found, more in (
+            (_ids("assets", "Asset", of="AssetFields", query=Given("String", name)), [_FACETS]),
+            (_ids("collections", "Collection", query=Given("String", name)), []),
+        )
+    ],
+)
 
 
 def survey(*, is_signed_in: bool) -> Sequence[Question]:
     """Return the questions; members and administrators are asked for what happened as well."""
-    return (TREE, ASSETS, HISTORY) if is_signed_in else (TREE, ASSETS)
+    return (TREE, ASSETS, SEARCH, HISTORY) if is_signed_in else (TREE, ASSETS, SEARCH)
