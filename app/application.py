@@ -25,6 +25,7 @@ from resolvers.context import Context, opened
 from schema.graph import graph
 from store.database import Database, DBAPIError, Snapshot, problem_of
 from store.migrate import head, revision_of
+from store.search.words import any_word
 
 # What is raised when there is no database, or none of its connections is free in time.
 UNREACHABLE = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
@@ -42,6 +43,7 @@ def application(
     Without tabs it opens with the worked examples as they are written.
     The database is opened with the first request and closed when the server stops, unless one is given.
     """
+    any_word()  # no request shall wait until it is made
     issuer = issuer_from_settings(settings.oidc_issuer, settings.oidc_audience)
     kept = database or Database(settings.database_url)
     endpoint = Endpoint(

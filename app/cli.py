@@ -146,7 +146,8 @@ def schema(
 def check(
     *,
     rebuild_search: Annotated[
-        bool, typer.Option("--rebuild-search", help="Look anew at all that searches find, which takes a while.")
+        bool,
+        typer.Option("--rebuild-search", help="Look anew at all that searches find: others cannot write meanwhile."),
     ] = False,
 ) -> None:
     """Show every setting with its source, and whether the database can be used."""

@@ -10,7 +10,7 @@ from resolvers.connection import Connection
 from resolvers.context import Context
 from resolvers.loaders import Loader
 from store.search.near import near, ranges
-from store.search.query import BadQuery, Search, parse
+from store.search.query import SHORTEST_NEAR, BadQuery, Search, parse
 
 
 class WordsNear(Loader):
@@ -23,7 +23,7 @@ class WordsNear(Loader):
         rows = await self.context.snapshot.rows(near(), ranges(keys))
         found: dict[str, tuple[str, ...]] = {}
         for key, word in map(tuple, rows):
-            if OSA.distance(key, word, score_cutoff=1) == 1:
+            if max(len(key), len(word)) >= SHORTEST_NEAR and OSA.distance(key, word, score_cutoff=1) == 1:
                 found[key] = (*found.get(key, ()), word)
         return found
 

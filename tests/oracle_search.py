@@ -14,6 +14,7 @@ Fields = tuple[Words, Words, Words]  # what something is called; its tags and id
 
 NEAR, NEAR_NAME, ANYWHERE, LABELS, NAME_BEGUN, NAME, WHOLE_NAME = range(7)
 PLACES = ("tag", "owner", "kind", "doi")
+APART = ":"  # what no phrase goes across
 CALLED = dict(zip(KINDS, ("capsule", "pipeline", "nocodeapp app", "dataasset data dataset", "model"), strict=True))
 OTHERWISE = {"ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
 LONGEST_WORD, MOST_PARTS, MOST_WORDS, MOST_TIMES = 80, 6, 4_000, 200
@@ -123,13 +124,18 @@ def words_of(text: str) -> Words:
 
 def asset_fields(line: Line, owner: Line) -> Fields:
     """Return the fields of an asset."""
-    tags = [word for tag in line.get("tags", ()) for word in words_of(tag)]
-    labels = [*tags, *words_of(line["id"]), *(f"tag:{word}" for word in tags)]
+    labels: Words = []
+    for tag in line.get("tags", ()):
+        labels += [*words_of(tag), APART]
+    labels += [*words_of(line["id"]), APART]
+    for tag in line.get("tags", ()):
+        labels += [*(f":tag:{word}" for word in words_of(tag)), APART]
     if line.get("doi"):
-        labels += [*words_of(line["doi"]), f"doi:{one(line['doi'])}"]
-    owned = words_of(f"{owner['name']} {owner['id']}")
+        labels += [*words_of(line["doi"]), f":doi:{one(line['doi'])}"]
+    owned = words_of(owner["name"])
     told = [line["type"], *(line.get(name) for name in ("appKind", "dataKind", "language", "framework", "license"))]
-    rest = [*owned, *(f"owner:{word}" for word in owned), *(f"kind:{name}" for name in CALLED[line["type"]].split())]
+    rest = [*owned, APART, *(f":owner:{word}" for word in owned), APART]
+    rest += [*(f":kind:{name}" for name in CALLED[line["type"]].split()), APART]
     text = " ".join(each for each in (*told, line.get("description")) if each)
     return _named(line["name"]), labels, [*rest, *words_of(text)]
 
@@ -141,7 +147,7 @@ def plain_fields(line: Line) -> Fields:
 
 def _named(name: str) -> Words:
     name = unicodedata.normalize("NFC", name).strip()
-    return [*words_of(name), f"name:{one(name)}"]
+    return [*words_of(name), f":name:{one(name)}"]
 
 
 # What is typed.
@@ -180,9 +186,11 @@ def quality(typed: str, fields: Fields) -> int | None:
     name = ""
     for place, text, is_quoted, is_last in terms_of(typed):
         chunks = chunks_of(text)
-        if chunks:
-            tests.append((place, _test(place, chunks, fields, is_quoted=is_quoted, is_begun=is_last)))
-            name += "" if place else "".join(fold(run) for runs in chunks[: None if is_quoted else 1] for run in runs)
+        together = [chunks] if chunks and (is_quoted or place in {"kind", "doi"}) else [[runs] for runs in chunks]
+        for each in together:
+            is_begun = is_last and each is together[-1]
+            tests.append((place, _test(place, each, fields, is_quoted=is_quoted, is_begun=is_begun)))
+        name += "" if place else "".join(fold(run) for runs in chunks for run in runs)
 
     def is_found(level: int) -> bool:
         plain = [test(level) for place, test in tests if not place]
@@ -195,7 +203,7 @@ def quality(typed: str, fields: Fields) -> int | None:
 
     if not tests or not is_found(NEAR):
         return None
-    if f"name:{name[:LONGEST_WORD]}" in fields[0]:
+    if f":name:{name[:LONGEST_WORD]}" in fields[0]:
         return WHOLE_NAME
     return next(level for level in (NAME, NAME_BEGUN, LABELS, ANYWHERE, NEAR_NAME, NEAR) if is_found(level))
 
@@ -208,15 +216,15 @@ def place_of(level: int, name: str) -> tuple[int, int]:
 
 def _test(place: str, chunks: list[Words], fields: Fields, *, is_quoted: bool, is_begun: bool) -> Callable[[int], bool]:
     """Return the test whether a term is found at a level."""
-    folded = [fold(run) for runs in (chunks if is_quoted else chunks[:1]) for run in runs]
-    whole = "".join(fold(run) for runs in chunks for run in runs)[:LONGEST_WORD]
+    folded = [fold(run) for runs in chunks for run in runs]
+    whole = "".join(folded)[:LONGEST_WORD]
     ways = [folded]
     if place in {"kind", "doi"}:
         ways, is_begun = [[whole]], False
     elif not is_quoted:
         ways += [["".join(folded)[:LONGEST_WORD]]] + (parts_of(chunks[0][0]) if len(chunks[0]) == 1 else [])
-    phrases = [[f"{place}:{word}" if place else word for word in way] for way in ways]
-    is_spelt = not (is_quoted or place) and len(folded) == 1 and len(folded[0]) >= 5 and folded[0].isalpha()
+    phrases = [[f":{place}:{word}" if place else word for word in way] for way in ways]
+    is_spelt = not (is_quoted or place) and len(folded) == 1 and folded[0].isalpha()
 
     def is_found(level: int) -> bool:
         names = {LABELS: (0, 1), NAME_BEGUN: (0,), NAME: (0,), NEAR_NAME: (0,)}.get(level, (0, 1, 2))
@@ -241,7 +249,7 @@ def _has(field: Words, phrase: Words, *, goes_on: bool) -> bool:
 
 def _is_near(asked: str, word: str) -> bool:
     """Return whether one letter too many, too few or another, or two that changed places, make the one the other."""
-    if not (word.isalpha() and len(word) >= 4) or asked == word:
+    if not word.isalpha() or min(len(asked), len(word)) < 4 or max(len(asked), len(word)) < 5 or asked == word:
         return False
     letters = sorted({*asked, *word})
     for place in range(len(asked) + 1):

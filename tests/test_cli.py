@@ -7,10 +7,13 @@ from subprocess import Popen
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from schema.graph import text as schema_text
+from store import sql
 from store.database import Database
 from store.migrate import head
+from store.search.index import INDEXES
 from tests.command import Commands, forking, free_port
 from tests.conftest import World, catalogue, write_lines
 from tests.whole import Whole, whole
@@ -166,6 +169,35 @@ def test_check_lists_every_setting_and_the_state_of_the_database(atoll: Commands
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert " ".join(database) == f"database revision {head()}: up to date"
+
+
+def test_the_index_of_search_can_be_made_anew(atoll_world: Commands) -> None:
+    sound = asyncio.run(_indexed(atoll_world.database_url))
+    assert asyncio.run(_indexed(atoll_world.database_url, spoiling=True)) != sound
+    checked = atoll_world("check", "--rebuild-search")
+    assert (checked.code, checked.err) == (0, "")
+    assert checked.out.splitlines()[-1] == "search finds 19 topics, collections and assets"
+    assert asyncio.run(_indexed(atoll_world.database_url)) == sound
+
+
+async def _indexed(url: str, *, spoiling: bool = False) -> list[set[tuple[object, ...]]]:
+    """Return the index of search whole, once something in it is wrong, something missing, and something too much."""
+    database = Database(url)
+    index = INDEXES["sqlite" if database.is_sqlite else "postgresql"]["asset"]
+    told = {column.name: "wrong" for column in index.c if column.name != "rowid"}
+    try:
+        async with database.write() as connection:
+            if spoiling:
+                first, second = (await connection.scalars(select(index.c.rowid).limit(2))).all()
+                await connection.execute(index.delete().where(index.c.rowid == first))
+                await connection.execute(index.update().where(index.c.rowid == second).values(told))
+                await connection.execute(index.insert().values(rowid=9_999, **told))
+                await connection.execute(sql.search_word.insert().values(word="wrong", backward="gnorw"))
+            return [
+                {tuple(row) for row in await connection.execute(select(table))} for table in (index, sql.search_word)
+            ]
+    finally:
+        await database.close()
 
 
 def test_check_of_a_database_that_is_not_there_makes_none(atoll_nowhere: Commands) -> None:

@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import select, update
 
 from store import sql
+from store.search import index
 from store.search.index import rebuild, refresh
-from store.search.query import LONGEST_QUERY, MOST_TERMS
+from store.search.query import LONGEST_QUERY, MOST_TYPED
 from store.search.words import words
+from store.text import key
 from tests.conftest import ANONYMOUS, Ask
 
 NAMES = "{ ... on AssetFields { name } }"
@@ -58,6 +60,7 @@ TOLD = {"name": "Quick RNA-seq alignment", "description": "Maps reads with bwa_m
         *("alignmnet", "alingment", "alignmen", "alignmentt", "quick alignmen", "quikc", "10.5281/zenodo.123"),
         *("https://doi.org/10.5281/zenodo.123", "doi:10.5281/zenodo.123", "doi:https://doi.org/10.5281/ZENODO.123"),
         *("bwamem", "bwa-mem", "bwa mem", "reads quick", "kind:capsule quick", "owner:olu quick", "tag:all quick"),
+        *("quik", "qick", "kind:capsule quick owner:ol", "quick rna\u00b4seq", '"capsule maps"'),
         *("tag:none tag:all quick", '"quick rna', "  quick  ", "quick !!!", "reads maps", "olu quick"),
     ],
 )
@@ -69,8 +72,18 @@ async def test_an_asset_is_found_by_what_is_told_of_it(ask_own: Ask, typed: str)
 @pytest.mark.parametrize(
     "typed",
     [
-        *("slow", "uick", '"alignment rna"', "alignxxnt", "qiuk", "doi:10.5281", "kind:model quick", "owner:mei quick"),
+        *("slow", "uic", '"alignment rna"', "alignxxnt", "qiuk", "doi:10.5281", "kind:model quick", "owner:mei quick"),
         *("tag:none quick", "!!!", '""', "quick absent", "quick NOT", "quick* OR", "name:quick", "kind:nothing quick"),
+        *(
+            "quick nam",
+            "quick own",
+            "quick kin",
+            "kind:",
+            "owner:",
+            '"all align"',
+            "quick\u00b4absent",
+            "quc",
+        ),
     ],
 )
 async def test_an_asset_is_not_found_by_what_is_not(ask_own: Ask, typed: str) -> None:
@@ -145,6 +158,23 @@ async def test_assets_of_a_renamed_owner_are_found_by_the_new_name(ask_own: Ask)
     assert await found(ask_own, "ada", "owner:zephyr") != []
 
 
+async def test_no_phrase_goes_from_one_tag_to_the_next(ask_own: Ask) -> None:
+    await put(ask_own, align=TOLD | {"tags": ["cell", "atlas"]}, lens={"name": "Atlas", "tags": ["cell atlas"]})
+    for typed in ('"cell atlas"', 'tag:"cell atlas"'):
+        assert await found(ask_own, "olu", typed) == ["Atlas"]
+
+
+async def test_no_search_tells_whom_the_platform_knows_an_owner_as(ask_own: Ask) -> None:
+    before = await found(ask_own, "ada", "owner:olu")
+    async with ask_own.database.write() as connection:
+        known = update(sql.principal).where(sql.principal.c.external_id == "olu")
+        await connection.execute(known.values(external_id="quagga@zebra.example", email="quagga@zebra.example"))
+        await rebuild(connection)
+    for typed in ("quagga", "owner:quagga", "owner:qua", "zebra.ex", "qaugga", '"zebra example"'):
+        assert await found(ask_own, "ada", typed) == []
+    assert await found(ask_own, "ada", "owner:olu") == before != []
+
+
 TYPED = (
     "quagga",
     "quaggas",
@@ -170,16 +200,6 @@ async def test_no_search_tells_a_word_of_a_hidden_asset(ask_own: Ask) -> None:
     assert hidden
     assert len(await found(ask_own, "ada", "quagga")) >= len(hidden)
     assert [(await ask_own.response("eve", query, typed=typed)).content for typed in TYPED] == before
-
-
-async def test_the_index_can_be_made_anew(ask_own: Ask) -> None:
-    before = await found(ask_own, "ada", "align")
-    async with ask_own.database.write() as connection:
-        count = await rebuild(connection)
-        assert count == len((await connection.execute(select(sql.search_stale))).all())
-        await refresh(connection)
-        assert (await connection.execute(select(sql.search_stale))).all() == []
-    assert await found(ask_own, "ada", "align") == before != []
 
 
 BAD = [
@@ -213,7 +233,7 @@ BAD = [
         'tag:"',
         "tag:tag:",
     ),
-    *("🦊" * 200, "e\u0301" * 200, "\u0301\u0301", "\u202e", "\u200b", "ﷺ" * 20, "İ" * 100),
+    *("🦊" * MOST_TYPED, "e\u0301" * 200, "\u0301\u0301", "\u202e", "\u200b", "ﷺ ﷺ", "İ" * 100),
     *(
         " ".join("abcdefghijklmnopqrst"),
         "kind:",
@@ -237,28 +257,71 @@ async def test_whatever_is_typed_is_answered(ask: Ask, typed: str) -> None:
     ("typed", "told"),
     [
         ("a" * 10_000, f"The query has 10,000 characters; at most {LONGEST_QUERY} are allowed."),
-        ("a " * 21, f"The query has 21 words; at most {MOST_TERMS} are allowed."),
+        *(
+            (each, f"The query has 31 words; at most {MOST_TYPED} are allowed.")
+            for each in ("a " * 31, f'"{"a " * 31}"', "a-" * 31, "🦊" * 31, f'{"a " * 29} "b b"', "tag:a " * 31)
+        ),
+        ('"' + "\ufdfa" * 499, f"The query has 1,498 words; at most {MOST_TYPED} are allowed."),
     ],
 )
 async def test_what_is_too_long_is_refused_in_a_sentence(ask: Ask, typed: str, told: str) -> None:
     assert await ask.errors("ada", ASSETS, typed=typed) == [("BAD_USER_INPUT", told)]
 
 
-async def test_pages_of_a_search_follow_one_another_in_every_order(ask_own: Ask) -> None:
-    await put(ask_own, align=TOLD)
-    given = 'query: "all", first: 2, after: $after, orderBy: {field: $field, direction: DESC}'
-    told = "nodes { ... on Node { id } } totalCount pageInfo { hasNextPage endCursor }"
-    query = f"query ($after: String, $field: AssetOrderField!) {{ assets({given}) {{ {told} }} }}"
-    for field in ("RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT"):
-        walked: list[str] = []
-        after = None
-        while True:
-            page = (await ask_own("ada", query, after=after, field=field))["assets"]
-            walked += [node["id"] for node in page["nodes"]]
-            after = page["pageInfo"]["endCursor"]
-            if not page["pageInfo"]["hasNextPage"]:
-                break
-        assert len(set(walked)) == len(walked) == page["totalCount"] > 4
+# Each is found in another way, some in the same.
+ALIGNED: dict[str, dict[str, Any]] = {
+    "align": {"name": "align"},
+    "blast": {"name": "Align"},
+    "count": {"name": "Alignment of many reads, one after the other"},
+    "draft": {"name": "Reads to align"},
+    "explore": {"name": "alinged"},
+    "genomes": {"name": "x", "tags": ["align"]},
+    "hidden": {"name": "y", "description": "aligns"},
+    "images": {"name": "z", "description": "it alihns"},
+}
+ASSETS_WALK = """query ($first: Int, $last: Int, $after: String, $before: String, $order: AssetOrder!) {
+  found: assets(query: "align", first: $first, last: $last, after: $after, before: $before, orderBy: $order) {
+    nodes { ... on Node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+PANEL_WALK = """query ($first: Int, $after: String, $order: AssetOrder!) { collection(by: {slug: "open"}) {
+  found: addableAssets(query: "align", first: $first, after: $after, orderBy: $order) {
+    nodes { ... on Node { id } } pageInfo { hasNextPage endCursor } } } }"""
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("field", ["RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT"])
+async def test_pages_of_a_search_follow_one_another_in_every_order(ask_own: Ask, field: str, direction: str) -> None:
+    await put(ask_own, **{name: told | {"name_key": key(told["name"])} for name, told in ALIGNED.items()})
+
+    async def page(walk: str, **bounds: Any) -> dict[str, Any]:
+        answer = await ask_own("olu", walk, order={"field": field, "direction": direction}, **bounds)
+        return dict((answer.get("collection") or answer)["found"])
+
+    for walk in (ASSETS_WALK, PANEL_WALK):
+        every = (await page(walk, first=100))["nodes"]
+        forward, after = list[Any](), None
+        while after or not forward:
+            found = await page(walk, first=2, after=after)
+            forward += found["nodes"]
+            after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
+        assert forward == every
+        assert len(every) > 4
+    backward, before = list[Any](), None
+    while before or not backward:
+        found = await page(ASSETS_WALK, last=3, before=before)
+        backward = found["nodes"] + backward
+        before = found["pageInfo"]["startCursor"] if found["pageInfo"]["hasPreviousPage"] else None
+    assert backward == (await page(ASSETS_WALK, first=100))["nodes"]
+
+
+async def test_the_index_is_made_anew_a_part_at_a_time(ask_own: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, parts = await found(ask_own, "ada", "align"), list[int]()
+    monkeypatch.setattr(index, "BATCH", 2)
+    async with ask_own.database.write() as connection:
+        count = await rebuild(connection)
+        await refresh(connection, parts.append)
+        assert (await connection.execute(select(sql.search_stale))).all() == []
+    assert (sum(parts), max(parts), parts[-1]) == (count, 2, count % 2)
+    assert await found(ask_own, "ada", "align") == before != []
 
 
 async def test_a_cursor_of_a_search_is_none_of_the_whole_list(ask: Ask) -> None:

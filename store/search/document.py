@@ -1,13 +1,13 @@
 """This file is what each thing is found by: nothing but what everyone who sees it may read."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, Table, select
 
 from store import sql
-from store.search.query import NAMED, WEIGHTS
+from store.search.query import NAME, WEIGHTS, marked
 from store.search.words import chunks, joined, words
 
 KINDS = {
@@ -18,7 +18,9 @@ KINDS = {
     "MODEL": ("model",),
 }
 """What `kind:` calls each kind."""
-GAP = 2  # between fields, so that no phrase goes from one to the next
+MOST_LABELS = 2_000  # words of tags and identifiers: PostgreSQL keeps no more than a megabyte of all
+APART = ":"
+"""A word that nobody can look for, between what no phrase goes across."""
 
 
 class Document(NamedTuple):
@@ -39,7 +41,7 @@ class Document(NamedTuple):
             for word in field:
                 place += 1
                 places[word].append(f"{place}{weight}")
-            place += GAP
+            place += 1  # no phrase goes from one field to the next
         return " ".join(f"'{word}':{','.join(at)}" for word, at in places.items())
 
 
@@ -52,14 +54,15 @@ class Kind(NamedTuple):
 
 
 def _asset(row: Row[Any]) -> Document:
-    labels = [word for tag in row.tags for word in words(tag)] + words(row.external_id)
-    labels += [f"tag:{word}" for tag in row.tags for word in words(tag)]
-    if row.doi:
-        labels += [*words(row.doi), f"doi:{_one(row.doi)}"]
-    owner = words(f"{row.owner_name} {row.owner_id}")
-    rest = [*owner, *(f"owner:{word}" for word in owner), *(f"kind:{kind}" for kind in KINDS[row.kind])]
+    tags = [words(tag) for tag in row.tags]
+    labels = [*tags, words(row.external_id), *([marked("tag", word) for word in tag] for tag in tags)]
+    labels += [[*words(row.doi), marked("doi", _one(row.doi))]] if row.doi else []
+    owner = words(row.owner_name)
+    rest = [owner, [marked("owner", word) for word in owner], [marked("kind", kind) for kind in KINDS[row.kind]]]
     told = (row.kind, row.app_kind, row.data_kind, row.language, row.framework, row.license, row.description)
-    return Document(_named(row.name), labels, [*rest, *words(" ".join(filter(None, told)))])
+    return Document(
+        _named(row.name), _apart(labels)[:MOST_LABELS], _apart([*rest, words(" ".join(filter(None, told)))])
+    )
 
 
 def _plain(row: Row[Any]) -> Document:
@@ -67,7 +70,12 @@ def _plain(row: Row[Any]) -> Document:
 
 
 def _named(name: str) -> list[str]:
-    return [*words(name), f"{NAMED}{_one(name)}"]
+    return [*words(name), marked(NAME, _one(name))]
+
+
+def _apart(texts: Iterable[Sequence[str]]) -> Sequence[str]:
+    """Return the words of all texts, across which no phrase goes."""
+    return [word for text in texts for word in (*text, APART)]
 
 
 def _one(text: str) -> str:
@@ -78,9 +86,7 @@ _owner = sql.principal.alias("owner")
 SEARCHED: Mapping[str, Kind] = {
     "asset": Kind(
         sql.asset,
-        select(sql.asset, _owner.c.name.label("owner_name"), _owner.c.external_id.label("owner_id")).join(
-            _owner, _owner.c.pk == sql.asset.c.owner_pk
-        ),
+        select(sql.asset, _owner.c.name.label("owner_name")).join(_owner, _owner.c.pk == sql.asset.c.owner_pk),
         _asset,
     ),
     "collection": Kind(sql.collection, select(sql.collection), _plain),

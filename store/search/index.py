@@ -4,7 +4,20 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, delete, func, insert, literal, select
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,18 +50,24 @@ async def refresh(connection: AsyncConnection, progress: Progress = lambda _: No
 
     One statement where nothing was.
     """
-    stale, rows = sql.search_stale, None
-    noted = select(stale.c.kind, stale.c.row_pk).order_by(stale.c.kind, stale.c.row_pk).limit(BATCH)
-    while rows is None or len(rows) == BATCH:
-        rows = (await connection.execute(noted)).all()
+    noted = (sql.search_stale.c.kind, sql.search_stale.c.row_pk)
+    last: Sequence[Any] = ("", 0)
+    while True:
+        # Behind the last, for PostgreSQL would pass by each that this transaction has deleted.
+        further = select(*noted).where(tuple_(*noted) > tuple_(*map(literal, last))).order_by(*noted).limit(BATCH)
+        rows = (await connection.execute(further)).all()
         for kind, each in groupby(rows, key=lambda row: row.kind):
             await _index(connection, kind, [row.row_pk for row in each])
         progress(len(rows))
+        if len(rows) < BATCH:
+            return
+        last = rows[-1]
 
 
 async def rebuild(connection: AsyncConnection) -> int:
-    """Forget the index; return how many things `refresh` then has to look at."""
-    stale, count = sql.search_stale, 0
+    """Forget the index; return how many things `refresh` then has to look at. Other writers wait until it has."""
+    stale, count, revision = sql.search_stale, 0, sql.deployment.c.revision
+    await connection.execute(update(sql.deployment).values(revision=revision))  # which each of them begins with
     await connection.execute(delete(sql.search_word))
     await connection.execute(delete(stale))
     for kind, (table, *_) in SEARCHED.items():

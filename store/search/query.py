@@ -14,13 +14,13 @@ from typing import Any
 from store.search.words import Chunk, chunks, joined, splits
 
 LONGEST_QUERY = 500
-MOST_TERMS = 20
-SHORTEST_NEAR = 5  # letters of a word in which a typing error is looked past
+MOST_TYPED = 30  # words: what is looked for costs by them, however they are written
+SHORTEST_NEAR = 5  # letters of a word in which a typing error is looked past: of the longer of the two
 NAME, LABELS, REST = "name", "labels", "rest"
 """Where words are found: in the name; in tags and identifiers; in all else that is told of a thing."""
 
 _TYPED = re.compile(r'(?:(tag|owner|kind|doi):(?=[^\s]))?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
-_RESOLVER = re.compile(r"(?:https?://)?(?:dx\.)?doi\.org/", re.IGNORECASE)
+_RESOLVER = re.compile(r"(?<!\w)(?:https?://)?(?:dx\.)?doi\.org/", re.IGNORECASE)
 
 Phrase = tuple[str, ...]
 
@@ -95,11 +95,11 @@ class Search:
 
     def fts5(self, match: Match) -> str:
         """Return what SQLite is asked for things that match at least so well."""
-        return self._written(match, _fts5, " AND ", f'"{NAMED}{self.name}"')
+        return self._written(match, _fts5, " AND ", f'"{marked(NAME, self.name)}"')
 
     def tsquery(self, match: Match) -> str:
         """Return what PostgreSQL is asked for things that match at least so well."""
-        return self._written(match, _tsquery, " & ", f"'{NAMED}{self.name}'")
+        return self._written(match, _tsquery, " & ", f"'{marked(NAME, self.name)}'")
 
     def _written(self, match: Match, term: Callable[[Term, Match], str], and_: str, name: str) -> str:
         if match is Match.WHOLE_NAME:
@@ -108,9 +108,12 @@ class Search:
         return and_.join(f"({or_.join(term(each, match) for each in terms)})" for terms in self.terms)
 
 
-NAMED = "name:"
-"""What a whole name is marked by, as one word."""
-NOWHERE = "nowhere:"
+def marked(place: str, word: str) -> str:
+    """Return a word that is found at that place alone: one that nobody can type, whole or begun."""
+    return f":{place}:{word}"
+
+
+NOWHERE = ":nowhere:"
 """A word that nothing has: a mark without what it marks."""
 
 
@@ -125,8 +128,9 @@ def parse(typed: str) -> Search | None:
     if not typed.strip():
         return None
     found = list(_terms(typed))
-    if len(found) > MOST_TERMS:
-        raise BadQuery(f"The query has {len(found)} words; at most {MOST_TERMS} are allowed.")
+    count = sum(len(term.phrases[0]) for _, term in found)
+    if count > MOST_TYPED:
+        raise BadQuery(f"The query has {count:,} words; at most {MOST_TYPED} are allowed.")
     plain = tuple((term,) for field, term in found if not field)
     placed = {field: tuple(term for of, term in found if of == field) for field, _ in found if field}
     name = joined(word for field, term in found if not field for word in term.phrases[0])
@@ -142,15 +146,13 @@ def _terms(typed: str) -> Iterator[tuple[str, Term]]:
         if not found:
             continue
         if field in {"kind", "doi"}:
-            yield (
-                field,
-                Term(((f"{field}:{joined(part for chunk in found for part in chunk.words)}",),), is_placed=True),
-            )
+            yield field, _term(field, [(joined(part for chunk in found for part in chunk.words),)])
         elif word is None:
             yield field, _term(field, [tuple(part for chunk in found for part in chunk.words)])
         else:
-            is_last = each.end() == len(text)
-            yield field, _word(field, found[0], is_begun=is_last)
+            *first, last = found  # of one piece there are more where an accent stood alone
+            yield from ((field, _word(field, chunk, is_begun=False)) for chunk in first)
+            yield field, _word(field, last, is_begun=each.end() == len(text))
 
 
 def _word(field: str, chunk: Chunk, *, is_begun: bool) -> Term:
@@ -162,13 +164,13 @@ def _word(field: str, chunk: Chunk, *, is_begun: bool) -> Term:
 
 
 def _term(field: str, phrases: Sequence[Phrase]) -> Term:
-    marked = [tuple(f"{field}:{word}" for word in phrase) for phrase in phrases] if field else phrases
-    return Term(tuple(dict.fromkeys(marked)), is_placed=bool(field))
+    found = [tuple(marked(field, word) for word in phrase) for phrase in phrases] if field else phrases
+    return Term(tuple(dict.fromkeys(found)), is_placed=bool(field))
 
 
 def is_spelt(word: str) -> bool:
-    """Return whether a typing error in the word is looked past."""
-    return len(word) >= SHORTEST_NEAR and word.isalpha()
+    """Return whether a typing error in the word is looked past, which may have lost it a letter."""
+    return len(word) >= SHORTEST_NEAR - 1 and word.isalpha()
 
 
 def _fts5(term: Term, match: Match) -> str:

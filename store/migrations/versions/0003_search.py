@@ -17,7 +17,7 @@ TOLD = {
 # Words come in as they are to be kept: only spaces part them.
 FTS5 = """CREATE VIRTUAL TABLE {table}_search USING fts5(name, labels, rest,
     tokenize = "unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'")"""
-RENAMED = "UPDATE OF external_id, name"
+RENAMED = "UPDATE OF name"
 PG_TRIGGER = """CREATE TRIGGER {table}_search_write AFTER {when} ON {table}
     FOR EACH ROW EXECUTE FUNCTION search_{note}"""
 OWNED = "INSERT INTO search_stale (kind, row_pk) SELECT 'asset', pk FROM asset WHERE owner_pk = new.pk"
