@@ -31,6 +31,13 @@ class _Filter:
         """Return the filter with what the input gives, and more; an input left out narrows nothing."""
         return cls(**{field.name: _frozen(getattr(given, field.name, None)) for field in fields(cls)} | more)
 
+    @property
+    def letters(self) -> int:
+        """How many letters the texts that are given have, and their number."""
+        given = (getattr(self, field.name) for field in fields(self))
+        texts = ((value,) if isinstance(value, str) else value for value in given if isinstance(value, str | tuple))
+        return sum(len(text) + 1 for each in texts for text in each)
+
 
 @dataclass(frozen=True)
 class AssetFilter(_Filter):

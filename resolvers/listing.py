@@ -13,6 +13,7 @@ from store.tables import AssetAccess
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
+LONGEST_KEPT = 4_000  # letters of a filter
 EVERYWHERE = 0  # the parent of a list that has none
 
 
@@ -75,6 +76,11 @@ class Listing:
     def search(self) -> Search | None:
         """What is looked for, if anything is."""
         return getattr(self.filter, "search", None)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its statements may be: those with long lists in a filter would take more room than they are worth."""
+        return self.filter is None or self.filter.letters <= LONGEST_KEPT
 
     @property
     def shape(self) -> Self:

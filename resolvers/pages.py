@@ -59,6 +59,8 @@ class OfListing(Loader):
 
     def kept(self, make: Callable[..., Select[Any]], *of: Hashable) -> Select[Any]:
         """Return the statement of this list that is made of these."""
+        if not self.listing.is_kept:
+            return make(*of)
         shape = (self.context.viewer, type(self).__qualname__, make.__name__, self.listing.shape, *of)
         return kept(shape, lambda: make(*of))
 

@@ -5,6 +5,7 @@ Where a list is gathered, its first page is read along: all of it is there by th
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -88,7 +89,7 @@ class SummaryByPart(OfListing):
         return page_of(orjson.loads(rows[0].value), self._bounded(bounds), ())
 
     def _statement(self, *asked: tuple[str, Any]) -> Select[Any]:
-        wider, narrowed = self._narrowing()
+        wider, narrowed = self._narrowing({NARROWING[what] for what, _ in asked if what in NARROWING})
         parents = sql.numbers("parents").select().cte("parents").prefix_with("MATERIALIZED")
         found = self._found(wider, parents, narrowed, with_order=any(what == PAGE for what, _ in asked))
         if len(asked) > 1:
@@ -144,13 +145,13 @@ class SummaryByPart(OfListing):
         columns = (literal(part).label("part"), page.c.value.label("parent"), cast(page.c.rows, String).label("value"))
         return page.select().with_only_columns(*columns, literal(0).label("number"), literal(0).label("place"))
 
-    def _narrowing(self) -> tuple[Listing, Mapping[str, Sequence[Any]]]:
-        """Return the list without the filters that facets do without, and their conditions."""
+    def _narrowing(self, names: AbstractSet[str]) -> tuple[Listing, Mapping[str, Sequence[Any]]]:
+        """Return the list without the filters of those names, and their conditions, if they have any."""
         given, viewer = self.listing.filter, self.context.viewer
         if given is None:
             return self.listing, {}
-        wider = replace(self.listing, filter=replace(given, **dict.fromkeys(NARROWING.values())))
-        alone = {name: AssetFilter(**{name: getattr(given, name)}).conditions(viewer) for name in NARROWING.values()}
+        wider = replace(self.listing, filter=replace(given, **dict.fromkeys(names)))
+        alone = {name: AssetFilter(**{name: getattr(given, name)}).conditions(viewer) for name in sorted(names)}
         return wider, {name: conditions for name, conditions in alone.items() if conditions}
 
 
