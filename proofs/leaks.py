@@ -35,6 +35,9 @@ from resolvers.write import act
 from resolvers.write import membership as write_membership
 from store import changes, sql
 from store.database import Snapshot
+from store.search.document import SEARCHED, Document
+from store.search.query import marked
+from store.search.words import words
 from store.tables import EVERYONE_PK, AssetAccess
 from tests.oracle import ANONYMOUS
 
@@ -464,6 +467,21 @@ def _one_word_near() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _owners_known() -> Iterator[None]:
+    """Let an owner be found by what the platform knows them as."""
+    honest, owner = SEARCHED["asset"], sql.principal.alias()
+    rows = honest.rows.add_columns(owner.c.external_id.label("known_as"))
+
+    def leaky(row: Any) -> Document:
+        told, known = honest.document(row), words(row.known_as)
+        return told._replace(rest=[*told.rest, *known, *(marked("owner", word) for word in known)])
+
+    searched = honest._replace(rows=rows.join(owner, owner.c.pk == sql.asset.c.owner_pk), document=leaky)
+    with patch.dict(SEARCHED, asset=searched):
+        yield
+
+
 LEAKS: Sequence[Leak] = (
     Leak("lists", "the list of assets has no condition", _object(asset.Assets, "rows", _all_assets)),
     Leak("lists", "assets are read without a condition", _reads("asset", unseen)),
@@ -474,6 +492,7 @@ LEAKS: Sequence[Leak] = (
     Leak("relevance", "what has a rare name comes first", _object(asset, "asset_order", _by_namesakes)),
     Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
     Leak("relevance", "one word near is tried", _one_word_near),
+    Leak("search", "owners are found by what the platform knows them as", _owners_known),
     Leak("pages", "pages are cut before what is hidden is left out", _pages_filtered_late),
     Leak("hasNextPage", "more is told by hidden rows", _more_among_all),
     Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", leaky=False)),

@@ -271,6 +271,15 @@ class Hiding:
         unknown = [each for each in (*self.people, *self.model.groups) if each not in owning]
         return found + [update("principal", f"external_id = {text(each)}", name="secret") for each in unknown[:2]]
 
+    def know_otherwise(self) -> Sequence[str]:
+        """Return two other people being known to the platform as one another: what it knows them as is no field."""
+        one, other = self.draw.chance.sample([user for user in self.people if user != ADMIN], 2)
+        passed = ((one, "nobody"), (other, one), ("nobody", other))
+        return [
+            f"UPDATE principal SET name = name, external_id = {text(new)} WHERE external_id = {text(old)}"
+            for old, new in passed
+        ]
+
     def group(self) -> Sequence[str] | None:
         """Return somebody else in a group, or out of it."""
         group, user = self.draw.one(*self.model.groups), self.draw.one(*self.people)
@@ -527,7 +536,17 @@ ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
             "tuck",
             "fill",
         ),
-        *("tell_topic_otherwise", "add_user", "rename_people", "group", "promote", "job", "read", "try_out"),
+        *(
+            "tell_topic_otherwise",
+            "add_user",
+            "rename_people",
+            "know_otherwise",
+            "group",
+            "promote",
+            "job",
+            "read",
+            "try_out",
+        ),
         *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
         *("update_collection", "make_topic", "tell_content"),
     )

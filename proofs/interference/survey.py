@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from proofs.interference.questions import Given, Question, Selected
-from proofs.interference.world import NEAR_NAMES
+from proofs.interference.world import NEAR_NAMES, USERS
 
 ALL = Given("Int", 100)
 
@@ -116,7 +116,8 @@ SEARCH = Question(
             (_ids("assets", "Asset", of="AssetFields", query=Given("String", name)), [_FACETS]),
             (_ids("collections", "Collection", query=Given("String", name)), []),
         )
-    ],
+    ]
+    + [_ids("assets", "Asset", of="AssetFields", query=Given("String", f"owner:{user}")) for user in USERS[-2:]],
 )
 
 
