@@ -1,8 +1,8 @@
 """This file is searches with facets beside the same rows fetched by one statement that is written by hand.
 
 `python -m benchmarks.search [--assets 100000 1000000] [--rounds 9] [--only sqlite]` prints a table of medians and
-ratios for SQLite and, where its binaries are installed, for PostgreSQL. However many assets there are, the same number is found. What
-both ways answer is compared before a time counts.
+ratios for SQLite and, where its binaries are installed, for PostgreSQL. However many assets there are, the same number
+is found. What both ways answer is compared before a time counts.
 """
 
 import argparse

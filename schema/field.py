@@ -21,7 +21,7 @@ from resolvers.listing import DEFAULT_PAGE, LARGEST_PAGE, Unasked
 Resolver = Callable[..., Any]
 QUERY = (
     'What to look for: words in any order, the last of which may go on, "a phrase", or tag:, owner:, kind: or doi:'
-    " and what to look for there; one typing error is looked past. At most 500 characters."
+    " and what to look for there; one typing error is looked past. At most 500 characters and 30 words."
 )
 
 

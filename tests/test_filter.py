@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from resolvers import statement
 from store import sql
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask
 from tests.oracle import KINDS, Model, Names
@@ -225,3 +226,10 @@ async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_th
     literal = '{ assets(filter: {tags: ["a\\u0000"]}) { totalCount } }'
     told = (await ask.response("eve", literal)).json()
     assert [error["extensions"]["code"] for error in told.get("errors", [])] != ["INTERNAL"], told
+
+
+async def test_statements_with_long_filters_are_not_kept(ask: Ask) -> None:
+    query = "query ($tags: [String!]) { assets(filter: {tags: $tags}) { totalCount } }"
+    for tags, is_kept in ((["kept"], True), ([f"tag{number}" for number in range(1_000)], False)):
+        await ask("ada", query, tags=tags)
+        assert any(tags[-1] in repr(key) for key in statement._STATEMENTS) == is_kept  # noqa: SLF001 - what takes room
