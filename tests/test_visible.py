@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.visitors import iterate
 
 from permissions.viewer import Viewer, anonymous, member
-from permissions.visible import at_least, used, visible
+from permissions.visible import at_least, owned, used, visible
 from store import sql
 from store.database import Database, Snapshot
-from store.tables import AssetAccess
+from store.tables import PUBLIC_PK, AssetAccess
 from tests.conftest import ANONYMOUS, EVERYBODY, World, table
 
 
@@ -69,6 +69,28 @@ async def test_a_use_exists_where_both_ends_do_and_the_one_that_uses_may_be_view
     rows = visible(sql.asset_use, await _viewer(snapshot, who))
     found = await _found(snapshot, rows, sql.asset.c.name, used.c.name)
     assert found == {use for use, seen_by in USES.items() if who in seen_by}
+
+
+# Whom a grant makes an owner, once it is a public one as well.
+OWNED = {
+    "olu": {"align", "blast", "count", "draft", "explore", "genomes", "hidden", "images", "junk", "kept"},
+    "lou": {"images", "kept"},
+    "sam": {"lens"},
+    ANONYMOUS: set[str](),
+}
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_assets_are_owned_by_grants_whatever_their_status_and_never_by_visitors(
+    own_world: World, who: str
+) -> None:
+    async with _written(own_world) as connection:
+        shared = select(sql.asset.c.pk).where(sql.asset.c.name == "lens").scalar_subquery()
+        public = (sql.grant.c.asset_pk == shared) & (sql.grant.c.principal_pk == PUBLIC_PK)
+        await connection.execute(update(sql.grant).where(public).values(access=AssetAccess.OWNER.value))
+    async with _read(own_world) as opened:
+        found = await _found(opened, owned(sql.asset, await _viewer(opened, who)), sql.asset.c.name)
+    assert {name for (name,) in found} == OWNED.get(who, set()) | ({"lens"} if who != ANONYMOUS else set())
 
 
 MEMBERSHIPS = {
