@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from proofs.interference.questions import Given, Question, Selected
-from proofs.interference.world import NEAR_NAMES, USERS
+from proofs.interference.world import NEAR_NAMES, USERS, id_of
 
 ALL = Given("Int", 100)
 
@@ -80,6 +80,15 @@ ASSETS = Question(
         )
     ],
 )
+# Of the first two collections that every world has, seen or not.
+HELD = Question(
+    "query",
+    [
+        _ids("assets", "Asset", of="AssetFields", filter=_input("AssetFilter", **{way: [id_of("col", slug)]}))
+        for slug in ("held-0", "held-1")
+        for way in ("inCollectionIds", "notInCollectionIds")
+    ],
+)
 HISTORY = Question(
     "query",
     [
@@ -123,4 +132,4 @@ SEARCH = Question(
 
 def survey(*, is_signed_in: bool) -> Sequence[Question]:
     """Return the questions; members and administrators are asked for what happened as well."""
-    return (TREE, ASSETS, SEARCH, HISTORY) if is_signed_in else (TREE, ASSETS, SEARCH)
+    return (TREE, ASSETS, HELD, SEARCH, HISTORY) if is_signed_in else (TREE, ASSETS, HELD, SEARCH)
