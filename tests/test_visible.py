@@ -71,28 +71,6 @@ async def test_a_use_exists_where_both_ends_do_and_the_one_that_uses_may_be_view
     assert found == {use for use, seen_by in USES.items() if who in seen_by}
 
 
-# Whom a grant makes an owner, once it is a public one as well.
-OWNED = {
-    "olu": {"align", "blast", "count", "draft", "explore", "genomes", "hidden", "images", "junk", "kept"},
-    "lou": {"images", "kept"},
-    "sam": {"lens"},
-    ANONYMOUS: set[str](),
-}
-
-
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_assets_are_owned_by_grants_whatever_their_status_and_never_by_visitors(
-    own_world: World, who: str
-) -> None:
-    async with _written(own_world) as connection:
-        shared = select(sql.asset.c.pk).where(sql.asset.c.name == "lens").scalar_subquery()
-        public = (sql.grant.c.asset_pk == shared) & (sql.grant.c.principal_pk == PUBLIC_PK)
-        await connection.execute(update(sql.grant).where(public).values(access=AssetAccess.OWNER.value))
-    async with _read(own_world) as opened:
-        found = await _found(opened, owned(sql.asset, await _viewer(opened, who)), sql.asset.c.name)
-    assert {name for (name,) in found} == OWNED.get(who, set()) | ({"lens"} if who != ANONYMOUS else set())
-
-
 MEMBERSHIPS = {
     "open": {"lens", "hidden", "align", "blast", "count", "junk", "kept"},
     "inner": {"align", "explore", "images"},
@@ -136,6 +114,22 @@ async def test_assets_can_be_narrowed_to_a_least_access(snapshot: Snapshot, who:
     viewer = await _viewer(snapshot, who)
     rows = at_least(visible(sql.asset, viewer), sql.asset, viewer, AssetAccess.OWNER)
     assert {name for (name,) in await _found(snapshot, rows, sql.asset.c.name)} == OWNED.get(who, set())
+    every = visible(sql.asset, viewer)
+    known = at_least(every, sql.asset, viewer, AssetAccess.DISCOVERABLE)
+    assert await _found(snapshot, known, sql.asset.c.pk) == await _found(snapshot, every, sql.asset.c.pk)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+async def test_assets_are_owned_by_grants_whatever_their_status_and_never_by_visitors(
+    own_world: World, who: str
+) -> None:
+    async with _written(own_world) as connection:
+        shared = select(sql.asset.c.pk).where(sql.asset.c.name == "lens").scalar_subquery()
+        public = (sql.grant.c.asset_pk == shared) & (sql.grant.c.principal_pk == PUBLIC_PK)
+        await connection.execute(update(sql.grant).where(public).values(access=AssetAccess.OWNER.value))
+    async with _read(own_world) as opened:
+        found = await _found(opened, owned(sql.asset, await _viewer(opened, who)), sql.asset.c.name)
+    assert {name for (name,) in found} == OWNED.get(who, set()) | ({"lens"} if who != ANONYMOUS else set())
 
 
 @pytest.mark.parametrize("source", [sql.asset, sql.collection, sql.topic, sql.principal])
