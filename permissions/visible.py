@@ -60,8 +60,6 @@ def owned(asset: FromClause, viewer: Viewer) -> Select[Any]:
 
 def at_least(rows: Select[Any], asset: FromClause, viewer: Viewer, least: AssetAccess) -> Select[Any]:
     """Return the visible rows narrowed to assets that the viewer has this access to."""
-    if least is AssetAccess.DISCOVERABLE:
-        return rows  # which every visible asset is
     return rows.where(access(asset, viewer) >= least.value)
 
 
