@@ -7,6 +7,7 @@ is found. What both ways answer is compared before a time counts.
 
 import argparse
 import asyncio
+import gc
 import statistics
 import sys
 import tempfile
@@ -141,6 +142,8 @@ async def _name(connection: AsyncConnection, chance: Random, pks: list[int]) -> 
 async def measure(url: str, name: str, assets: int, rounds: int) -> None:
     """Print what each question costs beside the statement by hand."""
     found = await shelf(url, assets)
+    gc.collect()
+    gc.freeze()  # what the world was made of is no part of either way
     backend = "sqlite" if found.database.is_sqlite else "postgresql"
     matching = WAYS[backend]["match"]
     questions = {
