@@ -79,7 +79,7 @@ async def rebuild(connection: AsyncConnection) -> int:
 
 
 async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
-    """Index the rows of those pks as they are now, or no more where they are gone."""
+    """Index the rows of those pks, which rise, as they are now, or no more where they are gone."""
     index, searched = INDEXES[connection.dialect.name][kind], SEARCHED[kind]
     here = searched.rows.where(searched.table.c.pk.in_(sql.listed(pks)))
     found = {row.pk: searched.document(row) for row in await connection.execute(here)}
@@ -87,7 +87,9 @@ async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> 
     await insert_many(connection, index, [_row(index, pk, document) for pk, document in found.items()])
     await _learn(connection, {word for document in found.values() for field in document for word in field})
     stale = sql.search_stale
-    await connection.execute(delete(stale).where(stale.c.kind == kind, stale.c.row_pk.in_(sql.listed(pks))))
+    # Between the first and the last, for PostgreSQL would pass by all that were deleted before.
+    these = (stale.c.row_pk.between(pks[0], pks[-1]), stale.c.row_pk.in_(sql.listed(pks)))
+    await connection.execute(delete(stale).where(stale.c.kind == kind, *these))
 
 
 def _row(index: Table, pk: int, document: Document) -> dict[str, Any]:
