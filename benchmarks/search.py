@@ -25,7 +25,7 @@ from benchmarks.world import World, world
 from store import sql
 from store.ids import new_id
 from store.inserting import insert_many
-from store.tables import EVERYONE_PK, AssetAccess, AssetStatus
+from store.tables import EVERYONE_PK, OWNER_BY_GRANT, AssetAccess, AssetStatus
 from tests.postgres import Postgres
 
 OWNED = 5_000  # by whoever asks
@@ -60,7 +60,7 @@ ASKED = {
 SEEN = f"""EXISTS (SELECT 1 FROM access_grant WHERE asset_pk = asset.pk AND principal_pk IN (:user, 1, 2)
   AND access >= {AssetAccess.DISCOVERABLE.value})"""
 MINE = f"""status = '{AssetStatus.RELEASED}' AND asset.pk IN (
-  SELECT asset_pk FROM access_grant WHERE principal_pk IN (:user, 1, 2) AND access >= {AssetAccess.OWNER.value})"""
+  SELECT asset_pk FROM access_grant WHERE {OWNER_BY_GRANT} IN (:user, 1, 2))"""
 BY_HAND = """WITH found AS MATERIALIZED (
   SELECT asset.pk, asset.id, asset.name, asset.kind, asset.owner_pk, is_gold, updated_at, {better} AS better
   FROM asset WHERE {where}),

@@ -22,11 +22,24 @@ A job and its items exist for whoever started it.
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, false, func, literal_column, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from permissions.viewer import Viewer
 from store import sql
-from store.tables import AssetAccess, AssetStatus, ChangeAction, CollectionVisibility, PrincipalKind
+from store.tables import OWNER_BY_GRANT, AssetAccess, AssetStatus, ChangeAction, CollectionVisibility, PrincipalKind
 
 # The asset at the used end of a visible use; the one that uses it is `sql.asset`.
 used = sql.asset.alias("used")
@@ -51,10 +64,7 @@ def owned(asset: FromClause, viewer: Viewer) -> Select[Any]:
     """
     if not viewer.is_signed_in:
         return select(*asset.c).where(false())
-    grant = sql.grant
-    held = select(grant.c.asset_pk).where(
-        grant.c.principal_pk.in_(viewer.principals), grant.c.access >= AssetAccess.OWNER.value
-    )
+    held = select(sql.grant.c.asset_pk).where(literal_column(OWNER_BY_GRANT, Integer).in_(viewer.principals))
     return select(*asset.c).where(asset.c.pk.in_(held))
 
 

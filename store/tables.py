@@ -9,7 +9,19 @@ on SQLite and PostgreSQL. Text compares by code point on both.
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Index, LargeBinary, String, Table, func
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    func,
+    literal_column,
+)
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -54,6 +66,11 @@ class AssetAccess(IntEnum):
     VIEWER = 2
     EDITOR = 3
     OWNER = 4
+
+
+# Who owns by a grant, NULL by lesser ones: one expression, so that PostgreSQL knows how much each of them owns. Of
+# who holds grants and of what access they are, each by itself, it would suppose that everyone owns what they know of.
+OWNER_BY_GRANT = f"(CASE WHEN access >= {AssetAccess.OWNER.value} THEN principal_pk END)"
 
 
 class AppKind(StrEnum):
@@ -286,7 +303,7 @@ class Grant(SQLModel, table=True):
         CheckConstraint("access between 1 and 4", name="ck_access_grant_access"),
         # It answers «what access has this viewer to that asset» without the table.
         Index("ix_access_grant_asset", "asset_pk", "principal_pk", "access"),
-        Index("ix_access_grant_principal", "principal_pk", "access", "asset_pk"),
+        Index("ix_access_grant_owner", literal_column(OWNER_BY_GRANT), "asset_pk"),
         {"sqlite_with_rowid": False},
     )
     asset_pk: int = Field(foreign_key="asset.pk", primary_key=True)

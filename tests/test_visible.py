@@ -1,5 +1,6 @@
 """This file is `visible` by itself, table by table: each wall holds without the others."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -130,6 +131,19 @@ async def test_assets_are_owned_by_grants_whatever_their_status_and_never_by_vis
     async with _read(own_world) as opened:
         found = await _found(opened, owned(sql.asset, await _viewer(opened, who)), sql.asset.c.name)
     assert {name for (name,) in found} == OWNED.get(who, set()) | ({"lens"} if who != ANONYMOUS else set())
+
+
+async def test_what_somebody_owns_is_looked_up_in_the_index_of_owners(own_world: World) -> None:
+    async with _read(own_world) as opened:
+        rows = owned(sql.asset, await _viewer(opened, "olu"))
+    async with _written(own_world) as connection:
+        asked = str(rows.compile(connection.engine.sync_engine, compile_kwargs={"literal_binds": True}))
+        if connection.dialect.name == "sqlite":
+            asked = f"QUERY PLAN {asked}"
+        else:
+            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which these few rows would be read by
+        plan = str((await connection.exec_driver_sql(f"EXPLAIN {asked}")).all())
+    assert re.search(r"ix_access_grant_owner \(<expr>=\?\)|ix_access_grant_owner.*Index Cond: \(CASE", plan), plan
 
 
 @pytest.mark.parametrize("source", [sql.asset, sql.collection, sql.topic, sql.principal])
