@@ -164,6 +164,7 @@ def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
                 "lock_timeout": "5000",
                 "idle_in_transaction_session_timeout": "60000",
                 "jit": "off",  # its compilation costs more than these statements
+                "random_page_cost": "1.1",  # as of memory and SSDs; as of discs, whole tables are read for a few rows
             },
         },
     )
