@@ -22,8 +22,8 @@ from app.settings import BadSetting, Settings
 from app.tokens import BadSpan
 from schema.graph import text as schema_text
 from store.catalogue.file import CatalogueFile, Unreadable
-from store.catalogue.told import MOST_PROBLEMS, BadCatalogue
-from store.catalogue.write import Outcome, write_catalogue
+from store.catalogue.importer import ImportResult, import_catalogue
+from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database, DatabaseProblem, DBAPIError, problem_of
 from store.ids import new_id
 from store.migrate import head, migrate, revision_of
@@ -93,11 +93,11 @@ def import_(file: Annotated[Path, typer.Argument(help="Catalogue: JSON Lines, UT
     size = CatalogueFile(file).size_bytes
     try:
         outcome = _with_database(_settings(), lambda database: _import(database, file, size))
-    except BadCatalogue as bad:
+    except InvalidCatalogueError as bad:
         for problem in bad.problems:
             sys.stderr.write(f"line {problem.line}: {problem.reason}\n")
         lines = len({problem.line for problem in bad.problems})
-        more = " or more" if len(bad.problems) >= MOST_PROBLEMS else ""
+        more = " or more" if len(bad.problems) >= MAX_PROBLEMS else ""
         _fail(f"{lines:,}{more} bad line{'' if lines == 1 else 's'} in {file}: nothing was written.")
     sys.stdout.write(_told(outcome) + "\n")
 
@@ -213,14 +213,14 @@ async def _rebuilt(database: Database) -> int:
     return count
 
 
-async def _import(database: Database, file: Path, size: int) -> Outcome:
+async def _import(database: Database, file: Path, size: int) -> ImportResult:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task(f"Importing {file.name}", total=size * 2)  # it is read twice
-        return await write_catalogue(database, file, new_id("req"), lambda done: bar.advance(task, done))
+        return await import_catalogue(database, file, new_id("req"), lambda done: bar.advance(task, done))
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: ImportResult) -> str:
     rows = ((outcome.created, "created"), (outcome.updated, "updated"), (outcome.unchanged, "unchanged"))
     lines = [
         f"{word}: " + ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])

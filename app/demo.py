@@ -9,7 +9,7 @@ from sqlalchemy import select, update  # noqa: TID251 - no viewer asks here: the
 from app.graphiql import Account, Name, Tab, names_in, put_ids
 from app.tokens import make_token
 from store import sql
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.changes import open_log
 from store.database import Database
 from store.principals import UnknownUser, is_empty, user_pk
@@ -45,7 +45,7 @@ async def load(database: Database) -> bool:
         await connection.execute(update(sql.deployment).values(public_sharing=True))
         sharing = {"field": "publicSharing", "before": "false", "after": "true"}
         await log.append(ChangeAction.UPDATED, ["deployment"], [sharing])
-    await write_catalogue(database, CATALOGUE, "demo", lambda _bytes: None)
+    await import_catalogue(database, CATALOGUE, "demo", lambda _bytes: None)
     return True
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import write_lines
@@ -53,7 +53,7 @@ class Place:
         database = Database(url)
         try:
             path = write_lines(self.folder / "world.jsonl", [dict(line) for line in lines])
-            await write_catalogue(database, path, "proof", lambda _bytes: None)
+            await import_catalogue(database, path, "proof", lambda _bytes: None)
         finally:
             await database.close()
         return url

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from resolvers.context import Context
 from resolvers.listing import LARGEST_PAGE
-from store.tables import COLLECTION_DEPTH
+from store.tables import MAX_COLLECTION_DEPTH
 
 OPERATION_DEPTH = 14
 INLINE_BULK_ITEMS = 1_000
@@ -19,7 +19,7 @@ class Limits(NamedTuple):
     page_size: int = LARGEST_PAGE
     bulk_items: int = BULK_ITEMS
     inline_bulk_items: int = INLINE_BULK_ITEMS
-    collection_depth: int = COLLECTION_DEPTH
+    collection_depth: int = MAX_COLLECTION_DEPTH
 
 
 class Deployment(NamedTuple):

@@ -201,7 +201,7 @@ class Topic(SQLModel, table=True):
     created_by_pk: int | None = Field(default=None, foreign_key="principal.pk")
 
 
-COLLECTION_DEPTH = 5  # the most levels of collections, one below the other
+MAX_COLLECTION_DEPTH = 5  # the most levels of collections, one below the other
 
 
 class Collection(SQLModel, table=True):

@@ -17,7 +17,7 @@ from app.application import application
 from app.settings import Settings
 from app.tokens import make_token
 from store import sql
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.postgres import Postgres, postgres_or_skip
@@ -128,7 +128,7 @@ async def _make(url: str, path: Path) -> World:
     database = Database(url)
     try:
         await migrate(database)
-        await write_catalogue(database, path, "world", lambda _bytes: None)
+        await import_catalogue(database, path, "world", lambda _bytes: None)
         await share(database)
         return World(url, {name: await make_token(database, name, 3_600) for name in MEMBERS})
     finally:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from store import sql
-from store.catalogue.write import Outcome, write_catalogue
+from store.catalogue.importer import ImportResult, import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import World, catalogue, write_lines
@@ -38,8 +38,8 @@ class Import:
     def __init__(self, database: Database, path: Path) -> None:
         self.database, self.path = database, path
 
-    async def __call__(self, lines: list[Line]) -> Outcome:
-        return await write_catalogue(self.database, write_lines(self.path, lines), "req_test", lambda _bytes: None)
+    async def __call__(self, lines: list[Line]) -> ImportResult:
+        return await import_catalogue(self.database, write_lines(self.path, lines), "req_test", lambda _bytes: None)
 
     async def rows(self, statement: Any) -> list[Any]:
         async with self.database.snapshot() as snapshot:
@@ -68,7 +68,7 @@ def changed(subject: str, /, **fields: Any) -> list[Line]:
     return lines
 
 
-def told(outcome: Outcome) -> dict[str, dict[str, int]]:
+def told(outcome: ImportResult) -> dict[str, dict[str, int]]:
     return {word: dict(+counts) for word, counts in vars(outcome).items() if isinstance(counts, Counter)}
 
 
@@ -94,7 +94,7 @@ async def test_a_second_import_changes_no_row_of_any_table(imports: Import, data
     before = await whole(database)
     outcome = await imports(catalogue())
     assert told(outcome) == {"created": {}, "updated": {}, "unchanged": WORLD}
-    assert (outcome.memberships, outcome.did_anything) == (0, False)
+    assert (outcome.memberships, outcome.has_changes) == (0, False)
     assert await whole(database) == before
 
 
@@ -153,7 +153,7 @@ async def test_what_differs_is_updated_and_nothing_else(again: Import, name: str
     logged = select(sql.change.c.action).where(sql.change.c.revision == revision)
     expected = ["UNSHARED"] if fields == {"grants": []} else LOGGED.get((name, next(iter(fields))), ["UPDATED"])
     assert sorted(await again.rows(logged)) == expected
-    assert not (await again(changed(name, **fields))).did_anything
+    assert not (await again(changed(name, **fields))).has_changes
 
 
 async def test_fields_tags_grants_and_uses_become_what_the_line_says(again: Import) -> None:
@@ -329,14 +329,14 @@ async def test_a_tree_may_be_turned_over(again: Import) -> None:
 async def test_files_of_any_editor_come_in(imports: Import, form: Any) -> None:
     text = form(write_lines(imports.path, catalogue()).read_bytes())
     imports.path.write_bytes(text)
-    outcome = await write_catalogue(imports.database, imports.path, "req_test", lambda _bytes: None)
+    outcome = await import_catalogue(imports.database, imports.path, "req_test", lambda _bytes: None)
     assert outcome.created == WORLD
 
 
 async def test_progress_ends_at_the_file_read_twice(imports: Import) -> None:
     write_lines(imports.path, catalogue())
     steps: list[int] = []
-    await write_catalogue(imports.database, imports.path, "req_test", steps.append)
+    await import_catalogue(imports.database, imports.path, "req_test", steps.append)
     assert sum(steps) == 2 * imports.path.stat().st_size
 
 
@@ -358,9 +358,9 @@ async def test_the_real_catalogue_comes_in_whole_and_twice_changes_nothing(datab
         pytest.skip(f"NOT TESTED ON THE REAL CATALOGUE: {SHARED.name} is not beside this checkout")
     kinds = Counter(json.loads(line)["kind"] for line in SHARED.read_text(encoding="utf-8").splitlines())
     assert (kinds["asset"], kinds["collection"]) == (1_467, 527)
-    outcome = await write_catalogue(database, SHARED, "req_test", lambda _bytes: None)
+    outcome = await import_catalogue(database, SHARED, "req_test", lambda _bytes: None)
     assets = sum(outcome.created[kind] for kind in ("CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL"))
     assert (assets, outcome.created["collection"], outcome.memberships) == (1_467, 527, 2_192)
     before = await whole(database)
-    assert not (await write_catalogue(database, SHARED, "req_test", lambda _bytes: None)).did_anything
+    assert not (await import_catalogue(database, SHARED, "req_test", lambda _bytes: None)).has_changes
     assert await whole(database) == before

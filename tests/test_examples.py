@@ -36,7 +36,7 @@ from app.settings import Settings
 from app.tokens import make_token
 from schema.graph import text as schema_text
 from store import sql
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.command import free_port
@@ -90,7 +90,7 @@ async def _filled(url: str, catalogue: Path) -> World:
     database = Database(url)
     try:
         await migrate(database)
-        await write_catalogue(database, catalogue, "demo", lambda _bytes: None)
+        await import_catalogue(database, catalogue, "demo", lambda _bytes: None)
         await share(database)
         users = [user for user in ACCOUNTS.values() if user != ANONYMOUS]
         return World(url, {user: await make_token(database, user, 3_600) for user in users})

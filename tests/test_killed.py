@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from app.tokens import make_token
 from store import sql
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.command import ROOT
@@ -91,7 +91,7 @@ async def _filled(url: str, folder: Path) -> dict[str, Any]:
     ]
     database = Database(url)
     await migrate(database)
-    await write_catalogue(database, write_lines(folder / "killed.jsonl", lines), "killed", lambda _bytes: None)
+    await import_catalogue(database, write_lines(folder / "killed.jsonl", lines), "killed", lambda _bytes: None)
     token = await make_token(database, "olu", 3_600)
     async with database.snapshot() as snapshot:
         assets = [row.id for row in await snapshot.rows(select(sql.asset.c.id))]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.tokens import make_token
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import ANONYMOUS, Ask, World, share
@@ -40,8 +40,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> World:
     async def make() -> dict[str, str]:
         database = Database(url)
         await migrate(database)
-        await write_catalogue(database, CATALOGUE, "real", lambda _bytes: None)
-        await write_catalogue(database, _promotion(folder), "real", lambda _bytes: None)
+        await import_catalogue(database, CATALOGUE, "real", lambda _bytes: None)
+        await import_catalogue(database, _promotion(folder), "real", lambda _bytes: None)
         await share(database)
         tokens = {who: await make_token(database, who, 3_600) for who in WHO if who != ANONYMOUS}
         await database.close()

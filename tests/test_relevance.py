@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from app.tokens import make_token
 from store import sql
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import Ask, World
@@ -120,7 +120,7 @@ async def _write(url: str) -> World:
     database = Database(url)
     try:
         await migrate(database)
-        await write_catalogue(database, CATALOGUE, "relevance", lambda _bytes: None)
+        await import_catalogue(database, CATALOGUE, "relevance", lambda _bytes: None)
         async with database.write() as connection:  # an administrator sees everything
             await connection.execute(update(sql.principal).values(is_admin=True))
         return World(url, {WHO: await make_token(database, WHO, 3_600)})

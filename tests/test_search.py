@@ -11,7 +11,7 @@ from store.search import index
 from store.search.index import rebuild, refresh
 from store.search.query import LONGEST_QUERY, MOST_TYPED
 from store.search.words import words
-from store.text import key
+from store.text import fold_name
 from tests.conftest import ANONYMOUS, Ask
 
 NAMES = "{ ... on AssetFields { name } }"
@@ -290,7 +290,7 @@ PANEL_WALK = """query ($first: Int, $after: String, $order: AssetOrder!) { colle
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])
 @pytest.mark.parametrize("field", ["RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT"])
 async def test_pages_of_a_search_follow_one_another_in_every_order(ask_own: Ask, field: str, direction: str) -> None:
-    await put(ask_own, **{name: told | {"name_key": key(told["name"])} for name, told in ALIGNED.items()})
+    await put(ask_own, **{name: told | {"name_key": fold_name(told["name"])} for name, told in ALIGNED.items()})
 
     async def page(walk: str, **bounds: Any) -> dict[str, Any]:
         answer = await ask_own("olu", walk, order={"field": field, "direction": direction}, **bounds)

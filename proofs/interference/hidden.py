@@ -10,7 +10,7 @@ from typing import Any
 
 from proofs.interference.questions import Asking, Given, Question, Selected, Words
 from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
-from store.tables import COLLECTION_DEPTH
+from store.tables import MAX_COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
 PUT_AWAY = ("ARCHIVED", "WITHDRAWN")
@@ -448,7 +448,7 @@ class Hiding:
         """Return whether a collection, with those below it, can be put below one of that depth."""
         chains = [chain for each in self.model.collection if slug in (chain := self._chain(each))]
         height = max(map(len, chains)) - min(map(len, chains))
-        return depth + 1 + height <= COLLECTION_DEPTH
+        return depth + 1 + height <= MAX_COLLECTION_DEPTH
 
     def _stays_hidden(self, asset: str, slug: str) -> bool:
         """Return whether the hidden asset in the collection is hidden still: visitors see what is on show."""

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from app.tokens import make_token, revoke_token
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from tests.conftest import share, write_lines
 from tests.oracle import Line
@@ -99,7 +99,7 @@ def loaded(line: Line) -> Act:
 
     async def act(stage: Stage, _client: Client) -> None:
         path = write_lines(stage.folder / f"{line['id']}.jsonl", [dict(line)])
-        await write_catalogue(stage.database, path, "proof", lambda _bytes: None)
+        await import_catalogue(stage.database, path, "proof", lambda _bytes: None)
 
     return act
 

@@ -18,7 +18,7 @@ from proofs.place import Place
 from proofs.reading import STATUSES as FLAGS
 from proofs.truth.table import ACCESSES, STATUSES, VIEWERS, VISIBILITIES
 from store import sql
-from store.catalogue.write import write_catalogue
+from store.catalogue.importer import import_catalogue
 from store.database import Database
 from tests.conftest import ANONYMOUS, write_lines
 from tests.oracle import KINDS, Line
@@ -207,7 +207,7 @@ async def written(place: Place) -> TruthWorld:
     database = Database(url)
     try:
         path = write_lines(place.folder / "truth.jsonl", [dict(line) for line in lines()])
-        await write_catalogue(database, path, "truth", lambda _bytes: None)
+        await import_catalogue(database, path, "truth", lambda _bytes: None)
         async with database.write() as connection:
             await connection.execute(update(sql.asset).values(is_gold=1, gold_at=1, gold_note="whole"))
         tokens = {who: await make_token(database, who, 3_600) for who in MEMBERS}

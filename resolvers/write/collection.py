@@ -17,7 +17,7 @@ from store import sql
 from store.changes import FieldChange, changed, changed_fields
 from store.ids import new_id
 from store.tables import ChangeAction
-from store.text import UNNAMEABLE, key
+from store.text import NAME_KEY_PLACEHOLDER, fold_name
 
 
 async def create(context: Context, given: Input) -> Payload:
@@ -64,7 +64,7 @@ async def _insert(write: Write, place: Place, rank: int, told: dict[str, Any]) -
     id_ = new_id("col")
     row = {
         "id": id_,
-        "name_key": key(told["name"]),
+        "name_key": fold_name(told["name"]),
         "rank": rank,
         "version": 1,
         "created_at": write.log.at,
@@ -88,7 +88,7 @@ async def _update(write: Write, reading: Reading) -> Answer:
     below = await downwards(write, collection.pk) if is_placed else ()
     refuse_bad_nesting(reading, place, collection.pk, below)
     name = wanted.get("name", collection.name)
-    field = _cause(reading, own, place) if key(name) == collection.name_key else "name"
+    field = _cause(reading, own, place) if fold_name(name) == collection.name_key else "name"
     await _refuse_name(write, reading, place, name, field, besides=[collection.pk])
     reading.version(collection)
     reading.stop()
@@ -102,7 +102,7 @@ async def _apply(
     write: Write, collection: Row[Any], differing: dict[str, Any], moved: Sequence[FieldChange], place: Place
 ) -> None:
     if differing or moved:
-        names = {"name_key": key(differing["name"])} if "name" in differing else {}
+        names = {"name_key": fold_name(differing["name"])} if "name" in differing else {}
         stamps = {"version": collection.version + 1, "updated_at": write.log.at}
         row = update(sql.collection).where(sql.collection.c.pk == collection.pk)
         await write.execute(row.values(differing | names | place.columns | stamps))
@@ -169,7 +169,7 @@ async def _move_up(write: Write, collection: Row[Any], place: Place, children: S
     """
     table = sql.collection
     # A child may have the name of the collection, which goes only once nothing refers to it.
-    await write.execute(update(table).where(table.c.pk == collection.pk).values(name_key=UNNAMEABLE))
+    await write.execute(update(table).where(table.c.pk == collection.pk).values(name_key=NAME_KEY_PLACEHOLDER))
     await write.execute(update(table).where(table.c.parent_pk == collection.pk).values(place.columns))
     fields = moved_fields({"parent": collection.id}, {"parent": place.told["parent"]})
     await write.log.append(ChangeAction.REORDERED, [child.id for child in children], fields)
@@ -199,7 +199,7 @@ async def _refuse_name(
     write: Write, reading: Reading, place: Place, name: str, field: str, *, besides: Sequence[int] = ()
 ) -> None:
     """Refuse, at the field, a name that a sibling has. `besides` are pks that do not count."""
-    if other := await _named(write, place, [key(name)], besides):
+    if other := await _named(write, place, [fold_name(name)], besides):
         message = f"There is a collection of the name «{other.name}» in the same place."
         reading.refuse(UserErrorCode.TAKEN, message, field)
 

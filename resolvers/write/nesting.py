@@ -10,7 +10,7 @@ from resolvers.write.reading import Reading
 from resolvers.write.transaction import Write
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.tables import COLLECTION_DEPTH
+from store.tables import MAX_COLLECTION_DEPTH
 
 
 class Place(NamedTuple):
@@ -129,6 +129,6 @@ def refuse_bad_nesting(reading: Reading, place: Place, pk: int | None = None, be
     levels = 1 + max((row.levels for row in below), default=0)
     if pk in [row.pk for row in place.above]:
         reading.refuse(UserErrorCode.CYCLE, "A collection cannot be below itself.", "parentId")
-    elif len(place.above) + levels > COLLECTION_DEPTH:
-        message = f"Collections nest at most {COLLECTION_DEPTH} deep."
-        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=COLLECTION_DEPTH)
+    elif len(place.above) + levels > MAX_COLLECTION_DEPTH:
+        message = f"Collections nest at most {MAX_COLLECTION_DEPTH} deep."
+        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=MAX_COLLECTION_DEPTH)

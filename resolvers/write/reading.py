@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from resolvers.write.user_error import Path, Rejected, UserError, UserErrorCode, not_found
-from store.text import LONGEST_NAME, LONGEST_NOTE, LONGEST_SLUG, LONGEST_TEXT, TooLong, clean
+from store.text import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, MAX_SLUG_LENGTH, MAX_TEXT_LENGTH, TextTooLongError, clean_text
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 LONGEST_KEY = 200
@@ -67,15 +67,15 @@ class Reading:
 
     def name(self) -> str:
         """Return the name."""
-        return self._text("name", LONGEST_NAME, is_needed=True) or ""
+        return self._text("name", MAX_NAME_LENGTH, is_needed=True) or ""
 
     def description(self) -> str:
         """Return the description; empty where none was given."""
-        return self._text("description", LONGEST_TEXT, lines=True) or ""
+        return self._text("description", MAX_TEXT_LENGTH, lines=True) or ""
 
     def note(self) -> str | None:
         """Return the note; None where none was given or it is empty."""
-        return self._text("note", LONGEST_NOTE, lines=True) or None
+        return self._text("note", MAX_NOTE_LENGTH, lines=True) or None
 
     def slug(self) -> str | None:
         """Return the slug, in small letters; None where none was given."""
@@ -83,7 +83,7 @@ class Reading:
             if self.has("slug"):
                 self.refuse(UserErrorCode.REQUIRED, "The slug must not be null: leave it out.", "slug")
             return None
-        slug = (self._text("slug", LONGEST_SLUG, is_needed=True) or "").casefold()
+        slug = (self._text("slug", MAX_SLUG_LENGTH, is_needed=True) or "").casefold()
         if slug and not SLUG.fullmatch(slug):
             message = "The slug must be letters a-z, digits and hyphens, with no hyphen in front."
             self.refuse(UserErrorCode.INVALID, message, "slug")
@@ -144,9 +144,9 @@ class Reading:
                 self.refuse(UserErrorCode.REQUIRED, f"The {name} must not be null.", name)
             return None
         try:
-            text = clean(value, longest, lines=lines)
-        except TooLong as error:
-            self.refuse(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.longest)
+            text = clean_text(value, longest, lines=lines)
+        except TextTooLongError as error:
+            self.refuse(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.max_length)
             return None
         except ValueError as error:
             self.refuse(UserErrorCode.INVALID, f"The {name} {error}.", name)
@@ -159,7 +159,7 @@ class Reading:
 def slug_of(name: str, otherwise: str) -> str:
     """Return a slug made from the name's letters and digits; `otherwise` where it has none of a-z."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: LONGEST_SLUG - 8].strip("-") or otherwise
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: MAX_SLUG_LENGTH - 8].strip("-") or otherwise
 
 
 def free_slug(stem: str, taken: Container[str]) -> str:

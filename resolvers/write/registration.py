@@ -17,11 +17,11 @@ from resolvers.write.reading import Input, Reading
 from resolvers.write.transaction import Answer, Payload, Write, mutate
 from resolvers.write.user_error import UserError, UserErrorCode
 from store import sql
-from store.catalogue.lines import Registration
-from store.catalogue.register import FLAGS, register
-from store.catalogue.sentence import Fault, faults
+from store.catalogue.lines import RegistrationLine
+from store.catalogue.messages import FieldError, field_errors
+from store.catalogue.register import FLAGS_BY_STATUS, register_assets
 from store.tables import AssetAccess, AssetStatus, PrincipalKind
-from store.text import clean
+from store.text import clean_text
 
 # A catalogue's names of the fields that the graph calls otherwise.
 LINE_FIELDS = {
@@ -34,7 +34,7 @@ LINE_FIELDS = {
 }
 GRAPH_FIELDS = {"id": "externalId", "type": "kind"}
 
-Lines = dict[int, Registration]
+Lines = dict[int, RegistrationLine]
 """The items that can be written, by their index."""
 
 Assets = Mapping[str, Row[Any]]
@@ -66,7 +66,7 @@ async def _register(write: Write, reading: Reading) -> Answer:
     ]
     settle(reading.given["mode"], judged)
     good = {index: line for index, line in lines.items() if index not in errors}
-    changed = await register(write.connection, write.log, [*good.values()])
+    changed = await register_assets(write.connection, write.log, [*good.values()])
     now = await _assets(write, [line.id for line in good.values()], {})
     done = {index: Item(now[line.id].id, _status(is_changed=line.id in changed)) for index, line in good.items()}
     return {"results": [done.get(index, item).kept() for index, item in enumerate(judged)]}
@@ -92,7 +92,7 @@ def _grants(item: Input) -> Sequence[Input]:
 def _cleaned(text: str) -> str:
     """Return a platform's id as it is kept; as it was given where it cannot be."""
     try:
-        return clean(text)
+        return clean_text(text)
     except ValueError:
         return text
 
@@ -103,7 +103,7 @@ def _lines(reading: Reading, items: Sequence[Input], principals: Principals) -> 
     return {index: line for index, line in found.items() if line is not None}
 
 
-def _line(reading: Reading, item: Input, principals: Principals, *path: str) -> Registration | None:
+def _line(reading: Reading, item: Input, principals: Principals, *path: str) -> RegistrationLine | None:
     values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in {"owner_id", "status"}}
     owner = principals.get(item["owner_id"])
     if owner is None or owner.kind != PrincipalKind.USER:
@@ -116,9 +116,11 @@ def _line(reading: Reading, item: Input, principals: Principals, *path: str) -> 
         held = Sharing(reading, principals).grants(item["grants"], *path, "grants")
         values["grants"] = [{"to": who.external_id, "role": AssetAccess(access).name} for who, access in held]
     try:
-        line = Registration.model_validate({**values, "kind": "asset", "owner": owner.external_id if owner else "?"})
+        line = RegistrationLine.model_validate(
+            {**values, "kind": "asset", "owner": owner.external_id if owner else "?"}
+        )
     except ValidationError as error:
-        for fault in faults(error):
+        for fault in field_errors(error):
             _refuse_fault(reading, fault, *path)
         return None
     return line if owner else None
@@ -128,16 +130,16 @@ def _flags(reading: Reading, status: str | None, *path: str) -> Mapping[str, Any
     if status is None:
         reading.refuse(UserErrorCode.REQUIRED, "The status must not be null: leave it out to keep it.", *path)
         return {}
-    return FLAGS[AssetStatus(status)]
+    return FLAGS_BY_STATUS[AssetStatus(status)]
 
 
-def _refuse_fault(reading: Reading, fault: Fault, *path: str) -> None:
-    field, *place = fault.place
+def _refuse_fault(reading: Reading, fault: FieldError, *path: str) -> None:
+    field, *place = fault.path
     graph = fault._replace(place=(GRAPH_FIELDS.get(str(field), field), *place))
     code = UserErrorCode.REQUIRED if graph.is_empty else UserErrorCode.INVALID
-    if graph.longest is not None:
+    if graph.max_length is not None:
         code = UserErrorCode.TOO_LONG
-    reading.refuse(code, f"{graph.subject} {graph.predicate}.", *path, *map(str, graph.place), limit=graph.longest)
+    reading.refuse(code, f"{graph.path_text} {graph.predicate}.", *path, *map(str, graph.path), limit=graph.max_length)
 
 
 async def _assets(write: Write, ids: Iterable[str], lines: Lines) -> dict[str, Row[Any]]:
@@ -147,14 +149,14 @@ async def _assets(write: Write, ids: Iterable[str], lines: Lines) -> dict[str, R
     return {row.external_id: row for row in await write.rows(rows)}
 
 
-def _refuse_kind(reading: Reading, index: int, line: Registration, assets: Assets) -> None:
+def _refuse_kind(reading: Reading, index: int, line: RegistrationLine, assets: Assets) -> None:
     held = assets.get(line.id)
     if held is not None and held.kind != line.type:
         message = f"The asset is of the kind {held.kind}, and stays so."
         reading.refuse(UserErrorCode.INVALID, message, "assets", str(index), "kind")
 
 
-def _refuse_absent(reading: Reading, index: int, line: Registration, there: set[str]) -> None:
+def _refuse_absent(reading: Reading, index: int, line: RegistrationLine, there: set[str]) -> None:
     for place, id_ in enumerate(line.uses):
         if id_ not in there:
             reading.missing("asset", "assets", str(index), "uses", str(place))

@@ -17,7 +17,7 @@ from store.changes import changed, changed_fields
 from store.ids import new_id
 from store.ranks import Ranked
 from store.tables import ChangeAction
-from store.text import key
+from store.text import fold_name
 
 MOST_SOURCES = 100
 Topics = Mapping[str, Row[Any]]
@@ -60,7 +60,7 @@ async def _create(write: Write, reading: Reading) -> Answer:
     told = {"name": name, "slug": slug or free_slug(slug_of(name, "topic"), slugs), "description": description}
     row = told | {
         "id": id_,
-        "name_key": key(name),
+        "name_key": fold_name(name),
         "rank": rank,
         "version": 1,
         "created_at": write.log.at,
@@ -89,7 +89,7 @@ async def _update(write: Write, reading: Reading) -> Answer:
     differing = changed(topic, wanted)
     if differing:
         stamps = {"version": topic.version + 1, "updated_at": write.log.at}
-        keys = {"name_key": key(differing["name"])} if "name" in differing else {}
+        keys = {"name_key": fold_name(differing["name"])} if "name" in differing else {}
         await write.execute(update(sql.topic).where(sql.topic.c.pk == topic.pk).values(differing | keys | stamps))
         await write.log.append(ChangeAction.UPDATED, [topic.id], changed_fields(topic, differing))
     return {"topic": topic.id}
@@ -170,7 +170,7 @@ def _topic(reading: Reading, topics: Topics, field: str) -> Row[Any]:
 
 def _refuse_taken(reading: Reading, others: Any, name: str | None, slug: str | None) -> None:
     for other in others:
-        if name and other.name_key == key(name):
+        if name and other.name_key == fold_name(name):
             reading.refuse(UserErrorCode.TAKEN, f"There is a topic of the name «{other.name}».", "name")
         if slug and other.slug == slug:
             reading.refuse(UserErrorCode.TAKEN, f"There is a topic of the slug {slug}.", "slug")

@@ -7,21 +7,21 @@ from typing import Any
 from sqlalchemy import Table
 
 from store import sql
-from store.catalogue.held import held_grants, held_tags, held_uses
+from store.catalogue.change_fields import CONTENT, AssetWrite, append_changes
+from store.catalogue.existing import held_grants, held_tags, held_uses
 from store.catalogue.lines import AssetLine
-from store.catalogue.rows import Wanted, Write
-from store.catalogue.telling import CONTENT, Written, tell
+from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import changed
 from store.ranks import GAP
 from store.tables import AppKind, AssetAccess, AssetKind, DataAssetKind
-from store.text import key
+from store.text import fold_name
 
 
 @dataclass
 class AssetWriter:
     """Writes assets a batch at a time, and what they use once all of them are there."""
 
-    write: Write
+    write: ImportSession
     principals: Mapping[str, int]  # pk by the platform's id
     _uses: dict[str, list[str]] = field(default_factory=dict)  # what is to be written of them, by external id
 
@@ -54,9 +54,9 @@ class AssetWriter:
             [saved.pks[id_] for id_ in assets if id_ in retagged],
             {saved.pks[id_]: [{"tag": tag} for tag in sorted(tags[id_])] for id_ in retagged},
         )
-        new = [Written(id_, None, wanted[name].columns) for name, id_ in saved.created.items()]
+        new = [AssetWrite(id_, None, wanted[name].columns) for name, id_ in saved.created.items()]
         old = [
-            Written(
+            AssetWrite(
                 row.id,
                 row,
                 changed(row, wanted[name].columns),
@@ -65,7 +65,7 @@ class AssetWriter:
             )
             for name, row in saved.updated.items()
         ]
-        await tell(self.write.connection, self.write.log, [*new, *old])
+        await append_changes(self.write.connection, self.write.log, [*new, *old])
         return saved.created.keys() | saved.updated.keys()
 
     async def write_uses(self) -> None:
@@ -78,13 +78,13 @@ class AssetWriter:
         }
         await self._replace(sql.asset_use, list(pks.values()), rows)
 
-    def _wanted(self, line: AssetLine, *, is_touched: bool) -> Wanted:
+    def _wanted(self, line: AssetLine, *, is_touched: bool) -> DesiredRow:
         made = line.createdAt or line.updatedAt or self.write.log.at
         told = {"created_at": line.createdAt, "updated_at": line.updatedAt}
         columns = _columns(line) | {"owner_pk": self.principals[line.owner]}
         columns |= {column: at for column, at in told.items() if at is not None}
         first = {"created_at": made, "updated_at": line.updatedAt or made}
-        return Wanted(line.type, "ast", columns, first, is_touched, CONTENT)
+        return DesiredRow(line.type, "ast", columns, first, is_touched, CONTENT)
 
     def _grants(self, line: AssetLine) -> dict[int, int]:
         """Return the access of each principal: the greatest the line tells, and the owner's."""
@@ -110,7 +110,7 @@ def _columns(line: AssetLine) -> dict[str, Any]:
         "kind": line.type,
         "status": line.status,
         "name": line.name,
-        "name_key": key(line.name),
+        "name_key": fold_name(line.name),
         "description": line.description,
         "tags": list(dict.fromkeys(line.tags)),
         "license": line.license,

@@ -7,13 +7,13 @@ from sqlalchemy import select
 
 from store import sql
 from store.catalogue.lines import CollectionLine
-from store.catalogue.rows import Wanted, Write
-from store.catalogue.told import Told
+from store.catalogue.parsed import ParsedCatalogue
+from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import Touched
 from store.members import ends
 from store.ranks import GAP
 from store.tables import ChangeAction
-from store.text import key
+from store.text import fold_name
 
 
 class Held(NamedTuple):
@@ -23,7 +23,7 @@ class Held(NamedTuple):
     assets: set[int]
 
 
-async def write_collections(write: Write, told: Told) -> int:
+async def write_collections(write: ImportSession, told: ParsedCatalogue) -> int:
     """Write the collections and return the number of memberships that were added.
 
     Missing assets go behind those that are in, in the order of the line.
@@ -35,20 +35,24 @@ async def write_collections(write: Write, told: Told) -> int:
     await _free_moved(write, told, topics, pks)
     for level in _levels(told.collections):
         wanted = {
-            line.slug: Wanted("collection", "col", _columns(line, topics, pks), {"rank": next(ranks), **write.stamps})
+            line.slug: DesiredRow(
+                "collection", "col", _columns(line, topics, pks), {"rank": next(ranks), **write.stamps}
+            )
             for line in level
         }
         pks |= await write.upsert(sql.collection, "slug", wanted)
     return await _add_assets(write, told, pks)
 
 
-async def _free_moved(write: Write, told: Told, topics: Mapping[str, int], pks: Mapping[str, int]) -> None:
+async def _free_moved(
+    write: ImportSession, told: ParsedCatalogue, topics: Mapping[str, int], pks: Mapping[str, int]
+) -> None:
     """Free the names of those that leave their place or name, so that others may take them, in any order."""
     held = await write.held(sql.collection, "slug", told.collections)
     leaving = []
     for slug, row in held.items():
         line = told.collections[slug]
-        place = (topics[line.topic], pks.get(line.parent, 0) if line.parent else None, key(line.name))
+        place = (topics[line.topic], pks.get(line.parent, 0) if line.parent else None, fold_name(line.name))
         if (row.topic_pk, row.parent_pk, row.name_key) != place:
             leaving.append(row.pk)
     await write.free_names(sql.collection, leaving)
@@ -57,7 +61,7 @@ async def _free_moved(write: Write, told: Told, topics: Mapping[str, int], pks: 
 def _columns(line: CollectionLine, topics: Mapping[str, int], pks: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": line.name,
-        "name_key": key(line.name),
+        "name_key": fold_name(line.name),
         "description": line.description,
         "visibility": line.visibility,
         "topic_pk": topics[line.topic],
@@ -75,7 +79,7 @@ def _levels(lines: Mapping[str, CollectionLine]) -> Iterator[list[CollectionLine
             del waiting[line.slug]
 
 
-async def _add_assets(write: Write, told: Told, pks: Mapping[str, int]) -> int:
+async def _add_assets(write: ImportSession, told: ParsedCatalogue, pks: Mapping[str, int]) -> int:
     lines = told.collections
     held = await _held(write, [pks[slug] for slug in lines])
     assets = await write.pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
@@ -95,7 +99,7 @@ async def _add_assets(write: Write, told: Told, pks: Mapping[str, int]) -> int:
     return len(rows)
 
 
-async def _held(write: Write, pks: list[int]) -> dict[int, Held]:
+async def _held(write: ImportSession, pks: list[int]) -> dict[int, Held]:
     collection, membership = sql.collection, sql.membership
     rows = (
         select(

@@ -4,13 +4,13 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-LONGEST_LINE = 4 * 1024 * 1024
+MAX_LINE_BYTES = 4 * 1024 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Progress = Callable[[int], None]
 
 
-class Unreadable(Exception):
+class UnreadableFileError(Exception):
     """The file cannot be read; the message is one plain sentence."""
 
 
@@ -22,9 +22,11 @@ class CatalogueFile:
         self._path = path
         try:
             if path.is_dir():
-                raise Unreadable(f"{path} is a folder, not a file.")
+                raise UnreadableFileError(f"{path} is a folder, not a file.")
             if not stat.S_ISREG(path.stat().st_mode):
-                raise Unreadable(f"{path} is no file on a disk: a catalogue is read twice, so save it in one first.")
+                raise UnreadableFileError(
+                    f"{path} is no file on a disk: a catalogue is read twice, so save it in one first."
+                )
             with path.open("rb"):
                 self._stamp = self._now()
         except OSError as error:
@@ -44,12 +46,12 @@ class CatalogueFile:
         try:
             with self._path.open("rb") as file:
                 number = 0
-                while raw := file.readline(LONGEST_LINE + 1):
+                while raw := file.readline(MAX_LINE_BYTES + 1):
                     number += 1
                     progress(len(raw))
                     rest = raw
-                    while len(rest) == LONGEST_LINE + 1 and not rest.endswith(b"\n"):
-                        rest = file.readline(LONGEST_LINE + 1)
+                    while len(rest) == MAX_LINE_BYTES + 1 and not rest.endswith(b"\n"):
+                        rest = file.readline(MAX_LINE_BYTES + 1)
                         progress(len(rest))
                     line = (raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw).strip()
                     if line:
@@ -57,21 +59,21 @@ class CatalogueFile:
         except OSError as error:
             raise _unreadable(self._path, error) from error
 
-    def refuse_changed(self) -> None:
+    def check_unchanged(self) -> None:
         """Raise Unreadable when the file is not the one that was opened first."""
         try:
             is_changed = self._now() != self._stamp
         except OSError as error:
             raise _unreadable(self._path, error) from error
         if is_changed:
-            raise Unreadable(f"{self._path} changed while it was read: nothing was written. Import it again.")
+            raise UnreadableFileError(f"{self._path} changed while it was read: nothing was written. Import it again.")
 
     def _now(self) -> tuple[int, int, int]:
         now = self._path.stat()
         return now.st_size, now.st_mtime_ns, now.st_ino
 
 
-def _unreadable(path: Path, error: OSError) -> Unreadable:
+def _unreadable(path: Path, error: OSError) -> UnreadableFileError:
     if isinstance(error, FileNotFoundError):
-        return Unreadable(f"There is no file {path}.")
-    return Unreadable(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.")
+        return UnreadableFileError(f"There is no file {path}.")
+    return UnreadableFileError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.")

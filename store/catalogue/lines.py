@@ -6,17 +6,17 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from store.catalogue.file import LONGEST_LINE
-from store.catalogue.sentence import sentence, shown
+from store.catalogue.file import MAX_LINE_BYTES
+from store.catalogue.messages import format_errors, format_value
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
-from store.text import LONGEST_NAME, LONGEST_SLUG, LONGEST_TEXT, clean
+from store.text import MAX_NAME_LENGTH, MAX_SLUG_LENGTH, MAX_TEXT_LENGTH, clean_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _cleaned(longest: int, *, lines: bool = False) -> BeforeValidator:
     def cleaned(value: object) -> object:
-        return clean(value, longest, lines=lines) if isinstance(value, str) else value
+        return clean_text(value, longest, lines=lines) if isinstance(value, str) else value
 
     return BeforeValidator(cleaned)
 
@@ -26,7 +26,7 @@ def _milliseconds(value: object) -> int:
         instant = datetime.fromisoformat(value if isinstance(value, str) else "")
         utc = instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"is no timestamp such as 2026-11-23T06:29:00Z: {shown(value)}") from None
+        raise ValueError(f"is no timestamp such as 2026-11-23T06:29:00Z: {format_value(value)}") from None
     return (utc - EPOCH) // timedelta(milliseconds=1)
 
 
@@ -39,10 +39,10 @@ def _address(value: str) -> str:
 _TEXT = Field(strict=True, min_length=1)
 _SLUG = Field(strict=True, min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$")
 
-Name = Annotated[str, _TEXT, _cleaned(LONGEST_NAME)]
-Id = Annotated[str, _TEXT, _cleaned(LONGEST_NAME)]
-Slug = Annotated[str, _SLUG, _cleaned(LONGEST_SLUG)]
-Text = Annotated[str, Field(strict=True), _cleaned(LONGEST_TEXT, lines=True)]
+Name = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
+Id = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
+Slug = Annotated[str, _SLUG, _cleaned(MAX_SLUG_LENGTH)]
+Text = Annotated[str, Field(strict=True), _cleaned(MAX_TEXT_LENGTH, lines=True)]
 Word = Annotated[str, _TEXT, _cleaned(1_000)]
 Address = Annotated[Word, AfterValidator(_address)]
 Instant = Annotated[int, BeforeValidator(_milliseconds)]
@@ -130,7 +130,7 @@ class AssetLine(Line):
         return AssetStatus.RELEASED if self.released and self.state == "READY" else AssetStatus.DRAFT
 
 
-class Registration(AssetLine):
+class RegistrationLine(AssetLine):
     """An asset as the platform tells of it over the graph: of a known one, what is left out is kept."""
 
     grants: list[GrantLine] = []
@@ -163,7 +163,7 @@ AnyLine = UserLine | GroupLine | AssetLine | TopicLine | CollectionLine
 _LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Field(discriminator="kind")])
 
 
-class BadLine(ValueError):
+class InvalidLineError(ValueError):
     """A line cannot be taken; the message is one sentence.
 
     `subject` is the kind and id that the line would have had, where that much of it can be read: other lines that
@@ -176,20 +176,20 @@ class BadLine(ValueError):
         self.subject = subject
 
 
-def parse(raw: bytes) -> AnyLine:
+def parse_line(raw: bytes) -> AnyLine:
     """Return the line; raise BadLine with one sentence that says what is wrong with it."""
-    if len(raw) > LONGEST_LINE:
-        raise BadLine(f"the line is longer than {LONGEST_LINE:,} bytes")
+    if len(raw) > MAX_LINE_BYTES:
+        raise InvalidLineError(f"the line is longer than {MAX_LINE_BYTES:,} bytes")
     try:
         values = orjson.loads(raw.decode())
     except UnicodeDecodeError as error:
-        raise BadLine(f"byte {error.start + 1} is not UTF-8") from None
+        raise InvalidLineError(f"byte {error.start + 1} is not UTF-8") from None
     except orjson.JSONDecodeError as error:
-        raise BadLine(f"it is no JSON: {error.msg} at character {error.colno}") from None
+        raise InvalidLineError(f"it is no JSON: {error.msg} at character {error.colno}") from None
     try:
         return _LINE.validate_python(values)
     except ValidationError as error:
-        raise BadLine(sentence(error), _subject(values)) from None
+        raise InvalidLineError(format_errors(error), _subject(values)) from None
 
 
 def _subject(values: object) -> tuple[str, str] | None:

@@ -3,14 +3,14 @@
 from sqlalchemy import select
 
 from store import sql
-from store.catalogue.rows import Wanted, Write
-from store.catalogue.told import Told
+from store.catalogue.parsed import ParsedCatalogue
+from store.catalogue.upsert import DesiredRow, ImportSession
 
 
-async def write_principals(write: Write, told: Told) -> dict[str, int]:
+async def write_principals(write: ImportSession, told: ParsedCatalogue) -> dict[str, int]:
     """Write the users and groups, and return the pks of all that there are, everyone and public among them."""
     users = {
-        line.id: Wanted(
+        line.id: DesiredRow(
             "user", "usr", {"kind": "USER", "name": line.name, "email": line.email, "is_admin": line.isAdmin}
         )
         for line in told.users.values()
@@ -18,7 +18,9 @@ async def write_principals(write: Write, told: Told) -> dict[str, int]:
     await write.upsert(sql.principal, "external_id", users)
     changed = await _changed_groups(write, told)
     groups = {
-        line.id: Wanted("group", "grp", {"kind": "GROUP", "name": line.name}, {"is_admin": False}, line.id in changed)
+        line.id: DesiredRow(
+            "group", "grp", {"kind": "GROUP", "name": line.name}, {"is_admin": False}, line.id in changed
+        )
         for line in told.groups.values()
     }
     await write.upsert(sql.principal, "external_id", groups)
@@ -33,7 +35,7 @@ async def write_principals(write: Write, told: Told) -> dict[str, int]:
     return pks
 
 
-async def _changed_groups(write: Write, told: Told) -> list[str]:
+async def _changed_groups(write: ImportSession, told: ParsedCatalogue) -> list[str]:
     """Return the groups of the file whose members are others than the database has."""
     group, user, member = sql.principal.alias("in_group"), sql.principal.alias("member"), sql.group_member
     rows = (

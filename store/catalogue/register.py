@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from store.catalogue.asset import AssetWriter
-from store.catalogue.held import held_grants, held_uses
-from store.catalogue.lines import AssetLine, GrantLine, Registration
-from store.catalogue.rows import Write
+from store.catalogue.existing import held_grants, held_uses
+from store.catalogue.lines import AssetLine, GrantLine, RegistrationLine
+from store.catalogue.upsert import ImportSession
 from store.changes import Log
 from store.tables import AssetAccess, AssetStatus
 
 _READY = {"released": True, "archived": False, "withdrawn": False, "state": "READY"}
-FLAGS: Mapping[AssetStatus, Mapping[str, Any]] = {
+FLAGS_BY_STATUS: Mapping[AssetStatus, Mapping[str, Any]] = {
     AssetStatus.RELEASED: _READY,
     AssetStatus.DRAFT: _READY | {"released": False},
     AssetStatus.ARCHIVED: _READY | {"archived": True},
@@ -42,12 +42,12 @@ _COLUMNS = {
 }
 
 
-async def register(connection: AsyncConnection, log: Log, lines: Sequence[Registration]) -> set[str]:
+async def register_assets(connection: AsyncConnection, log: Log, lines: Sequence[RegistrationLine]) -> set[str]:
     """Create and update the assets, and return the platform's ids of those that were not so already.
 
     Owners, holders of grants and used assets must exist, the latter here or in the lines.
     """
-    write = Write(connection, log)
+    write = ImportSession(connection, log)
     rows = await write.held(sql.asset, "external_id", [line.id for line in lines])
     known = {id_: int(row.pk) for id_, row in rows.items()}
     grants, uses = await held_grants(connection, known), await held_uses(connection, known)
@@ -64,10 +64,10 @@ async def register(connection: AsyncConnection, log: Log, lines: Sequence[Regist
     return changed
 
 
-def _filled_in(line: Registration, row: Row[Any], uses: list[str], grants: list[GrantLine]) -> AssetLine:
+def _filled_in(line: RegistrationLine, row: Row[Any], uses: list[str], grants: list[GrantLine]) -> AssetLine:
     """Return the line with what it leaves out as it is in the database."""
     kept = {name: getattr(row, column) for name, column in _COLUMNS.items()}
-    kept |= {**FLAGS[AssetStatus(row.status)], "uses": uses, "grants": grants}
+    kept |= {**FLAGS_BY_STATUS[AssetStatus(row.status)], "uses": uses, "grants": grants}
     return AssetLine.model_construct(**kept | {name: getattr(line, name) for name in line.model_fields_set})
 
 

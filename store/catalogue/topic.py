@@ -1,19 +1,19 @@
 """This file is topics being written: new ones behind those there are, in the order of the file."""
 
 from store import sql
-from store.catalogue.rows import Wanted, Write
-from store.catalogue.told import Told
-from store.text import key
+from store.catalogue.parsed import ParsedCatalogue
+from store.catalogue.upsert import DesiredRow, ImportSession
+from store.text import fold_name
 
 
-async def write_topics(write: Write, told: Told) -> None:
+async def write_topics(write: ImportSession, told: ParsedCatalogue) -> None:
     """Write the topics; those that are there keep the order that administrators gave them."""
     ranks = await write.next_ranks(sql.topic.c.rank)
     wanted = {
-        slug: Wanted(
+        slug: DesiredRow(
             "topic",
             "top",
-            {"name": line.name, "name_key": key(line.name), "description": line.description},
+            {"name": line.name, "name_key": fold_name(line.name), "description": line.description},
             {"rank": next(ranks), **write.stamps},
         )
         for slug, line in told.topics.items()

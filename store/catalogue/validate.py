@@ -5,32 +5,32 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.catalogue.known import Known, Place, known
-from store.catalogue.sentence import shown
-from store.catalogue.told import BadCatalogue, Problem, Reference, Told
-from store.tables import COLLECTION_DEPTH, PrincipalKind
-from store.text import key
+from store.catalogue.messages import format_value
+from store.catalogue.parsed import InvalidCatalogueError, LineProblem, ParsedCatalogue, Reference
+from store.tables import MAX_COLLECTION_DEPTH, PrincipalKind
+from store.text import fold_name
 
 _EITHER = "in the file or the database"
 _ARTICLE = {"user": "a user", "group": "a group"}
 
 
-async def refuse_bad(connection: AsyncConnection, told: Told) -> None:
+async def validate(connection: AsyncConnection, told: ParsedCatalogue) -> None:
     """Raise BadCatalogue, with every problem, unless all that the file tells can be written. Four statements."""
     asset_ids = {reference.id for reference in told.references if reference.kind == "asset"}
     held = await known(connection, [id_ for id_ in asset_ids if not told.has("asset", id_)])
     problems = [*told.problems, *_references(told, held), *_principals(told, held)]
     problems += [*_topic_names(told, held), *_nesting(told, held)]
     if problems:
-        raise BadCatalogue(problems)
+        raise InvalidCatalogueError(problems)
 
 
-def _references(told: Told, held: Known) -> Iterator[Problem]:
+def _references(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
     for reference in told.references:
         if not _is_there(reference, told, held):
-            yield Problem(reference.line, f"{reference.field}: {_absent(reference, told, held)}")
+            yield LineProblem(reference.line, f"{reference.field}: {_absent(reference, told, held)}")
 
 
-def _is_there(reference: Reference, told: Told, held: Known) -> bool:
+def _is_there(reference: Reference, told: ParsedCatalogue, held: Known) -> bool:
     id_ = reference.id
     match reference.kind:
         case "user":
@@ -45,32 +45,32 @@ def _is_there(reference: Reference, told: Told, held: Known) -> bool:
             return told.has("collection", id_) or id_ in held.collections
 
 
-def _absent(reference: Reference, told: Told, held: Known) -> str:
+def _absent(reference: Reference, told: ParsedCatalogue, held: Known) -> str:
     if reference.kind == "user" and (told.has("group", reference.id) or reference.id in held.principals):
-        return f"{shown(reference.id)} is no user; only a user can stand here"
+        return f"{format_value(reference.id)} is no user; only a user can stand here"
     what = "user or group" if reference.kind == "principal" else reference.kind
-    return f"there is no {what} {shown(reference.id)} {_EITHER}"
+    return f"there is no {what} {format_value(reference.id)} {_EITHER}"
 
 
-def _principals(told: Told, held: Known) -> Iterator[Problem]:
+def _principals(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
     for kind, ids in (("user", told.users), ("group", told.groups)):
         for id_ in ids:
             other = held.principals.get(id_)
             if other in {PrincipalKind.USER, PrincipalKind.GROUP} and other != kind.upper():
                 was = _ARTICLE[other.lower()]
-                yield Problem(told.number_of[kind, id_], f"id {id_!r} is {was} in the database, and stays one")
+                yield LineProblem(told.number_of[kind, id_], f"id {id_!r} is {was} in the database, and stays one")
 
 
-def _topic_names(told: Told, held: Known) -> Iterator[Problem]:
+def _topic_names(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
     others = {name_key: slug for slug, name_key in held.topics.items() if slug not in told.topics}
     for slug, line in told.topics.items():
-        if other := others.get(key(line.name)):
+        if other := others.get(fold_name(line.name)):
             reason = f"name {line.name!r} is that of the topic {other!r} in the database"
-            yield Problem(told.number_of["topic", slug], reason)
+            yield LineProblem(told.number_of["topic", slug], reason)
 
 
-def _nesting(told: Told, held: Known) -> Iterator[Problem]:
-    mine = {slug: Place(line.topic, line.parent, key(line.name)) for slug, line in told.collections.items()}
+def _nesting(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
+    mine = {slug: Place(line.topic, line.parent, fold_name(line.name)) for slug, line in told.collections.items()}
     others = {slug: place for slug, place in held.collections.items() if slug not in mine}
     places = others | mine
     parents = {slug: place.parent for slug, place in places.items()}
@@ -86,7 +86,9 @@ def _nesting(told: Told, held: Known) -> Iterator[Problem]:
     yield from _too_deep(told, mine, {slug: parent for slug, parent in parents.items() if slug not in circles})
 
 
-def _sibling_names(told: Told, mine: Mapping[str, Place], others: Mapping[str, Place]) -> Iterator[Problem]:
+def _sibling_names(
+    told: ParsedCatalogue, mine: Mapping[str, Place], others: Mapping[str, Place]
+) -> Iterator[LineProblem]:
     taken = {place: slug for slug, place in others.items()}
     for slug, place in mine.items():
         if place in taken:
@@ -96,7 +98,9 @@ def _sibling_names(told: Told, mine: Mapping[str, Place], others: Mapping[str, P
             )
 
 
-def _left_behind(told: Told, mine: Mapping[str, Place], others: Mapping[str, Place]) -> Iterator[Problem]:
+def _left_behind(
+    told: ParsedCatalogue, mine: Mapping[str, Place], others: Mapping[str, Place]
+) -> Iterator[LineProblem]:
     """A collection cannot leave for another topic without those below it."""
     for slug, place in others.items():
         if place.parent and place.parent in mine and mine[place.parent].topic != place.topic:
@@ -104,22 +108,24 @@ def _left_behind(told: Told, mine: Mapping[str, Place], others: Mapping[str, Pla
             yield _of(told, place.parent, f"topic: {reason}")
 
 
-def _too_deep(told: Told, mine: Mapping[str, Place], parents: Mapping[str, str | None]) -> Iterator[Problem]:
+def _too_deep(
+    told: ParsedCatalogue, mine: Mapping[str, Place], parents: Mapping[str, str | None]
+) -> Iterator[LineProblem]:
     for slug in parents:
         line = list(_upwards(slug, parents))
-        if len(line) <= COLLECTION_DEPTH:
+        if len(line) <= MAX_COLLECTION_DEPTH:
             continue
         if slug in mine:
-            yield _of(told, slug, f"parent: collections nest at most {COLLECTION_DEPTH} deep")
+            yield _of(told, slug, f"parent: collections nest at most {MAX_COLLECTION_DEPTH} deep")
         elif moved := next((above for above in line if above in mine), None):
             reason = f"parent: it brings {slug!r} along from the database, and collections nest at most"
-            yield _of(told, moved, f"{reason} {COLLECTION_DEPTH} deep")
+            yield _of(told, moved, f"{reason} {MAX_COLLECTION_DEPTH} deep")
 
 
 def _upwards(slug: str, parents: Mapping[str, str | None]) -> Iterator[str]:
     """Yield the collection and those above it, one more than may be at most."""
     above: str | None = slug
-    for _ in range(COLLECTION_DEPTH + 1):
+    for _ in range(MAX_COLLECTION_DEPTH + 1):
         if above is None or above not in parents:
             return
         yield above
@@ -142,5 +148,5 @@ def _circles(parents: Mapping[str, str | None]) -> set[str]:
     return circles
 
 
-def _of(told: Told, slug: str, reason: str) -> Problem:
-    return Problem(told.number_of["collection", slug], reason)
+def _of(told: ParsedCatalogue, slug: str, reason: str) -> LineProblem:
+    return LineProblem(told.number_of["collection", slug], reason)

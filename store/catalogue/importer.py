@@ -7,20 +7,20 @@ from itertools import islice
 from pathlib import Path
 
 from store.catalogue.asset import AssetWriter
-from store.catalogue.check import refuse_bad
 from store.catalogue.collection import write_collections
 from store.catalogue.file import CatalogueFile, Progress
-from store.catalogue.lines import AssetLine, BadLine, parse
+from store.catalogue.lines import AssetLine, InvalidLineError, parse_line
+from store.catalogue.parsed import parse_catalogue
 from store.catalogue.principal import write_principals
-from store.catalogue.rows import BATCH, Write
-from store.catalogue.told import read
 from store.catalogue.topic import write_topics
+from store.catalogue.upsert import BATCH, ImportSession
+from store.catalogue.validate import validate
 from store.changes import open_log
 from store.database import Database
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ImportResult:
     """What an import did, in objects by kind: `user`, `group`, `topic`, `collection` and the five kinds of asset."""
 
     created: Counter[str]
@@ -29,22 +29,22 @@ class Outcome:
     memberships: int
 
     @property
-    def did_anything(self) -> bool:
+    def has_changes(self) -> bool:
         """Whether any row changed."""
         return bool(self.created.total() or self.updated.total() or self.memberships)
 
 
-async def write_catalogue(database: Database, path: Path, request_id: str, progress: Progress) -> Outcome:
+async def import_catalogue(database: Database, path: Path, request_id: str, progress: Progress) -> ImportResult:
     """Write the catalogue, all of it or nothing, and return what was done.
 
     The file is read twice, and `progress` called with the bytes read each time. Assets are not kept in memory. Raises
     Unreadable, and BadCatalogue with every bad line.
     """
     file = CatalogueFile(path)
-    told = read(file, progress)
+    told = parse_catalogue(file, progress)
     async with database.write() as connection:
-        write = Write(connection, await open_log(connection, request_id))
-        await refuse_bad(connection, told)
+        write = ImportSession(connection, await open_log(connection, request_id))
+        await validate(connection, told)
         principals = await write_principals(write, told)
         await write_topics(write, told)
         assets = AssetWriter(write, principals)
@@ -52,8 +52,8 @@ async def write_catalogue(database: Database, path: Path, request_id: str, progr
             await assets.write_batch(batch)
         await assets.write_uses()
         memberships = await write_collections(write, told)
-        outcome = Outcome(write.created, write.updated, write.unchanged, memberships)
-        if not outcome.did_anything:
+        outcome = ImportResult(write.created, write.updated, write.unchanged, memberships)
+        if not outcome.has_changes:
             await connection.rollback()  # nothing changed: no revision is spent
     return outcome
 
@@ -70,8 +70,8 @@ def _batches(file: CatalogueFile, progress: Progress) -> Iterator[list[AssetLine
 def _assets(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]:
     for _, raw in file.lines(progress):
         try:
-            line = parse(raw)
-        except BadLine:
+            line = parse_line(raw)
+        except InvalidLineError:
             file.refuse_changed()
             raise
         if isinstance(line, AssetLine):

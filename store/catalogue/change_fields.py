@@ -40,7 +40,7 @@ FIELDS = {
 
 
 @dataclass(frozen=True)
-class Written:
+class AssetWrite:
     """What became of one asset: columns and uses that differ, and its grants, before and after."""
 
     id: str
@@ -56,7 +56,7 @@ class Written:
         return (*owners, *self.grants[0], *self.grants[1])
 
 
-async def tell(connection: AsyncConnection, log: Log, written: Sequence[Written]) -> None:
+async def append_changes(connection: AsyncConnection, log: Log, written: Sequence[AssetWrite]) -> None:
     """Append what became of the assets: CREATED or UPDATED, SHARED and UNSHARED. At most five statements."""
     if not written:
         return
@@ -74,14 +74,14 @@ async def tell(connection: AsyncConnection, log: Log, written: Sequence[Written]
         await log.append_each(action, fields_of, AssetAccess.OWNER.value)
 
 
-def _created(asset: Written, principals: Principals) -> list[FieldChange]:
+def _created(asset: AssetWrite, principals: Principals) -> list[FieldChange]:
     """Return what is told of a new asset: what all see who see it."""
     values = {column: value for column, value in asset.columns.items() if column in FIELDS.keys() - CONTENT}
     told = {FIELDS[column]: _word(column, value, principals) for column, value in values.items()}
     return [{"field": name, "before": None, "after": after} for name, after in told.items() if after is not None]
 
 
-def _updated(asset: Written, principals: Principals) -> list[FieldChange] | None:
+def _updated(asset: AssetWrite, principals: Principals) -> list[FieldChange] | None:
     """Return what is told of an asset that differs, None for one that is only shared otherwise."""
     before, after = asset.uses
     if not asset.columns and before == after:

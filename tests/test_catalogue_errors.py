@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from store.catalogue.file import LONGEST_LINE, Unreadable
-from store.catalogue.told import MOST_PROBLEMS, BadCatalogue
-from store.catalogue.write import write_catalogue
+from store.catalogue.file import MAX_LINE_BYTES, Unreadable
+from store.catalogue.importer import import_catalogue
+from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database
 from tests.conftest import World
 from tests.whole import Whole, whole
@@ -161,13 +161,13 @@ class Refusing:
         """Return the lines and reasons."""
         self.path.write_bytes(content)
         before: Whole = await whole(self.database)
-        with pytest.raises(BadCatalogue) as refused:
+        with pytest.raises(InvalidCatalogueError) as refused:
             await self.write()
         assert await whole(self.database) == before
         return [(problem.line, problem.reason) for problem in refused.value.problems]
 
     async def write(self) -> None:
-        await write_catalogue(self.database, self.path, "req_test", lambda _bytes: None)
+        await import_catalogue(self.database, self.path, "req_test", lambda _bytes: None)
 
 
 @pytest.fixture
@@ -215,8 +215,8 @@ async def test_every_bad_line_is_told_at_once_in_the_order_of_the_file(refuse: R
 
 
 async def test_of_very_many_bad_lines_the_first_are_told(refuse: Refusing) -> None:
-    problems = await refuse(b"{\n" * (MOST_PROBLEMS + 5))
-    assert [line for line, _ in problems] == list(range(1, MOST_PROBLEMS + 1))
+    problems = await refuse(b"{\n" * (MAX_PROBLEMS + 5))
+    assert [line for line, _ in problems] == list(range(1, MAX_PROBLEMS + 1))
 
 
 async def test_of_very_many_faults_in_a_line_the_first_are_told(refuse: Refusing) -> None:
@@ -225,8 +225,8 @@ async def test_of_very_many_faults_in_a_line_the_first_are_told(refuse: Refusing
 
 
 async def test_a_line_of_any_length_is_told_and_the_next_one_read(refuse: Refusing) -> None:
-    reason = f"the line is longer than {LONGEST_LINE:,} bytes"
-    long_line = text(USER | {"name": "x" * LONGEST_LINE * 3})
+    reason = f"the line is longer than {MAX_LINE_BYTES:,} bytes"
+    long_line = text(USER | {"name": "x" * MAX_LINE_BYTES * 3})
     assert await refuse(long_line + text("{}")) == [(1, reason), (2, f"kind must be {KINDS}")]
 
 
@@ -261,5 +261,5 @@ async def test_a_file_that_changes_while_it_is_read_is_not_written(refuse: Refus
             refuse.path.write_bytes(text(ASSET | {"owner": "nobody"}))
 
     with pytest.raises(Unreadable, match="changed while it was read: nothing was written"):
-        await write_catalogue(refuse.database, refuse.path, "req_test", change_it_after_the_check)
+        await import_catalogue(refuse.database, refuse.path, "req_test", change_it_after_the_check)
     assert await whole(refuse.database) == before

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from store.text import TooLong
+from store.text import TextTooLongError
 
 KINDS = "user, group, asset, topic or collection"
 MOST = 5
@@ -26,26 +26,26 @@ _PREDICATES = {
 }
 
 
-class Fault(NamedTuple):
+class FieldError(NamedTuple):
     """What is wrong with one value: where it stands, and the end of a sentence about it."""
 
-    place: tuple[int | str, ...]
+    path: tuple[int | str, ...]
     predicate: str
     is_empty: bool = False
-    longest: int | None = None  # the most characters, where there are too many
+    max_length: int | None = None  # the most characters, where there are too many
 
     @property
-    def subject(self) -> str:
+    def path_text(self) -> str:
         """The place as a message shows it."""
-        return _path([*self.place])
+        return _path([*self.path])
 
 
-def faults(error: ValidationError) -> list[Fault]:
+def field_errors(error: ValidationError) -> list[FieldError]:
     """Return each fault of a line, in the order of its fields."""
     return [_fault(fault) for fault in error.errors(include_url=False)]
 
 
-def sentence(error: ValidationError) -> str:
+def format_errors(error: ValidationError) -> str:
     """Return what is wrong with a line, the first few faults of it, in one sentence."""
     found = error.errors(include_url=False)
     more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
@@ -59,21 +59,21 @@ def _said(fault: ErrorDetails) -> str:
     if not place:
         return f"it is no object with a kind: {KINDS}"
     if fault["type"] == "extra_forbidden":
-        return f"{shown(place[-1])} is no field of {'an' if kind == 'asset' else 'a'} {kind}"
+        return f"{format_value(place[-1])} is no field of {'an' if kind == 'asset' else 'a'} {kind}"
     return f"{_path(place)} {_predicate(fault)}"
 
 
-def _fault(fault: ErrorDetails) -> Fault:
+def _fault(fault: ErrorDetails) -> FieldError:
     cause = fault.get("ctx", {}).get("error")
-    longest = cause.longest if isinstance(cause, TooLong) else None
-    return Fault(tuple(fault["loc"]), _predicate(fault), fault["type"] == "string_too_short", longest)
+    longest = cause.max_length if isinstance(cause, TextTooLongError) else None
+    return FieldError(tuple(fault["loc"]), _predicate(fault), fault["type"] == "string_too_short", longest)
 
 
 def _predicate(fault: ErrorDetails) -> str:
     context = fault.get("ctx", {})
     match fault["type"]:
         case "enum" | "literal_error":
-            return f"must be {context['expected']}, not {shown(fault['input'])}"
+            return f"must be {context['expected']}, not {format_value(fault['input'])}"
         case "greater_than_equal":
             return f"must be at least {context['ge']:,}"
         case "less_than":
@@ -86,7 +86,7 @@ def _path(place: list[int | str]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value as a message shows it: quoted, bounded, on one line."""
     text = re.sub(r"\s+", " ", repr(value))
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -13,14 +13,14 @@ from store.changes import Log, changed
 from store.ids import new_id
 from store.ranks import GAP
 from store.tables import ChangeAction
-from store.text import UNNAMEABLE
+from store.text import NAME_KEY_PLACEHOLDER
 
 BATCH = 1_000
 VERSIONED = frozenset({sql.topic, sql.collection})
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredRow:
     """A row as a line wants it."""
 
     kind: str  # that it is counted as
@@ -31,7 +31,7 @@ class Wanted:
     unstamped: frozenset[str] = frozenset()  # columns that not all see who see the row: its stamp tells of no change
 
 
-class Saved(NamedTuple):
+class SavedRows(NamedTuple):
     """What became of rows, by name: their pks, the ids of new ones, and how those that differ were before."""
 
     pks: dict[str, int]
@@ -40,7 +40,7 @@ class Saved(NamedTuple):
 
 
 @dataclass
-class Write:
+class ImportSession:
     """One import on its way: its transaction, its log, and what it did so far in objects by kind."""
 
     connection: AsyncConnection
@@ -49,14 +49,14 @@ class Write:
     updated: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
 
-    async def upsert(self, table: Table, by: str, wanted: Mapping[str, Wanted]) -> dict[str, int]:
+    async def upsert(self, table: Table, by: str, wanted: Mapping[str, DesiredRow]) -> dict[str, int]:
         """Insert what is new, update what differs, and log both; return the pk of each by the column `by`."""
         saved = await self.save(table, by, wanted)
         await self.log.append(ChangeAction.CREATED, saved.created.values())
         await self.log.append(ChangeAction.UPDATED, [row.id for row in saved.updated.values()])
         return saved.pks
 
-    async def save(self, table: Table, by: str, wanted: Mapping[str, Wanted]) -> Saved:
+    async def save(self, table: Table, by: str, wanted: Mapping[str, DesiredRow]) -> SavedRows:
         """Insert what is new and update what differs, each counted; log nothing."""
         held = await self.held(table, by, wanted)
         ids = {name: new_id(row.prefix) for name, row in wanted.items() if name not in held}
@@ -65,7 +65,7 @@ class Write:
         await self.insert(table, new)
         await self._update(table, [(row, wanted[name]) for name, row in differing.items()])
         self._count(wanted, ids, differing)
-        return Saved(await self.pks(table, by, wanted), ids, differing)
+        return SavedRows(await self.pks(table, by, wanted), ids, differing)
 
     async def held(self, table: Table, by: str, names: Iterable[str]) -> dict[str, Row[Any]]:
         """Return the rows that the database has of those names."""
@@ -92,7 +92,9 @@ class Write:
     async def free_names(self, table: Table, pks: Sequence[int]) -> None:
         """Take names away that other rows of this import may want; those rows get theirs later in it."""
         if pks:
-            nameless = update(table).where(table.c.pk.in_(sql.listed(pks))).values(name_key=UNNAMEABLE + table.c.id)
+            nameless = (
+                update(table).where(table.c.pk.in_(sql.listed(pks))).values(name_key=NAME_KEY_PLACEHOLDER + table.c.id)
+            )
             await self.connection.execute(nameless)
 
     async def next_ranks(self, column: ColumnElement[int]) -> Iterator[int]:
@@ -105,7 +107,7 @@ class Write:
         """The columns that a new topic or collection begins with."""
         return {"created_at": self.log.at, "updated_at": self.log.at, "version": 1}
 
-    async def _update(self, table: Table, touched: Sequence[tuple[Row[Any], Wanted]]) -> None:
+    async def _update(self, table: Table, touched: Sequence[tuple[Row[Any], DesiredRow]]) -> None:
         """Update the rows whose own columns differ. One statement, and none where no row's do."""
         changes = [(row, wanted, values) for row, wanted in touched if (values := changed(row, wanted.columns))]
         if not changes:
@@ -124,13 +126,13 @@ class Write:
             [{"pk_": pk} | {f"to_{column}": values[column] for column in columns} for pk, values in rows],
         )
 
-    def _count(self, wanted: Mapping[str, Wanted], created: Iterable[str], updated: Iterable[str]) -> None:
+    def _count(self, wanted: Mapping[str, DesiredRow], created: Iterable[str], updated: Iterable[str]) -> None:
         all_, new, changed = (Counter(wanted[name].kind for name in names) for names in (wanted, created, updated))
         self.created += new
         self.updated += changed
         self.unchanged += all_ - new - changed
 
 
-def is_different(row: Row[Any], wanted: Wanted) -> bool:
+def is_different(row: Row[Any], wanted: DesiredRow) -> bool:
     """Return whether a row of the database is not as a line wants it."""
     return wanted.is_touched or bool(changed(row, wanted.columns))
