@@ -13,25 +13,25 @@ from starlette.routing import BaseRoute, Route
 from strawberry import Schema
 
 from app import graphiql, limits
-from app.authentication import bearer_subject, viewer_of
+from app.authentication import load_viewer, verify_bearer_token
 from app.endpoint import Endpoint
-from app.errors import Unavailable
+from app.errors import UnavailableError
 from app.graphiql import EXAMPLES, Account, Tab
-from app.oidc import Issuer, issuer_from_settings
+from app.oidc import Issuer, create_issuer
 from app.settings import Settings
-from app.worker import working
+from app.worker import run_worker
 from permissions import Viewer
 from resolvers.context import Context, opened
-from schema.graph import graph
+from schema.graph import build_schema
 from store.database import Database, DBAPIError, Snapshot, problem_of
 from store.migrate import head, revision_of
 from store.search.words import any_word
 
 # What is raised when there is no database, or none of its connections is free in time.
-UNREACHABLE = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
+UNREACHABLE_ERRORS = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
 
 
-def application(
+def create_application(
     settings: Settings,
     *,
     accounts: Sequence[Account] = (),
@@ -44,17 +44,17 @@ def application(
     The database is opened with the first request and closed when the server stops, unless one is given.
     """
     any_word()  # no request shall wait until it is made
-    issuer = issuer_from_settings(settings.oidc_issuer, settings.oidc_audience)
+    issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
     kept = database or Database(settings.database_url)
     endpoint = Endpoint(
         _graph(),
         open_context=_operations(kept, issuer),
-        ide=graphiql.page if settings.graphiql else None,
+        ide=graphiql.serve_page if settings.graphiql else None,
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with working(kept):
+        async with run_worker(kept):
             yield
         if database is None:
             await kept.close()
@@ -70,7 +70,7 @@ def application(
     if settings.graphiql:
         routes = [
             Route("/", _to_graphql, methods=["GET"]),
-            *graphiql.routes(graphiql.examples(EXAMPLES) if tabs is None else tabs, accounts),
+            *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
     return Starlette(routes=routes, lifespan=lifespan)
@@ -78,7 +78,7 @@ def application(
 
 @cache
 def _graph() -> Schema:
-    return graph(limits.extensions())
+    return build_schema(limits.extensions())
 
 
 def _operations(
@@ -87,16 +87,16 @@ def _operations(
     @asynccontextmanager
     async def open_context(request: Request, request_id: str) -> AsyncIterator[Context]:
         # The token is judged before a connection is taken: an issuer that is slow to answer holds none.
-        api_token, subject = await bearer_subject(request, issuer)
+        api_token, subject = await verify_bearer_token(request, issuer)
 
         async def identify(snapshot: Snapshot) -> Viewer:
-            return await viewer_of(snapshot, api_token, subject)
+            return await load_viewer(snapshot, api_token, subject)
 
         try:
             async with opened(database, identify, request_id) as context:
                 yield context
-        except UNREACHABLE as error:
-            raise Unavailable(str(problem_of(error, database.url))) from error
+        except UNREACHABLE_ERRORS as error:
+            raise UnavailableError(str(problem_of(error, database.url))) from error
 
     return open_context
 
@@ -112,7 +112,7 @@ async def _readiness(database: Database) -> Response:
         async with database.snapshot() as snapshot:
             await snapshot.rows(text("select 1"))
         is_current = await revision_of(database) == head()
-    except UNREACHABLE:
+    except UNREACHABLE_ERRORS:
         return JSONResponse({"status": "unavailable", "reason": "The database does not answer."}, 503)
     if not is_current:
         return JSONResponse({"status": "unavailable", "reason": "The database is at another revision."}, 503)

@@ -2,16 +2,16 @@
 
 from starlette.requests import Request
 
-from app.errors import Unauthenticated, Unavailable
-from app.oidc import BadToken, Issuer, IssuerUnreachable
+from app.errors import UnauthenticatedError, UnavailableError
+from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
 from permissions.viewer import Viewer, anonymous, holder_of, member
 from store.database import Snapshot
 
-API_TOKEN = "atoll_"  # noqa: S105 - how a token of ours begins
-LONGEST_TOKEN = 8_192
+API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - how a token of ours begins
+MAX_TOKEN_LENGTH = 8_192
 
 
-async def bearer_subject(request: Request, issuer: Issuer | None) -> tuple[str | None, str | None]:
+async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[str | None, str | None]:
     """Return `(API token, None)`, `(None, the user that an issuer's token names)`, or two Nones without a token.
 
     It asks the issuer if it must, and so is done before any snapshot is opened. Raises Unauthenticated for a header
@@ -23,21 +23,21 @@ async def bearer_subject(request: Request, issuer: Issuer | None) -> tuple[str |
     # Blanks around a header's value are not of it, and not every server takes them off.
     scheme, _, token = headers[0].strip(" \t").partition(" ")
     token = token.lstrip(" ")
-    if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
-        raise Unauthenticated
-    if token.startswith(API_TOKEN):
+    if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_LENGTH:
+        raise UnauthenticatedError
+    if token.startswith(API_TOKEN_PREFIX):
         return token, None
     if issuer is None:
-        raise Unauthenticated
+        raise UnauthenticatedError
     try:
-        return None, await issuer.subject(token)
-    except BadToken:
-        raise Unauthenticated from None
-    except IssuerUnreachable:
-        raise Unavailable from None
+        return None, await issuer.verify(token)
+    except InvalidTokenError:
+        raise UnauthenticatedError from None
+    except IssuerUnreachableError:
+        raise UnavailableError from None
 
 
-async def viewer_of(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
+async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
     """Return the viewer; raise Unauthenticated for a token that is unknown, expired, revoked or of nobody here."""
     if api_token is not None:
         viewer = await holder_of(snapshot, api_token)
@@ -46,5 +46,5 @@ async def viewer_of(snapshot: Snapshot, api_token: str | None, subject: str | No
     else:
         return await anonymous(snapshot)
     if viewer is None:
-        raise Unauthenticated
+        raise UnauthenticatedError
     return viewer

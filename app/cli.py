@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import demo, tokens
-from app.application import application
-from app.graphiql import EXAMPLES, Account, Tab, examples
-from app.oidc import issuer_from_settings
-from app.settings import BadSetting, Settings
-from app.tokens import BadSpan
-from schema.graph import text as schema_text
+from app.application import create_application
+from app.graphiql import EXAMPLES, Account, Tab, read_examples
+from app.oidc import create_issuer
+from app.settings import SettingError, Settings
+from app.tokens import TokenLifetimeError
+from schema.graph import print_schema as schema_text
 from store.catalogue.file import CatalogueFile, Unreadable
 from store.catalogue.importer import ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
@@ -49,7 +49,7 @@ def main() -> None:
     """Run the command line; what goes wrong is one plain sentence and exit code 2."""
     try:
         commands(prog_name="atoll")
-    except (BadSetting, BadSpan, DatabaseProblem, Unreadable, UnknownUser) as problem:
+    except (SettingError, TokenLifetimeError, DatabaseProblem, Unreadable, UnknownUser) as problem:
         _fail(str(problem))
 
 
@@ -77,12 +77,12 @@ def serve(
             _fail("The demo gives an administrator's token to whoever opens it: it serves 127.0.0.1, with one worker.")
         accounts, tabs = _with_database(settings, _demo)
         _tell_demo(host, port, accounts)
-        uvicorn.run(application(replace(settings, graphiql=True), accounts=accounts, tabs=tabs), **options)
+        uvicorn.run(create_application(replace(settings, graphiql=True), accounts=accounts, tabs=tabs), **options)
         return
     _with_database(settings, migrate)
     console.print(f"Atoll serves http://{_shown(host)}:{port}/graphql", soft_wrap=True)
     if workers == 1:
-        uvicorn.run(application(settings), **options)
+        uvicorn.run(create_application(settings), **options)
     else:
         uvicorn.run("app.cli:from_environment", factory=True, workers=workers, **options)
 
@@ -117,8 +117,8 @@ def token(
             _fail("No such token is live: nothing was changed.")
         console.print("Revoked.")
         return
-    seconds, name = tokens.seconds_of(ttl), str(user)
-    sys.stdout.write(_with_database(_settings(), lambda database: tokens.make_token(database, name, seconds)) + "\n")
+    seconds, name = tokens.parse_ttl(ttl), str(user)
+    sys.stdout.write(_with_database(_settings(), lambda database: tokens.create_token(database, name, seconds)) + "\n")
 
 
 @commands.command("migrate")
@@ -152,7 +152,7 @@ def check(
 ) -> None:
     """Show every setting with its source, and whether the database can be used."""
     settings = _settings()
-    rows = [("setting", "value", "source"), *settings.told()]
+    rows = [("setting", "value", "source"), *settings.describe()]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, source in rows:
         sys.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}\n")
@@ -164,9 +164,9 @@ def check(
         sys.stdout.write(f"search finds {_with_database(settings, _rebuilt):,} topics, collections and assets\n")
 
 
-def from_environment() -> object:
+def create_application_from_environment() -> object:
     """Return the application as the environment sets it, for a worker process."""
-    return application(_settings())
+    return create_application(_settings())
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
@@ -195,12 +195,12 @@ async def _revision(settings: Settings) -> str | None:
 
 async def _demo(database: Database) -> tuple[list[Account], list[Tab]]:
     await demo.load(database)
-    if not await demo.is_there(database):
+    if not await demo.is_loaded(database):
         raise DatabaseProblem(
             f"{database.url.database} holds something else than the demo: serve it without --demo,"
             " or name another file in ATOLL_DATABASE_URL."
         )
-    return await demo.accounts(database), await demo.with_ids(database, examples(EXAMPLES))
+    return await demo.create_accounts(database), await demo.insert_ids(database, read_examples(EXAMPLES))
 
 
 async def _rebuilt(database: Database) -> int:
@@ -241,11 +241,11 @@ def _tell_demo(host: str, port: int, accounts: list[Account]) -> None:
 
 
 def _settings() -> Settings:
-    settings = Settings.of()
+    settings = Settings.from_environment()
     try:
-        issuer_from_settings(settings.oidc_issuer, settings.oidc_audience)
+        create_issuer(settings.oidc_issuer, settings.oidc_audience)
     except ValueError as error:
-        raise BadSetting(str(error)) from error
+        raise SettingError(str(error)) from error
     return settings
 
 

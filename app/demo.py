@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import select, update  # noqa: TID251 - no viewer asks here: the demo shows its ids to whoever opens it
 
-from app.graphiql import Account, Name, Tab, names_in, put_ids
-from app.tokens import make_token
+from app.graphiql import Account, Reference, Tab, find_references, replace_references
+from app.tokens import create_token
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.changes import open_log
@@ -25,7 +25,7 @@ ACCOUNTS = (
     ("Sam Rivera", "user:sam", "plain member"),
 )
 # The words that examples name things by.
-WORDS = {
+COLUMN_BY_KIND = {
     "topic": sql.topic.c.slug,
     "collection": sql.collection.c.slug,
     "asset": sql.asset.c.external_id,
@@ -49,7 +49,7 @@ async def load(database: Database) -> bool:
     return True
 
 
-async def is_there(database: Database) -> bool:
+async def is_loaded(database: Database) -> bool:
     """Return whether the database has every user that the demo's accounts are of."""
     async with database.write() as connection:
         try:
@@ -60,19 +60,19 @@ async def is_there(database: Database) -> bool:
     return True
 
 
-async def accounts(database: Database) -> list[Account]:
+async def create_accounts(database: Database) -> list[Account]:
     """Return the demo's accounts with a token of a day for each, and the anonymous visitor."""
-    members = [Account(name, about, await make_token(database, user, A_DAY)) for name, user, about in ACCOUNTS]
+    members = [Account(name, about, await create_token(database, user, A_DAY)) for name, user, about in ACCOUNTS]
     return [*members, ANONYMOUS]
 
 
-async def with_ids(database: Database, tabs: Sequence[Tab]) -> list[Tab]:
+async def insert_ids(database: Database, tabs: Sequence[Tab]) -> list[Tab]:
     """Return the tabs with the ids of what they name in words; what is not there stays named. One statement a kind."""
-    ids: dict[Name, str] = {}
-    named = sorted(set[Name]().union(*map(names_in, tabs)))
+    ids: dict[Reference, str] = {}
+    named = sorted(set[Reference]().union(*map(find_references, tabs)))
     async with database.snapshot() as snapshot:
         for kind, names in groupby(named, key=lambda name: name[0]):
-            word = WORDS[kind]
+            word = COLUMN_BY_KIND[kind]
             rows = select(word, word.table.c.id).where(word.in_([name for _, name in names]))
             ids |= {(kind, row[0]): row.id for row in await snapshot.rows(rows)}
-    return [put_ids(tab, ids) for tab in tabs]
+    return [replace_references(tab, ids) for tab in tabs]

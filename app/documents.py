@@ -23,21 +23,21 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ExecutionContext
 
-TOO_INTRICATE: Final = "The document repeats fields or spreads fragments too often to be validated."
-REMEMBERED: Final = 128
+TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often to be validated."
+CACHE_SIZE: Final = 128
 """Documents remembered with their errors, least recently used first out."""
 
-_LONGEST_REMEMBERED: Final = 4_096
+_MAX_CACHED_LENGTH: Final = 4_096
 """Characters. Parsed, each takes up to 300 bytes, and strangers choose the texts: 150 MB in all at worst."""
 
 # GraphQL allows 500,000, which takes a second. What clients write, fragments and all, comes to some hundreds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
 
-Excesses = Callable[[DocumentNode], Iterator[GraphQLError]]
+LimitCheck = Callable[[DocumentNode], Iterator[GraphQLError]]
 """From a document to an error for each limit that it exceeds."""
 
 
-class PendingContext:
+class LazyContext:
     """A context that is not there yet: what an operation is executed with until it is known to be worth opening."""
 
     def __init__(self, opening: Callable[[], Awaitable[object]]) -> None:
@@ -45,35 +45,35 @@ class PendingContext:
         self.open = opening
 
 
-class DelayedContext(SchemaExtension):
+class LazyContextExtension(SchemaExtension):
     """Opens the operation's context when its document has been found good, and not before."""
 
     async def on_execute(self) -> AsyncIterator[None]:
         """Put the context in the place of a pending one; leave any other as it is."""
         pending = self.execution_context.context
-        if isinstance(pending, PendingContext):
+        if isinstance(pending, LazyContext):
             self.execution_context.context = await pending.open()
         yield
 
 
-class Documents(SchemaExtension):
+class DocumentCache(SchemaExtension):
     """Parses and validates documents, and remembers the short ones.
 
     A document that exceeds the limits is not looked at further: the rules of GraphQL itself cost more than linear time.
     """
 
-    def __init__(self, excesses: Excesses, most_tokens: int, most_errors: int) -> None:
+    def __init__(self, excesses: LimitCheck, most_tokens: int, most_errors: int) -> None:
         """Take what finds the limits that are exceeded, and how many tokens are parsed and errors reported at most."""
         self._excesses = excesses
         self._most_tokens = most_tokens
         self._most_errors = most_errors
-        self._known: _Known | None = None
+        self._known: _ParsedDocument | None = None
 
     def on_parse(self) -> Iterator[None]:
         """Parse the document; raise GraphQLError when it does not tell which one operation is meant."""
         execution, text = self.execution_context, self.execution_context.query
         if text and execution.graphql_document is None:
-            know = _remembered if len(text) <= _LONGEST_REMEMBERED else _Known.parsed
+            know = _parse_cached if len(text) <= _MAX_CACHED_LENGTH else _ParsedDocument.parse
             self._known = know(text, self._most_tokens)
             execution.graphql_document = self._known.document
         if execution.graphql_document:
@@ -85,7 +85,7 @@ class Documents(SchemaExtension):
         """Set the errors that the document has, at most as many as are reported."""
         execution = self.execution_context
         if execution.graphql_document:
-            known = self._known or _Known(execution.graphql_document)
+            known = self._known or _ParsedDocument(execution.graphql_document)
             execution.pre_execution_errors = known.errors(self._validation(execution))
         yield
 
@@ -93,13 +93,13 @@ class Documents(SchemaExtension):
         return _Validation(
             schema=execution.schema._schema,  # noqa: SLF001 - as Strawberry's own extensions do
             excesses=self._excesses,
-            rules=(*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule, StorableText),
+            rules=(*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule, NullCharacterRule),
             most_errors=self._most_errors,
             hides_suggestions=execution.schema.config.disable_field_suggestions,
         )
 
 
-class StorableText(ASTValidationRule):
+class NullCharacterRule(ASTValidationRule):
     """Refuses the one character that strings may hold and databases do not take."""
 
     def enter_string_value(self, text: StringValueNode, *_: Any) -> None:
@@ -114,7 +114,7 @@ class _Validation:
     """All that the errors of a document depend on, the document aside."""
 
     schema: GraphQLSchema
-    excesses: Excesses
+    excesses: LimitCheck
     rules: tuple[type[ASTValidationRule], ...]
     most_errors: int
     hides_suggestions: bool
@@ -128,18 +128,18 @@ class _Validation:
 
 
 def _explained(error: GraphQLError) -> GraphQLError:
-    return GraphQLError(TOO_INTRICATE) if isinstance(error, ValidationAbortedError) else error
+    return GraphQLError(TOO_COMPLEX) if isinstance(error, ValidationAbortedError) else error
 
 
 @dataclass
-class _Known:
+class _ParsedDocument:
     """A document, and its errors as they were last asked for."""
 
     document: DocumentNode
     _last: tuple[_Validation, list[GraphQLError]] | None = None
 
     @classmethod
-    def parsed(cls, text: str, most_tokens: int) -> Self:
+    def parse(cls, text: str, most_tokens: int) -> Self:
         return cls(parse(text, max_tokens=most_tokens))
 
     def errors(self, validation: _Validation) -> list[GraphQLError]:
@@ -148,7 +148,7 @@ class _Known:
         return list(self._last[1])
 
 
-_remembered = lru_cache(REMEMBERED)(_Known.parsed)
+_parse_cached = lru_cache(CACHE_SIZE)(_ParsedDocument.parse)
 
 
 def _require_operation(document: DocumentNode, name: str | None) -> None:

@@ -20,9 +20,9 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import errors, negotiation
-from app.documents import PendingContext
-from app.errors import Declined
-from app.request import GraphQLRequest, read
+from app.documents import LazyContext
+from app.errors import HTTPError
+from app.request import GraphQLRequest, read_request
 
 BODY_BYTES: Final = 4 * 1024 * 1024
 """The most that the body of a request may take: the ids of the largest bulk change, and some room."""
@@ -71,30 +71,30 @@ class Endpoint(GraphQL[object, None]):
 
     async def _response(self, request: Request, request_id: str) -> Response:
         accept = ",".join(request.headers.getlist("accept"))
-        media_type = negotiation.media_type(accept) or negotiation.JSON
+        media_type = negotiation.choose_media_type(accept) or negotiation.JSON
         told = partial(_json, media_type)
         try:
             _require_method(request)
-            if self._ide is not None and request.method == "GET" and negotiation.prefers_page(accept):
+            if self._ide is not None and request.method == "GET" and negotiation.prefers_html(accept):
                 return await self._ide(request)
             _require_acceptable(request, accept)
-            result = await self._result(await read(request, BODY_BYTES), request, request_id)
+            result = await self._result(await read_request(request, BODY_BYTES), request, request_id)
             return told(_status(result, media_type), _answer(result, request_id))
-        except Declined as declined:
-            errors.log_declined(declined, request_id)
-            return told(declined.status, errors.body(declined.code, declined.message), declined.headers)
+        except HTTPError as declined:
+            errors.log_http_error(declined, request_id)
+            return told(declined.status, errors.error_body(declined.code, declined.message), declined.headers)
         except ClientDisconnect:
             # Nobody is left to read it, but middleware waits for an answer to every request.
-            return told(HTTPStatus.BAD_REQUEST, errors.body("BAD_REQUEST", "The request ended early."))
+            return told(HTTPStatus.BAD_REQUEST, errors.error_body("BAD_REQUEST", "The request ended early."))
         except Exception as failure:  # noqa: BLE001 - whatever it is, clients are told its id and no more
             errors.log_failure(failure, request_id)
-            body = errors.body("INTERNAL", errors.INTERNAL, requestId=request_id)
+            body = errors.error_body("INTERNAL", errors.INTERNAL_MESSAGE, requestId=request_id)
             return told(HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
     async def _result(self, asked: GraphQLRequest, request: Request, request_id: str) -> ExecutionResult:
         """Return what the operation came to, its context closed; raise Declined when it was not to be executed."""
         async with AsyncExitStack() as opened:
-            context = PendingContext(lambda: opened.enter_async_context(self._open_context(request, request_id)))
+            context = LazyContext(lambda: opened.enter_async_context(self._open_context(request, request_id)))
             try:
                 result = await self.schema.execute(
                     asked.query,
@@ -106,7 +106,7 @@ class Endpoint(GraphQL[object, None]):
                 )
             except InvalidOperationTypeError as error:
                 raise _not_served(error.operation_type) from None
-        errors.decline_unopened(result)
+        errors.raise_http_error(result)
         return result
 
 
@@ -119,7 +119,7 @@ def _request_id(request: Request) -> str:
 def _answer(result: ExecutionResult, request_id: str) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     if result.errors:
-        answer["errors"] = errors.told(result, request_id)
+        answer["errors"] = errors.format_errors(result, request_id)
     if not errors.is_request_error(result):
         answer["data"] = result.data
     if result.extensions:
@@ -132,7 +132,7 @@ def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
         return HTTPStatus.OK
     if errors.is_failure(result):
         return HTTPStatus.INTERNAL_SERVER_ERROR
-    return HTTPStatus.BAD_REQUEST if media_type == negotiation.RESPONSE else HTTPStatus.OK
+    return HTTPStatus.BAD_REQUEST if media_type == negotiation.GRAPHQL_RESPONSE else HTTPStatus.OK
 
 
 def _json(
@@ -147,19 +147,19 @@ def _require_method(request: Request) -> None:
 
 
 def _require_acceptable(request: Request, accept: str) -> None:
-    if negotiation.media_type(accept) is None:
-        message = f"The answer is {negotiation.RESPONSE} or {negotiation.JSON}; the request accepts neither."
-        raise Declined(HTTPStatus.NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
-    if request.method == "GET" and negotiation.prefers_page(accept):
-        raise Declined(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is no page here; ask for JSON to query.")
+    if negotiation.choose_media_type(accept) is None:
+        message = f"The answer is {negotiation.GRAPHQL_RESPONSE} or {negotiation.JSON}; the request accepts neither."
+        raise HTTPError(HTTPStatus.NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
+    if request.method == "GET" and negotiation.prefers_html(accept):
+        raise HTTPError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is no page here; ask for JSON to query.")
 
 
-def _not_allowed(message: str, allowed: str) -> Declined:
-    return Declined(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message, {"allow": allowed})
+def _not_allowed(message: str, allowed: str) -> HTTPError:
+    return HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message, {"allow": allowed})
 
 
-def _not_served(operation_type: OperationType) -> Declined:
+def _not_served(operation_type: OperationType) -> HTTPError:
     if operation_type is OperationType.MUTATION:
         return _not_allowed("Mutations are sent by POST.", "POST")
     message = "Subscriptions are not served over plain HTTP."
-    return Declined(HTTPStatus.BAD_REQUEST, "SUBSCRIPTION_NOT_SUPPORTED", message)
+    return HTTPError(HTTPStatus.BAD_REQUEST, "SUBSCRIPTION_NOT_SUPPORTED", message)

@@ -11,11 +11,11 @@ from strawberry.utils.logging import StrawberryLogger
 
 from permissions.refused import Refused
 
-INTERNAL: Final = "Internal error."
-MOST_REQUEST_ERRORS: Final = 5
+INTERNAL_MESSAGE: Final = "Internal error."
+MAX_REQUEST_ERRORS: Final = 5
 """Told of one request that was not executed; an executed one tells each field's."""
 
-MOST_CHARACTERS: Final = 500
+MAX_MESSAGE_LENGTH: Final = 500
 """Of a message: it may repeat what the client sent."""
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 StrawberryLogger.logger.addFilter(lambda _record: False)
 
 
-class Declined(Exception):
+class HTTPError(Exception):
     """A request that is not executed: the HTTP status, code and message of its answer, and headers to send along."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -35,7 +35,7 @@ class Declined(Exception):
         self.headers: Final = dict(headers or {})
 
 
-class Unauthenticated(Declined):
+class UnauthenticatedError(HTTPError):
     """A token is no good; the answer is the same whatever is wrong with it."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Unauthenticated(Declined):
         )
 
 
-class Unavailable(Declined):
+class UnavailableError(HTTPError):
     """What the answer depends on is not there for now; the reason is for the log alone."""
 
     def __init__(self, reason: str = "") -> None:
@@ -62,11 +62,11 @@ class Unavailable(Declined):
         self.reason = reason
 
 
-def decline_unopened(result: ExecutionResult) -> None:
+def raise_http_error(result: ExecutionResult) -> None:
     """Raise what the context was declined with, if it was: nothing was executed then."""
     if isinstance(result, PreExecutionError):
         for error in result.errors or ():
-            if isinstance(error.original_error, Declined):
+            if isinstance(error.original_error, HTTPError):
                 raise error.original_error
 
 
@@ -83,7 +83,7 @@ def is_failure(result: ExecutionResult) -> bool:
     return any(_code_and_message(error, is_early=is_early)[0] == "INTERNAL" for error in result.errors or ())
 
 
-def told(result: ExecutionResult, request_id: str) -> list[dict[str, Any]]:
+def format_errors(result: ExecutionResult, request_id: str) -> list[dict[str, Any]]:
     """Return what clients are told of each error of the result, as GraphQL writes errors.
 
     Mistakes and refusals keep their messages, cut where they are long, and have a code. Anything else is «Internal
@@ -92,7 +92,7 @@ def told(result: ExecutionResult, request_id: str) -> list[dict[str, Any]]:
     """
     answers: list[dict[str, Any]] = []
     logged = set[int]()
-    for error in (result.errors or [])[: MOST_REQUEST_ERRORS if is_request_error(result) else None]:
+    for error in (result.errors or [])[: MAX_REQUEST_ERRORS if is_request_error(result) else None]:
         code, message = _code_and_message(error, is_early=isinstance(result, PreExecutionError))
         extensions = {"code": code} | ({"requestId": request_id} if code == "INTERNAL" else {})
         answers.append({**error.formatted, "message": _cut(message), "extensions": extensions})
@@ -115,15 +115,15 @@ def log_failure(failure: Exception, request_id: str) -> None:
     _log.error("Request %s failed.", request_id, exc_info=failure)
 
 
-def log_declined(declined: Declined, request_id: str) -> None:
+def log_http_error(declined: HTTPError, request_id: str) -> None:
     """Log what was declined: a warning with the reason when it is the deployment that cannot answer."""
-    if isinstance(declined, Unavailable):
+    if isinstance(declined, UnavailableError):
         _log.warning("Request %s could not be answered: %s", request_id, declined.reason or "unavailable")
     else:
         _log.info("Request %s: %s.", request_id, declined.code)
 
 
-def body(code: str, message: str, **extensions: str) -> dict[str, Any]:
+def error_body(code: str, message: str, **extensions: str) -> dict[str, Any]:
     """Return the answer of a request that was not executed."""
     return {"errors": [{"message": _cut(message), "extensions": {"code": code, **extensions}}]}
 
@@ -131,15 +131,15 @@ def body(code: str, message: str, **extensions: str) -> dict[str, Any]:
 def _log_cause(cause: Exception, code: str, request_id: str) -> None:
     if code == "INTERNAL":
         log_failure(cause, request_id)
-    elif isinstance(cause, Declined):
-        log_declined(cause, request_id)
+    elif isinstance(cause, HTTPError):
+        log_http_error(cause, request_id)
     else:
         _log.info("Request %s: %s.", request_id, code)
 
 
 def _code_and_message(error: GraphQLError, *, is_early: bool) -> tuple[str, str]:
     cause = cause_of(error)
-    if isinstance(cause, Refused | Declined):
+    if isinstance(cause, Refused | HTTPError):
         return str(cause.code), cause.message
     code = (error.extensions or {}).get("code")
     if isinstance(code, str):
@@ -150,7 +150,7 @@ def _code_and_message(error: GraphQLError, *, is_early: bool) -> tuple[str, str]
         return "GRAPHQL_VALIDATION_FAILED", error.message
     if not is_early and (error.path is None or _is_about_input(cause)):
         return "BAD_USER_INPUT", error.message
-    return "INTERNAL", INTERNAL
+    return "INTERNAL", INTERNAL_MESSAGE
 
 
 def _is_about_input(cause: Exception) -> bool:
@@ -161,4 +161,4 @@ def _is_about_input(cause: Exception) -> bool:
 
 
 def _cut(message: str) -> str:
-    return message if len(message) <= MOST_CHARACTERS else message[: MOST_CHARACTERS - 1] + "…"
+    return message if len(message) <= MAX_MESSAGE_LENGTH else message[: MAX_MESSAGE_LENGTH - 1] + "…"

@@ -18,11 +18,11 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 
-from app.documents import DelayedContext, Documents
-from app.errors import MOST_REQUEST_ERRORS
+from app.documents import DocumentCache, LazyContextExtension
+from app.errors import MAX_REQUEST_ERRORS
 from resolvers.deployment import OPERATION_DEPTH
 
-COUNTED_TO: Final = 1_000_000
+COUNT_CAP: Final = 1_000_000
 """Where counting stops: fragments within fragments double it at each step."""
 
 
@@ -37,7 +37,7 @@ class Limits:
     root_fields: int = 20
     aliases: int = 60
     directives: int = 50
-    errors: int = MOST_REQUEST_ERRORS
+    errors: int = MAX_REQUEST_ERRORS
 
 
 LIMITS: Final = Limits()
@@ -56,25 +56,25 @@ class Measure(NamedTuple):
     depth: int = 0
     introspection_depth: int = 0
 
-    def beside(self, other: "Measure") -> "Measure":
+    def plus(self, other: "Measure") -> "Measure":
         """Return the measure of both in one selection set: counts add up, the deeper tells the depth."""
         return Measure(
-            min(self.root_fields + other.root_fields, COUNTED_TO),
-            min(self.fields + other.fields, COUNTED_TO),
-            min(self.aliases + other.aliases, COUNTED_TO),
-            min(self.directives + other.directives, COUNTED_TO),
+            min(self.root_fields + other.root_fields, COUNT_CAP),
+            min(self.fields + other.fields, COUNT_CAP),
+            min(self.aliases + other.aliases, COUNT_CAP),
+            min(self.directives + other.directives, COUNT_CAP),
             max(self.depth, other.depth),
             max(self.introspection_depth, other.introspection_depth),
         )
 
-    def under(self, field: FieldNode) -> "Measure":
+    def nested_in(self, field: FieldNode) -> "Measure":
         """Return the measure of a field whose selection set measures this."""
         depth, introspection_depth = self.depth + 1, self.introspection_depth
         if field.name.value in {"__schema", "__type"}:
             depth, introspection_depth = 1, max(depth, introspection_depth)
         return Measure(
             root_fields=1,
-            fields=min(self.fields + 1, COUNTED_TO),
+            fields=min(self.fields + 1, COUNT_CAP),
             aliases=self.aliases + (field.alias is not None),
             directives=self.directives + _directives(field),
             depth=depth,
@@ -93,7 +93,7 @@ class Selections:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self._measures: dict[str, Measure] = {}
-        self.measured = 0
+        self.visited = 0
         """Selections looked at so far."""
 
     def measure(self, selection_set: SelectionSetNode) -> Measure:
@@ -121,19 +121,19 @@ class Selections:
     def _expanded(self, selection_set: SelectionSetNode | None) -> Measure:
         total = Measure()
         for selection in _selections(selection_set):
-            self.measured += 1
+            self.visited += 1
             if isinstance(selection, FieldNode):
-                total = total.beside(self._expanded(selection.selection_set).under(selection))
+                total = total.plus(self._expanded(selection.selection_set).nested_in(selection))
                 continue
-            total = total.beside(Measure(directives=_directives(selection)))
+            total = total.plus(Measure(directives=_directives(selection)))
             if isinstance(selection, FragmentSpreadNode):
-                total = total.beside(self._measures.get(selection.name.value, Measure()))
+                total = total.plus(self._measures.get(selection.name.value, Measure()))
             elif isinstance(selection, InlineFragmentNode):
-                total = total.beside(self._expanded(selection.selection_set))
+                total = total.plus(self._expanded(selection.selection_set))
         return total
 
 
-def excesses(document: DocumentNode, limits: Limits = LIMITS) -> Iterator[GraphQLError]:
+def limit_errors(document: DocumentNode, limits: Limits = LIMITS) -> Iterator[GraphQLError]:
     """Return an error for each limit that an operation of the document exceeds, naming it and what was found."""
     selections = Selections(document)
     fragments = (each for each in document.definitions if isinstance(each, FragmentDefinitionNode))
@@ -141,8 +141,8 @@ def excesses(document: DocumentNode, limits: Limits = LIMITS) -> Iterator[GraphQ
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
             around = on_fragments + sum(map(_directives, (operation, *(operation.variable_definitions or ()))))
-            found = selections.measure(operation.selection_set).beside(Measure(directives=around))
-            for told, count, most in _compared(found, limits):
+            found = selections.measure(operation.selection_set).plus(Measure(directives=around))
+            for told, count, most in _compare(found, limits):
                 if count > most:
                     yield GraphQLError(
                         f"The {operation.operation.value} {told}; at most {most:,} are allowed.", operation
@@ -152,28 +152,28 @@ def excesses(document: DocumentNode, limits: Limits = LIMITS) -> Iterator[GraphQ
 def extensions(limits: Limits = LIMITS) -> list[Callable[[], SchemaExtension]]:
     """Return the extensions that a schema is served with: documents within the limits, and contexts opened late."""
     # Made once: it is part of what the errors of documents are remembered by.
-    exceeded = partial(excesses, limits=limits)
-    return [partial(Documents, exceeded, limits.tokens, limits.errors), DelayedContext]
+    exceeded = partial(limit_errors, limits=limits)
+    return [partial(DocumentCache, exceeded, limits.tokens, limits.errors), LazyContextExtension]
 
 
-def _compared(found: Measure, limits: Limits) -> list[tuple[str, int, int]]:
+def _compare(found: Measure, limits: Limits) -> list[tuple[str, int, int]]:
     """Return what is told of each limit, the count found, and the most allowed."""
     return [
-        (f"is {_told(found.depth)} levels deep", found.depth, limits.depth),
+        (f"is {_format_count(found.depth)} levels deep", found.depth, limits.depth),
         (
-            f"goes {_told(found.introspection_depth)} levels deep into the schema",
+            f"goes {_format_count(found.introspection_depth)} levels deep into the schema",
             found.introspection_depth,
             limits.introspection_depth,
         ),
-        (f"selects {_told(found.fields)} fields", found.fields, limits.fields),
-        (f"selects {_told(found.root_fields)} fields at its root", found.root_fields, limits.root_fields),
-        (f"uses {_told(found.aliases)} aliases", found.aliases, limits.aliases),
-        (f"uses {_told(found.directives)} directives", found.directives, limits.directives),
+        (f"selects {_format_count(found.fields)} fields", found.fields, limits.fields),
+        (f"selects {_format_count(found.root_fields)} fields at its root", found.root_fields, limits.root_fields),
+        (f"uses {_format_count(found.aliases)} aliases", found.aliases, limits.aliases),
+        (f"uses {_format_count(found.directives)} directives", found.directives, limits.directives),
     ]
 
 
-def _told(count: int) -> str:
-    return f"{COUNTED_TO:,} or more" if count >= COUNTED_TO else f"{count:,}"
+def _format_count(count: int) -> str:
+    return f"{COUNT_CAP:,} or more" if count >= COUNT_CAP else f"{count:,}"
 
 
 def _directives(node: Any) -> int:

@@ -4,13 +4,13 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-RESPONSE: Final = "application/graphql-response+json"
+GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 """The type of GraphQL over HTTP, whose status tells whether the request was well-formed and valid."""
 
 JSON: Final = "application/json"
 """What clients of before know, and get who say nothing: GraphQL's errors come with status 200."""
 
-PAGE: Final = "text/html"
+HTML: Final = "text/html"
 
 _QUALITY: Final = re.compile(r"[01](\.[0-9]*)?")
 
@@ -19,36 +19,42 @@ class Preference(NamedTuple):
     """How welcome a media type is."""
 
     quality: float
-    is_named: bool
+    is_explicit: bool
     """Whether the client wrote the very type, not a range that it falls in."""
 
 
-def media_type(accept: str | None) -> str | None:
+def choose_media_type(accept: str | None) -> str | None:
     """Return the media type to answer in, or None when the client takes neither.
 
     Of two that are equally welcome the one that the client named wins, then the newer if it was named.
     """
-    response, json = preference(accept, RESPONSE), preference(accept, JSON)
+    response, json = preference_for(accept, GRAPHQL_RESPONSE), preference_for(accept, JSON)
     if not (response.quality or json.quality):
         return None
-    return RESPONSE if response.is_named and response >= json else RESPONSE if response.quality > json.quality else JSON
+    return (
+        GRAPHQL_RESPONSE
+        if response.is_explicit and response >= json
+        else GRAPHQL_RESPONSE
+        if response.quality > json.quality
+        else JSON
+    )
 
 
-def prefers_page(accept: str | None) -> bool:
+def prefers_html(accept: str | None) -> bool:
     """Return whether a page is more welcome than any answer in JSON: whether a browser is asking."""
-    page = preference(accept, PAGE)
-    return page.quality > max(preference(accept, RESPONSE).quality, preference(accept, JSON).quality)
+    page = preference_for(accept, HTML)
+    return page.quality > max(preference_for(accept, GRAPHQL_RESPONSE).quality, preference_for(accept, JSON).quality)
 
 
-def preference(accept: str | None, media_type: str) -> Preference:
+def preference_for(accept: str | None, media_type: str) -> Preference:
     """Return how welcome the media type is; the most specific range of the header that it falls in tells."""
     if not accept or not accept.strip():
-        return Preference(1, is_named=False)
+        return Preference(1, is_explicit=False)
     qualities = _qualities(accept)
     if media_type in qualities:
-        return Preference(qualities[media_type], is_named=True)
+        return Preference(qualities[media_type], is_explicit=True)
     within = media_type.partition("/")[0] + "/*"
-    return Preference(qualities.get(within, qualities.get("*/*", 0)), is_named=False)
+    return Preference(qualities.get(within, qualities.get("*/*", 0)), is_explicit=False)
 
 
 @lru_cache(maxsize=64)

@@ -14,9 +14,9 @@ from typing import Any, Final, Never
 
 import jwt
 
-from app.oidc_keys import IssuerKeys, IssuerUnreachable, Key, is_safe_address, json_object
+from app.oidc_keys import IssuerKeys, IssuerUnreachableError, Key, is_safe_url, parse_json_object
 
-__all__ = ["LEEWAY_SECONDS", "BadToken", "Issuer", "IssuerUnreachable", "issuer_from_settings"]
+__all__ = ["LEEWAY_SECONDS", "InvalidTokenError", "Issuer", "IssuerUnreachableError", "create_issuer"]
 
 LEEWAY_SECONDS: Final = 30
 """How far the issuer's clock and this one may differ."""
@@ -33,7 +33,7 @@ _SIGNATURES: Final = jwt.PyJWS(
 _log = logging.getLogger(__name__)
 
 
-class BadToken(Exception):
+class InvalidTokenError(Exception):
     """A token that is not honoured: one message for every reason, which the log alone tells."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class BadToken(Exception):
         super().__init__("The bearer token is not valid.")
 
 
-def issuer_from_settings(issuer: str | None, audience: str | None) -> "Issuer | None":
+def create_issuer(issuer: str | None, audience: str | None) -> "Issuer | None":
     """Return the issuer that the two settings describe, or None when both are absent.
 
     Raises ValueError, naming the environment variables, when one is absent or either cannot be used.
@@ -72,7 +72,7 @@ class Issuer:
         `clock` is the time of day that tokens are held to, `timer` the one that keys age by, both in seconds.
         Raises ValueError, naming the environment variable, for an issuer or audience that cannot be used.
         """
-        if not is_safe_address(issuer, loopback=True) or "?" in issuer or "#" in issuer:
+        if not is_safe_url(issuer, loopback=True) or "?" in issuer or "#" in issuer:
             raise ValueError(
                 "ATOLL_OIDC_ISSUER must be an https address without user, query or fragment, such as "
                 "https://login.example.org (http is for loopback addresses alone)."
@@ -86,7 +86,7 @@ class Issuer:
         self._clock = clock
         self._keys = IssuerKeys(issuer, timer)
 
-    async def subject(self, token: str) -> str:
+    async def verify(self, token: str) -> str:
         """Return the `sub` of a token that this issuer signed for this audience and that holds now.
 
         Raises BadToken for every other token, and IssuerUnreachable when there are no keys to judge it by.
@@ -95,91 +95,91 @@ class Issuer:
             header = _header(token)
             key = await self._keys.find(header.get("kid"))
             return self._subject(_signed_claims(token, header, key))
-        except _Refused as refused:
+        except _RejectedTokenError as refused:
             _log.info("A bearer token was refused: %s.", refused)
-            raise BadToken from None
+            raise InvalidTokenError from None
 
     def _subject(self, claims: dict[str, Any]) -> str:
         if claims.get("iss") != self.issuer:
-            _refuse("another issuer")
+            _reject("another issuer")
         if self.audience not in _audiences(claims):
-            _refuse("another audience")
+            _reject("another audience")
         now = self._clock()
-        if now >= _moment(claims, "exp") + LEEWAY_SECONDS:
-            _refuse("expired")
-        if _moment(claims, "iat") > now + LEEWAY_SECONDS:
-            _refuse("issued in the future")
-        if "nbf" in claims and _moment(claims, "nbf") > now + LEEWAY_SECONDS:
-            _refuse("not valid yet")
+        if now >= _timestamp(claims, "exp") + LEEWAY_SECONDS:
+            _reject("expired")
+        if _timestamp(claims, "iat") > now + LEEWAY_SECONDS:
+            _reject("issued in the future")
+        if "nbf" in claims and _timestamp(claims, "nbf") > now + LEEWAY_SECONDS:
+            _reject("not valid yet")
         subject = claims.get("sub")
         # isprintable: neither controls, nor invisible characters, nor halves of a surrogate pair, which no store takes.
         if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_CHARACTERS or not subject.isprintable():
-            _refuse("no usable sub")
+            _reject("no usable sub")
         return subject
 
 
-class _Refused(Exception):
+class _RejectedTokenError(Exception):
     """Why a token is not honoured, in words of ours alone: nothing a token says reaches the log."""
 
 
-def _refuse(reason: str) -> Never:
-    raise _Refused(reason)
+def _reject(reason: str) -> Never:
+    raise _RejectedTokenError(reason)
 
 
 def _header(token: str) -> dict[str, Any]:
     if len(token) > _TOKEN_BYTES:
-        _refuse("too long")
+        _reject("too long")
     if not _FORM.fullmatch(token):
-        _refuse("not three parts of base64url")
-    header = _object(_decoded(token.partition(".")[0]))
+        _reject("not three parts of base64url")
+    header = _parse_object(_decode(token.partition(".")[0]))
     if "crit" in header:
-        _refuse("a critical extension")
+        _reject("a critical extension")
     kind, kid = header.get("typ", "JWT"), header.get("kid")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
-        _refuse("another type of token")
+        _reject("another type of token")
     if "kid" in header and not isinstance(kid, str):
-        _refuse("a key id that is no string")
+        _reject("a key id that is no string")
     return header
 
 
 def _signed_claims(token: str, header: dict[str, Any], key: Key | None) -> dict[str, Any]:
     if key is None:
-        _refuse("no such key")
+        _reject("no such key")
     algorithm = key.public.algorithm_name
     if header.get("alg") != algorithm:
-        _refuse("another algorithm than the key's")
+        _reject("another algorithm than the key's")
     try:
         signed = _SIGNATURES.decode_complete(token, key.public, algorithms=[algorithm])
     except jwt.PyJWTError:
-        _refuse("a signature that does not verify")
-    return _object(signed["payload"])
+        _reject("a signature that does not verify")
+    return _parse_object(signed["payload"])
 
 
-def _decoded(part: str) -> bytes:
+def _decode(part: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except binascii.Error:
-        _refuse("not base64url")
+        _reject("not base64url")
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _parse_object(text: bytes) -> dict[str, Any]:
     try:
-        return json_object(text)
+        return parse_json_object(text)
     except (ValueError, RecursionError):
-        _refuse("not a plain JSON object")
+        _reject("not a plain JSON object")
 
 
 def _audiences(claims: dict[str, Any]) -> list[str]:
     found = claims.get("aud")
     audiences = [found] if isinstance(found, str) else found
     if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):
-        _refuse("no usable aud")
+        _reject("no usable aud")
     return audiences
 
 
-def _moment(claims: dict[str, Any], claim: str) -> float:
+def _timestamp(claims: dict[str, Any], claim: str) -> float:
     found = claims.get(claim)
     # A bool is an int to Python, and 1e999 is the infinity that JSON does not have.
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= _LAST_SECOND:
-        _refuse(f"no usable {claim}")
+        _reject(f"no usable {claim}")
     return found

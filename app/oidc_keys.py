@@ -30,7 +30,7 @@ _ALGORITHMS: Final = {("RSA", None): ("RS256", "PS256"), ("EC", "P-256"): ("ES25
 _log = logging.getLogger(__name__)
 
 
-class IssuerUnreachable(Exception):
+class IssuerUnreachableError(Exception):
     """The issuer's keys cannot be had and none are cached: no token can be judged, good or bad."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class IssuerKeys:
         elif kid is not None and self._cached(kid) is None and self._age() < STALE_SECONDS:
             await self._seek()
         if self._age() >= STALE_SECONDS:
-            raise IssuerUnreachable
+            raise IssuerUnreachableError
         return self._cached(kid)
 
     def _age(self) -> float:
@@ -109,7 +109,7 @@ class IssuerKeys:
             self._fetch = None
 
 
-def is_safe_address(address: str, *, loopback: bool) -> bool:
+def is_safe_url(address: str, *, loopback: bool) -> bool:
     """Return whether keys may be fetched from there: over https or, where `loopback` allows, http on this machine."""
     try:
         parts = urlsplit(address)
@@ -121,7 +121,7 @@ def is_safe_address(address: str, *, loopback: bool) -> bool:
     return parts.scheme == "https" or (loopback and parts.scheme == "http" and _is_loopback(host))
 
 
-def json_object(text: bytes) -> dict[str, Any]:
+def parse_json_object(text: bytes) -> dict[str, Any]:
     """Return the object of a JSON text.
 
     Raises ValueError for another value or encoding, a name given twice, NaN and Infinity; RecursionError for a pit.
@@ -140,7 +140,7 @@ async def _published_keys(issuer: str) -> list[Key]:
         if discovery.get("issuer") != issuer:
             raise ValueError("the discovery document names another issuer")
         address = discovery.get("jwks_uri")
-        if not isinstance(address, str) or not is_safe_address(address, loopback=loopback):
+        if not isinstance(address, str) or not is_safe_url(address, loopback=loopback):
             raise ValueError("the discovery document has no safe jwks_uri")
         entries = (await _document(client, address)).get("keys")
     if not isinstance(entries, list):
@@ -160,7 +160,7 @@ async def _document(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
             text += chunk
             if len(text) > DOCUMENT_BYTES:
                 raise ValueError(f"more than {DOCUMENT_BYTES} bytes from {address}")
-    return json_object(bytes(text))
+    return parse_json_object(bytes(text))
 
 
 def _signing_key(entry: object) -> Key | None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.requests import Request
 
-from app.errors import Declined
+from app.errors import HTTPError
 
 BODY_SECONDS: Final = 20
 """How long a client may take to send a body."""
@@ -33,29 +33,29 @@ class GraphQLRequest:
     extensions: dict[str, Any] | None
 
 
-async def read(request: Request, most_bytes: int) -> GraphQLRequest:
+async def read_request(request: Request, most_bytes: int) -> GraphQLRequest:
     """Return the request of a GET's parameters or of a POST's JSON, which may take `most_bytes`.
 
     Raises Declined for anything else, and ClientDisconnect when the client leaves before the end of its body.
     """
     if request.method == "GET":
-        return _checked(_parameters(request))
+        return _validate(_parameters(request))
     _require_json(request)
-    return _checked(_object(await _body(request, most_bytes), "body"))
+    return _validate(_object(await _body(request, most_bytes), "body"))
 
 
 def _parameters(request: Request) -> dict[str, Any]:
     if request.headers.get("sec-fetch-site") == "cross-site":
-        raise Declined(HTTPStatus.FORBIDDEN, "CROSS_SITE", "Pages of other sites must not send queries by GET.")
+        raise HTTPError(HTTPStatus.FORBIDDEN, "CROSS_SITE", "Pages of other sites must not send queries by GET.")
     try:
         query_string = request.scope["query_string"].decode("ascii")
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
-        raise _bad("The parameters of the address must be UTF-8, percent-encoded, and at most 100.") from None
+        raise _bad_request("The parameters of the address must be UTF-8, percent-encoded, and at most 100.") from None
     members: dict[str, Any] = {}
     for name, value in pairs:
         if name in members and name in _MEMBERS:
-            raise _bad(f"The parameter {name} must be given once.")
+            raise _bad_request(f"The parameter {name} must be given once.")
         members[name] = value
     for name in ("variables", "extensions"):
         if name in members:
@@ -93,7 +93,7 @@ async def _body(request: Request, most_bytes: int) -> bytes:
                     raise _too_large(most_bytes, {"connection": "close"})
     except TimeoutError:
         message = f"The body did not arrive within {BODY_SECONDS} seconds."
-        raise Declined(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message, {"connection": "close"}) from None
+        raise HTTPError(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message, {"connection": "close"}) from None
     if size_bytes > most_bytes:
         raise _too_large(most_bytes, {})
     return bytes(body)
@@ -104,13 +104,13 @@ def _object(text: bytes, what: str) -> dict[str, Any]:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise _bad(f"The {what} must be JSON.") from None
+        raise _bad_request(f"The {what} must be JSON.") from None
     if not isinstance(found, dict):
         batch = " Requests cannot be sent in a list." if isinstance(found, list) else ""
-        raise _bad(f"The {what} must be a JSON object.{batch}")
+        raise _bad_request(f"The {what} must be a JSON object.{batch}")
     # JSON writes the character in this one way, so that most texts need no second look.
     if b"\\u0000" in text and any("\0" in each for each in _strings(found)):
-        raise _bad(f"The {what} must not hold the character U+0000.")
+        raise _bad_request(f"The {what} must not hold the character U+0000.")
     return found
 
 
@@ -127,14 +127,14 @@ def _strings(found: Any) -> Iterator[str]:
             within += value
 
 
-def _checked(members: dict[str, Any]) -> GraphQLRequest:
+def _validate(members: dict[str, Any]) -> GraphQLRequest:
     for name, kind in _MEMBERS.items():
         if members.get(name) is not None and not isinstance(members[name], kind):
-            raise _bad(f"The member {name} must be {_KINDS[kind]}.")
+            raise _bad_request(f"The member {name} must be {_KINDS[kind]}.")
     if not members.get("query"):
-        raise _bad("The member query is missing: the text of a GraphQL document.")
+        raise _bad_request("The member query is missing: the text of a GraphQL document.")
     if "\0" in members["query"] or "\0" in (members.get("operationName") or ""):
-        raise _bad("The request must not hold the character U+0000.")
+        raise _bad_request("The request must not hold the character U+0000.")
     return GraphQLRequest(
         query=members["query"],
         operation_name=members.get("operationName") or None,
@@ -143,14 +143,14 @@ def _checked(members: dict[str, Any]) -> GraphQLRequest:
     )
 
 
-def _bad(message: str) -> Declined:
-    return Declined(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
+def _bad_request(message: str) -> HTTPError:
+    return HTTPError(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
 
 
-def _too_large(most_bytes: int, headers: dict[str, str]) -> Declined:
+def _too_large(most_bytes: int, headers: dict[str, str]) -> HTTPError:
     message = f"The body is too large; at most {most_bytes:,} bytes are allowed."
-    return Declined(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PAYLOAD_TOO_LARGE", message, headers)
+    return HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PAYLOAD_TOO_LARGE", message, headers)
 
 
-def _unsupported(message: str, header: str, supported: str) -> Declined:
-    return Declined(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message, {header: supported})
+def _unsupported(message: str, header: str, supported: str) -> HTTPError:
+    return HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message, {header: supported})

@@ -10,7 +10,7 @@ PREFIX = "ATOLL_"
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
-class BadSetting(ValueError):
+class SettingError(ValueError):
     """A setting has a value that nothing can be made of; the message names it and says what would do."""
 
 
@@ -24,7 +24,7 @@ class Settings:
     oidc_audience: str | None = None
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> Self:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Return the settings of the environment.
 
         Raises BadSetting for a value out of its kind and for an unknown name, which would be a typing error unseen.
@@ -32,7 +32,7 @@ class Settings:
         known = {PREFIX + field.name.upper(): field for field in fields(cls)}
         for name in environment:
             if name.startswith(PREFIX) and name not in known and not name.startswith("ATOLL_REQUIRE_"):
-                raise BadSetting(f"{name} is no setting of Atoll. They are: {', '.join(known)}.")
+                raise SettingError(f"{name} is no setting of Atoll. They are: {', '.join(known)}.")
         return cls(
             **{
                 field.name: _read(name, environment[name], field.default)
@@ -41,7 +41,7 @@ class Settings:
             }
         )
 
-    def told(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
+    def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
         """Return name, value and source of each setting; passwords in addresses are left out."""
         rows = []
         for field in fields(self):
@@ -58,7 +58,7 @@ def _read(name: str, text: str, default: Any) -> Any:
         return True
     if text.lower() in FALSE:
         return False
-    raise BadSetting(f"{name} is {text!r}; it must be 1 or 0.")
+    raise SettingError(f"{name} is {text!r}; it must be 1 or 0.")
 
 
 def _without_password(text: str) -> str:

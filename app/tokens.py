@@ -5,7 +5,7 @@ import secrets
 
 from sqlalchemy import insert, update
 
-from app.authentication import API_TOKEN
+from app.authentication import API_TOKEN_PREFIX
 from permissions.viewer import digest
 from store import sql
 from store.database import Database
@@ -13,15 +13,15 @@ from store.ids import now_ms
 from store.principals import user_pk
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-LONGEST_DAYS = 366
+MAX_TTL_DAYS = 366
 
 
-async def make_token(database: Database, user: str, seconds: int) -> str:
+async def create_token(database: Database, user: str, seconds: int) -> str:
     """Return a new bearer token of the user with that external id; only its digest is kept.
 
     Raises UnknownUser.
     """
-    token, now = API_TOKEN + secrets.token_urlsafe(32), now_ms()
+    token, now = API_TOKEN_PREFIX + secrets.token_urlsafe(32), now_ms()
     async with database.write() as connection:
         row = {
             "digest": digest(token),
@@ -44,14 +44,14 @@ async def revoke_token(database: Database, token: str) -> bool:
         return bool((await connection.execute(live.values(revoked_at=now_ms()))).rowcount)
 
 
-class BadSpan(ValueError):
+class TokenLifetimeError(ValueError):
     """A text is no span of time; the message is a sentence."""
 
 
-def seconds_of(text: str) -> int:
+def parse_ttl(text: str) -> int:
     """Return the seconds of a span such as `30d`, `12h`, `15m` or `90s`; raise BadSpan for any other text."""
     match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
     seconds = int(match[1]) * UNITS[match[2]] if match else 0
-    if not 0 < seconds <= LONGEST_DAYS * UNITS["d"]:
-        raise BadSpan(f"{text!r} is no span of time such as 30d, 12h or 15m, of at most {LONGEST_DAYS}d.")
+    if not 0 < seconds <= MAX_TTL_DAYS * UNITS["d"]:
+        raise TokenLifetimeError(f"{text!r} is no span of time such as 30d, 12h or 15m, of at most {MAX_TTL_DAYS}d.")
     return seconds

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def working(database: Database) -> AsyncIterator[None]:
+async def run_worker(database: Database) -> AsyncIterator[None]:
     """Do jobs until the end of the block, which waits for the chunk at hand."""
     stopping = asyncio.Event()
     worker = asyncio.create_task(_work(database, stopping))

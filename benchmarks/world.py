@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 from sqlalchemy import insert, select
 
-from app.application import application
+from app.application import create_application
 from app.settings import Settings
-from app.tokens import make_token
+from app.tokens import create_token
 from store import sql
 from store.database import Database
 from store.ids import new_id, now_ms
@@ -69,8 +69,8 @@ async def world(url: str, assets: int) -> World:
         found = (await connection.execute(select(sql.asset.c.pk, sql.asset.c.id).order_by(sql.asset.c.pk))).all()
         grants = [{"asset_pk": row.pk, "principal_pk": owner_pk, "access": AssetAccess.OWNER.value} for row in found]
         await insert_many(connection, sql.grant, grants)
-    token = await make_token(database, "owner", 86_400)
-    transport = httpx.ASGITransport(application(Settings(database_url=url), database=database))
+    token = await create_token(database, "owner", 86_400)
+    transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=database))
     headers = {"authorization": f"Bearer {token}"}
     client = httpx.AsyncClient(transport=transport, base_url="http://atoll.test", headers=headers, timeout=600)
     return World(

@@ -7,11 +7,11 @@ import strawberry
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.require import Permission
 from resolvers import asset as resolve
-from schema.connection import edges, nodes
+from schema.connection import edges_field, nodes_field
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus, DataAssetKind
 from schema.facets import AssetsConnection
 from schema.field import field, forward
-from schema.node import Node, is_row_of
+from schema.node import Node, match_rows
 from schema.scalars import DateTime, Long, Url
 from schema.user import Group, User
 
@@ -37,7 +37,7 @@ class GoldStandard:
 class Everyone:
     """Every member."""
 
-    is_type_of = is_row_of("everyone")
+    is_type_of = match_rows("everyone")
     label: str = field("«Everyone».", resolver=resolve.label)
 
 
@@ -45,7 +45,7 @@ class Everyone:
 class Public:
     """Anyone."""
 
-    is_type_of = is_row_of("public")
+    is_type_of = match_rows("public")
     label: str = field("«Public».", resolver=resolve.label)
 
 
@@ -113,7 +113,7 @@ class AssetFields(Node):
 class Capsule(AssetFields):
     """Code with its environment and data."""
 
-    is_type_of = is_row_of("ast_", AssetKind.CAPSULE)
+    is_type_of = match_rows("ast_", AssetKind.CAPSULE)
     language: str | None = field("Programming language of the capsule.")
 
 
@@ -121,7 +121,7 @@ class Capsule(AssetFields):
 class Pipeline(AssetFields):
     """A workflow of several steps."""
 
-    is_type_of = is_row_of("ast_", AssetKind.PIPELINE)
+    is_type_of = match_rows("ast_", AssetKind.PIPELINE)
     language: str | None = field("Workflow language of the pipeline.")
     step_count: int | None = field("Number of steps of the pipeline.")
 
@@ -130,7 +130,7 @@ class Pipeline(AssetFields):
 class NoCodeApp(AssetFields):
     """A release with a user interface."""
 
-    is_type_of = is_row_of("ast_", AssetKind.NO_CODE_APP)
+    is_type_of = match_rows("ast_", AssetKind.NO_CODE_APP)
     app_kind: AppKind = field("What the app runs in.")
     release: Annotated["Asset", strawberry.lazy("schema.asset")] | None = field(
         "Capsule or pipeline behind the app: the first of what it uses.",
@@ -144,7 +144,7 @@ class NoCodeApp(AssetFields):
 class DataAsset(AssetFields):
     """Data."""
 
-    is_type_of = is_row_of("ast_", AssetKind.DATA_ASSET)
+    is_type_of = match_rows("ast_", AssetKind.DATA_ASSET)
     data_kind: DataAssetKind = field("What the data asset holds.")
     size_bytes: Long | None = field("Size of the data, in bytes.")
     file_count: Long | None = field("Number of files.")
@@ -155,7 +155,7 @@ class DataAsset(AssetFields):
 class Model(AssetFields):
     """A trained model."""
 
-    is_type_of = is_row_of("ast_", AssetKind.MODEL)
+    is_type_of = match_rows("ast_", AssetKind.MODEL)
     framework: str | None = field("Framework that runs the model.")
     source: str | None = field("Bucket and prefix of the model.", IF_VIEWER)
 
@@ -182,5 +182,5 @@ class AssetEdge:
 class AssetConnection(AssetsConnection):
     """A page of assets."""
 
-    edges: list[AssetEdge] = edges("assets")
-    nodes: list[Asset] = nodes("assets")
+    edges: list[AssetEdge] = edges_field("assets")
+    nodes: list[Asset] = nodes_field("assets")

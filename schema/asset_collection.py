@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers import membership as resolve
 from schema.collection import Collection
-from schema.connection import Connection, edges, nodes
+from schema.connection import Connection, edges_field, nodes_field
 from schema.field import field
 from schema.scalars import DateTime
 from schema.user import User
@@ -27,5 +27,5 @@ class AssetCollectionEdge:
 class AssetCollectionConnection(Connection):
     """A page of collections."""
 
-    edges: list[AssetCollectionEdge] = edges("collections")
-    nodes: list[Collection] = nodes("collections")
+    edges: list[AssetCollectionEdge] = edges_field("collections")
+    nodes: list[Collection] = nodes_field("collections")

@@ -8,11 +8,11 @@ from resolvers import change as resolve
 from resolvers import connection as resolve_connection
 from schema import field as declare
 from schema.asset import AssetConnection
-from schema.connection import edges, nodes
+from schema.connection import edges_field, nodes_field
 from schema.enums import ChangeAction
 from schema.field import field, forward, optional
 from schema.lists import DateTimeRange, PageInfo
-from schema.node import Node, is_row_of
+from schema.node import Node, match_rows
 from schema.scalars import DateTime
 from schema.user import User
 
@@ -37,7 +37,7 @@ class FieldChange:
 class Change(Node):
     """One accepted mutation's effect on one object."""
 
-    is_type_of = is_row_of("chg_")
+    is_type_of = match_rows("chg_")
     at: DateTime = field("Timestamp of the change.")
     actor: User | None = field("User who made the change; null when it came with a catalogue.", resolver=resolve.actor)
     action: ChangeAction = field("What was done.")
@@ -70,8 +70,8 @@ class ChangeEdge:
 class ChangeConnection:
     """A page of changes; a log is read from its end, and nobody asks how long it is."""
 
-    edges: list[ChangeEdge] = edges("changes")
-    nodes: list[Change] = nodes("changes")
+    edges: list[ChangeEdge] = edges_field("changes")
+    nodes: list[Change] = nodes_field("changes")
     page_info: PageInfo = field("Where the page lies in the list.", resolver=resolve_connection.page_info)
 
 

@@ -11,12 +11,12 @@ from resolvers import collection as resolve
 from resolvers import membership as resolve_membership
 from schema.asset import Asset
 from schema.change import ChangeConnection
-from schema.connection import Connection, edges, nodes
+from schema.connection import Connection, edges_field, nodes_field
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
 from schema.facets import AssetsConnection
 from schema.field import argument, field, forward, paging, query
 from schema.lists import AssetCounts, AssetFilter, AssetOrder, MembershipOrder
-from schema.node import Node, is_row_of
+from schema.node import Node, match_rows
 from schema.scalars import DateTime
 from schema.topic import Topic
 from schema.user import User
@@ -41,7 +41,7 @@ class CollectionViewerCan:
 class Collection(Node):
     """A named set of assets in one topic."""
 
-    is_type_of = is_row_of("col_")
+    is_type_of = match_rows("col_")
     slug: str = field("Slug of the collection, unique among collections: for addresses.")
     name: str = field("Name of the collection, unique among its siblings.")
     description: str = field("Description of the collection, in Markdown; empty when there is none.")
@@ -176,29 +176,29 @@ class ViewerCollectionEdge:
 class CollectionConnection(Connection):
     """A page of collections."""
 
-    edges: list[CollectionEdge] = edges("collections")
-    nodes: list[Collection] = nodes("collections")
+    edges: list[CollectionEdge] = edges_field("collections")
+    nodes: list[Collection] = nodes_field("collections")
 
 
 @strawberry.type(description="A page of assets.")
 class CollectionAssetConnection(AssetsConnection):
     """A page of assets."""
 
-    edges: list[CollectionAssetEdge] = edges("assets")
-    nodes: list[Asset] = nodes("assets")
+    edges: list[CollectionAssetEdge] = edges_field("assets")
+    nodes: list[Asset] = nodes_field("assets")
 
 
 @strawberry.type(description="A page of assets.")
 class AddableAssetConnection(AssetsConnection):
     """A page of assets."""
 
-    edges: list[AddableAssetEdge] = edges("assets")
-    nodes: list[Asset] = nodes("assets")
+    edges: list[AddableAssetEdge] = edges_field("assets")
+    nodes: list[Asset] = nodes_field("assets")
 
 
 @strawberry.type(description="A page of collections.")
 class ViewerCollectionConnection(Connection):
     """A page of collections."""
 
-    edges: list[ViewerCollectionEdge] = edges("collections")
-    nodes: list[Collection] = nodes("collections")
+    edges: list[ViewerCollectionEdge] = edges_field("collections")
+    nodes: list[Collection] = nodes_field("collections")

@@ -17,11 +17,11 @@ class Connection:
     total_count: int = field("Number of items in the whole list that the viewer may see.", resolver=resolve.total_count)
 
 
-def edges(what: str) -> Any:
+def edges_field(what: str) -> Any:
     """Declare the page's edges; `what` names the items, in the plural."""
     return field(f"The {what} of the page, each with its cursor.", resolver=resolve.edges)
 
 
-def nodes(what: str) -> Any:
+def nodes_field(what: str) -> Any:
     """Declare the page's nodes; `what` names the items, in the plural."""
     return field(f"The {what} of the page.", resolver=resolve.nodes)

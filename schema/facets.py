@@ -53,7 +53,7 @@ class AssetFacets:
 
 
 @strawberry.type
-class AssetsConnection(Connection):
+class FacetedConnection(Connection):
     """What pages of any assets share; it is in no field, and so not in the schema itself."""
 
     total_count: int = field("Number of items in the whole list that the viewer may see.", resolver=resolve.total_count)

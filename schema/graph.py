@@ -12,7 +12,7 @@ from schema.write.mutation import Mutation
 from schema.write.user_error import ConflictError, InputError, LimitError
 
 
-def graph(extensions: Iterable[Any] = ()) -> strawberry.Schema:
+def build_schema(extensions: Iterable[Any] = ()) -> strawberry.Schema:
     """Return the schema with the server's extensions."""
     return strawberry.Schema(
         query=Query,
@@ -23,6 +23,6 @@ def graph(extensions: Iterable[Any] = ()) -> strawberry.Schema:
     )
 
 
-def text() -> str:
+def print_schema() -> str:
     """Return the schema as SDL, types sorted by name: what `schema.graphql` holds."""
-    return graph().as_str() + "\n"
+    return build_schema().as_str() + "\n"

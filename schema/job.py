@@ -7,7 +7,7 @@ from resolvers import job as resolve
 from schema.enums import JobKind, JobStatus
 from schema.field import argument, field, forward
 from schema.lists import PageInfo
-from schema.node import Node, is_row_of
+from schema.node import Node, match_rows
 from schema.scalars import DateTime
 from schema.write.bulk import AssetResult
 from schema.write.user_error import UserError
@@ -35,7 +35,7 @@ class AssetResultConnection:
 class Job(Node):
     """Long work."""
 
-    is_type_of = is_row_of("job_")
+    is_type_of = match_rows("job_")
     kind: JobKind = field("What the job does.")
     status: JobStatus = field("Where the job is.")
     done: int = field("Number of items done; in ATOMIC mode 0 until all of them are.")

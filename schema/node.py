@@ -12,7 +12,7 @@ class Node:
     id: strawberry.ID = field("Id of the object: opaque, and never given to another.")
 
 
-def is_row_of(prefix: str, kind: str | None = None) -> classmethod:  # type: ignore[type-arg]  # of any class
+def match_rows(prefix: str, kind: str | None = None) -> classmethod:  # type: ignore[type-arg]  # of any class
     """Return the test by which a type knows its rows: the prefix of their ids, and their kind."""
 
     def is_type_of(_cls: type, row: object, _info: object) -> bool:

@@ -10,11 +10,11 @@ from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
 from resolvers import topic as resolve
 from schema.change import ChangeConnection
-from schema.connection import Connection, edges, nodes
+from schema.connection import Connection, edges_field, nodes_field
 from schema.enums import CollectionOrderField
 from schema.field import argument, field, forward, paging
 from schema.lists import AssetCounts, CollectionFilter, CollectionOrder
-from schema.node import Node, is_row_of
+from schema.node import Node, match_rows
 from schema.scalars import DateTime
 from schema.user import User
 
@@ -39,7 +39,7 @@ class TopicViewerCan:
 class Topic(Node):
     """A heading, under which collections stand."""
 
-    is_type_of = is_row_of("top_")
+    is_type_of = match_rows("top_")
     slug: str = field("Slug of the topic, unique among topics: for addresses.")
     name: str = field("Name of the topic, unique among topics.")
     description: str = field("Description of the topic, in Markdown; empty when there is none.")
@@ -88,5 +88,5 @@ class TopicEdge:
 class TopicConnection(Connection):
     """A page of topics."""
 
-    edges: list[TopicEdge] = edges("topics")
-    nodes: list[Topic] = nodes("topics")
+    edges: list[TopicEdge] = edges_field("topics")
+    nodes: list[Topic] = nodes_field("topics")

@@ -8,7 +8,7 @@ from permissions.directive import DeniedResult, permission
 from permissions.require import Permission
 from resolvers import viewer as resolve
 from schema.field import argument, field, forward, query
-from schema.node import Node, is_row_of
+from schema.node import Node, match_rows
 
 if TYPE_CHECKING:
     from schema.collection import ViewerCollectionConnection
@@ -20,7 +20,7 @@ ViewerCollections = Annotated["ViewerCollectionConnection", strawberry.lazy("sch
 class User(Node):
     """A person who can sign in."""
 
-    is_type_of = is_row_of("usr_")
+    is_type_of = match_rows("usr_")
     name: str = field("Name of the user.")
     email: str | None = field(
         "E-mail address of the user; members see it.", permission(Permission.SIGNED_IN, denied=DeniedResult.NULL)
@@ -31,7 +31,7 @@ class User(Node):
 class Group(Node):
     """Users who hold grants together."""
 
-    is_type_of = is_row_of("grp_")
+    is_type_of = match_rows("grp_")
     name: str = field("Name of the group.")
 
 

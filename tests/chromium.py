@@ -32,7 +32,7 @@ FLAGS = (
 Message = dict[str, Any]
 
 
-def unavailable(reason: str) -> NoReturn:
+def skip_without_browser(reason: str) -> NoReturn:
     """Skip the test for that reason; fail it where a browser is required (ATOLL_REQUIRE_BROWSER=1, or CI=true)."""
     if os.environ.get("ATOLL_REQUIRE_BROWSER") == "1" or os.environ.get("CI") == "true":
         pytest.fail(reason)
@@ -115,7 +115,7 @@ class Chromium:
         """Start it; skip or fail the test where there is no Chromium."""
         program = next(filter(None, map(shutil.which, NAMES)), None)
         if program is None:
-            unavailable("no Chromium is installed (Debian: apt-get install chromium)")
+            skip_without_browser("no Chromium is installed (Debian: apt-get install chromium)")
         self._pages: dict[str, Page] = {}
         self._sent = 0
         with ExitStack() as started:

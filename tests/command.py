@@ -44,7 +44,7 @@ for line in sys.stdin:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command left behind."""
 
     code: int
@@ -52,7 +52,7 @@ class Answer:
     err: str
 
     @property
-    def refusal(self) -> str:
+    def error_line(self) -> str:
         """The one plain line of a command that refuses; fail for any other end."""
         assert (self.code, self.out) == (2, ""), self
         assert self.err.endswith("\n"), self
@@ -62,7 +62,7 @@ class Answer:
 
 
 @dataclass
-class Commands:
+class CommandRunner:
     """Runs commands, by default on one database of the test's own."""
 
     forker: subprocess.Popen[str]
@@ -70,7 +70,7 @@ class Commands:
     database_url: str
     user: int = 0  # the number of the account to run as; 0 for our own
 
-    def __call__(self, *arguments: str, **settings: str) -> Answer:
+    def __call__(self, *arguments: str, **settings: str) -> CommandResult:
         """Run `atoll` with the arguments, under these ATOLL_ settings."""
         assert self.forker.stdin
         assert self.forker.stdout
@@ -84,16 +84,16 @@ class Commands:
         self.forker.stdin.flush()
         code = int(self.forker.stdout.readline())
         out, err = ((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
-        return Answer(code, out, err)
+        return CommandResult(code, out, err)
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Return the environment of a command: nothing of ours but what Python needs."""
         return environment(**{"DATABASE_URL": self.database_url} | settings)
 
     @contextmanager
-    def serving(self, *arguments: str, **settings: str) -> Iterator["Served"]:
+    def run_server(self, *arguments: str, **settings: str) -> Iterator["Server"]:
         """Run `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
-        with serving(self.folder, self.environment(**settings), *arguments) as served:
+        with run_server(self.folder, self.environment(**settings), *arguments) as served:
             yield served
 
 
@@ -104,7 +104,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, surroundings: dict[str, str], *arguments: str, program: str = ATOLL) -> Iterator["Served"]:
+def run_server(folder: Path, surroundings: dict[str, str], *arguments: str, program: str = ATOLL) -> Iterator["Server"]:
     """Run the program as `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
     port = free_port()
     said = folder / f"serve-{port}"
@@ -117,7 +117,7 @@ def serving(folder: Path, surroundings: dict[str, str], *arguments: str, program
             stdout=log,
             stderr=log,
         )
-    served = Served(f"http://127.0.0.1:{port}", server, said)
+    served = Server(f"http://127.0.0.1:{port}", server, said)
     try:
         served.wait()
         yield served
@@ -129,7 +129,7 @@ def serving(folder: Path, surroundings: dict[str, str], *arguments: str, program
 
 
 @dataclass
-class Served:
+class Server:
     """A server that runs."""
 
     url: str
@@ -137,7 +137,7 @@ class Served:
     _said: Path
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """What it printed so far."""
         return self._said.read_text(encoding="utf-8")
 
@@ -145,23 +145,23 @@ class Served:
         """Return when it answers; fail when it ends or takes too long."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.said
+            assert self.process.poll() is None, self.output
             try:
                 if httpx.get(f"{self.url}/healthz").is_success:
                     return
             except httpx.TransportError:
                 time.sleep(0.1)
-        raise AssertionError(self.said)
+        raise AssertionError(self.output)
 
     def stop(self) -> None:
         """Send SIGTERM; fail unless it stops in seconds, with exit code 0."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(10) == 0, self.said
-        assert "Traceback" not in self.said, self.said
+        assert self.process.wait(10) == 0, self.output
+        assert "Traceback" not in self.output, self.output
 
 
 @contextmanager
-def forking() -> Iterator[subprocess.Popen[str]]:
+def start_forker() -> Iterator[subprocess.Popen[str]]:
     """Start the process that commands are forked from; it ends with the block."""
     forker = subprocess.Popen(
         [sys.executable, "-c", FORKER],

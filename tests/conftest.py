@@ -13,9 +13,9 @@ import httpx
 import pytest
 from sqlalchemy import event, update
 
-from app.application import application
+from app.application import create_application
 from app.settings import Settings
-from app.tokens import make_token
+from app.tokens import create_token
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
@@ -130,7 +130,7 @@ async def _make(url: str, path: Path) -> World:
         await migrate(database)
         await import_catalogue(database, path, "world", lambda _bytes: None)
         await share(database)
-        return World(url, {name: await make_token(database, name, 3_600) for name in MEMBERS})
+        return World(url, {name: await create_token(database, name, 3_600) for name in MEMBERS})
     finally:
         await database.close()
 
@@ -213,7 +213,7 @@ class Ask:
         self.statements: list[str] = []
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", self._count)
-        app = application(Settings(database_url=world.url), database=self.database)
+        app = create_application(Settings(database_url=world.url), database=self.database)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
 
     async def __call__(self, who: str, query: str, **variables: Any) -> dict[str, Any]:

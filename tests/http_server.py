@@ -21,7 +21,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from app import limits
 from app.endpoint import Endpoint
-from app.errors import Unauthenticated, Unavailable
+from app.errors import UnauthenticatedError, UnavailableError
 from permissions.refused import Reason, Refused
 
 RESPONSE = "application/graphql-response+json"
@@ -88,7 +88,7 @@ class Query:
 
     @strawberry.field
     def misses(self) -> str | None:
-        raise Unavailable("postgresql://db.internal does not answer")
+        raise UnavailableError("postgresql://db.internal does not answer")
 
     @strawberry.field
     def broken(self) -> list[str] | None:
@@ -128,7 +128,7 @@ class Subscription:
         yield 1
 
 
-def graph(extensions: list[Any]) -> strawberry.Schema:
+def build_test_schema(extensions: list[Any]) -> strawberry.Schema:
     """Return the small graph with the extensions."""
     scalars: dict[object, Any] = {Even: strawberry.scalar(name="Even", parse_value=_even)}
     config = StrawberryConfig(scalar_map=scalars)
@@ -136,7 +136,7 @@ def graph(extensions: list[Any]) -> strawberry.Schema:
 
 
 @dataclass
-class Opened:
+class OperationContext:
     """The context of one operation."""
 
     world: "World"
@@ -147,8 +147,8 @@ class Opened:
 class World:
     """The endpoint, and what came of its operations."""
 
-    opened: list[Opened] = field(default_factory=list)
-    closed: list[Opened] = field(default_factory=list)
+    opened: list[OperationContext] = field(default_factory=list)
+    closed: list[OperationContext] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waits: asyncio.Event = field(default_factory=asyncio.Event)
     has_ide: bool = False
@@ -156,28 +156,28 @@ class World:
     def __post_init__(self) -> None:
         """Build the graph behind its endpoint."""
         self.endpoint = Endpoint(
-            graph(limits.extensions()), open_context=self.open_context, ide=_ide if self.has_ide else None
+            build_test_schema(limits.extensions()), open_context=self.open_context, ide=_ide if self.has_ide else None
         )
         self.app = Starlette(routes=[Route("/graphql", self.endpoint)])
 
     @asynccontextmanager
-    async def open_context(self, request: Request, request_id: str) -> AsyncIterator[Opened]:
+    async def open_context(self, request: Request, request_id: str) -> AsyncIterator[OperationContext]:
         """Open what the bearer token asks for."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token == "bad":
-            raise Unauthenticated
+            raise UnauthenticatedError
         if token == "down":
-            raise Unavailable("postgresql://db.internal does not answer")
+            raise UnavailableError("postgresql://db.internal does not answer")
         if token == "broken":
             raise RuntimeError("secret of the deployment")
-        context = Opened(self, request_id)
+        context = OperationContext(self, request_id)
         self.opened.append(context)
         try:
             yield context
         finally:
             self.closed.append(context)
         if token == "lost":
-            raise Unavailable("the connection was lost")
+            raise UnavailableError("the connection was lost")
 
     def client(self) -> httpx.AsyncClient:
         """Return a client in the same process."""
@@ -194,7 +194,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(app: Any, **settings: Any) -> Iterator[int]:
+def run_server(app: Any, **settings: Any) -> Iterator[int]:
     """Serve the application on a free port of the loopback until the end of the block; give the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_config=None, log_level=logging.INFO, **settings)

@@ -11,7 +11,7 @@ from sqlalchemy import delete, text, update
 from starlette.applications import Starlette
 
 from app import application as served
-from app.settings import BadSetting, Settings
+from app.settings import SettingError, Settings
 from store import sql
 from store.database import Database, Snapshot
 from tests.conftest import ANONYMOUS, Ask, World
@@ -33,7 +33,7 @@ async def test_an_issuers_token_speaks_for_the_user_of_that_id(world: World, mon
     database = Database(world.url)
     async with FakeIssuer(keys=[key.published()]) as issuer:
         monkeypatch.setattr(served, "issuer_from_settings", lambda _issuer, _audience: issuer.issuer())
-        app = served.application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
+        app = served.create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
         async with _client(app) as client:
             good = await _ask(client, issuer.token(key, sub="mei"))
             assert good.json() == {"data": {"viewer": {"user": {"name": "mei"}, "isAdmin": False}}}
@@ -60,7 +60,7 @@ async def test_while_the_issuers_keys_cannot_be_had_its_tokens_are_put_off_and_n
     async with issuer:
         pass  # it has an address, and listens no more
     monkeypatch.setattr(served, "issuer_from_settings", lambda _issuer, _audience: issuer.issuer())
-    app = served.application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
+    app = served.create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
     async with _client(app) as client:
         answer = await _ask(client, issuer.token(signing_key("k1", "ES256"), sub="mei"))
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
@@ -74,19 +74,19 @@ def test_one_of_the_issuers_two_settings_alone_stops_the_start(given: dict[str, 
     with pytest.raises(
         ValueError, match=r"ATOLL_OIDC_ISSUER.*ATOLL_OIDC_AUDIENCE|ATOLL_OIDC_AUDIENCE.*ATOLL_OIDC_ISSUER"
     ):
-        served.application(Settings.of(given))
+        served.create_application(Settings.from_environment(given))
 
 
 def test_a_misspelt_setting_stops_the_start() -> None:
-    with pytest.raises(BadSetting, match="ATOLL_DATABASE_URI is no setting"):
-        Settings.of({"ATOLL_DATABASE_URI": "x"})
-    with pytest.raises(BadSetting, match="must be 1 or 0"):
-        Settings.of({"ATOLL_GRAPHIQL": "perhaps"})
+    with pytest.raises(SettingError, match="ATOLL_DATABASE_URI is no setting"):
+        Settings.from_environment({"ATOLL_DATABASE_URI": "x"})
+    with pytest.raises(SettingError, match="must be 1 or 0"):
+        Settings.from_environment({"ATOLL_GRAPHIQL": "perhaps"})
 
 
 def test_passwords_are_not_told() -> None:
     given = {"ATOLL_DATABASE_URL": "postgresql+asyncpg://atoll:sesame@db/atoll"}
-    told = Settings.of(given).told(given)
+    told = Settings.from_environment(given).describe(given)
     assert ("ATOLL_DATABASE_URL", "postgresql+asyncpg://atoll:***@db/atoll", "environment") in told
     assert ("ATOLL_GRAPHIQL", "False", "default") in told
 
@@ -105,7 +105,7 @@ async def test_without_its_database_the_server_says_so_and_stays_up(tmp_path: Pa
     folder.mkdir()
     database = Database(f"sqlite+aiosqlite:///{folder}/atoll.db")
     shutil.rmtree(folder)
-    async with _client(served.application(Settings(), database=database)) as client:
+    async with _client(served.create_application(Settings(), database=database)) as client:
         answer = await client.post("/graphql", json={"query": WHO})
         assert (answer.status_code, answer.json()["errors"][0]["message"]) == (
             503,
@@ -124,7 +124,7 @@ async def test_graphiql_is_off_unless_asked_for(world: World) -> None:
     page = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}  # as browsers send it
     for settings, status in ((Settings(), 404), (Settings(graphiql=True), 200)):
         database = Database(world.url)
-        async with _client(served.application(settings, database=database)) as client:
+        async with _client(served.create_application(settings, database=database)) as client:
             assert (await client.get("/graphql", headers=page)).status_code == status
             assert (await client.get("/graphql/ide/config.json")).status_code == status
         await database.close()

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http_server import JSON, RESPONSE, World, serving
+from tests.http_server import JSON, RESPONSE, World, run_server
 from tests.node import node_for
 
 HERE = Path(__file__).parent / "audits"
@@ -24,7 +24,7 @@ def world() -> World:
 
 def test_every_audit_of_the_specification_passes(world: World) -> None:
     node = node_for(HERE)
-    with serving(world.app) as port:
+    with run_server(world.app) as port:
         command = [node, str(HERE / "audit.mjs"), f"http://127.0.0.1:{port}/graphql"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=RUN_SECONDS)
     audits = [json.loads(line) for line in done.stdout.splitlines()]

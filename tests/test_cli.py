@@ -9,12 +9,12 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from schema.graph import text as schema_text
+from schema.graph import print_schema as schema_text
 from store import sql
 from store.database import Database
 from store.migrate import head
 from store.search.index import INDEXES
-from tests.command import Commands, forking, free_port
+from tests.command import CommandRunner, free_port, start_forker
 from tests.conftest import World, catalogue, write_lines
 from tests.whole import Whole, whole
 
@@ -26,26 +26,26 @@ SEEN = {"data": {"topics": {"nodes": [{"slug": "imaging"}, {"slug": "genomics"}]
 @pytest.fixture(scope="module")
 def forker() -> Iterator[Popen[str]]:
     """Start commands quickly."""
-    with forking() as process:
+    with start_forker() as process:
         yield process
 
 
 @pytest.fixture
-def atoll(forker: Popen[str], tmp_path: Path, empty_url: str) -> Commands:
+def atoll(forker: Popen[str], tmp_path: Path, empty_url: str) -> CommandRunner:
     """Run commands on an empty database."""
-    return Commands(forker, tmp_path, empty_url)
+    return CommandRunner(forker, tmp_path, empty_url)
 
 
 @pytest.fixture
-def atoll_world(forker: Popen[str], tmp_path: Path, own_world: World) -> Commands:
+def atoll_world(forker: Popen[str], tmp_path: Path, own_world: World) -> CommandRunner:
     """Run commands on a copy of the world."""
-    return Commands(forker, tmp_path, own_world.url)
+    return CommandRunner(forker, tmp_path, own_world.url)
 
 
 @pytest.fixture
-def atoll_nowhere(forker: Popen[str], tmp_path: Path) -> Commands:
+def atoll_nowhere(forker: Popen[str], tmp_path: Path) -> CommandRunner:
     """Run commands that should not come to use a database."""
-    return Commands(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'untouched.db'}")
+    return CommandRunner(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'untouched.db'}")
 
 
 # What a command says before it reaches a database is the same for both.
@@ -68,7 +68,7 @@ def ask(url: str, query: str, token: str | None = None) -> httpx.Response:
     return httpx.post(f"{url}/graphql", json={"query": query}, headers=headers)
 
 
-def test_import_tells_counts_by_kind_on_one_line(atoll: Commands) -> None:
+def test_import_tells_counts_by_kind_on_one_line(atoll: CommandRunner) -> None:
     file = str(write_lines(atoll.folder / "world.jsonl", catalogue()))
     kinds = "6 user, 2 group, 3 topic, 5 collection, 2 CAPSULE, 2 PIPELINE, 1 NO_CODE_APP, 4 DATA_ASSET, 2 MODEL"
     first = atoll("import", file)
@@ -76,7 +76,7 @@ def test_import_tells_counts_by_kind_on_one_line(atoll: Commands) -> None:
     assert atoll("import", file).out == f"unchanged: {kinds}; memberships added: 0\n"
 
 
-def test_a_bad_catalogue_is_told_line_by_line_and_nothing_of_it_is_written(atoll_world: Commands) -> None:
+def test_a_bad_catalogue_is_told_line_by_line_and_nothing_of_it_is_written(atoll_world: CommandRunner) -> None:
     before = rows(atoll_world.database_url)
     file = atoll_world.folder / "bad.jsonl"
     file.write_text('{"kind": "user", "id": "new", "name": "New"}\n{\n{"kind": "user", "id": "x"}\n', encoding="utf-8")
@@ -90,71 +90,73 @@ def test_a_bad_catalogue_is_told_line_by_line_and_nothing_of_it_is_written(atoll
     assert rows(atoll_world.database_url) == before
 
 
-def test_a_catalogue_that_cannot_be_read_leaves_the_database_alone(atoll_nowhere: Commands) -> None:
+def test_a_catalogue_that_cannot_be_read_leaves_the_database_alone(atoll_nowhere: CommandRunner) -> None:
     folder = atoll_nowhere.folder
-    assert atoll_nowhere("import", "absent.jsonl").refusal == "There is no file absent.jsonl."
-    assert atoll_nowhere("import", str(folder)).refusal == f"{folder} is a folder, not a file."
+    assert atoll_nowhere("import", "absent.jsonl").error_line == "There is no file absent.jsonl."
+    assert atoll_nowhere("import", str(folder)).error_line == f"{folder} is a folder, not a file."
     assert not (folder / "untouched.db").exists()
 
 
-def test_a_token_makes_its_user_the_viewer_until_it_is_revoked(atoll_world: Commands) -> None:
+def test_a_token_makes_its_user_the_viewer_until_it_is_revoked(atoll_world: CommandRunner) -> None:
     made = atoll_world("token", "mei", "--ttl", "15m")
     assert (made.code, made.err, len(made.out.splitlines())) == (0, "", 1)
     token = made.out.strip()
-    with atoll_world.serving() as served:
+    with atoll_world.run_server() as served:
         assert ask(served.url, ME, token).json() == {"data": {"viewer": {"user": {"name": "mei"}}}}
         assert ask(served.url, ME).json() == {"data": {"viewer": None}}
         revoked = atoll_world("token", "--revoke", token)
         assert (revoked.code, revoked.out, revoked.err) == (0, "", "Revoked.\n")
         assert ask(served.url, ME, token).status_code == 401
-    assert atoll_world("token", "--revoke", token).refusal == "No such token is live: nothing was changed."
+    assert atoll_world("token", "--revoke", token).error_line == "No such token is live: nothing was changed."
 
 
 @on_sqlite
-def test_a_token_needs_a_user_that_is_there_and_a_span_of_time(atoll_world: Commands) -> None:
+def test_a_token_needs_a_user_that_is_there_and_a_span_of_time(atoll_world: CommandRunner) -> None:
     before = rows(atoll_world.database_url)
     for user in ("nobody", "lab", "everyone"):
-        refused = atoll_world("token", user).refusal
+        refused = atoll_world("token", user).error_line
         assert refused == f"There is no user {user!r}. The first users are ada, olu, mei, lou, sam."
     for ttl in ("", "5", "5x", "-1d", "0d", "367d", "1.5h", "٣d", "9999999999d"):
-        refused = atoll_world("token", "mei", f"--ttl={ttl}").refusal
+        refused = atoll_world("token", "mei", f"--ttl={ttl}").error_line
         assert refused == f"{ttl!r} is no span of time such as 30d, 12h or 15m, of at most 366d."
-    assert "atoll token USER | --revoke TOKEN" in atoll_world("token").refusal
-    assert "atoll token USER | --revoke TOKEN" in atoll_world("token", "mei", "--revoke", "atoll_x").refusal
+    assert "atoll token USER | --revoke TOKEN" in atoll_world("token").error_line
+    assert "atoll token USER | --revoke TOKEN" in atoll_world("token", "mei", "--revoke", "atoll_x").error_line
     assert rows(atoll_world.database_url) == before
 
 
-def test_a_token_of_an_empty_database_says_what_to_do_first(atoll: Commands) -> None:
-    assert atoll("token", "mei").refusal == "There is no user 'mei'. There are no users yet: import a catalogue first."
+def test_a_token_of_an_empty_database_says_what_to_do_first(atoll: CommandRunner) -> None:
+    assert (
+        atoll("token", "mei").error_line == "There is no user 'mei'. There are no users yet: import a catalogue first."
+    )
 
 
 @on_sqlite
 @pytest.mark.parametrize(("ttl", "seconds"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("366d", 31_622_400)])
-def test_a_token_is_good_for_the_span_that_was_asked(atoll_world: Commands, ttl: str, seconds: int) -> None:
+def test_a_token_is_good_for_the_span_that_was_asked(atoll_world: CommandRunner, ttl: str, seconds: int) -> None:
     atoll_world("token", "mei", "--ttl", ttl)
     *_, created_at, expires_at, _ = max(rows(atoll_world.database_url)["api_token"])
     assert expires_at - created_at == seconds * 1_000
 
 
-def test_migrate_makes_the_tables_and_tells_their_revision(atoll: Commands) -> None:
+def test_migrate_makes_the_tables_and_tells_their_revision(atoll: CommandRunner) -> None:
     for _ in range(2):
         done = atoll("migrate")
         assert (done.code, done.out, done.err) == (0, f"The database is at revision {head()}.\n", "")
 
 
-def test_schema_prints_the_graph_and_compares_a_file_with_it(atoll_nowhere: Commands) -> None:
+def test_schema_prints_the_graph_and_compares_a_file_with_it(atoll_nowhere: CommandRunner) -> None:
     assert atoll_nowhere("schema").out == schema_text()
     file = atoll_nowhere.folder / "schema.graphql"
-    assert atoll_nowhere("schema", "--check", str(file)).refusal == f"There is no file {file}. Write it: make schema"
+    assert atoll_nowhere("schema", "--check", str(file)).error_line == f"There is no file {file}. Write it: make schema"
     file.write_text(schema_text(), encoding="utf-8")
     assert atoll_nowhere("schema", "--check", str(file)).code == 0
     file.write_bytes(schema_text().encode() + b"\xff")
     changed = f"{file} is not the schema any more. Write it again: make schema"
-    assert atoll_nowhere("schema", "--check", str(file)).refusal == changed
+    assert atoll_nowhere("schema", "--check", str(file)).error_line == changed
     assert not (atoll_nowhere.folder / "untouched.db").exists()
 
 
-def test_check_lists_every_setting_and_the_state_of_the_database(atoll: Commands) -> None:
+def test_check_lists_every_setting_and_the_state_of_the_database(atoll: CommandRunner) -> None:
     empty = atoll("check")
     assert empty.out.splitlines()[-1] == f"database revision none: this code's is {head()}: run atoll migrate"
     atoll("migrate")
@@ -171,7 +173,7 @@ def test_check_lists_every_setting_and_the_state_of_the_database(atoll: Commands
     assert " ".join(database) == f"database revision {head()}: up to date"
 
 
-def test_the_index_of_search_can_be_made_anew(atoll_world: Commands) -> None:
+def test_the_index_of_search_can_be_made_anew(atoll_world: CommandRunner) -> None:
     sound = asyncio.run(_indexed(atoll_world.database_url))
     assert asyncio.run(_indexed(atoll_world.database_url, spoiling=True)) != sound
     checked = atoll_world("check", "--rebuild-search")
@@ -200,7 +202,7 @@ async def _indexed(url: str, *, spoiling: bool = False) -> list[set[tuple[object
         await database.close()
 
 
-def test_check_of_a_database_that_is_not_there_makes_none(atoll_nowhere: Commands) -> None:
+def test_check_of_a_database_that_is_not_there_makes_none(atoll_nowhere: CommandRunner) -> None:
     assert atoll_nowhere("check").code == 0
     assert not (atoll_nowhere.folder / "untouched.db").exists()
 
@@ -216,7 +218,7 @@ def test_check_of_a_database_that_is_not_there_makes_none(atoll_nowhere: Command
         "postgresql+asyncpg://me:s3cret@127.0.0.1:port/atoll",
     ],
 )
-def test_no_password_is_printed(atoll_nowhere: Commands, address: str) -> None:
+def test_no_password_is_printed(atoll_nowhere: CommandRunner, address: str) -> None:
     for command in ("check", "migrate"):
         answer = atoll_nowhere(command, DATABASE_URL=address)
         assert answer.code == 2
@@ -242,57 +244,59 @@ BAD_SETTINGS = {
 @pytest.mark.parametrize(("settings", "reason"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
 @pytest.mark.parametrize("command", ["serve", "check", "migrate"])
 def test_a_bad_setting_is_refused_in_one_line(
-    atoll_nowhere: Commands, command: str, settings: dict[str, str], reason: str
+    atoll_nowhere: CommandRunner, command: str, settings: dict[str, str], reason: str
 ) -> None:
     answer = atoll_nowhere(command, **settings)
     assert (answer.code, len(answer.err.splitlines())) == (2, 1)
     assert answer.err.startswith(reason)
 
 
-def test_serve_answers_until_it_is_told_to_stop(atoll_world: Commands) -> None:
-    with atoll_world.serving() as served:
+def test_serve_answers_until_it_is_told_to_stop(atoll_world: CommandRunner) -> None:
+    with atoll_world.run_server() as served:
         assert httpx.get(f"{served.url}/healthz").json() == {"status": "ok"}
         assert httpx.get(f"{served.url}/readyz").json() == {"status": "ready"}
         assert ask(served.url, TOPICS).json() == SEEN
-        assert f"{served.url}/graphql" in served.said
+        assert f"{served.url}/graphql" in served.output
         port = served.url.rpartition(":")[2]
-        taken = atoll_world("serve", "--port", port).refusal
+        taken = atoll_world("serve", "--port", port).error_line
         reason = "Address already in use"
         assert taken == f"Port {port} at 127.0.0.1 cannot be had ({reason}). Choose another: --port {int(port) + 1}"
 
 
 @on_sqlite
-def test_several_workers_serve_and_stop_together(atoll_world: Commands) -> None:
-    with atoll_world.serving("--workers", "2") as served:
+def test_several_workers_serve_and_stop_together(atoll_world: CommandRunner) -> None:
+    with atoll_world.run_server("--workers", "2") as served:
         for _ in range(8):
             assert ask(served.url, TOPICS).json() == SEEN
 
 
-def test_an_address_that_is_not_ours_is_refused_in_one_line(atoll_nowhere: Commands) -> None:
-    assert atoll_nowhere("serve", "--host", "nowhere.invalid").refusal.startswith("nowhere.invalid is no address of")
-    assert "cannot be had" in atoll_nowhere("serve", "--host", "192.0.2.1").refusal
-    assert "with one worker" in atoll_nowhere("serve", "--demo", "--workers", "2", "--port", str(free_port())).refusal
-    assert "it serves 127.0.0.1" in atoll_nowhere("serve", "--demo", "--host", "0.0.0.0").refusal  # noqa: S104 - refused
+def test_an_address_that_is_not_ours_is_refused_in_one_line(atoll_nowhere: CommandRunner) -> None:
+    assert atoll_nowhere("serve", "--host", "nowhere.invalid").error_line.startswith("nowhere.invalid is no address of")
+    assert "cannot be had" in atoll_nowhere("serve", "--host", "192.0.2.1").error_line
+    assert (
+        "with one worker" in atoll_nowhere("serve", "--demo", "--workers", "2", "--port", str(free_port())).error_line
+    )
+    assert "it serves 127.0.0.1" in atoll_nowhere("serve", "--demo", "--host", "0.0.0.0").error_line  # noqa: S104 - refused
 
 
 @on_sqlite
-def test_the_demo_fills_an_empty_database_once_and_gives_accounts(atoll: Commands) -> None:
-    with atoll.serving("--demo") as served:
-        tokens = [word for word in served.said.split() if word.startswith("atoll_")]
+def test_the_demo_fills_an_empty_database_once_and_gives_accounts(atoll: CommandRunner) -> None:
+    with atoll.run_server("--demo") as served:
+        tokens = [word for word in served.output.split() if word.startswith("atoll_")]
         names = [ask(served.url, ME, token).json()["data"]["viewer"]["user"]["name"] for token in tokens]
         assert names == ["Ada Moreau", "Olu Adeyemi", "Mei Tanaka", "Sam Rivera"]
         assert ask(served.url, TOPICS).json()["data"]["topics"]["nodes"]
     before = rows(atoll.database_url)
-    with atoll.serving("--demo") as served:
-        assert "Ada Moreau" in served.said
+    with atoll.run_server("--demo") as served:
+        assert "Ada Moreau" in served.output
     after = rows(atoll.database_url)
     assert len(after.pop("api_token")) == len(before.pop("api_token")) + 4
     assert after == before
 
 
 @on_sqlite
-def test_the_demo_refuses_a_database_with_something_else_and_names_a_way_out(atoll_world: Commands) -> None:
+def test_the_demo_refuses_a_database_with_something_else_and_names_a_way_out(atoll_world: CommandRunner) -> None:
     before = rows(atoll_world.database_url)
-    refused = atoll_world("serve", "--demo", "--port", str(free_port())).refusal
+    refused = atoll_world("serve", "--demo", "--port", str(free_port())).error_line
     assert "something else than the demo: serve it without --demo, or name another file" in refused
     assert rows(atoll_world.database_url) == before

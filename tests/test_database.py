@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from store import sql
 from store.database import Database, Snapshot
 from store.migrate import migrate, revision_of
-from tests.command import NOBODY, Commands, forking, free_port
+from tests.command import NOBODY, CommandRunner, free_port, start_forker
 from tests.conftest import World
 from tests.postgres import Postgres
 from tests.whole import whole
@@ -26,18 +26,18 @@ from tests.whole import whole
 @pytest.fixture(scope="module")
 def forker() -> Iterator[Popen[str]]:
     """Start commands quickly."""
-    with forking() as process:
+    with start_forker() as process:
         yield process
 
 
 @pytest.fixture
-def atoll(forker: Popen[str], tmp_path: Path) -> Commands:
+def atoll(forker: Popen[str], tmp_path: Path) -> CommandRunner:
     """Run commands on a file that is not there yet."""
-    return Commands(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'atoll.db'}")
+    return CommandRunner(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'atoll.db'}")
 
 
 @pytest.fixture
-def file(atoll: Commands) -> Path:
+def file(atoll: CommandRunner) -> Path:
     """Give the file of those commands."""
     return atoll.folder / "atoll.db"
 
@@ -50,15 +50,15 @@ async def database(own_world: World) -> AsyncIterator[Database]:
     await world.close()
 
 
-def refused_by_all(atoll: Commands) -> str:
+def refused_by_all(atoll: CommandRunner) -> str:
     """Return how a database is refused, the same by every command that comes to use it."""
-    refusals = {atoll(*words).refusal for words in (("migrate",), ("serve", "--port", str(free_port())))}
+    refusals = {atoll(*words).error_line for words in (("migrate",), ("serve", "--port", str(free_port())))}
     (refusal,) = refusals
     assert atoll("check").err == refusal + "\n"
     return refusal
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(atoll: Commands, file: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_and_left_alone(atoll: CommandRunner, file: Path) -> None:
     file.write_text("this is no database, however long it may be" * 100, encoding="utf-8")
     before = file.read_bytes()
     sentence = f"{file} is not a SQLite database. Name another file in ATOLL_DATABASE_URL, or move this one away."
@@ -66,12 +66,12 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(atoll: Commands, f
     assert file.read_bytes() == before
 
 
-def test_a_folder_in_the_place_of_the_file_is_refused(atoll: Commands, file: Path) -> None:
+def test_a_folder_in_the_place_of_the_file_is_refused(atoll: CommandRunner, file: Path) -> None:
     file.mkdir()
     assert refused_by_all(atoll) == f"{file} is a folder. Name a file in ATOLL_DATABASE_URL, such as {file}/atoll.db."
 
 
-def test_a_missing_folder_is_refused_and_not_made(atoll: Commands) -> None:
+def test_a_missing_folder_is_refused_and_not_made(atoll: CommandRunner) -> None:
     atoll.database_url = f"sqlite+aiosqlite:///{atoll.folder}/missing/atoll.db"
     sentence = f"The folder {atoll.folder}/missing does not exist: make it, or name another in ATOLL_DATABASE_URL."
     assert refused_by_all(atoll) == sentence
@@ -91,17 +91,17 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_is_refused_before_anything_is_served(atoll: Commands, file: Path, damage: object) -> None:
+def test_a_damaged_file_is_refused_before_anything_is_served(atoll: CommandRunner, file: Path, damage: object) -> None:
     assert atoll("migrate").code == 0
     assert callable(damage)
     file.write_bytes(damage(bytearray(file.read_bytes())))
     for words in (("migrate",), ("serve", "--port", str(free_port()))):
-        refusal = atoll(*words).refusal
+        refusal = atoll(*words).error_line
         assert refusal.startswith(f"{file} is damaged")
         assert refusal.endswith("Restore it from a backup, or move it away to begin with an empty one.")
 
 
-def test_an_empty_file_becomes_a_database_and_a_new_one_is_its_owners_alone(atoll: Commands, file: Path) -> None:
+def test_an_empty_file_becomes_a_database_and_a_new_one_is_its_owners_alone(atoll: CommandRunner, file: Path) -> None:
     file.touch()
     assert atoll("migrate").code == 0
     file.unlink()
@@ -109,13 +109,13 @@ def test_an_empty_file_becomes_a_database_and_a_new_one_is_its_owners_alone(atol
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_another_program_writes_to_is_refused_after_seconds(atoll: Commands, file: Path) -> None:
+def test_a_file_that_another_program_writes_to_is_refused_after_seconds(atoll: CommandRunner, file: Path) -> None:
     assert atoll("migrate").code == 0
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
         sentence = f"{file} is being written to by another program. Wait until it is done, or stop it."
-        assert atoll("migrate").refusal == sentence
+        assert atoll("migrate").error_line == sentence
     finally:
         other.close()
 
@@ -130,24 +130,24 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
-def test_what_may_not_be_written_or_read_is_refused(atoll: Commands, open_folder: Path) -> None:
+def test_what_may_not_be_written_or_read_is_refused(atoll: CommandRunner, open_folder: Path) -> None:
     file = open_folder / "atoll.db"
     atoll.database_url = f"sqlite+aiosqlite:///{file}"
     sentence = f"{file} or its folder is read-only for this user, and Atoll writes to both: give it the right to."
     atoll.user = NOBODY
-    assert atoll("migrate").refusal == sentence  # the folder is root's, and there is no file
+    assert atoll("migrate").error_line == sentence  # the folder is root's, and there is no file
     atoll.user = 0
     assert atoll("migrate").code == 0
     atoll.user = NOBODY
-    assert atoll("migrate").refusal == sentence  # the file is root's too
+    assert atoll("migrate").error_line == sentence  # the file is root's too
     for each in open_folder.iterdir():
         os.chown(each, NOBODY, NOBODY)
     file.chmod(0o444)
     open_folder.chmod(0o777)
-    assert atoll("migrate").refusal == sentence  # the folder is open, the file is not
+    assert atoll("migrate").error_line == sentence  # the folder is open, the file is not
     catalogue = open_folder / "catalogue.jsonl"
     catalogue.touch(0o000)
-    assert atoll("import", str(catalogue)).refusal == f"{catalogue} cannot be read: permission denied."
+    assert atoll("import", str(catalogue)).error_line == f"{catalogue} cannot be read: permission denied."
 
 
 async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forker: Popen[str], tmp_path: Path) -> None:
@@ -156,19 +156,19 @@ async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forke
         await connection.execute(text("update alembic_version set version_num = '9999'"))
     before = await whole(database)
     await database.close()
-    atoll = Commands(forker, tmp_path, own_world.url)
+    atoll = CommandRunner(forker, tmp_path, own_world.url)
     sentence = (
         "The database is at revision 9999, which this Atoll does not know: a newer one wrote it. "
         "Run that one, or restore a backup made before it."
     )
     for words in (("migrate",), ("token", "mei"), ("serve", "--port", str(free_port()))):
-        assert atoll(*words).refusal == sentence
+        assert atoll(*words).error_line == sentence
     assert await revision_of(database) == "9999"
     assert await whole(database) == before
     await database.close()
 
 
-def test_a_postgresql_server_that_cannot_be_used_is_told_apart(atoll: Commands, postgres: Postgres) -> None:
+def test_a_postgresql_server_that_cannot_be_used_is_told_apart(atoll: CommandRunner, postgres: Postgres) -> None:
     place = f"127.0.0.1:{postgres.port}"
     refused = f"The PostgreSQL server at {place}/postgres refuses the user or the password in ATOLL_DATABASE_URL."
     closed = free_port()

@@ -9,14 +9,14 @@ import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 from sqlalchemy import select
 
-from schema.graph import graph
+from schema.graph import build_schema
 from store import sql
 from tests.conftest import ANONYMOUS, Ask, World, copied
 from tests.test_job import chunk
 from tests.writing import Mutate, refused, unchanged
 
 FEW = 2
-SCHEMA = graph()._schema  # noqa: SLF001 - Strawberry gives it no other name
+SCHEMA = build_schema()._schema  # noqa: SLF001 - Strawberry gives it no other name
 ADMINISTRATORS, MEMBERS = "FORBIDDEN", ""
 
 

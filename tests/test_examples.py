@@ -29,12 +29,12 @@ from sqlalchemy import update
 from starlette.applications import Starlette
 
 from app import cli, demo
-from app.application import application
+from app.application import create_application
 from app.graphiql import EXAMPLES as FOLDER
-from app.graphiql import Name, Tab, examples, names_in
+from app.graphiql import Reference, Tab, find_references, read_examples
 from app.settings import Settings
-from app.tokens import make_token
-from schema.graph import text as schema_text
+from app.tokens import create_token
+from schema.graph import print_schema as schema_text
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
@@ -43,10 +43,10 @@ from tests.command import free_port
 from tests.conftest import ANONYMOUS, Ask, World, share, write_lines
 from tests.postgres import Postgres
 
-EXAMPLES = examples(FOLDER)
+EXAMPLES = read_examples(FOLDER)
 ACCOUNTS = {name: user for name, user, _ in demo.ACCOUNTS} | {demo.ANONYMOUS.name: ANONYMOUS}
 DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
-NAMES = set[Name]().union(*map(names_in, EXAMPLES))
+NAMES = set[Reference]().union(*map(find_references, EXAMPLES))
 # The collections that examples put assets into.
 TAKING = {"pathogens", "read-quality", "electron-microscopy", "bacteria", "image-tools"}
 REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells", "ownerId": "<user user:olu>"}
@@ -93,7 +93,7 @@ async def _filled(url: str, catalogue: Path) -> World:
         await import_catalogue(database, catalogue, "demo", lambda _bytes: None)
         await share(database)
         users = [user for user in ACCOUNTS.values() if user != ANONYMOUS]
-        return World(url, {user: await make_token(database, user, 3_600) for user in users})
+        return World(url, {user: await create_token(database, user, 3_600) for user in users})
     finally:
         await database.close()
 
@@ -138,14 +138,14 @@ def _mutation(tab: Tab) -> str:
 
 
 async def test_every_query_answers_as_its_account_in_few_statements(ask_demo: Ask) -> None:
-    for tab in itertools.filterfalse(_is_mutation, await demo.with_ids(ask_demo.database, EXAMPLES)):
+    for tab in itertools.filterfalse(_is_mutation, await demo.insert_ids(ask_demo.database, EXAMPLES)):
         data = await ask_demo(_who(tab), tab.query, **_variables(tab))
         assert None not in data.values(), tab.title
         assert 1 <= len(ask_demo.statements) <= MOST_STATEMENTS, f"{tab.title}: {len(ask_demo.statements)} statements"
 
 
 async def test_every_mutation_is_accepted_as_its_account_in_few_statements(ask_demo: Ask) -> None:
-    tabs = await demo.with_ids(ask_demo.database, EXAMPLES)
+    tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
     async for tab, response in _answers(ask_demo, filter(_is_mutation, tabs)):
         _assert_accepted(tab, response)
         sent = len(ask_demo.statements)
@@ -162,7 +162,7 @@ def _assert_accepted(tab: Tab, response: httpx.Response) -> None:
 
 
 async def test_what_a_dry_run_tells_is_what_then_happens(ask_demo: Ask) -> None:
-    tabs = await demo.with_ids(ask_demo.database, EXAMPLES)
+    tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
     rehearsed = [tab for tab in filter(_is_mutation, tabs) if _variables(tab)["input"].get("dryRun")]
     assert [_mutation(tab) for tab in rehearsed] == ["topicMerge", "topicDelete", "collectionDelete"]
     for tab in rehearsed:
@@ -232,7 +232,7 @@ async def test_statements_depend_on_the_shape_and_never_on_the_data(
         if backend == "postgresql":
             url = request.getfixturevalue("postgres").create_database(f"shape{assets}")
         asking = Ask(await _filled(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
-        tabs = await demo.with_ids(asking.database, [_widened(tab, assets) for tab in EXAMPLES])
+        tabs = await demo.insert_ids(asking.database, [_widened(tab, assets) for tab in EXAMPLES])
         sent[assets] = {}
         async for tab, response in _answers(asking, sorted(tabs, key=_is_mutation)):
             sent[assets][tab.title] = sorted(asking.statements)
@@ -256,7 +256,7 @@ async def test_both_databases_answer_the_same_bytes(
         asking = Ask(await _filled(url, demo.CATALOGUE))
         await _set_cursor_key(asking.database)
         asking.client.headers["x-request-id"] = "example"
-        tabs = await demo.with_ids(asking.database, EXAMPLES)
+        tabs = await demo.insert_ids(asking.database, EXAMPLES)
         found = []
         for tab, who in itertools.product(itertools.filterfalse(_is_mutation, tabs), ACCOUNTS.values()):
             answer = await asking.response(who, tab.query, **_variables(tab))
@@ -279,8 +279,8 @@ async def _set_cursor_key(database: Database) -> None:
 
 
 async def test_in_the_demo_the_examples_have_its_ids(ask_demo: Ask) -> None:
-    tabs = await demo.with_ids(ask_demo.database, EXAMPLES)
-    assert set().union(*map(names_in, tabs)) == set()
+    tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
+    assert set().union(*map(find_references, tabs)) == set()
     assert [tab.title for tab in tabs if "<" in tab.variables] == ["Take back what adding did"]
     found = await ask_demo("user:ada", '{ topic(by: { slug: "life-on-earth" }) { id } }')
     (renaming,) = [tab for tab in tabs if tab.title.startswith("Rename a topic")]
@@ -296,12 +296,12 @@ def test_the_demo_serves_the_examples_with_its_ids(tmp_path: Path, monkeypatch: 
     signal.signal(signal.SIGTERM, before)  # which serving takes over
     offered = asyncio.run(_offered(served[0]))
     assert [tab.title for tab in offered] == [tab.title for tab in EXAMPLES]
-    assert set().union(*map(names_in, offered)) == set()
+    assert set().union(*map(find_references, offered)) == set()
 
 
 async def test_elsewhere_the_examples_stay_as_they_are_written(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/untouched.db"
-    assert await _offered(application(Settings(database_url=url, graphiql=True))) == EXAMPLES
+    assert await _offered(create_application(Settings(database_url=url, graphiql=True))) == EXAMPLES
 
 
 async def _offered(app: Starlette) -> list[Tab]:

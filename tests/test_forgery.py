@@ -7,7 +7,7 @@ import jwt
 import pytest
 from starlette.requests import Request
 
-from app.authentication import bearer_subject
+from app.authentication import verify_bearer_token
 from app.oidc import Issuer
 from permissions.viewer import anonymous, holder_of
 from proofs.forgery.trial import tried
@@ -31,7 +31,7 @@ async def or_a_visitor(snapshot: Any, token: str) -> Any:
 
 async def of_one_scheme(request: Request, issuer: Issuer | None) -> Any:
     is_bearer = request.headers.get("authorization", "").strip().lower().startswith("bearer ")
-    return await bearer_subject(request, issuer) if is_bearer else (None, None)
+    return await verify_bearer_token(request, issuer) if is_bearer else (None, None)
 
 
 FAULTS = {

@@ -10,7 +10,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from app import graphiql
-from app.graphiql import Account, Tab, build, examples, names_in, page, put_ids, routes
+from app.graphiql import (
+    Account,
+    Tab,
+    build,
+    build_routes,
+    find_references,
+    read_examples,
+    replace_references,
+    serve_page,
+)
 
 ACCOUNTS = [Account("Ann", "A member who owns two capsules.", "ann-token"), Account("Visitor", "Anonymous.", None)]
 TABS = [Tab("Who am I", "web", "{ viewerName }", '{"first": 2}', "Ann"), Tab("Topics", "admin", "{ topics }", "", None)]
@@ -30,7 +39,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 def test_examples_come_by_group_then_name(tmp_path: Path) -> None:
     names = ["analyst/01-b", "admin/02-c", "admin/01-d", "web/10-e", "web/02-f", "other/01-g"]
     folder = write(tmp_path, {f"{name}.graphql": f"# {name}\n{{ __typename }}\n" for name in names})
-    assert [tab.title for tab in examples(folder)] == [
+    assert [tab.title for tab in read_examples(folder)] == [
         "web/02-f",
         "web/10-e",
         "admin/01-d",
@@ -42,39 +51,39 @@ def test_examples_come_by_group_then_name(tmp_path: Path) -> None:
 def test_an_example_tells_its_title_account_and_variables(tmp_path: Path) -> None:
     query = "# Every topic\n# as: Ann Lee\n# and more words\n\n{ __typename }\n"
     folder = write(tmp_path, {"web/01-a.graphql": query, "web/01-a.json": '{"first": 2}\n'})
-    assert examples(folder) == [Tab("Every topic", "web", query, '{"first": 2}', "Ann Lee")]
+    assert read_examples(folder) == [Tab("Every topic", "web", query, '{"first": 2}', "Ann Lee")]
 
 
 def test_an_example_may_leave_out_account_and_variables(tmp_path: Path) -> None:
     query = "# Every topic\n\n# as: nobody, for this is not the second line\n{ __typename }\n"
-    assert examples(write(tmp_path, {"web/01-a.graphql": query})) == [Tab("Every topic", "web", query, "", None)]
+    assert read_examples(write(tmp_path, {"web/01-a.graphql": query})) == [Tab("Every topic", "web", query, "", None)]
 
 
 @pytest.mark.parametrize("query", ["{ __typename }\n", "#\n{ __typename }\n", ""])
 def test_an_example_without_a_title_is_refused(tmp_path: Path, query: str) -> None:
     folder = write(tmp_path, {"web/01-a.graphql": query})
     with pytest.raises(ValueError, match=r"01-a\.graphql: the first line is no title"):
-        examples(folder)
+        read_examples(folder)
 
 
 @pytest.mark.parametrize("variables", ["[1]", "{", ""])
 def test_variables_that_are_no_object_are_refused(tmp_path: Path, variables: str) -> None:
     folder = write(tmp_path, {"web/01-a.graphql": "# A\n{ __typename }\n", "web/01-a.json": variables})
     with pytest.raises(ValueError, match=r"01-a\.json: the variables are no JSON object"):
-        examples(folder)
+        read_examples(folder)
 
 
 def test_a_missing_folder_holds_no_examples(tmp_path: Path) -> None:
-    assert examples(tmp_path / "absent") == []
+    assert read_examples(tmp_path / "absent") == []
 
 
 def test_names_in_an_examples_variables_give_way_to_ids() -> None:
     variables = '{"ids": ["<topic open-data>", "<user user:mei>"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
     tab = Tab("A", "admin", "# <topic open-data>\nmutation A { a }", variables, "Ann")
     names = {("topic", "open-data"), ("user", "user:mei"), ("asset", "1 f")}
-    assert names_in(tab) == names
+    assert find_references(tab) == names
     known = {("topic", "open-data"): "top_1", ("user", "user:mei"): "usr_2", ("collection", "open-data"): "col_3"}
-    filled = put_ids(tab, known)
+    filled = replace_references(tab, known)
     assert filled.variables == '{"ids": ["top_1", "usr_2"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
     assert (filled.query, filled.title, filled.account) == (tab.query, tab.title, tab.account)
 
@@ -97,7 +106,7 @@ POLICY = {
 
 def client_of(dist: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
     monkeypatch.setattr(graphiql, "DIST", dist)
-    app = Starlette(routes=[*routes(TABS, ACCOUNTS), Route("/graphql", page)])
+    app = Starlette(routes=[*build_routes(TABS, ACCOUNTS), Route("/graphql", serve_page)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
 
 

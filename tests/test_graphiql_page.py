@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
 from app import graphiql
-from app.graphiql import Account, Tab, page, routes
-from tests.chromium import Chromium, Page, unavailable
+from app.graphiql import Account, Tab, build_routes, serve_page
+from tests.chromium import Chromium, Page, skip_without_browser
 
 ANN = Account("Ann", "A member who owns two capsules.", "ann-token")
 ROOT = Account("Root", "An administrator.", "root-token")
@@ -67,7 +67,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         is_page = scope["type"] == "http" and scope["method"] == "GET"
-        await (await page(Request(scope)) if is_page else self.api)(scope, receive, send)
+        await (await serve_page(Request(scope)) if is_page else self.api)(scope, receive, send)
 
 
 async def planted(_request: Request) -> Response:
@@ -85,7 +85,7 @@ def serving(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
         WebSocketRoute("/graphql", endpoint),
         Route("/planted", planted),
     ]
-    app = Starlette(routes=[*routes(tabs, accounts), *own])
+    app = Starlette(routes=[*build_routes(tabs, accounts), *own])
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -102,7 +102,7 @@ def serving(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
 def browser() -> Iterator[Chromium]:
     """Return a browser for GraphiQL, which must have been built."""
     if not (graphiql.DIST / "index.html").exists():
-        unavailable("GraphiQL is not built (make graphiql)")
+        skip_without_browser("GraphiQL is not built (make graphiql)")
     with Chromium() as chromium:
         yield chromium
 

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import request as request_reading
 from app.endpoint import BODY_BYTES
-from tests.http_server import RESPONSE, World, serving
+from tests.http_server import RESPONSE, World, run_server
 
 JSON_TYPE: Final = {"content-type": "application/json", "accept": RESPONSE}
 GOOD: Final = json.dumps({"query": "{ hello }"}).encode()
@@ -150,7 +150,7 @@ ADDRESSES: Final[dict[str, tuple[str, int]]] = {
 @pytest.fixture(scope="module", params=["httptools", "h11"])
 def server(request: pytest.FixtureRequest) -> Iterator[int]:
     """Give the port of a served endpoint, with either of the server's readers of HTTP."""
-    with serving(World().endpoint, http=request.param) as port:
+    with run_server(World().endpoint, http=request.param) as port:
         yield port
 
 
@@ -262,7 +262,7 @@ def test_whoever_leaves_within_a_body_leaves_no_trace(is_abrupt: bool) -> None: 
         finished.set()
 
     head = b"POST /graphql HTTP/1.1\r\nhost: atoll\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n"
-    with serving(told_of) as port, socket.create_connection(("127.0.0.1", port), 5) as leaving:
+    with run_server(told_of) as port, socket.create_connection(("127.0.0.1", port), 5) as leaving:
         leaving.sendall(head + b'{"query":')
         if is_abrupt:
             leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from app.worker import working
+from app.worker import run_worker
 from resolvers.write import act
 from resolvers.write import job as jobs
 from store import sql
@@ -255,7 +255,7 @@ async def test_a_job_that_cannot_go_on_ends_and_lets_the_next_begin(
     await started(ask_own, "olu", REMOVE, collectionId=id_["open"], **given)
     await started(ask_own, "olu", ADD, collectionId=id_["bare"], **given)
     monkeypatch.setattr(act.Removing, "do", _broken)
-    async with working(ask_own.database), asyncio.timeout(30):
+    async with run_worker(ask_own.database), asyncio.timeout(30):
         while (await _all(ask_own))[-1].status != "SUCCEEDED":  # noqa: ASYNC110 - the database tells no event
             await asyncio.sleep(0.01)
     assert [job.status for job in await _all(ask_own)] == ["FAILED", "SUCCEEDED"]

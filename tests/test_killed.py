@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.tokens import make_token
+from app.tokens import create_token
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
@@ -92,7 +92,7 @@ async def _filled(url: str, folder: Path) -> dict[str, Any]:
     database = Database(url)
     await migrate(database)
     await import_catalogue(database, write_lines(folder / "killed.jsonl", lines), "killed", lambda _bytes: None)
-    token = await make_token(database, "olu", 3_600)
+    token = await create_token(database, "olu", 3_600)
     async with database.snapshot() as snapshot:
         assets = [row.id for row in await snapshot.rows(select(sql.asset.c.id))]
         collections = [

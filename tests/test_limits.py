@@ -16,14 +16,14 @@ from graphql import (
 from strawberry.extensions import AddValidationRules, SchemaExtension
 
 from app import documents, limits
-from app.limits import LIMITS, Limits, Selections, excesses
+from app.limits import LIMITS, Limits, Selections, limit_errors
 from resolvers.deployment import OPERATION_DEPTH
-from tests.http_server import World, graph
+from tests.http_server import World, build_test_schema
 
 
 def told(document: str, most: Limits = LIMITS) -> list[str]:
     """Return what is told of the limits that the document exceeds."""
-    return [error.message for error in excesses(parse(document), most)]
+    return [error.message for error in limit_errors(parse(document), most)]
 
 
 def nested(levels: int, around: str = "branch", within: str = "name") -> str:
@@ -133,8 +133,8 @@ def test_fragments_within_fragments_cost_no_more_than_they_are_long(fragments: i
     document = parse(doubling(fragments), max_tokens=LIMITS.tokens * 3)
     selections = Selections(document)
     measure = selections.measure(document.definitions[0].selection_set)  # type: ignore[attr-defined]  # the operation
-    assert measure.fields == min(2**fragments + 1, limits.COUNTED_TO)
-    assert selections.measured == 2 + 2 * fragments + 1
+    assert measure.fields == min(2**fragments + 1, limits.COUNT_CAP)
+    assert selections.visited == 2 + 2 * fragments + 1
 
 
 def test_what_is_not_counted_to_the_end_is_told_so() -> None:
@@ -188,7 +188,7 @@ async def test_what_exceeds_a_limit_is_neither_validated_nor_executed(validation
 )
 async def test_what_takes_too_long_to_validate_is_told_so(document: str) -> None:
     assert told(document) == []
-    assert [error["message"] for error in (await ask(World(), document))["errors"]] == [documents.TOO_INTRICATE]
+    assert [error["message"] for error in (await ask(World(), document))["errors"]] == [documents.TOO_COMPLEX]
 
 
 async def test_what_clients_write_can_be_validated() -> None:
@@ -198,7 +198,7 @@ async def test_what_clients_write_can_be_validated() -> None:
 
 
 async def test_the_number_of_tokens_is_limited() -> None:
-    schema = graph(limits.extensions(Limits(tokens=5)))
+    schema = build_test_schema(limits.extensions(Limits(tokens=5)))
     assert (await schema.execute("{ hello hello hello }")).data == {"hello": "world"}
     result = await schema.execute("{ hello hello hello # a comment counts\n }")
     assert [error.message for error in result.errors or ()] == [
@@ -268,7 +268,7 @@ async def test_a_long_document_is_not_remembered(parsings: list[str], validation
 
 
 async def test_rules_of_other_extensions_are_held_to() -> None:
-    schema = graph([*limits.extensions(), lambda: AddValidationRules([Never])])
+    schema = build_test_schema([*limits.extensions(), lambda: AddValidationRules([Never])])
     for _ in range(2):
         result = await schema.execute("{ hello }")
         assert [error.message for error in result.errors or ()] == ["No."]
@@ -283,15 +283,15 @@ class Never(ASTValidationRule):
 
 
 async def test_each_text_is_remembered_once_and_only_so_many() -> None:
-    schema = graph(limits.extensions())
-    for number in range(documents.REMEMBERED + 10):
+    schema = build_test_schema(limits.extensions())
+    for number in range(documents.CACHE_SIZE + 10):
         await schema.execute(f"query Number{number} {{ hello }}")
-    assert documents._remembered.cache_info().currsize == documents.REMEMBERED  # noqa: SLF001 - what is kept is the point
+    assert documents._parse_cached.cache_info().currsize == documents.CACHE_SIZE  # noqa: SLF001 - what is kept is the point
 
 
 @pytest.mark.parametrize(("hides", "suggestion"), [(False, " Did you mean 'text'?"), (True, "")])
 async def test_suggestions_are_the_graphs_choice(hides: bool, suggestion: str) -> None:  # noqa: FBT001 - a parameter of the test
-    schema = graph(limits.extensions())
+    schema = build_test_schema(limits.extensions())
     schema.config.disable_field_suggestions = hides
     result = await schema.execute('{ echo(text: "a", tekst: "a") }')
     assert [error.message for error in result.errors or ()] == [
@@ -302,7 +302,7 @@ async def test_suggestions_are_the_graphs_choice(hides: bool, suggestion: str) -
 @pytest.mark.parametrize("most", [LIMITS, Limits(root_fields=0, fields=0, depth=0)])
 async def test_looking_for_errors_ends_with_the_fifth(most: Limits) -> None:
     document = " ".join(f"query Q{number} {{ missing }}" for number in range(10))
-    result = await graph(limits.extensions(most)).execute(document, operation_name="Q1")
+    result = await build_test_schema(limits.extensions(most)).execute(document, operation_name="Q1")
     assert len(result.errors or ()) == 5
 
 
@@ -317,12 +317,12 @@ class Parsed(SchemaExtension):
 
 @pytest.mark.parametrize(("root_fields", "errors"), [(1, 1), (2, 0)])
 async def test_documents_of_other_extensions_are_held_to_the_limits(root_fields: int, errors: int) -> None:
-    schema = graph([Parsed, *limits.extensions(Limits(root_fields=root_fields))])
+    schema = build_test_schema([Parsed, *limits.extensions(Limits(root_fields=root_fields))])
     assert len((await schema.execute("{ missing }")).errors or ()) == errors
 
 
 async def test_limits_can_be_other_ones() -> None:
-    schema = graph(limits.extensions(Limits(root_fields=1)))
+    schema = build_test_schema(limits.extensions(Limits(root_fields=1)))
     result = await schema.execute("{ hello again: hello }")
     assert [error.message for error in result.errors or ()] == [
         "The query selects 2 fields at its root; at most 1 are allowed."
@@ -334,5 +334,5 @@ async def test_a_context_that_is_there_is_used_as_it_is() -> None:
     class Given:
         request_id = "given"
 
-    schema = graph(limits.extensions())
+    schema = build_test_schema(limits.extensions())
     assert (await schema.execute("{ who }", context_value=Given())).data == {"who": "given"}

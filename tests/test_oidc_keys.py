@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app import oidc_keys
-from app.oidc import BadToken, Issuer, IssuerUnreachable
+from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
 from tests.oidc.fake_issuer import DISCOVERY, JWKS, FakeIssuer, signing_key
 
 OLD, NEW = signing_key("old", "ES256"), signing_key("new", "EdDSA")
@@ -26,8 +26,8 @@ async def fake() -> AsyncIterator[FakeIssuer]:
 async def is_honoured(issuer: Issuer, token: str) -> bool:
     """Return whether the token passes; IssuerUnreachable passes through."""
     try:
-        return await issuer.subject(token) == "user:ann"
-    except BadToken:
+        return await issuer.verify(token) == "user:ann"
+    except InvalidTokenError:
         return False
 
 
@@ -138,12 +138,12 @@ async def test_an_issuer_down_at_the_start_is_unreachable_until_it_is_up() -> No
     fake = FakeIssuer(keys=[OLD.published()])
     async with fake:
         issuer, token = fake.issuer(), fake.token(OLD)
-    with pytest.raises(IssuerUnreachable):
-        await issuer.subject(token)
+    with pytest.raises(IssuerUnreachableError):
+        await issuer.verify(token)
     async with fake:
         fake.timer.now += 4.9
-        with pytest.raises(IssuerUnreachable):
-            await issuer.subject(token)
+        with pytest.raises(IssuerUnreachableError):
+            await issuer.verify(token)
         assert fake.requests == []
         fake.timer.now += 0.1
         assert await is_honoured(issuer, token)
@@ -152,8 +152,8 @@ async def test_an_issuer_down_at_the_start_is_unreachable_until_it_is_up() -> No
 async def test_a_hundred_tokens_at_an_issuer_that_fails_ask_it_once(fake: FakeIssuer) -> None:
     fake.answers[DISCOVERY] = (503, "", b"")
     issuer, token = fake.issuer(), fake.token(OLD)
-    answers = await asyncio.gather(*(issuer.subject(token) for _ in range(100)), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [IssuerUnreachable] * 100
+    answers = await asyncio.gather(*(issuer.verify(token) for _ in range(100)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [IssuerUnreachableError] * 100
     assert fake.requests == [DISCOVERY]
 
 
@@ -171,8 +171,8 @@ async def test_an_issuer_down_later_is_believed_for_an_hour_after_its_last_word(
     assert attempts == [1, 1, 2, 2, 3, 4]
     assert not await is_honoured(issuer, fake.token(UNKNOWN))
     fake.timer.now = 4_600
-    with pytest.raises(IssuerUnreachable):
-        await issuer.subject(token)
+    with pytest.raises(IssuerUnreachableError):
+        await issuer.verify(token)
     assert {record.levelno for record in caplog.records if record.name == "app.oidc_keys"} == {logging.WARNING}
     fake.answers.clear()
     fake.timer.now += 5
@@ -244,8 +244,8 @@ async def test_an_unusable_document_is_as_none(fake: FakeIssuer, path: str, answ
             body.replace(b"{url}", fake.url.encode()).replace(b"{host}", fake.url[7:].encode()),
         ),
     }
-    with pytest.raises(IssuerUnreachable):
-        await fake.issuer().subject(fake.token(OLD))
+    with pytest.raises(IssuerUnreachableError):
+        await fake.issuer().verify(fake.token(OLD))
     assert "/elsewhere" not in fake.requests
 
 
@@ -259,19 +259,19 @@ async def test_an_issuer_that_does_not_end_its_answer_is_given_up(
 ) -> None:
     monkeypatch.setattr(oidc_keys, "FETCH_SECONDS", 0.05)
     fake.gate.clear()
-    with pytest.raises(IssuerUnreachable):
-        await asyncio.wait_for(fake.issuer().subject(fake.token(OLD)), 2)
+    with pytest.raises(IssuerUnreachableError):
+        await asyncio.wait_for(fake.issuer().verify(fake.token(OLD)), 2)
     fake.gate.set()
 
 
 async def test_an_issuer_that_dribbles_is_given_up(fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oidc_keys, "FETCH_SECONDS", 0.1)
     fake.seconds_a_byte = 0.01
-    with pytest.raises(IssuerUnreachable):
-        await asyncio.wait_for(fake.issuer().subject(fake.token(OLD)), 0.5)
+    with pytest.raises(IssuerUnreachableError):
+        await asyncio.wait_for(fake.issuer().verify(fake.token(OLD)), 0.5)
     assert fake.requests == [DISCOVERY]
 
 
 def test_an_issuer_on_https_may_not_send_us_to_plain_http_even_on_loopback() -> None:
-    assert oidc_keys.is_safe_address("https://127.0.0.1/jwks", loopback=False)
-    assert not oidc_keys.is_safe_address("http://127.0.0.1/jwks", loopback=False)
+    assert oidc_keys.is_safe_url("https://127.0.0.1/jwks", loopback=False)
+    assert not oidc_keys.is_safe_url("http://127.0.0.1/jwks", loopback=False)

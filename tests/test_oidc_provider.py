@@ -17,7 +17,7 @@ import httpx
 import jwt
 import pytest
 
-from app.oidc import BadToken, Issuer, IssuerUnreachable
+from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
 
 HERE: Final = Path(__file__).parent / "oidc"
 AUDIENCE: Final = "https://atoll.test/graphql"
@@ -86,42 +86,42 @@ async def test_an_access_token_of_each_algorithm_is_honoured(provider: Provider,
     token = await (await provider.told(f"add {alg}")).token()
     header = jwt.get_unverified_header(token)
     assert (header["typ"], header["alg"], header["kid"]) == ("at+jwt", alg, provider.kids[0])
-    assert await Issuer(provider.issuer, AUDIENCE).subject(token) == CLIENT
+    assert await Issuer(provider.issuer, AUDIENCE).verify(token) == CLIENT
 
 
 async def test_an_access_token_for_another_audience_is_refused(provider: Provider) -> None:
     issuer = Issuer(provider.issuer, AUDIENCE)
-    with pytest.raises(BadToken):
-        await issuer.subject(await provider.token("https://other.test"))
-    assert await issuer.subject(await provider.token()) == CLIENT
+    with pytest.raises(InvalidTokenError):
+        await issuer.verify(await provider.token("https://other.test"))
+    assert await issuer.verify(await provider.token()) == CLIENT
 
 
 async def test_keys_rotate_without_a_token_lost_and_the_old_one_ends(provider: Provider) -> None:
     seconds = [0.0]
     issuer = Issuer(provider.issuer, AUDIENCE, timer=lambda: seconds[0])
     old = await provider.token()
-    assert await issuer.subject(old) == CLIENT
+    assert await issuer.verify(old) == CLIENT
     new = await (await provider.told("add ES256")).token()
-    assert [await issuer.subject(token) for token in (old, new)] == [CLIENT, CLIENT]
+    assert [await issuer.verify(token) for token in (old, new)] == [CLIENT, CLIENT]
     await provider.told(f"drop {provider.kids[1]}")
     seconds[0] += 600
-    assert await issuer.subject(new) == CLIENT
-    with pytest.raises(BadToken):
-        await issuer.subject(old)
+    assert await issuer.verify(new) == CLIENT
+    with pytest.raises(InvalidTokenError):
+        await issuer.verify(old)
 
 
 async def test_tokens_outlive_their_issuer_for_an_hour(provider: Provider) -> None:
     seconds = [0.0]
     issuer = Issuer(provider.issuer, AUDIENCE, clock=lambda: _issued(token), timer=lambda: seconds[0])
     token = await provider.token()
-    assert await issuer.subject(token) == CLIENT
+    assert await issuer.verify(token) == CLIENT
     provider.process.kill()
     await provider.process.wait()
     seconds[0] = 3_599
-    assert await issuer.subject(token) == CLIENT
+    assert await issuer.verify(token) == CLIENT
     seconds[0] = 3_600
-    with pytest.raises(IssuerUnreachable):
-        await issuer.subject(token)
+    with pytest.raises(IssuerUnreachableError):
+        await issuer.verify(token)
 
 
 def _issued(token: str) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from app import demo
 from app.settings import Settings
-from app.tokens import make_token
+from app.tokens import create_token
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import ANONYMOUS, Ask, World
@@ -23,7 +23,7 @@ async def ask_demo(empty_url: str) -> AsyncIterator[Ask]:
     await migrate(database)
     assert await demo.load(database)
     assert not await demo.load(database)
-    token = await make_token(database, "user:mei", 60)
+    token = await create_token(database, "user:mei", 60)
     await database.close()
     asking = Ask(World(empty_url, {"mei": token}))
     yield asking
@@ -37,4 +37,4 @@ async def test_the_first_query_gives_the_printed_answers(ask_demo: Ask) -> None:
 
 
 def test_every_setting_is_told() -> None:
-    assert [name for name, _, _ in Settings().told({}) if f"`{name}`" not in README] == []
+    assert [name for name, _, _ in Settings().describe({}) if f"`{name}`" not in README] == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.tokens import make_token
+from app.tokens import create_token
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
@@ -43,7 +43,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> World:
         await import_catalogue(database, CATALOGUE, "real", lambda _bytes: None)
         await import_catalogue(database, _promotion(folder), "real", lambda _bytes: None)
         await share(database)
-        tokens = {who: await make_token(database, who, 3_600) for who in WHO if who != ANONYMOUS}
+        tokens = {who: await create_token(database, who, 3_600) for who in WHO if who != ANONYMOUS}
         await database.close()
         return tokens
 

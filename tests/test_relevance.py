@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from app.tokens import make_token
+from app.tokens import create_token
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
@@ -123,7 +123,7 @@ async def _write(url: str) -> World:
         await import_catalogue(database, CATALOGUE, "relevance", lambda _bytes: None)
         async with database.write() as connection:  # an administrator sees everything
             await connection.execute(update(sql.principal).values(is_admin=True))
-        return World(url, {WHO: await make_token(database, WHO, 3_600)})
+        return World(url, {WHO: await create_token(database, WHO, 3_600)})
     finally:
         await database.close()
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from app.tokens import make_token, revoke_token
+from app.tokens import create_token, revoke_token
 from store import sql
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask, share
 
@@ -266,7 +266,7 @@ async def test_a_missing_token_is_an_anonymous_visitor_and_a_bad_one_an_error(as
 
 
 async def test_an_expired_and_a_revoked_token_are_bad_from_the_next_operation_on(ask_own: Ask) -> None:
-    token = await make_token(ask_own.database, "eve", 60)
+    token = await create_token(ask_own.database, "eve", 60)
     ask_own.tokens = {**ask_own.tokens, "again": token}
     assert (await ask_own.response("again", "{ viewer { isAdmin } }")).status_code == 200
     assert await revoke_token(ask_own.database, token)

@@ -15,7 +15,7 @@ from proofs.truth.coverage import EXCEPTIONS, asked, exceptions_to, reaching
 from proofs.truth.page import GROUPS, page
 from proofs.truth.table import ALIKE, MEANINGS, WORD_LINES, told
 from proofs.truth.trial import COMBINATIONS, PARTS, SURFACES, every_combination, every_row
-from schema.graph import text
+from schema.graph import print_schema
 
 HERE = Path(truth.__file__).parent
 PAGE = HERE.parent.parent / "docs" / "permissions.md"
@@ -23,7 +23,7 @@ ROOMS = {"app", "schema", "resolvers", "permissions", "store"}
 ROWS = {situation.row(asset) for situation, asset in COMBINATIONS}
 NOBODY_SEES = 2  # a part, and the one that is done soonest
 NEW = secrets.randbelow(1_000_000)
-SCHEMA = build_schema(text())
+SCHEMA = build_schema(print_schema())
 
 
 async def test_every_cell_is_what_the_graph_says(place: Place) -> None:

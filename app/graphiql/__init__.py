@@ -10,9 +10,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.graphiql.tab import EXAMPLES, Account, Name, Tab, examples, names_in, put_ids
+from app.graphiql.tab import EXAMPLES, Account, Reference, Tab, find_references, read_examples, replace_references
 
-__all__ = ["EXAMPLES", "Account", "Name", "Tab", "examples", "names_in", "page", "put_ids", "routes"]
+__all__ = [
+    "EXAMPLES",
+    "Account",
+    "Reference",
+    "Tab",
+    "read_examples",
+    "find_references",
+    "serve_page",
+    "replace_references",
+    "build_routes",
+]
 
 DIST = Path(__file__).parent / "dist"
 
@@ -67,7 +77,7 @@ NOT_BUILT = """<!doctype html>
 """
 
 
-def routes(tabs: Sequence[Tab], accounts: Sequence[Account]) -> list[BaseRoute]:
+def build_routes(tabs: Sequence[Tab], accounts: Sequence[Account]) -> list[BaseRoute]:
     """Return the routes of what the page loads: its assets, and the tabs and accounts that it offers.
 
     Whoever can open the page can read the tokens of the accounts: name accounts in a demonstration only.
@@ -83,7 +93,7 @@ def routes(tabs: Sequence[Tab], accounts: Sequence[Account]) -> list[BaseRoute]:
     ]
 
 
-async def page(_request: Request) -> Response:
+async def serve_page(_request: Request) -> Response:
     """Return the page of GraphiQL, or one that says how to build it where that has not been done."""
     try:
         html = (DIST / "index.html").read_text(encoding="utf-8")

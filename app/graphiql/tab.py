@@ -9,9 +9,9 @@ from pathlib import Path
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 GROUPS = ("web", "admin", "analyst")
 # Ids differ from database to database, so variables name things in words: "<topic bioimaging>".
-NAME = re.compile(r"<(topic|collection|asset|user|group) ([^<>]+)>")
+REFERENCE = re.compile(r"<(topic|collection|asset|user|group) ([^<>]+)>")
 
-Name = tuple[str, str]
+Reference = tuple[str, str]
 """A kind of thing and what one is called: a slug, or the platform's id of an asset, a user or a group."""
 
 
@@ -35,7 +35,7 @@ class Account:
     token: str | None
 
 
-def examples(folder: Path) -> list[Tab]:
+def read_examples(folder: Path) -> list[Tab]:
     """Return the worked examples of the folder, in the order of GROUPS and then of file names.
 
     One is `<group>/<NN-name>.graphql`, with its variables, if it has any, in `<NN-name>.json` beside it. Its first
@@ -45,14 +45,14 @@ def examples(folder: Path) -> list[Tab]:
     return [_tab(group, path) for group in GROUPS for path in sorted((folder / group).glob("*.graphql"))]
 
 
-def names_in(tab: Tab) -> set[Name]:
+def find_references(tab: Tab) -> set[Reference]:
     """Return what the variables name in words."""
-    return {(found[1], found[2]) for found in NAME.finditer(tab.variables)}
+    return {(found[1], found[2]) for found in REFERENCE.finditer(tab.variables)}
 
 
-def put_ids(tab: Tab, ids: Mapping[Name, str]) -> Tab:
+def replace_references(tab: Tab, ids: Mapping[Reference, str]) -> Tab:
     """Return the tab with ids in place of names; a name without an id stays."""
-    return replace(tab, variables=NAME.sub(lambda found: ids.get((found[1], found[2]), found[0]), tab.variables))
+    return replace(tab, variables=REFERENCE.sub(lambda found: ids.get((found[1], found[2]), found[0]), tab.variables))
 
 
 def _tab(group: str, path: Path) -> Tab:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from app.tokens import make_token
+from app.tokens import create_token
 from proofs.agreement import acts
 from proofs.agreement.asking import Wanted, asked, together
 from proofs.agreement.filters import asset_filter, collection_filter
@@ -97,7 +97,7 @@ async def _served(url: str, chance: Random) -> AsyncIterator[Ask]:
     database = Database(url)
     await vary(database, chance)
     users = (await model_of(database)).users
-    tokens = {user: await make_token(database, user, A_DAY) for user in users}
+    tokens = {user: await create_token(database, user, A_DAY) for user in users}
     await database.close()
     ask = Ask(World(url, tokens))
     try:

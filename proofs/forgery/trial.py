@@ -11,11 +11,11 @@ from unittest.mock import patch
 import httpx
 from sqlalchemy import select
 
-from app.application import application
-from app.negotiation import JSON, RESPONSE
+from app.application import create_application
+from app.negotiation import GRAPHQL_RESPONSE, JSON
 from app.oidc import Issuer
 from app.settings import Settings
-from app.tokens import make_token, revoke_token
+from app.tokens import create_token, revoke_token
 from proofs.forgery.headers import Header, carrying, not_carrying
 from proofs.forgery.tokens import USERS, ApiTokens, Forger
 from proofs.place import Place
@@ -100,7 +100,7 @@ class Gate:
 
     async def refuse_header(self, how: str, header: Header) -> None:
         """Fail unless a request with these Authorization headers is refused in the words of all."""
-        accept, query = self.chance.choice((RESPONSE, JSON)), self.chance.choice(QUERIES)
+        accept, query = self.chance.choice((GRAPHQL_RESPONSE, JSON)), self.chance.choice(QUERIES)
         answer = await self._answer(query, header, accept)
         headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
         expected = REFUSAL_HEADERS | {"content-type": f"{accept}; charset=utf-8"}
@@ -133,16 +133,16 @@ async def _serving(database: Database, fake: FakeIssuer | None) -> AsyncIterator
         return Issuer(issuer, audience, fake.clock, fake.timer) if fake and issuer and audience else None
 
     with patch("app.application.issuer_from_settings", issuer_from_settings):
-        transport = httpx.ASGITransport(application(settings, database=database))
+        transport = httpx.ASGITransport(create_application(settings, database=database))
     async with httpx.AsyncClient(transport=transport, base_url="http://atoll.test") as client:
         yield client
 
 
 async def _api_tokens(database: Database) -> ApiTokens:
     """Return tokens of ours: of each user a good one, one that has expired and one that was taken back."""
-    good = {user: await make_token(database, user, 3_600) for user in USERS}
-    expired = [await make_token(database, user, 0) for user in USERS]
-    revoked = [await make_token(database, user, 3_600) for user in USERS]
+    good = {user: await create_token(database, user, 3_600) for user in USERS}
+    expired = [await create_token(database, user, 0) for user in USERS]
+    revoked = [await create_token(database, user, 3_600) for user in USERS]
     for token in revoked:
         assert await revoke_token(database, token)
     return ApiTokens(good, expired, revoked)

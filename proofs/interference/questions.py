@@ -19,9 +19,9 @@ from graphql import (
     is_composite_type,
 )
 
-from schema.graph import text
+from schema.graph import print_schema
 
-SCHEMA = build_schema(text())
+SCHEMA = build_schema(print_schema())
 MOST_FIELDS = 20  # that have fields of their own, below the document's limits whatever is spread
 DEEPEST = 9
 CHEAP = 5  # more at most that have no fields: they take little and tell much

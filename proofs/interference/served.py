@@ -9,9 +9,9 @@ import httpx
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
-from app.application import application
+from app.application import create_application
 from app.settings import Settings
-from app.tokens import make_token
+from app.tokens import create_token
 from proofs.interference.questions import Question
 from proofs.proof import Broken
 from resolvers.write.job import work
@@ -50,7 +50,7 @@ class World:
         self.url, self.database, self.tokens = url, Database(url), tokens or {}
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", _note)
-        transport = httpx.ASGITransport(application(Settings(database_url=url), database=self.database))
+        transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=self.database))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
 
     async def ask(self, who: str, question: Question) -> Answer:
@@ -88,7 +88,7 @@ class World:
 
     async def sign_in(self, users: Sequence[str]) -> None:
         """Make a token for each of the users."""
-        self.tokens |= {user: await make_token(self.database, user, 86_400) for user in users}
+        self.tokens |= {user: await create_token(self.database, user, 86_400) for user in users}
 
     async def close(self) -> None:
         """Close every connection."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from app.tokens import make_token, revoke_token
+from app.tokens import create_token, revoke_token
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from tests.conftest import share, write_lines
@@ -127,7 +127,7 @@ def token_made(user: str) -> Act:
     """The user is given a token."""
 
     async def act(stage: Stage, _client: Client) -> None:
-        stage.tokens[user] = await make_token(stage.database, user, 3_600)
+        stage.tokens[user] = await create_token(stage.database, user, 3_600)
 
     return act
 

@@ -9,7 +9,7 @@ from random import Random
 
 from sqlalchemy import select
 
-from app.tokens import make_token
+from app.tokens import create_token
 from proofs.place import Place
 from proofs.proof import Broken, Proof
 from proofs.revocation.acts import Stage
@@ -19,7 +19,7 @@ from proofs.revocation.sights import HOLDER, sights_of_members, sights_of_visito
 from store import sql
 from store.database import Database
 from store.tables import PrincipalKind
-from tests.command import ATOLL, environment, serving
+from tests.command import ATOLL, environment, run_server
 
 LANES = 2  # of members; visitors have one more, for what opens to one of them opens to all
 REVOCATIONS = 150  # in each lane
@@ -57,7 +57,7 @@ def _two_servers(database_url: str, program: str) -> Iterator[tuple[Path, dict[s
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atoll-proof-")))
         started = {
-            name: serving(folder, environment(DATABASE_URL=database_url), program=program)
+            name: run_server(folder, environment(DATABASE_URL=database_url), program=program)
             for name in ("first", "second")
         }
         yield folder, {name: stack.enter_context(server).url for name, server in started.items()}
@@ -88,7 +88,7 @@ async def _tokens(database: Database) -> dict[str, str]:
     users = select(sql.principal.c.external_id).where(sql.principal.c.kind == PrincipalKind.USER)
     async with database.snapshot() as snapshot:
         names = [row.external_id for row in await snapshot.rows(users)]
-    return {name: await make_token(database, name, 0 if name.startswith(HOLDER) else 3_600) for name in names}
+    return {name: await create_token(database, name, 0 if name.startswith(HOLDER) else 3_600) for name in names}
 
 
 REVOCATION = Proof(

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Select, select, update
 
-from app.tokens import make_token
+from app.tokens import create_token
 from proofs.place import Place
 from proofs.reading import STATUSES as FLAGS
 from proofs.truth.table import ACCESSES, STATUSES, VIEWERS, VISIBILITIES
@@ -210,7 +210,7 @@ async def written(place: Place) -> TruthWorld:
         await import_catalogue(database, path, "truth", lambda _bytes: None)
         async with database.write() as connection:
             await connection.execute(update(sql.asset).values(is_gold=1, gold_at=1, gold_note="whole"))
-        tokens = {who: await make_token(database, who, 3_600) for who in MEMBERS}
+        tokens = {who: await create_token(database, who, 3_600) for who in MEMBERS}
         return TruthWorld(url, tokens, await _ids(database))
     finally:
         await database.close()
