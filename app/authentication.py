@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from app.errors import UnauthenticatedError, UnavailableError
 from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
-from permissions.viewer import Viewer, anonymous, holder_of, member
+from permissions.viewer import Viewer, anonymous_viewer, viewer_by_external_id, viewer_by_token
 from store.database import Snapshot
 
 API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - how a token of ours begins
@@ -40,11 +40,11 @@ async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[
 async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
     """Return the viewer; raise Unauthenticated for a token that is unknown, expired, revoked or of nobody here."""
     if api_token is not None:
-        viewer = await holder_of(snapshot, api_token)
+        viewer = await viewer_by_token(snapshot, api_token)
     elif subject is not None:
-        viewer = await member(snapshot, subject)
+        viewer = await viewer_by_external_id(snapshot, subject)
     else:
-        return await anonymous(snapshot)
+        return await anonymous_viewer(snapshot)
     if viewer is None:
         raise UnauthenticatedError
     return viewer

@@ -9,7 +9,7 @@ from graphql import ArgumentNode, GraphQLError, GraphQLSyntaxError, ValueNode
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.utils.logging import StrawberryLogger
 
-from permissions.refused import Refused
+from permissions.error import Refused
 
 INTERNAL_MESSAGE: Final = "Internal error."
 MAX_REQUEST_ERRORS: Final = 5

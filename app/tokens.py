@@ -6,7 +6,7 @@ import secrets
 from sqlalchemy import insert, update
 
 from app.authentication import API_TOKEN_PREFIX
-from permissions.viewer import digest
+from permissions.viewer import token_digest
 from store import sql
 from store.database import Database
 from store.ids import now_ms
@@ -24,7 +24,7 @@ async def create_token(database: Database, user: str, seconds: int) -> str:
     token, now = API_TOKEN_PREFIX + secrets.token_urlsafe(32), now_ms()
     async with database.write() as connection:
         row = {
-            "digest": digest(token),
+            "digest": token_digest(token),
             "user_pk": await user_pk(connection, user),
             "created_at": now,
             "expires_at": now + seconds * 1_000,
@@ -37,7 +37,7 @@ async def revoke_token(database: Database, token: str) -> bool:
     """Take a token back for every operation that starts from now on; return whether there was such a live token."""
     async with database.write() as connection:
         live = update(sql.api_token).where(
-            sql.api_token.c.digest == digest(token),
+            sql.api_token.c.digest == token_digest(token),
             sql.api_token.c.revoked_at.is_(None),
             sql.api_token.c.expires_at > now_ms(),
         )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from resolvers.write.job import work
+from resolvers.write.job import run_next_job
 from store.database import Database
 
 POLL_SECONDS: Final = 5
@@ -32,7 +32,7 @@ async def _work(database: Database, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         database.job_queued.clear()
         try:
-            while await work(database, stopping.is_set):
+            while await run_next_job(database, stopping.is_set):
                 pass
         except Exception:  # noqa: BLE001 - whatever it is, the jobs behind it are to be done
             _log.exception("A job failed.")

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from benchmarks.world import World, world
-from resolvers.write.job import work
+from resolvers.write.job import run_next_job
 from store import sql
 from tests.postgres import Postgres
 
@@ -80,7 +80,7 @@ def _job(mode: str) -> Callable[[World, int], Awaitable[None]]:
     async def added(found: World, assets: int) -> None:
         given = {"collectionId": found.collection_id, "assetIds": found.asset_ids[:assets], "mode": mode}
         await found.ask(ADD, input=given)
-        await work(found.database)
+        await run_next_job(found.database)
 
     return added
 

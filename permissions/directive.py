@@ -9,7 +9,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
-from permissions.require import ACCESS_OF, Permission, holds, holds_on, require
+from permissions.permission import ACCESS_BY_PERMISSION, Permission, has_asset_permission, has_permission, require
 from store.tables import AssetAccess
 
 
@@ -91,11 +91,11 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
         if self.on is PermissionScope.VIEWER:
             if self.denied is DeniedResult.ERROR:
                 require(info.context.viewer, self.requires)
-            elif not holds(info.context.viewer, self.requires):
+            elif not has_permission(info.context.viewer, self.requires):
                 return None
             return next_(source, info, **arguments)
         if self.on is PermissionScope.PARENT:
-            if holds_on(source, self.requires):
+            if has_asset_permission(source, self.requires):
                 return next_(source, info, **arguments)
             return None if self.denied is DeniedResult.NULL else next_(source, info, **arguments).emptied()
         answer = next_(source, info, **arguments)
@@ -106,12 +106,12 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
 
     def _item(self, answer: Any) -> Any:
         if isinstance(answer, Narrowable):
-            return answer.narrowed(ACCESS_OF[self.requires])
+            return answer.narrowed(ACCESS_BY_PERMISSION[self.requires])
         if isinstance(answer, Checked):
             assert self.requires in answer.checked or not answer.did_change  # noqa: S101 - a fault of the schema
             return answer
         if hasattr(answer, "viewer_access"):
-            return answer if holds_on(answer, self.requires) else None
+            return answer if has_asset_permission(answer, self.requires) else None
         # A count or the like: made from `visible`, which knows ASSET_DISCOVER and nothing beyond.
         assert self.requires is Permission.ASSET_DISCOVER or answer is None  # noqa: S101 - a fault of the schema
         return answer

@@ -27,44 +27,44 @@ class Viewer:
         return self.user_pk is not None
 
 
-async def anonymous(snapshot: Snapshot) -> Viewer:
+async def anonymous_viewer(snapshot: Snapshot) -> Viewer:
     """Return the visitor without a token. One statement."""
-    viewer = await _viewer(snapshot, false())
+    viewer = await _fetch_viewer(snapshot, false())
     assert viewer  # noqa: S101 - the deployment's row is written by the first migration
     return viewer
 
 
-async def holder_of(snapshot: Snapshot, token: str) -> Viewer | None:
+async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:
     """Return the holder of an API token; None when it is unknown, expired or revoked. One statement."""
     live = select(sql.api_token.c.user_pk).where(
-        sql.api_token.c.digest == digest(token),
+        sql.api_token.c.digest == token_digest(token),
         sql.api_token.c.expires_at > now_ms(),
         sql.api_token.c.revoked_at.is_(None),
     )
-    return await _member(snapshot, sql.principal.c.pk.in_(live))
+    return await _fetch_member(snapshot, sql.principal.c.pk.in_(live))
 
 
-async def member(snapshot: Snapshot, external_id: str) -> Viewer | None:
+async def viewer_by_external_id(snapshot: Snapshot, external_id: str) -> Viewer | None:
     """Return the user with the platform's id; None when there is none. One statement."""
-    return await _member(snapshot, sql.principal.c.external_id == external_id)
+    return await _fetch_member(snapshot, sql.principal.c.external_id == external_id)
 
 
-async def user(snapshot: Snapshot, pk: int) -> Viewer | None:
+async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
     """Return the user of that key, for work that goes on without them; None when there is none. One statement."""
-    return await _member(snapshot, sql.principal.c.pk == pk)
+    return await _fetch_member(snapshot, sql.principal.c.pk == pk)
 
 
-def digest(token: str) -> str:
+def token_digest(token: str) -> str:
     """Return what is kept of an API token. Its 256 random bits need no slow hash."""
     return sha256(token.encode()).hexdigest()
 
 
-async def _member(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
-    viewer = await _viewer(snapshot, which)
+async def _fetch_member(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
+    viewer = await _fetch_viewer(snapshot, which)
     return viewer if viewer and viewer.is_signed_in else None
 
 
-async def _viewer(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
+async def _fetch_viewer(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
     groups = select(sql.arrays(sql.group_member.c.group_pk)).where(sql.group_member.c.user_pk == sql.principal.c.pk)
     statement = select(
         sql.deployment.c.public_sharing,

@@ -42,9 +42,9 @@ from store import sql
 from store.tables import OWNER_BY_GRANT, AssetAccess, AssetStatus, ChangeAction, CollectionVisibility, PrincipalKind
 
 # The asset at the used end of a visible use; the one that uses it is `sql.asset`.
-used = sql.asset.alias("used")
+used_asset = sql.asset.alias("used")
 
-OWNERS_ONLY = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
+OWNERS_ONLY_STATUSES = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
 
 
 def visible(source: FromClause, viewer: Viewer) -> Select[Any]:
@@ -54,10 +54,10 @@ def visible(source: FromClause, viewer: Viewer) -> Select[Any]:
     and uses are joined to the rows at their ends, which may be named in further conditions.
     """
     table: Any = getattr(source, "element", source)  # an alias has what it stands for
-    return _READS[table.name](source, viewer)
+    return _SELECT_BY_TABLE[table.name](source, viewer)
 
 
-def owned(asset: FromClause, viewer: Viewer) -> Select[Any]:
+def owned_assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
     """Return a SELECT of the assets that the viewer owns, all of which exist for them; a visitor owns none.
 
     They are found by the viewer's grants, which are few, and not looked for among all assets.
@@ -68,7 +68,7 @@ def owned(asset: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*asset.c).where(asset.c.pk.in_(held))
 
 
-def at_least(rows: Select[Any], asset: FromClause, viewer: Viewer, least: AssetAccess) -> Select[Any]:
+def restrict_to_access(rows: Select[Any], asset: FromClause, viewer: Viewer, least: AssetAccess) -> Select[Any]:
     """Return the visible rows narrowed to assets that the viewer has this access to."""
     return rows.where(access(asset, viewer) >= least.value)
 
@@ -93,14 +93,14 @@ def asset_exists(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
     if viewer.is_admin:
         return true()
     needed = case(
-        (asset.c.status.in_(OWNERS_ONLY), AssetAccess.OWNER.value),
+        (asset.c.status.in_(OWNERS_ONLY_STATUSES), AssetAccess.OWNER.value),
         else_=AssetAccess.DISCOVERABLE.value,
     )
     held = access(asset, viewer) >= needed
-    return held if viewer.is_signed_in else and_(_is_on_show(asset, viewer), held)
+    return held if viewer.is_signed_in else and_(_is_in_visible_collection(asset, viewer), held)
 
 
-def _is_on_show(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+def _is_in_visible_collection(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
     return (
         select(literal_column("1"))
         .select_from(sql.membership.join(sql.collection, sql.collection.c.pk == sql.membership.c.collection_pk))
@@ -158,14 +158,14 @@ def _memberships(membership: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _uses(use: FromClause, viewer: Viewer) -> Select[Any]:
-    both = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(used, used.c.pk == use.c.uses_pk)
+    both = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(used_asset, used_asset.c.pk == use.c.uses_pk)
     return (
         select(*use.c)
         .select_from(both)
         .where(
             access(sql.asset, viewer) >= AssetAccess.VIEWER.value,
             asset_exists(sql.asset, viewer),
-            asset_exists(used, viewer),
+            asset_exists(used_asset, viewer),
         )
     )
 
@@ -194,8 +194,8 @@ def change_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
         return false()
     return and_(
         change.c.action != ChangeAction.REORDERED,
-        _is_of_a_collection(change, viewer),
-        _touches_what_exists(change, viewer),
+        _is_about_visible_collection(change, viewer),
+        _touches_visible_assets(change, viewer),
     )
 
 
@@ -209,7 +209,7 @@ def _subject_access(change: FromClause, viewer: Viewer) -> ColumnElement[int]:
     return func.coalesce(held, 0)
 
 
-def _is_of_a_collection(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+def _is_about_visible_collection(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
     return (
         select(literal_column("1"))
         .where(sql.collection.c.id == change.c.subject_id, collection_exists(sql.collection, viewer))
@@ -218,7 +218,7 @@ def _is_of_a_collection(change: FromClause, viewer: Viewer) -> ColumnElement[boo
     )
 
 
-def _touches_what_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
     touched = sql.change_asset
     touches: Select[Any] = select(literal_column("1")).where(touched.c.change_pk == change.c.pk)
     seen = touches.join(sql.asset, sql.asset.c.pk == touched.c.asset_pk).where(asset_exists(sql.asset, viewer))
@@ -234,7 +234,7 @@ def _job_items(item: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*item.c).where(item.c.job_pk.in_(_jobs(sql.job, viewer).with_only_columns(sql.job.c.pk)))
 
 
-_READS: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
+_SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "asset": _assets,
     "collection": _collections,
     "topic": _topics,

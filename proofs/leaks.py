@@ -18,10 +18,10 @@ from unittest.mock import patch
 from sqlalchemy import ColumnElement, FromClause, and_, func, literal, select, true, update
 
 from app import authentication, endpoint
-from permissions import Reason, Refused, Viewer, directive, visible
+from permissions import ErrorCode, Refused, Viewer, directive, visible
 from permissions import viewer as viewing
-from permissions.require import Permission, holds, holds_on
-from permissions.visible import access, asset_exists, at_least, change_exists, used
+from permissions.permission import Permission, has_asset_permission, has_permission
+from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
 from proofs.interference.trial import Making
 from proofs.interference.world import USERS
 from proofs.place import Place
@@ -96,9 +96,9 @@ def _condition(*, viewing: bool, used_end: bool) -> Callable[[Any, Viewer], Any]
     """Return the read of uses that asks only some of what it should."""
 
     def rows(use: Any, viewer: Viewer) -> Any:
-        both = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(used, used.c.pk == use.c.uses_pk)
+        both = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(used_asset, used_asset.c.pk == use.c.uses_pk)
         least = access(sql.asset, viewer) >= (AssetAccess.VIEWER.value if viewing else 0)
-        ends = (asset_exists(sql.asset, viewer), asset_exists(used, viewer) if used_end else true())
+        ends = (asset_exists(sql.asset, viewer), asset_exists(used_asset, viewer) if used_end else true())
         return select(*use.c).select_from(both).where(least, *ends)
 
     return rows
@@ -106,7 +106,7 @@ def _condition(*, viewing: bool, used_end: bool) -> Callable[[Any, Viewer], Any]
 
 def _rows_of_all(self: Any, parents: Any) -> Any:
     viewer, of = everything(self.context.viewer), self.listing
-    return at_least(of.rows(viewer, parents), of.item, viewer, of.least)
+    return restrict_to_access(of.rows(viewer, parents), of.item, viewer, of.least)
 
 
 class _PageOfAll(pages.PageByParent):
@@ -178,7 +178,7 @@ class _Forbidden(loaders.AssetById):
         found = await super().fetch(keys)
         there = select(sql.asset.c.id).where(sql.asset.c.id.in_(keys))
         if any(row.id not in found for row in await self.context.snapshot.rows(there)):
-            raise Refused(Reason.FORBIDDEN, "You may not see this.")
+            raise Refused(ErrorCode.FORBIDDEN, "You may not see this.")
         return found
 
 
@@ -296,7 +296,7 @@ def _counted_ids() -> Iterator[None]:
 @contextmanager
 def _revision_in_header() -> Iterator[None]:
     """Tell how far the log is, as a version for caches."""
-    honest, told, latest = viewing._viewer, endpoint._json, [0]  # noqa: SLF001 - the fault is planted in them
+    honest, told, latest = viewing._fetch_viewer, endpoint._json, [0]  # noqa: SLF001 - the fault is planted in them
 
     async def looked(snapshot: Snapshot, *which: Any) -> Any:
         latest[0] = (await snapshot.rows(select(sql.deployment.c.revision)))[0].revision
@@ -312,7 +312,7 @@ def _revision_in_header() -> Iterator[None]:
 @contextmanager
 def _everyone_is_anyone() -> Iterator[None]:
     """Let anonymous visitors hold what everyone holds."""
-    honest = viewing.anonymous
+    honest = viewing.anonymous_viewer
 
     async def anonymous(snapshot: Snapshot) -> Viewer:
         found = await honest(snapshot)
@@ -340,7 +340,7 @@ def _uses_without_access() -> Iterator[None]:
     """Let what uses an asset be told to whoever knows of both: neither the read nor the list asks for more."""
 
     def narrowed(rows: Any, asset: FromClause, viewer: Viewer, least: AssetAccess) -> Any:
-        return rows if least is AssetAccess.VIEWER else at_least(rows, asset, viewer, least)
+        return rows if least is AssetAccess.VIEWER else restrict_to_access(rows, asset, viewer, least)
 
     with _reads("asset_use", _condition(viewing=False, used_end=True))(), patch.object(pages, "at_least", narrowed):
         yield
@@ -365,8 +365,12 @@ def _unguarded(permission: Permission) -> Callable[[], Planted]:
     @contextmanager
     def planted() -> Iterator[None]:
         with (
-            patch.object(directive, "holds", lambda viewer, asked: asked is permission or holds(viewer, asked)),
-            patch.object(directive, "holds_on", lambda asset, asked: asked is permission or holds_on(asset, asked)),
+            patch.object(
+                directive, "holds", lambda viewer, asked: asked is permission or has_permission(viewer, asked)
+            ),
+            patch.object(
+                directive, "holds_on", lambda asset, asked: asked is permission or has_asset_permission(asset, asked)
+            ),
         ):
             yield
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, FromClause, Row, Select
 
 from permissions import Viewer, visible
-from permissions.visible import used
+from permissions.visible import used_asset
 from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.filter import AssetFilter
@@ -97,7 +97,7 @@ class Uses(Listing):
     """What an asset was made from or runs, in the platform's order."""
 
     name = "asset.uses"
-    item = used
+    item = used_asset
     nodes = AssetByPk
 
     def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from permissions import Reason, Refused
+from permissions import ErrorCode, Refused
 from resolvers import cursor as cursors
 from resolvers.context import Context
 from resolvers.listing import DEFAULT_PAGE, EVERYWHERE, LARGEST_PAGE, Bounds, Listing, Unasked
@@ -131,10 +131,10 @@ def connect(
     is not of this list.
     """
     if first is not None and last is not None and not isinstance(first, Unasked):
-        raise Refused(Reason.BAD_USER_INPUT, "Give first or last, not both.")
+        raise Refused(ErrorCode.BAD_USER_INPUT, "Give first or last, not both.")
     for name, size in (("first", first), ("last", last)):
         if size is not None and not 0 <= size <= LARGEST_PAGE:
-            raise Refused(Reason.BAD_USER_INPUT, f"{name} is {size}; it must be from 0 to {LARGEST_PAGE}.")
+            raise Refused(ErrorCode.BAD_USER_INPUT, f"{name} is {size}; it must be from 0 to {LARGEST_PAGE}.")
     size, backward = (last, True) if last is not None else (DEFAULT_PAGE if first is None else int(first), False)
     binding = _binding(listing, parent)
     after_, before_ = (

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from permissions import Reason, Refused
+from permissions import ErrorCode, Refused
 from resolvers.connection import Connection
 from resolvers.context import Context
 from resolvers.listing import LARGEST_PAGE, Bounds
@@ -55,7 +55,7 @@ async def owners(connection: Connection, context: Context, *, first: int | None 
 async def _summary(connection: Connection, context: Context, what: str, first: int | None) -> Sequence[Facet]:
     size = DEFAULT_FACETS if first is None else int(first)
     if not 0 <= size <= LARGEST_PAGE:
-        raise Refused(Reason.BAD_USER_INPUT, f"first is {size}; it must be from 0 to {LARGEST_PAGE}.")
+        raise Refused(ErrorCode.BAD_USER_INPUT, f"first is {size}; it must be from 0 to {LARGEST_PAGE}.")
     if connection.is_empty:
         return ()
     listing = replace(connection.listing, bounds=Bounds())

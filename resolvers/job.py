@@ -13,7 +13,7 @@ from resolvers.connection import Connection, Edge, connect
 from resolvers.context import Context
 from resolvers.listing import Listing
 from resolvers.loaders import JobById
-from resolvers.write.bulk import Item, ItemStatus
+from resolvers.write.bulk import ItemResult, ItemStatus
 from resolvers.write.user_error import UserError
 from store import sql
 
@@ -55,7 +55,7 @@ def results(job: Row[Any], context: Context, *, only_failed: bool | None = False
     return connect(context, JobResults(only_failed=bool(only_failed)), job, **page)
 
 
-async def nodes(connection: Connection, _context: Context) -> list[Item]:
+async def nodes(connection: Connection, _context: Context) -> list[ItemResult]:
     """Return the results of the page."""
     return [_item(item.id, *item.extras) for item in (await connection.page()).items]
 
@@ -68,8 +68,8 @@ async def edges(connection: Connection, context: Context) -> list[Edge]:
 
 def user_errors(job: Row[Any], _context: Context) -> list[UserError]:
     """Return why the job failed."""
-    return [UserError.of(kept) for kept in job.user_errors]
+    return [UserError.from_json(kept) for kept in job.user_errors]
 
 
-def _item(id_: str, status: str, error: str | None) -> Item:
-    return Item(id_, ItemStatus(status), UserError.of(orjson.loads(error)) if error else None)
+def _item(id_: str, status: str, error: str | None) -> ItemResult:
+    return ItemResult(id_, ItemStatus(status), UserError.from_json(orjson.loads(error)) if error else None)

@@ -8,7 +8,7 @@ from aiodataloader import DataLoader
 from sqlalchemy import Integer, Row, Select, Table, literal
 
 from permissions import visible
-from permissions.visible import used
+from permissions.visible import used_asset
 from resolvers.context import Context
 from resolvers.statement import kept
 from store import sql
@@ -214,7 +214,7 @@ class ReleaseByApp(Loader):
         use = sql.asset_use
         rows = (
             among(visible(use, self.context.viewer), use.c.asset_pk, keys)
-            .where(used.c.kind.in_((AssetKind.CAPSULE, AssetKind.PIPELINE)))
+            .where(used_asset.c.kind.in_((AssetKind.CAPSULE, AssetKind.PIPELINE)))
             .order_by(use.c.rank.desc())
         )
         return {row.asset_pk: row.uses_pk for row in await self.context.snapshot.rows(rows)}

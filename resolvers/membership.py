@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, exists, literal, or_, tuple_
 
 from permissions import Viewer, visible
-from permissions.visible import owned
+from permissions.visible import owned_assets
 from resolvers.asset import asset_order
 from resolvers.connection import Connection, Edge, connect
 from resolvers.context import Context
@@ -107,7 +107,7 @@ class AddableAssets(Listing):
         is_member = _membership_in(parents).exists()
         eligible = sql.asset.c.status == AssetStatus.RELEASED
         offered = and_(eligible, ~is_member) if self.exclude_members else or_(eligible, is_member)
-        return owned(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
+        return owned_assets(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
 
     def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""

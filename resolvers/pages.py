@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, tuple_
 
-from permissions import Reason, Refused, Viewer
-from permissions.visible import at_least
+from permissions import ErrorCode, Refused, Viewer
+from permissions.visible import restrict_to_access
 from resolvers import cursor as cursors
 from resolvers.context import Context
 from resolvers.listing import Listing
@@ -72,7 +72,9 @@ class OfListing(Loader):
         """Return the SELECT of the list's rows that the viewer has the asked-for access to."""
         viewer, listing = self.context.viewer, self.listing
         rows = listing.rows(viewer, parents)
-        return rows if listing.least <= listing.granted else at_least(rows, listing.item, viewer, listing.least)
+        return (
+            rows if listing.least <= listing.granted else restrict_to_access(rows, listing.item, viewer, listing.least)
+        )
 
 
 class PageByParent(OfListing):
@@ -109,7 +111,7 @@ class PageByParent(OfListing):
         ranks = {id_: rank for each in found.values() for id_, *rank in each}
         left = [anchor for anchor in place if anchor in ranks]
         if not left:
-            raise Refused(Reason.BAD_CURSOR, cursors.GONE)
+            raise Refused(ErrorCode.BAD_CURSOR, cursors.GONE)
         return ranks[left[0]], left
 
     def _placed(self, *ids: str) -> Select[Any]:

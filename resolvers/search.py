@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from rapidfuzz.distance import OSA
 
-from permissions import Reason, Refused
+from permissions import ErrorCode, Refused
 from resolvers.connection import Connection
 from resolvers.context import Context
 from resolvers.loaders import Loader
@@ -40,7 +40,7 @@ def searched(context: Context, query: str | None, listed: Callable[[Search | Non
     try:
         search = parse(query or "")
     except BadQuery as bad:
-        raise Refused(Reason.BAD_USER_INPUT, str(bad)) from None
+        raise Refused(ErrorCode.BAD_USER_INPUT, str(bad)) from None
     return listed(search) if search is None or not search.words else _near(context, search, listed)
 
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers import asset as resolve
 from schema.connection import edges_field, nodes_field
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus, DataAssetKind
 from schema.facets import AssetsConnection
-from schema.field import field, forward
+from schema.field import field, forward_arguments
 from schema.node import Node, match_rows
 from schema.scalars import DateTime, Long, Url
 from schema.user import Group, User
@@ -85,7 +85,7 @@ class AssetFields(Node):
     collections: Annotated["AssetCollectionConnection", strawberry.lazy("schema.asset_collection")] = field(
         "Collections that hold the asset and that the viewer may see, by name.",
         resolver=resolve.collections,
-        arguments=forward(),
+        arguments=forward_arguments(),
     )
     uses: Assets = field(
         "Assets it was made from or runs, in the platform's order: an edge shows only when the viewer may see both"
@@ -93,13 +93,13 @@ class AssetFields(Node):
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.OMIT),
         resolver=resolve.uses,
-        arguments=forward(),
+        arguments=forward_arguments(),
     )
     used_by: Assets = field(
         "Assets made from it or running it, by name, whose content the viewer may see.",
         permission(Permission.ASSET_VIEW, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve.used_by,
-        arguments=forward(),
+        arguments=forward_arguments(),
     )
     url: Url | None = field("Address where the asset opens in the platform.", IF_VIEWER)
     grants: list[Grant] | None = field(

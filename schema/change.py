@@ -3,14 +3,14 @@
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers import change as resolve
 from resolvers import connection as resolve_connection
 from schema import field as declare
 from schema.asset import AssetConnection
 from schema.connection import edges_field, nodes_field
 from schema.enums import ChangeAction
-from schema.field import field, forward, optional
+from schema.field import field, forward_arguments, optional
 from schema.lists import DateTimeRange, PageInfo
 from schema.node import Node, match_rows
 from schema.scalars import DateTime
@@ -53,7 +53,7 @@ class Change(Node):
         "Assets that the change added, removed or moved and the viewer may see, by name.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve.assets,
-        arguments=forward(),
+        arguments=forward_arguments(),
     )
     request_id: str = field("Ties the changes of one request together.")
 

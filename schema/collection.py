@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers import change as resolve_change
 from resolvers import collection as resolve
 from resolvers import membership as resolve_membership
@@ -14,7 +14,7 @@ from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
 from schema.facets import AssetsConnection
-from schema.field import argument, field, forward, paging, query
+from schema.field import argument, field, forward_arguments, paging_arguments, query_argument
 from schema.lists import AssetCounts, AssetFilter, AssetOrder, MembershipOrder
 from schema.node import Node, match_rows
 from schema.scalars import DateTime
@@ -57,7 +57,9 @@ class Collection(Node):
         resolver=resolve.ancestors,
     )
     children: Annotated["CollectionConnection", strawberry.lazy("schema.collection")] = field(
-        "Collections right below, in the administrators' order.", resolver=resolve.children, arguments=paging()
+        "Collections right below, in the administrators' order.",
+        resolver=resolve.children,
+        arguments=paging_arguments(),
     )
     version: int = field(
         "Counts changes of the collection itself, never of what it holds: a hidden addition must not show."
@@ -66,9 +68,9 @@ class Collection(Node):
         "Assets that the collection holds and the viewer may see, in its own order unless asked otherwise.",
         OMITTED,
         resolver=resolve_membership.assets,
-        arguments=paging(
+        arguments=paging_arguments(
             filter=argument(AssetFilter | None, "What assets to keep."),
-            query=query(),
+            query=query_argument(),
             include_descendants=argument(
                 bool | None, "Whether to list what the collections below hold as well, each asset once.", default=False
             ),
@@ -100,9 +102,9 @@ class Collection(Node):
         permission(Permission.ASSET_OWN, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         permission(Permission.SIGNED_IN),
         resolver=resolve_membership.addable_assets,
-        arguments=forward(
+        arguments=forward_arguments(
             filter=argument(AssetFilter | None, "What assets to keep."),
-            query=query(),
+            query=query_argument(),
             order_by=argument(
                 AssetOrder | None,
                 "How to order the assets.",
@@ -121,7 +123,7 @@ class Collection(Node):
         "Changes to it and to what it holds, less what the viewer may not see, the newest first; members see it.",
         permission(Permission.SIGNED_IN),
         resolver=resolve_change.collection_history,
-        arguments=forward(),
+        arguments=forward_arguments(),
     )
 
 

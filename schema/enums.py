@@ -5,7 +5,7 @@ from enum import EnumMeta, StrEnum
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.user_error import UserErrorCode
 from store.tables import (

@@ -19,7 +19,7 @@ from permissions.directive import permission
 from resolvers.listing import DEFAULT_PAGE, LARGEST_PAGE, Unasked
 
 Resolver = Callable[..., Any]
-QUERY = (
+QUERY_DESCRIPTION = (
     'What to look for: words in any order, the last of which may go on, "a phrase", or tag:, owner:, kind: or doi:'
     " and what to look for there; one typing error is looked past. At most 500 characters and 30 words."
 )
@@ -80,22 +80,22 @@ def mutation(description: str, *permissions: permission, resolver: Resolver, of:
     """Declare a mutation: its resolver is called with the operation's context and the input as plain values."""
 
     def resolve(_root: None, context: Any, **arguments: Any) -> Any:
-        return resolver(context, plain(arguments["input"]))
+        return resolver(context, to_plain(arguments["input"]))
 
     return field(description, *permissions, resolver=resolve, arguments={"input": argument(of, "What is asked for.")})
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return an input as a dictionary by Python's names, without what was left out; enums as what they stand for."""
     if isinstance(value, list):
-        return [plain(each) for each in value]
+        return [to_plain(each) for each in value]
     if isinstance(value, Enum):
         return value.value
     if not hasattr(value, "__strawberry_definition__"):
         return value
     fields = [each.python_name for each in value.__strawberry_definition__.fields]
     given = {name: getattr(value, name) for name in fields}
-    return {name: plain(each) for name, each in given.items() if each is not UNSET}
+    return {name: to_plain(each) for name, each in given.items() if each is not UNSET}
 
 
 def omittable(description: str) -> Any:
@@ -110,12 +110,12 @@ def optional(description: str, name: str | None = None) -> Any:
     return declared
 
 
-def query() -> StrawberryArgument:
+def query_argument() -> StrawberryArgument:
     """Declare what is typed into a search."""
-    return argument(str | None, QUERY)
+    return argument(str | None, QUERY_DESCRIPTION)
 
 
-def forward(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
+def forward_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
     """Declare the arguments of a page from the start of a list, and further ones."""
     first = f"Number of items of the page, counted from the start; at most {LARGEST_PAGE}."
     return {
@@ -125,10 +125,10 @@ def forward(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
     }
 
 
-def paging(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
+def paging_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
     """Declare the arguments of a page from either end of a list, and further ones."""
     last = f"Number of items of the page, counted from the end; at most {LARGEST_PAGE}."
-    return forward(
+    return forward_arguments(
         last=argument(int | None, last),
         before=argument(str | None, "Cursor of the item right after the page."),
         **further,

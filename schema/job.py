@@ -5,7 +5,7 @@ import strawberry
 from resolvers import connection as resolve_connection
 from resolvers import job as resolve
 from schema.enums import JobKind, JobStatus
-from schema.field import argument, field, forward
+from schema.field import argument, field, forward_arguments
 from schema.lists import PageInfo
 from schema.node import Node, match_rows
 from schema.scalars import DateTime
@@ -43,7 +43,9 @@ class Job(Node):
     results: AssetResultConnection = field(
         "What became of each item that is done, in the order of the input.",
         resolver=resolve.results,
-        arguments=forward(only_failed=argument(bool | None, "Whether to list failed items alone.", default=False)),
+        arguments=forward_arguments(
+            only_failed=argument(bool | None, "Whether to list failed items alone.", default=False)
+        ),
     )
     created_at: DateTime = field("Timestamp of the job's beginning.")
     finished_at: DateTime | None = field("Timestamp of the job's end; null before it.")

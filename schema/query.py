@@ -3,7 +3,7 @@
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers import asset as resolve_asset
 from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
@@ -17,7 +17,7 @@ from schema.change import ChangeConnection, ChangeFilter
 from schema.collection import Collection, CollectionConnection
 from schema.deployment import Deployment
 from schema.enums import AssetOrderField, CollectionOrderField, OrderDirection
-from schema.field import argument, field, forward, optional, paging, query
+from schema.field import argument, field, forward_arguments, optional, paging_arguments, query_argument
 from schema.job import Job
 from schema.lists import AssetFilter, AssetOrder, CollectionFilter, CollectionOrder
 from schema.node import Node
@@ -72,7 +72,7 @@ class Query:
     topics: TopicConnection = field(
         "Topics that the viewer may see, in the administrators' order.",
         resolver=resolve_topic.topics,
-        arguments=paging(query=query()),
+        arguments=paging_arguments(query=query_argument()),
     )
     collection: Collection | None = field(
         "The collection referred to; null when there is none or the viewer may not see it.",
@@ -82,9 +82,9 @@ class Query:
     collections: CollectionConnection = field(
         "Collections that the viewer may see; by name unless asked otherwise.",
         resolver=resolve_collection.collections,
-        arguments=paging(
+        arguments=paging_arguments(
             filter=argument(CollectionFilter | None, "What collections to keep."),
-            query=query(),
+            query=query_argument(),
             order_by=argument(
                 CollectionOrder | None,
                 "How to order the collections.",
@@ -102,9 +102,9 @@ class Query:
         "Every asset that the viewer may see; gold standards first, then what changed last, unless asked otherwise.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve_asset.assets,
-        arguments=paging(
+        arguments=paging_arguments(
             filter=argument(AssetFilter | None, "What assets to keep."),
-            query=query(),
+            query=query_argument(),
             order_by=argument(
                 AssetOrder | None,
                 "How to order the assets.",
@@ -116,7 +116,7 @@ class Query:
         "Every change that the administrator may see, the newest first.",
         permission(Permission.ADMIN),
         resolver=resolve_change.audit_log,
-        arguments=forward(filter=argument(ChangeFilter | None, "What changes to keep.")),
+        arguments=forward_arguments(filter=argument(ChangeFilter | None, "What changes to keep.")),
     )
     job: Job | None = field(
         "The job of that id; null when there is none or the viewer did not start it.",

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
 from resolvers import topic as resolve
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
 from schema.enums import CollectionOrderField
-from schema.field import argument, field, forward, paging
+from schema.field import argument, field, forward_arguments, paging_arguments
 from schema.lists import AssetCounts, CollectionFilter, CollectionOrder
 from schema.node import Node, match_rows
 from schema.scalars import DateTime
@@ -48,7 +48,7 @@ class Topic(Node):
         "Collections of the topic, at any depth, that the viewer may see; in the administrators' order unless asked"
         " otherwise.",
         resolver=resolve.collections,
-        arguments=paging(
+        arguments=paging_arguments(
             filter=argument(CollectionFilter | None, "What collections to keep."),
             order_by=argument(
                 CollectionOrder | None,
@@ -72,7 +72,7 @@ class Topic(Node):
         "Changes of the topic itself, the newest first; administrators see it.",
         permission(Permission.ADMIN),
         resolver=resolve_change.topic_history,
-        arguments=forward(),
+        arguments=forward_arguments(),
     )
 
 

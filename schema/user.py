@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from permissions.directive import DeniedResult, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers import viewer as resolve
-from schema.field import argument, field, forward, query
+from schema.field import argument, field, forward_arguments, query_argument
 from schema.node import Node, match_rows
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Viewer:
         "Collections the viewer may add assets to, by name; with `assetId`, `containsAsset` on the edge says where"
         " that asset already is.",
         resolver=resolve.collections,
-        arguments=forward(
-            query=query(), asset_id=argument(strawberry.ID | None, "Id of the asset to be looked for in each.")
+        arguments=forward_arguments(
+            query=query_argument(), asset_id=argument(strawberry.ID | None, "Id of the asset to be looked for in each.")
         ),
     )

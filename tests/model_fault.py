@@ -13,7 +13,7 @@ Fault = tuple[str, str]
 """A code, and the path in the input."""
 
 
-class Rejected(Exception):
+class MutationRejectedError(Exception):
     """A mutation that changes nothing, and what its payload tells all the same."""
 
     def __init__(self, faults: Iterable[Fault], answer: Answer | None = None) -> None:
@@ -22,13 +22,13 @@ class Rejected(Exception):
         super().__init__(str(self.faults))
 
 
-def stop(faults: Sequence[Fault]) -> None:
+def raise_faults(faults: Sequence[Fault]) -> None:
     """Raise Rejected if anything was wrong."""
     if faults:
-        raise Rejected(faults)
+        raise MutationRejectedError(faults)
 
 
-def once(labels: Iterable[str]) -> dict[str, int]:
+def index_by_label(labels: Iterable[str]) -> dict[str, int]:
     """Return each label once, in order, with where it first stands."""
     first: dict[str, int] = {}
     for index, label in enumerate(labels):
@@ -36,7 +36,7 @@ def once(labels: Iterable[str]) -> dict[str, int]:
     return first
 
 
-def beside_of(given: Given) -> tuple[str | None, str]:
+def neighbour_of(given: Given) -> tuple[str | None, str]:
     """Return the label that the position is beside, None for an end, and the path of it."""
     ((side, beside),) = (given.get("position") or {"atEnd": True}).items()
     return (None if beside is True else beside), f"position.{side}"

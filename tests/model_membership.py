@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tests.model import Change, Member, World, placed
-from tests.model_fault import Answer, Fault, Given, Rejected, beside_of, once, stop
+from tests.model import Change, Member, World, place
+from tests.model_fault import Answer, Fault, Given, MutationRejectedError, index_by_label, neighbour_of, raise_faults
 
 UNDOABLE = {"ASSETS_ADDED", "ASSETS_REMOVED", "ASSETS_MOVED", "UNDONE"}
 Result = tuple[str, str, Fault | None]
@@ -15,11 +15,11 @@ def add(world: World, who: str, given: Given) -> Answer:
     faults = _none_named(given)
     here = _collection(world, who, given, "collectionId", faults)
     _refuse_neighbour(world, who, here, given, faults)
-    stop(faults)
+    raise_faults(faults)
     results = _judged(given["assetIds"], lambda asset: may_add(world, who, asset, here))
-    settle(given["mode"], results, collection=here)
+    enforce_mode(given["mode"], results, collection=here)
     new = _changed(results)
-    change = put_in(world, who, here, {asset: Member(who, given.get("note") or None) for asset in new}, given)
+    change = insert_members(world, who, here, {asset: Member(who, given.get("note") or None) for asset in new}, given)
     return {"collection": here, "results": results, "change": change}
 
 
@@ -27,10 +27,10 @@ def remove(world: World, who: str, given: Given) -> Answer:
     """Take assets out of a collection."""
     faults = _none_named(given)
     here = _collection(world, who, given, "collectionId", faults)
-    stop(faults)
+    raise_faults(faults)
     results = _judged(given["assetIds"], lambda asset: may_remove(world, who, asset, here))
-    settle(given["mode"], results, collection=here)
-    change = take_out(world, who, here, _changed(results))
+    enforce_mode(given["mode"], results, collection=here)
+    change = delete_members(world, who, here, _changed(results))
     return {"collection": here, "results": results, "change": change}
 
 
@@ -42,16 +42,16 @@ def move(world: World, who: str, given: Given) -> Answer:
     if here == there and world.sees_collection(who, here):
         faults.append(("INVALID", "toCollectionId"))
     _refuse_neighbour(world, who, there, given, faults)
-    stop(faults)
+    raise_faults(faults)
     results = _judged(given["assetIds"], lambda asset: may_move(world, who, asset, here, there))
-    settle(given["mode"], results, collection=here, to=there)
+    enforce_mode(given["mode"], results, collection=here, to=there)
     leaving = _changed(results)
     members = world.collections[here].members
     arriving = {
         asset: Member(who, members[asset].note) for asset in leaving if asset not in world.collections[there].members
     }
-    left = take_out(world, who, here, leaving, "ASSETS_MOVED")
-    arrived = put_in(world, who, there, arriving, given, action="ASSETS_MOVED")
+    left = delete_members(world, who, here, leaving, "ASSETS_MOVED")
+    arrived = insert_members(world, who, there, arriving, given, action="ASSETS_MOVED")
     return {"collection": here, "to": there, "results": results, "change": arrived or left}
 
 
@@ -60,17 +60,17 @@ def reorder(world: World, who: str, given: Given) -> Answer:
     faults = _none_named(given)
     here = _collection(world, who, given, "collectionId", faults)
     _refuse_neighbour(world, who, here, given, faults)
-    stop(faults)
+    raise_faults(faults)
     members = world.collections[here].members
     results = _judged(
         given["assetIds"], lambda asset: "CHANGED" if world.sees(who, asset) and asset in members else "NOT_FOUND"
     )
-    settle("ATOMIC", results, collection=here)
+    enforce_mode("ATOMIC", results, collection=here)
     block = _changed(results)
-    beside, path = beside_of(given)
+    beside, path = neighbour_of(given)
     if beside in block:
-        raise Rejected([("INVALID", path)])
-    order = placed(members, block, given["position"])
+        raise MutationRejectedError([("INVALID", path)])
+    order = place(members, block, given["position"])
     if order == list(members):
         return {"collection": here, "results": [(asset, "UNCHANGED", None) for asset in block], "change": None}
     change = world.append(who, "REORDERED", here, {asset: members[asset] for asset in block})
@@ -80,22 +80,22 @@ def reorder(world: World, who: str, given: Given) -> Answer:
 
 def update(world: World, who: str, given: Given) -> Answer:
     """Put one asset into some collections and take it out of others, all or nothing."""
-    adding, removing, asset = once(given["addTo"]), once(given["removeFrom"]), given["assetId"]
+    adding, removing, asset = index_by_label(given["addTo"]), index_by_label(given["removeFrom"]), given["assetId"]
     faults: list[Fault] = [] if adding or removing else [("REQUIRED", "addTo")]
     faults += [("INVALID", f"removeFrom.{index}") for label, index in removing.items() if label in adding]
     faults += [] if world.sees(who, asset) else [("NOT_FOUND", "assetId")]
-    stop(faults)
+    raise_faults(faults)
 
     def verdict(rule: Callable[[World, str, str, str], str], label: str) -> str:
         return rule(world, who, asset, label) if world.sees_collection(who, label) else "NOT_FOUND"
 
     added = _judged(given["addTo"], lambda label: verdict(may_add, label), "addTo")
     removed = _judged(given["removeFrom"], lambda label: verdict(may_remove, label), "removeFrom")
-    settle("ATOMIC", [*added, *removed], asset=asset)
+    enforce_mode("ATOMIC", [*added, *removed], asset=asset)
     for label in _changed(added):
-        put_in(world, who, label, {asset: Member(who)}, {})
+        insert_members(world, who, label, {asset: Member(who)}, {})
     for label in _changed(removed):
-        take_out(world, who, label, [asset])
+        delete_members(world, who, label, [asset])
     return {"asset": asset, "results": [*added, *removed]}
 
 
@@ -103,12 +103,12 @@ def undo(world: World, who: str, given: Given) -> Answer:
     """Take back a membership change: each asset that nobody touched there since."""
     found = [change for change in world.log if change.label == given["changeId"] and world.sees_change(who, change)]
     if not found:
-        raise Rejected([("NOT_FOUND", "changeId")])
+        raise MutationRejectedError([("NOT_FOUND", "changeId")])
     change = found[0]
     if change.action not in UNDOABLE:
-        raise Rejected([("INVALID", "changeId")])
+        raise MutationRejectedError([("INVALID", "changeId")])
     if not world.sees_collection(who, change.subject):
-        raise Rejected([("NOT_FOUND", "changeId")])
+        raise MutationRejectedError([("NOT_FOUND", "changeId")])
     halves = _halves(world, change)
     assets = sorted({asset for half in halves for asset in half.touched if world.sees(who, asset)})
     results: list[Result] = []
@@ -149,15 +149,15 @@ def may_move(world: World, who: str, asset: str, here: str, there: str) -> str:
     return leaving if arriving == "UNCHANGED" else arriving
 
 
-def settle(mode: str, results: list[Result], **answer: str) -> None:
+def enforce_mode(mode: str, results: list[Result], **answer: str) -> None:
     """Raise Rejected for a failed item in ATOMIC mode: the others are rolled back then."""
     faults = [fault for _, _, fault in results if fault]
     if mode == "ATOMIC" and faults:
         told = [(label, "ROLLED_BACK" if status == "CHANGED" else status, fault) for label, status, fault in results]
-        raise Rejected(faults, {**answer, "results": told})
+        raise MutationRejectedError(faults, {**answer, "results": told})
 
 
-def put_in(
+def insert_members(
     world: World, who: str, label: str, new: Mapping[str, Member], given: Given, *, action: str = "ASSETS_ADDED"
 ) -> str | None:
     """Put new members, as one block, where the input says; return the change, None where there are none."""
@@ -165,13 +165,15 @@ def put_in(
         return None
     change = world.append(who, action, label, dict.fromkeys(new))
     members = world.collections[label].members
-    order = placed(members, list(new), given.get("position"))
+    order = place(members, list(new), given.get("position"))
     members.update(new)
     _set_order(world, label, order)
     return change.label
 
 
-def take_out(world: World, who: str, label: str, leaving: Iterable[str], action: str = "ASSETS_REMOVED") -> str | None:
+def delete_members(
+    world: World, who: str, label: str, leaving: Iterable[str], action: str = "ASSETS_REMOVED"
+) -> str | None:
     """Take members out; return the change, None where there are none."""
     members = world.collections[label].members
     touched = {asset: members[asset] for asset in leaving}
@@ -216,7 +218,7 @@ def _may_undo(world: World, who: str, asset: str, halves: list[Change]) -> str |
 
 
 def _turn_back(world: World, who: str, half: Change, undone: list[str]) -> str | None:
-    in_order = once([*half.order, *half.touched])
+    in_order = index_by_label([*half.order, *half.touched])
     theirs = [asset for asset in in_order if asset in undone and asset in half.touched]
     if not theirs:
         return None
@@ -255,7 +257,7 @@ def _collection(world: World, who: str, given: Given, field: str, faults: list[F
 
 
 def _refuse_neighbour(world: World, who: str, label: str, given: Given, faults: list[Fault]) -> None:
-    beside, path = beside_of(given)
+    beside, path = neighbour_of(given)
     if beside is None or not world.sees_collection(who, label):
         return
     if beside not in world.collections[label].members or not world.sees(who, beside):
@@ -264,7 +266,7 @@ def _refuse_neighbour(world: World, who: str, label: str, given: Given, faults: 
 
 def _judged(labels: Iterable[str], verdict: Callable[[str], str], field: str = "assetIds") -> list[Result]:
     results: list[Result] = []
-    for label, index in once(labels).items():
+    for label, index in index_by_label(labels).items():
         said = verdict(label)
         is_status = said in {"CHANGED", "UNCHANGED"}
         results.append((label, said, None) if is_status else (label, "FAILED", (said, f"{field}.{index}")))

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests.model import Collection, Place, Topic, World, placed
-from tests.model_fault import Answer, Fault, Given, Rejected, beside_of, once, stop
+from tests.model import Collection, Place, Topic, World, place
+from tests.model_fault import Answer, Fault, Given, MutationRejectedError, index_by_label, neighbour_of, raise_faults
 
 DEPTH = 5
 
@@ -14,13 +14,13 @@ DEPTH = 5
 def topic_create(world: World, who: str, given: Given) -> Answer:
     """Make a topic."""
     faults = _named_well(given) + _free(world.topics, given)
-    beside, path = beside_of(given)
+    beside, path = neighbour_of(given)
     if beside is not None and beside not in world.topics:
         faults.append(("NOT_FOUND", path))
-    stop(faults)
+    raise_faults(faults)
     label = _label(world, "t")
     slug = _slug(given, world.topics, "topic")
-    order = placed(world.topics, [label], given.get("position"))
+    order = place(world.topics, [label], given.get("position"))
     world.topics[label] = Topic(_clean(given["name"]), slug, given.get("description") or "")
     _set_topics(world, order)
     world.append(who, "CREATED", label)
@@ -32,7 +32,7 @@ def topic_update(world: World, who: str, given: Given) -> Answer:
     label = _topic(world, given, "id", [])
     others = {each: topic for each, topic in world.topics.items() if each != label}
     topic = world.topics[label]
-    stop(_named_well(given) + _free(others, given) + _stale(given, topic.version))
+    raise_faults(_named_well(given) + _free(others, given) + _stale(given, topic.version))
     if _change_fields(topic, given):
         topic.version += 1
         world.append(who, "UPDATED", label)
@@ -42,12 +42,12 @@ def topic_update(world: World, who: str, given: Given) -> Answer:
 def topic_reorder(world: World, who: str, given: Given) -> Answer:
     """Put a topic beside another."""
     label = _topic(world, given, "id", [])
-    beside, path = beside_of(given)
+    beside, path = neighbour_of(given)
     if beside is not None and beside not in world.topics:
-        raise Rejected([("NOT_FOUND", path)])
+        raise MutationRejectedError([("NOT_FOUND", path)])
     if beside == label:
-        raise Rejected([("INVALID", path)])
-    order = placed(world.topics, [label], given["position"])
+        raise MutationRejectedError([("INVALID", path)])
+    order = place(world.topics, [label], given["position"])
     if order != list(world.topics):
         _set_topics(world, order)
         world.append(who, "REORDERED", label)
@@ -57,14 +57,14 @@ def topic_reorder(world: World, who: str, given: Given) -> Answer:
 def topic_merge(world: World, who: str, given: Given) -> Answer:
     """Move the collections of topics into another, and delete those topics."""
     faults: list[Fault] = [] if given["sourceIds"] else [("REQUIRED", "sourceIds")]
-    target, sources = _topic(world, given, "targetId", faults), once(given["sourceIds"])
+    target, sources = _topic(world, given, "targetId", faults), index_by_label(given["sourceIds"])
     for label, index in sources.items():
         if label not in world.topics:
             faults.append(("NOT_FOUND", f"sourceIds.{index}"))
         elif label == target:
             faults.append(("INVALID", f"sourceIds.{index}"))
-    stop(faults)
-    stop(_same_names(world, target, {label: f"sourceIds.{index}" for label, index in sources.items()}))
+    raise_faults(faults)
+    raise_faults(_same_names(world, target, {label: f"sourceIds.{index}" for label, index in sources.items()}))
     moved = [label for source in sources for label in _empty_into(world, who, source, target)]
     for label in sources:
         del world.topics[label]
@@ -79,13 +79,13 @@ def topic_delete(world: World, who: str, given: Given) -> Answer:
     faults, moved = _stale(given, world.topics[label].version), []
     if given.get("moveCollectionsTo"):
         target = _topic(world, given, "moveCollectionsTo", faults)
-        stop(faults + ([("INVALID", "moveCollectionsTo")] if target == label else []))
-        stop(_same_names(world, target, {label: "moveCollectionsTo"}))
+        raise_faults(faults + ([("INVALID", "moveCollectionsTo")] if target == label else []))
+        raise_faults(_same_names(world, target, {label: "moveCollectionsTo"}))
         moved = _empty_into(world, who, label, target)
     else:
-        stop(faults)
+        raise_faults(faults)
         if world.in_topic(label):
-            raise Rejected([("NOT_EMPTY", "moveCollectionsTo")])
+            raise MutationRejectedError([("NOT_EMPTY", "moveCollectionsTo")])
     del world.topics[label]
     world.append(who, "DELETED", label)
     return {"deletedTopicId": label, "movedCollections": moved}
@@ -100,7 +100,7 @@ def collection_create(world: World, who: str, given: Given) -> Answer:
     if _is_taken(world, place, given["name"]):
         faults.append(("TAKEN", "name"))
     faults += _no_neighbour(world, place, given)
-    stop(faults)
+    raise_faults(faults)
     label = _label(world, "c")
     collection = Collection(
         _clean(given["name"]),
@@ -109,7 +109,7 @@ def collection_create(world: World, who: str, given: Given) -> Answer:
         given["visibility"],
         given.get("description") or "",
     )
-    world.children[place] = placed(world.sisters(place), [label], given.get("position"))
+    world.children[place] = place(world.sisters(place), [label], given.get("position"))
     world.collections[label] = collection
     world.append(who, "CREATED", label)
     return {"collection": label}
@@ -127,7 +127,7 @@ def collection_update(world: World, who: str, given: Given) -> Answer:
     if _is_taken(world, place, name, besides=label):
         cause = "topicId" if given.get("parentId") is None and place[0] != collection.place[0] else "parentId"
         faults.append(("TAKEN", cause if _key(name) == _key(collection.name) else "name"))
-    stop(faults + _stale(given, collection.version))
+    raise_faults(faults + _stale(given, collection.version))
     is_changed, is_moved = _change_fields(collection, given), place != collection.place
     if is_changed or is_moved:
         collection.version += 1
@@ -142,9 +142,9 @@ def collection_reorder(world: World, who: str, given: Given) -> Answer:
     label = _collection(world, given)
     place = world.collections[label].place
     faults = _no_neighbour(world, place, given)
-    beside, path = beside_of(given)
-    stop(faults + ([("INVALID", path)] if beside == label else []))
-    order = placed(world.sisters(place), [label], given["position"])
+    beside, path = neighbour_of(given)
+    raise_faults(faults + ([("INVALID", path)] if beside == label else []))
+    order = place(world.sisters(place), [label], given["position"])
     if order != world.sisters(place):
         world.children[place] = order
         world.append(who, "REORDERED", label)
@@ -161,7 +161,7 @@ def collection_delete(world: World, who: str, given: Given) -> Answer:
     faults = _stale(given, collection.version)
     if any(_key(world.collections[child].name) in names for child in children):
         faults.append(("TAKEN", "id"))
-    stop(faults)
+    raise_faults(faults)
     at = sisters.index(label)
     world.children[collection.place] = [*sisters[:at], *children, *sisters[at + 1 :]]
     for child in children:
@@ -182,7 +182,7 @@ def _place(world: World, given: Given, own: Place | None, faults: list[Fault]) -
     elif parent is not None and topic in world.topics and world.collections[parent].place[0] != topic:
         faults.append(("INVALID", "parentId"))
     if faults and faults[-1][1] in {"topicId", "parentId"}:
-        raise Rejected(faults)  # without a place there is nothing to hold the rest against
+        raise MutationRejectedError(faults)  # without a place there is nothing to hold the rest against
     if parent is not None:
         return (world.collections[parent].place[0], parent)
     if own is not None and topic in {None, own[0]}:
@@ -243,21 +243,21 @@ def _is_taken(world: World, place: Place, name: str, besides: str | None = None)
 
 
 def _no_neighbour(world: World, place: Place, given: Given) -> list[Fault]:
-    beside, path = beside_of(given)
+    beside, path = neighbour_of(given)
     return [] if beside is None or beside in world.sisters(place) else [("NOT_FOUND", path)]
 
 
 def _topic(world: World, given: Given, field: str, faults: list[Fault]) -> str:
     label: str = given[field]
     if label not in world.topics:
-        raise Rejected([*faults, ("NOT_FOUND", field)])
+        raise MutationRejectedError([*faults, ("NOT_FOUND", field)])
     return label
 
 
 def _collection(world: World, given: Given) -> str:
     label: str = given["id"]
     if label not in world.collections:
-        raise Rejected([("NOT_FOUND", "id")])
+        raise MutationRejectedError([("NOT_FOUND", "id")])
     return label
 
 

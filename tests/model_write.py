@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from tests.model import ACCESS, ANONYMOUS, OWNER, VIEWER, World
-from tests.model_fault import Answer, Fault, Given, Rejected, stop
+from tests.model_fault import Answer, Fault, Given, MutationRejectedError, raise_faults
 from tests.model_membership import add, move, remove, reorder, undo, update
 from tests.model_tree import (
     collection_create,
@@ -27,7 +27,7 @@ def gold_standard_set(world: World, who: str, given: Given) -> Answer:
     """Mark an asset as a gold standard, or take that back."""
     asset = world.assets.get(given["assetId"])
     if asset is None:
-        raise Rejected([("NOT_FOUND", "assetId")])
+        raise MutationRejectedError([("NOT_FOUND", "assetId")])
     note = (given["note"] or None) if "note" in given else asset.gold_note
     award = (True, note) if given["awarded"] else (False, None)
     if award != (asset.is_gold, asset.gold_note):
@@ -38,7 +38,7 @@ def gold_standard_set(world: World, who: str, given: Given) -> Answer:
 
 def grants_update(world: World, who: str, given: Given) -> Answer:
     """Give, change and take back grants on an asset that the viewer owns."""
-    stop([] if given["set"] or given["revoke"] else [("REQUIRED", "set")])
+    raise_faults([] if given["set"] or given["revoke"] else [("REQUIRED", "set")])
     label = given["assetId"]
     is_theirs = world.sees(who, label) and world.owns(who, label)
     faults = [] if is_theirs else [("NOT_OWNER" if world.sees(who, label) else "NOT_FOUND", "assetId")]
@@ -59,7 +59,7 @@ def grants_update(world: World, who: str, given: Given) -> Answer:
         if holder == owner:
             faults.append(("INVALID", f"revoke.{index}"))
         after[holder] = None
-    stop(faults)
+    raise_faults(faults)
     _share(world, who, label, after)
     return {"asset": label}
 
@@ -128,7 +128,7 @@ MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
 }
 
 
-def write(world: World, who: str, mutation: str, given: Given) -> Payload | str:
+def run_mutation(world: World, who: str, mutation: str, given: Given) -> Payload | str:
     """Return the payload, or the code that the whole mutation is refused with; change the world if it is done."""
     is_for_admins, rule, _ = MUTATIONS[mutation]
     if who == ANONYMOUS:
@@ -139,22 +139,22 @@ def write(world: World, who: str, mutation: str, given: Given) -> Payload | str:
     trial.revision += 1
     trial.put_back = {}
     try:
-        answer = _once(trial, who, mutation, given, rule)
-    except Rejected as rejected:
+        answer = _run_idempotent(trial, who, mutation, given, rule)
+    except MutationRejectedError as rejected:
         return _shown(world, who, mutation, given, rejected.answer, faults=rejected.faults)
     if not given.get("dryRun"):
         world.__dict__.update(trial.__dict__)
     return _shown(trial, who, mutation, given, answer)
 
 
-def _once(world: World, who: str, mutation: str, given: Given, rule: Rule) -> Answer:
+def _run_idempotent(world: World, who: str, mutation: str, given: Given, rule: Rule) -> Answer:
     key = given.get("idempotencyKey")
     if key is None or given.get("dryRun"):
         return rule(world, who, given)
     before = world.kept.get((who, key))
     if before is not None:
         if before[:2] != (mutation, given):
-            raise Rejected([("IDEMPOTENCY_MISMATCH", "idempotencyKey")])
+            raise MutationRejectedError([("IDEMPOTENCY_MISMATCH", "idempotencyKey")])
         return dict(before[2])
     answer = rule(world, who, given)
     world.kept[who, key] = (mutation, deepcopy(given), answer)

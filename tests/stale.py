@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from app import authentication, cli
 from app.endpoint import Endpoint
-from permissions.viewer import Viewer, holder_of
+from permissions.viewer import Viewer, viewer_by_token
 from store.database import Snapshot
 
 SECONDS = 0.03
@@ -41,7 +41,7 @@ def _keep_viewers() -> None:
     kept = Kept()
 
     async def stale(snapshot: Snapshot, token: str) -> Viewer | None:
-        viewer: Viewer | None = await kept.get(token, lambda: holder_of(snapshot, token))
+        viewer: Viewer | None = await kept.get(token, lambda: viewer_by_token(snapshot, token))
         return viewer
 
     setattr(authentication, "holder_of", stale)  # noqa: B010 - the module does not export it

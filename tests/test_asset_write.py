@@ -7,11 +7,11 @@ from sqlalchemy import func, select
 
 from store import sql
 from tests.conftest import ANONYMOUS, Ask
-from tests.writing import Mutate, fails, refused, unchanged
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
 GOLD = "asset { ... on AssetFields { name updatedAt goldStandard { awardedBy { name } note } } }"
-SET = Mutate("assetGoldStandardSet", GOLD)
-SHARE = Mutate("deploymentUpdate", "deployment { publicSharing }")
+SET = Mutation("assetGoldStandardSet", GOLD)
+SHARE = Mutation("deploymentUpdate", "deployment { publicSharing }")
 UPDATED_AT = "2025-01-12T00:00:00.000Z"
 
 
@@ -46,7 +46,7 @@ async def test_an_award_is_seen_by_all_and_leaves_the_platforms_timestamp(ask_ow
 async def test_the_same_award_again_changes_nothing_whoever_gives_it(ask_own: Ask) -> None:
     id_ = await asset_id(ask_own, "lens")
     await SET(ask_own, "ada", assetId=id_, awarded=True, note="Good.")
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         await SET(ask_own, "ada", assetId=id_, awarded=True, note="Good. ")
         answer = await SET(ask_own, "ada", assetId=id_, awarded=True)
         assert answer["asset"]["goldStandard"]["note"] == "Good."
@@ -56,7 +56,7 @@ async def test_the_same_award_again_changes_nothing_whoever_gives_it(ask_own: As
 
 async def test_an_award_taken_back_leaves_nothing_of_it(ask_own: Ask) -> None:
     id_ = await asset_id(ask_own, "lens")
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         await SET(ask_own, "ada", assetId=id_, awarded=False)
     await SET(ask_own, "ada", assetId=id_, awarded=True, note="Good.")
     answer = await SET(ask_own, "ada", assetId=id_, awarded=False)
@@ -70,10 +70,12 @@ async def test_an_award_taken_back_leaves_nothing_of_it(ask_own: Ask) -> None:
 
 async def test_an_award_is_refused_at_the_very_field(ask_own: Ask) -> None:
     id_ = await asset_id(ask_own, "lens")
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         unknown = await SET(ask_own, "ada", assetId="ast_" + "0" * 24, awarded=True)
-        assert (unknown["asset"], fails(unknown)) == (None, [("NOT_FOUND", ["assetId"])])
-        assert fails(await SET(ask_own, "ada", assetId=id_, awarded=True, note="x" * 1_001)) == [("TOO_LONG", ["note"])]
+        assert (unknown["asset"], error_paths(unknown)) == (None, [("NOT_FOUND", ["assetId"])])
+        assert error_paths(await SET(ask_own, "ada", assetId=id_, awarded=True, note="x" * 1_001)) == [
+            ("TOO_LONG", ["note"])
+        ]
 
 
 async def test_sharing_turned_off_hides_public_collections_at_once_and_deletes_nothing(ask_own: Ask) -> None:
@@ -96,17 +98,17 @@ async def test_sharing_turned_off_hides_public_collections_at_once_and_deletes_n
 
 
 async def test_a_setting_given_again_changes_nothing_and_none_given_is_refused(ask_own: Ask) -> None:
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert (await SHARE(ask_own, "ada", publicSharing=True))["deployment"] == {"publicSharing": True}
         for given in ({}, {"publicSharing": None}):
             answer = await SHARE(ask_own, "ada", **given)
-            assert (answer["deployment"], fails(answer)) == (None, [("REQUIRED", ["publicSharing"])])
+            assert (answer["deployment"], error_paths(answer)) == (None, [("REQUIRED", ["publicSharing"])])
 
 
 @pytest.mark.parametrize("mutation", [SET, SHARE], ids=lambda mutation: mutation.name)
-async def test_awards_and_settings_are_the_administrators(ask_own: Ask, mutation: Mutate) -> None:
+async def test_awards_and_settings_are_the_administrators(ask_own: Ask, mutation: Mutation) -> None:
     award = {"assetId": await asset_id(ask_own, "lens"), "awarded": True}
     given: dict[str, Any] = award if mutation is SET else {"publicSharing": False}
-    async with unchanged(ask_own):
-        assert await refused(ask_own, "sam", mutation, **given) == "FORBIDDEN"
-        assert await refused(ask_own, ANONYMOUS, mutation, **given) == "UNAUTHENTICATED"
+    async with assert_unchanged(ask_own):
+        assert await refusal_code(ask_own, "sam", mutation, **given) == "FORBIDDEN"
+        assert await refusal_code(ask_own, ANONYMOUS, mutation, **given) == "UNAUTHENTICATED"

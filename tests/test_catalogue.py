@@ -14,7 +14,7 @@ from store.catalogue.importer import ImportResult, import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import World, catalogue, write_lines
-from tests.whole import whole
+from tests.db_snapshot import db_snapshot
 
 Line = dict[str, Any]
 
@@ -91,11 +91,11 @@ async def test_a_first_import_creates_all_and_counts_it_by_kind(imports: Import)
 
 async def test_a_second_import_changes_no_row_of_any_table(imports: Import, database: Database) -> None:
     await imports(catalogue())
-    before = await whole(database)
+    before = await db_snapshot(database)
     outcome = await imports(catalogue())
     assert told(outcome) == {"created": {}, "updated": {}, "unchanged": WORLD}
     assert (outcome.memberships, outcome.has_changes) == (0, False)
-    assert await whole(database) == before
+    assert await db_snapshot(database) == before
 
 
 async def test_lines_may_stand_in_any_order(imports: Import) -> None:
@@ -361,6 +361,6 @@ async def test_the_real_catalogue_comes_in_whole_and_twice_changes_nothing(datab
     outcome = await import_catalogue(database, SHARED, "req_test", lambda _bytes: None)
     assets = sum(outcome.created[kind] for kind in ("CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL"))
     assert (assets, outcome.created["collection"], outcome.memberships) == (1_467, 527, 2_192)
-    before = await whole(database)
+    before = await db_snapshot(database)
     assert not (await import_catalogue(database, SHARED, "req_test", lambda _bytes: None)).has_changes
-    assert await whole(database) == before
+    assert await db_snapshot(database) == before

@@ -14,7 +14,7 @@ from store.catalogue.importer import import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database
 from tests.conftest import World
-from tests.whole import Whole, whole
+from tests.db_snapshot import DbSnapshot, db_snapshot
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -160,10 +160,10 @@ class Refusing:
     async def __call__(self, content: bytes) -> list[tuple[int, str]]:
         """Return the lines and reasons."""
         self.path.write_bytes(content)
-        before: Whole = await whole(self.database)
+        before: DbSnapshot = await db_snapshot(self.database)
         with pytest.raises(InvalidCatalogueError) as refused:
             await self.write()
-        assert await whole(self.database) == before
+        assert await db_snapshot(self.database) == before
         return [(problem.line, problem.reason) for problem in refused.value.problems]
 
     async def write(self) -> None:
@@ -251,7 +251,7 @@ async def test_a_file_that_cannot_be_read_is_told_in_a_sentence(refuse: Refusing
 
 async def test_a_file_that_changes_while_it_is_read_is_not_written(refuse: Refusing) -> None:
     refuse.path.write_bytes(text(GOOD, ASSET))
-    before = await whole(refuse.database)
+    before = await db_snapshot(refuse.database)
     seen = 0
 
     def change_it_after_the_check(read: int) -> None:
@@ -262,4 +262,4 @@ async def test_a_file_that_changes_while_it_is_read_is_not_written(refuse: Refus
 
     with pytest.raises(Unreadable, match="changed while it was read: nothing was written"):
         await import_catalogue(refuse.database, refuse.path, "req_test", change_it_after_the_check)
-    assert await whole(refuse.database) == before
+    assert await db_snapshot(refuse.database) == before

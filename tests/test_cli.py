@@ -16,7 +16,7 @@ from store.migrate import head
 from store.search.index import INDEXES
 from tests.command import CommandRunner, free_port, start_forker
 from tests.conftest import World, catalogue, write_lines
-from tests.whole import Whole, whole
+from tests.db_snapshot import DbSnapshot, db_snapshot
 
 ME = "{ viewer { user { name } } }"
 TOPICS = "{ topics { nodes { slug } } }"
@@ -52,11 +52,11 @@ def atoll_nowhere(forker: Popen[str], tmp_path: Path) -> CommandRunner:
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
 
 
-def rows(url: str) -> Whole:
-    async def read() -> Whole:
+def rows(url: str) -> DbSnapshot:
+    async def read() -> DbSnapshot:
         database = Database(url)
         try:
-            return await whole(database)
+            return await db_snapshot(database)
         finally:
             await database.close()
 

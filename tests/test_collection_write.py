@@ -7,21 +7,21 @@ import pytest
 from sqlalchemy import func, select
 
 from permissions import Refused
-from permissions.viewer import member
+from permissions.viewer import viewer_by_external_id
 from resolvers.context import Context, opened
 from resolvers.write.collection import create, delete_, reorder, update_
-from resolvers.write.reading import Input
+from resolvers.write.input import Input
 from resolvers.write.transaction import Payload
 from store import sql
 from tests.conftest import ANONYMOUS, Ask, share
-from tests.whole import whole
-from tests.writing import Mutate, fails, refused, unchanged
+from tests.db_snapshot import db_snapshot
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
 COLLECTION = "collection { slug name description visibility version topic { slug } parent { slug } }"
-CREATE = Mutate("collectionCreate", COLLECTION)
-UPDATE = Mutate("collectionUpdate", COLLECTION)
-REORDER = Mutate("collectionReorder", "collection { slug version }")
-DELETE = Mutate("collectionDelete", "deletedCollectionId topic { slug collections { nodes { slug } } }")
+CREATE = Mutation("collectionCreate", COLLECTION)
+UPDATE = Mutation("collectionUpdate", COLLECTION)
+REORDER = Mutation("collectionReorder", "collection { slug version }")
+DELETE = Mutation("collectionDelete", "deletedCollectionId topic { slug collections { nodes { slug } } }")
 ALL = (CREATE, UPDATE, REORDER, DELETE)
 UNKNOWN = "col_" + "0" * 24
 LIMITED = "collection { slug } limited: userErrors { ... on LimitError { limit } }"
@@ -239,7 +239,7 @@ async def test_a_bad_collection_is_refused_at_the_very_field(
     ask_own: Ask, given: dict[str, Any], code: str, path: list[str], message: str
 ) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await CREATE(ask_own, "ada", **id_.of({"topicId": "@imaging"} | given))
         assert answer["collection"] is None
         assert answer["userErrors"] == [{"code": code, "path": ["input", *path], "message": message}]
@@ -291,20 +291,20 @@ async def _chain(ask: Ask, topic: str, parent: str | None, *names: str) -> Ids:
 
 async def test_collections_nest_five_deep_and_no_deeper(ask_own: Ask) -> None:
     id_ = await _chain(ask_own, "imaging", "deep", "four", "five")
-    async with unchanged(ask_own):
-        create = Mutate("collectionCreate", LIMITED)
+    async with assert_unchanged(ask_own):
+        create = Mutation("collectionCreate", LIMITED)
         answer = await create(ask_own, "ada", topicId=id_["imaging"], parentId=id_["five"], name="six")
-        assert fails(answer) == [("LIMIT_EXCEEDED", ["parentId"])]
+        assert error_paths(answer) == [("LIMIT_EXCEEDED", ["parentId"])]
         assert answer["limited"] == [{"limit": 5}]
         assert answer["userErrors"][0]["message"] == "Collections nest at most 5 deep."
 
 
 async def test_a_collection_moves_no_deeper_than_what_is_below_it_allows(ask_own: Ask) -> None:
     id_ = await _chain(ask_own, "genomics", "members", "two", "three")
-    async with unchanged(ask_own):
-        moving = Mutate("collectionUpdate", LIMITED)
+    async with assert_unchanged(ask_own):
+        moving = Mutation("collectionUpdate", LIMITED)
         answer = await moving(ask_own, "ada", id=id_["open"], parentId=id_["three"])
-        assert fails(answer) == [("LIMIT_EXCEEDED", ["parentId"])]
+        assert error_paths(answer) == [("LIMIT_EXCEEDED", ["parentId"])]
         assert answer["limited"] == [{"limit": 5}]
     assert (await UPDATE(ask_own, "ada", id=id_["open"], parentId=id_["two"]))["userErrors"] == []
     assert (await tree(ask_own))["genomics"] == [
@@ -344,13 +344,13 @@ async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: Ask) -> Non
     ]
     assert (await tree(ask_own, ANONYMOUS))["imaging"] == ["open", "open/inside", "open/inside/deep"]
     assert await versions(ask_own) == {"inside": 2}
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         for same in ({}, given, {"topicId": id_["imaging"]}, {"parentId": id_["open"]}, {"expectedVersion": None}):
             answer = await UPDATE(ask_own, "ada", id=id_["inner"], **same)
             assert (answer["userErrors"], answer["collection"]["version"]) == ([], 2)
         for field in ("name", "slug", "description", "visibility", "topicId"):
             answer = await UPDATE(ask_own, "ada", **{"id": id_["inner"], field: None})
-            assert fails(answer) == [("REQUIRED", [field])]
+            assert error_paths(answer) == [("REQUIRED", [field])]
 
 
 async def test_a_change_of_visibility_shows_and_hides(ask_own: Ask) -> None:
@@ -371,8 +371,8 @@ async def test_a_collection_may_take_its_own_name_in_another_case(ask_own: Ask) 
 async def test_a_name_that_was_given_up_is_free_and_the_new_one_is_taken(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     await UPDATE(ask_own, "ada", id=id_["bare"], name="Clad")
-    async with unchanged(ask_own):
-        assert fails(await UPDATE(ask_own, "ada", id=id_["members"], name="CLAD")) == [("TAKEN", ["name"])]
+    async with assert_unchanged(ask_own):
+        assert error_paths(await UPDATE(ask_own, "ada", id=id_["members"], name="CLAD")) == [("TAKEN", ["name"])]
     assert (await UPDATE(ask_own, "ada", id=id_["members"], name="bare"))["userErrors"] == []
 
 
@@ -485,10 +485,10 @@ async def test_a_bad_change_is_refused_at_the_very_field(
     await CREATE(ask_own, "ada", topicId=id_["empty"], name="inner")
     await CREATE(ask_own, "ada", topicId=id_["genomics"], parentId=id_["bare"], name="Inner")
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await UPDATE(ask_own, "ada", **id_.of(given))
         assert answer["collection"] is None
-        assert fails(answer) == [(code, path)]
+        assert error_paths(answer) == [(code, path)]
 
 
 async def test_a_stale_version_is_told_the_current_one(ask_own: Ask) -> None:
@@ -496,9 +496,9 @@ async def test_a_stale_version_is_told_the_current_one(ask_own: Ask) -> None:
     await UPDATE(ask_own, "ada", id=id_, name="Second")
     for mutation, given in (("collectionUpdate", {"name": "Third"}), ("collectionDelete", {})):
         conflict = "conflict: userErrors { ... on ConflictError { currentVersion current { id } } }"
-        async with unchanged(ask_own):
-            answer = await Mutate(mutation, conflict)(ask_own, "ada", id=id_, expectedVersion=1, **given)
-            assert fails(answer) == [("CONFLICT", ["expectedVersion"])]
+        async with assert_unchanged(ask_own):
+            answer = await Mutation(mutation, conflict)(ask_own, "ada", id=id_, expectedVersion=1, **given)
+            assert error_paths(answer) == [("CONFLICT", ["expectedVersion"])]
             assert answer["conflict"] == [{"currentVersion": 2, "current": {"id": id_}}]
     assert (await UPDATE(ask_own, "ada", id=id_, name="Third", expectedVersion=2))["collection"]["version"] == 3
     assert (await DELETE(ask_own, "ada", id=id_, expectedVersion=3))["deletedCollectionId"] == id_
@@ -545,7 +545,7 @@ async def test_children_are_put_beside_one_another(ask_own: Ask) -> None:
 
 async def test_an_order_that_stays_is_no_change(ask_own: Ask) -> None:
     id_ = await _chain(ask_own, "imaging", None, "b")
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         for slug, position in (
             ("open", {"atStart": True}),
             ("open", {"beforeId": "@b"}),
@@ -573,9 +573,9 @@ async def test_a_place_beside_no_sibling_is_refused(
     ask_own: Ask, given: dict[str, Any], code: str, path: list[str]
 ) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await REORDER(ask_own, "ada", **id_.of(given))
-        assert (answer["collection"], fails(answer)) == (None, [(code, path)])
+        assert (answer["collection"], error_paths(answer)) == (None, [(code, path)])
 
 
 async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_assets_alone(ask_own: Ask) -> None:
@@ -586,11 +586,11 @@ async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_as
         "topic": {"slug": "imaging", "collections": {"nodes": [{"slug": "open"}, {"slug": "other"}, {"slug": "deep"}]}},
         "userErrors": [],
     }
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await DELETE(ask_own, "ada", id=id_["inner"], dryRun=True) == expected
-    before = await whole(ask_own.database)
+    before = await db_snapshot(ask_own.database)
     assert await DELETE(ask_own, "ada", id=id_["inner"]) == expected
-    after = await whole(ask_own.database)
+    after = await db_snapshot(ask_own.database)
     assert after["asset"] == before["asset"]
     assert len(before["membership"]) - len(after["membership"]) == 3
     assert (await tree(ask_own))["imaging"] == ["open", "open/other", "open/deep"]
@@ -601,8 +601,8 @@ async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_as
         ("REORDERED", "deep", {"parent": ("inner", "open")}),
         ("DELETED", "inner", {"name": ("inner", None)}),
     ]
-    async with unchanged(ask_own):
-        assert fails(await DELETE(ask_own, "ada", id=id_["inner"])) == [("NOT_FOUND", ["id"])]
+    async with assert_unchanged(ask_own):
+        assert error_paths(await DELETE(ask_own, "ada", id=id_["inner"])) == [("NOT_FOUND", ["id"])]
 
 
 BELOW = """query($slug: String!) { collection(by: {slug: $slug}) {
@@ -641,11 +641,11 @@ async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: Ask)
 async def test_a_child_whose_name_is_taken_above_keeps_its_parent_from_being_deleted(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["open"], name="DEEP")
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         for is_dry in (True, False):
             answer = await DELETE(ask_own, "ada", id=id_["inner"], dryRun=is_dry)
             assert (answer["deletedCollectionId"], answer["topic"]) == (None, None)
-            assert fails(answer) == [("TAKEN", ["id"])]
+            assert error_paths(answer) == [("TAKEN", ["id"])]
             assert "«DEEP»" in answer["userErrors"][0]["message"]
 
 
@@ -657,7 +657,7 @@ async def test_a_child_may_have_the_name_of_the_collection_that_goes(ask_own: As
 
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
-async def test_collections_are_the_administrators(ask_own: Ask, mutation: Mutate) -> None:
+async def test_collections_are_the_administrators(ask_own: Ask, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     inputs: dict[str, dict[str, Any]] = {
         "collectionCreate": {"topicId": id_["empty"], "name": "New"},
@@ -665,9 +665,9 @@ async def test_collections_are_the_administrators(ask_own: Ask, mutation: Mutate
         "collectionReorder": {"id": id_["bare"], "position": {"atStart": True}},
         "collectionDelete": {"id": id_["bare"]},
     }
-    async with unchanged(ask_own):
-        assert await refused(ask_own, "olu", mutation, **inputs[mutation.name]) == "FORBIDDEN"
-        assert await refused(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
+    async with assert_unchanged(ask_own):
+        assert await refusal_code(ask_own, "olu", mutation, **inputs[mutation.name]) == "FORBIDDEN"
+        assert await refusal_code(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize("resolver", [create, update_, reorder, delete_], ids=lambda resolver: str(resolver.__name__))
@@ -675,8 +675,8 @@ async def test_whoever_is_no_administrator_when_the_transaction_begins_is_refuse
     ask_own: Ask, resolver: Callable[[Context, Input], Awaitable[Payload]]
 ) -> None:
     async with (
-        unchanged(ask_own),
-        opened(ask_own.database, lambda snapshot: member(snapshot, "olu"), "request") as context,  # type: ignore[arg-type, return-value]  # olu is there
+        assert_unchanged(ask_own),
+        opened(ask_own.database, lambda snapshot: viewer_by_external_id(snapshot, "olu"), "request") as context,  # type: ignore[arg-type, return-value]  # olu is there
     ):
         with pytest.raises(Refused, match="it is for administrators"):
             await resolver(context, {})
@@ -686,10 +686,10 @@ async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     once = {"topicId": id_["empty"], "name": "Once", "idempotencyKey": "k1"}
     first = await CREATE(ask_own, "ada", **once)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await CREATE(ask_own, "ada", **once) == first
         other = await CREATE(ask_own, "ada", **once | {"visibility": "PUBLIC"})
-        assert fails(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
+        assert error_paths(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
     assert (await tree(ask_own))["empty"] == ["once"]
 
 

@@ -10,15 +10,15 @@ from sqlalchemy import select
 
 from store import sql
 from tests.conftest import Ask, World
-from tests.writing import Mutate
+from tests.mutations import Mutation
 
 WRITERS, TURNS = 60, 3
 RESULTS = "change { id } results { assetId status error { code } }"
 ADD, REMOVE, UNDO = (
-    Mutate(name, f"{RESULTS} summary {{ changed }}")
+    Mutation(name, f"{RESULTS} summary {{ changed }}")
     for name in ("collectionAssetsAdd", "collectionAssetsRemove", "changeUndo")
 )
-MOVE = Mutate("collectionAssetsMove", f"{RESULTS} summary {{ changed }}")
+MOVE = Mutation("collectionAssetsMove", f"{RESULTS} summary {{ changed }}")
 OWNERS = {
     "olu": ("align", "blast", "count", "genomes", "images", "hidden"),
     "lou": ("images", "kept"),
@@ -128,7 +128,9 @@ async def _write(ask: Ask, id_of: dict[str, str], number: int) -> list[Answer]:
     return told
 
 
-def _next(chance: random.Random, who: str, id_of: dict[str, str], told: list[Answer]) -> tuple[Mutate, dict[str, Any]]:
+def _next(
+    chance: random.Random, who: str, id_of: dict[str, str], told: list[Answer]
+) -> tuple[Mutation, dict[str, Any]]:
     if told and chance.random() < 0.4:
         return UNDO, {"changeId": told[-1].change}
     assets = [id_of[asset] for asset in chance.sample(OWNERS[who], min(3, len(OWNERS[who])))]

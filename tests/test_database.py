@@ -19,8 +19,8 @@ from store.database import Database, Snapshot
 from store.migrate import migrate, revision_of
 from tests.command import NOBODY, CommandRunner, free_port, start_forker
 from tests.conftest import World
+from tests.db_snapshot import db_snapshot
 from tests.postgres import Postgres
-from tests.whole import whole
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forke
     database = Database(own_world.url)
     async with database.write() as connection:
         await connection.execute(text("update alembic_version set version_num = '9999'"))
-    before = await whole(database)
+    before = await db_snapshot(database)
     await database.close()
     atoll = CommandRunner(forker, tmp_path, own_world.url)
     sentence = (
@@ -164,7 +164,7 @@ async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forke
     for words in (("migrate",), ("token", "mei"), ("serve", "--port", str(free_port()))):
         assert atoll(*words).error_line == sentence
     assert await revision_of(database) == "9999"
-    assert await whole(database) == before
+    assert await db_snapshot(database) == before
     await database.close()
 
 
@@ -225,15 +225,15 @@ async def test_writers_at_once_lose_no_update(database: Database) -> None:
 
 
 async def test_readers_cannot_write(database: Database) -> None:
-    before = await whole(database)
+    before = await db_snapshot(database)
     async with database.snapshot() as snapshot:
         with pytest.raises(DBAPIError, match=r"readonly|read-only"):
             await snapshot.rows(RAISED.returning(sql.deployment.c.revision))
-    assert await whole(database) == before
+    assert await db_snapshot(database) == before
 
 
 async def test_a_write_that_fails_changes_nothing(database: Database) -> None:
-    before = await whole(database)
+    before = await db_snapshot(database)
 
     async def write_and_fail() -> None:
         async with database.write() as connection:
@@ -242,7 +242,7 @@ async def test_a_write_that_fails_changes_nothing(database: Database) -> None:
 
     with pytest.raises(LookupError):
         await write_and_fail()
-    assert await whole(database) == before
+    assert await db_snapshot(database) == before
 
 
 async def test_references_hold(database: Database) -> None:

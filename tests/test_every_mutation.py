@@ -12,8 +12,8 @@ from sqlalchemy import select
 from schema.graph import build_schema
 from store import sql
 from tests.conftest import ANONYMOUS, Ask, World, copied
+from tests.mutations import Mutation, assert_unchanged, refusal_code
 from tests.test_job import chunk
-from tests.writing import Mutate, refused, unchanged
 
 FEW = 2
 SCHEMA = build_schema()._schema  # noqa: SLF001 - Strawberry gives it no other name
@@ -136,7 +136,7 @@ async def names_by_id(ask: Ask) -> dict[str, str]:
 async def _prepared(ask: Ask) -> dict[str, str]:
     """Return the ids of the world by name, and those of a change and of a job under way, both olu's."""
     found = {name: id_ for id_, name in (await names_by_id(ask)).items()}
-    add = Mutate("collectionAssetsAdd", "change { id } job { id }")
+    add = Mutation("collectionAssetsAdd", "change { id } job { id }")
     one = {"collectionId": found["bare"], "assetIds": [found["explore"]]}
     many = {"collectionId": found["deep"], "assetIds": [found[name] for name in ("explore", "images", "count")]}
     found["change"] = (await add(ask, "olu", **one))["change"]["id"]
@@ -195,13 +195,13 @@ def filled(value: Any, ids: dict[str, str]) -> Any:
     return ids[value[1:]] if isinstance(value, str) and value.startswith("$") else value
 
 
-def mutate(act: Act) -> Mutate:
+def mutate(act: Act) -> Mutation:
     """Return the mutation, asked for its results where it has any."""
     assert SCHEMA.mutation_type
     payload = get_named_type(SCHEMA.mutation_type.fields[act.mutation].type)
     assert isinstance(payload, GraphQLObjectType)
     has_results = "results" in payload.fields
-    return Mutate(act.mutation, "results { status error { code message path } }" if has_results else "__typename")
+    return Mutation(act.mutation, "results { status error { code message path } }" if has_results else "__typename")
 
 
 def test_every_mutation_is_in_the_table() -> None:
@@ -244,11 +244,11 @@ async def test_what_is_done_is_logged_change_by_change(ask_own: Ask, ids: dict[s
 @each_act
 async def test_without_the_right_nothing_is_done(ask_same: Ask, same_ids: dict[str, str], act: Act) -> None:
     given = filled(act.given, same_ids)
-    async with unchanged(ask_same):
-        assert await refused(ask_same, ANONYMOUS, mutate(act), **given) == "UNAUTHENTICATED"
+    async with assert_unchanged(ask_same):
+        assert await refusal_code(ask_same, ANONYMOUS, mutate(act), **given) == "UNAUTHENTICATED"
         if act.refused:
             for who in ("olu", "eve"):
-                assert await refused(ask_same, who, mutate(act), **given) == act.refused
+                assert await refusal_code(ask_same, who, mutate(act), **given) == act.refused
         else:
             answer = await mutate(act)(ask_same, "eve", **given)
             failed = [result["error"] for result in answer.get("results", ()) if result["error"]]
@@ -284,7 +284,7 @@ async def test_an_id_of_nothing_of_another_type_and_of_what_is_hidden_are_refuse
 ) -> None:
     hidden = same_ids["junk"] if act.who != "ada" else "ast_" + "1" * 24  # which olu owns, and eve does not see
     who = "eve" if act.refused == MEMBERS and act.mutation not in {"jobCancel", "changeUndo"} else act.who
-    async with unchanged(ask_same):
+    async with assert_unchanged(ask_same):
         for path in ids_in(act.given):
             # Whoever is to hold a grant is one element, whatever it names.
             places = [["input", *path], ["input", *path[:-1]]]
@@ -306,7 +306,7 @@ async def test_a_key_makes_every_retry_harmless(ask_own: Ask, ids: dict[str, str
         return
     given = filled(act.given, ids) | {"idempotencyKey": "again"}
     first = await mutate(act)(ask_own, act.who, **given)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await mutate(act)(ask_own, act.who, **given) == first
         other = await mutate(act)(ask_own, act.who, **(given | different(kind)))
         assert [error["code"] for error in other["userErrors"]] == ["IDEMPOTENCY_MISMATCH"]

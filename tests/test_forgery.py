@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from app.authentication import verify_bearer_token
 from app.oidc import Issuer
-from permissions.viewer import anonymous, holder_of
+from permissions.viewer import anonymous_viewer, viewer_by_token
 from proofs.forgery.trial import tried
 from proofs.place import Place
 from proofs.proof import Broken
@@ -26,7 +26,7 @@ async def test_a_forged_token_is_refused_in_the_words_of_all_and_a_good_one_hono
 
 
 async def or_a_visitor(snapshot: Any, token: str) -> Any:
-    return await holder_of(snapshot, token) or await anonymous(snapshot)
+    return await viewer_by_token(snapshot, token) or await anonymous_viewer(snapshot)
 
 
 async def of_one_scheme(request: Request, issuer: Issuer | None) -> Any:

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from store import sql
 from tests.conftest import ANONYMOUS, Ask
-from tests.writing import Mutate, fails, refused, unchanged
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
-SHARE = Mutate("assetGrantsUpdate", "asset { ... on AssetFields { name } }")
+SHARE = Mutation("assetGrantsUpdate", "asset { ... on AssetFields { name } }")
 GRANTS = "{ access principal { __typename ... on User { name } ... on Group { name } } }"
 UNKNOWN = "ast_" + "0" * 24
 EVERYONE, PUBLIC = {"everyone": True}, {"public": True}
@@ -98,7 +98,9 @@ async def test_who_takes_their_own_access_back_sees_the_asset_no_more(ask_own: A
     answer = await SHARE(ask_own, "lou", assetId=id_["images"], revoke=[{"groupId": id_["core"]}])
     assert answer == {"asset": None, "userErrors": []}
     assert not await sees(ask_own, "lou", "images")
-    assert fails(await SHARE(ask_own, "lou", assetId=id_["images"], revoke=[EVERYONE])) == [("NOT_FOUND", ["assetId"])]
+    assert error_paths(await SHARE(ask_own, "lou", assetId=id_["images"], revoke=[EVERYONE])) == [
+        ("NOT_FOUND", ["assetId"])
+    ]
 
 
 async def test_a_group_that_owns_shares_and_takes_back_as_any_owner(ask_own: Ask) -> None:
@@ -110,7 +112,7 @@ async def test_a_group_that_owns_shares_and_takes_back_as_any_owner(ask_own: Ask
 
 async def test_what_is_so_already_is_no_change(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await SHARE(
             ask_own,
             "olu",
@@ -123,13 +125,13 @@ async def test_what_is_so_already_is_no_change(ask_own: Ask) -> None:
 
 async def test_hidden_assets_are_refused_as_unknown_ones_word_for_word(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answers = [
             (await ask_own.response("eve", SHARE.query, input={"assetId": each, "revoke": [EVERYONE]})).json()["data"]
             for each in (id_["hidden"], id_["junk"], UNKNOWN, "", id_["eve"])
         ]
         assert all(answer == answers[0] for answer in answers)
-        assert fails(answers[0]["assetGrantsUpdate"]) == [("NOT_FOUND", ["assetId"])]
+        assert error_paths(answers[0]["assetGrantsUpdate"]) == [("NOT_FOUND", ["assetId"])]
 
 
 async def test_hidden_and_unknown_assets_send_the_same_statements(ask_own: Ask) -> None:
@@ -145,16 +147,16 @@ async def test_hidden_and_unknown_assets_send_the_same_statements(ask_own: Ask) 
 @pytest.mark.parametrize(("who", "asset"), [("mei", "images"), ("eve", "blast"), ("ada", "hidden")])
 async def test_only_owners_share_not_editors_nor_administrators(ask_own: Ask, who: str, asset: str) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await SHARE(ask_own, who, assetId=id_[asset], set=[grant("VIEWER", **EVERYONE)])
-        assert (answer["asset"], fails(answer)) == (None, [("NOT_OWNER", ["assetId"])])
+        assert (answer["asset"], error_paths(answer)) == (None, [("NOT_OWNER", ["assetId"])])
 
 
 async def test_anonymous_visitors_share_nothing(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         given = {"assetId": id_["align"], "revoke": [PUBLIC]}
-        assert await refused(ask_own, ANONYMOUS, SHARE, **given) == "UNAUTHENTICATED"
+        assert await refusal_code(ask_own, ANONYMOUS, SHARE, **given) == "UNAUTHENTICATED"
 
 
 REFUSED: list[tuple[str, dict[str, Any], list[tuple[str, list[str]]]]] = [
@@ -223,9 +225,9 @@ async def test_bad_grants_are_refused_at_the_very_element(
     ask_own: Ask, given: dict[str, Any], expected: list[tuple[str, list[str]]]
 ) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await SHARE(ask_own, "lou", assetId=id_["images"], **filled(given, id_))
-        assert (answer["asset"], fails(answer)) == (None, expected)
+        assert (answer["asset"], error_paths(answer)) == (None, expected)
 
 
 async def test_a_refusal_says_why(ask_own: Ask) -> None:
@@ -249,7 +251,7 @@ async def test_a_key_makes_a_retry_harmless_and_its_answer_todays(ask_own: Ask) 
     given = {"assetId": id_["images"], "revoke": [{"groupId": id_["core"]}], "idempotencyKey": "k1"}
     first = await SHARE(ask_own, "lou", **given)
     await SHARE(ask_own, "olu", assetId=id_["images"], set=[grant("OWNER", groupId=id_["core"])])
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         again = await SHARE(ask_own, "lou", **given)
     assert (first["asset"], again["asset"]) == (None, {"name": "images"})
     assert (await held(ask_own, "images"))["core"] == "OWNER"

@@ -11,14 +11,14 @@ from resolvers.write import act
 from resolvers.write import job as jobs
 from store import sql
 from tests.conftest import ANONYMOUS, Ask
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_membership_write import UNKNOWN, held, ids
-from tests.writing import Mutate, fails, refused, unchanged
 
 STARTED = "job { id kind status done total } results { status }"
-ADD = Mutate("collectionAssetsAdd", STARTED)
-REMOVE = Mutate("collectionAssetsRemove", STARTED)
-MOVE = Mutate("collectionAssetsMove", STARTED)
-CANCEL = Mutate("jobCancel", "job { status done }")
+ADD = Mutation("collectionAssetsAdd", STARTED)
+REMOVE = Mutation("collectionAssetsRemove", STARTED)
+MOVE = Mutation("collectionAssetsMove", STARTED)
+CANCEL = Mutation("jobCancel", "job { status done }")
 JOB = """query($id: ID!, $first: Int, $after: String, $onlyFailed: Boolean) { job(id: $id) {
   kind status done total finishedAt userErrors { code path }
   results(first: $first, after: $after, onlyFailed: $onlyFailed) {
@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.worker.POLL_SECONDS", 0.01)
 
 
-async def started(ask: Ask, who: str, mutation: Mutate, **given: Any) -> str:
+async def started(ask: Ask, who: str, mutation: Mutation, **given: Any) -> str:
     """Return the id of the job that the mutation became."""
     answer = await mutation(ask, who, **given)
     assert (answer["userErrors"], answer["results"]) == ([], [])
@@ -57,7 +57,7 @@ def told(job: dict[str, Any]) -> list[str]:
 async def chunk(ask: Ask) -> None:
     """Do one chunk and stop, as a server that is stopped does."""
     answers = iter([False, True])
-    await jobs.work(ask.database, lambda: next(answers))
+    await jobs.run_next_job(ask.database, lambda: next(answers))
 
 
 async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own: Ask) -> None:
@@ -66,14 +66,14 @@ async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own
     answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, note="Many")
     assert answer["job"] | {"id": ""} == {"id": "", "kind": "ASSETS_ADD", "status": "QUEUED", "done": 0, "total": 5}
     assert await held(ask_own, "bare") == []
-    assert await jobs.work(ask_own.database)
+    assert await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", answer["job"]["id"])
     assert (job["status"], job["done"], job["finishedAt"] is not None) == ("SUCCEEDED", 5, True)
     assert [(node["asset"]["name"], node["status"]) for node in job["results"]["nodes"]] == [
         (name, "CHANGED") for name in FIVE
     ]
     assert await held(ask_own, "bare") == list(FIVE)
-    assert not await jobs.work(ask_own.database)
+    assert not await jobs.run_next_job(ask_own.database)
 
 
 MIXED = ("align", "lens", "draft", "blast", "count")
@@ -85,7 +85,7 @@ async def test_in_best_effort_every_item_tells_what_became_of_it(ask_own: Ask) -
     id_of_job = await started(
         ask_own, "olu", ADD, collectionId=id_["open"], assetIds=given, mode="BEST_EFFORT", position={"atStart": True}
     )
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", id_of_job)
     assert (job["status"], job["done"], job["userErrors"]) == ("PARTIALLY_FAILED", 6, [])
     # Of these align, lens, blast and count are in already.
@@ -103,7 +103,7 @@ async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: Ask) ->
     id_ = await ids(ask_own)
     given = [id_[name] for name in ("blast", "align", "draft", "count")]
     id_of_job = await started(ask_own, "olu", ADD, collectionId=id_["bare"], assetIds=given)
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", id_of_job)
     assert (job["status"], job["done"]) == ("FAILED", 4)
     assert job["userErrors"] == [{"code": "NOT_ELIGIBLE", "path": ["input", "assetIds", "2"]}]
@@ -133,7 +133,7 @@ async def test_a_job_puts_its_assets_together_where_they_are_wanted(
     at = {side: id_[value] if isinstance(value, str) else value for side, value in position.items()}
     given = {"collectionId": id_["members"], "assetIds": [id_[name] for name in block], "position": at, "mode": mode}
     await started(ask_own, "olu", ADD, **given)
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     assert await held(ask_own, "members") == [*before, *block, *after]
 
 
@@ -141,12 +141,12 @@ async def test_a_job_puts_its_assets_together_where_they_are_wanted(
 async def test_a_block_that_a_job_moves_is_not_led_astray_by_what_was_there(ask_own: Ask, mode: str) -> None:
     id_ = await ids(ask_own)
     one = {"collectionId": id_["inner"], "assetIds": [id_["blast"]]}
-    await Mutate("collectionAssetsAdd", "change { id }")(ask_own, "olu", **one)
+    await Mutation("collectionAssetsAdd", "change { id }")(ask_own, "olu", **one)
     # align and blast are in both; blast, the last of the first two, stays where it is.
     given = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"], "mode": mode}
     order = [id_[name] for name in ("count", "blast", "hidden", "align")]
     await started(ask_own, "olu", MOVE, **given, assetIds=order, position={"atStart": True})
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     assert await held(ask_own, "inner") == ["count", "hidden", "align", "explore", "images", "blast"]
 
 
@@ -155,11 +155,11 @@ async def test_assets_are_removed_and_moved_by_jobs(ask_own: Ask) -> None:
     three = [id_["align"], id_["blast"], id_["count"]]
     to = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"]}
     id_of_job = await started(ask_own, "olu", MOVE, **to, assetIds=three, mode="BEST_EFFORT")
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     assert (await seen(ask_own, "olu", id_of_job))["kind"] == "ASSETS_MOVE"
     assert await held(ask_own, "bare") == ["align", "blast", "count"]
     await started(ask_own, "ada", REMOVE, collectionId=id_["bare"], assetIds=three)
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     assert await held(ask_own, "bare") == []
 
 
@@ -170,11 +170,11 @@ async def test_a_job_is_cancelled_between_chunks_and_what_it_did_stays(ask_own: 
     await chunk(ask_own)
     assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
     assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "RUNNING", "done": 2}
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", id_of_job)
     assert (job["status"], job["done"], told(job)) == ("CANCELLED", 2, ["CHANGED", "CHANGED"])
     assert await held(ask_own, "bare") == ["blast", "align"]
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "CANCELLED", "done": 2}
 
 
@@ -183,7 +183,7 @@ async def test_a_job_that_waits_is_cancelled_at_once(ask_own: Ask) -> None:
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
     assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "CANCELLED", "done": 0}
-    assert not await jobs.work(ask_own.database)
+    assert not await jobs.run_next_job(ask_own.database)
     assert await held(ask_own, "bare") == []
 
 
@@ -195,12 +195,12 @@ async def test_a_job_goes_on_where_a_killed_worker_left_it(ask_own: Ask, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(act.Adding, "do", _killed)
         with pytest.raises(asyncio.CancelledError):
-            await jobs.work(ask_own.database)
+            await jobs.run_next_job(ask_own.database)
     assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
-    assert not await jobs.work(ask_own.database)  # the lease of the one that is gone
+    assert not await jobs.run_next_job(ask_own.database)  # the lease of the one that is gone
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.job).values(leased_until=0))
-    assert await jobs.work(ask_own.database)
+    assert await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", id_of_job)
     assert (job["status"], told(job)) == ("SUCCEEDED", ["CHANGED"] * 5)
     assert await held(ask_own, "bare") == list(FIVE)
@@ -218,7 +218,7 @@ async def test_a_right_that_is_taken_back_is_gone_with_the_next_chunk(ask_own: A
     async with ask_own.database.write() as connection:
         olu = select(sql.principal.c.pk).where(sql.principal.c.external_id == "olu").scalar_subquery()
         await connection.execute(delete(sql.grant).where(sql.grant.c.principal_pk == olu))
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", id_of_job)
     assert told(job) == ["CHANGED", "CHANGED", "NOT_OWNER", "NOT_OWNER", "NOT_FOUND"]
     assert [node["asset"] and node["asset"]["name"] for node in job["results"]["nodes"]] == [
@@ -234,7 +234,7 @@ async def test_a_job_whose_collection_is_gone_fails(ask_own: Ask) -> None:
         await started(ask_own, "olu", ADD, **given, mode=mode)
     async with ask_own.database.write() as connection:
         await connection.execute(delete(sql.collection).where(sql.collection.c.slug == "bare"))
-    while await jobs.work(ask_own.database):
+    while await jobs.run_next_job(ask_own.database):
         pass
     found = await _all(ask_own)
     assert [(job.status, job.user_errors[0]["code"], job.user_errors[0]["path"]) for job in found] == [
@@ -273,12 +273,12 @@ async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: Ask) -> None:
     id_of_job = await started(ask_own, "olu", ADD, **given)
     node = "query($id: ID!) { node(id: $id) { id } }"
     assert (await ask_own("olu", node, id=id_of_job))["node"] == {"id": id_of_job}
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         for who in ("ada", "eve"):
             assert await seen(ask_own, who, id_of_job) is None
             assert (await ask_own(who, node, id=id_of_job))["node"] is None
-            assert fails(await CANCEL(ask_own, who, id=id_of_job)) == [("NOT_FOUND", ["id"])]
-        assert await refused(ask_own, ANONYMOUS, CANCEL, id=id_of_job) == "UNAUTHENTICATED"
+            assert error_paths(await CANCEL(ask_own, who, id=id_of_job)) == [("NOT_FOUND", ["id"])]
+        assert await refusal_code(ask_own, ANONYMOUS, CANCEL, id=id_of_job) == "UNAUTHENTICATED"
         ((code, _),) = await ask_own.errors(ANONYMOUS, JOB, id=id_of_job)
         assert code == "UNAUTHENTICATED"
 
@@ -287,7 +287,7 @@ async def test_a_key_starts_one_job_and_no_second(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE], "idempotencyKey": "one"}
     first = await started(ask_own, "olu", ADD, **given)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await started(ask_own, "olu", ADD, **given) == first
 
 
@@ -295,7 +295,7 @@ async def test_results_come_in_pages(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     names: list[str] = []
     after, more = None, True
     while more:
@@ -309,19 +309,19 @@ async def test_results_come_in_pages(ask_own: Ask) -> None:
 async def test_a_dry_run_of_too_many_is_refused_with_the_limit(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
-    async with unchanged(ask_own):
-        assert fails(await ADD(ask_own, "olu", **given, dryRun=True)) == [("LIMIT_EXCEEDED", ["assetIds"])]
+    async with assert_unchanged(ask_own):
+        assert error_paths(await ADD(ask_own, "olu", **given, dryRun=True)) == [("LIMIT_EXCEEDED", ["assetIds"])]
 
 
 async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     old = await started(ask_own, "olu", ADD, **given)
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.job).values(finished_at=1))
     new = await started(ask_own, "olu", REMOVE, **given)
-    await jobs.work(ask_own.database)
+    await jobs.run_next_job(ask_own.database)
     assert [job.id for job in await _all(ask_own)] == [new]
     assert await seen(ask_own, "olu", old) is None
 
@@ -329,9 +329,9 @@ async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: Ask) -> None:
 async def test_a_user_has_few_jobs_at_once(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
-    for _ in range(jobs.MOST_JOBS):
+    for _ in range(jobs.MAX_JOBS):
         last = await started(ask_own, "olu", ADD, **given)
-    async with unchanged(ask_own):
-        assert fails(await ADD(ask_own, "olu", **given)) == [("LIMIT_EXCEEDED", ["assetIds"])]
+    async with assert_unchanged(ask_own):
+        assert error_paths(await ADD(ask_own, "olu", **given)) == [("LIMIT_EXCEEDED", ["assetIds"])]
     await CANCEL(ask_own, "olu", id=last)
     await started(ask_own, "olu", ADD, **given)

@@ -7,17 +7,17 @@ from sqlalchemy import select, update
 
 from store import sql
 from tests.conftest import ANONYMOUS, Ask
-from tests.writing import Mutate, fails, refused, unchanged
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
 RESULTS = """results { asset { ... on AssetFields { name } } status error { code message path } }
 summary { requested changed unchanged failed dryRun }"""
 OF_ONE = f"collection {{ slug }} change {{ id action }} {RESULTS}"
-ADD = Mutate("collectionAssetsAdd", OF_ONE)
-REMOVE = Mutate("collectionAssetsRemove", OF_ONE)
-REORDER = Mutate("collectionAssetsReorder", OF_ONE)
-UNDO = Mutate("changeUndo", OF_ONE)
-MOVE = Mutate("collectionAssetsMove", f"from {{ slug }} to {{ slug }} change {{ id action }} {RESULTS}")
-UPDATE = Mutate(
+ADD = Mutation("collectionAssetsAdd", OF_ONE)
+REMOVE = Mutation("collectionAssetsRemove", OF_ONE)
+REORDER = Mutation("collectionAssetsReorder", OF_ONE)
+UNDO = Mutation("changeUndo", OF_ONE)
+MOVE = Mutation("collectionAssetsMove", f"from {{ slug }} to {{ slug }} change {{ id action }} {RESULTS}")
+UPDATE = Mutation(
     "assetCollectionsUpdate",
     """asset { ... on AssetFields { name } } summary { requested changed unchanged failed dryRun }
     results { collectionId collection { slug } status error { code message path } }""",
@@ -70,7 +70,7 @@ async def test_an_owner_adds_assets_at_the_end_in_the_order_given(ask_own: Ask) 
 
 async def test_what_is_in_is_unchanged_even_for_those_who_could_not_add_it(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "eve", collectionId=id_["open"], assetIds=[id_["align"], id_["lens"], id_["align"]])
         assert told(answer) == ["UNCHANGED", "UNCHANGED"]
         assert answer["summary"] == {"requested": 2, "changed": 0, "unchanged": 2, "failed": 0, "dryRun": False}
@@ -132,10 +132,10 @@ async def test_owners_and_administrators_remove_whatever_the_state(
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
-async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: Ask, mutation: Mutate) -> None:
+async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: Ask, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     words = set()
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         for asset in (id_["hidden"], id_["junk"], UNKNOWN, id_["open"], "", "?"):
             answer = await mutation(ask_own, "eve", collectionId=id_["open"], assetIds=[asset])
             words.add(str(answer).replace(asset or "''", ""))
@@ -145,12 +145,12 @@ async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: Ask, mutati
 async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     given = [id_["blast"], id_["blast"], UNKNOWN, id_["draft"], id_["lens"]]
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given)
         assert [result["status"] for result in answer["results"]] == ["ROLLED_BACK", "FAILED", "FAILED", "FAILED"]
         assert answer["summary"] == {"requested": 4, "changed": 0, "unchanged": 0, "failed": 3, "dryRun": False}
         assert answer["change"] is None
-        assert fails(answer) == [
+        assert error_paths(answer) == [
             ("NOT_FOUND", ["assetIds", "2"]),
             ("NOT_ELIGIBLE", ["assetIds", "3"]),
             ("NOT_OWNER", ["assetIds", "4"]),
@@ -174,11 +174,11 @@ async def test_in_best_effort_each_asset_stands_for_itself(ask_own: Ask) -> None
 
 async def test_a_dry_run_answers_what_the_call_would_and_leaves_nothing(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    looking = Mutate(
+    looking = Mutation(
         "collectionAssetsAdd", "collection { assetCounts { total } } results { status } summary { changed }"
     )
     given = {"collectionId": id_["bare"], "assetIds": [id_["blast"], id_["align"]]}
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         tried = await looking(ask_own, "olu", **given, dryRun=True)
     assert tried["collection"] == {"assetCounts": {"total": 2}}
     assert await looking(ask_own, "olu", **given) == tried
@@ -211,28 +211,28 @@ async def test_assets_are_put_where_they_are_wanted_as_one_block(
 
 async def test_a_place_beside_what_is_not_there_or_hidden_is_refused_alike(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         for neighbour in (id_["align"], UNKNOWN, id_["hidden"]):  # sam sees neither a member of the name nor hidden
             given = {"collectionId": id_["members"], "assetIds": [id_["lens"]], "position": {"beforeId": neighbour}}
-            assert fails(await ADD(ask_own, "sam", **given)) == [("NOT_FOUND", ["position", "beforeId"])]
+            assert error_paths(await ADD(ask_own, "sam", **given)) == [("NOT_FOUND", ["position", "beforeId"])]
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE, MOVE, REORDER], ids=lambda mutation: mutation.name)
-async def test_bad_input_is_refused_at_the_very_field(ask_own: Ask, mutation: Mutate) -> None:
+async def test_bad_input_is_refused_at_the_very_field(ask_own: Ask, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     to = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"]}
     where: dict[str, Any] = {**to} if mutation is MOVE else {"collectionId": id_["open"]}
     if mutation is REORDER:
         where["position"] = {"atEnd": True}
-    async with unchanged(ask_own):
-        assert fails(await mutation(ask_own, "ada", **where, assetIds=[])) == [("REQUIRED", ["assetIds"])]
+    async with assert_unchanged(ask_own):
+        assert error_paths(await mutation(ask_own, "ada", **where, assetIds=[])) == [("REQUIRED", ["assetIds"])]
         most = 1_000 if mutation is REORDER else 100_000
         many = await mutation(ask_own, "ada", **where, assetIds=[UNKNOWN] * (most + 1))
-        assert fails(many) == [("LIMIT_EXCEEDED", ["assetIds"])]
+        assert error_paths(many) == [("LIMIT_EXCEEDED", ["assetIds"])]
         field = "toCollectionId" if mutation is MOVE else "collectionId"
         for wrong in ("col_" + "0" * 24, id_["align"], ""):
             lost = await mutation(ask_own, "ada", **{**where, field: wrong}, assetIds=[id_["align"]])
-            assert fails(lost) == [("NOT_FOUND", [field])]
+            assert error_paths(lost) == [("NOT_FOUND", [field])]
             assert lost["results"] == []
 
 
@@ -240,9 +240,9 @@ async def test_a_collection_that_the_viewer_cannot_see_is_not_there(ask_own: Ask
     id_ = await ids(ask_own)
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.deployment).values(public_sharing=False))
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
-        assert fails(answer) == [("NOT_FOUND", ["collectionId"])]
+        assert error_paths(answer) == [("NOT_FOUND", ["collectionId"])]
 
 
 async def test_a_move_takes_out_and_puts_in_as_one_change(ask_own: Ask) -> None:
@@ -265,11 +265,11 @@ async def test_a_move_keeps_the_note_and_goes_nowhere_for_those_who_may_not_add(
     id_ = await ids(ask_own)
     await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], note="Kept")
     where = {"fromCollectionId": id_["bare"], "toCollectionId": id_["inner"]}
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         moved = await MOVE(ask_own, "ada", **where, assetIds=[id_["blast"]])
-        assert fails(moved) == [("NOT_OWNER", ["assetIds", "0"])]
+        assert error_paths(moved) == [("NOT_OWNER", ["assetIds", "0"])]
         same = await MOVE(ask_own, "olu", **{**where, "toCollectionId": id_["bare"]}, assetIds=[id_["blast"]])
-        assert fails(same) == [("INVALID", ["toCollectionId"])]
+        assert error_paths(same) == [("INVALID", ["toCollectionId"])]
     await MOVE(ask_own, "olu", **where, assetIds=[id_["blast"]], position={"atStart": True})
     first = (await ask_own("olu", HELD, s="inner"))["collection"]["assets"]["edges"][0]
     assert (first["node"]["name"], first["note"]) == ("blast", "Kept")
@@ -283,7 +283,7 @@ async def test_administrators_put_assets_together_in_order(ask_own: Ask) -> None
     assert await held(ask_own, "open") == order
     # Those who do not see hidden see the same order without it.
     assert await held(ask_own, "open", "eve") == ["align", "count", "lens", "blast"]
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         again = await REORDER(
             ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"beforeId": id_["blast"]}
         )
@@ -291,11 +291,11 @@ async def test_administrators_put_assets_together_in_order(ask_own: Ask) -> None
         beside = await REORDER(
             ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"afterId": id_["lens"]}
         )
-        assert fails(beside) == [("INVALID", ["position", "afterId"])]
+        assert error_paths(beside) == [("INVALID", ["position", "afterId"])]
         absent = await REORDER(
             ask_own, "ada", collectionId=id_["open"], assetIds=[id_["images"]], position={"atEnd": True}
         )
-        assert fails(absent) == [("NOT_FOUND", ["assetIds", "0"])]
+        assert error_paths(absent) == [("NOT_FOUND", ["assetIds", "0"])]
 
 
 async def test_reordering_leaves_the_hidden_beside_their_neighbours(ask_own: Ask) -> None:
@@ -316,7 +316,7 @@ async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: A
     id_ = await ids(ask_own)
     add_to, remove_from = [id_["bare"], id_["open"], id_["inner"]], [id_["members"], id_["deep"]]
     given = {"assetId": id_["blast"], "addTo": add_to, "removeFrom": remove_from}
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         tried = await UPDATE(ask_own, "olu", **given, dryRun=True)
     done = await UPDATE(ask_own, "olu", **given)
     assert tried["results"] == done["results"]
@@ -333,20 +333,20 @@ async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: A
 
 async def test_many_collections_at_once_are_all_or_nothing(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         wrong = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=[id_["bare"], "col_x"])
-        assert fails(wrong) == [("NOT_FOUND", ["addTo", "1"])]
+        assert error_paths(wrong) == [("NOT_FOUND", ["addTo", "1"])]
         assert [each["status"] for each in wrong["results"]] == ["ROLLED_BACK", "FAILED"]
         for hidden in (id_["hidden"], UNKNOWN):
             answer = await UPDATE(ask_own, "eve", assetId=hidden, addTo=[id_["bare"]])
-            assert fails(answer) == [("NOT_FOUND", ["assetId"])]
+            assert error_paths(answer) == [("NOT_FOUND", ["assetId"])]
         both = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=[id_["bare"]], removeFrom=[id_["bare"]])
-        assert fails(both) == [("INVALID", ["removeFrom", "0"])]
-        assert fails(await UPDATE(ask_own, "olu", assetId=id_["blast"])) == [("REQUIRED", ["addTo"])]
+        assert error_paths(both) == [("INVALID", ["removeFrom", "0"])]
+        assert error_paths(await UPDATE(ask_own, "olu", assetId=id_["blast"])) == [("REQUIRED", ["addTo"])]
         answer = await UPDATE(ask_own, "ada", assetId=id_["blast"], addTo=[id_["bare"]])
-        assert fails(answer) == [("NOT_OWNER", ["addTo", "0"])]
+        assert error_paths(answer) == [("NOT_OWNER", ["addTo", "0"])]
         answer = await UPDATE(ask_own, "olu", assetId=id_["draft"], addTo=[id_["bare"]])
-        assert fails(answer) == [("NOT_ELIGIBLE", ["addTo", "0"])]
+        assert error_paths(answer) == [("NOT_ELIGIBLE", ["addTo", "0"])]
     taken = await UPDATE(ask_own, "ada", assetId=id_["blast"], removeFrom=[id_["open"]])
     assert [each["status"] for each in taken["results"]] == ["CHANGED"]
 
@@ -386,7 +386,7 @@ async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: Ask) ->
     removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"]])
     assert told(await UNDO(ask_own, "olu", changeId=removed["change"]["id"])) == ["CHANGED"]
     removed = await REMOVE(ask_own, "olu", collectionId=id_["members"], assetIds=[id_["align"]])
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert told(await UNDO(ask_own, "ada", changeId=removed["change"]["id"])) == ["NOT_OWNER"]
 
 
@@ -425,11 +425,11 @@ async def test_what_cannot_be_taken_back_is_refused(ask_own: Ask) -> None:
     ordered = await REORDER(
         ask_own, "ada", collectionId=id_["open"], assetIds=[id_["align"]], position={"atStart": True}
     )
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         # eve sees nothing of it: genomes does not exist for her.
         for unseen in (added["change"]["id"], "chg_" + "0" * 24, id_["bare"]):
-            assert fails(await UNDO(ask_own, "eve", changeId=unseen)) == [("NOT_FOUND", ["changeId"])]
-        assert fails(await UNDO(ask_own, "ada", changeId=ordered["change"]["id"])) == [("INVALID", ["changeId"])]
+            assert error_paths(await UNDO(ask_own, "eve", changeId=unseen)) == [("NOT_FOUND", ["changeId"])]
+        assert error_paths(await UNDO(ask_own, "ada", changeId=ordered["change"]["id"])) == [("INVALID", ["changeId"])]
         assert told(await UNDO(ask_own, "mei", changeId=added["change"]["id"])) == ["NOT_OWNER"]
 
 
@@ -437,26 +437,26 @@ async def test_visitors_change_nothing(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
     one = {"collectionId": id_["open"], "assetIds": [id_["align"]]}
     two = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"], "assetIds": [id_["align"]]}
-    async with unchanged(ask_own):
-        assert await refused(ask_own, ANONYMOUS, ADD, **one) == "UNAUTHENTICATED"
-        assert await refused(ask_own, ANONYMOUS, REMOVE, **one) == "UNAUTHENTICATED"
-        assert await refused(ask_own, ANONYMOUS, MOVE, **two) == "UNAUTHENTICATED"
-        assert await refused(ask_own, ANONYMOUS, UPDATE, assetId=id_["align"], addTo=[]) == "UNAUTHENTICATED"
-        assert await refused(ask_own, ANONYMOUS, UNDO, changeId="chg_x") == "UNAUTHENTICATED"
-        assert await refused(ask_own, "olu", REORDER, **one, position={"atEnd": True}) == "FORBIDDEN"
+    async with assert_unchanged(ask_own):
+        assert await refusal_code(ask_own, ANONYMOUS, ADD, **one) == "UNAUTHENTICATED"
+        assert await refusal_code(ask_own, ANONYMOUS, REMOVE, **one) == "UNAUTHENTICATED"
+        assert await refusal_code(ask_own, ANONYMOUS, MOVE, **two) == "UNAUTHENTICATED"
+        assert await refusal_code(ask_own, ANONYMOUS, UPDATE, assetId=id_["align"], addTo=[]) == "UNAUTHENTICATED"
+        assert await refusal_code(ask_own, ANONYMOUS, UNDO, changeId="chg_x") == "UNAUTHENTICATED"
+        assert await refusal_code(ask_own, "olu", REORDER, **one, position={"atEnd": True}) == "FORBIDDEN"
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
-async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: Ask, mutation: Mutate) -> None:
+async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: Ask, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     slug, asset = ("bare", "images") if mutation is ADD else ("inner", "images")
     given = {"collectionId": id_[slug], "assetIds": [id_[asset]], "idempotencyKey": "again"}
     first = await mutation(ask_own, "lou", **given)
     assert told(first) == ["CHANGED"]
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await mutation(ask_own, "lou", **given) == first
         other = await mutation(ask_own, "lou", **{**given, "assetIds": [id_["align"]]})
-        assert fails(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
+        assert error_paths(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
     async with ask_own.database.write() as connection:
         pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == asset))
         await connection.execute(sql.grant.delete().where(sql.grant.c.asset_pk == pk))
@@ -527,7 +527,7 @@ async def test_whoever_lost_their_ownership_puts_nothing_back(ask_own: Ask) -> N
     undone = await UNDO(ask_own, "lou", changeId=added["change"]["id"])
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.grant).where(sql.grant.c.access == 4).values(access=2))
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert told(await UNDO(ask_own, "lou", changeId=undone["change"]["id"])) == ["NOT_OWNER"]
 
 
@@ -535,16 +535,16 @@ async def test_more_than_is_done_at_once_is_not_taken_back(ask_own: Ask, monkeyp
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
     monkeypatch.setattr("resolvers.write.undo.INLINE_BULK_ITEMS", 1)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         refused_ = await UNDO(ask_own, "olu", changeId=added["change"]["id"])
-        assert fails(refused_) == [("LIMIT_EXCEEDED", ["changeId"])]
+        assert error_paths(refused_) == [("LIMIT_EXCEEDED", ["changeId"])]
 
 
 async def test_a_text_too_long_for_an_id_is_refused(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], "x" * 201])
-        assert fails(answer) == [("TOO_LONG", ["assetIds", "1"])]
+        assert error_paths(answer) == [("TOO_LONG", ["assetIds", "1"])]
 
 
 async def test_an_order_that_changed_is_told_to_administrators_alone(ask_own: Ask) -> None:

@@ -9,9 +9,9 @@ import pytest
 import strawberry
 from graphql import GraphQLEnumType, build_schema
 
-from permissions import Reason, Refused, Viewer
+from permissions import ErrorCode, Refused, Viewer
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission, holds_on, require
+from permissions.permission import Permission, has_asset_permission, require
 from schema.field import field
 from store.tables import AssetAccess
 
@@ -191,12 +191,12 @@ def test_whoever_may_is_let_through(viewer: Viewer, required: Permission) -> Non
 
 def test_clients_can_rely_on_the_codes() -> None:
     codes = ["UNAUTHENTICATED", "FORBIDDEN", "BAD_USER_INPUT", "BAD_CURSOR", "UNAVAILABLE"]
-    assert [reason.value for reason in Reason] == codes
+    assert [reason.value for reason in ErrorCode] == codes
 
 
 @pytest.mark.parametrize("access", AssetAccess)
 def test_each_permission_on_an_asset_is_held_from_its_access_up(access: AssetAccess) -> None:
-    held = [each for each in Permission if each.startswith("ASSET") and holds_on(_asset(access), each)]
+    held = [each for each in Permission if each.startswith("ASSET") and has_asset_permission(_asset(access), each)]
     least = (AssetAccess.DISCOVERABLE, AssetAccess.VIEWER, AssetAccess.OWNER)
     ordered = (Permission.ASSET_DISCOVER, Permission.ASSET_VIEW, Permission.ASSET_OWN)
     assert held == [each for each, needed in zip(ordered, least, strict=True) if access >= needed]

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import ANONYMOUS, Ask
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_grant_write import filled, grant, held, ids, logged
-from tests.writing import Mutate, fails, refused, unchanged
 
-REGISTER = Mutate(
+REGISTER = Mutation(
     "assetsRegister",
     "results { assetId asset { ... on AssetFields { externalId } } status error { code path } }"
     " summary { requested changed unchanged failed dryRun }",
@@ -101,7 +101,7 @@ async def test_a_new_asset_has_all_that_it_was_registered_with(ask_own: Ask) -> 
 
 async def test_what_is_left_out_of_a_known_asset_is_kept(ask_own: Ask) -> None:
     before, shared = await read(ask_own, "lens"), await held(ask_own, "lens", "sam")
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await register(ask_own, KNOWN)
         assert (statuses(answer), answer["summary"]["unchanged"]) == (["UNCHANGED"], 1)
     await register(ask_own, KNOWN | {"name": "Glass"})
@@ -113,7 +113,7 @@ async def test_what_is_left_out_of_a_known_asset_is_kept(ask_own: Ask) -> None:
 
 async def test_statuses_are_kept_and_changed(ask_own: Ask) -> None:
     kept = {"externalId": "kept", "kind": "MODEL", "name": "kept", "ownerId": "$olu"}
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         await register(ask_own, kept)
         await register(ask_own, kept | {"status": "WITHDRAWN"})
     for status in ("RELEASED", "DRAFT", "ARCHIVED", "WITHDRAWN", "FAILED"):
@@ -189,9 +189,9 @@ REFUSED: list[tuple[str, dict[str, Any], str, list[str]]] = [
 async def test_a_bad_item_stops_all_of_them_and_is_refused_at_the_very_element(
     ask_own: Ask, given: dict[str, Any], code: str, path: list[str]
 ) -> None:
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await register(ask_own, OTHER, NEW | given, KNOWN | {"name": "Glass"})
-    assert fails(answer) == errors(answer) == [(code, ["assets", "1", *path])]
+    assert error_paths(answer) == errors(answer) == [(code, ["assets", "1", *path])]
     assert statuses(answer) == ["ROLLED_BACK", "FAILED", "ROLLED_BACK"]
     asked = [OTHER["externalId"], (NEW | given)["externalId"]]
     known = await ids(ask_own)
@@ -229,14 +229,14 @@ async def test_what_uses_a_refused_item_is_refused_with_it_unless_that_one_is_kn
 async def test_what_uses_a_refused_item_is_not_at_fault_where_all_are_rolled_back(ask_own: Ask) -> None:
     answer = await register(ask_own, OTHER | {"uses": ["new"]}, NEW | {"name": ""})
     assert statuses(answer) == ["ROLLED_BACK", "FAILED"]
-    assert fails(answer) == [("REQUIRED", ["assets", "1", "name"])]
+    assert error_paths(answer) == [("REQUIRED", ["assets", "1", "name"])]
 
 
 async def test_a_call_has_at_least_one_asset_and_at_most_a_thousand(ask_own: Ask) -> None:
-    async with unchanged(ask_own):
-        assert fails(await register(ask_own)) == [("REQUIRED", ["assets"])]
+    async with assert_unchanged(ask_own):
+        assert error_paths(await register(ask_own)) == [("REQUIRED", ["assets"])]
         answer = await register(ask_own, *([NEW] * 1_001))
-        assert fails(answer) == [("LIMIT_EXCEEDED", ["assets"])]
+        assert error_paths(answer) == [("LIMIT_EXCEEDED", ["assets"])]
         assert answer["results"] == []
 
 
@@ -250,15 +250,15 @@ async def test_how_many_statements_are_sent_depends_not_on_how_many_assets(ask_o
 
 async def test_registering_is_the_administrators(ask_own: Ask) -> None:
     given = {"assets": filled([KNOWN], await ids(ask_own))}
-    async with unchanged(ask_own):
-        assert await refused(ask_own, "sam", REGISTER, **given) == "FORBIDDEN"
-        assert await refused(ask_own, ANONYMOUS, REGISTER, **given) == "UNAUTHENTICATED"
+    async with assert_unchanged(ask_own):
+        assert await refusal_code(ask_own, "sam", REGISTER, **given) == "FORBIDDEN"
+        assert await refusal_code(ask_own, ANONYMOUS, REGISTER, **given) == "UNAUTHENTICATED"
 
 
 async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
     first = await register(ask_own, NEW, idempotencyKey="k1")
     await register(ask_own, NEW | {"name": "Newer"})
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await register(ask_own, NEW, idempotencyKey="k1") == first
         other = await register(ask_own, OTHER, idempotencyKey="k1")
-        assert fails(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
+        assert error_paths(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]

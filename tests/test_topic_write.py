@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import ANONYMOUS, Ask
-from tests.writing import Mutate, fails, refused, unchanged
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
 TOPIC = "topic { id slug name description version }"
-CREATE = Mutate("topicCreate", TOPIC)
-UPDATE = Mutate("topicUpdate", TOPIC)
-REORDER = Mutate("topicReorder", "topic { slug }")
-MERGE = Mutate("topicMerge", "topic { slug } movedCollections { slug topic { slug } } deletedTopicIds")
-DELETE = Mutate("topicDelete", "deletedTopicId movedCollections { slug topic { slug } }")
+CREATE = Mutation("topicCreate", TOPIC)
+UPDATE = Mutation("topicUpdate", TOPIC)
+REORDER = Mutation("topicReorder", "topic { slug }")
+MERGE = Mutation("topicMerge", "topic { slug } movedCollections { slug topic { slug } } deletedTopicIds")
+DELETE = Mutation("topicDelete", "deletedTopicId movedCollections { slug topic { slug } }")
 ALL = (CREATE, UPDATE, REORDER, MERGE, DELETE)
 
 
@@ -91,7 +91,7 @@ async def test_places_between_two_topics_never_run_out(ask_own: Ask) -> None:
 async def test_a_bad_topic_is_refused_at_the_very_field(
     ask_own: Ask, given: dict[str, Any], code: str, path: list[str], message: str
 ) -> None:
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await CREATE(ask_own, "ada", **given)
         assert answer["topic"] is None
         assert [(error["code"], error["path"], error["message"]) for error in answer["userErrors"]] == [
@@ -114,12 +114,12 @@ async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: Ask) -> Non
         "description": "New.",
         "version": 2,
     }
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert (await UPDATE(ask_own, "ada", id=id_["imaging"]))["topic"]["version"] == 2
         assert (await UPDATE(ask_own, "ada", id=id_["imaging"], name="Imaging!"))["topic"]["version"] == 2
         for field in ("name", "slug", "description"):
             answer = await UPDATE(ask_own, "ada", **{"id": id_["imaging"], field: None})
-            assert fails(answer) == [("REQUIRED", [field])]
+            assert error_paths(answer) == [("REQUIRED", [field])]
 
 
 async def test_a_topic_may_take_its_own_name_in_another_case(ask_own: Ask) -> None:
@@ -130,12 +130,12 @@ async def test_a_topic_may_take_its_own_name_in_another_case(ask_own: Ask) -> No
 async def test_a_stale_version_is_told_the_current_one(ask_own: Ask) -> None:
     id_ = (await ids(ask_own))["imaging"]
     await UPDATE(ask_own, "ada", id=id_, name="Second")
-    conflicting = Mutate(
+    conflicting = Mutation(
         "topicUpdate", "topic { id } conflict: userErrors { ... on ConflictError { currentVersion current { id } } }"
     )
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await conflicting(ask_own, "ada", id=id_, name="Third", expectedVersion=1)
-        assert fails(answer) == [("CONFLICT", ["expectedVersion"])]
+        assert error_paths(answer) == [("CONFLICT", ["expectedVersion"])]
         assert answer["conflict"] == [{"currentVersion": 2, "current": {"id": id_}}]
     assert (await UPDATE(ask_own, "ada", id=id_, name="Third", expectedVersion=2))["topic"]["version"] == 3
 
@@ -146,11 +146,11 @@ async def test_topics_are_put_beside_one_another(ask_own: Ask) -> None:
     assert await order(ask_own) == ["empty", "imaging", "genomics"]
     await REORDER(ask_own, "ada", id=id_["empty"], position={"afterId": id_["imaging"]})
     assert await order(ask_own) == ["imaging", "empty", "genomics"]
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         await REORDER(ask_own, "ada", id=id_["empty"], position={"beforeId": id_["genomics"]})
         await REORDER(ask_own, "ada", id=id_["genomics"], position={"atEnd": True})
         answer = await REORDER(ask_own, "ada", id=id_["empty"], position={"afterId": id_["empty"]})
-        assert fails(answer) == [("INVALID", ["position", "afterId"])]
+        assert error_paths(answer) == [("INVALID", ["position", "afterId"])]
 
 
 async def test_a_merge_moves_every_collection_and_deletes_the_sources(ask_own: Ask) -> None:
@@ -166,7 +166,7 @@ async def test_a_merge_moves_every_collection_and_deletes_the_sources(ask_own: A
         "deletedTopicIds": [id_["imaging"], id_["empty"]],
         "userErrors": [],
     }
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await MERGE(ask_own, "ada", **merge, dryRun=True) == expected
     assert await MERGE(ask_own, "ada", **merge) == expected
     assert await order(ask_own) == ["genomics"]
@@ -182,31 +182,33 @@ async def test_a_merge_moves_every_collection_and_deletes_the_sources(ask_own: A
 
 async def test_a_merge_is_refused_at_the_very_source(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         answer = await MERGE(ask_own, "ada", sourceIds=[id_["empty"], "top_x", id_["open"]], targetId=id_["empty"])
-        assert fails(answer) == [
+        assert error_paths(answer) == [
             ("INVALID", ["sourceIds", "0"]),
             ("NOT_FOUND", ["sourceIds", "1"]),
             ("NOT_FOUND", ["sourceIds", "2"]),
         ]
-        assert fails(await MERGE(ask_own, "ada", sourceIds=[], targetId=id_["empty"])) == [("REQUIRED", ["sourceIds"])]
+        assert error_paths(await MERGE(ask_own, "ada", sourceIds=[], targetId=id_["empty"])) == [
+            ("REQUIRED", ["sourceIds"])
+        ]
         answer = await MERGE(ask_own, "ada", sourceIds=["x"] * 101, targetId=id_["empty"])
         assert answer["userErrors"][0]["code"] == "LIMIT_EXCEEDED"
-        assert fails(await MERGE(ask_own, "ada", sourceIds=[id_["empty"]], targetId="?")) == [
+        assert error_paths(await MERGE(ask_own, "ada", sourceIds=[id_["empty"]], targetId="?")) == [
             ("NOT_FOUND", ["targetId"])
         ]
 
 
 async def test_a_topic_with_collections_is_deleted_only_with_a_place_for_them(ask_own: Ask) -> None:
     id_ = await ids(ask_own)
-    async with unchanged(ask_own):
-        assert fails(await DELETE(ask_own, "ada", id=id_["genomics"])) == [("NOT_EMPTY", ["moveCollectionsTo"])]
+    async with assert_unchanged(ask_own):
+        assert error_paths(await DELETE(ask_own, "ada", id=id_["genomics"])) == [("NOT_EMPTY", ["moveCollectionsTo"])]
         same = await DELETE(ask_own, "ada", id=id_["genomics"], moveCollectionsTo=id_["genomics"])
-        assert fails(same) == [("INVALID", ["moveCollectionsTo"])]
+        assert error_paths(same) == [("INVALID", ["moveCollectionsTo"])]
         unknown = await DELETE(ask_own, "ada", id=id_["genomics"], moveCollectionsTo="top_x")
-        assert fails(unknown) == [("NOT_FOUND", ["moveCollectionsTo"])]
+        assert error_paths(unknown) == [("NOT_FOUND", ["moveCollectionsTo"])]
         stale = await DELETE(ask_own, "ada", id=id_["empty"], expectedVersion=7)
-        assert fails(stale) == [("CONFLICT", ["expectedVersion"])]
+        assert error_paths(stale) == [("CONFLICT", ["expectedVersion"])]
         tried = await DELETE(ask_own, "ada", id=id_["empty"], dryRun=True)
         assert tried["deletedTopicId"] == id_["empty"]
     assert await DELETE(ask_own, "ada", id=id_["empty"]) == {
@@ -220,7 +222,7 @@ async def test_a_topic_with_collections_is_deleted_only_with_a_place_for_them(as
 
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
-async def test_topics_are_the_administrators(ask_own: Ask, mutation: Mutate) -> None:
+async def test_topics_are_the_administrators(ask_own: Ask, mutation: Mutation) -> None:
     id_ = (await ids(ask_own))["empty"]
     inputs: dict[str, dict[str, Any]] = {
         "topicCreate": {"name": "New"},
@@ -229,16 +231,18 @@ async def test_topics_are_the_administrators(ask_own: Ask, mutation: Mutate) -> 
         "topicMerge": {"sourceIds": [id_], "targetId": id_},
         "topicDelete": {"id": id_},
     }
-    async with unchanged(ask_own):
-        assert await refused(ask_own, "olu", mutation, **inputs[mutation.name]) == "FORBIDDEN"
-        assert await refused(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
+    async with assert_unchanged(ask_own):
+        assert await refusal_code(ask_own, "olu", mutation, **inputs[mutation.name]) == "FORBIDDEN"
+        assert await refusal_code(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
 
 
 async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
     first = await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1")
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1") == first
         other = await CREATE(ask_own, "ada", name="Twice", idempotencyKey="k1")
-        assert fails(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
-        assert fails(await CREATE(ask_own, "ada", name="x", idempotencyKey="")) == [("INVALID", ["idempotencyKey"])]
+        assert error_paths(other) == [("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])]
+        assert error_paths(await CREATE(ask_own, "ada", name="x", idempotencyKey="")) == [
+            ("INVALID", ["idempotencyKey"])
+        ]
     assert (await CREATE(ask_own, "ada", name="Twice", idempotencyKey="k2"))["userErrors"] == []

@@ -11,10 +11,10 @@ from app.tokens import revoke_token
 from store import sql
 from store.database import READERS, Database
 from tests.conftest import Ask
+from tests.db_snapshot import db_snapshot
+from tests.mutations import assert_unchanged
 from tests.test_membership_write import ADD, held, ids
 from tests.test_topic_write import CREATE, order
-from tests.whole import whole
-from tests.writing import unchanged
 
 TOPIC = 'mutation { topicCreate(input: {name: "New"}) { topic { slug } userErrors { code } } }'
 
@@ -144,13 +144,13 @@ async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: Ask) 
 
 async def test_every_accepted_mutation_raises_the_revision_by_one_and_a_refused_one_does_not(ask_own: Ask) -> None:
     async def revision() -> int:
-        ((_, revision, *_),) = (await whole(ask_own.database))["deployment"]
+        ((_, revision, *_),) = (await db_snapshot(ask_own.database))["deployment"]
         return int(revision)
 
     before = await revision()
     await CREATE(ask_own, "ada", name="New")
     assert await revision() == before + 1
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         await CREATE(ask_own, "ada", name="New")
     assert await revision() == before + 1
 
@@ -162,7 +162,7 @@ async def test_an_unexpected_failure_is_masked_and_changes_nothing(
         raise RuntimeError("secret")
 
     monkeypatch.setattr("store.changes.Log.append", broken)
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         assert await ask_own.errors("ada", TOPIC) == [("INTERNAL", "Internal error.")]
 
 
@@ -177,7 +177,7 @@ async def test_a_dry_run_is_read_for_seconds_and_then_lets_others_write(
         f" {{ collectionAssetsAdd(input: $input) {{ {deep} userErrors {{ code }} }} }}"
     )
     given = {"collectionId": id_["open"], "assetIds": [id_["blast"]], "dryRun": True}
-    async with unchanged(ask_own):
+    async with assert_unchanged(ask_own):
         (code, message), *_ = await ask_own.errors("olu", tried, input=given)
         assert (code, message) == ("UNAVAILABLE", "The dry run took too long: ask for less of what would be.")
     assert (await CREATE(ask_own, "ada", name="New"))["userErrors"] == []

@@ -8,7 +8,14 @@ import pytest
 from sqlalchemy import delete, select
 
 from app.tokens import revoke_token
-from permissions.viewer import Viewer, anonymous, digest, holder_of, member, user
+from permissions.viewer import (
+    Viewer,
+    anonymous_viewer,
+    token_digest,
+    viewer_by_external_id,
+    viewer_by_pk,
+    viewer_by_token,
+)
 from store import sql
 from store.database import Database, Snapshot
 from store.tables import EVERYONE_PK, PUBLIC_PK
@@ -53,16 +60,16 @@ async def test_for_a_member_speak_they_themselves_their_groups_everyone_and_publ
         cursor_key=await _cursor_key(snapshot),
     )
     assert expected.is_signed_in is True
-    assert await member(snapshot, who) == expected
-    assert await user(snapshot, pks[who]) == expected
-    assert await holder_of(snapshot, own_world.tokens[who]) == expected
+    assert await viewer_by_external_id(snapshot, who) == expected
+    assert await viewer_by_pk(snapshot, pks[who]) == expected
+    assert await viewer_by_token(snapshot, own_world.tokens[who]) == expected
 
 
 @pytest.mark.parametrize("publicly", [True, False])
 async def test_for_a_visitor_speaks_public_alone(database: Database, *, publicly: bool) -> None:
     await share(database, publicly=publicly)
     async with database.snapshot() as snapshot:
-        visitor = await anonymous(snapshot)
+        visitor = await anonymous_viewer(snapshot)
         assert visitor == Viewer(
             user_pk=None,
             is_admin=False,
@@ -76,48 +83,48 @@ async def test_for_a_visitor_speaks_public_alone(database: Database, *, publicly
 async def test_what_is_no_user_is_nobody(snapshot: Snapshot) -> None:
     pks = await _pks(snapshot)
     for name in ("lab", "everyone", "public"):
-        assert await member(snapshot, name) is None
-        assert await user(snapshot, pks[name]) is None
-    assert await member(snapshot, "nobody") is None
-    assert await user(snapshot, max(pks.values()) + 1) is None
+        assert await viewer_by_external_id(snapshot, name) is None
+        assert await viewer_by_pk(snapshot, pks[name]) is None
+    assert await viewer_by_external_id(snapshot, "nobody") is None
+    assert await viewer_by_pk(snapshot, max(pks.values()) + 1) is None
 
 
 async def test_a_token_is_known_by_its_digest_which_is_none_itself(snapshot: Snapshot, own_world: World) -> None:
     token = own_world.tokens["eve"]
-    assert digest(token) == sha256(token.encode()).hexdigest()
-    assert await holder_of(snapshot, digest(token)) is None
-    assert await holder_of(snapshot, token[:-1]) is None
+    assert token_digest(token) == sha256(token.encode()).hexdigest()
+    assert await viewer_by_token(snapshot, token_digest(token)) is None
+    assert await viewer_by_token(snapshot, token[:-1]) is None
 
 
 async def test_a_token_is_good_until_its_last_millisecond_and_not_then(
     snapshot: Snapshot, own_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = own_world.tokens["eve"]
-    ends = await snapshot.rows(select(sql.api_token.c.expires_at).where(sql.api_token.c.digest == digest(token)))
+    ends = await snapshot.rows(select(sql.api_token.c.expires_at).where(sql.api_token.c.digest == token_digest(token)))
     for late, is_good in ((-1, True), (0, False), (1, False)):
         now = ends[0].expires_at + late
         monkeypatch.setattr("permissions.viewer.now_ms", lambda now=now: now)
-        assert (await holder_of(snapshot, token) is not None) is is_good
+        assert (await viewer_by_token(snapshot, token) is not None) is is_good
 
 
 async def test_a_revoked_token_is_nobodys(database: Database, own_world: World) -> None:
     token = own_world.tokens["eve"]
     assert await revoke_token(database, token)
     async with database.snapshot() as snapshot:
-        assert await holder_of(snapshot, token) is None
-        assert await holder_of(snapshot, own_world.tokens["mei"]) is not None
+        assert await viewer_by_token(snapshot, token) is None
+        assert await viewer_by_token(snapshot, own_world.tokens["mei"]) is not None
 
 
 async def test_a_database_without_its_deployment_lets_nobody_in(database: Database) -> None:
     async with database.write() as connection:
         await connection.execute(delete(sql.deployment))
     async with database.snapshot() as snapshot:
-        assert await member(snapshot, "ada") is None
+        assert await viewer_by_external_id(snapshot, "ada") is None
         with pytest.raises(AssertionError):
-            await anonymous(snapshot)
+            await anonymous_viewer(snapshot)
 
 
 async def test_nobody_becomes_another_on_the_way(snapshot: Snapshot) -> None:
-    visitor = await anonymous(snapshot)
+    visitor = await anonymous_viewer(snapshot)
     with pytest.raises(FrozenInstanceError):
         visitor.is_admin = True  # type: ignore[misc]  # which is what is tried

@@ -11,8 +11,8 @@ from sqlalchemy import FromClause, Select, Table, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.visitors import iterate
 
-from permissions.viewer import Viewer, anonymous, member
-from permissions.visible import at_least, owned, used, visible
+from permissions.viewer import Viewer, anonymous_viewer, viewer_by_external_id
+from permissions.visible import owned_assets, restrict_to_access, used_asset, visible
 from store import sql
 from store.database import Database, Snapshot
 from store.tables import PUBLIC_PK, AssetAccess
@@ -42,7 +42,7 @@ async def snapshot(world: World) -> AsyncIterator[Snapshot]:
 
 
 async def _viewer(snapshot: Snapshot, who: str) -> Viewer:
-    viewer = await anonymous(snapshot) if who == ANONYMOUS else await member(snapshot, who)
+    viewer = await anonymous_viewer(snapshot) if who == ANONYMOUS else await viewer_by_external_id(snapshot, who)
     assert viewer is not None
     return viewer
 
@@ -68,7 +68,7 @@ async def test_a_use_exists_where_both_ends_do_and_the_one_that_uses_may_be_view
     snapshot: Snapshot, who: str
 ) -> None:
     rows = visible(sql.asset_use, await _viewer(snapshot, who))
-    found = await _found(snapshot, rows, sql.asset.c.name, used.c.name)
+    found = await _found(snapshot, rows, sql.asset.c.name, used_asset.c.name)
     assert found == {use for use, seen_by in USES.items() if who in seen_by}
 
 
@@ -113,10 +113,10 @@ async def test_grants_exist_for_owners_alone(snapshot: Snapshot, who: str) -> No
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_assets_can_be_narrowed_to_a_least_access(snapshot: Snapshot, who: str) -> None:
     viewer = await _viewer(snapshot, who)
-    rows = at_least(visible(sql.asset, viewer), sql.asset, viewer, AssetAccess.OWNER)
+    rows = restrict_to_access(visible(sql.asset, viewer), sql.asset, viewer, AssetAccess.OWNER)
     assert {name for (name,) in await _found(snapshot, rows, sql.asset.c.name)} == OWNED.get(who, set())
     every = visible(sql.asset, viewer)
-    known = at_least(every, sql.asset, viewer, AssetAccess.DISCOVERABLE)
+    known = restrict_to_access(every, sql.asset, viewer, AssetAccess.DISCOVERABLE)
     assert await _found(snapshot, known, sql.asset.c.pk) == await _found(snapshot, every, sql.asset.c.pk)
 
 
@@ -129,13 +129,13 @@ async def test_assets_are_owned_by_grants_whatever_their_status_and_never_by_vis
         public = (sql.grant.c.asset_pk == shared) & (sql.grant.c.principal_pk == PUBLIC_PK)
         await connection.execute(update(sql.grant).where(public).values(access=AssetAccess.OWNER.value))
     async with _read(own_world) as opened:
-        found = await _found(opened, owned(sql.asset, await _viewer(opened, who)), sql.asset.c.name)
+        found = await _found(opened, owned_assets(sql.asset, await _viewer(opened, who)), sql.asset.c.name)
     assert {name for (name,) in found} == OWNED.get(who, set()) | ({"lens"} if who != ANONYMOUS else set())
 
 
 async def test_what_somebody_owns_is_looked_up_in_the_index_of_owners(own_world: World) -> None:
     async with _read(own_world) as opened:
-        rows = owned(sql.asset, await _viewer(opened, "olu"))
+        rows = owned_assets(sql.asset, await _viewer(opened, "olu"))
     async with _written(own_world) as connection:
         asked = str(rows.compile(connection.engine.sync_engine, compile_kwargs={"literal_binds": True}))
         if connection.dialect.name == "sqlite":

@@ -9,16 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from proofs.agreement.world import NAMES, TAGS
 from store import sql
 from store.database import Database
-from tests.any_act import OFTEN, STATUSES, Act, Drawing
 from tests.model import Asset, Change, Collection, Member, Topic, World
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, Model
+from tests.random_actions import OFTEN, STATUSES, Action, ActionDrawing
 
 PLATFORM = "platform"
 
 
-async def drawn(database: Database, model: Model, chance: Random) -> Act:
+async def drawn(database: Database, model: Model, chance: Random) -> Action:
     """Return who does what, and its input; `status` and `group` are the platform's doing."""
-    draw = Drawing(chance, await _world(database, model))
+    draw = ActionDrawing(chance, await _world(database, model))
     if model.asset and draw.is_so(1, 10):
         return _registering(draw, model)
     if draw.is_so(1, 10):
@@ -53,7 +53,7 @@ async def _pk(connection: AsyncConnection, name: str) -> int:
     return int(pks.one())
 
 
-def _registering(draw: Drawing, model: Model) -> Act:
+def _registering(draw: ActionDrawing, model: Model) -> Action:
     """Return that somebody registers an asset: one that is known, or a new one."""
     known = draw.one(list(model.asset))
     name = known if draw.is_so(6) else f"asset-{len(model.asset)}"

@@ -35,8 +35,8 @@ from proofs.still import NOW, fixed
 from store.database import Database
 from tests.conftest import Ask, World
 from tests.lists import every_list
+from tests.mutations import Mutation
 from tests.oracle import ANONYMOUS, Line, Model
-from tests.writing import Mutate
 
 WRITES = 14  # between the first answers and the second
 FILTERS = 8  # of either type that a viewer asks with
@@ -181,7 +181,7 @@ class Asking:
         return dict(answer["data"])
 
     async def _mutate(self, who: str, name: str, given: Line) -> None:
-        query = Mutate(name, "__typename").query
+        query = Mutation(name, "__typename").query
         answer = await self._answer(who, query, {"input": given})
         codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
         if "INTERNAL" in codes:

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from store.database import Database
-from tests.any_act import PEOPLE
 from tests.oracle import ACCESS, KINDS, Line, name_key
+from tests.random_actions import PEOPLE
 
 GROUPS = ("lab", "core")
 TOPICS = ("top-0", "top-1", "top-2")

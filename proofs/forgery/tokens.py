@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, NamedTuple
 
-from permissions.viewer import digest
+from permissions.viewer import token_digest
 from proofs.forgery.signatures import FORGED_SIGNATURES, Draft
 from proofs.forgery.texts import WORN, worn
 from proofs.forgery.words import near, no_moment, not_text, other_case
@@ -265,7 +265,7 @@ class Forger:
         secret = token.removeprefix("atoll_")
         others = [
             secret,
-            digest(token),
+            token_digest(token),
             "",
             *USERS,
             "' or 1=1 --",

@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.tokens import create_token
 from proofs.interference.questions import Question
 from proofs.proof import Broken
-from resolvers.write.job import work
+from resolvers.write.job import run_next_job
 from store.database import Database
 from tests.oracle import ANONYMOUS
 
@@ -75,7 +75,7 @@ class World:
         """Do the jobs that were queued."""
         while self.database.job_queued.is_set():
             self.database.job_queued.clear()
-            await work(self.database)
+            await run_next_job(self.database)
 
     async def execute(self, statements: Sequence[str]) -> None:
         """Execute the statements as one transaction; none of them where one is impossible in this world."""

@@ -11,8 +11,8 @@ from app.tokens import create_token, revoke_token
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from tests.conftest import share, write_lines
+from tests.mutations import Mutation
 from tests.oracle import Line
-from tests.writing import Mutate
 
 OWNER, ADMINISTRATOR = "olu", "ada"
 Client = httpx.AsyncClient
@@ -30,7 +30,7 @@ class Stage:
 
     async def mutate(self, client: Client, who: str, name: str, **given: Any) -> None:
         """Send a mutation; fail unless it is accepted."""
-        asked = {"query": Mutate(name, "__typename").query, "variables": {"input": given}}
+        asked = {"query": Mutation(name, "__typename").query, "variables": {"input": given}}
         headers = {"authorization": f"Bearer {self.tokens[who]}"}
         answer = (await client.post("/graphql", json=asked, headers=headers)).json()
         assert "errors" not in answer, answer

@@ -13,7 +13,7 @@ from proofs.truth.asking import UNKNOWN, Answer, Asking, Found, Says, Shape, Sur
 from proofs.truth.shapes import Bulk, Each, outcome
 from proofs.truth.sights import ID
 from proofs.truth.world import MEMBERS, Asset, Ids
-from resolvers.write.job import work
+from resolvers.write.job import run_next_job
 
 ERRORS = "userErrors { code message path }"
 ITEM = f"assetId status asset {{ {ID} }} error {{ code message path }}"
@@ -79,7 +79,7 @@ class Queued(Shape):
         if queued.data is None:
             return queued
         (payload,) = queued.data.values()
-        if not await work(asking.ask.database):
+        if not await run_next_job(asking.ask.database):
             raise Broken(f"{surface} has made no job")
         return Answer({"job": {"results": await _results(asking, payload["job"]["id"]), "userErrors": ()}}, ())
 

@@ -15,7 +15,7 @@ from proofs.truth.sights import SIGHTS
 from proofs.truth.table import ALIKE, SHARINGS, VIEWERS, VISIBILITIES, Row, row_of, told
 from proofs.truth.world import ASSETS, Asset, TruthWorld, written
 from tests.conftest import Ask, World, share
-from tests.whole import whole
+from tests.db_snapshot import db_snapshot
 
 MOST_TOLD = 10
 SURFACES: Sequence[Surface] = (*SIGHTS, *ACTS)
@@ -107,9 +107,9 @@ async def _held(
 
 async def _passing(asking: Asking, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]) -> int:
     """Return how many cells held of what leaves the world as it was, once it has."""
-    before = await whole(asking.ask.database)
+    before = await db_snapshot(asking.ask.database)
     cells = await _cells(asking, situation, PASSING, assets, some)
-    if await whole(asking.ask.database) != before:
+    if await db_snapshot(asking.ask.database) != before:
         raise Broken("What was tried, or refused, or so already, has changed the world.")
     return cells
 

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Row, and_, delete
 
 from permissions import visible
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import among
-from resolvers.write.act import Verdict, may_add, may_remove
-from resolvers.write.bulk import BulkMode, Item, ItemStatus, failed, settle
-from resolvers.write.reading import Input, Reading
-from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode, failed_item
+from resolvers.write.input import Input, InputReader
+from resolvers.write.membership_operations import Outcome, may_add, may_remove
+from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import Touched
@@ -35,34 +35,34 @@ class _Place:
 
 async def update(context: Context, given: Input) -> Payload:
     """Put an asset into collections and take it out of others."""
-    return await mutate(context, Permission.SIGNED_IN, "assetCollectionsUpdate", given, _update)
+    return await run_mutation(context, Permission.SIGNED_IN, "assetCollectionsUpdate", given, _update)
 
 
-async def _update(write: Write, reading: Reading) -> Answer:
+async def _update(write: MutationTransaction, reading: InputReader) -> Result:
     adding = reading.ids("add_to", "addTo", INLINE_BULK_ITEMS, needs_one=False)
     removing = reading.ids("remove_from", "removeFrom", INLINE_BULK_ITEMS, needs_one=False)
     if not adding and not removing:
-        reading.refuse(UserErrorCode.REQUIRED, "Name a collection in addTo or removeFrom.", "addTo")
+        reading.add_error(UserErrorCode.REQUIRED, "Name a collection in addTo or removeFrom.", "addTo")
     for id_ in adding.keys() & removing.keys():
         message = "A collection cannot be in both lists."
-        reading.refuse(UserErrorCode.INVALID, message, "removeFrom", str(removing[id_]))
-    asset = (await write.visible_by_id(sql.asset, [reading.given["asset_id"]])).get(reading.given["asset_id"])
+        reading.add_error(UserErrorCode.INVALID, message, "removeFrom", str(removing[id_]))
+    asset = (await write.visible_by_id(sql.asset, [reading.input["asset_id"]])).get(reading.input["asset_id"])
     if asset is None:
-        reading.missing("asset", "assetId")
-    reading.stop()
+        reading.add_not_found("asset", "assetId")
+    reading.raise_errors()
     places = await _places(write, asset, [*adding, *removing])
     items = [
         *_items("addTo", adding, places, partial(may_add, write)),
         *_items("removeFrom", removing, places, partial(may_remove, write)),
     ]
-    results = settle(BulkMode.ATOMIC, items, asset=reading.given["asset_id"])
+    results = enforce_mode(BulkMode.ATOMIC, items, asset=reading.input["asset_id"])
     changed = [kept["id"] for kept in results if kept["status"] == ItemStatus.CHANGED]
     await _add(write, asset, {id_: places[id_] for id_ in changed if id_ in adding})
     await _remove(write, asset, {id_: places[id_] for id_ in changed if id_ in removing})
-    return {"asset": reading.given["asset_id"], "results": results}
+    return {"asset": reading.input["asset_id"], "results": results}
 
 
-async def _places(write: Write, asset: Any, ids: list[str]) -> dict[str, _Place]:
+async def _places(write: MutationTransaction, asset: Any, ids: list[str]) -> dict[str, _Place]:
     """Return the asset in each collection that exists for the viewer, member or not, by id. One statement."""
     collection, membership = sql.collection, sql.membership
     here = and_(membership.c.collection_pk == collection.c.pk, membership.c.asset_pk == asset.pk)
@@ -72,18 +72,18 @@ async def _places(write: Write, asset: Any, ids: list[str]) -> dict[str, _Place]
 
 
 def _items(
-    field: str, indexes: Mapping[str, int], places: Mapping[str, _Place], verdict: Callable[[Any], Verdict]
-) -> Iterator[Item]:
+    field: str, indexes: Mapping[str, int], places: Mapping[str, _Place], verdict: Callable[[Any], Outcome]
+) -> Iterator[ItemResult]:
     """Yield what is to become of each collection that a field of the input names."""
     for id_, index in indexes.items():
         said = verdict(places[id_]) if id_ in places else NOT_FOUND
         if isinstance(said, ItemStatus):
-            yield Item(id_, said)
+            yield ItemResult(id_, said)
         else:
-            yield failed(id_, *said, ("input", field, str(index)))
+            yield failed_item(id_, *said, ("input", field, str(index)))
 
 
-async def _add(write: Write, asset: Any, places: dict[str, _Place]) -> None:
+async def _add(write: MutationTransaction, asset: Any, places: dict[str, _Place]) -> None:
     ranks = await ends(write.connection, [place.pk for place in places.values()])
     same = {"added_at": write.log.at, "added_by_pk": write.viewer.user_pk, "note": None}
     new = [
@@ -94,7 +94,7 @@ async def _add(write: Write, asset: Any, places: dict[str, _Place]) -> None:
     await write.log.append_members(ChangeAction.ASSETS_ADDED, added)
 
 
-async def _remove(write: Write, asset: Any, places: dict[str, _Place]) -> None:
+async def _remove(write: MutationTransaction, asset: Any, places: dict[str, _Place]) -> None:
     membership = sql.membership
     if places:
         pks = sql.listed([place.pk for place in places.values()])

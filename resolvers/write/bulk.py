@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from resolvers.write.user_error import Path, Rejected, UserError, UserErrorCode
+from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode
 
 
 class BulkMode(StrEnum):
@@ -25,21 +25,23 @@ class ItemStatus(StrEnum):
     ROLLED_BACK = "ROLLED_BACK"
 
 
-class Item(NamedTuple):
+class ItemResult(NamedTuple):
     """What became of the item of that id."""
 
     id: str
     status: ItemStatus
     error: UserError | None = None
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the item as JSON keeps it."""
-        return {"id": self.id, "status": self.status, "error": self.error.kept() if self.error else None}
+        return {"id": self.id, "status": self.status, "error": self.error.to_json() if self.error else None}
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Self:
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
         """Return the item that `kept` gave."""
-        return cls(kept["id"], ItemStatus(kept["status"]), UserError.of(kept["error"]) if kept["error"] else None)
+        return cls(
+            kept["id"], ItemStatus(kept["status"]), UserError.from_json(kept["error"]) if kept["error"] else None
+        )
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,12 @@ class BulkSummary:
     dry_run: bool
 
 
-def failed(id_: str, code: UserErrorCode, message: str, path: Path) -> Item:
+def failed_item(id_: str, code: UserErrorCode, message: str, path: Path) -> ItemResult:
     """Return an item that cannot be changed."""
-    return Item(id_, ItemStatus.FAILED, UserError(code, message, path))
+    return ItemResult(id_, ItemStatus.FAILED, UserError(code, message, path))
 
 
-def settle(mode: str, items: Iterable[Item], **answer: Any) -> list[dict[str, Any]]:
+def enforce_mode(mode: str, items: Iterable[ItemResult], **answer: Any) -> list[dict[str, Any]]:
     """Return the items as an answer keeps them, in their order; raise Rejected for a failed one in ATOMIC mode.
 
     The errors of failed items are the mutation's then, the others are told to be rolled back, and `answer` is what its
@@ -67,14 +69,14 @@ def settle(mode: str, items: Iterable[Item], **answer: Any) -> list[dict[str, An
     found = list(items)
     errors = [item.error for item in found if item.error]
     if mode != BulkMode.ATOMIC or not errors:
-        return [item.kept() for item in found]
+        return [item.to_json() for item in found]
     rolled_back = (
         item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in found
     )
-    raise Rejected(errors, {**answer, "results": [item.kept() for item in rolled_back]})
+    raise MutationRejectedError(errors, {**answer, "results": [item.to_json() for item in rolled_back]})
 
 
-def summary_of(results: Sequence[Mapping[str, Any]], *, dry_run: bool) -> BulkSummary:
+def summarize(results: Sequence[Mapping[str, Any]], *, dry_run: bool) -> BulkSummary:
     """Return how many of the results there are of each status."""
     counted = Counter(kept["status"] for kept in results)
     return BulkSummary(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from sqlalchemy import update
 
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.context import Context
-from resolvers.write.reading import Input, Reading
-from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.input import Input, InputReader
+from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.tables import ChangeAction
@@ -17,14 +17,14 @@ SUBJECT = "deployment"
 
 async def update_(context: Context, given: Input) -> Payload:
     """Change the deployment's settings."""
-    return await mutate(context, Permission.ADMIN, "deploymentUpdate", given, _update)
+    return await run_mutation(context, Permission.ADMIN, "deploymentUpdate", given, _update)
 
 
-async def _update(write: Write, reading: Reading) -> Answer:
-    wanted, held = reading.given.get("public_sharing"), write.viewer.public_sharing
+async def _update(write: MutationTransaction, reading: InputReader) -> Result:
+    wanted, held = reading.input.get("public_sharing"), write.viewer.public_sharing
     if wanted is None:
-        reading.refuse(UserErrorCode.REQUIRED, "publicSharing must be true or false.", "publicSharing")
-    reading.stop()
+        reading.add_error(UserErrorCode.REQUIRED, "publicSharing must be true or false.", "publicSharing")
+    reading.raise_errors()
     assert wanted is not None  # noqa: S101 - stopped above
     if wanted != held:
         await write.execute(update(sql.deployment).values(public_sharing=wanted))

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Row, delete
 
 from permissions import visible
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.context import Context
-from resolvers.write.asset import asset_named
-from resolvers.write.principal import Sharing, ids_in, principals_by_id, refuse_many
-from resolvers.write.reading import Input, Reading
-from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.asset import find_asset
+from resolvers.write.grant_input import GrantReader, check_count, principal_ids, principals_by_id
+from resolvers.write.input import Input, InputReader
+from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.sharing import Accesses, Principals, shared, unshared
@@ -22,42 +22,42 @@ NOT_OWNER = "Only owners of the asset may do this."
 
 async def update_(context: Context, given: Input) -> Payload:
     """Give, change and take back grants on an asset that the viewer owns."""
-    return await mutate(context, Permission.SIGNED_IN, "assetGrantsUpdate", given, _update)
+    return await run_mutation(context, Permission.SIGNED_IN, "assetGrantsUpdate", given, _update)
 
 
-async def _update(write: Write, reading: Reading) -> Answer:
-    given, taken = reading.given["set"], reading.given["revoke"]
+async def _update(write: MutationTransaction, reading: InputReader) -> Result:
+    given, taken = reading.input["set"], reading.input["revoke"]
     _refuse_size(reading, given, taken)
     asset = await _owned(write, reading)
-    named = ids_in([*(grant["to"] for grant in given), *taken])
-    sharing = Sharing(reading, await principals_by_id(write, named), asset and asset.owner_pk)
+    named = principal_ids([*(grant["to"] for grant in given), *taken])
+    sharing = GrantReader(reading, await principals_by_id(write, named), asset and asset.owner_pk)
     grants, revoked = sharing.grants(given, "set"), sharing.principals(taken, "revoke")
-    reading.stop()
+    reading.raise_errors()
     accesses = {principal.pk: access for principal, access in grants}
     principals = {principal.pk: principal for principal in [*(who for who, _ in grants), *revoked]}
     await _share(write, asset, accesses, principals)
     return {"asset": asset.id}
 
 
-def _refuse_size(reading: Reading, given: Sequence[Input], taken: Sequence[Input]) -> None:
-    refuse_many(reading, given, "set")
-    refuse_many(reading, taken, "revoke")
+def _refuse_size(reading: InputReader, given: Sequence[Input], taken: Sequence[Input]) -> None:
+    check_count(reading, given, "set")
+    check_count(reading, taken, "revoke")
     if not (given or taken):
         message = "Name at least one to share with, or one whose access to take back."
-        reading.refuse(UserErrorCode.REQUIRED, message, "set")
-    reading.stop()
+        reading.add_error(UserErrorCode.REQUIRED, message, "set")
+    reading.raise_errors()
 
 
-async def _owned(write: Write, reading: Reading) -> Any:
+async def _owned(write: MutationTransaction, reading: InputReader) -> Any:
     """Return the asset that the input names; refuse one that the viewer does not own, None then. One statement."""
-    asset = await asset_named(write, reading)
-    if asset is None or write.may(asset, Permission.ASSET_OWN):
+    asset = await find_asset(write, reading)
+    if asset is None or write.has_permission(asset, Permission.ASSET_OWN):
         return asset
-    reading.refuse(UserErrorCode.NOT_OWNER, NOT_OWNER, "assetId")
+    reading.add_error(UserErrorCode.NOT_OWNER, NOT_OWNER, "assetId")
     return None
 
 
-async def _share(write: Write, asset: Row[Any], accesses: Accesses, principals: Principals) -> None:
+async def _share(write: MutationTransaction, asset: Row[Any], accesses: Accesses, principals: Principals) -> None:
     """Give the principals their access, none to those without one, and log what that changes. One to five statements.
 
     The asset's `updated_at` stays: whoever may not see its grants would see that they changed.

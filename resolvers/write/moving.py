@@ -7,9 +7,9 @@ from sqlalchemy import Row, update
 
 from permissions import visible
 from resolvers.loaders import among
-from resolvers.write.nesting import Place, downwards
-from resolvers.write.reading import Position, Reading, Side
-from resolvers.write.transaction import Write
+from resolvers.write.collection_tree import TreePosition, descendants_of
+from resolvers.write.input import InputReader, Position, Side
+from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import Path, UserErrorCode
 from store import sql
 from store.changes import FieldChange
@@ -17,7 +17,9 @@ from store.ranks import Ranked
 from store.tables import ChangeAction
 
 
-async def refuse_same_names(write: Write, reading: Reading, sources: Mapping[int, Path], target: Row[Any]) -> None:
+async def check_names_free(
+    write: MutationTransaction, reading: InputReader, sources: Mapping[int, Path], target: Row[Any]
+) -> None:
     """Refuse collections at the top of the source topics whose names would be taken at the top of the target.
 
     `sources` maps topics' pks to their paths within the input. One statement.
@@ -30,16 +32,16 @@ async def refuse_same_names(write: Write, reading: Reading, sources: Mapping[int
         if row.topic_pk != target.pk:
             if row.name_key in names:
                 message = f"Two collections at the top would be named «{row.name}»: rename one first."
-                reading.refuse(UserErrorCode.TAKEN, message, *sources[row.topic_pk])
+                reading.add_error(UserErrorCode.TAKEN, message, *sources[row.topic_pk])
             names.add(row.name_key)
 
 
-async def _tops(write: Write, rows: Any) -> Sequence[Row[Any]]:
+async def _tops(write: MutationTransaction, rows: Any) -> Sequence[Row[Any]]:
     collection = sql.collection
     return await write.rows(rows.where(collection.c.parent_pk.is_(None)).order_by(collection.c.rank, collection.c.pk))
 
 
-async def move_collections(write: Write, topics: Sequence[Row[Any]], target: Row[Any]) -> list[str]:
+async def move_collections(write: MutationTransaction, topics: Sequence[Row[Any]], target: Row[Any]) -> list[str]:
     """Move all collections of the topics behind those of the target, in their order, and return their ids."""
     collection = sql.collection
     rows = among(visible(collection, write.viewer), collection.c.topic_pk, [topic.pk for topic in topics])
@@ -53,21 +55,23 @@ async def move_collections(write: Write, topics: Sequence[Row[Any]], target: Row
     await _to_topic(write, pks, target.pk)
     await order.set(dict(zip(pks, ranks, strict=True)))
     topic_ids = {topic.pk: topic.id for topic in topics}
-    moved = {row.id: moved_fields({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in found}
+    moved = {row.id: changed_fields_of_move({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in found}
     await write.log.append_each(ChangeAction.UPDATED, moved)
     return [row.id for row in found]
 
 
-async def move_along(write: Write, own: Place, place: Place, collection: Row[Any], below: Sequence[Row[Any]]) -> None:
+async def move_subtree(
+    write: MutationTransaction, own: TreePosition, place: TreePosition, collection: Row[Any], below: Sequence[Row[Any]]
+) -> None:
     """Put a collection that moved to the end of its new siblings, and all that is below it behind it, in its order."""
     if place.topic_pk != own.topic_pk:
         await _to_topic(write, [row.pk for row in below], place.topic_pk)
-        fields = moved_fields({"topic": own.topic_id}, {"topic": place.topic_id})
+        fields = changed_fields_of_move({"topic": own.topic_id}, {"topic": place.topic_id})
         await write.log.append(ChangeAction.UPDATED, [row.id for row in below], fields)
-    await put(write, place, None, [collection.pk, *(row.pk for row in below)])
+    await place_collections(write, place, None, [collection.pk, *(row.pk for row in below)])
 
 
-def moved_fields(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[FieldChange]:
+def changed_fields_of_move(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[FieldChange]:
     """Return what the log tells of the fields that differ."""
     return [
         {"field": field, "before": before[field], "after": value}
@@ -76,8 +80,12 @@ def moved_fields(before: Mapping[str, str | None], after: Mapping[str, str | Non
     ]
 
 
-async def follower(
-    write: Write, place: Place, position: Position, neighbour: Row[Any] | None, leaving: Sequence[int] = ()
+async def next_sibling(
+    write: MutationTransaction,
+    place: TreePosition,
+    position: Position,
+    neighbour: Row[Any] | None,
+    leaving: Sequence[int] = (),
 ) -> int | None:
     """Return the pk of the sibling that the position is right before, None for the end. At most one statement.
 
@@ -95,14 +103,16 @@ async def follower(
     return found[0].pk if found else None
 
 
-async def put(write: Write, place: Place, before: int | None, block: Sequence[int]) -> None:
+async def place_collections(
+    write: MutationTransaction, place: TreePosition, before: int | None, block: Sequence[int]
+) -> None:
     """Put collections of the place's topic, in this order, before one of the siblings there, or at their end."""
-    ranks = await ranks_at(write, place, before, len(block), block)
+    ranks = await ranks_before(write, place, before, len(block), block)
     await _order(write, place.topic_pk).set(dict(zip(block, ranks, strict=True)))
 
 
-async def ranks_at(
-    write: Write, place: Place, before: int | None, count: int, leaving: Sequence[int] = ()
+async def ranks_before(
+    write: MutationTransaction, place: TreePosition, before: int | None, count: int, leaving: Sequence[int] = ()
 ) -> list[int]:
     """Return ranks for so many collections before one of the siblings, or at their end.
 
@@ -115,19 +125,19 @@ async def ranks_at(
     return await order.places(count, beside=await _last(write, place, leaving), is_after=True, leaving=leaving)
 
 
-async def _last(write: Write, place: Place, leaving: Sequence[int]) -> int | None:
+async def _last(write: MutationTransaction, place: TreePosition, leaving: Sequence[int]) -> int | None:
     """Return the pk that the end of the siblings is behind, None for the end of the topic."""
     if place.parent is None:
         return None
-    staying = [row.pk for row in await downwards(write, place.parent.pk) if row.pk not in leaving]
+    staying = [row.pk for row in await descendants_of(write, place.parent.pk) if row.pk not in leaving]
     return int(staying[-1] if staying else place.parent.pk)
 
 
-async def _to_topic(write: Write, pks: Sequence[int], topic_pk: int) -> None:
+async def _to_topic(write: MutationTransaction, pks: Sequence[int], topic_pk: int) -> None:
     collection = sql.collection
     moved = {"topic_pk": topic_pk, "version": collection.c.version + 1, "updated_at": write.log.at}
     await write.execute(update(collection).where(collection.c.pk.in_(sql.listed(pks))).values(moved))
 
 
-def _order(write: Write, topic_pk: int) -> Ranked:
+def _order(write: MutationTransaction, topic_pk: int) -> Ranked:
     return Ranked(write.connection, sql.collection, "pk", {"topic_pk": topic_pk})

@@ -10,7 +10,7 @@ from resolvers.context import Context
 from resolvers.deployment import Deployment
 from resolvers.loaders import AssetById, CollectionById, JobById, TopicById
 from resolvers.node import node
-from resolvers.write.bulk import BulkSummary, Item, summary_of
+from resolvers.write.bulk import BulkSummary, ItemResult, summarize
 from resolvers.write.transaction import Payload
 from resolvers.write.user_error import UserError
 
@@ -47,13 +47,13 @@ async def asset(payload: Payload, context: Context) -> Row[Any] | None:
 
 async def change(payload: Payload, context: Context) -> Any:
     """Return what the log tells of it; None when nothing was changed, and for a dry run, which leaves no trace."""
-    id_ = None if payload.is_dry else payload.answer.get("change")
+    id_ = None if payload.is_dry_run else payload.result.get("change")
     return None if id_ is None else await node(None, context, id_)
 
 
 def deployment(payload: Payload, context: Context) -> Deployment | None:
     """Return the deployment that was changed."""
-    return resolve_deployment.deployment(None, context) if "deployment" in payload.answer else None
+    return resolve_deployment.deployment(None, context) if "deployment" in payload.result else None
 
 
 async def job(payload: Payload, context: Context) -> Row[Any] | None:
@@ -63,51 +63,51 @@ async def job(payload: Payload, context: Context) -> Row[Any] | None:
 
 async def moved_collections(payload: Payload, context: Context) -> list[Row[Any]]:
     """Return the collections that were moved to another topic, in their order."""
-    ids = payload.answer.get("movedCollections", ())
+    ids = payload.result.get("movedCollections", ())
     found = await gather(*(context.loader(CollectionById).load(id_) for id_ in ids))
     return [row for row in found if row is not None]
 
 
 def deleted_topic_ids(payload: Payload, _context: Context) -> list[str]:
     """Return the ids of the topics that are gone."""
-    return list(payload.answer.get("deletedTopicIds", ()))
+    return list(payload.result.get("deletedTopicIds", ()))
 
 
 def deleted_topic_id(payload: Payload, _context: Context) -> str | None:
     """Return the id of the topic that is gone."""
-    return payload.answer.get("deletedTopicId")
+    return payload.result.get("deletedTopicId")
 
 
-def results(payload: Payload, _context: Context) -> list[Item]:
+def results(payload: Payload, _context: Context) -> list[ItemResult]:
     """Return what became of each item, in the order asked for."""
-    return [Item.of(kept) for kept in payload.answer.get("results", ())]
+    return [ItemResult.from_json(kept) for kept in payload.result.get("results", ())]
 
 
 def summary(payload: Payload, _context: Context) -> BulkSummary:
     """Return how many items were asked for, and what became of them."""
-    return summary_of(payload.answer.get("results", ()), dry_run=payload.is_dry)
+    return summarize(payload.result.get("results", ()), dry_run=payload.is_dry_run)
 
 
-def item_id(item: Item, _context: Context) -> str:
+def item_id(item: ItemResult, _context: Context) -> str:
     """Return the id of an item as it was given."""
     return item.id
 
 
-async def item_asset(item: Item, context: Context) -> Row[Any] | None:
+async def item_asset(item: ItemResult, context: Context) -> Row[Any] | None:
     """Return the asset of an item, None for one that does not exist for the viewer."""
     return await context.loader(AssetById).load(item.id)  # type: ignore[no-any-return]  # a loader's rows
 
 
-async def item_collection(item: Item, context: Context) -> Row[Any] | None:
+async def item_collection(item: ItemResult, context: Context) -> Row[Any] | None:
     """Return the collection of an item, None for one that does not exist for the viewer."""
     return await context.loader(CollectionById).load(item.id)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def deleted_collection_id(payload: Payload, _context: Context) -> str | None:
     """Return the id of the collection that is gone."""
-    return payload.answer.get("deletedCollectionId")
+    return payload.result.get("deletedCollectionId")
 
 
 async def _one(payload: Payload, context: Context, name: str, loader: Any) -> Any:
-    id_ = payload.answer.get(name)
+    id_ = payload.result.get(name)
     return None if id_ is None else await context.loader(loader).load(id_)

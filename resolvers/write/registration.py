@@ -7,14 +7,14 @@ from pydantic import ValidationError
 from sqlalchemy import Row
 
 from permissions import visible
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import among
-from resolvers.write.bulk import BulkMode, Item, ItemStatus, settle
-from resolvers.write.principal import Principals, Sharing, ids_in, principals_by_id, refuse_many
-from resolvers.write.reading import Input, Reading
-from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode
+from resolvers.write.grant_input import GrantReader, PrincipalById, check_count, principal_ids, principals_by_id
+from resolvers.write.input import Input, InputReader
+from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserError, UserErrorCode
 from store import sql
 from store.catalogue.lines import RegistrationLine
@@ -43,11 +43,11 @@ Assets = Mapping[str, Row[Any]]
 
 async def register_(context: Context, given: Input) -> Payload:
     """Create or update assets by the platform's ids."""
-    return await mutate(context, Permission.ADMIN, "assetsRegister", given, _register)
+    return await run_mutation(context, Permission.ADMIN, "assetsRegister", given, _register)
 
 
-async def _register(write: Write, reading: Reading) -> Answer:
-    items = reading.given["assets"]
+async def _register(write: MutationTransaction, reading: InputReader) -> Result:
+    items = reading.input["assets"]
     _refuse_size(reading, items)
     principals = await principals_by_id(write, _ids_of_principals(items))
     ids = [_cleaned(item["external_id"]) for item in items]
@@ -57,32 +57,34 @@ async def _register(write: Write, reading: Reading) -> Answer:
         _refuse_kind(reading, index, line, assets)
         _refuse_absent(reading, index, line, {*ids, *assets})
     _refuse_again(reading, ids)
-    if reading.given["mode"] == BulkMode.BEST_EFFORT:
+    if reading.input["mode"] == BulkMode.BEST_EFFORT:
         _refuse_dependent(reading, lines, assets)
     errors = _errors(reading)
     judged = [
-        Item(_id(item, id_, assets), ItemStatus.FAILED if index in errors else ItemStatus.CHANGED, errors.get(index))
+        ItemResult(
+            _id(item, id_, assets), ItemStatus.FAILED if index in errors else ItemStatus.CHANGED, errors.get(index)
+        )
         for index, (item, id_) in enumerate(zip(items, ids, strict=True))
     ]
-    settle(reading.given["mode"], judged)
+    enforce_mode(reading.input["mode"], judged)
     good = {index: line for index, line in lines.items() if index not in errors}
     changed = await register_assets(write.connection, write.log, [*good.values()])
     now = await _assets(write, [line.id for line in good.values()], {})
-    done = {index: Item(now[line.id].id, _status(is_changed=line.id in changed)) for index, line in good.items()}
-    return {"results": [done.get(index, item).kept() for index, item in enumerate(judged)]}
+    done = {index: ItemResult(now[line.id].id, _status(is_changed=line.id in changed)) for index, line in good.items()}
+    return {"results": [done.get(index, item).to_json() for index, item in enumerate(judged)]}
 
 
-def _refuse_size(reading: Reading, items: Sequence[Input]) -> None:
+def _refuse_size(reading: InputReader, items: Sequence[Input]) -> None:
     if not items:
-        reading.refuse(UserErrorCode.REQUIRED, "assets must name at least one.", "assets")
+        reading.add_error(UserErrorCode.REQUIRED, "assets must name at least one.", "assets")
     if len(items) > INLINE_BULK_ITEMS:
         message = f"assets has {len(items):,} entries; at most {INLINE_BULK_ITEMS:,} are allowed."
-        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, "assets", limit=INLINE_BULK_ITEMS)
-    reading.stop()
+        reading.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "assets", limit=INLINE_BULK_ITEMS)
+    reading.raise_errors()
 
 
 def _ids_of_principals(items: Iterable[Input]) -> list[str]:
-    return [id_ for item in items for id_ in (item["owner_id"], *ids_in(grant["to"] for grant in _grants(item)))]
+    return [id_ for item in items for id_ in (item["owner_id"], *principal_ids(grant["to"] for grant in _grants(item)))]
 
 
 def _grants(item: Input) -> Sequence[Input]:
@@ -97,23 +99,23 @@ def _cleaned(text: str) -> str:
         return text
 
 
-def _lines(reading: Reading, items: Sequence[Input], principals: Principals) -> Lines:
+def _lines(reading: InputReader, items: Sequence[Input], principals: PrincipalById) -> Lines:
     """Return the items that have the form they must have; refuse the others' values."""
     found = {index: _line(reading, item, principals, "assets", str(index)) for index, item in enumerate(items)}
     return {index: line for index, line in found.items() if line is not None}
 
 
-def _line(reading: Reading, item: Input, principals: Principals, *path: str) -> RegistrationLine | None:
+def _line(reading: InputReader, item: Input, principals: PrincipalById, *path: str) -> RegistrationLine | None:
     values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in {"owner_id", "status"}}
     owner = principals.get(item["owner_id"])
     if owner is None or owner.kind != PrincipalKind.USER:
-        reading.missing("user", *path, "ownerId")
+        reading.add_not_found("user", *path, "ownerId")
         owner = None
     if "status" in item:
         values |= _flags(reading, item["status"], *path, "status")
     if item.get("grants") is not None:
-        refuse_many(reading, item["grants"], *path, "grants")
-        held = Sharing(reading, principals).grants(item["grants"], *path, "grants")
+        check_count(reading, item["grants"], *path, "grants")
+        held = GrantReader(reading, principals).grants(item["grants"], *path, "grants")
         values["grants"] = [{"to": who.external_id, "role": AssetAccess(access).name} for who, access in held]
     try:
         line = RegistrationLine.model_validate(
@@ -126,51 +128,53 @@ def _line(reading: Reading, item: Input, principals: Principals, *path: str) -> 
     return line if owner else None
 
 
-def _flags(reading: Reading, status: str | None, *path: str) -> Mapping[str, Any]:
+def _flags(reading: InputReader, status: str | None, *path: str) -> Mapping[str, Any]:
     if status is None:
-        reading.refuse(UserErrorCode.REQUIRED, "The status must not be null: leave it out to keep it.", *path)
+        reading.add_error(UserErrorCode.REQUIRED, "The status must not be null: leave it out to keep it.", *path)
         return {}
     return FLAGS_BY_STATUS[AssetStatus(status)]
 
 
-def _refuse_fault(reading: Reading, fault: FieldError, *path: str) -> None:
+def _refuse_fault(reading: InputReader, fault: FieldError, *path: str) -> None:
     field, *place = fault.path
     graph = fault._replace(place=(GRAPH_FIELDS.get(str(field), field), *place))
     code = UserErrorCode.REQUIRED if graph.is_empty else UserErrorCode.INVALID
     if graph.max_length is not None:
         code = UserErrorCode.TOO_LONG
-    reading.refuse(code, f"{graph.path_text} {graph.predicate}.", *path, *map(str, graph.path), limit=graph.max_length)
+    reading.add_error(
+        code, f"{graph.path_text} {graph.predicate}.", *path, *map(str, graph.path), limit=graph.max_length
+    )
 
 
-async def _assets(write: Write, ids: Iterable[str], lines: Lines) -> dict[str, Row[Any]]:
+async def _assets(write: MutationTransaction, ids: Iterable[str], lines: Lines) -> dict[str, Row[Any]]:
     """Return the assets of those ids, and those that the lines use. One statement."""
     named = {*ids, *(id_ for line in lines.values() for id_ in line.uses)}
     rows = among(visible(sql.asset, write.viewer), sql.asset.c.external_id, sorted(named))
     return {row.external_id: row for row in await write.rows(rows)}
 
 
-def _refuse_kind(reading: Reading, index: int, line: RegistrationLine, assets: Assets) -> None:
+def _refuse_kind(reading: InputReader, index: int, line: RegistrationLine, assets: Assets) -> None:
     held = assets.get(line.id)
     if held is not None and held.kind != line.type:
         message = f"The asset is of the kind {held.kind}, and stays so."
-        reading.refuse(UserErrorCode.INVALID, message, "assets", str(index), "kind")
+        reading.add_error(UserErrorCode.INVALID, message, "assets", str(index), "kind")
 
 
-def _refuse_absent(reading: Reading, index: int, line: RegistrationLine, there: set[str]) -> None:
+def _refuse_absent(reading: InputReader, index: int, line: RegistrationLine, there: set[str]) -> None:
     for place, id_ in enumerate(line.uses):
         if id_ not in there:
-            reading.missing("asset", "assets", str(index), "uses", str(place))
+            reading.add_not_found("asset", "assets", str(index), "uses", str(place))
 
 
-def _refuse_again(reading: Reading, ids: Sequence[str]) -> None:
+def _refuse_again(reading: InputReader, ids: Sequence[str]) -> None:
     first: dict[str, int] = {}
     for index, id_ in enumerate(ids):
         if first.setdefault(id_, index) != index:
             message = f"This externalId is that of the item {first[id_]} as well."
-            reading.refuse(UserErrorCode.INVALID, message, "assets", str(index), "externalId")
+            reading.add_error(UserErrorCode.INVALID, message, "assets", str(index), "externalId")
 
 
-def _refuse_dependent(reading: Reading, lines: Lines, assets: Assets) -> None:
+def _refuse_dependent(reading: InputReader, lines: Lines, assets: Assets) -> None:
     """Refuse items that use what will not be there, because its own item is refused; and so on for those who use it."""
     refused = -1
     while len(reading.user_errors) > refused:
@@ -182,7 +186,7 @@ def _refuse_dependent(reading: Reading, lines: Lines, assets: Assets) -> None:
             _refuse_absent(reading, index, line, there)
 
 
-def _errors(reading: Reading) -> dict[int, UserError]:
+def _errors(reading: InputReader) -> dict[int, UserError]:
     """Return the first error of each refused item, by its index."""
     errors: dict[int, UserError] = {}
     for error in reading.user_errors:

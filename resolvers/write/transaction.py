@@ -13,34 +13,34 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from permissions import Reason, Refused, Viewer, visible
-from permissions.require import Permission, holds_on, require
+from permissions import ErrorCode, Refused, Viewer, visible
+from permissions.permission import Permission, has_asset_permission, require
 from resolvers.context import Context
 from resolvers.loaders import among
-from resolvers.write.reading import LONGEST_KEY, Input, Reading
-from resolvers.write.user_error import Rejected, UserError, UserErrorCode
+from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
+from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store.changes import Log, open_log
 from store.database import Snapshot
 from store.idempotency import keep, kept
 from store.inserting import insert_many
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 """What a mutation came to, as JSON keeps it: ids, never rows, so that a retry is answered through today's sight."""
 
 
-class Write:
+class MutationTransaction:
     """One mutation's transaction. No other write runs beside it, and all that it reads is as of now."""
 
     def __init__(self, connection: AsyncConnection, viewer: Viewer, log: Log) -> None:
         """Take the transaction, who asks, and the log that holds the writers' lock."""
         self.connection, self.viewer, self.log = connection, viewer, log
-        self.checked: set[Permission] = set()
-        self.is_kept = False  # whether there is something to commit that the log does not tell
+        self.checked_permissions: set[Permission] = set()
+        self.must_commit = False  # whether there is something to commit that the log does not tell
 
-    def may(self, asset: Any, permission: Permission) -> bool:
+    def has_permission(self, asset: Any, permission: Permission) -> bool:
         """Return whether the viewer holds the permission on the asset; that it was asked is kept."""
-        self.checked.add(permission)
-        return holds_on(asset, permission)
+        self.checked_permissions.add(permission)
+        return has_asset_permission(asset, permission)
 
     async def rows(self, statement: Executable) -> Sequence[Row[Any]]:
         """Return every row of the statement."""
@@ -61,25 +61,25 @@ class Write:
 
     def payload(self, answer: Mapping[str, Any]) -> "Payload":
         """Return the payload of what was done."""
-        return Payload(answer, (), self.log.is_used, checked=frozenset(self.checked))
+        return Payload(answer, (), self.log.is_used, checked_permissions=frozenset(self.checked_permissions))
 
 
 @dataclass(frozen=True)
 class Payload:
     """What a mutation answers: ids to be read through the viewer's sight, or what was wrong with it."""
 
-    answer: Mapping[str, Any]
+    result: Mapping[str, Any]
     user_errors: Sequence[UserError] = ()
     did_change: bool = False
-    is_dry: bool = False
-    checked: frozenset[Permission] = frozenset()  # what was asked of items before they were changed
+    is_dry_run: bool = False
+    checked_permissions: frozenset[Permission] = frozenset()  # what was asked of items before they were changed
 
 
-Work = Callable[[Write, Reading], Awaitable[Answer]]
+Work = Callable[[MutationTransaction, InputReader], Awaitable[Result]]
 """Does what a mutation asks for, within its transaction; raises Rejected to change nothing."""
 
 
-async def mutate(context: Context, permission: Permission, mutation: str, given: Input, work: Work) -> Payload:
+async def run_mutation(context: Context, permission: Permission, mutation: str, given: Input, work: Work) -> Payload:
     """Do the work in a transaction and return its payload, to be read as of right after it.
 
     It runs to its end though whoever waits for it is gone. A dry run does the same work, and is read and rolled back.
@@ -87,11 +87,11 @@ async def mutate(context: Context, permission: Permission, mutation: str, given:
     """
     await context.close()  # whoever waits for a turn holds no snapshot, nor a transaction that was tried before
     if given.get("dry_run"):
-        return replace(await _try(context, permission, given, work), is_dry=True)
+        return replace(await _dry_run(context, permission, given, work), is_dry=True)
     running = asyncio.create_task(_commit(context, permission, mutation, given, work))
     context.database.finish(running)
     viewer, payload = await asyncio.shield(running)
-    if "job" in payload.answer:
+    if "job" in payload.result:
         context.database.job_queued.set()
     await context.read_anew(viewer)
     return payload
@@ -104,18 +104,18 @@ async def _commit(
         async with context.database.write() as connection:
             write = await _open(context, connection, permission)
             try:
-                answer = await _once(write, mutation, given, work)
-            except Rejected as rejected:
+                answer = await _run_idempotent(write, mutation, given, work)
+            except MutationRejectedError as rejected:
                 await connection.rollback()
-                return write.viewer, Payload(rejected.answer, rejected.user_errors)
-            if not (write.log.is_used or write.is_kept):
+                return write.viewer, Payload(rejected.result, rejected.user_errors)
+            if not (write.log.is_used or write.must_commit):
                 await connection.rollback()  # nothing changed: no revision is spent
             return write.viewer, write.payload(answer)
     except (DBAPIError, PoolTimeoutError) as error:
         raise _unavailable(error) from error
 
 
-async def _try(context: Context, permission: Permission, given: Input, work: Work) -> Payload:
+async def _dry_run(context: Context, permission: Permission, given: Input, work: Work) -> Payload:
     held = AsyncExitStack()
     try:
         connection = await held.enter_async_context(context.database.write())
@@ -130,43 +130,43 @@ async def _try(context: Context, permission: Permission, given: Input, work: Wor
     return payload
 
 
-async def _tried(write: Write, given: Input, work: Work) -> Payload:
+async def _tried(write: MutationTransaction, given: Input, work: Work) -> Payload:
     try:
-        return write.payload(await work(write, Reading(given)))
-    except Rejected as rejected:
-        return Payload(rejected.answer, rejected.user_errors)
+        return write.payload(await work(write, InputReader(given)))
+    except MutationRejectedError as rejected:
+        return Payload(rejected.result, rejected.user_errors)
 
 
-async def _open(context: Context, connection: AsyncConnection, permission: Permission) -> Write:
+async def _open(context: Context, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
     # The lock comes first: a right that was taken back while this waited for it is gone.
     log = await open_log(connection, context.request_id)
     viewer = await context.identify(Snapshot(connection))
     require(viewer, permission)
     log.actor_pk = viewer.user_pk
-    return Write(connection, viewer, log)
+    return MutationTransaction(connection, viewer, log)
 
 
-async def _once(write: Write, mutation: str, given: Input, work: Work) -> Answer:
+async def _run_idempotent(write: MutationTransaction, mutation: str, given: Input, work: Work) -> Result:
     """Return what the work comes to, or came to when its key was first used."""
-    reading = Reading(given)
+    reading = InputReader(given)
     key, user_pk = given.get("idempotency_key"), write.viewer.user_pk
     if key is None or user_pk is None:
         return await work(write, reading)
-    if not 0 < len(key) <= LONGEST_KEY:
-        message = f"The key must have 1 to {LONGEST_KEY} characters."
-        reading.refuse(UserErrorCode.INVALID, message, "idempotencyKey")
-        reading.stop()
+    if not 0 < len(key) <= MAX_KEY_LENGTH:
+        message = f"The key must have 1 to {MAX_KEY_LENGTH} characters."
+        reading.add_error(UserErrorCode.INVALID, message, "idempotencyKey")
+        reading.raise_errors()
     digest = sha256(orjson.dumps([mutation, given], option=orjson.OPT_SORT_KEYS)).hexdigest()
     before = await kept(write.connection, user_pk, key)
     if before is not None:
         if before.digest != digest:
             message = "This key was used for something else within the last day: take another."
-            reading.refuse(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
-            reading.stop()
+            reading.add_error(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
+            reading.raise_errors()
         return dict(before.answer)
     answer = await work(write, reading)
     await keep(write.connection, user_pk, key, digest, answer)
-    write.is_kept = True
+    write.must_commit = True
     return answer
 
 
@@ -174,5 +174,5 @@ def _unavailable(error: Exception) -> Exception:
     """Return the refusal of a writer that could not get its turn; any other failure is a failure."""
     told = str(error)
     if isinstance(error, PoolTimeoutError) or "database is locked" in told or "lock timeout" in told:
-        return Refused(Reason.UNAVAILABLE, "Others are writing: nothing was changed. Try again.")
+        return Refused(ErrorCode.UNAVAILABLE, "Others are writing: nothing was changed. Try again.")
     return error

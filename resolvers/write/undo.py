@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import Row, delete
 
 from permissions import visible
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import among
-from resolvers.write.act import NOT_REMOVER
-from resolvers.write.bulk import Item, ItemStatus, failed
-from resolvers.write.reading import Input, Reading
-from resolvers.write.transaction import Answer, Payload, Write, mutate
+from resolvers.write.bulk import ItemResult, ItemStatus, failed_item
+from resolvers.write.input import Input, InputReader
+from resolvers.write.membership_operations import NOT_REMOVER
+from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import Touched
@@ -36,31 +36,31 @@ CHANGE_ID = ("input", "changeId")
 
 async def undo(context: Context, given: Input) -> Payload:
     """Take back one membership change."""
-    return await mutate(context, Permission.SIGNED_IN, "changeUndo", given, _undo)
+    return await run_mutation(context, Permission.SIGNED_IN, "changeUndo", given, _undo)
 
 
-async def _undo(write: Write, reading: Reading) -> Answer:
-    change = (await write.visible_by_id(sql.change, [reading.given["change_id"]])).get(reading.given["change_id"])
+async def _undo(write: MutationTransaction, reading: InputReader) -> Result:
+    change = (await write.visible_by_id(sql.change, [reading.input["change_id"]])).get(reading.input["change_id"])
     if change is None:
-        reading.missing("change", "changeId")
+        reading.add_not_found("change", "changeId")
     elif change.action not in UNDOABLE:
         message = "Only adding, removing and moving assets can be taken back."
-        reading.refuse(UserErrorCode.INVALID, message, "changeId")
-    reading.stop()
+        reading.add_error(UserErrorCode.INVALID, message, "changeId")
+    reading.raise_errors()
     assert change is not None  # noqa: S101 - stopped above
     found = await traces(write.connection, change.pk)
     collections = await _visible_by(write, sql.collection, "id", {trace.collection_id for trace in found})
     if change.subject_id not in collections:
-        reading.refuse(UserErrorCode.NOT_FOUND, "The collection of this change is gone.", "changeId")
-        reading.stop()
+        reading.add_error(UserErrorCode.NOT_FOUND, "The collection of this change is gone.", "changeId")
+        reading.raise_errors()
     assets = await _visible_by(write, sql.asset, "pk", {trace.asset_pk for trace in found})
     halves: dict[int, list[Trace]] = {}
     for trace in found:
         halves.setdefault(trace.asset_pk, []).append(trace)
     if len(assets) > INLINE_BULK_ITEMS:
         message = f"The change touched {len(assets):,} assets; at most {INLINE_BULK_ITEMS:,} are taken back at once."
-        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=INLINE_BULK_ITEMS)
-        reading.stop()
+        reading.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=INLINE_BULK_ITEMS)
+        reading.raise_errors()
     in_order = sorted(assets.values(), key=lambda asset: (asset.name_key, asset.id))
     is_own = change.actor_pk == write.viewer.user_pk
     items = [_judge(write, asset, halves[asset.pk], collections, is_own=is_own) for asset in in_order]
@@ -70,26 +70,33 @@ async def _undo(write: Write, reading: Reading) -> Answer:
         for trace in (halves[asset.pk] if item.status is ItemStatus.CHANGED else ())
     ]
     ids = await _turn_back(write, undone, collections)
-    results = [item.kept() for item in items]
+    results = [item.to_json() for item in items]
     # Of a move it may be that only what went out of the other collection is put back.
     undoing = ids.get(change.subject_id) or next(iter(ids.values()), None)
     return {"collection": change.subject_id, "results": results, "change": undoing}
 
 
 def _judge(
-    write: Write, asset: Row[Any], halves: Sequence[Trace], collections: Mapping[Any, Row[Any]], *, is_own: bool
-) -> Item:
-    is_owner = write.may(asset, Permission.ASSET_OWN)
+    write: MutationTransaction,
+    asset: Row[Any],
+    halves: Sequence[Trace],
+    collections: Mapping[Any, Row[Any]],
+    *,
+    is_own: bool,
+) -> ItemResult:
+    is_owner = write.has_permission(asset, Permission.ASSET_OWN)
     if not all(trace.is_last and trace.collection_id in collections for trace in halves):
-        return failed(asset.id, *TOUCHED_SINCE, CHANGE_ID)
+        return failed_item(asset.id, *TOUCHED_SINCE, CHANGE_ID)
     for trace in halves:
         was_added = trace.rank is None
         if not (is_owner or (write.viewer.is_admin and (was_added or is_own))):
-            return failed(asset.id, *(NOT_REMOVER if was_added else NOT_RESTORER), CHANGE_ID)
-    return Item(asset.id, ItemStatus.CHANGED)
+            return failed_item(asset.id, *(NOT_REMOVER if was_added else NOT_RESTORER), CHANGE_ID)
+    return ItemResult(asset.id, ItemStatus.CHANGED)
 
 
-async def _turn_back(write: Write, undone: Sequence[Trace], collections: Mapping[Any, Row[Any]]) -> dict[str, str]:
+async def _turn_back(
+    write: MutationTransaction, undone: Sequence[Trace], collections: Mapping[Any, Row[Any]]
+) -> dict[str, str]:
     """Take out what was put in, put back what was taken out, and return the ids of the changes by collection."""
     membership = sql.membership
     pk_of = {id_: row.pk for id_, row in collections.items()}
@@ -119,7 +126,7 @@ async def _turn_back(write: Write, undone: Sequence[Trace], collections: Mapping
     return await write.log.append_members(ChangeAction.UNDONE, touched)
 
 
-async def _now(write: Write, added: Sequence[Trace], pk_of: Mapping[Any, int]) -> dict[int, Touched]:
+async def _now(write: MutationTransaction, added: Sequence[Trace], pk_of: Mapping[Any, int]) -> dict[int, Touched]:
     """Return the memberships that are about to be taken out, by asset: all of one collection. One statement."""
     if not added:
         return {}
@@ -130,6 +137,6 @@ async def _now(write: Write, added: Sequence[Trace], pk_of: Mapping[Any, int]) -
     return {row.asset_pk: Touched(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in found}
 
 
-async def _visible_by(write: Write, table: Any, column: str, keys: set[Any]) -> dict[Any, Row[Any]]:
+async def _visible_by(write: MutationTransaction, table: Any, column: str, keys: set[Any]) -> dict[Any, Row[Any]]:
     rows = await write.rows(among(visible(table, write.viewer), table.c[column], sorted(keys)))
     return {getattr(row, column): row for row in rows}

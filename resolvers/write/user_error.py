@@ -40,24 +40,24 @@ class UserError:
     current_version: int | None = None
     current_id: str | None = None
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the error as JSON keeps it."""
         return asdict(self)
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Self:
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
         """Return the error that `kept` gave."""
         path = kept["path"]
         return cls(**{**kept, "code": UserErrorCode(kept["code"]), "path": None if path is None else tuple(path)})
 
 
-class Rejected(Exception):
+class MutationRejectedError(Exception):
     """A mutation that changes nothing: what is wrong with it, and what its payload tells all the same."""
 
     def __init__(self, user_errors: Iterable[UserError], answer: Mapping[str, Any] | None = None) -> None:
         """Take the errors, at least one."""
         self.user_errors: Sequence[UserError] = tuple(user_errors)
-        self.answer: Mapping[str, Any] = answer or {}
+        self.result: Mapping[str, Any] = answer or {}
         super().__init__("; ".join(error.message for error in self.user_errors))
 
 

@@ -3,7 +3,7 @@
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.write import payload as resolve
 from schema.asset import Asset
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus

@@ -5,7 +5,7 @@ from typing import Any
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.write import payload as resolve
 from schema.asset import Asset
 from schema.change import Change

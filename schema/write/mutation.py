@@ -3,7 +3,7 @@
 import strawberry
 
 from permissions.directive import PermissionScope, permission
-from permissions.require import Permission
+from permissions.permission import Permission
 from resolvers.write import asset as resolve_asset
 from resolvers.write import asset_collections as resolve_asset_collections
 from resolvers.write import collection as resolve_collection

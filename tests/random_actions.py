@@ -11,10 +11,10 @@ from tests.model_membership import UNDOABLE
 
 T = TypeVar("T")
 Input = dict[str, Any]
-Act = tuple[str, str, Input]
+Action = tuple[str, str, Input]
 """Who, which mutation (or `status`, which is the platform's), and its input."""
 
-IDLE: Act = ("ada", "idle", {})
+IDLE: Action = ("ada", "idle", {})
 PEOPLE = ("ada", "olu", "lou", "sam", "mei", "eve")
 NAMES = ("Alpha", "alpha ", "Beta", "open", "Inner", "Straße", "STRASSE", "🦊", "Gamma", "Delta", " ")
 SLUGS = ("one", "Two", "open", "strasse-2", "a b")
@@ -31,7 +31,7 @@ PRINCIPALS: tuple[Input, ...] = (
 )
 
 
-class Drawing:
+class ActionDrawing:
     """Draws parts of inputs."""
 
     def __init__(self, chance: Random, world: World) -> None:
@@ -113,20 +113,20 @@ class Drawing:
         return {"expectedVersion": current - self.one((0, 0, 1))}
 
 
-def add(draw: Drawing, who: str) -> Input:
+def add(draw: ActionDrawing, who: str) -> Input:
     """Draw assets to put into a collection."""
     to = draw.collection()
     fields = {"collectionId": to, "assetIds": draw.assets(draw.owned(who))} | draw.position(draw.members(to), "align")
     return fields | draw.bulk() | draw.fields(note=NOTES)
 
 
-def remove(draw: Drawing, _who: str) -> Input:
+def remove(draw: ActionDrawing, _who: str) -> Input:
     """Draw assets to take out of a collection."""
     out_of = draw.collection()
     return {"collectionId": out_of, "assetIds": draw.assets(draw.members(out_of), 2)} | draw.bulk()
 
 
-def move(draw: Drawing, _who: str) -> Input:
+def move(draw: ActionDrawing, _who: str) -> Input:
     """Draw assets to move from one collection to another."""
     out_of = draw.collection()
     others = [label for label in draw.world.collections if label != out_of]
@@ -135,14 +135,14 @@ def move(draw: Drawing, _who: str) -> Input:
     return fields | draw.position(draw.members(to), "align") | draw.bulk()
 
 
-def reorder(draw: Drawing, _who: str) -> Input:
+def reorder(draw: ActionDrawing, _who: str) -> Input:
     """Draw assets to put together."""
     label = draw.collection()
     assets = draw.assets(draw.members(label), 2)
     return {"collectionId": label, "assetIds": assets, "position": draw.place(draw.members(label), "align")}
 
 
-def update(draw: Drawing, who: str) -> Input:
+def update(draw: ActionDrawing, who: str) -> Input:
     """Draw collections to put one asset in, and to take it out of."""
     (asset,) = draw.assets(draw.owned(who), 1) or ["nobody"]
     holding = [label for label in draw.world.collections if asset in draw.members(label)]
@@ -151,46 +151,46 @@ def update(draw: Drawing, who: str) -> Input:
     return {"assetId": asset, "addTo": add_to, "removeFrom": remove_from, "dryRun": draw.is_so(1)} | draw.key()
 
 
-def undo(draw: Drawing, _who: str) -> Input:
+def undo(draw: ActionDrawing, _who: str) -> Input:
     """Draw one of the last changes, mostly of those that can be taken back."""
     likely = [change.label for change in draw.world.log if change.action in UNDOABLE][-8:]
     odd = [change.label for change in draw.world.log][-3:]
     return {"changeId": draw.mostly(likely, *odd, "gone")} | draw.key()
 
 
-def topic_create(draw: Drawing, _who: str) -> Input:
+def topic_create(draw: ActionDrawing, _who: str) -> Input:
     """Draw a topic to make."""
     topics = list(draw.world.topics)
     fields = {"name": draw.one(NAMES)} | draw.fields(slug=SLUGS, description=NOTES)
     return fields | draw.position(topics, "gone") | draw.key()
 
 
-def topic_update(draw: Drawing, _who: str) -> Input:
+def topic_update(draw: ActionDrawing, _who: str) -> Input:
     """Draw what to change of a topic."""
     label = draw.topic()
     fields = draw.fields(name=NAMES, slug=SLUGS, description=NOTES)
     return {"id": label} | fields | draw.version(draw.world.topics, label)
 
 
-def topic_reorder(draw: Drawing, _who: str) -> Input:
+def topic_reorder(draw: ActionDrawing, _who: str) -> Input:
     """Draw where to put a topic."""
     return {"id": draw.topic(), "position": draw.place(list(draw.world.topics), "gone")}
 
 
-def topic_merge(draw: Drawing, _who: str) -> Input:
+def topic_merge(draw: ActionDrawing, _who: str) -> Input:
     """Draw topics to merge."""
     sources = draw.some([draw.topic(), draw.topic()], 2)
     return {"targetId": draw.topic(), "sourceIds": sources, "dryRun": draw.is_so(3)} | draw.key()
 
 
-def topic_delete(draw: Drawing, _who: str) -> Input:
+def topic_delete(draw: ActionDrawing, _who: str) -> Input:
     """Draw a topic to delete."""
     label = draw.topic()
     target = {"moveCollectionsTo": draw.topic()} if draw.is_so(5) else {}
     return {"id": label, "dryRun": draw.is_so(3)} | target | draw.version(draw.world.topics, label)
 
 
-def collection_create(draw: Drawing, _who: str) -> Input:
+def collection_create(draw: ActionDrawing, _who: str) -> Input:
     """Draw a collection to make."""
     topic = draw.topic()
     fields = {"topicId": topic, "name": draw.one(NAMES), "visibility": draw.one(("PUBLIC", "INTERNAL"))}
@@ -201,7 +201,7 @@ def collection_create(draw: Drawing, _who: str) -> Input:
     return fields | draw.fields(slug=SLUGS, description=NOTES) | draw.position(beside, "open") | draw.key()
 
 
-def collection_update(draw: Drawing, _who: str) -> Input:
+def collection_update(draw: ActionDrawing, _who: str) -> Input:
     """Draw what to change of a collection."""
     label = draw.collection()
     fields = draw.fields(name=NAMES, slug=SLUGS, visibility=("PUBLIC", "INTERNAL"))
@@ -212,7 +212,7 @@ def collection_update(draw: Drawing, _who: str) -> Input:
     return {"id": label} | fields | draw.version(draw.world.collections, label)
 
 
-def collection_reorder(draw: Drawing, _who: str) -> Input:
+def collection_reorder(draw: ActionDrawing, _who: str) -> Input:
     """Draw where to put a collection."""
     label = draw.collection()
     known = draw.world.collections.get(label)
@@ -220,13 +220,13 @@ def collection_reorder(draw: Drawing, _who: str) -> Input:
     return {"id": label, "position": draw.place(sisters or [label], label)}
 
 
-def collection_delete(draw: Drawing, _who: str) -> Input:
+def collection_delete(draw: ActionDrawing, _who: str) -> Input:
     """Draw a collection to delete."""
     label = draw.collection()
     return {"id": label, "dryRun": draw.is_so(3)} | draw.version(draw.world.collections, label)
 
 
-def share(draw: Drawing, who: str) -> Input:
+def share(draw: ActionDrawing, who: str) -> Input:
     """Draw grants to give and to take back, mostly such as may be."""
     (asset,) = draw.assets(draw.owned(who), 1) or ["nobody"]
     known, is_odd = draw.world.assets.get(asset), draw.is_so(1)
@@ -247,18 +247,18 @@ def _holder(named: Input) -> str:
     return kind if value is True else str(value)
 
 
-def award(draw: Drawing, _who: str) -> Input:
+def award(draw: ActionDrawing, _who: str) -> Input:
     """Draw a gold standard to give or take."""
     (asset,) = draw.assets(list(draw.world.assets), 1) or ["nobody"]
     return {"assetId": asset, "awarded": draw.one((True, True, False))} | draw.fields(note=NOTES)
 
 
-def share_publicly(draw: Drawing, _who: str) -> Input:
+def share_publicly(draw: ActionDrawing, _who: str) -> Input:
     """Draw whether the deployment shares."""
     return {"publicSharing": draw.is_so(5)}
 
 
-def status(draw: Drawing, _who: str) -> Input:
+def status(draw: ActionDrawing, _who: str) -> Input:
     """Draw where an asset is in its life."""
     return {"asset": draw.one(list(draw.world.assets)), "status": draw.one(STATUSES)}
 
@@ -268,7 +268,7 @@ OWNERS_MAY = ("olu", "olu", "lou", "sam", "olu", "ada", "mei", "eve")
 ADMINS_MAY = (*["ada"] * 14, "olu", "anonymous")
 
 # How often, what, who, and what of.
-ACTS: tuple[tuple[int, str, Sequence[str], Callable[[Drawing, str], Input]], ...] = (
+ACTIONS: tuple[tuple[int, str, Sequence[str], Callable[[ActionDrawing, str], Input]], ...] = (
     (6, "collectionAssetsAdd", MEMBERS_MAY, add),
     (5, "collectionAssetsRemove", MEMBERS_MAY, remove),
     (5, "collectionAssetsMove", OWNERS_MAY, move),
@@ -289,21 +289,21 @@ ACTS: tuple[tuple[int, str, Sequence[str], Callable[[Drawing, str], Input]], ...
     (1, "deploymentUpdate", ADMINS_MAY, share_publicly),
     (2, "status", ("ada",), status),
 )
-OFTEN = tuple(act for act in ACTS for _ in range(act[0]))
+OFTEN = tuple(act for act in ACTIONS for _ in range(act[0]))
 
 
-def acts(world: World) -> st.SearchStrategy[Act]:
+def actions(world: World) -> st.SearchStrategy[Action]:
     """Return somebody's next acts in the world.
 
     Hypothesis draws one number for each: left to draw every part of it, it repeats itself for most of its steps. What
     it tries most, nothing but zeros, costs little.
     """
     return st.integers(0, 0xFFFF).flatmap(
-        lambda number: st.just(_act(Drawing(Random(number), world)) if number else IDLE)
+        lambda number: st.just(_act(ActionDrawing(Random(number), world)) if number else IDLE)
     )
 
 
-def _act(draw: Drawing) -> Act:
+def _act(draw: ActionDrawing) -> Action:
     _, mutation, people, input_of = draw.one(OFTEN)
     who = draw.one(people)
     return who, mutation, input_of(draw, who)

@@ -5,45 +5,45 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from resolvers.write.reading import Input, Reading
-from resolvers.write.transaction import Write
+from resolvers.write.input import Input, InputReader
+from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.tables import AssetAccess, PrincipalKind
 
-MOST_GRANTS = 100
+MAX_GRANTS = 100
 OWNER_STAYS = "This is the asset's owner, who stays OWNER: no asset is ever without one."
-KINDS = {
+KIND_BY_FIELD = {
     "user_id": PrincipalKind.USER,
     "group_id": PrincipalKind.GROUP,
     "everyone": PrincipalKind.EVERYONE,
     "public": PrincipalKind.PUBLIC,
 }
-MANY = {PrincipalKind.EVERYONE, PrincipalKind.PUBLIC}
-Principals = Mapping[str, Row[Any]]
+BUILT_IN_KINDS = {PrincipalKind.EVERYONE, PrincipalKind.PUBLIC}
+PrincipalById = Mapping[str, Row[Any]]
 
 
-async def principals_by_id(write: Write, ids: Iterable[str]) -> Principals:
+async def principals_by_id(write: MutationTransaction, ids: Iterable[str]) -> PrincipalById:
     """Return the principals of those ids, and everyone and public, by id. One statement."""
-    return await write.visible_by_id(sql.principal, [*ids, *(kind.lower() for kind in MANY)])
+    return await write.visible_by_id(sql.principal, [*ids, *(kind.lower() for kind in BUILT_IN_KINDS)])
 
 
-def ids_in(named: Iterable[Input]) -> list[str]:
+def principal_ids(named: Iterable[Input]) -> list[str]:
     """Return the ids of the users and groups among those named."""
     return [value for each in named for value in each.values() if isinstance(value, str)]
 
 
-def refuse_many(reading: Reading, given: Sequence[object], *path: str) -> None:
+def check_count(reading: InputReader, given: Sequence[object], *path: str) -> None:
     """Refuse a list of more grants than are taken at once."""
-    if len(given) > MOST_GRANTS:
-        message = f"{path[-1]} has {len(given):,} entries; at most {MOST_GRANTS} are allowed."
-        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, *path, limit=MOST_GRANTS)
+    if len(given) > MAX_GRANTS:
+        message = f"{path[-1]} has {len(given):,} entries; at most {MAX_GRANTS} are allowed."
+        reading.add_error(UserErrorCode.LIMIT_EXCEEDED, message, *path, limit=MAX_GRANTS)
 
 
-class Sharing:
+class GrantReader:
     """Reads who is to hold which access to one asset, or none; whoever is named twice is refused."""
 
-    def __init__(self, reading: Reading, principals: Principals, owner_pk: int | None = None) -> None:
+    def __init__(self, reading: InputReader, principals: PrincipalById, owner_pk: int | None = None) -> None:
         """Take where faults are kept, the principals that are named, and whose access must stay OWNER."""
         self._reading, self._principals, self._owner_pk = reading, principals, owner_pk
         self._seen: set[int] = set()
@@ -55,11 +55,11 @@ class Sharing:
             principal = self._principal(grant["to"], *path, str(index), "to")
             if principal is None:
                 continue
-            if principal.kind in MANY and grant["access"] > AssetAccess.VIEWER:
+            if principal.kind in BUILT_IN_KINDS and grant["access"] > AssetAccess.VIEWER:
                 message = f"{principal.name} can hold VIEWER at most."
-                self._reading.refuse(UserErrorCode.INVALID, message, *path, str(index), "access")
+                self._reading.add_error(UserErrorCode.INVALID, message, *path, str(index), "access")
             if principal.pk == self._owner_pk and grant["access"] < AssetAccess.OWNER:
-                self._reading.refuse(UserErrorCode.INVALID, OWNER_STAYS, *path, str(index), "access")
+                self._reading.add_error(UserErrorCode.INVALID, OWNER_STAYS, *path, str(index), "access")
             found.append((principal, grant["access"]))
         return found
 
@@ -71,22 +71,22 @@ class Sharing:
             if principal is None:
                 continue
             if principal.pk == self._owner_pk:
-                self._reading.refuse(UserErrorCode.INVALID, OWNER_STAYS, *path, str(index))
+                self._reading.add_error(UserErrorCode.INVALID, OWNER_STAYS, *path, str(index))
             found.append(principal)
         return found
 
     def _principal(self, named: Input, *path: str) -> Row[Any] | None:
         ((field, value),) = named.items()
-        kind = KINDS[field]
-        if kind in MANY and value is not True:
-            self._reading.refuse(UserErrorCode.INVALID, f"{field} must be true.", *path, field)
+        kind = KIND_BY_FIELD[field]
+        if kind in BUILT_IN_KINDS and value is not True:
+            self._reading.add_error(UserErrorCode.INVALID, f"{field} must be true.", *path, field)
             return None
-        principal = self._principals.get(kind.lower() if kind in MANY else value)
+        principal = self._principals.get(kind.lower() if kind in BUILT_IN_KINDS else value)
         if principal is None or principal.kind != kind:
-            self._reading.missing(kind.lower(), *path)
+            self._reading.add_not_found(kind.lower(), *path)
             return None
         if principal.pk in self._seen:
-            self._reading.refuse(UserErrorCode.INVALID, f"{principal.name} is named twice.", *path)
+            self._reading.add_error(UserErrorCode.INVALID, f"{principal.name} is named twice.", *path)
             return None
         self._seen.add(principal.pk)
         return principal

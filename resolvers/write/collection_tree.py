@@ -6,34 +6,34 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import Row, Select, literal
 
 from permissions import Viewer, visible
-from resolvers.write.reading import Reading
-from resolvers.write.transaction import Write
+from resolvers.write.input import InputReader
+from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.tables import MAX_COLLECTION_DEPTH
 
 
-class Place(NamedTuple):
+class TreePosition(NamedTuple):
     """Where a collection stands: in a topic, below those above it."""
 
     topic_pk: int
     topic_id: str
-    above: tuple[Row[Any], ...] = ()  # the nearest first
+    ancestors: tuple[Row[Any], ...] = ()  # the nearest first
 
     @classmethod
-    def of(cls, line: Sequence[Row[Any]]) -> Self:
+    def from_path(cls, line: Sequence[Row[Any]]) -> Self:
         """Return the place of the first of a line that leads upwards."""
         return cls(line[0].topic_pk, line[0].topic_id, tuple(line[1:]))
 
     @classmethod
-    def below(cls, line: Sequence[Row[Any]]) -> Self:
+    def under(cls, line: Sequence[Row[Any]]) -> Self:
         """Return the place right below the first of a line that leads upwards."""
         return cls(line[0].topic_pk, line[0].topic_id, tuple(line))
 
     @property
     def parent(self) -> Row[Any] | None:
         """The collection right above, None at the top."""
-        return self.above[0] if self.above else None
+        return self.ancestors[0] if self.ancestors else None
 
     @property
     def columns(self) -> dict[str, int | None]:
@@ -41,7 +41,7 @@ class Place(NamedTuple):
         return {"topic_pk": self.topic_pk, "parent_pk": self.parent.pk if self.parent else None}
 
     @property
-    def told(self) -> dict[str, str | None]:
+    def log_fields(self) -> dict[str, str | None]:
         """The fields, as the log tells them, of a collection that stands here."""
         return {"topic": self.topic_id, "parent": self.parent.id if self.parent else None}
 
@@ -51,32 +51,34 @@ class Place(NamedTuple):
         return visible(sql.collection, viewer).where(*here)
 
 
-async def place_asked(write: Write, reading: Reading, own: Place | None = None) -> Place:
+async def requested_position(
+    write: MutationTransaction, reading: InputReader, own: TreePosition | None = None
+) -> TreePosition:
     """Return the place that topicId and parentId name; `own`, where a collection stands already, for neither.
 
     A topic without a parent means the top of it, unless the collection is in it already. Raises Rejected for no such
     place. Statements: one for each of the two that is given.
     """
-    topic_id, parent_id = reading.value("topic_id", "topicId"), reading.given.get("parent_id")
+    topic_id, parent_id = reading.value("topic_id", "topicId"), reading.input.get("parent_id")
     faults = len(reading.user_errors)
     topics = [] if topic_id is None else list((await write.visible_by_id(sql.topic, [topic_id])).values())
-    line = [] if parent_id is None else await upwards(write, parent_id)
+    line = [] if parent_id is None else await path_to_root(write, parent_id)
     if topic_id is not None and not topics:
-        reading.missing("topic", "topicId")
+        reading.add_not_found("topic", "topicId")
     if parent_id is not None and not line:
-        reading.missing("collection", "parentId")
+        reading.add_not_found("collection", "parentId")
     elif line and topics and line[0].topic_pk != topics[0].pk:
-        reading.refuse(UserErrorCode.INVALID, "The parent is in another topic than topicId says.", "parentId")
+        reading.add_error(UserErrorCode.INVALID, "The parent is in another topic than topicId says.", "parentId")
     if len(reading.user_errors) > faults:
-        reading.stop()  # without a place there is nothing to hold the rest against
+        reading.raise_errors()  # without a place there is nothing to hold the rest against
     if line:
-        return Place.below(line)
+        return TreePosition.under(line)
     if own is not None and topic_id in {None, own.topic_id}:
-        return Place(own.topic_pk, own.topic_id) if reading.has("parent_id") else own
-    return Place(topics[0].pk, topics[0].id)
+        return TreePosition(own.topic_pk, own.topic_id) if reading.has("parent_id") else own
+    return TreePosition(topics[0].pk, topics[0].id)
 
 
-async def upwards(write: Write, id_: str) -> Sequence[Row[Any]]:
+async def path_to_root(write: MutationTransaction, id_: str) -> Sequence[Row[Any]]:
     """Return the collection and those above it, to the top, each with its `topic_id`; nothing for no such one.
 
     One statement.
@@ -102,7 +104,7 @@ async def upwards(write: Write, id_: str) -> Sequence[Row[Any]]:
     )
 
 
-async def downwards(write: Write, pk: int) -> Sequence[Row[Any]]:
+async def descendants_of(write: MutationTransaction, pk: int) -> Sequence[Row[Any]]:
     """Return all that is below a collection, in the topic's order, each with how many levels below. One statement."""
     collection, child, deeper = sql.collection, sql.collection.alias("child"), sql.collection.alias("deeper")
     tree = (
@@ -124,11 +126,13 @@ async def downwards(write: Write, pk: int) -> Sequence[Row[Any]]:
     )
 
 
-def refuse_bad_nesting(reading: Reading, place: Place, pk: int | None = None, below: Sequence[Row[Any]] = ()) -> None:
+def check_nesting(
+    reading: InputReader, place: TreePosition, pk: int | None = None, below: Sequence[Row[Any]] = ()
+) -> None:
     """Refuse a place that is too deep for a collection and what is below it, or that is below the collection itself."""
     levels = 1 + max((row.levels for row in below), default=0)
-    if pk in [row.pk for row in place.above]:
-        reading.refuse(UserErrorCode.CYCLE, "A collection cannot be below itself.", "parentId")
-    elif len(place.above) + levels > MAX_COLLECTION_DEPTH:
+    if pk in [row.pk for row in place.ancestors]:
+        reading.add_error(UserErrorCode.CYCLE, "A collection cannot be below itself.", "parentId")
+    elif len(place.ancestors) + levels > MAX_COLLECTION_DEPTH:
         message = f"Collections nest at most {MAX_COLLECTION_DEPTH} deep."
-        reading.refuse(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=MAX_COLLECTION_DEPTH)
+        reading.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=MAX_COLLECTION_DEPTH)

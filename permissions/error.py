@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class ErrorCode(StrEnum):
     """Why an operation was refused; what clients find in `extensions.code`."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -13,10 +13,10 @@ class Reason(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
-class Refused(Exception):
+class OperationError(Exception):
     """The viewer asked for what they may not have, or in a form nobody can answer; the message is for them."""
 
-    def __init__(self, code: Reason, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

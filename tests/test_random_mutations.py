@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from store.database import Database
-from tests.any_act import IDLE, Act, acts
-from tests.any_mutation import Both
 from tests.conftest import EVERYBODY, World
+from tests.random_actions import IDLE, Action, actions
+from tests.random_mutations import Both
 
 # Up to the tenth example Hypothesis draws each anew; of later ones it makes variants, which repeat most steps. So there
 # are several short runs. It begins each with nothing but zeros, which are no steps.
@@ -41,8 +41,8 @@ class Writing(RuleBasedStateMachine):
         self.forget()
         Writing.steps += self.taken
 
-    @rule(act=st.runner().flatmap(lambda machine: acts(machine.both.model)))
-    def act(self, act: Act) -> None:
+    @rule(act=st.runner().flatmap(lambda machine: actions(machine.both.model)))
+    def act(self, act: Action) -> None:
         """Send a mutation to graph and model; look at the world through some pairs of eyes, every few steps."""
         who, mutation, asked = act
         if act == IDLE:

@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 
 from store import sql
 from tests.conftest import EVERYBODY, Ask, World, catalogue
-from tests.model import world_of
+from tests.db_snapshot import db_snapshot
+from tests.model import build_world
 from tests.model_membership import adopt
-from tests.model_write import MUTATIONS, write
-from tests.whole import whole
+from tests.model_write import MUTATIONS, run_mutation
 
 RESULTS = "status error { code path }"
 SELECTIONS = {
@@ -56,11 +56,11 @@ class Both:
         self._runner = asyncio.Runner()
         self._runner.get_loop()
         self._ask = self._runner.run(_open(world))
-        self.model = world_of(catalogue())
+        self.model = build_world(catalogue())
         self._id_of: dict[str, str] = self._runner.run(self._first_ids())
         self._last_pk = 0
         self._runner.run(self._new_changes())  # those of the import
-        self._whole = self._runner.run(whole(self._ask.database))
+        self._whole = self._runner.run(db_snapshot(self._ask.database))
 
     def close(self) -> None:
         """Close every connection, and the loop."""
@@ -82,7 +82,7 @@ class Both:
 
     async def _mutate(self, who: str, mutation: str, given: Mapping[str, Any]) -> None:
         made, logged = self.model.made, len(self.model.log)
-        expected = write(self.model, who, mutation, given)
+        expected = run_mutation(self.model, who, mutation, given)
         answer = (await self._ask.response(who, _document(mutation), input=self._with_ids(given))).json()
         if "errors" in answer:
             assert [error["extensions"]["code"] for error in answer["errors"]] == [expected], answer
@@ -104,7 +104,7 @@ class Both:
             adopt(self.model, label, await self._order(label))
 
     async def _compare_rows(self, given: Mapping[str, Any], *, is_same: bool) -> None:
-        before, self._whole = self._whole, await whole(self._ask.database)
+        before, self._whole = self._whole, await db_snapshot(self._ask.database)
         if is_same and "idempotencyKey" in given:  # the answer may have been kept, and with it a revision
             before |= {name: self._whole[name] for name in ("idempotency", "deployment")}
         if is_same:
@@ -170,7 +170,7 @@ class Both:
         async with self._ask.database.write() as connection:
             of_asset = sql.asset.c.id == self._id_of[asset]
             await connection.execute(update(sql.asset).where(of_asset).values(status=status))
-        self._whole = await whole(self._ask.database)
+        self._whole = await db_snapshot(self._ask.database)
 
     async def _first_ids(self) -> dict[str, str]:
         found = await self._ask("ada", NAMES)

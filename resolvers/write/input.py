@@ -6,12 +6,12 @@ from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from resolvers.write.user_error import Path, Rejected, UserError, UserErrorCode, not_found
+from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode, not_found
 from store.text import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, MAX_SLUG_LENGTH, MAX_TEXT_LENGTH, TextTooLongError, clean_text
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
-LONGEST_KEY = 200
-LONGEST_ID = 200  # ours are shorter; each is kept with what became of it
+MAX_KEY_LENGTH = 200
+MAX_ID_LENGTH = 200  # ours are shorter; each is kept with what became of it
 Input = Mapping[str, Any]
 
 
@@ -41,7 +41,7 @@ class Position(NamedTuple):
         return ("input", "position", "afterId" if self.is_after else "beforeId")
 
 
-class Reading:
+class InputReader:
     """Reads the fields of an input, keeping each fault until `stop` is called.
 
     A field that was left out is absent from the input; one that was given as null is None.
@@ -49,21 +49,21 @@ class Reading:
 
     def __init__(self, given: Input) -> None:
         """Take the input."""
-        self.given = given
+        self.input = given
         self.user_errors: list[UserError] = []
 
     def has(self, name: str) -> bool:
         """Return whether the field was given, be it null."""
-        return name in self.given
+        return name in self.input
 
-    def refuse(self, code: UserErrorCode, message: str, *path: str, **further: Any) -> None:
+    def add_error(self, code: UserErrorCode, message: str, *path: str, **further: Any) -> None:
         """Keep a fault of the field at the path within the input."""
         self.user_errors.append(UserError(code, message, ("input", *path), **further))
 
-    def stop(self) -> None:
+    def raise_errors(self) -> None:
         """Raise Rejected with the faults kept so far; do nothing where there are none."""
         if self.user_errors:
-            raise Rejected(self.user_errors)
+            raise MutationRejectedError(self.user_errors)
 
     def name(self) -> str:
         """Return the name."""
@@ -79,90 +79,90 @@ class Reading:
 
     def slug(self) -> str | None:
         """Return the slug, in small letters; None where none was given."""
-        if self.given.get("slug") is None:
+        if self.input.get("slug") is None:
             if self.has("slug"):
-                self.refuse(UserErrorCode.REQUIRED, "The slug must not be null: leave it out.", "slug")
+                self.add_error(UserErrorCode.REQUIRED, "The slug must not be null: leave it out.", "slug")
             return None
         slug = (self._text("slug", MAX_SLUG_LENGTH, is_needed=True) or "").casefold()
         if slug and not SLUG.fullmatch(slug):
             message = "The slug must be letters a-z, digits and hyphens, with no hyphen in front."
-            self.refuse(UserErrorCode.INVALID, message, "slug")
+            self.add_error(UserErrorCode.INVALID, message, "slug")
         return slug
 
     def value(self, name: str, field: str) -> Any:
         """Return what was given for a field that cannot be null; None, too, where nothing was. `field` is its name."""
-        value = self.given.get(name)
+        value = self.input.get(name)
         if value is None and self.has(name):
-            self.refuse(UserErrorCode.REQUIRED, f"{field} must not be null: leave it out to keep it.", field)
+            self.add_error(UserErrorCode.REQUIRED, f"{field} must not be null: leave it out to keep it.", field)
         return value
 
     def position(self) -> Position:
         """Return the place asked for; the end where none was."""
-        given = self.given.get("position")
+        given = self.input.get("position")
         if given is None:
             return Position()
         ((side, value),) = given.items()
         if side in {Side.START, Side.END}:
             if value is not True:
                 name = "atStart" if side == Side.START else "atEnd"
-                self.refuse(UserErrorCode.INVALID, f"{name} must be true.", "position", name)
+                self.add_error(UserErrorCode.INVALID, f"{name} must be true.", "position", name)
             return Position(Side(side))
         return Position(Side(side), value)
 
     def ids(self, name: str, field: str, most: int, *, needs_one: bool = True) -> dict[str, int]:
         """Return the distinct ids of a list in its order, each with its first index. `field` is the graph's name."""
-        given = self.given.get(name) or []
+        given = self.input.get(name) or []
         if len(given) > most:
             message = f"{field} has {len(given):,} ids; at most {most:,} are allowed."
-            self.refuse(UserErrorCode.LIMIT_EXCEEDED, message, field, limit=most)
+            self.add_error(UserErrorCode.LIMIT_EXCEEDED, message, field, limit=most)
         if needs_one and not given:
-            self.refuse(UserErrorCode.REQUIRED, f"{field} must name at least one.", field)
+            self.add_error(UserErrorCode.REQUIRED, f"{field} must name at least one.", field)
         indexes: dict[str, int] = {}
         for index, id_ in enumerate(given):
-            if indexes.setdefault(id_, index) == index and len(id_) > LONGEST_ID:
-                message = f"An id has at most {LONGEST_ID} characters."
-                self.refuse(UserErrorCode.TOO_LONG, message, field, str(index), limit=LONGEST_ID)
+            if indexes.setdefault(id_, index) == index and len(id_) > MAX_ID_LENGTH:
+                message = f"An id has at most {MAX_ID_LENGTH} characters."
+                self.add_error(UserErrorCode.TOO_LONG, message, field, str(index), limit=MAX_ID_LENGTH)
         return indexes
 
-    def version(self, row: Any) -> None:
+    def check_version(self, row: Any) -> None:
         """Refuse a row whose version is not the one expected, if one was."""
-        expected = self.given.get("expected_version")
+        expected = self.input.get("expected_version")
         if expected is not None and expected != row.version:
             message = f"It was changed meanwhile: its version is {row.version}, not {expected}. Read it again."
-            self.refuse(
+            self.add_error(
                 UserErrorCode.CONFLICT, message, "expectedVersion", current_version=row.version, current_id=row.id
             )
 
-    def missing(self, noun: str, *path: str) -> None:
+    def add_not_found(self, noun: str, *path: str) -> None:
         """Keep that there is no such object."""
         self.user_errors.append(not_found(noun, "input", *path))
 
     def _text(self, name: str, longest: int, *, lines: bool = False, is_needed: bool = False) -> str | None:
-        value = self.given.get(name)
+        value = self.input.get(name)
         if value is None:
             if is_needed or self.has(name):
-                self.refuse(UserErrorCode.REQUIRED, f"The {name} must not be null.", name)
+                self.add_error(UserErrorCode.REQUIRED, f"The {name} must not be null.", name)
             return None
         try:
             text = clean_text(value, longest, lines=lines)
         except TextTooLongError as error:
-            self.refuse(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.max_length)
+            self.add_error(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.max_length)
             return None
         except ValueError as error:
-            self.refuse(UserErrorCode.INVALID, f"The {name} {error}.", name)
+            self.add_error(UserErrorCode.INVALID, f"The {name} {error}.", name)
             return None
         if is_needed and not text:
-            self.refuse(UserErrorCode.REQUIRED, f"The {name} must not be empty.", name)
+            self.add_error(UserErrorCode.REQUIRED, f"The {name} must not be empty.", name)
         return text
 
 
-def slug_of(name: str, otherwise: str) -> str:
+def make_slug(name: str, otherwise: str) -> str:
     """Return a slug made from the name's letters and digits; `otherwise` where it has none of a-z."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: MAX_SLUG_LENGTH - 8].strip("-") or otherwise
 
 
-def free_slug(stem: str, taken: Container[str]) -> str:
+def unique_slug(stem: str, taken: Container[str]) -> str:
     """Return the slug, with the least number behind it that makes it free where it is taken."""
     slug, number = stem, 1
     while slug in taken:

@@ -7,10 +7,10 @@ from sqlmodel import SQLModel
 
 from store.database import Database
 
-Whole = dict[str, list[tuple[Any, ...]]]
+DbSnapshot = dict[str, list[tuple[Any, ...]]]
 
 
-async def whole(database: Database) -> Whole:
+async def db_snapshot(database: Database) -> DbSnapshot:
     """Return the rows of each table, sorted."""
     async with database.snapshot() as snapshot:
         return {

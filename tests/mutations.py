@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.conftest import Ask
-from tests.whole import whole
+from tests.db_snapshot import db_snapshot
 
 
 @dataclass(frozen=True)
-class Mutate:
+class Mutation:
     """A mutation of one input, with what is asked of its payload beside the errors."""
 
     name: str
@@ -30,22 +30,22 @@ class Mutate:
         return dict((await ask(who, self.query, input=given))[self.name])
 
 
-def fails(payload: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def error_paths(payload: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """Return the code of each user error and its path within the input."""
     assert all(error["message"].endswith((".", "?")) for error in payload["userErrors"])
     assert all(error["path"][0] == "input" for error in payload["userErrors"])
     return [(error["code"], error["path"][1:]) for error in payload["userErrors"]]
 
 
-async def refused(ask: Ask, who: str, mutation: Mutate, **given: Any) -> str:
+async def refusal_code(ask: Ask, who: str, mutation: Mutation, **given: Any) -> str:
     """Return the code that the whole operation is refused with."""
     ((code, _),) = await ask.errors(who, mutation.query, input=given)
     return code
 
 
 @asynccontextmanager
-async def unchanged(ask: Ask) -> AsyncIterator[None]:
+async def assert_unchanged(ask: Ask) -> AsyncIterator[None]:
     """Fail unless every row of every table is at the end of the block as it was at its start."""
-    before = await whole(ask.database)
+    before = await db_snapshot(ask.database)
     yield
-    assert await whole(ask.database) == before
+    assert await db_snapshot(ask.database) == before

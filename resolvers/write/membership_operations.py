@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from sqlalchemy import Row, and_, delete
 
 from permissions import visible
-from permissions.require import Permission
+from permissions.permission import Permission
 from permissions.visible import access
 from resolvers.loaders import among
-from resolvers.write.bulk import Item, ItemStatus, failed
-from resolvers.write.transaction import Answer, Write
+from resolvers.write.bulk import ItemResult, ItemStatus, failed_item
+from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import FieldChange, Touched
@@ -34,26 +34,26 @@ INELIGIBLE = {
     AssetStatus.FAILED: "The asset's creation failed.",
 }
 
-Verdict = ItemStatus | tuple[UserErrorCode, str]
+Outcome = ItemStatus | tuple[UserErrorCode, str]
 """What is to become of an item, or why it cannot be changed."""
 
 Member = Row[Any]
 """An asset with the viewer's access and its membership: `rank`, `added_at`, `added_by_pk`, `note`, NULL if not in."""
 
-Indexes = Mapping[str, int]
+IndexById = Mapping[str, int]
 """Ids of assets, each with where it stands in the input."""
 
 
-class Act(Protocol):
+class MembershipOperation(Protocol):
     """Something that is done to members."""
 
     last_put_pk: int | None  # the asset that was put in last
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> Result:
         """What the payload tells beside the items."""
 
-    async def judge(self, ids: Indexes) -> list[Item]:
+    async def judge(self, ids: IndexById) -> list[ItemResult]:
         """Return what is to become of each id, in their order. It may be asked again and again for more."""
 
     async def do(self, ids: Iterable[str]) -> str | None:
@@ -61,10 +61,10 @@ class Act(Protocol):
 
 
 @dataclass
-class Adding:
+class AddAssets:
     """Puts assets into a collection, in their order, right after (or before) a neighbour, or at an end."""
 
-    write: Write
+    write: MutationTransaction
     collection: Any
     neighbour: int | None = None
     is_after: bool = True
@@ -73,19 +73,19 @@ class Adding:
     _members: dict[str, Member] = field(default_factory=dict)
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> Result:
         """The collection."""
         return {"collection": self.collection.id}
 
-    async def judge(self, ids: Indexes) -> list[Item]:
+    async def judge(self, ids: IndexById) -> list[ItemResult]:
         """Return what is to become of each id. One statement."""
-        self._members |= await members_of(self.write, ids, self.collection)
-        return judge(ids, self._members, lambda row: may_add(self.write, row))
+        self._members |= await members_by_id(self.write, ids, self.collection)
+        return plan_items(ids, self._members, lambda row: may_add(self.write, row))
 
     async def do(self, ids: Iterable[str]) -> str | None:
         """Put them in."""
         rows = [self._members[id_] for id_ in ids]
-        await put_in(self.write, self.collection, rows, self.neighbour, self.note, is_after=self.is_after)
+        await insert_members(self.write, self.collection, rows, self.neighbour, self.note, is_after=self.is_after)
         self.last_put_pk = rows[-1].pk if rows else None
         added = {self.collection.id: [Touched(row.pk) for row in rows]}
         change = await self.write.log.append_members(ChangeAction.ASSETS_ADDED, added)
@@ -93,38 +93,38 @@ class Adding:
 
 
 @dataclass
-class Removing:
+class RemoveAssets:
     """Takes assets out of a collection."""
 
-    write: Write
+    write: MutationTransaction
     collection: Any
     last_put_pk: int | None = None
     _members: dict[str, Member] = field(default_factory=dict)
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> Result:
         """The collection."""
         return {"collection": self.collection.id}
 
-    async def judge(self, ids: Indexes) -> list[Item]:
+    async def judge(self, ids: IndexById) -> list[ItemResult]:
         """Return what is to become of each id. One statement."""
-        self._members |= await members_of(self.write, ids, self.collection)
-        return judge(ids, self._members, lambda row: may_remove(self.write, row))
+        self._members |= await members_by_id(self.write, ids, self.collection)
+        return plan_items(ids, self._members, lambda row: may_remove(self.write, row))
 
     async def do(self, ids: Iterable[str]) -> str | None:
         """Take them out."""
         rows = [self._members[id_] for id_ in ids]
-        await take_out(self.write, self.collection, rows)
-        removed = {self.collection.id: list(map(touched, rows))}
+        await delete_members(self.write, self.collection, rows)
+        removed = {self.collection.id: list(map(member_change, rows))}
         change = await self.write.log.append_members(ChangeAction.ASSETS_REMOVED, removed)
         return change.get(self.collection.id)
 
 
 @dataclass
-class Moving:
+class MoveAssets:
     """Takes assets out of one collection and puts them into another; what is not in the first is left alone."""
 
-    write: Write
+    write: MutationTransaction
     source: Any
     target: Any
     neighbour: int | None = None
@@ -134,25 +134,25 @@ class Moving:
     _there: dict[str, Member] = field(default_factory=dict)
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> Result:
         """Both collections."""
         return {"collection": self.source.id, "to": self.target.id}
 
-    async def judge(self, ids: Indexes) -> list[Item]:
+    async def judge(self, ids: IndexById) -> list[ItemResult]:
         """Return what is to become of each id. Two statements."""
-        self._here |= await members_of(self.write, ids, self.source)
-        self._there |= await members_of(self.write, ids, self.target)
-        return judge(ids, self._here, lambda row: may_move(self.write, row, self._there[row.id]))
+        self._here |= await members_by_id(self.write, ids, self.source)
+        self._there |= await members_by_id(self.write, ids, self.target)
+        return plan_items(ids, self._here, lambda row: may_move(self.write, row, self._there[row.id]))
 
     async def do(self, ids: Iterable[str]) -> str | None:
         """Move them. One change on each collection: the target's unless all of them were in it already."""
         leaving = [self._here[id_] for id_ in ids]
         arriving = [row for row in leaving if self._there[row.id].rank is None]
-        await take_out(self.write, self.source, leaving)
-        await put_in(self.write, self.target, arriving, self.neighbour, None, is_after=self.is_after)
+        await delete_members(self.write, self.source, leaving)
+        await insert_members(self.write, self.target, arriving, self.neighbour, None, is_after=self.is_after)
         self.last_put_pk = arriving[-1].pk if arriving else None
         moved = {
-            self.source.id: list(map(touched, leaving)),
+            self.source.id: list(map(member_change, leaving)),
             self.target.id: [Touched(row.pk) for row in arriving],
         }
         whence = {self.source.id: [_told("to", self.target)], self.target.id: [_told("from", self.source)]}
@@ -160,7 +160,7 @@ class Moving:
         return change.get(self.target.id) or change.get(self.source.id)
 
 
-async def members_of(write: Write, ids: Iterable[str], collection: Any) -> dict[str, Member]:
+async def members_by_id(write: MutationTransaction, ids: Iterable[str], collection: Any) -> dict[str, Member]:
     """Return the assets that exist for the viewer, members of the collection or not, by id. One statement."""
     asset, membership = sql.asset, sql.membership
     here = and_(membership.c.asset_pk == asset.c.pk, membership.c.collection_pk == collection.pk)
@@ -170,38 +170,38 @@ async def members_of(write: Write, ids: Iterable[str], collection: Any) -> dict[
     return {row.id: row for row in await write.rows(rows.with_only_columns(*columns, *kept))}
 
 
-def judge(ids: Indexes, members: Mapping[str, Member], verdict: Callable[[Member], Verdict]) -> list[Item]:
+def plan_items(ids: IndexById, members: Mapping[str, Member], verdict: Callable[[Member], Outcome]) -> list[ItemResult]:
     """Return what is to become of each id, in their order."""
     items = []
     for id_, index in ids.items():
         said = verdict(members[id_]) if id_ in members else NOT_FOUND
         if isinstance(said, ItemStatus):
-            items.append(Item(id_, said))
+            items.append(ItemResult(id_, said))
         else:
-            items.append(failed(id_, *said, (*ASSET_IDS, str(index))))
+            items.append(failed_item(id_, *said, (*ASSET_IDS, str(index))))
     return items
 
 
-def may_add(write: Write, row: Any) -> Verdict:
+def may_add(write: MutationTransaction, row: Any) -> Outcome:
     """Return what becomes of an asset that is to be put in."""
     if row.rank is not None:
         return ItemStatus.UNCHANGED
-    if not write.may(row, Permission.ASSET_OWN):
+    if not write.has_permission(row, Permission.ASSET_OWN):
         return NOT_OWNER
     if row.status != AssetStatus.RELEASED:
         return UserErrorCode.NOT_ELIGIBLE, INELIGIBLE[row.status]
     return ItemStatus.CHANGED
 
 
-def may_remove(write: Write, row: Any) -> Verdict:
+def may_remove(write: MutationTransaction, row: Any) -> Outcome:
     """Return what becomes of an asset that is to be taken out."""
     if row.rank is None:
         return ItemStatus.UNCHANGED
-    is_theirs = write.may(row, Permission.ASSET_OWN) or write.viewer.is_admin
+    is_theirs = write.has_permission(row, Permission.ASSET_OWN) or write.viewer.is_admin
     return ItemStatus.CHANGED if is_theirs else NOT_REMOVER
 
 
-def may_move(write: Write, here: Any, there: Any) -> Verdict:
+def may_move(write: MutationTransaction, here: Any, there: Any) -> Outcome:
     """Return what becomes of an asset that is to go from one collection to another: what is not in the first stays."""
     if here.rank is None:
         return ItemStatus.UNCHANGED
@@ -209,13 +209,19 @@ def may_move(write: Write, here: Any, there: Any) -> Verdict:
     return may_remove(write, here) if arriving is ItemStatus.UNCHANGED else arriving
 
 
-def touched(row: Any) -> Touched:
+def member_change(row: Any) -> Touched:
     """Return what the log keeps of a membership, so that it can be put back."""
     return Touched(row.pk, row.rank, row.added_at, row.added_by_pk, row.note)
 
 
-async def put_in(
-    write: Write, collection: Any, rows: Sequence[Member], neighbour: int | None, note: str | None, *, is_after: bool
+async def insert_members(
+    write: MutationTransaction,
+    collection: Any,
+    rows: Sequence[Member],
+    neighbour: int | None,
+    note: str | None,
+    *,
+    is_after: bool,
 ) -> None:
     """Insert memberships, in order, right after (or before) the neighbour, or at an end without one.
 
@@ -223,7 +229,7 @@ async def put_in(
     """
     if not rows:
         return
-    ranks = await order_of(write, collection).places(len(rows), beside=neighbour, is_after=is_after)
+    ranks = await member_ranking(write, collection).places(len(rows), beside=neighbour, is_after=is_after)
     same = {"collection_pk": collection.pk, "added_at": write.log.at, "added_by_pk": write.viewer.user_pk}
     new = [
         {"asset_pk": row.pk, "rank": rank, "note": note or row.note, **same}
@@ -232,7 +238,7 @@ async def put_in(
     await write.insert(sql.membership, new)
 
 
-async def take_out(write: Write, collection: Any, rows: Sequence[Member]) -> None:
+async def delete_members(write: MutationTransaction, collection: Any, rows: Sequence[Member]) -> None:
     """Delete memberships. One statement, and none for no rows."""
     membership = sql.membership
     if rows:
@@ -241,7 +247,7 @@ async def take_out(write: Write, collection: Any, rows: Sequence[Member]) -> Non
         await write.execute(delete(membership).where(*here))
 
 
-def order_of(write: Write, collection: Any) -> Ranked:
+def member_ranking(write: MutationTransaction, collection: Any) -> Ranked:
     """Return the order of the collection's members."""
     return RankedMembers(write.connection, sql.membership, "asset_pk", {"collection_pk": collection.pk}, collection.id)
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from permissions.refused import Reason, Refused
+from permissions.error import ErrorCode, Refused
 from permissions.viewer import Viewer
 from store.tables import AssetAccess
 
@@ -18,7 +18,7 @@ class Permission(StrEnum):
     ASSET_OWN = "ASSET_OWN"
 
 
-ACCESS_OF = {
+ACCESS_BY_PERMISSION = {
     Permission.ASSET_DISCOVER: AssetAccess.DISCOVERABLE,
     Permission.ASSET_VIEW: AssetAccess.VIEWER,
     Permission.ASSET_OWN: AssetAccess.OWNER,
@@ -27,18 +27,18 @@ ACCESS_OF = {
 
 def require(viewer: Viewer, permission: Permission) -> None:
     """Do nothing for a viewer who holds the site-wide permission; raise Refused for any other."""
-    if not holds(viewer, permission):
+    if not has_permission(viewer, permission):
         if viewer.is_signed_in:
-            raise Refused(Reason.FORBIDDEN, "You are not allowed to do this: it is for administrators.")
-        raise Refused(Reason.UNAUTHENTICATED, "Sign in first: send a bearer token.")
+            raise Refused(ErrorCode.FORBIDDEN, "You are not allowed to do this: it is for administrators.")
+        raise Refused(ErrorCode.UNAUTHENTICATED, "Sign in first: send a bearer token.")
 
 
-def holds(viewer: Viewer, permission: Permission) -> bool:
+def has_permission(viewer: Viewer, permission: Permission) -> bool:
     """Return whether the viewer holds the site-wide permission, SIGNED_IN or ADMIN."""
     return viewer.is_admin if permission is Permission.ADMIN else viewer.is_signed_in
 
 
-def holds_on(asset: Any, permission: Permission) -> bool:
+def has_asset_permission(asset: Any, permission: Permission) -> bool:
     """Return whether the access that came with the asset's row holds the permission."""
     held: int = asset.viewer_access
-    return held >= ACCESS_OF[permission]
+    return held >= ACCESS_BY_PERMISSION[permission]
