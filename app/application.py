@@ -25,7 +25,7 @@ from resolvers.context import Context, opened
 from schema.graph import build_schema
 from store.database import Database, DBAPIError, Snapshot, problem_of
 from store.migrate import head, revision_of
-from store.search.words import any_word
+from store.search.tokens import any_word
 
 # What is raised when there is no database, or none of its connections is free in time.
 UNREACHABLE_ERRORS = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)

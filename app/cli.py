@@ -27,8 +27,8 @@ from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database, DatabaseProblem, DBAPIError, problem_of
 from store.ids import new_id
 from store.migrate import head, migrate, revision_of
-from store.principals import UnknownUser
 from store.search.index import rebuild, refresh
+from store.users import UnknownUser
 
 KINDS = ("user", "group", "topic", "collection", "CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -12,8 +12,8 @@ from store import sql
 from store.catalogue.importer import import_catalogue
 from store.changes import open_log
 from store.database import Database
-from store.principals import UnknownUser, is_empty, user_pk
 from store.tables import ChangeAction
+from store.users import UnknownUser, is_empty, user_pk
 
 CATALOGUE = Path(__file__).parent / "demo.jsonl"
 A_DAY = 86_400

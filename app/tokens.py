@@ -10,7 +10,7 @@ from permissions.viewer import token_digest
 from store import sql
 from store.database import Database
 from store.ids import now_ms
-from store.principals import user_pk
+from store.users import user_pk
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MAX_TTL_DAYS = 366

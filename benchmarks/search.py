@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.world import World, world
 from store import sql
+from store.bulk_insert import insert_many
 from store.ids import new_id
-from store.inserting import insert_many
 from store.tables import EVERYONE_PK, OWNER_BY_GRANT, AssetAccess, AssetStatus
 from tests.postgres import Postgres
 

@@ -11,9 +11,9 @@ from app.application import create_application
 from app.settings import Settings
 from app.tokens import create_token
 from store import sql
+from store.bulk_insert import insert_many
 from store.database import Database
 from store.ids import new_id, now_ms
-from store.inserting import insert_many
 from store.migrate import migrate
 from store.tables import AssetAccess, AssetKind
 

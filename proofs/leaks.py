@@ -37,7 +37,7 @@ from store import changes, sql
 from store.database import Snapshot
 from store.search.document import SEARCHED, Document
 from store.search.query import marked
-from store.search.words import words
+from store.search.tokens import words
 from store.tables import EVERYONE_PK, AssetAccess
 from tests.oracle import ANONYMOUS
 

@@ -24,7 +24,7 @@ from resolvers.loaders import (
 )
 from resolvers.search import Searched, searched
 from store import sql
-from store.search.matching import quality
+from store.search.match import quality
 from store.search.query import Search
 
 

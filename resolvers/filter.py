@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, exists
 
 from permissions import Viewer, visible
 from store import sql
-from store.search.matching import is_found
+from store.search.match import is_found
 from store.search.query import Search
 
 

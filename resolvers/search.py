@@ -9,7 +9,7 @@ from permissions import ErrorCode, Refused
 from resolvers.connection import Connection
 from resolvers.context import Context
 from resolvers.loaders import Loader
-from store.search.near import near, ranges
+from store.search.fuzzy import near, ranges
 from store.search.query import SHORTEST_NEAR, BadQuery, Search, parse
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
+from store.bulk_insert import insert_many
 from store.ids import new_id, now_ms
-from store.inserting import insert_many
 from store.tables import ChangeAction
 
 FieldChange = Mapping[str, str | None]

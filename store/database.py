@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from store.problem import DatabaseProblem, problem_of, supported
+from store.error import DatabaseProblem, problem_of, supported
 from store.search.index import refresh
 
 READERS = 8

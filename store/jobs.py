@@ -7,8 +7,8 @@ from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
+from store.bulk_insert import insert_many
 from store.ids import new_id, now_ms
-from store.inserting import insert_many
 from store.tables import JobKind, JobStatus
 
 LEASE_MS = 15 * 1_000  # how long a worker may be silent before another takes its job up

@@ -28,6 +28,6 @@ def lite() -> Iterator[Place]:
 
 @pytest.mark.parametrize("kept", ["viewers", "rows", "answers"])
 async def test_a_server_that_keeps_for_a_moment_what_one_operation_read_is_found(lite: Place, kept: str) -> None:
-    program = f"from tests.stale import serve; serve({kept!r})"
+    program = f"from tests.faulty_servers import serve; serve({kept!r})"
     with pytest.raises(Broken, match=r"(?m)^>.*: (saw|did not see) "):
         await tried(lite, random.randrange(1 << 32), 6 * EACH_WAY, program)

@@ -10,7 +10,7 @@ from store import sql
 from store.search import index
 from store.search.index import rebuild, refresh
 from store.search.query import LONGEST_QUERY, MOST_TYPED
-from store.search.words import words
+from store.search.tokens import words
 from store.text import fold_name
 from tests.conftest import ANONYMOUS, Ask
 

@@ -18,7 +18,7 @@ from resolvers.write.transaction import MutationTransaction, Payload, Result, ru
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import Touched
-from store.members import ends
+from store.membership_ranks import ends
 from store.tables import ChangeAction
 
 NOT_FOUND = (UserErrorCode.NOT_FOUND, "There is no such collection.")

@@ -14,7 +14,7 @@ from resolvers.write.input import Input, InputReader
 from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.sharing import Accesses, Principals, shared, unshared
+from store.grant_changes import Accesses, Principals, shared, unshared
 from store.tables import AssetAccess, ChangeAction
 
 NOT_OWNER = "Only owners of the asset may do this."

@@ -19,7 +19,7 @@ from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import FieldChange, Touched
-from store.members import RankedMembers
+from store.membership_ranks import RankedMembers
 from store.ranks import Ranked
 from store.tables import AssetStatus, ChangeAction
 

@@ -19,10 +19,10 @@ from resolvers.context import Context
 from resolvers.loaders import among
 from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
+from store.bulk_insert import insert_many
 from store.changes import Log, open_log
 from store.database import Snapshot
 from store.idempotency import keep, kept
-from store.inserting import insert_many
 
 Result = dict[str, Any]
 """What a mutation came to, as JSON keeps it: ids, never rows, so that a retry is answered through today's sight."""

@@ -22,7 +22,7 @@ from resolvers.write.transaction import MutationTransaction, Payload, Result, ru
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import Touched
-from store.members import Trace, traces
+from store.membership_ranks import Trace, traces
 from store.tables import ChangeAction
 
 UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.changes import FieldChange, Log
-from store.sharing import Accesses, Principals, principals_of, shared, unshared
+from store.grant_changes import Accesses, Principals, principals_of, shared, unshared
 from store.tables import AssetAccess, ChangeAction
 
 CONTENT = frozenset({"url", "source"})  # columns for those who may view the asset

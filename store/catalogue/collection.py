@@ -10,7 +10,7 @@ from store.catalogue.lines import CollectionLine
 from store.catalogue.parsed import ParsedCatalogue
 from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import Touched
-from store.members import ends
+from store.membership_ranks import ends
 from store.ranks import GAP
 from store.tables import ChangeAction
 from store.text import fold_name

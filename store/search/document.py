@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, Table, select
 
 from store import sql
 from store.search.query import NAME, WEIGHTS, marked
-from store.search.words import chunks, joined, words
+from store.search.tokens import chunks, joined, words
 
 KINDS = {
     "CAPSULE": ("capsule",),

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.inserting import insert_many
+from store.bulk_insert import insert_many
 from store.search.document import SEARCHED, Document
 from store.search.query import SHORTEST_NEAR
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from store.search.words import Chunk, chunks, joined, splits
+from store.search.tokens import Chunk, chunks, joined, splits
 
 LONGEST_QUERY = 500
 MOST_TYPED = 30  # words: what is looked for costs by them, however they are written
