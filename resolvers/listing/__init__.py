@@ -1,0 +1,1 @@
+"""List engine: pages, cursors, counts, facets and search of every connection."""
