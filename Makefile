@@ -36,7 +36,7 @@ prove: set-up-dev ## try for an hour and a half to break what is promised, and w
 
 permissions: set-up-dev ## write docs/permissions.md anew
 	@mkdir -p build
-	.venv/bin/python -m proofs.truth >build/permissions.md
+	.venv/bin/python -m proofs.permission_matrix >build/permissions.md
 	mv build/permissions.md docs/permissions.md
 
 schema: set-up ## write schema.graphql anew

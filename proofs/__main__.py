@@ -12,16 +12,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from proofs.agreement.trial import AGREEMENT
 from proofs.campaign import tally, workers
-from proofs.forgery.trial import FORGERY
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
 from proofs.mutants import score as mutants
+from proofs.oracle.trial import AGREEMENT
+from proofs.permission_matrix.trial import TRUTH
 from proofs.proof import Broken, Proof
 from proofs.record import KEPT, RECORD, Run, keep, kept, record
 from proofs.revocation.trial import REVOCATION
-from proofs.truth.trial import TRUTH
+from proofs.token_forgery.trial import FORGERY
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof for proof in (TRUTH, INTERFERENCE, PLANTED, AGREEMENT, REVOCATION, FORGERY)

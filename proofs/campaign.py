@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from multiprocessing import get_context
 
-from proofs.place import BACKENDS, Place, place
+from proofs.databases import BACKENDS, Place, place
 from proofs.proof import Proof
 
 Report = Callable[[int], None]

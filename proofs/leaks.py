@@ -22,9 +22,9 @@ from permissions import ErrorCode, Refused, Viewer, directive, visible
 from permissions import viewer as viewing
 from permissions.permission import Permission, has_asset_permission, has_permission
 from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
+from proofs.databases import Place
 from proofs.interference.trial import Making
 from proofs.interference.world import USERS
-from proofs.place import Place
 from proofs.proof import Broken, Proof
 from resolvers import asset, change, collection, context, counts, listing, loaders, membership, node, pages, summary
 from resolvers import filter as filters

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proofs.place import BACKENDS, Place
+from proofs.databases import BACKENDS, Place
 
 Trial = Callable[[Place, int], Coroutine[Any, Any, int]]
 """Makes everything from the seed and returns how many checks held; raises Broken at the first that does not."""

@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from proofs.databases import BACKENDS
 from proofs.leaks import LEAKS
-from proofs.place import BACKENDS
 
 RECORD = Path("docs/proofs.md")
 KEPT = Path("build/proofs")

@@ -11,7 +11,7 @@ import pytest
 
 from proofs.__main__ import PROOFS
 from proofs.campaign import Tally, tally
-from proofs.place import Place
+from proofs.databases import Place
 from proofs.proof import Broken, Proof
 from proofs.record import COLUMNS, RECORD, record
 

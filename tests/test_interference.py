@@ -6,12 +6,12 @@ from random import Random
 import pytest
 from graphql import GraphQLObjectType, parse, validate
 
-from proofs.interference.hidden import ACTS, Hiding
-from proofs.interference.questions import SCHEMA, Asking, Question, Selected, Words
+from proofs.databases import Place
+from proofs.interference.hidden_changes import ACTS, Hiding
+from proofs.interference.operations import SCHEMA, Asking, Question, Selected, Words
 from proofs.interference.trial import trial
 from proofs.interference.world import EVERYBODY, id_of, lines_of
 from proofs.leaks import LEAKS, checks_until_found, silence
-from proofs.place import Place
 from proofs.proof import Broken
 from tests.oracle import Line, Model
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from proofs.mutants import score as mutants
+from proofs.mutants.fork_server import UNUSED
 from proofs.mutants.mutator import Mutant
 from proofs.mutants.mutator import mutants as mutants_of
-from proofs.mutants.warm import UNUSED
 from proofs.proof import Broken
 
 ENUMS = {"Access": ["LOW", "HIGH", "OWN"]}

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from proofs.place import Place
-from proofs.place import place as opened
+from proofs.databases import Place
+from proofs.databases import place as opened
 from proofs.proof import Broken
-from proofs.revocation.sights import sights_of_members
+from proofs.revocation.grants import sights_of_members
 from proofs.revocation.trial import LANES, tried
 
 EACH_WAY = len(sights_of_members(0))

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proofs.interference.hidden import Act
-from proofs.interference.questions import Question
+from proofs.interference.hidden_changes import Act
+from proofs.interference.operations import Question
 from tests.oracle import Line
 
 ATTEMPTS = 300

@@ -18,16 +18,16 @@ from unittest.mock import patch
 
 from sqlalchemy import select
 
+from proofs.databases import Place
+from proofs.determinism import fixed
 from proofs.interference.case import Case, Shrinking, Step
-from proofs.interference.hidden import Act, Hiding
-from proofs.interference.questions import Asking, Question, Words, cursors_in, next_page
-from proofs.interference.served import Answer, World
-from proofs.interference.survey import survey
+from proofs.interference.full_reads import survey
+from proofs.interference.hidden_changes import Act, Hiding
+from proofs.interference.operations import Asking, Question, Words, cursors_in, next_page
+from proofs.interference.served_world import Answer, World
 from proofs.interference.world import EVERYBODY, NAMES, NEAR_NAMES, TAGS, USERS, beginning, lines_of
-from proofs.place import Place
+from proofs.model_reader import model_of
 from proofs.proof import Broken, Proof
-from proofs.reading import model_of
-from proofs.still import fixed
 from store import sql
 from tests.oracle import ANONYMOUS, Model
 

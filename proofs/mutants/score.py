@@ -19,8 +19,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from proofs.mutants.fork_server import LATE
 from proofs.mutants.mutator import Mutant, enums_of, mutants
-from proofs.mutants.warm import LATE
 from proofs.proof import Broken
 
 ROOT = Path(__file__).parent.parent.parent
@@ -120,7 +120,7 @@ async def _work(tree: Path, waiting: deque[Mutant], codes: Codes, done: Callable
 
 @asynccontextmanager
 async def _warm(tree: Path) -> AsyncIterator[tuple[asyncio.StreamWriter, asyncio.StreamReader]]:
-    command = (sys.executable, "-m", "proofs.mutants.warm")
+    command = (sys.executable, "-m", "proofs.mutants.fork_server")
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, cwd=tree, stdin=pipe, stdout=pipe, start_new_session=True)
     assert process.stdin

@@ -10,12 +10,12 @@ from random import Random
 from sqlalchemy import select
 
 from app.tokens import create_token
-from proofs.place import Place
+from proofs.databases import Place
 from proofs.proof import Broken, Proof
-from proofs.revocation.acts import Stage
+from proofs.revocation.actions import Stage
+from proofs.revocation.grants import HOLDER, sights_of_members, sights_of_visitors, world
 from proofs.revocation.history import Event, around, contradiction, witnessed
-from proofs.revocation.lane import Lane
-from proofs.revocation.sights import HOLDER, sights_of_members, sights_of_visitors, world
+from proofs.revocation.worker import Lane
 from store import sql
 from store.database import Database
 from store.tables import PrincipalKind

@@ -21,17 +21,17 @@ from typing import Any
 from unittest.mock import patch
 
 from app.tokens import create_token
-from proofs.agreement import acts
-from proofs.agreement.asking import Wanted, asked, together
-from proofs.agreement.filters import asset_filter, collection_filter
-from proofs.agreement.objects import Question, questions
-from proofs.agreement.searching import searches
-from proofs.agreement.telling import edge, page_info
-from proofs.agreement.world import drawn, vary
-from proofs.place import Place
+from proofs.databases import Place
+from proofs.determinism import NOW, fixed
+from proofs.model_reader import model_of
+from proofs.oracle import actions
+from proofs.oracle.expected import edge, page_info
+from proofs.oracle.filters import asset_filter, collection_filter
+from proofs.oracle.list_requests import Wanted, asked, together
+from proofs.oracle.object_queries import Question, questions
+from proofs.oracle.search_queries import searches
+from proofs.oracle.world import drawn, vary
 from proofs.proof import Broken, Proof
-from proofs.reading import model_of
-from proofs.still import NOW, fixed
 from store.database import Database
 from tests.conftest import Ask, World
 from tests.lists import every_list
@@ -132,11 +132,11 @@ class Asking:
     async def change(self, chance: Random) -> None:
         """Let people and the platform change the world, and read its model anew after each."""
         for number in range(WRITES):
-            who, name, given = await acts.drawn(self._ask.database, self._model, chance)
+            who, name, given = await actions.drawn(self._ask.database, self._model, chance)
             self._done.append(f"{who}: {name} {json.dumps(given, ensure_ascii=False)}")
             with patch("store.ids.clock_ns", lambda at=NOW + number: at * 10**9):
-                if who == acts.PLATFORM or name == "status":
-                    await acts.do_as_platform(self._ask.database, self._model, name, given)
+                if who == actions.PLATFORM or name == "status":
+                    await actions.do_as_platform(self._ask.database, self._model, name, given)
                 else:
                     await self._mutate(who, name, given)
             self._model = await model_of(self._ask.database)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from graphql import build_schema, extend_schema, parse
 
-from proofs.place import Place
+from proofs.databases import Place
+from proofs.permission_matrix import trial as truth
+from proofs.permission_matrix.coverage import EXCEPTIONS, asked, exceptions_to, reaching
+from proofs.permission_matrix.markdown import GROUPS, page
+from proofs.permission_matrix.matrix import ALIKE, MEANINGS, WORD_LINES, told
+from proofs.permission_matrix.trial import COMBINATIONS, PARTS, SURFACES, every_combination, every_row
 from proofs.proof import Broken
-from proofs.truth import trial as truth
-from proofs.truth.coverage import EXCEPTIONS, asked, exceptions_to, reaching
-from proofs.truth.page import GROUPS, page
-from proofs.truth.table import ALIKE, MEANINGS, WORD_LINES, told
-from proofs.truth.trial import COMBINATIONS, PARTS, SURFACES, every_combination, every_row
 from schema.graph import print_schema
 
 HERE = Path(truth.__file__).parent
@@ -69,14 +69,16 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_the_table_knows_nothing_of_the_product_and_what_asks_it_nothing_of_permissions() -> None:
-    assert not {name.split(".")[0] for name in _imported(HERE / "table.py")} & {*ROOMS, "tests", "proofs"}
+    assert not {name.split(".")[0] for name in _imported(HERE / "matrix.py")} & {*ROOMS, "tests", "proofs"}
     for path in HERE.glob("*.py"):
         assert "permissions" not in {name.split(".")[0] for name in _imported(path)}, path
 
 
 def test_whatever_tells_of_assets_or_takes_their_ids_is_asked_for() -> None:
     left = reaching(SCHEMA) - asked(SCHEMA, SURFACES)
-    assert sorted(each for each in left if not exceptions_to(each)) == [], "let a surface of proofs/truth ask for it"
+    assert sorted(each for each in left if not exceptions_to(each)) == [], (
+        "let a surface of proofs/permission_matrix ask for it"
+    )
     assert {pattern for each in left for pattern in exceptions_to(each)} == {*EXCEPTIONS}, "an exception to nothing"
     assert {each for surface in SURFACES for each in surface.covers} <= reaching(SCHEMA)
 
@@ -103,4 +105,6 @@ def test_what_comes_later_has_to_join(added: str, missed: set[str]) -> None:
 
 
 def test_the_printed_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python -m proofs.truth > docs/permissions.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "write it again: python -m proofs.permission_matrix > docs/permissions.md"
+    )

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Select, select, update
 
 from app.tokens import create_token
-from proofs.place import Place
-from proofs.reading import STATUSES as FLAGS
-from proofs.truth.table import ACCESSES, STATUSES, VIEWERS, VISIBILITIES
+from proofs.databases import Place
+from proofs.model_reader import STATUSES as FLAGS
+from proofs.permission_matrix.matrix import ACCESSES, STATUSES, VIEWERS, VISIBILITIES
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database

@@ -11,9 +11,9 @@ from random import Random
 from typing import Final, NamedTuple
 
 from permissions.viewer import token_digest
-from proofs.forgery.signatures import FORGED_SIGNATURES, Draft
-from proofs.forgery.texts import WORN, worn
-from proofs.forgery.words import near, no_moment, not_text, other_case
+from proofs.token_forgery.corruption import WORN, worn
+from proofs.token_forgery.lookalikes import near, no_moment, not_text, other_case
+from proofs.token_forgery.signatures import FORGED_SIGNATURES, Draft
 from tests.oidc.fake_issuer import ABSENT, AUDIENCE, NOW, FakeIssuer, SigningKey, encoded, signed
 from tests.oidc.forgeries import (
     ENCRYPTION,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from proofs.interference.questions import Given, Question, Selected
+from proofs.interference.operations import Given, Question, Selected
 from proofs.interference.world import NEAR_NAMES, USERS, id_of
 
 ALL = Given("Int", 100)

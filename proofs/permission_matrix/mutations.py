@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
+from proofs.permission_matrix.queries import ID
+from proofs.permission_matrix.requests import Bulk, Each, outcome
+from proofs.permission_matrix.surface import UNKNOWN, Answer, Asking, Found, Says, Shape, Surface, variables_in
+from proofs.permission_matrix.world import MEMBERS, Asset, Ids
 from proofs.proof import Broken
-from proofs.truth.asking import UNKNOWN, Answer, Asking, Found, Says, Shape, Surface, variables_in
-from proofs.truth.shapes import Bulk, Each, outcome
-from proofs.truth.sights import ID
-from proofs.truth.world import MEMBERS, Asset, Ids
 from resolvers.write.job import run_next_job
 
 ERRORS = "userErrors { code message path }"

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proofs.agreement.world import NAMES, TAGS
+from proofs.oracle.world import NAMES, TAGS
 from store import sql
 from store.database import Database
 from tests.model import Asset, Change, Collection, Member, Topic, World

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from proofs.agreement.telling import instant
+from proofs.oracle.expected import instant
 from tests.oracle import KINDS, Line, Model
 
 STATUSES = ("RELEASED", "DRAFT", "ARCHIVED", "WITHDRAWN", "FAILED")

@@ -28,7 +28,7 @@ from graphql import (
     visit,
 )
 
-from proofs.truth.asking import Surface
+from proofs.permission_matrix.surface import Surface
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
 

@@ -7,13 +7,13 @@ from itertools import product
 from random import Random
 from typing import NamedTuple
 
-from proofs.place import Place
+from proofs.databases import Place
+from proofs.permission_matrix.matrix import ALIKE, SHARINGS, VIEWERS, VISIBILITIES, Row, row_of, told
+from proofs.permission_matrix.mutations import ACTS
+from proofs.permission_matrix.queries import SIGHTS
+from proofs.permission_matrix.surface import Asking, Shape, Surface
+from proofs.permission_matrix.world import ASSETS, Asset, TruthWorld, written
 from proofs.proof import Broken, Proof
-from proofs.truth.acts import ACTS
-from proofs.truth.asking import Asking, Shape, Surface
-from proofs.truth.sights import SIGHTS
-from proofs.truth.table import ALIKE, SHARINGS, VIEWERS, VISIBILITIES, Row, row_of, told
-from proofs.truth.world import ASSETS, Asset, TruthWorld, written
 from tests.conftest import Ask, World, share
 from tests.db_snapshot import db_snapshot
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from proofs.agreement.filters import asset_filter
-from proofs.agreement.objects import Question
+from proofs.oracle.filters import asset_filter
+from proofs.oracle.object_queries import Question
 from tests.oracle import ANONYMOUS, Line, Model, Names
 from tests.oracle_search import asset_fields, found, place_of, plain_fields
 

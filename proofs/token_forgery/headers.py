@@ -3,7 +3,7 @@
 import base64
 from random import Random
 
-from proofs.forgery.words import other_case
+from proofs.token_forgery.lookalikes import other_case
 
 NO_SPACES = "\t:=,/\xa0\0"
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from app.application import create_application
 from app.settings import Settings
 from app.tokens import create_token
-from proofs.interference.questions import Question
+from proofs.interference.operations import Question
 from proofs.proof import Broken
 from resolvers.write.job import run_next_job
 from store.database import Database

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from proofs.interference.questions import Asking, Given, Question, Selected, Words
+from proofs.interference.operations import Asking, Given, Question, Selected, Words
 from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
 from store.tables import MAX_COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from proofs.truth.asking import Found, Read
-from proofs.truth.world import AWARDED, Ids
+from proofs.permission_matrix.surface import Found, Read
+from proofs.permission_matrix.world import AWARDED, Ids
 
 METADATA = (
     *("externalId", "kind", "status", "name", "description", "tags", "license", "doi", "version"),

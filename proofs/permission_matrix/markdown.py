@@ -5,9 +5,9 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from random import Random
 from typing import TypeVar
 
-from proofs.truth.table import LETTERS, MEANINGS, SHOWN, SIGHT, WORD_LINES, Line, lines_of
-from proofs.truth.trial import CELLS, COMBINATIONS, SURFACES, picked
-from proofs.truth.world import ASSETS
+from proofs.permission_matrix.matrix import LETTERS, MEANINGS, SHOWN, SIGHT, WORD_LINES, Line, lines_of
+from proofs.permission_matrix.trial import CELLS, COMBINATIONS, SURFACES, picked
+from proofs.permission_matrix.world import ASSETS
 
 T = TypeVar("T", bound=Hashable)
 Cells = Sequence[str]
@@ -54,7 +54,7 @@ What is not there for somebody answers, word for word, as what does not exist.
 """
 HELD = """
 ## How this is held
-This page is printed from `proofs/truth/table.py`, which is written by hand from the rules and knows nothing of the code
+This page is printed from `proofs/permission_matrix/matrix.py`, which is written by hand from the rules and knows nothing of the code
 that it judges. Beside it, in `sights.py` and `acts.py`, are the {surfaces} places where the graph tells of an asset; a
 test fails for whatever of the schema tells of assets or takes their ids and is asked by none of them.
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from proofs.truth.world import Asset, Ids
+from proofs.permission_matrix.world import Asset, Ids
 from tests.conftest import Ask
 
 UNKNOWN = f"ast_{'0' * 24}"

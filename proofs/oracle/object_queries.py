@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from proofs.agreement import telling
-from proofs.agreement.asking import REFERENCES, reference
-from proofs.agreement.filters import EVEN, NO_IDS, asset_filter
+from proofs.oracle import expected
+from proofs.oracle.filters import EVEN, NO_IDS, asset_filter
+from proofs.oracle.list_requests import REFERENCES, reference
 from tests.oracle import ANONYMOUS, Line, Model
 
 TOGETHER = 16  # references of one document
@@ -16,10 +16,10 @@ COUNTINGS = 5  # each with a filter of its own
 UNKNOWN = "unknown"
 COUNTS = "total capsules pipelines noCodeApps dataAssets models goldStandards"
 NODES = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename id
-  ... on User {{ name email }} ... on Group {{ name }} ... on Topic {{ {telling.TOPIC} }}
-  ... on Collection {{ {telling.COLLECTION} }} {telling.ASSET} }} }}"""
+  ... on User {{ name email }} ... on Group {{ name }} ... on Topic {{ {expected.TOPIC} }}
+  ... on Collection {{ {expected.COLLECTION} }} {expected.ASSET} }} }}"""
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
-VIEWER = f"{{ viewer {{ isAdmin user {telling.PERSON} }} }}"
+VIEWER = f"{{ viewer {{ isAdmin user {expected.PERSON} }} }}"
 COUNTED = f"""query($f: AssetFilter) {{
   topics(first: 100) {{ nodes {{ slug assetCounts {{ ...C }} }} }}
   collections(first: 100) {{ nodes {{ slug
@@ -30,9 +30,9 @@ COUNTED = f"""query($f: AssetFilter) {{
 
 # What is asked of each kind of object, and what is told of it.
 KINDS: dict[str, tuple[str, Callable[[Model, str, str], Any]]] = {
-    "asset": (telling.ASSET, telling.asset),
-    "collection": (telling.COLLECTION, telling.collection),
-    "topic": (telling.TOPIC, telling.topic),
+    "asset": (expected.ASSET, expected.asset),
+    "collection": (expected.COLLECTION, expected.collection),
+    "topic": (expected.TOPIC, expected.topic),
 }
 
 
@@ -69,18 +69,18 @@ def questions(chance: Random, model: Model, who: str) -> Iterator[Question]:
 
 
 def _viewer(model: Model, who: str) -> Line | None:
-    return None if who == ANONYMOUS else {"isAdmin": model.is_admin(who), "user": telling.person(model, who, who)}
+    return None if who == ANONYMOUS else {"isAdmin": model.is_admin(who), "user": expected.person(model, who, who)}
 
 
 def _people(model: Model, who: str) -> dict[str, Any]:
-    told = {model.ids[user]: telling.person(model, who, user) for user in model.users}
-    return told | {model.ids[group]: telling.group(model, who, group) for group in model.groups}
+    told = {model.ids[user]: expected.person(model, who, user) for user in model.users}
+    return told | {model.ids[group]: expected.group(model, who, group) for group in model.groups}
 
 
 def _things(model: Model, who: str) -> dict[str, Any]:
-    told = {model.ids[name]: telling.asset(model, who, name) for name in model.asset}
-    told |= {model.ids[slug]: telling.collection(model, who, slug) for slug in model.collection}
-    return told | {model.topic_id(slug): telling.topic(model, who, slug) for slug in model.topic}
+    told = {model.ids[name]: expected.asset(model, who, name) for name in model.asset}
+    told |= {model.ids[slug]: expected.collection(model, who, slug) for slug in model.collection}
+    return told | {model.topic_id(slug): expected.topic(model, who, slug) for slug in model.topic}
 
 
 def _references(chance: Random, model: Model, who: str, kind: str) -> Iterator[Question]:
@@ -108,7 +108,7 @@ def _holding(model: Model, who: str, names: Sequence[str]) -> Question:
       viewer {{ collections(first: 100, assetId: $a0) {{ edges {{ containsAsset node {{ slug }} }} }} }} }}"""
     slugs = model.collections(who)
     held = {
-        slug: {f"a{place}": telling.contains(model, who, slug, name) for place, name in enumerate(padded)}
+        slug: {f"a{place}": expected.contains(model, who, slug, name) for place, name in enumerate(padded)}
         for slug in slugs
     }
     edges = [{"containsAsset": held[slug]["a0"], "node": {"slug": slug}} for slug in slugs]

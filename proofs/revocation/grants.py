@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proofs.revocation.acts import (
+from proofs.revocation.actions import (
     ADMINISTRATOR,
     OWNER,
     Act,
@@ -19,7 +19,7 @@ from proofs.revocation.acts import (
     token_revoked,
     updated,
 )
-from proofs.revocation.surfaces import COLLECTION, CONTENT, EXISTENCE, FOR_MEMBERS, OWNERSHIP, PART, SPARE, Surface
+from proofs.revocation.probes import COLLECTION, CONTENT, EXISTENCE, FOR_MEMBERS, OWNERSHIP, PART, SPARE, Surface
 from tests.conftest import ANONYMOUS
 from tests.oracle import Line
 

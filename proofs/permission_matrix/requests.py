@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from proofs.proof import Broken
-from proofs.truth.asking import (
+from proofs.permission_matrix.surface import (
     LISTS,
     TYPES,
     UNKNOWN,
@@ -20,7 +19,8 @@ from proofs.truth.asking import (
     document,
     variables_in,
 )
-from proofs.truth.world import Asset, Ids
+from proofs.permission_matrix.world import Asset, Ids
+from proofs.proof import Broken
 
 MOST_IDS, MOST_PAGES = 100, 20
 TOGETHER = 6  # assets that one document asks for by themselves: always as many, or it would be another document

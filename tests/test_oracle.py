@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from proofs import reading
-from proofs.agreement.trial import Told, compare_bytes, trial
-from proofs.agreement.world import drawn, vary
-from proofs.place import Place
+from proofs import model_reader
+from proofs.databases import Place
+from proofs.oracle.trial import Told, compare_bytes, trial
+from proofs.oracle.world import drawn, vary
 from proofs.proof import Broken
 from store.database import Database
 from tests.conftest import EVERYBODY, Ask
@@ -41,7 +41,7 @@ def is_small(lines: list[Line]) -> bool:
 async def test_whoever_asks_whatever_of_a_small_world_the_model_says_the_same(
     place: Place, seed_of: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proofs.agreement.trial.PAGES", PAGES)
+    monkeypatch.setattr("proofs.oracle.trial.PAGES", PAGES)
     assert await trial(place, seed_of()) > 0
 
 
@@ -65,7 +65,7 @@ def test_databases_that_answer_in_other_bytes_are_found() -> None:
 
 
 async def test_the_oracle_of_a_database_is_that_of_its_catalogue_and_of_what_was_changed_since(ask_own: Ask) -> None:
-    told, read = await varied(ask_own), await reading.model_of(ask_own.database)
+    told, read = await varied(ask_own), await model_reader.model_of(ask_own.database)
     for who in EVERYBODY:
         for each in every_list(told, who):
             assert each.expected(read, who, None) == each.expected(told, who, None), (who, each)
@@ -84,16 +84,16 @@ async def read(place: Place, lines: Sequence[Line], *, is_varied: bool) -> Model
     database = Database(url)
     if is_varied:
         await vary(database, Random(0))
-    model = await reading.model_of(database)
+    model = await model_reader.model_of(database)
     await database.close()
     place.drop(url)
     return model
 
 
 def test_the_model_shares_no_code_with_what_it_judges() -> None:
-    for path in (ROOT / "tests" / "oracle.py", ROOT / "proofs" / "agreement" / "telling.py"):
+    for path in (ROOT / "tests" / "oracle.py", ROOT / "proofs" / "oracle" / "expected.py"):
         assert not rooms(path) & {*PRODUCT, "sqlalchemy", "sqlmodel"}, path
-    assert rooms(ROOT / "proofs" / "reading.py") & PRODUCT == {"store"}
+    assert rooms(ROOT / "proofs" / "model_reader.py") & PRODUCT == {"store"}
 
 
 def rooms(path: Path) -> set[str]:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from app.authentication import verify_bearer_token
 from app.oidc import Issuer
 from permissions.viewer import anonymous_viewer, viewer_by_token
-from proofs.forgery.trial import tried
-from proofs.place import Place
+from proofs.databases import Place
 from proofs.proof import Broken
+from proofs.token_forgery.trial import tried
 from tests.conftest import Ask
 from tests.oidc.fake_issuer import AUDIENCE
 

@@ -16,10 +16,10 @@ from app.negotiation import GRAPHQL_RESPONSE, JSON
 from app.oidc import Issuer
 from app.settings import Settings
 from app.tokens import create_token, revoke_token
-from proofs.forgery.headers import Header, carrying, not_carrying
-from proofs.forgery.tokens import USERS, ApiTokens, Forger
-from proofs.place import Place
+from proofs.databases import Place
 from proofs.proof import Broken, Proof
+from proofs.token_forgery.headers import Header, carrying, not_carrying
+from proofs.token_forgery.tokens import USERS, ApiTokens, Forger
 from store import sql
 from store.database import Database
 from tests.oidc.fake_issuer import AUDIENCE, DISCOVERY, JWKS, FakeIssuer

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import httpx
 
-from proofs.revocation.acts import Stage
+from proofs.revocation.actions import Stage
+from proofs.revocation.grants import Sight
 from proofs.revocation.history import Deed, Event, contradiction
-from proofs.revocation.sights import Sight
-from proofs.revocation.surfaces import PART, SPARE, Surface
+from proofs.revocation.probes import PART, SPARE, Surface
 
 Clients = Mapping[str, httpx.AsyncClient]
 """By the name of the server."""
