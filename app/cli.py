@@ -21,7 +21,7 @@ from app.oidc import create_issuer
 from app.settings import SettingError, Settings
 from app.tokens import TokenLifetimeError
 from schema.graph import print_schema as schema_text
-from store.catalogue.file import CatalogueFile, Unreadable
+from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database, DatabaseProblem, DBAPIError, problem_of
@@ -49,7 +49,7 @@ def main() -> None:
     """Run the command line; what goes wrong is one plain sentence and exit code 2."""
     try:
         commands(prog_name="atoll")
-    except (SettingError, TokenLifetimeError, DatabaseProblem, Unreadable, UnknownUser) as problem:
+    except (SettingError, TokenLifetimeError, DatabaseProblem, UnreadableFileError, UnknownUser) as problem:
         _fail(str(problem))
 
 

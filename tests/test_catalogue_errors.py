@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from store.catalogue.file import MAX_LINE_BYTES, Unreadable
+from store.catalogue.file import MAX_LINE_BYTES, UnreadableFileError
 from store.catalogue.importer import import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database
@@ -238,14 +238,16 @@ async def test_a_file_without_lines_is_a_mistake(refuse: Refusing, content: byte
 
 
 async def test_a_file_that_cannot_be_read_is_told_in_a_sentence(refuse: Refusing, tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match=r"^There is no file .*catalogue\.jsonl\.$"):
+    with pytest.raises(UnreadableFileError, match=r"^There is no file .*catalogue\.jsonl\.$"):
         await refuse.write()
     refuse.path.mkdir()
-    with pytest.raises(Unreadable, match=r"catalogue\.jsonl is a folder, not a file\.$"):
+    with pytest.raises(UnreadableFileError, match=r"catalogue\.jsonl is a folder, not a file\.$"):
         await refuse.write()
     refuse.path = tmp_path / "pipe"
     os.mkfifo(refuse.path)
-    with pytest.raises(Unreadable, match=r"pipe is no file on a disk: a catalogue is read twice, so save it in one"):
+    with pytest.raises(
+        UnreadableFileError, match=r"pipe is no file on a disk: a catalogue is read twice, so save it in one"
+    ):
         await refuse.write()
 
 
@@ -260,6 +262,6 @@ async def test_a_file_that_changes_while_it_is_read_is_not_written(refuse: Refus
         if seen == refuse.path.stat().st_size:
             refuse.path.write_bytes(text(ASSET | {"owner": "nobody"}))
 
-    with pytest.raises(Unreadable, match="changed while it was read: nothing was written"):
+    with pytest.raises(UnreadableFileError, match="changed while it was read: nothing was written"):
         await import_catalogue(refuse.database, refuse.path, "req_test", change_it_after_the_check)
     assert await db_snapshot(refuse.database) == before

@@ -137,7 +137,7 @@ def _flags(reading: InputReader, status: str | None, *path: str) -> Mapping[str,
 
 def _refuse_fault(reading: InputReader, fault: FieldError, *path: str) -> None:
     field, *place = fault.path
-    graph = fault._replace(place=(GRAPH_FIELDS.get(str(field), field), *place))
+    graph = fault._replace(path=(GRAPH_FIELDS.get(str(field), field), *place))
     code = UserErrorCode.REQUIRED if graph.is_empty else UserErrorCode.INVALID
     if graph.max_length is not None:
         code = UserErrorCode.TOO_LONG

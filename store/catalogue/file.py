@@ -18,7 +18,7 @@ class CatalogueFile:
     """A file that is read more than once, and must not change meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        """Look at the file and open it once; raise Unreadable when there is no such file or it cannot be read."""
+        """Look at the file and open it once; raise UnreadableFileError when there is no such file or it cannot be read."""
         self._path = path
         try:
             if path.is_dir():
@@ -40,8 +40,8 @@ class CatalogueFile:
     def lines(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
         """Yield the number, from 1, and the bytes of each line that is not blank.
 
-        `progress` is called with the bytes of every line. A line that is too long is cut behind LONGEST_LINE bytes, so
-        that memory stays bounded: whoever parses it sees that it is. Raises Unreadable.
+        `progress` is called with the bytes of every line. A line that is too long is cut behind MAX_LINE_BYTES bytes, so
+        that memory stays bounded: whoever parses it sees that it is. Raises UnreadableFileError.
         """
         try:
             with self._path.open("rb") as file:
@@ -60,7 +60,7 @@ class CatalogueFile:
             raise _unreadable(self._path, error) from error
 
     def check_unchanged(self) -> None:
-        """Raise Unreadable when the file is not the one that was opened first."""
+        """Raise UnreadableFileError when the file is not the one that was opened first."""
         try:
             is_changed = self._now() != self._stamp
         except OSError as error:

@@ -38,7 +38,7 @@ async def import_catalogue(database: Database, path: Path, request_id: str, prog
     """Write the catalogue, all of it or nothing, and return what was done.
 
     The file is read twice, and `progress` called with the bytes read each time. Assets are not kept in memory. Raises
-    Unreadable, and BadCatalogue with every bad line.
+    UnreadableFileError, and InvalidCatalogueError with every bad line.
     """
     file = CatalogueFile(path)
     told = parse_catalogue(file, progress)
@@ -59,12 +59,12 @@ async def import_catalogue(database: Database, path: Path, request_id: str, prog
 
 
 def _batches(file: CatalogueFile, progress: Progress) -> Iterator[list[AssetLine]]:
-    """Yield the assets of the file, a bounded number at a time. Raises Unreadable when the file was changed."""
+    """Yield the assets of the file, a bounded number at a time. Raises UnreadableFileError when the file was changed."""
     lines = _assets(file, progress)
     while batch := list(islice(lines, BATCH)):
-        file.refuse_changed()
+        file.check_unchanged()
         yield batch
-    file.refuse_changed()
+    file.check_unchanged()
 
 
 def _assets(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]:
@@ -72,7 +72,7 @@ def _assets(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]:
         try:
             line = parse_line(raw)
         except InvalidLineError:
-            file.refuse_changed()
+            file.check_unchanged()
             raise
         if isinstance(line, AssetLine):
             yield line

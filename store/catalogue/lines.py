@@ -177,7 +177,7 @@ class InvalidLineError(ValueError):
 
 
 def parse_line(raw: bytes) -> AnyLine:
-    """Return the line; raise BadLine with one sentence that says what is wrong with it."""
+    """Return the line; raise InvalidLineError with one sentence that says what is wrong with it."""
     if len(raw) > MAX_LINE_BYTES:
         raise InvalidLineError(f"the line is longer than {MAX_LINE_BYTES:,} bytes")
     try:

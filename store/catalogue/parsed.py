@@ -117,7 +117,7 @@ class ParsedCatalogue:
 def parse_catalogue(file: CatalogueFile, progress: Progress) -> ParsedCatalogue:
     """Return what the file tells, with what is wrong with single lines and among them.
 
-    Raises Unreadable; and BadCatalogue for a file without lines, and at once where there are MOST_PROBLEMS.
+    Raises UnreadableFileError; and InvalidCatalogueError for a file without lines, and at once where there are MAX_PROBLEMS.
     """
     told = ParsedCatalogue()
     for number, raw in file.lines(progress):
