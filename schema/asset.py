@@ -9,7 +9,7 @@ from permissions.permission import Permission
 from resolvers import asset as resolve
 from schema.connection import edges_field, nodes_field
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus, DataAssetKind
-from schema.facets import AssetsConnection
+from schema.facet import AssetsConnection
 from schema.field import field, forward_arguments
 from schema.node import Node, match_rows
 from schema.scalars import DateTime, Long, Url

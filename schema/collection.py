@@ -13,7 +13,7 @@ from schema.asset import Asset
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
-from schema.facets import AssetsConnection
+from schema.facet import AssetsConnection
 from schema.field import argument, field, forward_arguments, paging_arguments, query_argument
 from schema.lists import AssetCounts, AssetFilter, AssetOrder, MembershipOrder
 from schema.node import Node, match_rows

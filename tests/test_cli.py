@@ -14,7 +14,7 @@ from store import sql
 from store.database import Database
 from store.migrate import head
 from store.search.index import INDEXES
-from tests.command import CommandRunner, free_port, start_forker
+from tests.cli_process import CommandRunner, free_port, start_forker
 from tests.conftest import World, catalogue, write_lines
 from tests.db_snapshot import DbSnapshot, db_snapshot
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from store import sql
 from store.database import Database, Snapshot
 from store.migrate import migrate, revision_of
-from tests.command import NOBODY, CommandRunner, free_port, start_forker
+from tests.cli_process import NOBODY, CommandRunner, free_port, start_forker
 from tests.conftest import World
 from tests.db_snapshot import db_snapshot
 from tests.postgres import Postgres

@@ -39,7 +39,7 @@ from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
-from tests.command import free_port
+from tests.cli_process import free_port
 from tests.conftest import ANONYMOUS, Ask, World, share, write_lines
 from tests.postgres import Postgres
 

@@ -20,7 +20,7 @@ from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
-from tests.command import ROOT
+from tests.cli_process import ROOT
 from tests.conftest import write_lines
 
 KILLS = 50  # on each database

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 from store import sql
 from store.database import Database
 from store.migrate import _config, head, migrate, revision_of
-from tests.command import ROOT
+from tests.cli_process import ROOT
 from tests.conftest import World
 
 MIGRATING = """

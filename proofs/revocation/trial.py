@@ -19,7 +19,7 @@ from proofs.revocation.worker import Lane
 from store import sql
 from store.database import Database
 from store.tables import PrincipalKind
-from tests.command import ATOLL, environment, run_server
+from tests.cli_process import ATOLL, environment, run_server
 
 LANES = 2  # of members; visitors have one more, for what opens to one of them opens to all
 REVOCATIONS = 150  # in each lane
