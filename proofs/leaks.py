@@ -30,7 +30,7 @@ from resolvers import asset, change, collection, context, counts, listing, loade
 from resolvers import filter as filters
 from resolvers import search as searching
 from resolvers.asset import asset_order
-from resolvers.statement import forget
+from resolvers.listing.statement_cache import forget
 from resolvers.write import act
 from resolvers.write import membership as write_membership
 from store import changes, sql

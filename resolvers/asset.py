@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select
 
 from permissions import Viewer, visible
 from permissions.visible import used_asset
-from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.filter import AssetFilter
-from resolvers.listing import Listing
+from resolvers.listing.connection import Connection, connect
+from resolvers.listing.listing import Listing
+from resolvers.listing.search import Searched, searched
 from resolvers.loaders import (
     AssetByExternalId,
     AssetById,
@@ -22,7 +23,6 @@ from resolvers.loaders import (
     ReleaseByApp,
     referred,
 )
-from resolvers.search import Searched, searched
 from store import sql
 from store.search.match import quality
 from store.search.query import Search

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, Table
 
 from permissions import Viewer, visible
 from resolvers.asset import asset_order
-from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.filter import ChangeFilter
-from resolvers.listing import Listing
+from resolvers.listing.connection import Connection, connect
+from resolvers.listing.listing import Listing
 from resolvers.loaders import AssetByPk, ChangeByPk, CollectionById, PrincipalByPk, RowBy, TopicById, referred
 from resolvers.node import node
 from store import sql

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, FromClause, Row, Select, func
 
 from permissions import Viewer, visible
-from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.filter import CollectionFilter
-from resolvers.listing import Listing
+from resolvers.listing.connection import Connection, connect
+from resolvers.listing.listing import Listing
+from resolvers.listing.search import Searched, searched
 from resolvers.loaders import (
     AncestorsByCollection,
     CollectionById,
@@ -20,7 +21,6 @@ from resolvers.loaders import (
     TopicByPk,
     referred,
 )
-from resolvers.search import Searched, searched
 from store import sql
 from store.search.query import Search
 

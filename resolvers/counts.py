@@ -6,9 +6,9 @@ from typing import Any, ClassVar, NamedTuple
 from sqlalchemy import FromClause, Select, func
 
 from permissions import Viewer, visible
-from resolvers.listing import Listing
+from resolvers.listing.listing import Listing
+from resolvers.listing.page import OfListing
 from resolvers.loaders import AssetByPk
-from resolvers.pages import OfListing
 from store import sql
 from store.tables import AssetKind
 

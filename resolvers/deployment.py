@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from resolvers.context import Context
-from resolvers.listing import LARGEST_PAGE
+from resolvers.listing.listing import LARGEST_PAGE
 from store.tables import MAX_COLLECTION_DEPTH
 
 OPERATION_DEPTH = 14

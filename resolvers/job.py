@@ -9,9 +9,9 @@ import orjson
 from sqlalchemy import ColumnElement, FromClause, Row, Select
 
 from permissions import Viewer, visible
-from resolvers.connection import Connection, Edge, connect
 from resolvers.context import Context
-from resolvers.listing import Listing
+from resolvers.listing.connection import Connection, Edge, connect
+from resolvers.listing.listing import Listing
 from resolvers.loaders import JobById
 from resolvers.write.bulk import ItemResult, ItemStatus
 from resolvers.write.user_error import UserError

@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Row, Select, Table, literal
 from permissions import visible
 from permissions.visible import used_asset
 from resolvers.context import Context
-from resolvers.statement import kept
+from resolvers.listing.statement_cache import kept
 from store import sql
 from store.tables import AssetKind, Principal
 

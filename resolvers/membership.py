@@ -10,13 +10,13 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, exists, lit
 from permissions import Viewer, visible
 from permissions.visible import owned_assets
 from resolvers.asset import asset_order
-from resolvers.connection import Connection, Edge, connect
 from resolvers.context import Context
 from resolvers.counts import AssetCounts, AssetCountsByParent
 from resolvers.filter import AssetFilter
-from resolvers.listing import Listing
+from resolvers.listing.connection import Connection, Edge, connect
+from resolvers.listing.listing import Listing
+from resolvers.listing.search import Searched, searched
 from resolvers.loaders import AssetById, AssetByPk, ContainsAsset, PrincipalByPk, referred
-from resolvers.search import Searched, searched
 from store import sql
 from store.search.query import Search
 from store.tables import AssetAccess, AssetStatus

@@ -7,7 +7,7 @@ from sqlalchemy import Row
 
 from permissions import ErrorCode, Refused
 from resolvers.context import Context
-from resolvers.listing import LARGEST_PAGE
+from resolvers.listing.listing import LARGEST_PAGE
 from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowBy, TopicById
 from store.ids import is_id
 

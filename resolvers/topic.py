@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
-from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.counts import AssetCounts, AssetCountsByParent, TopicAssets
 from resolvers.filter import CollectionFilter, TopicFilter
-from resolvers.listing import Listing
+from resolvers.listing.connection import Connection, connect
+from resolvers.listing.listing import Listing
+from resolvers.listing.search import Searched, searched
 from resolvers.loaders import TopicById, TopicByPk, TopicBySlug
-from resolvers.search import Searched, searched
 from store import sql
 from store.search.query import Search
 

@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, FromClause, Row, case, null
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
-from resolvers.connection import Connection, connect
 from resolvers.context import Context
 from resolvers.filter import CollectionFilter, holds_asset
+from resolvers.listing.connection import Connection, connect
+from resolvers.listing.search import Searched, searched
 from resolvers.loaders import PrincipalByPk
-from resolvers.search import Searched, searched
 from store import sql
 from store.search.query import Search
 

@@ -16,7 +16,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from permissions.directive import permission
-from resolvers.listing import DEFAULT_PAGE, LARGEST_PAGE, Unasked
+from resolvers.listing.listing import DEFAULT_PAGE, LARGEST_PAGE, Unasked
 
 Resolver = Callable[..., Any]
 QUERY_DESCRIPTION = (

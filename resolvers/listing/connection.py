@@ -6,9 +6,9 @@ from typing import Any, Self
 from permissions import ErrorCode, Refused
 from resolvers import cursor as cursors
 from resolvers.context import Context
-from resolvers.listing import DEFAULT_PAGE, EVERYWHERE, LARGEST_PAGE, Bounds, Listing, Unasked
-from resolvers.pages import ANCHORS, CountByParent, Page, PageByParent
-from resolvers.summary import PAGE, Part, SummaryByPart
+from resolvers.listing.aggregate import PAGE, Part, SummaryByPart
+from resolvers.listing.listing import DEFAULT_PAGE, EVERYWHERE, LARGEST_PAGE, Bounds, Listing, Unasked
+from resolvers.listing.page import ANCHORS, CountByParent, Page, PageByParent
 from store.tables import AssetAccess
 
 

@@ -29,8 +29,8 @@ from sqlalchemy import (
 )
 
 from resolvers.filter import AssetFilter
-from resolvers.listing import EVERYWHERE, LARGEST_PAGE, Bounds, Listing
-from resolvers.pages import OfListing, Page, PageByParent, limit_of, page_of
+from resolvers.listing.listing import EVERYWHERE, LARGEST_PAGE, Bounds, Listing
+from resolvers.listing.page import OfListing, Page, PageByParent, limit_of, page_of
 from store import sql
 
 

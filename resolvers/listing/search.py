@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from rapidfuzz.distance import OSA
 
 from permissions import ErrorCode, Refused
-from resolvers.connection import Connection
 from resolvers.context import Context
+from resolvers.listing.connection import Connection
 from resolvers.loaders import Loader
 from store.search.fuzzy import near, ranges
 from store.search.query import SHORTEST_NEAR, BadQuery, Search, parse

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from permissions import ErrorCode, Refused
-from resolvers.connection import Connection
 from resolvers.context import Context
-from resolvers.listing import LARGEST_PAGE, Bounds
+from resolvers.listing.aggregate import COUNT, Facet, Part, SummaryByPart
+from resolvers.listing.connection import Connection
+from resolvers.listing.listing import LARGEST_PAGE, Bounds
 from resolvers.loaders import PrincipalByPk
-from resolvers.summary import COUNT, Facet, Part, SummaryByPart
 
 DEFAULT_FACETS = 20
 

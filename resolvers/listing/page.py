@@ -11,9 +11,9 @@ from permissions import ErrorCode, Refused, Viewer
 from permissions.visible import restrict_to_access
 from resolvers import cursor as cursors
 from resolvers.context import Context
-from resolvers.listing import Listing
+from resolvers.listing.listing import Listing
+from resolvers.listing.statement_cache import kept
 from resolvers.loaders import Loader
-from resolvers.statement import kept
 from store import sql
 
 KEYS_AT = 2  # in a row of a page: behind the pk and the id
