@@ -23,8 +23,8 @@ from app.worker import run_worker
 from permissions import Viewer
 from resolvers.context import Context, opened
 from schema.graph import build_schema
-from store.database import Database, DBAPIError, Snapshot, problem_of
-from store.migrate import head, revision_of
+from store.database import Database, DBAPIError, Snapshot, explain_driver_error
+from store.migrate import current_revision, head_revision
 from store.search.tokens import any_word
 
 # What is raised when there is no database, or none of its connections is free in time.
@@ -96,7 +96,7 @@ def _operations(
             async with opened(database, identify, request_id) as context:
                 yield context
         except UNREACHABLE_ERRORS as error:
-            raise UnavailableError(str(problem_of(error, database.url))) from error
+            raise UnavailableError(str(explain_driver_error(error, database.url))) from error
 
     return open_context
 
@@ -111,7 +111,7 @@ async def _readiness(database: Database) -> Response:
     try:
         async with database.snapshot() as snapshot:
             await snapshot.rows(text("select 1"))
-        is_current = await revision_of(database) == head()
+        is_current = await current_revision(database) == head_revision()
     except UNREACHABLE_ERRORS:
         return JSONResponse({"status": "unavailable", "reason": "The database does not answer."}, 503)
     if not is_current:

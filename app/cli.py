@@ -24,11 +24,11 @@ from schema.graph import print_schema as schema_text
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
-from store.database import Database, DatabaseProblem, DBAPIError, problem_of
+from store.database import Database, DatabaseProblem, DBAPIError, explain_driver_error
 from store.ids import new_id
-from store.migrate import head, migrate, revision_of
+from store.migrate import current_revision, head_revision, migrate
 from store.search.index import rebuild, refresh
-from store.users import UnknownUser
+from store.users import UserNotFoundError
 
 KINDS = ("user", "group", "topic", "collection", "CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -49,7 +49,7 @@ def main() -> None:
     """Run the command line; what goes wrong is one plain sentence and exit code 2."""
     try:
         commands(prog_name="atoll")
-    except (SettingError, TokenLifetimeError, DatabaseProblem, UnreadableFileError, UnknownUser) as problem:
+    except (SettingError, TokenLifetimeError, DatabaseProblem, UnreadableFileError, UserNotFoundError) as problem:
         _fail(str(problem))
 
 
@@ -157,7 +157,7 @@ def check(
     for name, value, source in rows:
         sys.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}\n")
     revision = asyncio.run(_revision(settings))
-    newest = head()
+    newest = head_revision()
     state = "up to date" if revision == newest else f"this code's is {newest}: run atoll migrate"
     sys.stdout.write(f"database revision {revision or 'none'}: {state}\n")
     if rebuild_search:
@@ -176,7 +176,7 @@ def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any,
             await migrate(database)
             return await work(database)
         except (DBAPIError, OSError) as error:
-            raise problem_of(error, database.url) from error
+            raise explain_driver_error(error, database.url) from error
         finally:
             await database.close()
 
@@ -186,9 +186,9 @@ def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any,
 async def _revision(settings: Settings) -> str | None:
     database = Database(settings.database_url)
     try:
-        return await revision_of(database)
+        return await current_revision(database)
     except (DBAPIError, OSError) as error:
-        raise problem_of(error, database.url) from error
+        raise explain_driver_error(error, database.url) from error
     finally:
         await database.close()
 

@@ -10,10 +10,10 @@ from app.graphiql import Account, Reference, Tab, find_references, replace_refer
 from app.tokens import create_token
 from store import sql
 from store.catalogue.importer import import_catalogue
-from store.changes import open_log
+from store.changes import open_change_log
 from store.database import Database
 from store.tables import ChangeAction
-from store.users import UnknownUser, is_empty, user_pk
+from store.users import UserNotFoundError, has_no_users, user_pk_by_external_id
 
 CATALOGUE = Path(__file__).parent / "demo.jsonl"
 A_DAY = 86_400
@@ -38,10 +38,10 @@ ANONYMOUS = Account("Anonymous", "visitor without a token: what is public", None
 async def load(database: Database) -> bool:
     """Write the demo into an empty database and turn public sharing on; return whether it was empty."""
     async with database.write() as connection:
-        if not await is_empty(connection):
+        if not await has_no_users(connection):
             return False
         # Sharing comes first: a load that was cut short leaves the database empty, and the next begins again.
-        log = await open_log(connection, "demo")
+        log = await open_change_log(connection, "demo")
         await connection.execute(update(sql.deployment).values(public_sharing=True))
         sharing = {"field": "publicSharing", "before": "false", "after": "true"}
         await log.append(ChangeAction.UPDATED, ["deployment"], [sharing])
@@ -54,8 +54,8 @@ async def is_loaded(database: Database) -> bool:
     async with database.write() as connection:
         try:
             for _, user, _ in ACCOUNTS:
-                await user_pk(connection, user)
-        except UnknownUser:
+                await user_pk_by_external_id(connection, user)
+        except UserNotFoundError:
             return False
     return True
 

@@ -10,7 +10,7 @@ from permissions.viewer import token_digest
 from store import sql
 from store.database import Database
 from store.ids import now_ms
-from store.users import user_pk
+from store.users import user_pk_by_external_id
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MAX_TTL_DAYS = 366
@@ -25,7 +25,7 @@ async def create_token(database: Database, user: str, seconds: int) -> str:
     async with database.write() as connection:
         row = {
             "digest": token_digest(token),
-            "user_pk": await user_pk(connection, user),
+            "user_pk": await user_pk_by_external_id(connection, user),
             "created_at": now,
             "expires_at": now + seconds * 1_000,
         }

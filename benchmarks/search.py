@@ -105,8 +105,8 @@ async def _owners(connection: AsyncConnection) -> list[int]:
 async def _give(connection: AsyncConnection, pks: list[int], owner: int) -> None:
     """Give assets to another owner; everyone knows of each second one, and of all needles."""
     asset, grant = sql.asset, sql.grant
-    await connection.execute(update(asset).where(asset.c.pk.in_(sql.listed(pks))).values(owner_pk=owner))
-    await connection.execute(grant.delete().where(grant.c.asset_pk.in_(sql.listed(pks))))
+    await connection.execute(update(asset).where(asset.c.pk.in_(sql.int_list(pks))).values(owner_pk=owner))
+    await connection.execute(grant.delete().where(grant.c.asset_pk.in_(sql.int_list(pks))))
     own = [{"asset_pk": pk, "principal_pk": owner, "access": AssetAccess.OWNER.value} for pk in pks]
     known = [pk for pk in pks if pk % 2 or pk <= OWNED + NEEDLES // 2]
     shared = [{"asset_pk": pk, "principal_pk": EVERYONE_PK, "access": AssetAccess.DISCOVERABLE.value} for pk in known]

@@ -65,7 +65,9 @@ async def _fetch_member(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewe
 
 
 async def _fetch_viewer(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
-    groups = select(sql.arrays(sql.group_member.c.group_pk)).where(sql.group_member.c.user_pk == sql.principal.c.pk)
+    groups = select(sql.json_rows_agg(sql.group_member.c.group_pk)).where(
+        sql.group_member.c.user_pk == sql.principal.c.pk
+    )
     statement = select(
         sql.deployment.c.public_sharing,
         sql.deployment.c.cursor_key,

@@ -283,13 +283,13 @@ def _viewer_left_out_of_cache() -> Iterator[None]:
 @contextmanager
 def _counted_ids() -> Iterator[None]:
     """Number changes in the order of the log."""
-    row = changes.Log._row  # noqa: SLF001 - the fault is planted in it
+    row = changes.ChangeLog._row  # noqa: SLF001 - the fault is planted in it
 
     def numbered(self: Any, *told: Any) -> dict[str, Any]:
         made = row(self, *told)
         return made | {"id": f"chg_{self.revision:012}{made['id'][-12:]}"}
 
-    with patch.object(changes.Log, "_row", numbered):
+    with patch.object(changes.ChangeLog, "_row", numbered):
         yield
 
 

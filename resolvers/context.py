@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import ErrorCode, Refused
 from permissions.viewer import Viewer
-from store.database import Database, Snapshot, until_end
+from store.database import Database, Snapshot, end_on_exit
 
 TRIED_SECONDS = 2
 """How long the payload of a dry run may take to be read."""
@@ -50,7 +50,7 @@ class Context:
         await self.close()
         self._opened.push_async_callback(write.aclose)
         self._opened.push_async_callback(connection.rollback)
-        self.snapshot = await self._opened.enter_async_context(until_end(Snapshot(connection)))
+        self.snapshot = await self._opened.enter_async_context(end_on_exit(Snapshot(connection)))
         self.viewer = viewer
         # All other writers wait meanwhile: whoever asks for a large payload must not keep them.
         expiring = asyncio.get_running_loop().call_later(TRIED_SECONDS, self._expire)

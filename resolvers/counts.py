@@ -56,10 +56,10 @@ class AssetCountsByParent(OfListing):
         return {parent: _counts(rows) for parent, rows in (await self.each(keys, self._statement)).items()}
 
     def _statement(self) -> Select[Any]:
-        parents, asset = sql.numbers("parents"), sql.asset
+        parents, asset = sql.int_table("parents"), sql.asset
         columns = (asset.c.kind, func.count().label("assets"), func.sum(asset.c.is_gold).label("gold"))
         by_kind = self.rows(parents).with_only_columns(*columns, maintain_column_froms=True).group_by(asset.c.kind)
-        return sql.for_each(parents, by_kind)
+        return sql.per_parent(parents, by_kind)
 
 
 def _counts(rows: list[tuple[str, int, int]]) -> AssetCounts:

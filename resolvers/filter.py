@@ -59,12 +59,12 @@ class AssetFilter(_Filter):
         asset = sql.asset
         found: list[ColumnElement[bool]] = []
         if self.kinds is not None:
-            found.append(asset.c.kind.in_(sql.texts(self.kinds)))
+            found.append(asset.c.kind.in_(sql.text_list(self.kinds)))
         if self.statuses is not None:
-            found.append(asset.c.status.in_(sql.texts(self.statuses)))
+            found.append(asset.c.status.in_(sql.text_list(self.statuses)))
         if self.tags is not None:
             tag = sql.asset_tag
-            found.append(exists().where(tag.c.asset_pk == asset.c.pk, tag.c.tag.in_(sql.texts(self.tags))))
+            found.append(exists().where(tag.c.asset_pk == asset.c.pk, tag.c.tag.in_(sql.text_list(self.tags))))
         if self.owner_ids is not None:
             found.append(_has_id(sql.principal.alias(), asset.c.owner_pk, self.owner_ids))
         if self.gold_standard is not None:
@@ -138,9 +138,9 @@ class ChangeFilter(_Filter):
         if self.actor_ids is not None:
             found.append(_has_id(sql.principal.alias(), change.c.actor_pk, self.actor_ids))
         if self.actions is not None:
-            found.append(change.c.action.in_(sql.texts(self.actions)))
+            found.append(change.c.action.in_(sql.text_list(self.actions)))
         if self.subject_ids is not None:
-            found.append(change.c.subject_id.in_(sql.texts(self.subject_ids)))
+            found.append(change.c.subject_id.in_(sql.text_list(self.subject_ids)))
         if self.at is not None:
             found += self.at.holds(change.c.at)
         return found
@@ -163,7 +163,7 @@ def _members(viewer: Viewer, collection_ids: tuple[str, ...]) -> Any:
     return (
         visible(collection, viewer)
         .join(membership, membership.c.collection_pk == collection.c.pk)
-        .where(collection.c.id.in_(sql.texts(collection_ids)))
+        .where(collection.c.id.in_(sql.text_list(collection_ids)))
         .with_only_columns(membership.c.asset_pk)
     )
 
@@ -173,7 +173,7 @@ def _searched(source: FromClause, search: Search | None) -> list[ColumnElement[b
 
 
 def _has_id(source: FromClause, pk: ColumnElement[int], ids: tuple[str, ...]) -> ColumnElement[bool]:
-    return exists().where(source.c.pk == pk, source.c.id.in_(sql.texts(ids)))
+    return exists().where(source.c.pk == pk, source.c.id.in_(sql.text_list(ids)))
 
 
 def _frozen(value: Any) -> Any:

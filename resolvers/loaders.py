@@ -54,12 +54,12 @@ class RowBy(Loader):
     async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
         """Return rows by the column's value."""
         statement = kept((self.context.viewer, type(self).__qualname__), self._statement)
-        rows = await self.context.snapshot.rows(statement, {"keys": sql.json_rows(keys)})
+        rows = await self.context.snapshot.rows(statement, {"keys": sql.json_text(keys)})
         return {getattr(row, self.column): row for row in rows}
 
     def _statement(self) -> Select[Any]:
         column = self.source.c[self.column]
-        keys = (sql.numbers if isinstance(column.type, Integer) else sql.strings)("keys")
+        keys = (sql.int_table if isinstance(column.type, Integer) else sql.text_table)("keys")
         return visible(self.source, self.context.viewer).where(column.in_(keys.select()))
 
 
@@ -74,7 +74,9 @@ async def referred(context: Context, kind: type[RowBy], pk: int | None) -> Row[A
 def among(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]:
     """Return the SELECT narrowed to rows whose column is among the keys."""
     listed = list(keys)
-    return rows.where(column.in_(sql.listed(listed) if listed and isinstance(listed[0], int) else sql.texts(listed)))
+    return rows.where(
+        column.in_(sql.int_list(listed) if listed and isinstance(listed[0], int) else sql.text_list(listed))
+    )
 
 
 class AssetByPk(RowBy):

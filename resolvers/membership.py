@@ -209,7 +209,7 @@ def _membership_in(parents: FromClause) -> Any:
 @lru_cache(maxsize=64)  # a statement that names the tree in several places must name the same object
 def _tree(viewer: Viewer) -> Any:
     """Return each parent and the visible collections below it: `(root, pk, depth, rank)`."""
-    parents, child = sql.numbers("parents"), sql.collection.alias("child")
+    parents, child = sql.int_table("parents"), sql.collection.alias("child")
     root = sql.collection.alias("root")
     tree = (
         visible(root, viewer)

@@ -15,12 +15,12 @@ FieldChange = Mapping[str, str | None]
 """A field with its value `before` and `after`."""
 
 
-def changed(row: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def changed_columns(row: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the wanted columns that differ from the row's."""
     return {column: value for column, value in wanted.items() if getattr(row, column) != value}
 
 
-def changed_fields(row: Any, after: Mapping[str, Any]) -> list[FieldChange]:
+def field_changes(row: Any, after: Mapping[str, Any]) -> list[FieldChange]:
     """Return what the log tells of the row's fields that become what `after` says; of a new row for no row."""
     return [
         {"field": field, "before": _told(getattr(row, field, None)), "after": _told(value)}
@@ -32,7 +32,7 @@ def _told(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-class Touched(NamedTuple):
+class MemberChange(NamedTuple):
     """A member that a write touched, and what its membership was before; nothing for one that was not in."""
 
     asset_pk: int
@@ -42,7 +42,7 @@ class Touched(NamedTuple):
     note: str | None = None
 
 
-class Log:
+class ChangeLog:
     """The changes of one write. Opening it takes the writers' lock, so that revisions commit in their order."""
 
     def __init__(self, connection: AsyncConnection, revision: int, request_id: str) -> None:
@@ -50,7 +50,7 @@ class Log:
         self._connection, self.revision, self.request_id = connection, revision, request_id
         self.actor_pk: int | None = None  # whoever writes; nobody for the platform
         self.at = now_ms()
-        self.is_used = False
+        self.has_changes = False
 
     async def append(
         self,
@@ -67,7 +67,7 @@ class Log:
         if rows:
             await self._append(rows)
 
-    async def append_each(
+    async def append_by_subject(
         self, action: ChangeAction, fields: Mapping[str, Sequence[FieldChange]], least_access: int = 0
     ) -> None:
         """Append one change for each subject, which has fields of its own. One statement."""
@@ -75,10 +75,10 @@ class Log:
         if rows:
             await self._append(rows)
 
-    async def append_members(
+    async def append_member_changes(
         self,
         action: ChangeAction,
-        touched: Mapping[str, Sequence[Touched]],
+        touched: Mapping[str, Sequence[MemberChange]],
         fields: Mapping[str, Sequence[FieldChange]] | None = None,
     ) -> dict[str, str]:
         """Append one change for each subject that has touched members; return their ids by subject.
@@ -93,7 +93,7 @@ class Log:
             return {}
         await self._append(told)
         made = select(sql.change.c.pk, sql.change.c.subject_id).where(
-            sql.change.c.id.in_(sql.texts([row["id"] for row in told]))
+            sql.change.c.id.in_(sql.text_list([row["id"] for row in told]))
         )
         is_new = action is ChangeAction.ASSETS_ADDED  # which has no membership to be told of
         members = [
@@ -105,7 +105,7 @@ class Log:
         return {row["subject_id"]: row["id"] for row in told}
 
     async def _append(self, rows: list[dict[str, Any]]) -> None:
-        self.is_used = True
+        self.has_changes = True
         await self._connection.execute(insert(sql.change), rows)
 
     def _row(
@@ -124,7 +124,7 @@ class Log:
         }
 
 
-async def open_log(connection: AsyncConnection, request_id: str) -> Log:
+async def open_change_log(connection: AsyncConnection, request_id: str) -> ChangeLog:
     """Return the log of a write, under the next revision. One statement, which waits for any other writer."""
     raised = update(sql.deployment).values(revision=sql.deployment.c.revision + 1).returning(sql.deployment.c.revision)
-    return Log(connection, (await connection.execute(raised)).scalar_one(), request_id)
+    return ChangeLog(connection, (await connection.execute(raised)).scalar_one(), request_id)

@@ -16,10 +16,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from store.error import DatabaseProblem, problem_of, supported
+from store.error import DatabaseProblem, explain_driver_error, supported
 from store.search.index import refresh
 
-READERS = 8
+READER_CONNECTIONS = 8
 BUSY_SECONDS = 5
 WRITER_SECONDS = 30  # writers of one process take turns, and a large one takes seconds
 PRAGMAS = (
@@ -56,7 +56,7 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def until_end(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
+async def end_on_exit(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
     """End the snapshot on leaving: an operation that failed leaves siblings behind, which read on to nobody's use."""
     try:
         yield snapshot
@@ -94,7 +94,7 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
         """Open a read-only snapshot; it ends, and its connection is returned, on leaving."""
-        async with self._reader.connect() as connection, until_end(Snapshot(connection)) as snapshot:
+        async with self._reader.connect() as connection, end_on_exit(Snapshot(connection)) as snapshot:
             yield snapshot
 
     @asynccontextmanager
@@ -108,7 +108,7 @@ class Database:
             if connection.in_transaction():  # and not rolled back
                 await refresh(connection)
 
-    def finish(self, writing: asyncio.Task[Any]) -> None:
+    def track_write(self, writing: asyncio.Task[Any]) -> None:
         """See to it that a write comes to its end before the database is closed, whoever waits for it or not."""
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
@@ -123,7 +123,7 @@ class Database:
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
-        pool_size=1 if writes else READERS,
+        pool_size=1 if writes else READER_CONNECTIONS,
         max_overflow=0,
         pool_timeout=WRITER_SECONDS if writes else BUSY_SECONDS,
         json_serializer=_json,
@@ -149,7 +149,7 @@ def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return create_async_engine(
         url,
         # Writers take turns. One connection of a process waits for its turn, and leaves the others to readers.
-        pool_size=1 if writes else READERS,
+        pool_size=1 if writes else READER_CONNECTIONS,
         max_overflow=0,
         pool_timeout=WRITER_SECONDS if writes else BUSY_SECONDS,
         pool_pre_ping=True,
@@ -174,4 +174,4 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-__all__ = ["DBAPIError", "Database", "DatabaseProblem", "Snapshot", "problem_of", "until_end"]
+__all__ = ["DBAPIError", "Database", "DatabaseProblem", "Snapshot", "explain_driver_error", "end_on_exit"]

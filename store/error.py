@@ -45,32 +45,32 @@ _POSTGRESQL = (
 )
 
 
-class DatabaseProblem(Exception):
+class DatabaseUnusableError(Exception):
     """The database cannot be used; the message is one plain sentence with the way out."""
 
 
-def problem_of(error: BaseException, url: URL) -> DatabaseProblem:
+def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableError:
     """Return what the driver's error means for whoever runs the deployment. Nothing in it tells a password."""
     is_sqlite = url.get_backend_name() == "sqlite"
     name = str(url.database) if is_sqlite else f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
     if isinstance(error, TimeoutError) and not is_sqlite:
-        return DatabaseProblem(_UNREACHABLE.format(name=name))
+        return DatabaseUnusableError(_UNREACHABLE.format(name=name))
     cause = str(getattr(error, "orig", None) or error)
     for part, sentence in _SQLITE if is_sqlite else _POSTGRESQL:
         if part in cause:
-            return DatabaseProblem(sentence.format(name=name, setting=SETTING))
+            return DatabaseUnusableError(sentence.format(name=name, setting=SETTING))
     reason = cause.splitlines()[0] if cause else type(error).__name__
-    return DatabaseProblem(f"The database {name} cannot be used: {reason}")
+    return DatabaseUnusableError(f"The database {name} cannot be used: {reason}")
 
 
-def supported(text: str) -> URL:
+def parse_database_url(text: str) -> URL:
     """Return the address of a database; raise DatabaseProblem unless it is one that Atoll can use."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # what cannot be read is not shown: it may hold a password
-        raise DatabaseProblem(f"{SETTING} is no address of a database. It looks like {FORMS}.") from None
+        raise DatabaseUnusableError(f"{SETTING} is no address of a database. It looks like {FORMS}.") from None
     if url.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
-        raise DatabaseProblem(f"{SETTING} begins with {url.drivername!r}. It looks like {FORMS}.")
+        raise DatabaseUnusableError(f"{SETTING} begins with {url.drivername!r}. It looks like {FORMS}.")
     _refuse_options(url)
     if url.get_backend_name() == "sqlite":
         _refuse_place(url)
@@ -81,15 +81,15 @@ def _refuse_options(url: URL) -> None:
     is_sqlite = url.get_backend_name() == "sqlite"
     known: set[str] = set() if is_sqlite else _DIALECT_OPTIONS | inspect.signature(asyncpg.connect).parameters.keys()
     if unknown := sorted(url.query.keys() - known):
-        raise DatabaseProblem(f"{SETTING} has an option that is not known: {', '.join(unknown)}. Leave it out.")
+        raise DatabaseUnusableError(f"{SETTING} has an option that is not known: {', '.join(unknown)}. Leave it out.")
 
 
 def _refuse_place(url: URL) -> None:
     if url.database in {None, "", ":memory:"}:
-        raise DatabaseProblem(f"{SETTING} names no file: a database in memory is gone with its first connection.")
+        raise DatabaseUnusableError(f"{SETTING} names no file: a database in memory is gone with its first connection.")
     path = Path(str(url.database))
     if path.is_dir():
-        raise DatabaseProblem(f"{path} is a folder. Name a file in {SETTING}, such as {path / 'atoll.db'}.")
+        raise DatabaseUnusableError(f"{path} is a folder. Name a file in {SETTING}, such as {path / 'atoll.db'}.")
     folder = path.resolve().parent
     if not folder.is_dir():
-        raise DatabaseProblem(f"The folder {folder} does not exist: make it, or name another in {SETTING}.")
+        raise DatabaseUnusableError(f"The folder {folder} does not exist: make it, or name another in {SETTING}.")

@@ -10,25 +10,27 @@ from store import sql
 from store.changes import FieldChange
 from store.tables import AssetAccess, PrincipalKind
 
-Accesses = Mapping[int, int]
+AccessByPrincipal = Mapping[int, int]
 """The access to one asset, by the pk of the principal who holds it."""
 
-Principals = Mapping[int, Row[Any]]
+PrincipalByPk = Mapping[int, Row[Any]]
 """Rows with `id` and `kind`, by pk."""
 
 
-async def principals_of(connection: AsyncConnection, pks: Iterable[int]) -> dict[int, Row[Any]]:
+async def principals_by_pk(connection: AsyncConnection, pks: Iterable[int]) -> dict[int, Row[Any]]:
     """Return the rows of principals by pk. One statement."""
-    rows = select(sql.principal).where(sql.principal.c.pk.in_(sql.listed(sorted(set(pks)))))
+    rows = select(sql.principal).where(sql.principal.c.pk.in_(sql.int_list(sorted(set(pks)))))
     return {row.pk: row for row in await connection.execute(rows)}
 
 
-def shared(before: Accesses, after: Accesses, principals: Principals) -> list[FieldChange]:
+def shared_fields(before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalByPk) -> list[FieldChange]:
     """Return what is told of the grants that are new or of another access."""
     return [_told(principals[pk], before.get(pk), access) for pk, access in after.items() if before.get(pk) != access]
 
 
-def unshared(before: Accesses, after: Accesses, principals: Principals) -> list[FieldChange]:
+def unshared_fields(
+    before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalByPk
+) -> list[FieldChange]:
     """Return what is told of the grants that are gone."""
     return [_told(principals[pk], access, None) for pk, access in before.items() if pk not in after]
 

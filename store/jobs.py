@@ -12,8 +12,8 @@ from store.ids import new_id, now_ms
 from store.tables import JobKind, JobStatus
 
 LEASE_MS = 15 * 1_000  # how long a worker may be silent before another takes its job up
-KEPT_MS = 7 * 24 * 3_600 * 1_000
-UNENDED = (JobStatus.QUEUED, JobStatus.RUNNING)
+RETENTION_MS = 7 * 24 * 3_600 * 1_000
+ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 async def queue(
@@ -28,7 +28,7 @@ async def queue(
     return str(row["id"])
 
 
-class Taken(NamedTuple):
+class ClaimedJob(NamedTuple):
     """A job that was taken up, with all that it needs to know."""
 
     pk: int
@@ -39,16 +39,16 @@ class Taken(NamedTuple):
     given: dict[str, Any]
 
 
-async def unended(connection: AsyncConnection, user_pk: int) -> int:
+async def count_active(connection: AsyncConnection, user_pk: int) -> int:
     """Return how many jobs of a user wait or are under way. One statement."""
-    mine = select(func.count()).select_from(sql.job).where(sql.job.c.user_pk == user_pk, sql.job.c.status.in_(UNENDED))
+    mine = select(func.count()).select_from(sql.job).where(sql.job.c.user_pk == user_pk, sql.job.c.status.in_(ACTIVE))
     return int((await connection.execute(mine)).scalar_one())
 
 
-async def take_up(connection: AsyncConnection) -> Taken | None:
+async def claim_next(connection: AsyncConnection) -> ClaimedJob | None:
     """Take up the oldest job that waits, or that nobody goes on with; None for none. Forgets those of a week ago."""
     now, job = now_ms(), sql.job
-    await _forget(connection, now - KEPT_MS)
+    await _forget(connection, now - RETENTION_MS)
     waits = or_(job.c.status == JobStatus.QUEUED, (job.c.status == JobStatus.RUNNING) & (job.c.leased_until < now))
     oldest = select(func.min(job.c.pk)).where(waits).scalar_subquery()
     taken = update(job).where(job.c.pk == oldest, waits).values(status=JobStatus.RUNNING, leased_until=now + LEASE_MS)
@@ -57,21 +57,21 @@ async def take_up(connection: AsyncConnection) -> Taken | None:
         return None
     asked = select(sql.job_input.c.given).where(sql.job_input.c.job_pk == row.pk)
     given = (await connection.execute(asked)).scalar_one()
-    return Taken(row.pk, row.kind, row.user_pk, row.request_id, row.total, given)
+    return ClaimedJob(row.pk, row.kind, row.user_pk, row.request_id, row.total, given)
 
 
-async def hold(connection: AsyncConnection, pk: int) -> Row[Any]:
+async def renew_lease(connection: AsyncConnection, pk: int) -> Row[Any]:
     """Return how the job stands, renew its lease, and keep all others from it until the transaction ends."""
     held = update(sql.job).where(sql.job.c.pk == pk).values(leased_until=now_ms() + LEASE_MS)
     return (await connection.execute(held.returning(*sql.job.c))).one()
 
 
-async def let_go(connection: AsyncConnection, pk: int) -> None:
+async def release(connection: AsyncConnection, pk: int) -> None:
     """Leave the job to whoever comes next. One statement."""
     await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(leased_until=0))
 
 
-async def tell(
+async def record_progress(
     connection: AsyncConnection, pk: int, done: int, items: Sequence[dict[str, Any]], last_put_pk: int | None = None
 ) -> None:
     """Keep what became of further items, how many are done, and which asset was put in last, if any was."""
@@ -80,7 +80,7 @@ async def tell(
     await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(done=done, last_put_pk=last))
 
 
-async def end(
+async def finish(
     connection: AsyncConnection, pk: int, status: JobStatus, user_errors: Sequence[dict[str, Any]] = ()
 ) -> None:
     """End a job, and forget what it was asked for. Two statements."""
@@ -92,7 +92,7 @@ async def end(
 async def cancel(connection: AsyncConnection, pk: int) -> None:
     """Keep a job from going on; one that has ended stays as it is. Two statements."""
     job = sql.job
-    here = (job.c.pk == pk, job.c.status.in_(UNENDED))
+    here = (job.c.pk == pk, job.c.status.in_(ACTIVE))
     await connection.execute(update(job).where(*here).values(is_cancelled=True))
     queued = (*here, job.c.status == JobStatus.QUEUED)
     await connection.execute(update(job).where(*queued).values(status=JobStatus.CANCELLED, finished_at=now_ms()))

@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.ranks import GAP, Ranked
+from store.ranks import GAP, RankedList
 from store.tables import ChangeAction
 
 
-class Trace(NamedTuple):
+class UndoRecord(NamedTuple):
     """What a change did to one member: where, to which asset, and what its membership was before (None: not in)."""
 
     collection_id: str
@@ -21,11 +21,11 @@ class Trace(NamedTuple):
     added_at: int | None
     added_by_pk: int | None
     note: str | None
-    is_last: bool  # whether no later change touched the same asset in the same collection
+    is_latest: bool  # whether no later change touched the same asset in the same collection
 
 
 @dataclass(frozen=True)
-class RankedMembers(Ranked):
+class RankedMembers(RankedList):
     """The members of a collection in their order.
 
     Whom the log can put back keeps their place: no other gets their rank. Two of one rank would stand in the order of
@@ -68,19 +68,19 @@ class RankedMembers(Ranked):
         return and_(sql.change_asset.c.change_pk.in_(changes), sql.change_asset.c.rank.is_not(None))
 
 
-async def ends(connection: AsyncConnection, collections: Sequence[int]) -> dict[int, int]:
+async def next_ranks(connection: AsyncConnection, collections: Sequence[int]) -> dict[int, int]:
     """Return a rank behind all members of each collection, and behind whom the log can put back. Two statements."""
     membership, touched = sql.membership, sql.change_asset
     members = (
         select(membership.c.collection_pk.label("pk"), func.max(membership.c.rank).label("rank"))
-        .where(membership.c.collection_pk.in_(sql.listed(collections)))
+        .where(membership.c.collection_pk.in_(sql.int_list(collections)))
         .group_by(membership.c.collection_pk)
     )
     gone = (
         select(sql.collection.c.pk, func.max(touched.c.rank).label("rank"))
         .join(sql.change, sql.change.c.subject_id == sql.collection.c.id)
         .join(touched, touched.c.change_pk == sql.change.c.pk)
-        .where(sql.collection.c.pk.in_(sql.listed(collections)), touched.c.rank.is_not(None))
+        .where(sql.collection.c.pk.in_(sql.int_list(collections)), touched.c.rank.is_not(None))
         .group_by(sql.collection.c.pk)
     )
     last = dict.fromkeys(collections, 0)
@@ -89,7 +89,7 @@ async def ends(connection: AsyncConnection, collections: Sequence[int]) -> dict[
     return {pk: rank + GAP for pk, rank in last.items()}
 
 
-async def traces(connection: AsyncConnection, change_pk: int) -> list[Trace]:
+async def undo_records(connection: AsyncConnection, change_pk: int) -> list[UndoRecord]:
     """Return what a change did to members; of a move, or of one undone, both halves, which share a revision.
 
     One statement.
@@ -117,4 +117,4 @@ async def traces(connection: AsyncConnection, change_pk: int) -> list[Trace]:
             (change.c.pk == asked.c.pk) | asked.c.action.in_((ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)),
         )
     )
-    return [Trace._make(row) for row in await connection.execute(rows)]
+    return [UndoRecord._make(row) for row in await connection.execute(rows)]

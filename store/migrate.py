@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.database import Database, DatabaseProblem, problem_of
+from store.database import Database, DatabaseProblem, explain_driver_error
 from store.search.index import refresh
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -34,10 +34,10 @@ async def migrate(database: Database) -> str:
             await refresh(connection)
             return revision
     except (DBAPIError, OSError) as error:
-        raise problem_of(error, database.url) from error
+        raise explain_driver_error(error, database.url) from error
 
 
-async def revision_of(database: Database) -> str | None:
+async def current_revision(database: Database) -> str | None:
     """Return the revision that the database is at, and None for an empty one. Nothing is created."""
     if database.is_sqlite and not Path(str(database.url.database)).exists():  # noqa: ASYNC240 - a look at a disk of ours
         return None
@@ -45,7 +45,7 @@ async def revision_of(database: Database) -> str | None:
         return await connection.run_sync(_current)
 
 
-def head() -> str:
+def head_revision() -> str:
     """Return the newest revision that this code knows."""
     return str(_scripts().get_current_head())
 
@@ -73,7 +73,7 @@ def _upgrade(connection: Connection) -> str:
             "Run that one, or restore a backup made before it."
         )
     command.upgrade(_config(connection), "head")
-    return head()
+    return head_revision()
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ class _Texts(FunctionElement[str]):
     inherit_cache = True
 
 
-class array(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+class json_row(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
     """The columns of a row as one JSON array."""
 
     name = "array"
@@ -84,7 +84,7 @@ class _Part(FunctionElement[Any]):
     inherit_cache = True
 
 
-class arrays(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+class json_rows_agg(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
     """A value of all rows as one JSON array, in the order of the subquery they come from; `[]` for no rows."""
 
     name = "arrays"
@@ -92,7 +92,7 @@ class arrays(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it
     inherit_cache = True
 
 
-def numbers(parameter: str) -> FromClause:
+def int_table(parameter: str) -> FromClause:
     """Return a table with a column `value`, of the numbers in the parameter: a JSON text such as `[1,2]`.
 
     The text of a statement is then the same for any number of them.
@@ -101,20 +101,20 @@ def numbers(parameter: str) -> FromClause:
     return _Numbers(bindparam(parameter, type_=String())).table_valued(column("value", BigInteger), name="value")
 
 
-def strings(parameter: str) -> FromClause:
+def text_table(parameter: str) -> FromClause:
     """Return a table with a column `value`, of the texts in the parameter: a JSON text such as `["a","b"]`."""
     return _Texts(bindparam(parameter, type_=String())).table_valued(column("value", String), name="value")
 
 
-def listed(values: Sequence[int]) -> Select[Any]:
+def int_list(values: Sequence[int]) -> Select[Any]:
     """Return a SELECT of the numbers, for IN: one statement's text for any number of them."""
-    table_of = _Numbers(bindparam(None, json_rows(values), type_=String()))
+    table_of = _Numbers(bindparam(None, json_text(values), type_=String()))
     return _values(table_of, BigInteger())
 
 
-def texts(values: Sequence[str]) -> Select[Any]:
+def text_list(values: Sequence[str]) -> Select[Any]:
     """Return a SELECT of the texts, for IN: one statement's text for any number of them."""
-    table_of = _Texts(bindparam(None, json_rows(values), type_=String()))
+    table_of = _Texts(bindparam(None, json_text(values), type_=String()))
     return _values(table_of, String())
 
 
@@ -135,7 +135,7 @@ def insert_rows(into: Table, names: Sequence[str]) -> Insert:
     return insert(into).from_select(list(names), select(*parts))
 
 
-def columns(parameter: str, *kinds: str) -> list[Any]:
+def json_columns(parameter: str, *kinds: str) -> list[Any]:
     """Return the columns of a table of the rows in the parameter, `json_rows` of them, each as PostgreSQL's type.
 
     The text of a statement is then the same for any number of them.
@@ -153,23 +153,23 @@ _POSTGRESQL: dict[type[TypeEngine[Any]], str] = {
 }
 
 
-def json_numbers(values: Sequence[int]) -> str:
+def json_text(values: Sequence[int]) -> str:
     """Return the JSON text that `numbers` reads."""
     return "[" + ",".join(map(str, values)) + "]"
 
 
-def json_rows(values: Sequence[object]) -> str:
+def json_text(values: Sequence[object]) -> str:
     """Return the JSON text that `texts` and `columns` read."""
     return orjson.dumps(values).decode()
 
 
-def for_each(parents: FromClause, rows: Select[Any]) -> Select[Any]:
+def per_parent(parents: FromClause, rows: Select[Any]) -> Select[Any]:
     """Return a SELECT of `(value, rows)`: for each parent the rows that a correlated SELECT gives it, as JSON arrays.
 
     One statement for any number of parents; where the SELECT has a limit, each stops at it.
     """
     page = rows.correlate(parents).subquery("page")
-    together = select(arrays(array(*page.c))).select_from(page).correlate(parents).scalar_subquery()
+    together = select(json_rows_agg(json_row(*page.c))).select_from(page).correlate(parents).scalar_subquery()
     return select(parents.c.value, together.label("rows"))
 
 
@@ -211,21 +211,21 @@ def _part_postgresql(element: _Part, compiler: Any, **options: Any) -> str:
     return f"({value} ->> {index})::{kind}"
 
 
-@compiles(array, "sqlite")
-def _array_sqlite(element: array, compiler: Any, **options: Any) -> str:
+@compiles(json_row, "sqlite")
+def _array_sqlite(element: json_row, compiler: Any, **options: Any) -> str:
     return f"json_array({compiler.process(element.clauses, **options)})"
 
 
-@compiles(array, "postgresql")
-def _array_postgresql(element: array, compiler: Any, **options: Any) -> str:
+@compiles(json_row, "postgresql")
+def _array_postgresql(element: json_row, compiler: Any, **options: Any) -> str:
     return f"json_build_array({compiler.process(element.clauses, **options)})"
 
 
-@compiles(arrays, "sqlite")
-def _arrays_sqlite(element: arrays, compiler: Any, **options: Any) -> str:
+@compiles(json_rows_agg, "sqlite")
+def _arrays_sqlite(element: json_rows_agg, compiler: Any, **options: Any) -> str:
     return f"json_group_array({compiler.process(element.clauses, **options)})"
 
 
-@compiles(arrays, "postgresql")
-def _arrays_postgresql(element: arrays, compiler: Any, **options: Any) -> str:
+@compiles(json_rows_agg, "postgresql")
+def _arrays_postgresql(element: json_rows_agg, compiler: Any, **options: Any) -> str:
     return f"coalesce(json_agg({compiler.process(element.clauses, **options)}), '[]'::json)"

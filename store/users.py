@@ -7,11 +7,11 @@ from store import sql
 from store.tables import PrincipalKind
 
 
-class UnknownUser(LookupError):
+class UserNotFoundError(LookupError):
     """There is no such user; the message is a sentence that names a few there are."""
 
 
-async def user_pk(connection: AsyncConnection, external_id: str) -> int:
+async def user_pk_by_external_id(connection: AsyncConnection, external_id: str) -> int:
     """Return the pk of a user; raise UnknownUser when there is none with that id."""
     users = select(sql.principal.c.external_id, sql.principal.c.pk).where(sql.principal.c.kind == PrincipalKind.USER)
     row = (await connection.execute(users.where(sql.principal.c.external_id == external_id))).first()
@@ -19,10 +19,10 @@ async def user_pk(connection: AsyncConnection, external_id: str) -> int:
         return int(row.pk)
     some = (await connection.scalars(users.order_by(sql.principal.c.pk).limit(5))).all()
     known = f"The first users are {', '.join(some)}." if some else "There are no users yet: import a catalogue first."
-    raise UnknownUser(f"There is no user {external_id!r}. {known}")
+    raise UserNotFoundError(f"There is no user {external_id!r}. {known}")
 
 
-async def is_empty(connection: AsyncConnection) -> bool:
+async def has_no_users(connection: AsyncConnection) -> bool:
     """Return whether nobody and nothing has been written yet."""
     users = select(sql.principal.c.pk).where(sql.principal.c.kind == PrincipalKind.USER).limit(1)
     return (await connection.execute(users)).first() is None

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from schema.graph import print_schema as schema_text
 from store import sql
 from store.database import Database
-from store.migrate import head
+from store.migrate import head_revision
 from store.search.index import INDEXES
 from tests.cli_process import CommandRunner, free_port, start_forker
 from tests.conftest import World, catalogue, write_lines
@@ -141,7 +141,7 @@ def test_a_token_is_good_for_the_span_that_was_asked(atoll_world: CommandRunner,
 def test_migrate_makes_the_tables_and_tells_their_revision(atoll: CommandRunner) -> None:
     for _ in range(2):
         done = atoll("migrate")
-        assert (done.code, done.out, done.err) == (0, f"The database is at revision {head()}.\n", "")
+        assert (done.code, done.out, done.err) == (0, f"The database is at revision {head_revision()}.\n", "")
 
 
 def test_schema_prints_the_graph_and_compares_a_file_with_it(atoll_nowhere: CommandRunner) -> None:
@@ -158,7 +158,7 @@ def test_schema_prints_the_graph_and_compares_a_file_with_it(atoll_nowhere: Comm
 
 def test_check_lists_every_setting_and_the_state_of_the_database(atoll: CommandRunner) -> None:
     empty = atoll("check")
-    assert empty.out.splitlines()[-1] == f"database revision none: this code's is {head()}: run atoll migrate"
+    assert empty.out.splitlines()[-1] == f"database revision none: this code's is {head_revision()}: run atoll migrate"
     atoll("migrate")
     checked = atoll("check", OIDC_ISSUER="https://id.example.org", OIDC_AUDIENCE="atoll")
     heading, *settings, database = [line.split() for line in checked.out.splitlines()]
@@ -170,7 +170,7 @@ def test_check_lists_every_setting_and_the_state_of_the_database(atoll: CommandR
         ("ATOLL_OIDC_AUDIENCE", "environment"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
-    assert " ".join(database) == f"database revision {head()}: up to date"
+    assert " ".join(database) == f"database revision {head_revision()}: up to date"
 
 
 def test_the_index_of_search_can_be_made_anew(atoll_world: CommandRunner) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from store import sql
 from store.database import Database, Snapshot
-from store.migrate import migrate, revision_of
+from store.migrate import current_revision, migrate
 from tests.cli_process import NOBODY, CommandRunner, free_port, start_forker
 from tests.conftest import World
 from tests.db_snapshot import db_snapshot
@@ -163,7 +163,7 @@ async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forke
     )
     for words in (("migrate",), ("token", "mei"), ("serve", "--port", str(free_port()))):
         assert atoll(*words).error_line == sentence
-    assert await revision_of(database) == "9999"
+    assert await current_revision(database) == "9999"
     assert await db_snapshot(database) == before
     await database.close()
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from store import sql
-from store.changes import FieldChange, Touched, open_log
+from store.changes import FieldChange, MemberChange, open_change_log
 from store.tables import AssetAccess, ChangeAction
 from tests.conftest import ANONYMOUS, MEMBERS, Ask, share
 from tests.test_topic_write import CREATE, DELETE, MERGE, REORDER, UPDATE, ids
@@ -36,14 +36,14 @@ async def logged(
 ) -> str:
     """Append a change of a collection or an asset, given by slug or the platform's id, and return the change's id."""
     async with ask.database.write() as connection:
-        log = await open_log(connection, "by hand")
+        log = await open_change_log(connection, "by hand")
         log.at = at or log.at
         log.actor_pk = await connection.scalar(select(sql.principal.c.pk).where(sql.principal.c.external_id == "olu"))
         assets = {row.external_id: row for row in await connection.execute(select(sql.asset))}
         collections = {row.slug: row for row in await connection.execute(select(sql.collection))}
         id_ = (assets | collections)[subject].id
         if touched:
-            await log.append_members(action, {id_: [Touched(assets[name].pk) for name in touched]})
+            await log.append_member_changes(action, {id_: [MemberChange(assets[name].pk) for name in touched]})
         else:
             await log.append(action, [id_], fields, least_access)
         return str(await connection.scalar(select(sql.change.c.id).order_by(sql.change.c.pk.desc()).limit(1)))
@@ -238,7 +238,7 @@ async def test_of_what_was_deleted_the_log_is_kept_and_its_subject_is_null(ask_o
 
 async def test_the_deployment_is_no_object_but_its_changes_are_in_the_log(ask_own: Ask) -> None:
     async with ask_own.database.write() as connection:
-        log = await open_log(connection, "by hand")
+        log = await open_change_log(connection, "by hand")
         await log.append(ChangeAction.UPDATED, ["deployment"], [told("publicSharing", "false", "true")])
     (change,) = await audited(ask_own, subjectIds=["deployment"])
     assert (change["subject"], change["fields"]) == (None, [told("publicSharing", "false", "true")])

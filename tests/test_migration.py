@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 
 from store import sql
 from store.database import Database
-from store.migrate import _config, head, migrate, revision_of
+from store.migrate import _config, current_revision, head_revision, migrate
 from tests.cli_process import ROOT
 from tests.conftest import World
 
@@ -72,7 +72,7 @@ def _differences(connection: Connection) -> list[object]:
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 async def test_migrations_make_the_tables_that_the_code_knows(empty_url: str) -> None:
     database = Database(empty_url)
-    assert await migrate(database) == head() == await revision_of(database)
+    assert await migrate(database) == head_revision() == await current_revision(database)
     async with database.write() as connection:
         assert await connection.run_sync(_differences) == []
     await database.close()
@@ -83,7 +83,7 @@ async def test_migrations_go_back_and_forth_with_data_in_the_tables(own_world: W
     async with database.engines[0].begin() as connection:  # whose writes nothing is done for
         await connection.run_sync(lambda sync: command.downgrade(_config(sync), "base"))
         assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == ["alembic_version"]
-    assert await migrate(database) == head()
+    assert await migrate(database) == head_revision()
     async with database.snapshot() as snapshot:
         assert [row.external_id for row in await snapshot.rows(select(sql.principal))] == ["everyone", "public"]
     await database.close()

@@ -9,7 +9,7 @@ from sqlalchemy import event, text, update
 
 from app.tokens import revoke_token
 from store import sql
-from store.database import READERS, Database
+from store.database import READER_CONNECTIONS, Database
 from tests.conftest import Ask
 from tests.db_snapshot import db_snapshot
 from tests.mutations import assert_unchanged
@@ -132,7 +132,9 @@ async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: Ask) 
     other = Database(ask_own.database.url.render_as_string(hide_password=False))
     async with other.write() as connection:
         await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
-        waiting = [asyncio.ensure_future(CREATE(ask_own, "ada", name=str(number))) for number in range(READERS + 2)]
+        waiting = [
+            asyncio.ensure_future(CREATE(ask_own, "ada", name=str(number))) for number in range(READER_CONNECTIONS + 2)
+        ]
         await asyncio.sleep(0.1)
         async with asyncio.timeout(4):
             assert await order(ask_own) == ["imaging", "genomics", "empty"]

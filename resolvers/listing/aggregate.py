@@ -90,7 +90,7 @@ class SummaryByPart(OfListing):
 
     def _statement(self, *asked: tuple[str, Any]) -> Select[Any]:
         wider, narrowed = self._narrowing({NARROWING[what] for what, _ in asked if what in NARROWING})
-        parents = sql.numbers("parents").select().cte("parents").prefix_with("MATERIALIZED")
+        parents = sql.int_table("parents").select().cte("parents").prefix_with("MATERIALIZED")
         found = self._found(wider, parents, narrowed, with_order=any(what == PAGE for what, _ in asked))
         if len(asked) > 1:
             found = found.prefix_with("MATERIALIZED")  # read once for all parts
@@ -141,7 +141,7 @@ class SummaryByPart(OfListing):
         extras = self._extras(parents) if listing.extras_late else _called("extra", best)
         told = best.select().with_only_columns(item.c.pk, item.c.id, *keys, *extras)
         told = told.select_from(best.join(item, item.c.pk == best.c.pk)).order_by(*ordered(best))
-        page = sql.for_each(parents, told).subquery()
+        page = sql.per_parent(parents, told).subquery()
         columns = (literal(part).label("part"), page.c.value.label("parent"), cast(page.c.rows, String).label("value"))
         return page.select().with_only_columns(*columns, literal(0).label("number"), literal(0).label("place"))
 

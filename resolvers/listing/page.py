@@ -66,7 +66,7 @@ class OfListing(Loader):
 
     def parameters(self, keys: Sequence[int]) -> Mapping[str, Any]:
         """Return the values of what statements of the list leave open: the parents, and what is looked for."""
-        return {"parents": sql.json_numbers(keys), **self.listing.parameters}
+        return {"parents": sql.json_text(keys), **self.listing.parameters}
 
     def rows(self, parents: FromClause) -> Select[Any]:
         """Return the SELECT of the list's rows that the viewer has the asked-for access to."""
@@ -96,12 +96,14 @@ class PageByParent(OfListing):
         return {parent: page_of(each, listing, preceding) for parent, each in found.items()}
 
     def _statement(self, *ends: "End") -> Select[Any]:
-        listing, viewer, parents = self.listing, self.context.viewer, sql.numbers("parents")
+        listing, viewer, parents = self.listing, self.context.viewer, sql.int_table("parents")
         keys, rows = listing.keys(viewer), self.rows(parents)
         for end in ends:
             rows = rows.where(_beyond(keys, end.values, up=end.is_after != listing.descending, including=end.including))
         columns = _columns(listing, viewer, parents)
-        return sql.for_each(parents, _ordered(rows.correlate(parents), keys, columns, listing).limit(limit_of(listing)))
+        return sql.per_parent(
+            parents, _ordered(rows.correlate(parents), keys, columns, listing).limit(limit_of(listing))
+        )
 
     async def _place(self, place: tuple[Any, ...], keys: list[int]) -> tuple[Sequence[Any], Sequence[Any]]:
         """Return the keys of a cursor's row, or of the nearest before it that is left, and what is left."""
@@ -115,10 +117,10 @@ class PageByParent(OfListing):
         return ranks[left[0]], left
 
     def _placed(self, *ids: str) -> Select[Any]:
-        parents, item = sql.numbers("parents"), self.listing.item
+        parents, item = sql.int_table("parents"), self.listing.item
         columns = _named((item.c.id, *self.listing.keys(self.context.viewer)))
-        rows = self.rows(parents).where(item.c.id.in_(sql.texts(ids)))
-        return sql.for_each(parents, rows.with_only_columns(*columns, maintain_column_froms=True))
+        rows = self.rows(parents).where(item.c.id.in_(sql.text_list(ids)))
+        return sql.per_parent(parents, rows.with_only_columns(*columns, maintain_column_froms=True))
 
 
 class End(NamedTuple):
@@ -139,9 +141,9 @@ class CountByParent(OfListing):
         return {parent: rows[0][0] for parent, rows in (await self.each(keys, self._statement)).items()}
 
     def _statement(self) -> Select[Any]:
-        parents = sql.numbers("parents")
+        parents = sql.int_table("parents")
         counted = self.rows(parents).with_only_columns(func.count().label("count"), maintain_column_froms=True)
-        return sql.for_each(parents, counted)
+        return sql.per_parent(parents, counted)
 
 
 def _ordered(

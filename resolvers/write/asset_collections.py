@@ -17,8 +17,8 @@ from resolvers.write.membership_operations import Outcome, may_add, may_remove
 from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import Touched
-from store.membership_ranks import ends
+from store.changes import MemberChange
+from store.membership_ranks import next_ranks
 from store.tables import ChangeAction
 
 NOT_FOUND = (UserErrorCode.NOT_FOUND, "There is no such collection.")
@@ -30,7 +30,9 @@ class _Place:
     def __init__(self, asset: Row[Any], collection: Row[Any]) -> None:
         self.pk, self.status, self.viewer_access = collection.pk, asset.status, asset.viewer_access
         self.rank = collection.rank
-        self.touched = Touched(asset.pk, collection.rank, collection.added_at, collection.added_by_pk, collection.note)
+        self.touched = MemberChange(
+            asset.pk, collection.rank, collection.added_at, collection.added_by_pk, collection.note
+        )
 
 
 async def update(context: Context, given: Input) -> Payload:
@@ -84,21 +86,21 @@ def _items(
 
 
 async def _add(write: MutationTransaction, asset: Any, places: dict[str, _Place]) -> None:
-    ranks = await ends(write.connection, [place.pk for place in places.values()])
+    ranks = await next_ranks(write.connection, [place.pk for place in places.values()])
     same = {"added_at": write.log.at, "added_by_pk": write.viewer.user_pk, "note": None}
     new = [
         {"collection_pk": place.pk, "asset_pk": asset.pk, "rank": ranks[place.pk], **same} for place in places.values()
     ]
     await write.insert(sql.membership, new)
     added = {id_: [place.touched] for id_, place in places.items()}
-    await write.log.append_members(ChangeAction.ASSETS_ADDED, added)
+    await write.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
 
 
 async def _remove(write: MutationTransaction, asset: Any, places: dict[str, _Place]) -> None:
     membership = sql.membership
     if places:
-        pks = sql.listed([place.pk for place in places.values()])
+        pks = sql.int_list([place.pk for place in places.values()])
         here = (membership.c.asset_pk == asset.pk, membership.c.collection_pk.in_(pks))
         await write.execute(delete(membership).where(*here))
     removed = {id_: [place.touched] for id_, place in places.items()}
-    await write.log.append_members(ChangeAction.ASSETS_REMOVED, removed)
+    await write.log.append_member_changes(ChangeAction.ASSETS_REMOVED, removed)

@@ -20,7 +20,7 @@ from resolvers.write.moving import changed_fields_of_move, move_subtree, next_si
 from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import FieldChange, changed, changed_fields
+from store.changes import FieldChange, changed_columns, field_changes
 from store.ids import new_id
 from store.tables import ChangeAction
 from store.text import NAME_KEY_PLACEHOLDER, fold_name
@@ -79,7 +79,7 @@ async def _insert(write: MutationTransaction, place: TreePosition, rank: int, to
     }
     await write.execute(insert(sql.collection).values(row | told | place.columns))
     standing = {field: of for field, of in place.log_fields.items() if of is not None}
-    await write.log.append(ChangeAction.CREATED, [id_], changed_fields(None, told | standing))
+    await write.log.append(ChangeAction.CREATED, [id_], field_changes(None, told | standing))
     return id_
 
 
@@ -99,7 +99,11 @@ async def _update(write: MutationTransaction, reading: InputReader) -> Result:
     reading.check_version(collection)
     reading.raise_errors()
     await _apply(
-        write, collection, changed(collection, wanted), changed_fields_of_move(own.log_fields, place.log_fields), place
+        write,
+        collection,
+        changed_columns(collection, wanted),
+        changed_fields_of_move(own.log_fields, place.log_fields),
+        place,
     )
     if place.columns != own.columns:
         await move_subtree(write, own, place, collection, below)
@@ -118,7 +122,7 @@ async def _apply(
         stamps = {"version": collection.version + 1, "updated_at": write.log.at}
         row = update(sql.collection).where(sql.collection.c.pk == collection.pk)
         await write.execute(row.values(differing | names | place.columns | stamps))
-        fields = [*changed_fields(collection, differing), *moved]
+        fields = [*field_changes(collection, differing), *moved]
         await write.log.append(ChangeAction.UPDATED, [collection.id], fields)
 
 
@@ -232,7 +236,7 @@ async def _named(
     """Return the first sibling that has one of the names."""
     collection = sql.collection
     rows = place.siblings(write.viewer).where(
-        collection.c.name_key.in_(sql.texts(names)), collection.c.pk.not_in(sql.listed(besides))
+        collection.c.name_key.in_(sql.text_list(names)), collection.c.pk.not_in(sql.int_list(besides))
     )
     found = await write.rows(rows.order_by(collection.c.rank, collection.c.pk).limit(1))
     return found[0] if found else None
@@ -243,7 +247,7 @@ async def _refuse_slug(
 ) -> None:
     collection = sql.collection
     rows = visible(collection, write.viewer).where(
-        collection.c.slug == slug, collection.c.pk.not_in(sql.listed(besides))
+        collection.c.slug == slug, collection.c.pk.not_in(sql.int_list(besides))
     )
     if await write.rows(rows):
         reading.add_error(UserErrorCode.TAKEN, f"There is a collection of the slug {slug}.", "slug")

@@ -14,7 +14,7 @@ from resolvers.write.input import Input, InputReader
 from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.grant_changes import Accesses, Principals, shared, unshared
+from store.grant_changes import AccessByPrincipal, PrincipalByPk, shared_fields, unshared_fields
 from store.tables import AssetAccess, ChangeAction
 
 NOT_OWNER = "Only owners of the asset may do this."
@@ -57,7 +57,9 @@ async def _owned(write: MutationTransaction, reading: InputReader) -> Any:
     return None
 
 
-async def _share(write: MutationTransaction, asset: Row[Any], accesses: Accesses, principals: Principals) -> None:
+async def _share(
+    write: MutationTransaction, asset: Row[Any], accesses: AccessByPrincipal, principals: PrincipalByPk
+) -> None:
     """Give the principals their access, none to those without one, and log what that changes. One to five statements.
 
     The asset's `updated_at` stays: whoever may not see its grants would see that they changed.
@@ -67,13 +69,13 @@ async def _share(write: MutationTransaction, asset: Row[Any], accesses: Accesses
     before = {pk: access for pk, access in held.items() if pk in principals and access != accesses.get(pk)}
     after = {pk: access for pk, access in accesses.items() if access != held.get(pk)}
     if before:
-        await write.execute(delete(sql.grant).where(of_asset, sql.grant.c.principal_pk.in_(sql.listed([*before]))))
+        await write.execute(delete(sql.grant).where(of_asset, sql.grant.c.principal_pk.in_(sql.int_list([*before]))))
     if after:
         rows = [{"asset_pk": asset.pk, "principal_pk": pk, "access": access} for pk, access in after.items()]
         await write.insert(sql.grant, rows)
     told = {
-        ChangeAction.SHARED: shared(before, after, principals),
-        ChangeAction.UNSHARED: unshared(before, after, principals),
+        ChangeAction.SHARED: shared_fields(before, after, principals),
+        ChangeAction.UNSHARED: unshared_fields(before, after, principals),
     }
     for action, fields in told.items():
         await write.log.append(action, [asset.id] if fields else [], fields, AssetAccess.OWNER.value)

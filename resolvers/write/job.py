@@ -23,9 +23,9 @@ from resolvers.write.membership_operations import AddAssets, IndexById, Membersh
 from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store import jobs, sql
-from store.changes import open_log
+from store.changes import open_change_log
 from store.database import Database, Snapshot
-from store.jobs import Taken
+from store.jobs import ClaimedJob
 from store.tables import JobKind, JobStatus
 
 CHUNK_SIZE = 4_000
@@ -39,7 +39,7 @@ async def enqueue(write: MutationTransaction, kind: JobKind, given: Input, ids: 
     Three statements.
     """
     assert write.viewer.user_pk is not None  # noqa: S101 - members alone may ask for it
-    if await jobs.unended(write.connection, write.viewer.user_pk) >= MAX_JOBS:
+    if await jobs.count_active(write.connection, write.viewer.user_pk) >= MAX_JOBS:
         message = f"{MAX_JOBS} jobs of yours have not ended: wait for one of them, or cancel it."
         path = ("input", "assetIds")
         raise MutationRejectedError([UserError(UserErrorCode.LIMIT_EXCEEDED, message, path, limit=MAX_JOBS)])
@@ -61,7 +61,7 @@ async def _cancel(write: MutationTransaction, reading: InputReader) -> Result:
     reading.raise_errors()
     for job in found.values():
         await jobs.cancel(write.connection, job.pk)
-        write.must_commit = job.status in jobs.UNENDED
+        write.must_commit = job.status in jobs.ACTIVE
     return {"job": reading.input["id"]}
 
 
@@ -71,7 +71,7 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
     A job that no retry can bring further ends as FAILED, and what went wrong is raised.
     """
     async with database.write() as connection:
-        job = await jobs.take_up(connection)
+        job = await jobs.claim_next(connection)
     if job is None:
         return False
     try:
@@ -83,12 +83,12 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
         raise  # the database is away: another will take the job up
     except Exception:
         async with database.write() as connection:
-            await jobs.end(connection, job.pk, JobStatus.FAILED)
+            await jobs.finish(connection, job.pk, JobStatus.FAILED)
         raise
     return True
 
 
-async def _run_chunked(database: Database, job: Taken, is_stopping: Callable[[], bool]) -> None:
+async def _run_chunked(database: Database, job: ClaimedJob, is_stopping: Callable[[], bool]) -> None:
     """Do a BEST_EFFORT job, each chunk in a transaction."""
     items = list(_index_by_id(job).items())
     while not is_stopping():
@@ -96,10 +96,10 @@ async def _run_chunked(database: Database, job: Taken, is_stopping: Callable[[],
             if await _run_chunk(connection, job, items):
                 return
     async with database.write() as connection:
-        await jobs.let_go(connection, job.pk)
+        await jobs.release(connection, job.pk)
 
 
-async def _run_chunk(connection: AsyncConnection, job: Taken, all_items: Sequence[tuple[str, int]]) -> bool:
+async def _run_chunk(connection: AsyncConnection, job: ClaimedJob, all_items: Sequence[tuple[str, int]]) -> bool:
     """Do the next items of a BEST_EFFORT job; return whether it has ended."""
     resumed = await _resume(connection, job)
     if resumed is None:
@@ -108,11 +108,11 @@ async def _run_chunk(connection: AsyncConnection, job: Taken, all_items: Sequenc
     ids = dict(all_items[done : done + CHUNK_SIZE])
     items = await act.judge(ids)
     await act.do(item.id for item in items if item.status is ItemStatus.CHANGED)
-    await jobs.tell(connection, job.pk, done + len(ids), list(_job_rows(done, items)), act.last_put_pk)
+    await jobs.record_progress(connection, job.pk, done + len(ids), list(_job_rows(done, items)), act.last_put_pk)
     if done + len(ids) < job.total:
         return False
     is_partial = await jobs.has_failed(connection, job.pk)
-    await jobs.end(connection, job.pk, JobStatus.PARTIALLY_FAILED if is_partial else JobStatus.SUCCEEDED)
+    await jobs.finish(connection, job.pk, JobStatus.PARTIALLY_FAILED if is_partial else JobStatus.SUCCEEDED)
     return True
 
 
@@ -125,7 +125,7 @@ class _ItemsFailedError(Exception):
         self.items = items
 
 
-async def _run_atomic(database: Database, job: Taken) -> None:
+async def _run_atomic(database: Database, job: ClaimedJob) -> None:
     """Do an ATOMIC job, all of it in one transaction."""
     try:
         async with database.write() as connection:
@@ -135,7 +135,7 @@ async def _run_atomic(database: Database, job: Taken) -> None:
             await _record_failure(connection, job, failed.items)
 
 
-async def _apply_all(connection: AsyncConnection, job: Taken) -> None:
+async def _apply_all(connection: AsyncConnection, job: ClaimedJob) -> None:
     resumed = await _resume(connection, job)
     if resumed is None:
         return
@@ -147,31 +147,31 @@ async def _apply_all(connection: AsyncConnection, job: Taken) -> None:
     if any(item.error for item in items):
         raise _ItemsFailedError(items)
     await act.do(item.id for item in items if item.status is ItemStatus.CHANGED)
-    await jobs.tell(connection, job.pk, len(items), list(_job_rows(0, items)))
-    await jobs.end(connection, job.pk, JobStatus.SUCCEEDED)
+    await jobs.record_progress(connection, job.pk, len(items), list(_job_rows(0, items)))
+    await jobs.finish(connection, job.pk, JobStatus.SUCCEEDED)
 
 
-async def _record_failure(connection: AsyncConnection, job: Taken, items: list[ItemResult]) -> None:
+async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: list[ItemResult]) -> None:
     rolled_back = [
         item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in items
     ]
     errors = [item.error.to_json() for item in items if item.error][:MAX_ERRORS]
-    await jobs.tell(connection, job.pk, len(items), list(_job_rows(0, rolled_back)))
-    await jobs.end(connection, job.pk, JobStatus.FAILED, errors)
+    await jobs.record_progress(connection, job.pk, len(items), list(_job_rows(0, rolled_back)))
+    await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
 
 
-async def _resume(connection: AsyncConnection, job: Taken) -> tuple[MembershipOperation, int] | None:
+async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[MembershipOperation, int] | None:
     """Return what the job does and how many items are done; None where it has ended: cancelled, or with nowhere to go.
 
     It is done as its user, with the rights of now.
     """
-    log = await open_log(connection, job.request_id)
+    log = await open_change_log(connection, job.request_id)
     log.actor_pk = job.user_pk
-    now = await jobs.hold(connection, job.pk)
+    now = await jobs.renew_lease(connection, job.pk)
     if now.status != JobStatus.RUNNING:
         return None
     if now.is_cancelled:
-        await jobs.end(connection, job.pk, JobStatus.CANCELLED)
+        await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
     viewer = await viewer_by_pk(Snapshot(connection), job.user_pk)
     assert viewer is not None  # noqa: S101 - no user is ever deleted
@@ -179,11 +179,11 @@ async def _resume(connection: AsyncConnection, job: Taken) -> tuple[MembershipOp
         return await _operation(MutationTransaction(connection, viewer, log), job, now.last_put_pk), now.done
     except MutationRejectedError as rejected:
         errors = [error.to_json() for error in rejected.user_errors]
-        await jobs.end(connection, job.pk, JobStatus.FAILED, errors)
+        await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
         return None
 
 
-async def _operation(write: MutationTransaction, job: Taken, last_put_pk: int | None) -> MembershipOperation:
+async def _operation(write: MutationTransaction, job: ClaimedJob, last_put_pk: int | None) -> MembershipOperation:
     reading, fields = InputReader(job.given), _COLLECTION_FIELDS[JobKind(job.kind)]
     found = await write.visible_by_id(sql.collection, [job.given[name] for name in fields])
     for name, field in fields.items():
@@ -223,7 +223,7 @@ async def _next_position(
     return (found[0].asset_pk, last is not None or position.is_after) if found else (None, True)
 
 
-def _index_by_id(job: Taken) -> dict[str, int]:
+def _index_by_id(job: ClaimedJob) -> dict[str, int]:
     indexes: dict[str, int] = {}
     for index, id_ in enumerate(job.given["asset_ids"]):
         indexes.setdefault(id_, index)

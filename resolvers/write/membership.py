@@ -101,13 +101,13 @@ async def _reorder(write: MutationTransaction, reading: InputReader) -> Result:
         reading.add_error(UserErrorCode.INVALID, "The neighbour is one of those that are moved.", *position.path[1:])
         reading.raise_errors()
     order = member_ranking(write, collection)
-    before = await order.keys()
-    places = await order.places(len(block), beside=neighbour, is_after=position.is_after, leaving=block)
-    await order.set(dict(zip(block, places, strict=True)))
-    is_same = before == await order.keys()
+    before = await order.ordered_keys()
+    places = await order.allocate_ranks(len(block), next_to=neighbour, is_after=position.is_after, moving=block)
+    await order.set_ranks(dict(zip(block, places, strict=True)))
+    is_same = before == await order.ordered_keys()
     status = ItemStatus.UNCHANGED if is_same else ItemStatus.CHANGED
     moved = [] if is_same else [member_change(members[id_]) for id_ in ids]
-    change = await write.log.append_members(ChangeAction.REORDERED, {collection.id: moved})
+    change = await write.log.append_member_changes(ChangeAction.REORDERED, {collection.id: moved})
     results = [ItemResult(id_, status).to_json() for id_ in ids]
     return {"collection": collection.id, "results": results, "change": change.get(collection.id)}
 

@@ -18,9 +18,9 @@ from resolvers.write.bulk import ItemResult, ItemStatus, failed_item
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import FieldChange, Touched
+from store.changes import FieldChange, MemberChange
 from store.membership_ranks import RankedMembers
-from store.ranks import Ranked
+from store.ranks import RankedList
 from store.tables import AssetStatus, ChangeAction
 
 ASSET_IDS = ("input", "assetIds")
@@ -87,8 +87,8 @@ class AddAssets:
         rows = [self._members[id_] for id_ in ids]
         await insert_members(self.write, self.collection, rows, self.neighbour, self.note, is_after=self.is_after)
         self.last_put_pk = rows[-1].pk if rows else None
-        added = {self.collection.id: [Touched(row.pk) for row in rows]}
-        change = await self.write.log.append_members(ChangeAction.ASSETS_ADDED, added)
+        added = {self.collection.id: [MemberChange(row.pk) for row in rows]}
+        change = await self.write.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
         return change.get(self.collection.id)
 
 
@@ -116,7 +116,7 @@ class RemoveAssets:
         rows = [self._members[id_] for id_ in ids]
         await delete_members(self.write, self.collection, rows)
         removed = {self.collection.id: list(map(member_change, rows))}
-        change = await self.write.log.append_members(ChangeAction.ASSETS_REMOVED, removed)
+        change = await self.write.log.append_member_changes(ChangeAction.ASSETS_REMOVED, removed)
         return change.get(self.collection.id)
 
 
@@ -153,10 +153,10 @@ class MoveAssets:
         self.last_put_pk = arriving[-1].pk if arriving else None
         moved = {
             self.source.id: list(map(member_change, leaving)),
-            self.target.id: [Touched(row.pk) for row in arriving],
+            self.target.id: [MemberChange(row.pk) for row in arriving],
         }
         whence = {self.source.id: [_told("to", self.target)], self.target.id: [_told("from", self.source)]}
-        change = await self.write.log.append_members(ChangeAction.ASSETS_MOVED, moved, whence)
+        change = await self.write.log.append_member_changes(ChangeAction.ASSETS_MOVED, moved, whence)
         return change.get(self.target.id) or change.get(self.source.id)
 
 
@@ -209,9 +209,9 @@ def may_move(write: MutationTransaction, here: Any, there: Any) -> Outcome:
     return may_remove(write, here) if arriving is ItemStatus.UNCHANGED else arriving
 
 
-def member_change(row: Any) -> Touched:
+def member_change(row: Any) -> MemberChange:
     """Return what the log keeps of a membership, so that it can be put back."""
-    return Touched(row.pk, row.rank, row.added_at, row.added_by_pk, row.note)
+    return MemberChange(row.pk, row.rank, row.added_at, row.added_by_pk, row.note)
 
 
 async def insert_members(
@@ -229,7 +229,7 @@ async def insert_members(
     """
     if not rows:
         return
-    ranks = await member_ranking(write, collection).places(len(rows), beside=neighbour, is_after=is_after)
+    ranks = await member_ranking(write, collection).allocate_ranks(len(rows), next_to=neighbour, is_after=is_after)
     same = {"collection_pk": collection.pk, "added_at": write.log.at, "added_by_pk": write.viewer.user_pk}
     new = [
         {"asset_pk": row.pk, "rank": rank, "note": note or row.note, **same}
@@ -242,12 +242,12 @@ async def delete_members(write: MutationTransaction, collection: Any, rows: Sequ
     """Delete memberships. One statement, and none for no rows."""
     membership = sql.membership
     if rows:
-        pks = sql.listed([row.pk for row in rows])
+        pks = sql.int_list([row.pk for row in rows])
         here = (membership.c.collection_pk == collection.pk, membership.c.asset_pk.in_(pks))
         await write.execute(delete(membership).where(*here))
 
 
-def member_ranking(write: MutationTransaction, collection: Any) -> Ranked:
+def member_ranking(write: MutationTransaction, collection: Any) -> RankedList:
     """Return the order of the collection's members."""
     return RankedMembers(write.connection, sql.membership, "asset_pk", {"collection_pk": collection.pk}, collection.id)
 

@@ -13,7 +13,7 @@ from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import Path, UserErrorCode
 from store import sql
 from store.changes import FieldChange
-from store.ranks import Ranked
+from store.ranks import RankedList
 from store.tables import ChangeAction
 
 
@@ -50,13 +50,13 @@ async def move_collections(write: MutationTransaction, topics: Sequence[Row[Any]
     if not found:
         return []
     order = _order(write, target.pk)
-    ranks = await order.places(len(found), beside=None, is_after=True)
+    ranks = await order.allocate_ranks(len(found), next_to=None, is_after=True)
     pks = [row.pk for row in found]
     await _to_topic(write, pks, target.pk)
-    await order.set(dict(zip(pks, ranks, strict=True)))
+    await order.set_ranks(dict(zip(pks, ranks, strict=True)))
     topic_ids = {topic.pk: topic.id for topic in topics}
     moved = {row.id: changed_fields_of_move({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in found}
-    await write.log.append_each(ChangeAction.UPDATED, moved)
+    await write.log.append_by_subject(ChangeAction.UPDATED, moved)
     return [row.id for row in found]
 
 
@@ -96,7 +96,7 @@ async def next_sibling(
         return None
     if position.side is Side.BEFORE and neighbour is not None:
         return int(neighbour.pk)
-    rows = place.siblings(write.viewer).where(collection.c.pk.not_in(sql.listed(leaving)))
+    rows = place.siblings(write.viewer).where(collection.c.pk.not_in(sql.int_list(leaving)))
     if neighbour is not None:
         rows = rows.where(collection.c.rank > neighbour.rank)
     found = await write.rows(rows.order_by(collection.c.rank, collection.c.pk).limit(1))
@@ -108,7 +108,7 @@ async def place_collections(
 ) -> None:
     """Put collections of the place's topic, in this order, before one of the siblings there, or at their end."""
     ranks = await ranks_before(write, place, before, len(block), block)
-    await _order(write, place.topic_pk).set(dict(zip(block, ranks, strict=True)))
+    await _order(write, place.topic_pk).set_ranks(dict(zip(block, ranks, strict=True)))
 
 
 async def ranks_before(
@@ -121,8 +121,8 @@ async def ranks_before(
     """
     order = _order(write, place.topic_pk)
     if before is not None:
-        return await order.places(count, beside=before, is_after=False, leaving=leaving)
-    return await order.places(count, beside=await _last(write, place, leaving), is_after=True, leaving=leaving)
+        return await order.allocate_ranks(count, next_to=before, is_after=False, moving=leaving)
+    return await order.allocate_ranks(count, next_to=await _last(write, place, leaving), is_after=True, moving=leaving)
 
 
 async def _last(write: MutationTransaction, place: TreePosition, leaving: Sequence[int]) -> int | None:
@@ -136,8 +136,8 @@ async def _last(write: MutationTransaction, place: TreePosition, leaving: Sequen
 async def _to_topic(write: MutationTransaction, pks: Sequence[int], topic_pk: int) -> None:
     collection = sql.collection
     moved = {"topic_pk": topic_pk, "version": collection.c.version + 1, "updated_at": write.log.at}
-    await write.execute(update(collection).where(collection.c.pk.in_(sql.listed(pks))).values(moved))
+    await write.execute(update(collection).where(collection.c.pk.in_(sql.int_list(pks))).values(moved))
 
 
-def _order(write: MutationTransaction, topic_pk: int) -> Ranked:
-    return Ranked(write.connection, sql.collection, "pk", {"topic_pk": topic_pk})
+def _order(write: MutationTransaction, topic_pk: int) -> RankedList:
+    return RankedList(write.connection, sql.collection, "pk", {"topic_pk": topic_pk})

@@ -13,9 +13,9 @@ from resolvers.write.moving import check_names_free, move_collections
 from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import changed, changed_fields
+from store.changes import changed_columns, field_changes
 from store.ids import new_id
-from store.ranks import Ranked
+from store.ranks import RankedList
 from store.tables import ChangeAction
 from store.text import fold_name
 
@@ -55,7 +55,7 @@ async def _create(write: MutationTransaction, reading: InputReader) -> Result:
     neighbour = _neighbour(reading, topics, position)
     reading.raise_errors()
     slugs = {topic.slug for topic in topics.values()}
-    (rank,) = await _order(write).places(1, beside=neighbour, is_after=position.is_after)
+    (rank,) = await _order(write).allocate_ranks(1, next_to=neighbour, is_after=position.is_after)
     id_ = new_id("top")
     told = {"name": name, "slug": slug or unique_slug(make_slug(name, "topic"), slugs), "description": description}
     row = told | {
@@ -68,7 +68,7 @@ async def _create(write: MutationTransaction, reading: InputReader) -> Result:
         "created_by_pk": write.viewer.user_pk,
     }
     await write.execute(insert(sql.topic).values(row))
-    await write.log.append(ChangeAction.CREATED, [id_], changed_fields(None, told))
+    await write.log.append(ChangeAction.CREATED, [id_], field_changes(None, told))
     return {"topic": id_}
 
 
@@ -86,12 +86,12 @@ async def _update(write: MutationTransaction, reading: InputReader) -> Result:
     _refuse_taken(reading, others, wanted.get("name"), wanted.get("slug"))
     reading.check_version(topic)
     reading.raise_errors()
-    differing = changed(topic, wanted)
+    differing = changed_columns(topic, wanted)
     if differing:
         stamps = {"version": topic.version + 1, "updated_at": write.log.at}
         keys = {"name_key": fold_name(differing["name"])} if "name" in differing else {}
         await write.execute(update(sql.topic).where(sql.topic.c.pk == topic.pk).values(differing | keys | stamps))
-        await write.log.append(ChangeAction.UPDATED, [topic.id], changed_fields(topic, differing))
+        await write.log.append(ChangeAction.UPDATED, [topic.id], field_changes(topic, differing))
     return {"topic": topic.id}
 
 
@@ -103,9 +103,9 @@ async def _reorder(write: MutationTransaction, reading: InputReader) -> Result:
         reading.add_error(UserErrorCode.INVALID, "A topic cannot stand beside itself.", *position.path[1:])
     reading.raise_errors()
     order, ranked = _order(write), sorted(topics.values(), key=lambda each: int(each.rank))
-    places = await order.places(1, beside=neighbour, is_after=position.is_after, leaving=[topic.pk])
-    await order.set({topic.pk: places[0]})
-    if [each.pk for each in ranked] != await order.keys():
+    places = await order.allocate_ranks(1, next_to=neighbour, is_after=position.is_after, moving=[topic.pk])
+    await order.set_ranks({topic.pk: places[0]})
+    if [each.pk for each in ranked] != await order.ordered_keys():
         await write.log.append(ChangeAction.REORDERED, [topic.id])
     return {"topic": topic.id}
 
@@ -188,11 +188,11 @@ def _neighbour(reading: InputReader, topics: Topics, position: Position) -> int 
     return int(topics[position.id].pk)
 
 
-def _order(write: MutationTransaction) -> Ranked:
-    return Ranked(write.connection, sql.topic, "pk", {})
+def _order(write: MutationTransaction) -> RankedList:
+    return RankedList(write.connection, sql.topic, "pk", {})
 
 
 async def _remove(write: MutationTransaction, topics: Sequence[Row[Any]]) -> None:
-    await write.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.listed([topic.pk for topic in topics]))))
+    await write.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.int_list([topic.pk for topic in topics]))))
     named = {topic.id: [{"field": "name", "before": topic.name, "after": None}] for topic in topics}
-    await write.log.append_each(ChangeAction.DELETED, named)
+    await write.log.append_by_subject(ChangeAction.DELETED, named)

@@ -20,9 +20,9 @@ from resolvers.loaders import among
 from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store.bulk_insert import insert_many
-from store.changes import Log, open_log
+from store.changes import ChangeLog, open_change_log
 from store.database import Snapshot
-from store.idempotency import keep, kept
+from store.idempotency import find_result, save_result
 
 Result = dict[str, Any]
 """What a mutation came to, as JSON keeps it: ids, never rows, so that a retry is answered through today's sight."""
@@ -31,7 +31,7 @@ Result = dict[str, Any]
 class MutationTransaction:
     """One mutation's transaction. No other write runs beside it, and all that it reads is as of now."""
 
-    def __init__(self, connection: AsyncConnection, viewer: Viewer, log: Log) -> None:
+    def __init__(self, connection: AsyncConnection, viewer: Viewer, log: ChangeLog) -> None:
         """Take the transaction, who asks, and the log that holds the writers' lock."""
         self.connection, self.viewer, self.log = connection, viewer, log
         self.checked_permissions: set[Permission] = set()
@@ -61,7 +61,7 @@ class MutationTransaction:
 
     def payload(self, answer: Mapping[str, Any]) -> "Payload":
         """Return the payload of what was done."""
-        return Payload(answer, (), self.log.is_used, checked_permissions=frozenset(self.checked_permissions))
+        return Payload(answer, (), self.log.has_changes, checked_permissions=frozenset(self.checked_permissions))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ async def run_mutation(context: Context, permission: Permission, mutation: str, 
     if given.get("dry_run"):
         return replace(await _dry_run(context, permission, given, work), is_dry=True)
     running = asyncio.create_task(_commit(context, permission, mutation, given, work))
-    context.database.finish(running)
+    context.database.track_write(running)
     viewer, payload = await asyncio.shield(running)
     if "job" in payload.result:
         context.database.job_queued.set()
@@ -108,7 +108,7 @@ async def _commit(
             except MutationRejectedError as rejected:
                 await connection.rollback()
                 return write.viewer, Payload(rejected.result, rejected.user_errors)
-            if not (write.log.is_used or write.must_commit):
+            if not (write.log.has_changes or write.must_commit):
                 await connection.rollback()  # nothing changed: no revision is spent
             return write.viewer, write.payload(answer)
     except (DBAPIError, PoolTimeoutError) as error:
@@ -139,7 +139,7 @@ async def _tried(write: MutationTransaction, given: Input, work: Work) -> Payloa
 
 async def _open(context: Context, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
     # The lock comes first: a right that was taken back while this waited for it is gone.
-    log = await open_log(connection, context.request_id)
+    log = await open_change_log(connection, context.request_id)
     viewer = await context.identify(Snapshot(connection))
     require(viewer, permission)
     log.actor_pk = viewer.user_pk
@@ -157,15 +157,15 @@ async def _run_idempotent(write: MutationTransaction, mutation: str, given: Inpu
         reading.add_error(UserErrorCode.INVALID, message, "idempotencyKey")
         reading.raise_errors()
     digest = sha256(orjson.dumps([mutation, given], option=orjson.OPT_SORT_KEYS)).hexdigest()
-    before = await kept(write.connection, user_pk, key)
+    before = await find_result(write.connection, user_pk, key)
     if before is not None:
         if before.digest != digest:
             message = "This key was used for something else within the last day: take another."
             reading.add_error(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
             reading.raise_errors()
-        return dict(before.answer)
+        return dict(before.result)
     answer = await work(write, reading)
-    await keep(write.connection, user_pk, key, digest, answer)
+    await save_result(write.connection, user_pk, key, digest, answer)
     write.must_commit = True
     return answer
 

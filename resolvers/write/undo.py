@@ -21,8 +21,8 @@ from resolvers.write.membership_operations import NOT_REMOVER
 from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import Touched
-from store.membership_ranks import Trace, traces
+from store.changes import MemberChange
+from store.membership_ranks import UndoRecord, undo_records
 from store.tables import ChangeAction
 
 UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
@@ -48,13 +48,13 @@ async def _undo(write: MutationTransaction, reading: InputReader) -> Result:
         reading.add_error(UserErrorCode.INVALID, message, "changeId")
     reading.raise_errors()
     assert change is not None  # noqa: S101 - stopped above
-    found = await traces(write.connection, change.pk)
+    found = await undo_records(write.connection, change.pk)
     collections = await _visible_by(write, sql.collection, "id", {trace.collection_id for trace in found})
     if change.subject_id not in collections:
         reading.add_error(UserErrorCode.NOT_FOUND, "The collection of this change is gone.", "changeId")
         reading.raise_errors()
     assets = await _visible_by(write, sql.asset, "pk", {trace.asset_pk for trace in found})
-    halves: dict[int, list[Trace]] = {}
+    halves: dict[int, list[UndoRecord]] = {}
     for trace in found:
         halves.setdefault(trace.asset_pk, []).append(trace)
     if len(assets) > INLINE_BULK_ITEMS:
@@ -79,13 +79,13 @@ async def _undo(write: MutationTransaction, reading: InputReader) -> Result:
 def _judge(
     write: MutationTransaction,
     asset: Row[Any],
-    halves: Sequence[Trace],
+    halves: Sequence[UndoRecord],
     collections: Mapping[Any, Row[Any]],
     *,
     is_own: bool,
 ) -> ItemResult:
     is_owner = write.has_permission(asset, Permission.ASSET_OWN)
-    if not all(trace.is_last and trace.collection_id in collections for trace in halves):
+    if not all(trace.is_latest and trace.collection_id in collections for trace in halves):
         return failed_item(asset.id, *TOUCHED_SINCE, CHANGE_ID)
     for trace in halves:
         was_added = trace.rank is None
@@ -95,7 +95,7 @@ def _judge(
 
 
 async def _turn_back(
-    write: MutationTransaction, undone: Sequence[Trace], collections: Mapping[Any, Row[Any]]
+    write: MutationTransaction, undone: Sequence[UndoRecord], collections: Mapping[Any, Row[Any]]
 ) -> dict[str, str]:
     """Take out what was put in, put back what was taken out, and return the ids of the changes by collection."""
     membership = sql.membership
@@ -104,7 +104,7 @@ async def _turn_back(
     removed = [trace for trace in undone if trace.rank is not None]
     now = await _now(write, added, pk_of)
     if added:
-        pks = sql.listed([trace.asset_pk for trace in added])
+        pks = sql.int_list([trace.asset_pk for trace in added])
         here = (membership.c.collection_pk == pk_of[added[0].collection_id], membership.c.asset_pk.in_(pks))
         await write.execute(delete(membership).where(*here))
     back = [
@@ -119,14 +119,16 @@ async def _turn_back(
         for trace in removed
     ]
     await write.insert(membership, back)
-    touched: dict[str, list[Touched]] = {}
+    touched: dict[str, list[MemberChange]] = {}
     for trace in undone:
-        before = now[trace.asset_pk] if trace.rank is None else Touched(trace.asset_pk)
+        before = now[trace.asset_pk] if trace.rank is None else MemberChange(trace.asset_pk)
         touched.setdefault(trace.collection_id, []).append(before)
-    return await write.log.append_members(ChangeAction.UNDONE, touched)
+    return await write.log.append_member_changes(ChangeAction.UNDONE, touched)
 
 
-async def _now(write: MutationTransaction, added: Sequence[Trace], pk_of: Mapping[Any, int]) -> dict[int, Touched]:
+async def _now(
+    write: MutationTransaction, added: Sequence[UndoRecord], pk_of: Mapping[Any, int]
+) -> dict[int, MemberChange]:
     """Return the memberships that are about to be taken out, by asset: all of one collection. One statement."""
     if not added:
         return {}
@@ -134,7 +136,9 @@ async def _now(write: MutationTransaction, added: Sequence[Trace], pk_of: Mappin
     here = membership.c.collection_pk == pk_of[added[0].collection_id]
     rows = among(visible(membership, write.viewer), membership.c.asset_pk, [trace.asset_pk for trace in added])
     found = await write.rows(rows.where(here))
-    return {row.asset_pk: Touched(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in found}
+    return {
+        row.asset_pk: MemberChange(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in found
+    }
 
 
 async def _visible_by(write: MutationTransaction, table: Any, column: str, keys: set[Any]) -> dict[Any, Row[Any]]:

@@ -11,7 +11,7 @@ from store.catalogue.change_fields import CONTENT, AssetWrite, append_changes
 from store.catalogue.existing import held_grants, held_tags, held_uses
 from store.catalogue.lines import AssetLine
 from store.catalogue.upsert import DesiredRow, ImportSession
-from store.changes import changed
+from store.changes import changed_columns
 from store.ranks import GAP
 from store.tables import AppKind, AssetAccess, AssetKind, DataAssetKind
 from store.text import fold_name
@@ -59,7 +59,7 @@ class AssetWriter:
             AssetWrite(
                 row.id,
                 row,
-                changed(row, wanted[name].columns),
+                changed_columns(row, wanted[name].columns),
                 (used[name], uses[name]),
                 (granted[name], grants[name]),
             )

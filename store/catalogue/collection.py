@@ -9,8 +9,8 @@ from store import sql
 from store.catalogue.lines import CollectionLine
 from store.catalogue.parsed import ParsedCatalogue
 from store.catalogue.upsert import DesiredRow, ImportSession
-from store.changes import Touched
-from store.membership_ranks import ends
+from store.changes import MemberChange
+from store.membership_ranks import next_ranks
 from store.ranks import GAP
 from store.tables import ChangeAction
 from store.text import fold_name
@@ -83,19 +83,19 @@ async def _add_assets(write: ImportSession, told: ParsedCatalogue, pks: Mapping[
     lines = told.collections
     held = await _held(write, [pks[slug] for slug in lines])
     assets = await write.pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
-    behind = await ends(write.connection, [pks[slug] for slug in lines])
-    added: dict[str, list[Touched]] = {}
+    behind = await next_ranks(write.connection, [pks[slug] for slug in lines])
+    added: dict[str, list[MemberChange]] = {}
     rows: list[dict[str, Any]] = []
     for slug, line in lines.items():
         collection = held[pks[slug]]
         missing = [assets[id_] for id_ in dict.fromkeys(line.assets) if assets[id_] not in collection.assets]
-        added[collection.id] = [Touched(asset) for asset in missing]
+        added[collection.id] = [MemberChange(asset) for asset in missing]
         rows += [
             {"collection_pk": pks[slug], "asset_pk": asset, "rank": behind[pks[slug]] + place * GAP}
             for place, asset in enumerate(missing)
         ]
     await write.insert(sql.membership, [row | {"added_at": write.log.at} for row in rows])
-    await write.log.append_members(ChangeAction.ASSETS_ADDED, added)
+    await write.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
     return len(rows)
 
 
@@ -108,7 +108,7 @@ async def _held(write: ImportSession, pks: list[int]) -> dict[int, Held]:
             membership.c.asset_pk,
         )
         .outerjoin(membership, membership.c.collection_pk == collection.c.pk)
-        .where(collection.c.pk.in_(sql.listed(pks)))
+        .where(collection.c.pk.in_(sql.int_list(pks)))
     )
     held: dict[int, Held] = {}
     for row in await write.connection.execute(rows):

@@ -51,4 +51,4 @@ async def held_tags(connection: AsyncConnection, known: Known) -> dict[str, set[
 
 
 def _of(known: Known, rows: Select[Any], column: Any) -> Select[Any]:
-    return rows.where(column.in_(sql.listed([*known.values()])))
+    return rows.where(column.in_(sql.int_list([*known.values()])))

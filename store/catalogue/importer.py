@@ -15,7 +15,7 @@ from store.catalogue.principal import write_principals
 from store.catalogue.topic import write_topics
 from store.catalogue.upsert import BATCH, ImportSession
 from store.catalogue.validate import validate
-from store.changes import open_log
+from store.changes import open_change_log
 from store.database import Database
 
 
@@ -43,7 +43,7 @@ async def import_catalogue(database: Database, path: Path, request_id: str, prog
     file = CatalogueFile(path)
     told = parse_catalogue(file, progress)
     async with database.write() as connection:
-        write = ImportSession(connection, await open_log(connection, request_id))
+        write = ImportSession(connection, await open_change_log(connection, request_id))
         await validate(connection, told)
         principals = await write_principals(write, told)
         await write_topics(write, told)

@@ -37,7 +37,7 @@ async def known(connection: AsyncConnection, asset_ids: Iterable[str]) -> Known:
         .join(topic, topic.c.pk == collection.c.topic_pk)
         .outerjoin(parent, parent.c.pk == collection.c.parent_pk)
     )
-    among = sql.asset.c.external_id.in_(sql.texts(list(asset_ids)))
+    among = sql.asset.c.external_id.in_(sql.text_list(list(asset_ids)))
     principals = await connection.execute(select(sql.principal.c.external_id, sql.principal.c.kind))
     assets = await connection.scalars(select(sql.asset.c.external_id).where(among))
     topics = await connection.execute(select(topic.c.slug, topic.c.name_key))

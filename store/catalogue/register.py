@@ -11,7 +11,7 @@ from store.catalogue.asset import AssetWriter
 from store.catalogue.existing import held_grants, held_uses
 from store.catalogue.lines import AssetLine, GrantLine, RegistrationLine
 from store.catalogue.upsert import ImportSession
-from store.changes import Log
+from store.changes import ChangeLog
 from store.tables import AssetAccess, AssetStatus
 
 _READY = {"released": True, "archived": False, "withdrawn": False, "state": "READY"}
@@ -42,7 +42,7 @@ _COLUMNS = {
 }
 
 
-async def register_assets(connection: AsyncConnection, log: Log, lines: Sequence[RegistrationLine]) -> set[str]:
+async def register_assets(connection: AsyncConnection, log: ChangeLog, lines: Sequence[RegistrationLine]) -> set[str]:
     """Create and update the assets, and return the platform's ids of those that were not so already.
 
     Owners, holders of grants and used assets must exist, the latter here or in the lines.
@@ -78,6 +78,8 @@ def _lines(accesses: Mapping[int, int], names: Mapping[int, str]) -> list[GrantL
 async def _principals(connection: AsyncConnection, pks: Iterable[int], ids: Iterable[str]) -> dict[str, int]:
     """Return the pks of the principals that have one of the pks or of the platform's ids, by the latter."""
     principal = sql.principal.c
-    among = or_(principal.pk.in_(sql.listed(sorted(set(pks)))), principal.external_id.in_(sql.texts(sorted(set(ids)))))
+    among = or_(
+        principal.pk.in_(sql.int_list(sorted(set(pks)))), principal.external_id.in_(sql.text_list(sorted(set(ids))))
+    )
     found = await connection.execute(select(principal.external_id, principal.pk).where(among))
     return {row.external_id: row.pk for row in found}

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, inser
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.changes import Log, changed
+from store.changes import ChangeLog, changed_columns
 from store.ids import new_id
 from store.ranks import GAP
 from store.tables import ChangeAction
@@ -44,7 +44,7 @@ class ImportSession:
     """One import on its way: its transaction, its log, and what it did so far in objects by kind."""
 
     connection: AsyncConnection
-    log: Log
+    log: ChangeLog
     created: Counter[str] = field(default_factory=Counter)
     updated: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
@@ -69,12 +69,12 @@ class ImportSession:
 
     async def held(self, table: Table, by: str, names: Iterable[str]) -> dict[str, Row[Any]]:
         """Return the rows that the database has of those names."""
-        rows = select(table).where(table.c[by].in_(sql.texts(list(names))))
+        rows = select(table).where(table.c[by].in_(sql.text_list(list(names))))
         return {getattr(row, by): row for row in await self.connection.execute(rows)}
 
     async def pks(self, table: Table, by: str, names: Iterable[str]) -> dict[str, int]:
         """Return the pk of each row of those names."""
-        rows = select(table.c[by], table.c.pk).where(table.c[by].in_(sql.texts(list(names))))
+        rows = select(table.c[by], table.c.pk).where(table.c[by].in_(sql.text_list(list(names))))
         return {row[0]: row.pk for row in await self.connection.execute(rows)}
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -86,14 +86,16 @@ class ImportSession:
         """Put rows in the place of all those whose column is among the pks."""
         table: Table = column.table
         if pks:
-            await self.connection.execute(delete(table).where(column.in_(sql.listed(pks))))
+            await self.connection.execute(delete(table).where(column.in_(sql.int_list(pks))))
         await self.insert(table, rows)
 
     async def free_names(self, table: Table, pks: Sequence[int]) -> None:
         """Take names away that other rows of this import may want; those rows get theirs later in it."""
         if pks:
             nameless = (
-                update(table).where(table.c.pk.in_(sql.listed(pks))).values(name_key=NAME_KEY_PLACEHOLDER + table.c.id)
+                update(table)
+                .where(table.c.pk.in_(sql.int_list(pks)))
+                .values(name_key=NAME_KEY_PLACEHOLDER + table.c.id)
             )
             await self.connection.execute(nameless)
 
@@ -109,7 +111,7 @@ class ImportSession:
 
     async def _update(self, table: Table, touched: Sequence[tuple[Row[Any], DesiredRow]]) -> None:
         """Update the rows whose own columns differ. One statement, and none where no row's do."""
-        changes = [(row, wanted, values) for row, wanted in touched if (values := changed(row, wanted.columns))]
+        changes = [(row, wanted, values) for row, wanted in touched if (values := changed_columns(row, wanted.columns))]
         if not changes:
             return
         stamps = {"updated_at": self.log.at} if "updated_at" in table.c else {}
@@ -135,4 +137,4 @@ class ImportSession:
 
 def is_different(row: Row[Any], wanted: DesiredRow) -> bool:
     """Return whether a row of the database is not as a line wants it."""
-    return wanted.is_touched or bool(changed(row, wanted.columns))
+    return wanted.is_touched or bool(changed_columns(row, wanted.columns))

@@ -26,11 +26,11 @@ def ranges(words: Sequence[str]) -> dict[str, str]:
     """Return where words near these lie, from either end."""
     forward = [each for asked in words for each in _ranges(asked)]
     backward = [(asked, *_beginning(asked[len(asked) // 2 :][::-1])) for asked in words]
-    return {"forward": sql.json_rows(forward), "backward": sql.json_rows(backward)}
+    return {"forward": sql.json_text(forward), "backward": sql.json_text(backward)}
 
 
 def _within(column: Any, parameter: str) -> Any:
-    asked, first, behind = sql.columns(parameter, "text", "text", "text")
+    asked, first, behind = sql.json_columns(parameter, "text", "text", "text")
     alike = func.length(column).between(func.length(asked) - 1, func.length(asked) + 1)
     return select(asked, sql.search_word.c.word).where(column >= first, column < behind, alike)
 

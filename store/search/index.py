@@ -81,14 +81,14 @@ async def rebuild(connection: AsyncConnection) -> int:
 async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
     """Index the rows of those pks, which rise, as they are now, or no more where they are gone."""
     index, searched = INDEXES[connection.dialect.name][kind], SEARCHED[kind]
-    here = searched.rows.where(searched.table.c.pk.in_(sql.listed(pks)))
+    here = searched.rows.where(searched.table.c.pk.in_(sql.int_list(pks)))
     found = {row.pk: searched.document(row) for row in await connection.execute(here)}
-    await connection.execute(delete(index).where(index.c.rowid.in_(sql.listed(pks))))
+    await connection.execute(delete(index).where(index.c.rowid.in_(sql.int_list(pks))))
     await insert_many(connection, index, [_row(index, pk, document) for pk, document in found.items()])
     await _learn(connection, {word for document in found.values() for field in document for word in field})
     stale = sql.search_stale
     # Between the first and the last, for PostgreSQL would pass by all that were deleted before.
-    these = (stale.c.row_pk.between(pks[0], pks[-1]), stale.c.row_pk.in_(sql.listed(pks)))
+    these = (stale.c.row_pk.between(pks[0], pks[-1]), stale.c.row_pk.in_(sql.int_list(pks)))
     await connection.execute(delete(stale).where(stale.c.kind == kind, *these))
 
 
@@ -101,6 +101,6 @@ async def _learn(connection: AsyncConnection, words: Iterable[str]) -> None:
     """Keep the words that a misspelt one may have been meant to be."""
     word = sql.search_word
     told = sorted(each for each in words if each.isalpha() and len(each) >= SHORTEST_NEAR - 1)
-    known = set(await connection.scalars(select(word.c.word).where(word.c.word.in_(sql.texts(told)))))
+    known = set(await connection.scalars(select(word.c.word).where(word.c.word.in_(sql.text_list(told)))))
     rows = [{"word": each, "backward": each[::-1]} for each in told if each not in known]
     await insert_many(connection, word, rows)
