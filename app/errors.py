@@ -9,7 +9,7 @@ from graphql import ArgumentNode, GraphQLError, GraphQLSyntaxError, ValueNode
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.utils.logging import StrawberryLogger
 
-from permissions.error import Refused
+from permissions.error import OperationError
 
 INTERNAL_MESSAGE: Final = "Internal error."
 MAX_REQUEST_ERRORS: Final = 5
@@ -139,7 +139,7 @@ def _log_cause(cause: Exception, code: str, request_id: str) -> None:
 
 def _code_and_message(error: GraphQLError, *, is_early: bool) -> tuple[str, str]:
     cause = cause_of(error)
-    if isinstance(cause, Refused | HTTPError):
+    if isinstance(cause, OperationError | HTTPError):
         return str(cause.code), cause.message
     code = (error.extensions or {}).get("code")
     if isinstance(code, str):

@@ -1,7 +1,7 @@
 """This room is who may: the only one that knows grants. Every read starts from `visible`."""
 
-from permissions.error import ErrorCode, Refused
+from permissions.error import ErrorCode, OperationError
 from permissions.viewer import Viewer
 from permissions.visible import visible
 
-__all__ = ["ErrorCode", "Refused", "Viewer", "visible"]
+__all__ = ["ErrorCode", "OperationError", "Viewer", "visible"]

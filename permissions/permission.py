@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from permissions.error import ErrorCode, Refused
+from permissions.error import ErrorCode, OperationError
 from permissions.viewer import Viewer
 from store.tables import AssetAccess
 
@@ -26,11 +26,11 @@ ACCESS_BY_PERMISSION = {
 
 
 def require(viewer: Viewer, permission: Permission) -> None:
-    """Do nothing for a viewer who holds the site-wide permission; raise Refused for any other."""
+    """Do nothing for a viewer who holds the site-wide permission; raise OperationError for any other."""
     if not has_permission(viewer, permission):
         if viewer.is_signed_in:
-            raise Refused(ErrorCode.FORBIDDEN, "You are not allowed to do this: it is for administrators.")
-        raise Refused(ErrorCode.UNAUTHENTICATED, "Sign in first: send a bearer token.")
+            raise OperationError(ErrorCode.FORBIDDEN, "You are not allowed to do this: it is for administrators.")
+        raise OperationError(ErrorCode.UNAUTHENTICATED, "Sign in first: send a bearer token.")
 
 
 def has_permission(viewer: Viewer, permission: Permission) -> bool:

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from sqlalchemy import ColumnElement, FromClause, and_, func, literal, select, true, update
 
 from app import authentication, endpoint
-from permissions import ErrorCode, Refused, Viewer, directive, visible
+from permissions import ErrorCode, OperationError, Viewer, directive, visible
 from permissions import viewer as viewing
 from permissions.permission import Permission, has_asset_permission, has_permission
 from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
@@ -26,13 +26,14 @@ from proofs.databases import Place
 from proofs.interference.trial import Making
 from proofs.interference.world import USERS
 from proofs.proof import Broken, Proof
-from resolvers import asset, change, collection, context, counts, listing, loaders, membership, node, pages, summary
+from resolvers import asset, change, collection, context, counts, loaders, membership, node
 from resolvers import filter as filters
-from resolvers import search as searching
 from resolvers.asset import asset_order
+from resolvers.listing import aggregate, listing, page
+from resolvers.listing import search as searching
 from resolvers.listing.statement_cache import forget
-from resolvers.write import act
 from resolvers.write import membership as write_membership
+from resolvers.write import membership_operations
 from store import changes, sql
 from store.database import Snapshot
 from store.search.document import SEARCHED, Document
@@ -89,7 +90,7 @@ def _object(of: Any, name: str, leaky: Any) -> Callable[[], Planted]:
 
 
 def _reads(table: str, rows: Callable[[Any, Viewer], Any]) -> Callable[[], Planted]:
-    return lambda: patch.dict(sight._READS, {table: rows})  # noqa: SLF001 - the fault is planted in it
+    return lambda: patch.dict(sight._SELECT_BY_TABLE, {table: rows})  # noqa: SLF001 - the fault is planted in it
 
 
 def _condition(*, viewing: bool, used_end: bool) -> Callable[[Any, Viewer], Any]:
@@ -109,11 +110,11 @@ def _rows_of_all(self: Any, parents: Any) -> Any:
     return restrict_to_access(of.rows(viewer, parents), of.item, viewer, of.least)
 
 
-class _PageOfAll(pages.PageByParent):
+class _PageOfAll(page.PageByParent):
     rows = _rows_of_all
 
 
-class _CountOfAll(pages.CountByParent):
+class _CountOfAll(page.CountByParent):
     rows = _rows_of_all
 
 
@@ -124,7 +125,7 @@ def _all_assets(self: Any, viewer: Viewer, parents: Any) -> Any:
 
 @contextmanager
 def _pages_filtered_late() -> Iterator[None]:
-    fetch = pages.PageByParent.fetch
+    fetch = page.PageByParent.fetch
 
     async def late(self: Any, keys: list[int]) -> Any:
         if self.listing.item is not sql.asset:
@@ -136,13 +137,13 @@ def _pages_filtered_late() -> Iterator[None]:
             key: page._replace(items=[item for item in page.items if item.pk in seen]) for key, page in found.items()
         }
 
-    with patch.object(pages.PageByParent, "fetch", late):
+    with patch.object(page.PageByParent, "fetch", late):
         yield
 
 
 @contextmanager
 def _more_among_all() -> Iterator[None]:
-    fetch = pages.PageByParent.fetch
+    fetch = page.PageByParent.fetch
 
     async def told(self: Any, keys: list[int]) -> Any:
         found = await fetch(self, keys)
@@ -152,7 +153,7 @@ def _more_among_all() -> Iterator[None]:
             for key, page in found.items()
         }
 
-    with patch.object(pages.PageByParent, "fetch", told):
+    with patch.object(page.PageByParent, "fetch", told):
         yield
 
 
@@ -178,7 +179,7 @@ class _Forbidden(loaders.AssetById):
         found = await super().fetch(keys)
         there = select(sql.asset.c.id).where(sql.asset.c.id.in_(keys))
         if any(row.id not in found for row in await self.context.snapshot.rows(there)):
-            raise Refused(ErrorCode.FORBIDDEN, "You may not see this.")
+            raise OperationError(ErrorCode.FORBIDDEN, "You may not see this.")
         return found
 
 
@@ -227,22 +228,22 @@ def _contains_any() -> Iterator[None]:
 @contextmanager
 def _members_of_all() -> Iterator[None]:
     """Judge hidden assets as what they are."""
-    with patch.object(act, "visible", unseen):
+    with patch.object(membership_operations, "visible", unseen):
         yield
 
 
 @contextmanager
 def _versions_of_members() -> Iterator[None]:
     """Let a collection's version count what is put in."""
-    put_in = act.put_in
+    insert_members = membership_operations.insert_members
 
     async def counted(write: Any, to: Any, rows: Any, *more: Any, **named: Any) -> None:
-        await put_in(write, to, rows, *more, **named)
+        await insert_members(write, to, rows, *more, **named)
         if rows:
             here = update(sql.collection).where(sql.collection.c.pk == to.pk)
             await write.execute(here.values(version=sql.collection.c.version + 1))
 
-    with patch.object(act, "put_in", counted):
+    with patch.object(membership_operations, "insert_members", counted):
         yield
 
 
@@ -490,9 +491,9 @@ LEAKS: Sequence[Leak] = (
     Leak("lists", "the list of assets has no condition", _object(asset.Assets, "rows", _all_assets)),
     Leak("lists", "assets are read without a condition", _reads("asset", unseen)),
     Leak("lists", "memberships are read without their collections", _reads("membership", _members_anywhere)),
-    Leak("counts", "totalCount counts all rows", _object(pages.CountByParent, "rows", _rows_of_all)),
+    Leak("counts", "totalCount counts all rows", _object(page.CountByParent, "rows", _rows_of_all)),
     Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "rows", _rows_of_all)),
-    Leak("facets", "facets count all rows", _object(summary.SummaryByPart, "rows", _rows_of_all)),
+    Leak("facets", "facets count all rows", _object(aggregate.SummaryByPart, "rows", _rows_of_all)),
     Leak("relevance", "what has a rare name comes first", _object(asset, "asset_order", _by_namesakes)),
     Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
     Leak("relevance", "one word near is tried", _one_word_near),

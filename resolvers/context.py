@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from permissions import ErrorCode, Refused
+from permissions import ErrorCode, OperationError
 from permissions.viewer import Viewer
 from store.database import Database, Snapshot, end_on_exit
 
@@ -61,7 +61,7 @@ class Context:
 
     async def _expired(self) -> None:
         await self.snapshot.end(
-            Refused(ErrorCode.UNAVAILABLE, "The dry run took too long: ask for less of what would be.")
+            OperationError(ErrorCode.UNAVAILABLE, "The dry run took too long: ask for less of what would be.")
         )
         await self._opened.aclose()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from permissions import ErrorCode, Refused
+from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.listing.listing import LARGEST_PAGE
 from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowBy, TopicById
@@ -29,7 +29,7 @@ async def node(_root: None, context: Context, id: str) -> Row[Any] | None:
 
 
 async def nodes(_root: None, context: Context, ids: list[str]) -> list[Row[Any] | None]:
-    """Return the objects in the order asked for. Raises Refused(BAD_USER_INPUT) for too many."""
+    """Return the objects in the order asked for. Raises OperationError(BAD_USER_INPUT) for too many."""
     if len(ids) > LARGEST_PAGE:
-        raise Refused(ErrorCode.BAD_USER_INPUT, f"ids has {len(ids)} ids; at most {LARGEST_PAGE} are allowed.")
+        raise OperationError(ErrorCode.BAD_USER_INPUT, f"ids has {len(ids)} ids; at most {LARGEST_PAGE} are allowed.")
     return await gather(*(node(None, context, id_) for id_ in ids))

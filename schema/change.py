@@ -5,7 +5,7 @@ import strawberry
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.permission import Permission
 from resolvers import change as resolve
-from resolvers import connection as resolve_connection
+from resolvers.listing import connection as resolve_connection
 from schema import field as declare
 from schema.asset import AssetConnection
 from schema.connection import edges_field, nodes_field

@@ -4,7 +4,7 @@ from typing import Any
 
 import strawberry
 
-from resolvers import connection as resolve
+from resolvers.listing import connection as resolve
 from schema.field import field
 from schema.lists import PageInfo
 

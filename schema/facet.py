@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers import facets as resolve
+from resolvers.listing import facet as resolve
 from schema.connection import Connection
 from schema.enums import AssetKind
 from schema.field import argument, field

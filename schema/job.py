@@ -2,8 +2,8 @@
 
 import strawberry
 
-from resolvers import connection as resolve_connection
 from resolvers import job as resolve
+from resolvers.listing import connection as resolve_connection
 from schema.enums import JobKind, JobStatus
 from schema.field import argument, field, forward_arguments
 from schema.lists import PageInfo

@@ -22,7 +22,7 @@ from strawberry.schema.config import StrawberryConfig
 from app import limits
 from app.endpoint import Endpoint
 from app.errors import UnauthenticatedError, UnavailableError
-from permissions.error import ErrorCode, Refused
+from permissions.error import ErrorCode, OperationError
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
@@ -84,7 +84,7 @@ class Query:
 
     @strawberry.field
     def refuses(self) -> str | None:
-        raise Refused(ErrorCode.FORBIDDEN, "That is for administrators.")
+        raise OperationError(ErrorCode.FORBIDDEN, "That is for administrators.")
 
     @strawberry.field
     def misses(self) -> str | None:

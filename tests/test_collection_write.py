@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from permissions import Refused
+from permissions import OperationError
 from permissions.viewer import viewer_by_external_id
 from resolvers.context import Context, opened
 from resolvers.write.collection import create, delete_, reorder, update_
@@ -678,7 +678,7 @@ async def test_whoever_is_no_administrator_when_the_transaction_begins_is_refuse
         assert_unchanged(ask_own),
         opened(ask_own.database, lambda snapshot: viewer_by_external_id(snapshot, "olu"), "request") as context,  # type: ignore[arg-type, return-value]  # olu is there
     ):
-        with pytest.raises(Refused, match="it is for administrators"):
+        with pytest.raises(OperationError, match="it is for administrators"):
             await resolver(context, {})
 
 

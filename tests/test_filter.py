@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from sqlalchemy import update
 
-from resolvers import statement
+from resolvers.listing import statement_cache
 from store import sql
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask
 from tests.oracle import KINDS, Model, Names
@@ -231,7 +231,7 @@ async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_th
 
 async def test_statements_with_long_filters_are_not_kept(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "query ($tags: [String!]) { assets(filter: {tags: $tags}) { totalCount } }"
-    looking = Mock(wraps=statement.kept)
+    looking = Mock(wraps=statement_cache.kept)
     monkeypatch.setattr("resolvers.listing.page.kept", looking)
     for tags, is_kept in ((["kept"], True), ([f"tag{number}" for number in range(1_000)], False)):
         looking.reset_mock()

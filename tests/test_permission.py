@@ -9,7 +9,7 @@ import pytest
 import strawberry
 from graphql import GraphQLEnumType, build_schema
 
-from permissions import ErrorCode, Refused, Viewer
+from permissions import ErrorCode, OperationError, Viewer
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.permission import Permission, has_asset_permission, require
 from schema.field import field
@@ -175,7 +175,7 @@ FORBIDDEN = ("FORBIDDEN", "You are not allowed to do this: it is for administrat
     ],
 )
 def test_whoever_may_not_is_told_why(viewer: Viewer, required: Permission, refusal: tuple[str, str]) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationError) as refused:
         require(viewer, required)
     assert (refused.value.code, refused.value.message) == refusal
     assert str(refused.value) == refusal[1]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from permissions import ErrorCode, Refused
-from resolvers import cursor as cursors
+from permissions import ErrorCode, OperationError
 from resolvers.context import Context
+from resolvers.listing import cursor as cursors
 from resolvers.listing.aggregate import PAGE, Part, SummaryByPart
 from resolvers.listing.listing import DEFAULT_PAGE, EVERYWHERE, LARGEST_PAGE, Bounds, Listing, Unasked
 from resolvers.listing.page import ANCHORS, CountByParent, Page, PageByParent
@@ -127,14 +127,14 @@ def connect(
 ) -> Connection:
     """Return a parent's list with the page asked for.
 
-    Raises Refused(BAD_USER_INPUT) for a size out of 0 to 100 or for both sizes, Refused(BAD_CURSOR) for a cursor that
+    Raises OperationError(BAD_USER_INPUT) for a size out of 0 to 100 or for both sizes, OperationError(BAD_CURSOR) for a cursor that
     is not of this list.
     """
     if first is not None and last is not None and not isinstance(first, Unasked):
-        raise Refused(ErrorCode.BAD_USER_INPUT, "Give first or last, not both.")
+        raise OperationError(ErrorCode.BAD_USER_INPUT, "Give first or last, not both.")
     for name, size in (("first", first), ("last", last)):
         if size is not None and not 0 <= size <= LARGEST_PAGE:
-            raise Refused(ErrorCode.BAD_USER_INPUT, f"{name} is {size}; it must be from 0 to {LARGEST_PAGE}.")
+            raise OperationError(ErrorCode.BAD_USER_INPUT, f"{name} is {size}; it must be from 0 to {LARGEST_PAGE}.")
     size, backward = (last, True) if last is not None else (DEFAULT_PAGE if first is None else int(first), False)
     binding = _binding(listing, parent)
     after_, before_ = (

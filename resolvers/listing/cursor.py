@@ -14,7 +14,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from permissions import ErrorCode, Refused, Viewer
+from permissions import ErrorCode, OperationError, Viewer
 
 LONGEST = 2_000
 
@@ -29,9 +29,9 @@ def seal(viewer: Viewer, binding: str, values: list[Any]) -> str:
 
 
 def unseal(viewer: Viewer, binding: str, cursor: str) -> tuple[Any, ...]:
-    """Return the values of a cursor; raise Refused(BAD_CURSOR) for one that was not made here for this viewer."""
+    """Return the values of a cursor; raise OperationError(BAD_CURSOR) for one that was not made here for this viewer."""
     if len(cursor) > LONGEST:
-        raise Refused(ErrorCode.BAD_CURSOR, BAD_CURSOR)
+        raise OperationError(ErrorCode.BAD_CURSOR, BAD_CURSOR)
     try:
         sealed = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         # Base64 has several texts for the same bytes; a cursor has one.
@@ -39,7 +39,7 @@ def unseal(viewer: Viewer, binding: str, cursor: str) -> tuple[Any, ...]:
             raise ValueError  # noqa: TRY301 - refused as every other forgery is
         return tuple(orjson.loads(_cipher(viewer.cursor_key).decrypt(sealed, [_bound(viewer, binding)])))
     except (ValueError, InvalidTag, binascii.Error):
-        raise Refused(ErrorCode.BAD_CURSOR, BAD_CURSOR) from None
+        raise OperationError(ErrorCode.BAD_CURSOR, BAD_CURSOR) from None
 
 
 def _text(sealed: bytes) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from permissions import ErrorCode, Refused
+from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.listing.aggregate import COUNT, Facet, Part, SummaryByPart
 from resolvers.listing.connection import Connection
@@ -55,7 +55,7 @@ async def owners(connection: Connection, context: Context, *, first: int | None 
 async def _summary(connection: Connection, context: Context, what: str, first: int | None) -> Sequence[Facet]:
     size = DEFAULT_FACETS if first is None else int(first)
     if not 0 <= size <= LARGEST_PAGE:
-        raise Refused(ErrorCode.BAD_USER_INPUT, f"first is {size}; it must be from 0 to {LARGEST_PAGE}.")
+        raise OperationError(ErrorCode.BAD_USER_INPUT, f"first is {size}; it must be from 0 to {LARGEST_PAGE}.")
     if connection.is_empty:
         return ()
     listing = replace(connection.listing, bounds=Bounds())

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, tuple_
 
-from permissions import ErrorCode, Refused, Viewer
+from permissions import ErrorCode, OperationError, Viewer
 from permissions.visible import restrict_to_access
-from resolvers import cursor as cursors
 from resolvers.context import Context
+from resolvers.listing import cursor as cursors
 from resolvers.listing.listing import Listing
 from resolvers.listing.statement_cache import kept
 from resolvers.loaders import Loader
@@ -113,7 +113,7 @@ class PageByParent(OfListing):
         ranks = {id_: rank for each in found.values() for id_, *rank in each}
         left = [anchor for anchor in place if anchor in ranks]
         if not left:
-            raise Refused(ErrorCode.BAD_CURSOR, cursors.GONE)
+            raise OperationError(ErrorCode.BAD_CURSOR, cursors.GONE)
         return ranks[left[0]], left
 
     def _placed(self, *ids: str) -> Select[Any]:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from rapidfuzz.distance import OSA
 
-from permissions import ErrorCode, Refused
+from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.listing.connection import Connection
 from resolvers.loaders import Loader
@@ -33,14 +33,14 @@ Searched = Connection | Coroutine[Any, Any, Connection]
 
 
 def searched(context: Context, query: str | None, listed: Callable[[Search | None], Connection]) -> Searched:
-    """Return the list of what is looked for. Raises Refused(BAD_USER_INPUT) for a query that is too long.
+    """Return the list of what is looked for. Raises OperationError(BAD_USER_INPUT) for a query that is too long.
 
     Which words are near is asked of all that there are, seen or not: whether a row is found depends on it alone.
     """
     try:
         search = parse(query or "")
     except BadQuery as bad:
-        raise Refused(ErrorCode.BAD_USER_INPUT, str(bad)) from None
+        raise OperationError(ErrorCode.BAD_USER_INPUT, str(bad)) from None
     return listed(search) if search is None or not search.words else _near(context, search, listed)
 
 

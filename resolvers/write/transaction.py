@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from permissions import ErrorCode, Refused, Viewer, visible
+from permissions import ErrorCode, OperationError, Viewer, visible
 from permissions.permission import Permission, has_asset_permission, require
 from resolvers.context import Context
 from resolvers.loaders import among
@@ -83,7 +83,7 @@ async def run_mutation(context: Context, permission: Permission, mutation: str, 
     """Do the work in a transaction and return its payload, to be read as of right after it.
 
     It runs to its end though whoever waits for it is gone. A dry run does the same work, and is read and rolled back.
-    Raises Refused without the permission, and (UNAVAILABLE) where no transaction could be had in time.
+    Raises OperationError without the permission, and (UNAVAILABLE) where no transaction could be had in time.
     """
     await context.close()  # whoever waits for a turn holds no snapshot, nor a transaction that was tried before
     if given.get("dry_run"):
@@ -174,5 +174,5 @@ def _unavailable(error: Exception) -> Exception:
     """Return the refusal of a writer that could not get its turn; any other failure is a failure."""
     told = str(error)
     if isinstance(error, PoolTimeoutError) or "database is locked" in told or "lock timeout" in told:
-        return Refused(ErrorCode.UNAVAILABLE, "Others are writing: nothing was changed. Try again.")
+        return OperationError(ErrorCode.UNAVAILABLE, "Others are writing: nothing was changed. Try again.")
     return error
