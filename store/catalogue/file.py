@@ -18,7 +18,7 @@ class CatalogueFile:
     """A file that is read more than once, and must not change meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        """Look at the file and open it once; raise UnreadableFileError when there is no such file or it cannot be read."""
+        """Open the file once; raise UnreadableFileError when it does not exist or cannot be read."""
         self._path = path
         try:
             if path.is_dir():
@@ -40,8 +40,8 @@ class CatalogueFile:
     def lines(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
         """Yield the number, from 1, and the bytes of each line that is not blank.
 
-        `progress` is called with the bytes of every line. A line that is too long is cut behind MAX_LINE_BYTES bytes, so
-        that memory stays bounded: whoever parses it sees that it is. Raises UnreadableFileError.
+        `progress` is called with the byte count of every line. A longer line is cut after MAX_LINE_BYTES + 1 bytes to
+        bound memory; `parse_line` rejects it. Raises UnreadableFileError.
         """
         try:
             with self._path.open("rb") as file:

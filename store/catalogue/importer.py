@@ -59,7 +59,7 @@ async def import_catalogue(database: Database, path: Path, request_id: str, prog
 
 
 def _batches(file: CatalogueFile, progress: Progress) -> Iterator[list[AssetLine]]:
-    """Yield the assets of the file, a bounded number at a time. Raises UnreadableFileError when the file was changed."""
+    """Yield the assets of the file in batches. Raises UnreadableFileError when the file was changed."""
     lines = _assets(file, progress)
     while batch := list(islice(lines, BATCH)):
         file.check_unchanged()

@@ -117,7 +117,7 @@ class ParsedCatalogue:
 def parse_catalogue(file: CatalogueFile, progress: Progress) -> ParsedCatalogue:
     """Return what the file tells, with what is wrong with single lines and among them.
 
-    Raises UnreadableFileError; and InvalidCatalogueError for a file without lines, and at once where there are MAX_PROBLEMS.
+    Raises UnreadableFileError, and InvalidCatalogueError for a file without lines or once MAX_PROBLEMS are found.
     """
     told = ParsedCatalogue()
     for number, raw in file.lines(progress):

@@ -15,7 +15,7 @@ _ARTICLE = {"user": "a user", "group": "a group"}
 
 
 async def validate(connection: AsyncConnection, told: ParsedCatalogue) -> None:
-    """Raise InvalidCatalogueError, with every problem, unless all that the file tells can be written. Four statements."""
+    """Raise InvalidCatalogueError, with every problem, unless the whole file can be written. Four statements."""
     asset_ids = {reference.id for reference in told.references if reference.kind == "asset"}
     held = await known(connection, [id_ for id_ in asset_ids if not told.has("asset", id_)])
     problems = [*told.problems, *_references(told, held), *_principals(told, held)]
