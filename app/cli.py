@@ -27,7 +27,7 @@ from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database, DatabaseProblem, DBAPIError, explain_driver_error
 from store.ids import new_id
 from store.migrate import current_revision, head_revision, migrate
-from store.search.index import rebuild, refresh
+from store.search.index import index_stale_rows, reset_index
 from store.users import UserNotFoundError
 
 KINDS = ("user", "group", "topic", "collection", "CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL")
@@ -84,7 +84,7 @@ def serve(
     if workers == 1:
         uvicorn.run(create_application(settings), **options)
     else:
-        uvicorn.run("app.cli:from_environment", factory=True, workers=workers, **options)
+        uvicorn.run("app.cli:create_application_from_environment", factory=True, workers=workers, **options)
 
 
 @commands.command("import")
@@ -206,10 +206,10 @@ async def _demo(database: Database) -> tuple[list[Account], list[Tab]]:
 async def _rebuilt(database: Database) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with database.write() as connection:
-        count = await rebuild(connection)
+        count = await reset_index(connection)
         with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
             task = bar.add_task("Looking at what searches find", total=count)
-            await refresh(connection, lambda done: bar.advance(task, done))
+            await index_stale_rows(connection, lambda done: bar.advance(task, done))
     return count
 
 

@@ -36,9 +36,9 @@ from resolvers.write import membership as write_membership
 from resolvers.write import membership_operations
 from store import changes, sql
 from store.database import Snapshot
-from store.search.document import SEARCHED, Document
-from store.search.query import marked
-from store.search.tokens import words
+from store.search.document import SEARCHED_TABLES, Document
+from store.search.query import field_token
+from store.search.tokens import tokenize
 from store.tables import EVERYONE_PK, AssetAccess
 from tests.oracle import ANONYMOUS
 
@@ -475,15 +475,15 @@ def _one_word_near() -> Iterator[None]:
 @contextmanager
 def _owners_known() -> Iterator[None]:
     """Let an owner be found by what the platform knows them as."""
-    honest, owner = SEARCHED["asset"], sql.principal.alias()
+    honest, owner = SEARCHED_TABLES["asset"], sql.principal.alias()
     rows = honest.rows.add_columns(owner.c.external_id.label("known_as"))
 
     def leaky(row: Any) -> Document:
-        told, known = honest.document(row), words(row.known_as)
-        return told._replace(rest=[*told.rest, *known, *(marked("owner", word) for word in known)])
+        told, known = honest.document(row), tokenize(row.known_as)
+        return told._replace(rest=[*told.rest, *known, *(field_token("owner", word) for word in known)])
 
     searched = honest._replace(rows=rows.join(owner, owner.c.pk == sql.asset.c.owner_pk), document=leaky)
-    with patch.dict(SEARCHED, asset=searched):
+    with patch.dict(SEARCHED_TABLES, asset=searched):
         yield
 
 

@@ -24,7 +24,7 @@ from resolvers.loaders import (
     referred,
 )
 from store import sql
-from store.search.match import quality
+from store.search.match import match_rank
 from store.search.query import Search
 
 
@@ -38,7 +38,7 @@ def asset_order(order: str, search: Search | None = None) -> Sequence[ColumnElem
     if order == "UPDATED_AT":
         return (asset.c.updated_at, asset.c.id)
     # Relevance speaks of the asset alone: what matches best, then a gold standard, then what changed last.
-    matched = () if search is None else (quality(asset),)
+    matched = () if search is None else (match_rank(asset),)
     return (*matched, asset.c.is_gold, asset.c.updated_at, asset.c.id)
 
 

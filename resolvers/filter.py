@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, exists
 
 from permissions import Viewer, visible
 from store import sql
-from store.search.match import is_found
+from store.search.match import matches_search
 from store.search.query import Search
 
 
@@ -169,7 +169,7 @@ def _members(viewer: Viewer, collection_ids: tuple[str, ...]) -> Any:
 
 
 def _searched(source: FromClause, search: Search | None) -> list[ColumnElement[bool]]:
-    return [] if search is None else [is_found(source, search)]
+    return [] if search is None else [matches_search(source, search)]
 
 
 def _has_id(source: FromClause, pk: ColumnElement[int], ids: tuple[str, ...]) -> ColumnElement[bool]:

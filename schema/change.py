@@ -8,10 +8,10 @@ from resolvers import change as resolve
 from resolvers.listing import connection as resolve_connection
 from schema import field as declare
 from schema.asset import AssetConnection
-from schema.connection import edges_field, nodes_field
+from schema.connection import PageInfo, edges_field, nodes_field
 from schema.enums import ChangeAction
 from schema.field import field, forward_arguments, optional
-from schema.lists import DateTimeRange, PageInfo
+from schema.filter import DateTimeRange
 from schema.node import Node, match_rows
 from schema.scalars import DateTime
 from schema.user import User

@@ -12,11 +12,13 @@ from resolvers import membership as resolve_membership
 from schema.asset import Asset
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
+from schema.count import AssetCounts
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
 from schema.facet import AssetsConnection
 from schema.field import argument, field, forward_arguments, paging_arguments, query_argument
-from schema.lists import AssetCounts, AssetFilter, AssetOrder, MembershipOrder
+from schema.filter import AssetFilter
 from schema.node import Node, match_rows
+from schema.order import AssetOrder, MembershipOrder
 from schema.scalars import DateTime
 from schema.topic import Topic
 from schema.user import User

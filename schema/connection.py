@@ -6,7 +6,16 @@ import strawberry
 
 from resolvers.listing import connection as resolve
 from schema.field import field
-from schema.lists import PageInfo
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    """Where a page lies in its list."""
+
+    has_next_page: bool = field("Whether more items come after the page.")
+    has_previous_page: bool = field("Whether more items come before the page.")
+    start_cursor: str | None = field("Cursor of the first item; null for an empty page.")
+    end_cursor: str | None = field("Cursor of the last item; null for an empty page.")
 
 
 @strawberry.type

@@ -4,9 +4,9 @@ import strawberry
 
 from resolvers import job as resolve
 from resolvers.listing import connection as resolve_connection
+from schema.connection import PageInfo
 from schema.enums import JobKind, JobStatus
 from schema.field import argument, field, forward_arguments
-from schema.lists import PageInfo
 from schema.node import Node, match_rows
 from schema.scalars import DateTime
 from schema.write.bulk import AssetResult

@@ -18,9 +18,10 @@ from schema.collection import Collection, CollectionConnection
 from schema.deployment import Deployment
 from schema.enums import AssetOrderField, CollectionOrderField, OrderDirection
 from schema.field import argument, field, forward_arguments, optional, paging_arguments, query_argument
+from schema.filter import AssetFilter, CollectionFilter
 from schema.job import Job
-from schema.lists import AssetFilter, AssetOrder, CollectionFilter, CollectionOrder
 from schema.node import Node
+from schema.order import AssetOrder, CollectionOrder
 from schema.topic import Topic, TopicConnection
 from schema.user import Viewer
 

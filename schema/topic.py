@@ -11,10 +11,12 @@ from resolvers import collection as resolve_collection
 from resolvers import topic as resolve
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
+from schema.count import AssetCounts
 from schema.enums import CollectionOrderField
 from schema.field import argument, field, forward_arguments, paging_arguments
-from schema.lists import AssetCounts, CollectionFilter, CollectionOrder
+from schema.filter import CollectionFilter
 from schema.node import Node, match_rows
+from schema.order import CollectionOrder
 from schema.scalars import DateTime
 from schema.user import User
 

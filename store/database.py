@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.error import DatabaseProblem, explain_driver_error, supported
-from store.search.index import refresh
+from store.search.index import index_stale_rows
 
 READER_CONNECTIONS = 8
 BUSY_SECONDS = 5
@@ -106,7 +106,7 @@ class Database:
         async with self._writer.begin() as connection:
             yield connection
             if connection.in_transaction():  # and not rolled back
-                await refresh(connection)
+                await index_stale_rows(connection)
 
     def track_write(self, writing: asyncio.Task[Any]) -> None:
         """See to it that a write comes to its end before the database is closed, whoever waits for it or not."""

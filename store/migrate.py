@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database, DatabaseProblem, explain_driver_error
-from store.search.index import refresh
+from store.search.index import index_stale_rows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 7_366_515  # any number, as long as every Atoll takes the same
@@ -31,7 +31,7 @@ async def migrate(database: Database) -> str:
     try:
         async with _alone(database) as connection:
             revision = await connection.run_sync(_upgrade)
-            await refresh(connection)
+            await index_stale_rows(connection)
             return revision
     except (DBAPIError, OSError) as error:
         raise explain_driver_error(error, database.url) from error

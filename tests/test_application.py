@@ -32,7 +32,7 @@ async def test_an_issuers_token_speaks_for_the_user_of_that_id(world: World, mon
     key = signing_key("k1", "ES256")
     database = Database(world.url)
     async with FakeIssuer(keys=[key.published()]) as issuer:
-        monkeypatch.setattr(served, "issuer_from_settings", lambda _issuer, _audience: issuer.issuer())
+        monkeypatch.setattr(served, "create_issuer", lambda _issuer, _audience: issuer.issuer())
         app = served.create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
         async with _client(app) as client:
             good = await _ask(client, issuer.token(key, sub="mei"))
@@ -59,7 +59,7 @@ async def test_while_the_issuers_keys_cannot_be_had_its_tokens_are_put_off_and_n
     issuer = FakeIssuer()
     async with issuer:
         pass  # it has an address, and listens no more
-    monkeypatch.setattr(served, "issuer_from_settings", lambda _issuer, _audience: issuer.issuer())
+    monkeypatch.setattr(served, "create_issuer", lambda _issuer, _audience: issuer.issuer())
     app = served.create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
     async with _client(app) as client:
         answer = await _ask(client, issuer.token(signing_key("k1", "ES256"), sub="mei"))

@@ -8,9 +8,9 @@ from sqlalchemy import select, update
 
 from store import sql
 from store.search import index
-from store.search.index import rebuild, refresh
-from store.search.query import LONGEST_QUERY, MOST_TYPED
-from store.search.tokens import words
+from store.search.index import index_stale_rows, reset_index
+from store.search.query import MAX_QUERY_LENGTH, MAX_QUERY_WORDS
+from store.search.tokens import tokenize
 from store.text import fold_name
 from tests.conftest import ANONYMOUS, Ask
 
@@ -33,7 +33,7 @@ ASSETS = f"query ($typed: String) {{ assets(query: $typed, first: 100) {{ totalC
     ],
 )
 def test_words_are_without_case_accents_and_joints(text: str, found: str) -> None:
-    assert words(text) == found.split()
+    assert tokenize(text) == found.split()
 
 
 async def put(ask: Ask, **told: Mapping[str, Any]) -> None:
@@ -169,7 +169,7 @@ async def test_no_search_tells_whom_the_platform_knows_an_owner_as(ask_own: Ask)
     async with ask_own.database.write() as connection:
         known = update(sql.principal).where(sql.principal.c.external_id == "olu")
         await connection.execute(known.values(external_id="quagga@zebra.example", email="quagga@zebra.example"))
-        await rebuild(connection)
+        await reset_index(connection)
     for typed in ("quagga", "owner:quagga", "owner:qua", "zebra.ex", "qaugga", '"zebra example"'):
         assert await found(ask_own, "ada", typed) == []
     assert await found(ask_own, "ada", "owner:olu") == before != []
@@ -233,7 +233,7 @@ BAD = [
         'tag:"',
         "tag:tag:",
     ),
-    *("🦊" * MOST_TYPED, "e\u0301" * 200, "\u0301\u0301", "\u202e", "\u200b", "ﷺ ﷺ", "İ" * 100),
+    *("🦊" * MAX_QUERY_WORDS, "e\u0301" * 200, "\u0301\u0301", "\u202e", "\u200b", "ﷺ ﷺ", "İ" * 100),
     *(
         " ".join("abcdefghijklmnopqrst"),
         "kind:",
@@ -256,12 +256,12 @@ async def test_whatever_is_typed_is_answered(ask: Ask, typed: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("a" * 10_000, f"The query has 10,000 characters; at most {LONGEST_QUERY} are allowed."),
+        ("a" * 10_000, f"The query has 10,000 characters; at most {MAX_QUERY_LENGTH} are allowed."),
         *(
-            (each, f"The query has 31 words; at most {MOST_TYPED} are allowed.")
+            (each, f"The query has 31 words; at most {MAX_QUERY_WORDS} are allowed.")
             for each in ("a " * 31, f'"{"a " * 31}"', "a-" * 31, "🦊" * 31, f'{"a " * 29} "b b"', "tag:a " * 31)
         ),
-        ('"' + "\ufdfa" * 499, f"The query has 1,498 words; at most {MOST_TYPED} are allowed."),
+        ('"' + "\ufdfa" * 499, f"The query has 1,498 words; at most {MAX_QUERY_WORDS} are allowed."),
     ],
 )
 async def test_what_is_too_long_is_refused_in_a_sentence(ask: Ask, typed: str, told: str) -> None:
@@ -317,8 +317,8 @@ async def test_the_index_is_made_anew_a_part_at_a_time(ask_own: Ask, monkeypatch
     before, parts = await found(ask_own, "ada", "align"), list[int]()
     monkeypatch.setattr(index, "BATCH", 2)
     async with ask_own.database.write() as connection:
-        count = await rebuild(connection)
-        await refresh(connection, parts.append)
+        count = await reset_index(connection)
+        await index_stale_rows(connection, parts.append)
         assert (await connection.execute(select(sql.search_stale))).all() == []
     assert (sum(parts), max(parts), parts[-1]) == (count, 2, count % 2)
     assert await found(ask_own, "ada", "align") == before != []

@@ -9,8 +9,8 @@ from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.listing.connection import Connection
 from resolvers.loaders import Loader
-from store.search.fuzzy import near, ranges
-from store.search.query import SHORTEST_NEAR, BadQuery, Search, parse
+from store.search.fuzzy import candidate_ranges, fuzzy_candidates
+from store.search.query import MIN_FUZZY_LENGTH, InvalidQueryError, Search, parse_query
 
 
 class WordsNear(Loader):
@@ -20,10 +20,10 @@ class WordsNear(Loader):
 
     async def fetch(self, keys: list[str]) -> dict[str, tuple[str, ...]]:
         """Return words by the one that they are near."""
-        rows = await self.context.snapshot.rows(near(), ranges(keys))
+        rows = await self.context.snapshot.rows(fuzzy_candidates(), candidate_ranges(keys))
         found: dict[str, tuple[str, ...]] = {}
         for key, word in map(tuple, rows):
-            if max(len(key), len(word)) >= SHORTEST_NEAR and OSA.distance(key, word, score_cutoff=1) == 1:
+            if max(len(key), len(word)) >= MIN_FUZZY_LENGTH and OSA.distance(key, word, score_cutoff=1) == 1:
                 found[key] = (*found.get(key, ()), word)
         return found
 
@@ -38,13 +38,13 @@ def searched(context: Context, query: str | None, listed: Callable[[Search | Non
     Which words are near is asked of all that there are, seen or not: whether a row is found depends on it alone.
     """
     try:
-        search = parse(query or "")
-    except BadQuery as bad:
+        search = parse_query(query or "")
+    except InvalidQueryError as bad:
         raise OperationError(ErrorCode.BAD_USER_INPUT, str(bad)) from None
-    return listed(search) if search is None or not search.words else _near(context, search, listed)
+    return listed(search) if search is None or not search.fuzzy_tokens else _near(context, search, listed)
 
 
 async def _near(context: Context, search: Search, listed: Callable[[Search | None], Connection]) -> Connection:
-    words = search.words
+    words = search.fuzzy_tokens
     near = await context.loader(WordsNear).load_many(words)
-    return listed(search.with_near(dict(zip(words, near, strict=True))))
+    return listed(search.with_similar(dict(zip(words, near, strict=True))))

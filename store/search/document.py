@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, Select, Table, select
 
 from store import sql
-from store.search.query import NAME, WEIGHTS, marked
-from store.search.tokens import chunks, joined, words
+from store.search.query import NAME, WEIGHT_BY_FIELD, field_token
+from store.search.tokens import chunks, joined, tokenize
 
-KINDS = {
+KIND_TOKENS = {
     "CAPSULE": ("capsule",),
     "PIPELINE": ("pipeline",),
     "NO_CODE_APP": ("nocodeapp", "app"),
@@ -18,8 +18,8 @@ KINDS = {
     "MODEL": ("model",),
 }
 """What `kind:` calls each kind."""
-MOST_LABELS = 2_000  # words of tags and identifiers: PostgreSQL keeps no more than a megabyte of all
-APART = ":"
+MAX_LABEL_TOKENS = 2_000  # words of tags and identifiers: PostgreSQL keeps no more than a megabyte of all
+PHRASE_BREAK = ":"
 """A word that nobody can look for, between what no phrase goes across."""
 
 
@@ -37,7 +37,7 @@ class Document(NamedTuple):
     def tsvector(self) -> str:
         """Return the document as PostgreSQL writes it: each word with its places and the weight of its field."""
         places, place = defaultdict[str, list[str]](list), 0
-        for field, weight in zip(self, WEIGHTS.values(), strict=True):
+        for field, weight in zip(self, WEIGHT_BY_FIELD.values(), strict=True):
             for word in field:
                 place += 1
                 places[word].append(f"{place}{weight}")
@@ -45,7 +45,7 @@ class Document(NamedTuple):
         return " ".join(f"'{word}':{','.join(at)}" for word, at in places.items())
 
 
-class Kind(NamedTuple):
+class SearchedTable(NamedTuple):
     """A kind of thing that is searched: its table, its rows, and what one of them is found by."""
 
     table: Table
@@ -54,28 +54,32 @@ class Kind(NamedTuple):
 
 
 def _asset(row: Row[Any]) -> Document:
-    tags = [words(tag) for tag in row.tags]
-    labels = [*tags, words(row.external_id), *([marked("tag", word) for word in tag] for tag in tags)]
-    labels += [[*words(row.doi), marked("doi", _one(row.doi))]] if row.doi else []
-    owner = words(row.owner_name)
-    rest = [owner, [marked("owner", word) for word in owner], [marked("kind", kind) for kind in KINDS[row.kind]]]
+    tags = [tokenize(tag) for tag in row.tags]
+    labels = [*tags, tokenize(row.external_id), *([field_token("tag", word) for word in tag] for tag in tags)]
+    labels += [[*tokenize(row.doi), field_token("doi", _one(row.doi))]] if row.doi else []
+    owner = tokenize(row.owner_name)
+    rest = [
+        owner,
+        [field_token("owner", word) for word in owner],
+        [field_token("kind", kind) for kind in KIND_TOKENS[row.kind]],
+    ]
     told = (row.kind, row.app_kind, row.data_kind, row.language, row.framework, row.license, row.description)
     return Document(
-        _named(row.name), _apart(labels)[:MOST_LABELS], _apart([*rest, words(" ".join(filter(None, told)))])
+        _named(row.name), _apart(labels)[:MAX_LABEL_TOKENS], _apart([*rest, tokenize(" ".join(filter(None, told)))])
     )
 
 
 def _plain(row: Row[Any]) -> Document:
-    return Document(_named(row.name), words(row.slug), words(row.description))
+    return Document(_named(row.name), tokenize(row.slug), tokenize(row.description))
 
 
 def _named(name: str) -> list[str]:
-    return [*words(name), marked(NAME, _one(name))]
+    return [*tokenize(name), field_token(NAME, _one(name))]
 
 
 def _apart(texts: Iterable[Sequence[str]]) -> Sequence[str]:
     """Return the words of all texts, across which no phrase goes."""
-    return [word for text in texts for word in (*text, APART)]
+    return [word for text in texts for word in (*text, PHRASE_BREAK)]
 
 
 def _one(text: str) -> str:
@@ -83,12 +87,12 @@ def _one(text: str) -> str:
 
 
 _owner = sql.principal.alias("owner")
-SEARCHED: Mapping[str, Kind] = {
-    "asset": Kind(
+SEARCHED_TABLES: Mapping[str, SearchedTable] = {
+    "asset": SearchedTable(
         sql.asset,
         select(sql.asset, _owner.c.name.label("owner_name")).join(_owner, _owner.c.pk == sql.asset.c.owner_pk),
         _asset,
     ),
-    "collection": Kind(sql.collection, select(sql.collection), _plain),
-    "topic": Kind(sql.topic, select(sql.topic), _plain),
+    "collection": SearchedTable(sql.collection, select(sql.collection), _plain),
+    "topic": SearchedTable(sql.topic, select(sql.topic), _plain),
 }

@@ -13,7 +13,7 @@ Range = tuple[str, str, str]
 
 
 @cache
-def near() -> CompoundSelect[Any]:
+def fuzzy_candidates() -> CompoundSelect[Any]:
     """Return a SELECT of `(asked, word)`: all that can differ from a word by one typing error, and others.
 
     One error leaves a half of a word as it is, or two neighbours have changed places. `ranges` are its parameters.
@@ -22,7 +22,7 @@ def near() -> CompoundSelect[Any]:
     return union_all(_within(word.word, "forward"), _within(word.backward, "backward"))
 
 
-def ranges(words: Sequence[str]) -> dict[str, str]:
+def candidate_ranges(words: Sequence[str]) -> dict[str, str]:
     """Return where words near these lie, from either end."""
     forward = [each for asked in words for each in _ranges(asked)]
     backward = [(asked, *_beginning(asked[len(asked) // 2 :][::-1])) for asked in words]

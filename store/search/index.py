@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from store.bulk_insert import insert_many
-from store.search.document import SEARCHED, Document
-from store.search.query import SHORTEST_NEAR
+from store.search.document import SEARCHED_TABLES, Document
+from store.search.query import MIN_FUZZY_LENGTH
 
 BATCH = 1_000
 Progress = Callable[[int], None]
@@ -41,11 +41,11 @@ def _tsvectors(kind: str) -> Table:
     return Table(f"{kind}_search", _POSTGRESQL, Column("rowid", Integer, primary_key=True), Column("words", TSVECTOR))
 
 
-INDEXES = {"sqlite": {kind: _fts5(kind) for kind in SEARCHED}}
-INDEXES["postgresql"] = {kind: _tsvectors(kind) for kind in SEARCHED}
+INDEXES = {"sqlite": {kind: _fts5(kind) for kind in SEARCHED_TABLES}}
+INDEXES["postgresql"] = {kind: _tsvectors(kind) for kind in SEARCHED_TABLES}
 
 
-async def refresh(connection: AsyncConnection, progress: Progress = lambda _: None) -> None:
+async def index_stale_rows(connection: AsyncConnection, progress: Progress = lambda _: None) -> None:
     """Look anew at every row that was written since, and call `progress` with how many those were, a part at a time.
 
     One statement where nothing was.
@@ -64,13 +64,13 @@ async def refresh(connection: AsyncConnection, progress: Progress = lambda _: No
         last = rows[-1]
 
 
-async def rebuild(connection: AsyncConnection) -> int:
+async def reset_index(connection: AsyncConnection) -> int:
     """Forget the index; return how many things `refresh` then has to look at. Other writers wait until it has."""
     stale, count, revision = sql.search_stale, 0, sql.deployment.c.revision
     await connection.execute(update(sql.deployment).values(revision=revision))  # which each of them begins with
     await connection.execute(delete(sql.search_word))
     await connection.execute(delete(stale))
-    for kind, (table, *_) in SEARCHED.items():
+    for kind, (table, *_) in SEARCHED_TABLES.items():
         await connection.execute(delete(INDEXES[connection.dialect.name][kind]))
         every = select(literal(kind), table.c.pk)
         await connection.execute(insert(stale).from_select(["kind", "row_pk"], every))
@@ -80,7 +80,7 @@ async def rebuild(connection: AsyncConnection) -> int:
 
 async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
     """Index the rows of those pks, which rise, as they are now, or no more where they are gone."""
-    index, searched = INDEXES[connection.dialect.name][kind], SEARCHED[kind]
+    index, searched = INDEXES[connection.dialect.name][kind], SEARCHED_TABLES[kind]
     here = searched.rows.where(searched.table.c.pk.in_(sql.int_list(pks)))
     found = {row.pk: searched.document(row) for row in await connection.execute(here)}
     await connection.execute(delete(index).where(index.c.rowid.in_(sql.int_list(pks))))
@@ -100,7 +100,7 @@ def _row(index: Table, pk: int, document: Document) -> dict[str, Any]:
 async def _learn(connection: AsyncConnection, words: Iterable[str]) -> None:
     """Keep the words that a misspelt one may have been meant to be."""
     word = sql.search_word
-    told = sorted(each for each in words if each.isalpha() and len(each) >= SHORTEST_NEAR - 1)
+    told = sorted(each for each in words if each.isalpha() and len(each) >= MIN_FUZZY_LENGTH - 1)
     known = set(await connection.scalars(select(word.c.word).where(word.c.word.in_(sql.text_list(told)))))
     rows = [{"word": each, "backward": each[::-1]} for each in told if each not in known]
     await insert_many(connection, word, rows)

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from store.search.query import FIELDS, NAME, Match, Search
+from store.search.query import FIELDS_OF_MATCH, NAME, Match, Search
 
 STEP = 10  # from one match to the next, for what tells between those
 LENGTH = 16  # letters of a name by which it says more
@@ -33,20 +33,20 @@ class _Matches(FunctionElement[bool]):
     inherit_cache = True
 
 
-def is_found(of: Any, search: Search) -> ColumnElement[bool]:
+def matches_search(of: Any, search: Search) -> ColumnElement[bool]:
     """Return the condition that a row is found, whatever is looked for: `Search.parameters` tells that."""
-    return of.c.pk.in_(_matching(of, Match.NEAR)) if search.terms else literal(value=False)
+    return of.c.pk.in_(_matching(of, Match.FUZZY)) if search.terms else literal(value=False)
 
 
-def quality(of: Any) -> ColumnElement[int]:
+def match_rank(of: Any) -> ColumnElement[int]:
     """Return how well a row that is found matches, the best as the greatest number: by itself, whatever others say.
 
     By the `Match` first; then, of what is found by its name, by how little else the name says.
     """
     others = func.length(of.c.name, type_=Integer) // LENGTH
     brevity = case((others < STEP, STEP - 1 - others), else_=0)
-    ways = {match: match * STEP + (brevity if FIELDS.get(match) == (NAME,) else 0) for match in Match}
-    del ways[Match.NEAR]
+    ways = {match: match * STEP + (brevity if FIELDS_OF_MATCH.get(match) == (NAME,) else 0) for match in Match}
+    del ways[Match.FUZZY]
     worst = bindparam("worst", type_=Integer) * STEP
     return case(*((of.c.pk.in_(_matching(of, match)), ways[match]) for match in reversed(ways)), else_=worst)
 

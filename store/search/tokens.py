@@ -13,10 +13,10 @@ from itertools import count, groupby
 from typing import NamedTuple
 
 LAST = 0x1FBFF  # beyond lie ideographs, which are letters
-MOST_WORDS = 4_000
-MOST_PARTS = 6  # of a word; what turns more often is a number of some sort
-MOST_TIMES = 200
-LONGEST_WORD = 80  # what is longer is known by its beginning
+MAX_TOKENS = 4_000
+MAX_SUBWORDS = 6  # of a word; what turns more often is a number of some sort
+MAX_OCCURRENCES = 200
+MAX_TOKEN_LENGTH = 80  # what is longer is known by its beginning
 
 # Letters that are not another with an accent, and are written without it all the same.
 _PLAIN = str.maketrans(dict(zip("øđħ\u0131łŧð", "odhiltd", strict=True)) | {"æ": "ae", "œ": "oe", "þ": "th"})
@@ -31,7 +31,7 @@ def _ranges(categories: str) -> str:
 
 
 @cache
-def any_word() -> re.Pattern[str]:
+def token_pattern() -> re.Pattern[str]:
     """Return what a word is in any script; some 50 ms when it is asked first."""
     return re.compile(rf"[^\W_](?:[^\W_]|[{_ranges('Mn Mc Me')}])*|[{_ranges('So')}]")
 
@@ -45,53 +45,53 @@ _TURNS = (
 )
 
 
-def words(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Return the words of a text in their order; behind them what was written in parts as one, and the parts of words.
 
     At most MOST_WORDS, and each at most MOST_TIMES: PostgreSQL keeps no more places.
     """
-    found = list(chunks(text))
-    all_ = [word for chunk in found for word in chunk.words]
+    found = list(compounds(text))
+    all_ = [word for chunk in found for word in chunk.tokens]
     for chunk in found:
-        all_ += [joined(chunk.words)] if len(chunk.words) > 1 else []
-        all_ += [part for run in chunk.runs for parts in splits(run) for part in parts]
+        all_ += [join_tokens(chunk.tokens)] if len(chunk.tokens) > 1 else []
+        all_ += [part for run in chunk.originals for parts in split_subwords(run) for part in parts]
     times: defaultdict[str, Iterator[int]] = defaultdict(count)
-    return [word for word in all_[:MOST_WORDS] if next(times[word]) < MOST_TIMES]
+    return [word for word in all_[:MAX_TOKENS] if next(times[word]) < MAX_OCCURRENCES]
 
 
-class Chunk(NamedTuple):
+class Compound(NamedTuple):
     """What stands between two spaces: its words, and the same as they are written."""
 
-    words: tuple[str, ...]
-    runs: tuple[str, ...]
+    tokens: tuple[str, ...]
+    originals: tuple[str, ...]
 
 
-def chunks(text: str) -> Iterator[Chunk]:
+def compounds(text: str) -> Iterator[Compound]:
     """Yield what stands between spaces, of which at least something is a word."""
     if not text.isascii():
         text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-    find = _ASCII_WORD if text.isascii() else any_word()
+    find = _ASCII_WORD if text.isascii() else token_pattern()
     for piece in text.split():
         runs = find.findall(piece)
         if runs:
-            yield Chunk(tuple(map(folded, runs)), tuple(runs))
+            yield Compound(tuple(map(fold, runs)), tuple(runs))
 
 
-def splits(run: str) -> Iterator[list[str]]:
+def split_subwords(run: str) -> Iterator[list[str]]:
     """Yield the parts of a word that its capitals and digits tell: in two ways where capitals are many («RNAseq»)."""
     if (run.isalpha() and run[1:].islower()) or run.isdigit():
         return
     found = {tuple(turn.split(run)): None for turn in _TURNS}
-    yield from ([folded(part) for part in parts] for parts in found if 1 < len(parts) <= MOST_PARTS)
+    yield from ([fold(part) for part in parts] for parts in found if 1 < len(parts) <= MAX_SUBWORDS)
 
 
-def joined(parts: Iterable[str]) -> str:
+def join_tokens(parts: Iterable[str]) -> str:
     """Return the words as one."""
-    return "".join(parts)[:LONGEST_WORD]
+    return "".join(parts)[:MAX_TOKEN_LENGTH]
 
 
-def folded(word: str) -> str:
+def fold(word: str) -> str:
     """Return the word without case and accents."""
     if word.isascii():
-        return word.lower()[:LONGEST_WORD]
-    return unicodedata.normalize("NFC", word.casefold().translate(_PLAIN))[:LONGEST_WORD]
+        return word.lower()[:MAX_TOKEN_LENGTH]
+    return unicodedata.normalize("NFC", word.casefold().translate(_PLAIN))[:MAX_TOKEN_LENGTH]
