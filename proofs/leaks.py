@@ -31,7 +31,7 @@ from resolvers import filter as filters
 from resolvers.asset import asset_order
 from resolvers.listing import aggregate, listing, page
 from resolvers.listing import search as searching
-from resolvers.listing.statement_cache import forget
+from resolvers.listing.statement_cache import clear
 from resolvers.write import membership as write_membership
 from resolvers.write import membership_operations
 from store import changes, sql
@@ -61,12 +61,12 @@ class Leak:
     @contextmanager
     def plant(self) -> Iterator[None]:
         """Let the fault be in the product, and in every statement that it keeps."""
-        forget()
+        clear()
         try:
             with self.breaking():
                 yield
         finally:
-            forget()
+            clear()
 
     def __str__(self) -> str:
         """Return the leak as a sentence's part."""
@@ -493,7 +493,7 @@ LEAKS: Sequence[Leak] = (
     Leak("lists", "memberships are read without their collections", _reads("membership", _members_anywhere)),
     Leak("counts", "totalCount counts all rows", _object(page.CountByParent, "rows", _rows_of_all)),
     Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "rows", _rows_of_all)),
-    Leak("facets", "facets count all rows", _object(aggregate.SummaryByPart, "rows", _rows_of_all)),
+    Leak("facets", "facets count all rows", _object(aggregate.AggregatesByParent, "rows", _rows_of_all)),
     Leak("relevance", "what has a rare name comes first", _object(asset, "asset_order", _by_namesakes)),
     Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
     Leak("relevance", "one word near is tried", _one_word_near),

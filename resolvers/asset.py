@@ -150,7 +150,7 @@ def assets(
     """Return every asset that the viewer may see."""
 
     def listed(search: Search | None) -> Connection:
-        return connect(context, Assets.ordered(order_by, filter=AssetFilter.of(filter, search=search)), **page)
+        return connect(context, Assets.ordered_by(order_by, filter=AssetFilter.of(filter, search=search)), **page)
 
     return searched(context, query, listed)
 

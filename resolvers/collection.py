@@ -103,7 +103,7 @@ def collections(
 
     def listed(search: Search | None) -> Connection:
         return connect(
-            context, Collections.ordered(order_by, filter=CollectionFilter.of(filter, search=search)), **page
+            context, Collections.ordered_by(order_by, filter=CollectionFilter.of(filter, search=search)), **page
         )
 
     return searched(context, query, listed)

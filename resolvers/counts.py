@@ -7,7 +7,7 @@ from sqlalchemy import FromClause, Select, func
 
 from permissions import Viewer, visible
 from resolvers.listing.listing import Listing
-from resolvers.listing.page import OfListing
+from resolvers.listing.page import ListingLoader
 from resolvers.loaders import AssetByPk
 from store import sql
 from store.tables import AssetKind
@@ -46,19 +46,21 @@ class TopicAssets(Listing):
         return visible(sql.asset, viewer).where(sql.asset.c.pk.in_(members))
 
 
-class AssetCountsByParent(OfListing):
+class AssetCountsByParent(ListingLoader):
     """The counts of a list of assets for each parent: one statement."""
 
     missing: ClassVar[AssetCounts] = AssetCounts()
 
     async def fetch(self, keys: list[int]) -> dict[int, AssetCounts]:
         """Return counts by the parent's pk."""
-        return {parent: _counts(rows) for parent, rows in (await self.each(keys, self._statement)).items()}
+        return {parent: _counts(rows) for parent, rows in (await self.rows_by_parent(keys, self._statement)).items()}
 
     def _statement(self) -> Select[Any]:
         parents, asset = sql.int_table("parents"), sql.asset
         columns = (asset.c.kind, func.count().label("assets"), func.sum(asset.c.is_gold).label("gold"))
-        by_kind = self.rows(parents).with_only_columns(*columns, maintain_column_froms=True).group_by(asset.c.kind)
+        by_kind = (
+            self.select_rows(parents).with_only_columns(*columns, maintain_column_froms=True).group_by(asset.c.kind)
+        )
         return sql.per_parent(parents, by_kind)
 
 

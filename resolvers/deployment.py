@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from resolvers.context import Context
-from resolvers.listing.listing import LARGEST_PAGE
+from resolvers.listing.listing import MAX_PAGE_SIZE
 from store.tables import MAX_COLLECTION_DEPTH
 
 OPERATION_DEPTH = 14
@@ -16,7 +16,7 @@ class Limits(NamedTuple):
     """The most at once."""
 
     depth: int = OPERATION_DEPTH
-    page_size: int = LARGEST_PAGE
+    page_size: int = MAX_PAGE_SIZE
     bulk_items: int = BULK_ITEMS
     inline_bulk_items: int = INLINE_BULK_ITEMS
     collection_depth: int = MAX_COLLECTION_DEPTH

@@ -57,7 +57,7 @@ def results(job: Row[Any], context: Context, *, only_failed: bool | None = False
 
 async def nodes(connection: Connection, _context: Context) -> list[ItemResult]:
     """Return the results of the page."""
-    return [_item(item.id, *item.extras) for item in (await connection.page()).items]
+    return [_item(item.id, *item.edge_values) for item in (await connection.page()).items]
 
 
 async def edges(connection: Connection, context: Context) -> list[Edge]:

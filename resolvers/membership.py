@@ -134,7 +134,7 @@ def assets(
     kind = DescendantAssets if include_descendants else CollectionAssets
 
     def listed(search: Search | None) -> Connection:
-        listing = kind.ordered(order_by, filter=AssetFilter.of(filter, search=search))
+        listing = kind.ordered_by(order_by, filter=AssetFilter.of(filter, search=search))
         return connect(context, listing, collection, **page)
 
     return searched(context, query, listed)
@@ -174,7 +174,7 @@ def addable_assets(
 
     def listed(search: Search | None) -> Connection:
         narrowed = AssetFilter.of(filter, search=search)
-        listing = AddableAssets.ordered(order_by, filter=narrowed, exclude_members=bool(exclude_members))
+        listing = AddableAssets.ordered_by(order_by, filter=narrowed, exclude_members=bool(exclude_members))
         return connect(context, listing, collection, **page)
 
     return searched(context, query, listed)

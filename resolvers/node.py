@@ -7,7 +7,7 @@ from sqlalchemy import Row
 
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
-from resolvers.listing.listing import LARGEST_PAGE
+from resolvers.listing.listing import MAX_PAGE_SIZE
 from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowBy, TopicById
 from store.ids import is_id
 
@@ -30,6 +30,6 @@ async def node(_root: None, context: Context, id: str) -> Row[Any] | None:
 
 async def nodes(_root: None, context: Context, ids: list[str]) -> list[Row[Any] | None]:
     """Return the objects in the order asked for. Raises OperationError(BAD_USER_INPUT) for too many."""
-    if len(ids) > LARGEST_PAGE:
-        raise OperationError(ErrorCode.BAD_USER_INPUT, f"ids has {len(ids)} ids; at most {LARGEST_PAGE} are allowed.")
+    if len(ids) > MAX_PAGE_SIZE:
+        raise OperationError(ErrorCode.BAD_USER_INPUT, f"ids has {len(ids)} ids; at most {MAX_PAGE_SIZE} are allowed.")
     return await gather(*(node(None, context, id_) for id_ in ids))

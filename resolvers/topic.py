@@ -81,7 +81,7 @@ def collections(
     topic: Row[Any], context: Context, *, order_by: Any = None, filter: Any = None, **page: Any
 ) -> Connection:
     """Return the topic's collections."""
-    listing = TopicCollections.ordered(order_by, filter=CollectionFilter.of(filter))
+    listing = TopicCollections.ordered_by(order_by, filter=CollectionFilter.of(filter))
     return connect(context, listing, topic, **page)
 
 

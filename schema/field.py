@@ -16,7 +16,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from permissions.directive import permission
-from resolvers.listing.listing import DEFAULT_PAGE, LARGEST_PAGE, Unasked
+from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, DefaultPageSize
 
 Resolver = Callable[..., Any]
 QUERY_DESCRIPTION = (
@@ -117,9 +117,9 @@ def query_argument() -> StrawberryArgument:
 
 def forward_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
     """Declare the arguments of a page from the start of a list, and further ones."""
-    first = f"Number of items of the page, counted from the start; at most {LARGEST_PAGE}."
+    first = f"Number of items of the page, counted from the start; at most {MAX_PAGE_SIZE}."
     return {
-        "first": argument(int | None, first, Unasked(DEFAULT_PAGE)),
+        "first": argument(int | None, first, DefaultPageSize(DEFAULT_PAGE_SIZE)),
         "after": argument(str | None, "Cursor of the item right before the page."),
         **further,
     }
@@ -127,7 +127,7 @@ def forward_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgu
 
 def paging_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
     """Declare the arguments of a page from either end of a list, and further ones."""
-    last = f"Number of items of the page, counted from the end; at most {LARGEST_PAGE}."
+    last = f"Number of items of the page, counted from the end; at most {MAX_PAGE_SIZE}."
     return forward_arguments(
         last=argument(int | None, last),
         before=argument(str | None, "Cursor of the item right after the page."),

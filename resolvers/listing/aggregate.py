@@ -29,8 +29,8 @@ from sqlalchemy import (
 )
 
 from resolvers.filter import AssetFilter
-from resolvers.listing.listing import EVERYWHERE, LARGEST_PAGE, Bounds, Listing
-from resolvers.listing.page import OfListing, Page, PageByParent, limit_of, page_of
+from resolvers.listing.listing import MAX_PAGE_SIZE, NO_PARENT, Listing, PageBounds
+from resolvers.listing.page import ListingLoader, Page, PageByParent, build_page, fetch_limit
 from store import sql
 
 
@@ -52,44 +52,44 @@ class Facet:
         return self.value
 
 
-class Part(NamedTuple):
+class AggregateKey(NamedTuple):
     """What is asked of one parent's list: `count`, `kinds`, `tags` or `owners` and how many values, or a `page`."""
 
     parent: int
     what: str
-    first: int | Bounds = LARGEST_PAGE
+    first: int | PageBounds = MAX_PAGE_SIZE
 
 
-NARROWING = {"kinds": "kinds", "tags": "tags", "owners": "owner_ids"}
+FILTER_OF_FACET = {"kinds": "kinds", "tags": "tags", "owners": "owner_ids"}
 """The filter that each facet does without."""
 COUNT, PAGE = "count", "page"
 
 
-class SummaryByPart(OfListing):
+class AggregatesByParent(ListingLoader):
     """Facets, the most frequent first, and the count as one without a value: one statement for all that is asked."""
 
     missing: ClassVar[Sequence[Facet]] = ()
 
-    async def fetch(self, keys: list[Part]) -> dict[Part, Any]:
+    async def fetch(self, keys: list[AggregateKey]) -> dict[AggregateKey, Any]:
         """Return what there is by part: facets, or a page."""
         asked = tuple(dict.fromkeys(key[1:] for key in keys))
         parents = list(dict.fromkeys(key.parent for key in keys))
         if len(asked) == 1 and asked[0][0] == PAGE:
             pages = await PageByParent(self.context, self._bounded(asked[0][1])).fetch(parents)
-            return {Part(parent, *asked[0]): page for parent, page in pages.items()}
-        found = defaultdict[Part, list[Facet]](list)  # also what one parent was asked, and another was not
-        for row in await self.context.snapshot.rows(self.kept(self._statement, *asked), self.parameters(parents)):
-            found[Part(row.parent, *asked[row.part])].append(Facet(row.value, row.number))
+            return {AggregateKey(parent, *asked[0]): page for parent, page in pages.items()}
+        found = defaultdict[AggregateKey, list[Facet]](list)  # also what one parent was asked, and another was not
+        for row in await self.context.snapshot.rows(self.cached(self._statement, *asked), self.parameters(parents)):
+            found[AggregateKey(row.parent, *asked[row.part])].append(Facet(row.value, row.number))
         return {key: self._page(found[key], key.first) if key.what == PAGE else found[key] for key in keys}
 
     def _bounded(self, bounds: Any) -> Listing:
         return replace(self.listing, bounds=bounds)
 
     def _page(self, rows: Sequence[Facet], bounds: Any) -> Page:
-        return page_of(orjson.loads(rows[0].value), self._bounded(bounds), ())
+        return build_page(orjson.loads(rows[0].value), self._bounded(bounds), ())
 
     def _statement(self, *asked: tuple[str, Any]) -> Select[Any]:
-        wider, narrowed = self._narrowing({NARROWING[what] for what, _ in asked if what in NARROWING})
+        wider, narrowed = self._narrowing({FILTER_OF_FACET[what] for what, _ in asked if what in FILTER_OF_FACET})
         parents = sql.int_table("parents").select().cte("parents").prefix_with("MATERIALIZED")
         found = self._found(wider, parents, narrowed, with_order=any(what == PAGE for what, _ in asked))
         if len(asked) > 1:
@@ -108,27 +108,27 @@ class SummaryByPart(OfListing):
 
     def _found(self, wider: Listing, parents: CTE, narrowed: Mapping[str, Sequence[Any]], *, with_order: bool) -> CTE:
         """Return the wider list's assets, each with its parent and with what the narrowing filters say of it."""
-        item, viewer = self.listing.item, self.context.viewer
+        item, viewer = self.listing.table, self.context.viewer
         columns = [item.c.pk, item.c.kind, item.c.owner_pk]
         columns += [parents.c.value.label("parent")] if self.listing.has_parents else []
         columns += [case((and_(*conditions), 1), else_=0).label(name) for name, conditions in narrowed.items()]
         if with_order:
-            columns += [key.label(f"key{index}") for index, key in enumerate(self.listing.keys(viewer))]
-            columns += [] if self.listing.extras_late else self._extras(parents)
-        rows = type(self)(self.context, wider).rows(parents)
+            columns += [key.label(f"key{index}") for index, key in enumerate(self.listing.sort_keys(viewer))]
+            columns += [] if self.listing.defer_edge_columns else self._extras(parents)
+        rows = type(self)(self.context, wider).select_rows(parents)
         rows = rows.join(parents, true()) if self.listing.has_parents else rows
         return rows.with_only_columns(*columns, maintain_column_froms=True).cte("found")
 
     def _extras(self, parents: CTE) -> list[ColumnElement[Any]]:
-        columns = self.listing.extra_columns(self.context.viewer, parents)
+        columns = self.listing.select_edge_columns(self.context.viewer, parents)
         return [column.label(f"extra{index}") for index, column in enumerate(columns)]
 
-    def _rows(self, found: CTE, parents: CTE, narrowed: Iterable[str], part: int, bounds: Bounds) -> Select[Any]:
+    def _rows(self, found: CTE, parents: CTE, narrowed: Iterable[str], part: int, bounds: PageBounds) -> Select[Any]:
         """Return the SELECT of `(part, parent, value, number, place)` of first pages: each value all rows as JSON."""
-        listing, item = self._bounded(bounds), self.listing.item
+        listing, item = self._bounded(bounds), self.listing.table
 
         def ordered(of: Any) -> list[ColumnElement[Any]]:
-            return [key.desc() if listing.is_falling else key.asc() for key in _called("key", of)]
+            return [key.desc() if listing.scans_descending else key.asc() for key in _called("key", of)]
 
         # The sum keeps SQLite from an index of all that is found, made to be looked into once for each parent.
         kept = [found.c[name] == 1 for name in narrowed]
@@ -136,9 +136,9 @@ class SummaryByPart(OfListing):
         rows = (
             found.select().with_only_columns(found.c.pk, *_called("key", found), *_called("extra", found)).where(*kept)
         )
-        best = rows.order_by(*ordered(found)).limit(limit_of(listing)).correlate(parents).subquery()
+        best = rows.order_by(*ordered(found)).limit(fetch_limit(listing)).correlate(parents).subquery()
         keys = () if listing.is_ranked else _called("key", best)
-        extras = self._extras(parents) if listing.extras_late else _called("extra", best)
+        extras = self._extras(parents) if listing.defer_edge_columns else _called("extra", best)
         told = best.select().with_only_columns(item.c.pk, item.c.id, *keys, *extras)
         told = told.select_from(best.join(item, item.c.pk == best.c.pk)).order_by(*ordered(best))
         page = sql.per_parent(parents, told).subquery()
@@ -165,11 +165,11 @@ def _sums(found: CTE, narrowed: Iterable[str]) -> CTE:
 def _counts(of: CTE, narrowed: Iterable[str], part: int, what: str, first: int) -> Select[Any]:
     """Return the SELECT of `(part, parent, value, number, place)` of a facet or the count, of assets or of sums."""
     rows, value, *order = _VALUES[what](of)
-    kept = [of.c[name] == 1 for name in narrowed if NARROWING.get(what) != name]
+    kept = [of.c[name] == 1 for name in narrowed if FILTER_OF_FACET.get(what) != name]
     number = cast(func.coalesce(func.sum(of.c.number), 0), BigInteger) if "number" in of.c else func.count()
     parents = _parents(of)
     place = func.row_number().over(partition_by=parents or None, order_by=(number.desc(), *order)).label("place")
-    parent = parents[0] if parents else literal(EVERYWHERE).label("parent")
+    parent = parents[0] if parents else literal(NO_PARENT).label("parent")
     columns = (literal(part).label("part"), parent, cast(value, String).label("value"), number.label("number"))
     counted = rows.select().with_only_columns(*columns, place if order else literal(0).label("place"))
     counted = counted.select_from(rows).where(*kept).group_by(*order, *parents)  # the fewest last: SQLite compares less

@@ -6,9 +6,9 @@ from typing import Any, Self
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.listing import cursor as cursors
-from resolvers.listing.aggregate import PAGE, Part, SummaryByPart
-from resolvers.listing.listing import DEFAULT_PAGE, EVERYWHERE, LARGEST_PAGE, Bounds, Listing, Unasked
-from resolvers.listing.page import ANCHORS, CountByParent, Page, PageByParent
+from resolvers.listing.aggregate import PAGE, AggregateKey, AggregatesByParent
+from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, NO_PARENT, DefaultPageSize, Listing, PageBounds
+from resolvers.listing.page import RANKED_CURSOR_IDS, CountByParent, Page, PageByParent
 from store.tables import AssetAccess
 
 
@@ -24,7 +24,7 @@ class Connection:
     @property
     def key(self) -> int:
         """The parent's key for loaders."""
-        return EVERYWHERE if self.parent is None else int(self.parent.pk)
+        return NO_PARENT if self.parent is None else int(self.parent.pk)
 
     @property
     def binding(self) -> str:
@@ -33,7 +33,7 @@ class Connection:
 
     def narrowed(self, least: AssetAccess) -> Self:
         """Return the list of only the assets that the viewer has at least this access to."""
-        return replace(self, listing=replace(self.listing, least=max(least, self.listing.least)))
+        return replace(self, listing=replace(self.listing, least=max(least, self.listing.required_access)))
 
     def emptied(self) -> Self:
         """Return the list without anything."""
@@ -43,9 +43,9 @@ class Connection:
         """Return the page asked for."""
         if self.is_empty:
             return PageByParent.missing
-        bounds, whole = self.listing.bounds, replace(self.listing, bounds=Bounds())
-        if self.listing.has_facets and self.listing.is_gathered and bounds.is_open:
-            return await self.context.loader(SummaryByPart, whole).load(Part(self.key, PAGE, bounds))  # type: ignore[no-any-return]  # a loader's rows
+        bounds, whole = self.listing.bounds, replace(self.listing, bounds=PageBounds())
+        if self.listing.has_facets and self.listing.collects_first and bounds.is_open:
+            return await self.context.loader(AggregatesByParent, whole).load(AggregateKey(self.key, PAGE, bounds))  # type: ignore[no-any-return]  # a loader's rows
         return await self.context.loader(PageByParent, self.listing).load(self.key)  # type: ignore[no-any-return]  # a loader's rows
 
 
@@ -57,8 +57,8 @@ class Edge:
     def __init__(self, connection: Connection, page: Page, index: int, node: Any) -> None:
         """Make the edge of the index-th item."""
         self._connection, self._page, self._index, self.node = connection, page, index, node
-        names = connection.listing.extras
-        self.extras = dict(zip(names, page.items[index].extras, strict=True))
+        names = connection.listing.edge_columns
+        self.extras = dict(zip(names, page.items[index].edge_values, strict=True))
 
     def __getattr__(self, name: str) -> Any:
         """Return what the list says of the row under that name."""
@@ -76,9 +76,9 @@ class Edge:
 async def nodes(connection: Connection, context: Context) -> list[Any]:
     """Return the rows of the page."""
     items = (await connection.page()).items
-    if connection.listing.carries_rows:
+    if connection.listing.inlines_rows:
         return [item.row for item in items]
-    return list(await context.loader(connection.listing.nodes).load_many([item.pk for item in items]))
+    return list(await context.loader(connection.listing.node_loader).load_many([item.pk for item in items]))
 
 
 async def edges(connection: Connection, context: Context) -> list[Edge]:
@@ -102,7 +102,7 @@ async def page_info(connection: Connection, context: Context) -> PageInfo:
     del context
     page, bounds = await connection.page(), connection.listing.bounds
     ends = [_cursor(connection, page, index) for index in (0, len(page.items) - 1)] if page.items else [None, None]
-    if bounds.backward:
+    if bounds.is_backward:
         return PageInfo(bounds.before is not None, page.has_more, *ends)
     return PageInfo(page.has_more, bounds.after is not None, *ends)
 
@@ -111,7 +111,7 @@ async def total_count(connection: Connection, context: Context) -> int:
     """Return how many rows of the whole list the viewer may see, whatever the page."""
     if connection.is_empty:
         return 0
-    listing = replace(connection.listing, bounds=Bounds())
+    listing = replace(connection.listing, bounds=PageBounds())
     return await context.loader(CountByParent, listing).load(connection.key)  # type: ignore[no-any-return]  # a loader's rows
 
 
@@ -130,18 +130,18 @@ def connect(
     Raises OperationError(BAD_USER_INPUT) for a size out of 0 to 100 or for both sizes, OperationError(BAD_CURSOR) for a cursor that
     is not of this list.
     """
-    if first is not None and last is not None and not isinstance(first, Unasked):
+    if first is not None and last is not None and not isinstance(first, DefaultPageSize):
         raise OperationError(ErrorCode.BAD_USER_INPUT, "Give first or last, not both.")
     for name, size in (("first", first), ("last", last)):
-        if size is not None and not 0 <= size <= LARGEST_PAGE:
-            raise OperationError(ErrorCode.BAD_USER_INPUT, f"{name} is {size}; it must be from 0 to {LARGEST_PAGE}.")
-    size, backward = (last, True) if last is not None else (DEFAULT_PAGE if first is None else int(first), False)
+        if size is not None and not 0 <= size <= MAX_PAGE_SIZE:
+            raise OperationError(ErrorCode.BAD_USER_INPUT, f"{name} is {size}; it must be from 0 to {MAX_PAGE_SIZE}.")
+    size, backward = (last, True) if last is not None else (DEFAULT_PAGE_SIZE if first is None else int(first), False)
     binding = _binding(listing, parent)
     after_, before_ = (
         None if given is None else cursors.unseal(context.viewer, binding, given) for given in (after, before)
     )
     of = None if (after_, before_) == (None, None) or parent is None else int(parent.pk)
-    return Connection(context, replace(listing, bounds=Bounds(size, backward, after_, before_, of)), parent)
+    return Connection(context, replace(listing, bounds=PageBounds(size, backward, after_, before_, of)), parent)
 
 
 def _binding(listing: Listing, parent: Any) -> str:
@@ -151,8 +151,8 @@ def _binding(listing: Listing, parent: Any) -> str:
 
 
 def _cursor(connection: Connection, page: Page, index: int) -> str:
-    values = page.items[index].keys
+    values = page.items[index].sort_values
     if connection.listing.is_ranked:
-        before = [item.id for item in page.items[max(0, index + 1 - ANCHORS) : index + 1]]
-        values = [*before[::-1], *page.preceding][:ANCHORS]
+        before = [item.id for item in page.items[max(0, index + 1 - RANKED_CURSOR_IDS) : index + 1]]
+        values = [*before[::-1], *page.preceding][:RANKED_CURSOR_IDS]
     return cursors.seal(connection.context.viewer, connection.binding, values)

@@ -8,9 +8,9 @@ from sqlalchemy import Row
 
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
-from resolvers.listing.aggregate import COUNT, Facet, Part, SummaryByPart
+from resolvers.listing.aggregate import COUNT, AggregateKey, AggregatesByParent, Facet
 from resolvers.listing.connection import Connection
-from resolvers.listing.listing import LARGEST_PAGE, Bounds
+from resolvers.listing.listing import MAX_PAGE_SIZE, PageBounds
 from resolvers.loaders import PrincipalByPk
 
 DEFAULT_FACETS = 20
@@ -23,13 +23,13 @@ def facets(connection: Connection, _context: Context) -> Connection:
 
 async def total_count(connection: Connection, context: Context) -> int:
     """Return how many assets of the whole list the viewer may see, whatever the page."""
-    found = await _summary(connection, context, COUNT, LARGEST_PAGE)
+    found = await _summary(connection, context, COUNT, MAX_PAGE_SIZE)
     return found[0].count if found else 0
 
 
 async def kinds(connection: Connection, context: Context) -> Sequence[Facet]:
     """Return how many assets of each kind the list has."""
-    return await _summary(connection, context, "kinds", LARGEST_PAGE)
+    return await _summary(connection, context, "kinds", MAX_PAGE_SIZE)
 
 
 async def tags(connection: Connection, context: Context, *, first: int | None = None) -> Sequence[Facet]:
@@ -54,9 +54,9 @@ async def owners(connection: Connection, context: Context, *, first: int | None 
 
 async def _summary(connection: Connection, context: Context, what: str, first: int | None) -> Sequence[Facet]:
     size = DEFAULT_FACETS if first is None else int(first)
-    if not 0 <= size <= LARGEST_PAGE:
-        raise OperationError(ErrorCode.BAD_USER_INPUT, f"first is {size}; it must be from 0 to {LARGEST_PAGE}.")
+    if not 0 <= size <= MAX_PAGE_SIZE:
+        raise OperationError(ErrorCode.BAD_USER_INPUT, f"first is {size}; it must be from 0 to {MAX_PAGE_SIZE}.")
     if connection.is_empty:
         return ()
-    listing = replace(connection.listing, bounds=Bounds())
-    return await context.loader(SummaryByPart, listing).load(Part(connection.key, what, size))  # type: ignore[no-any-return]  # a loader's rows
+    listing = replace(connection.listing, bounds=PageBounds())
+    return await context.loader(AggregatesByParent, listing).load(AggregateKey(connection.key, what, size))  # type: ignore[no-any-return]  # a loader's rows

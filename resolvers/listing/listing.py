@@ -11,18 +11,18 @@ from resolvers.loaders import RowBy
 from store.search.query import Search
 from store.tables import AssetAccess
 
-DEFAULT_PAGE = 20
-LARGEST_PAGE = 100
-LONGEST_KEPT = 4_000  # letters of a filter
-EVERYWHERE = 0  # the parent of a list that has none
+DEFAULT_PAGE_SIZE = 20
+MAX_PAGE_SIZE = 100
+MAX_CACHED_FILTER_LENGTH = 4_000  # letters of a filter
+NO_PARENT = 0  # the parent of a list that has none
 
 
 @dataclass(frozen=True)
-class Bounds:
+class PageBounds:
     """How much of a list, from where: forward from the start or after a cursor, or backward."""
 
-    count: int = DEFAULT_PAGE
-    backward: bool = False
+    size: int = DEFAULT_PAGE_SIZE
+    is_backward: bool = False
     after: tuple[Any, ...] | None = None
     before: tuple[Any, ...] | None = None
     parent: int | None = None  # whose cursor it is: in lists of others the same rows stand elsewhere
@@ -40,37 +40,37 @@ class Listing:
     order: str = "POSITION"
     descending: bool = False
     filter: Any = None
-    least: AssetAccess = AssetAccess.DISCOVERABLE
-    bounds: Bounds = Bounds()
+    required_access: AssetAccess = AssetAccess.DISCOVERABLE
+    bounds: PageBounds = PageBounds()
 
     name: ClassVar[str]
-    granted: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # the access that the viewer has to every row at least
+    row_access: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # the access that the viewer has to every row at least
     has_facets: ClassVar[bool] = False
     has_parents: ClassVar[bool] = True  # whether there is one of each of something
-    item: ClassVar[Any]  # the table whose rows the list is of
-    nodes: ClassVar[type[RowBy]]
-    extras: ClassVar[tuple[str, ...]] = ()  # what an edge tells beyond its node
-    extras_late: ClassVar[bool] = False  # whether they are looked up for a row, and so for those of a page alone
+    table: ClassVar[Any]  # the table whose rows the list is of
+    node_loader: ClassVar[type[RowBy]]
+    edge_columns: ClassVar[tuple[str, ...]] = ()  # what an edge tells beyond its node
+    defer_edge_columns: ClassVar[bool] = False  # whether they are looked up for a row, and so for those of a page alone
     # Orders that are the administrators': their keys are ranks, which no cursor may hold.
-    ranked: ClassVar[frozenset[str]] = frozenset({"POSITION"})
-    carries_rows: ClassVar[bool] = (
+    ranked_orders: ClassVar[frozenset[str]] = frozenset({"POSITION"})
+    inlines_rows: ClassVar[bool] = (
         False  # whether a page brings its rows along: small ones that every viewer sees alike
     )
 
     @property
     def is_ranked(self) -> bool:
         """Whether the list is in the administrators' order."""
-        return self.order in self.ranked
+        return self.order in self.ranked_orders
 
     @property
-    def is_falling(self) -> bool:
+    def scans_descending(self) -> bool:
         """Whether a page is read from the greatest key on."""
-        return self.descending != self.bounds.backward
+        return self.descending != self.bounds.is_backward
 
     @property
-    def is_gathered(self) -> bool:
+    def collects_first(self) -> bool:
         """Whether all rows are found before they are ordered: a few, far apart in an index of the order."""
-        return self.least is AssetAccess.OWNER or self.search is not None
+        return self.required_access is AssetAccess.OWNER or self.search is not None
 
     @property
     def search(self) -> Search | None:
@@ -78,12 +78,12 @@ class Listing:
         return getattr(self.filter, "search", None)
 
     @property
-    def is_kept(self) -> bool:
+    def is_cacheable(self) -> bool:
         """Whether its statements may be: those with long lists in a filter would take more room than they are worth."""
-        return self.filter is None or self.filter.letters <= LONGEST_KEPT
+        return self.filter is None or self.filter.letters <= MAX_CACHED_FILTER_LENGTH
 
     @property
-    def shape(self) -> Self:
+    def cache_key(self) -> Self:
         """The list as its statements tell it: whatever is looked for, these are the same."""
         return self if self.search is None else replace(self, filter=replace(self.filter, search=self.search.shape))
 
@@ -93,25 +93,25 @@ class Listing:
         return {} if self.search is None else self.search.parameters
 
     @classmethod
-    def ordered(cls, order_by: Any, **asked: Any) -> Self:
+    def ordered_by(cls, order_by: Any, **asked: Any) -> Self:
         """Return the list in the order that an input asks for; in its own for none."""
         if order_by is None:
             return cls(**asked)
         return cls(order=order_by.field, descending=order_by.direction == "DESC", **asked)
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the SELECT of the list's rows, from `visible`, for the parent at hand."""
         raise NotImplementedError
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return what the list is ordered by, unique in it and never NULL."""
         raise NotImplementedError
 
-    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return the columns of `extras`, in their order."""
         del viewer, parents
         return ()
 
 
-class Unasked(int):
+class DefaultPageSize(int):
     """The size of a page when none was asked for, to be told from the same size asked for."""

@@ -6,21 +6,21 @@ from typing import Any
 
 from sqlalchemy import Select
 
-MOST = 256  # a large one takes some 300 kB
+MAX_STATEMENTS = 256  # a large one takes some 300 kB
 _STATEMENTS: OrderedDict[tuple[Hashable, ...], Select[Any]] = OrderedDict()
 
 
-def kept(of: tuple[Hashable, ...], make: Callable[[], Select[Any]]) -> Select[Any]:
+def cached(of: tuple[Hashable, ...], make: Callable[[], Select[Any]]) -> Select[Any]:
     """Return the statement that is made of these, among which is the viewer, since each has their own."""
     statement = _STATEMENTS.pop(of, None)
     if statement is None:
         statement = make()
-        if len(_STATEMENTS) == MOST:
+        if len(_STATEMENTS) == MAX_STATEMENTS:
             _STATEMENTS.popitem(last=False)  # the one that was not asked for the longest
     _STATEMENTS[of] = statement
     return statement
 
 
-def forget() -> None:
+def clear() -> None:
     """Forget every statement: whoever changes how one is made has to."""
     _STATEMENTS.clear()
