@@ -18,7 +18,7 @@ from proofs.leaks import PLANTED
 from proofs.mutants import score as mutants
 from proofs.oracle.trial import AGREEMENT
 from proofs.permission_matrix.trial import TRUTH
-from proofs.proof import Broken, Proof
+from proofs.proof import BrokenPromiseError, Proof
 from proofs.record import KEPT, RECORD, Run, keep, kept, record
 from proofs.revocation.trial import REVOCATION
 from proofs.token_forgery.trial import FORGERY
@@ -47,7 +47,7 @@ def prove(
     first = int(time.time()) if seed is None else seed
     try:
         _prove([name for name in NAMES if name in (names or NAMES)], first, at_once, console)
-    except Broken as broken:
+    except BrokenPromiseError as broken:
         KEPT.mkdir(parents=True, exist_ok=True)
         BROKEN.write_text(f"{broken}\n", encoding="utf-8")
         sys.stderr.write(f"BROKEN, as {BROKEN} keeps it. {broken}\n")  # unwrapped, to be pasted
@@ -82,7 +82,7 @@ async def _score(bar: "_Bar") -> Run:
     started = time.monotonic()
     score = await mutants.score(bar.set_to)
     if score.survived:
-        raise Broken("\n  ".join(("No test tells these mutants:", *map(str, score.survived))))
+        raise BrokenPromiseError("\n  ".join(("No test tells these mutants:", *map(str, score.survived))))
     counts = {name: len(getattr(score, name)) for name in ("killed", "equivalent", "survived")}
     return counts | {"seconds": time.monotonic() - started}
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from multiprocessing import get_context
 
-from proofs.databases import BACKENDS, Place, place
+from proofs.databases import BACKENDS, Databases, open_databases
 from proofs.proof import Proof
 
 Report = Callable[[int], None]
 """Is told how many more checks held."""
 
-_places: dict[str, Place] = {}  # of this worker
+_databases: dict[str, Databases] = {}  # of this worker
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Tally:
 @contextmanager
 def workers(number: int) -> Iterator[ProcessPoolExecutor]:
     """Open so many processes, each with places of its own; what they still do is dropped at the end."""
-    with ProcessPoolExecutor(number, get_context("spawn"), _open_places) as pool:
+    with ProcessPoolExecutor(number, get_context("spawn"), _open_worker_databases) as pool:
         try:
             yield pool
         finally:
@@ -49,7 +49,7 @@ def workers(number: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def tally(pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: Report, at_once: int) -> Tally:
-    """Return what the proof came to; raise what a trial raised, Broken that is, if one did.
+    """Return what the proof came to; raise what a trial raised, BrokenPromiseError that is, if one did.
 
     All its backends are tried with the same seeds, which grow from the first.
     """
@@ -74,10 +74,10 @@ def tally(pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: Repo
     return done
 
 
-def _open_places() -> None:
+def _open_worker_databases() -> None:
     opened = ExitStack()
     for backend in BACKENDS:
-        _places[backend] = opened.enter_context(place(backend))
+        _databases[backend] = opened.enter_context(open_databases(backend))
     atexit.register(opened.close)
     gc.collect()
     gc.freeze()  # what was imported stays
@@ -85,4 +85,4 @@ def _open_places() -> None:
 
 
 def _tried(proof: Proof, backend: str, seed: int) -> int:
-    return asyncio.run(proof.trial(_places[backend], seed))
+    return asyncio.run(proof.trial(_databases[backend], seed))

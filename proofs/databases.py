@@ -19,8 +19,8 @@ BACKENDS = ("sqlite", "postgresql")
 EMPTY = "empty"
 
 
-class Place:
-    """A folder, or a folder and a server, in which databases are made; use `place`."""
+class Databases:
+    """A folder, or a folder and a server, in which databases are made; use `open_databases`."""
 
     def __init__(self, backend: str, folder: Path, server: Postgres | None) -> None:
         """Take a folder of one's own and, for PostgreSQL, a running server."""
@@ -72,17 +72,17 @@ class Place:
 
 
 @contextmanager
-def place(backend: str, server: Postgres | None = None) -> Iterator[Place]:
+def open_databases(backend: str, server: Postgres | None = None) -> Iterator[Databases]:
     """Give a place on that backend; it goes with all its databases, but for those on a server that was given."""
     with tempfile.TemporaryDirectory(prefix="atoll-proof-") as folder:
         if backend == "postgresql" and server is None:
             with Postgres() as own:
-                yield _prepared(Place(backend, Path(folder), own))
+                yield _prepared(Databases(backend, Path(folder), own))
         else:
-            yield _prepared(Place(backend, Path(folder), server))
+            yield _prepared(Databases(backend, Path(folder), server))
 
 
-def _prepared(made: Place) -> Place:
+def _prepared(made: Databases) -> Databases:
     asyncio.run(made.prepare())
     return made
 

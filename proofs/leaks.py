@@ -22,10 +22,10 @@ from permissions import ErrorCode, OperationError, Viewer, directive, visible
 from permissions import viewer as viewing
 from permissions.permission import Permission, has_asset_permission, has_permission
 from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.interference.trial import Making
 from proofs.interference.world import USERS
-from proofs.proof import Broken, Proof
+from proofs.proof import BrokenPromiseError, Proof
 from resolvers import asset, change, collection, context, counts, loaders, membership, node
 from resolvers import filter as filters
 from resolvers.asset import asset_order
@@ -560,16 +560,18 @@ LEAKS: Sequence[Leak] = (
 )
 
 
-async def trial(place: Place, number: int) -> int:
-    """Return 1 for the leak of that number, which was found; raise Broken for one that stayed hidden."""
+async def trial(databases: Databases, number: int) -> int:
+    """Return 1 for the leak of that number, which was found; raise BrokenPromiseError for one that stayed hidden."""
     leak = LEAKS[number % len(LEAKS)]
-    checks = await checks_until_found(place, leak)
+    checks = await checks_until_found(databases, leak)
     if checks is None:
-        raise Broken(f"This planted leak was not found in {PATIENCE} checks on {place.backend}: {leak}.")
+        raise BrokenPromiseError(
+            f"This planted leak was not found in {PATIENCE} checks on {databases.backend}: {leak}."
+        )
     return 1
 
 
-async def checks_until_found(place: Place, leak: Leak) -> int | None:
+async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
     """Return how many answers were the same before the worlds were told apart; None where they never were."""
     checks = 0
     with leak.plant(), silence():
@@ -580,8 +582,8 @@ async def checks_until_found(place: Place, leak: Leak) -> int | None:
             if checks >= PATIENCE:
                 return None
             try:
-                checks += await made.run(place)
-            except Broken:
+                checks += await made.run(databases)
+            except BrokenPromiseError:
                 return checks + made.checks
     return None
 

@@ -52,7 +52,7 @@ READ: dict[str, Select[Any]] = {
 }
 
 
-async def model_of(database: Database) -> Model:
+async def read_model(database: Database) -> Model:
     """Return the oracle of the database as it is now, whatever was written to it and how. One statement a table.
 
     Raises ValueError where two objects go by one name, an asset by a collection's say: the oracle could not tell them

@@ -4,13 +4,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proofs.databases import BACKENDS, Place
+from proofs.databases import BACKENDS, Databases
 
-Trial = Callable[[Place, int], Coroutine[Any, Any, int]]
-"""Makes everything from the seed and returns how many checks held; raises Broken at the first that does not."""
+Trial = Callable[[Databases, int], Coroutine[Any, Any, int]]
+"""Makes everything from the seed and returns how many checks held; raises BrokenPromiseError at the first that does not."""
 
 
-class Broken(AssertionError):
+class BrokenPromiseError(AssertionError):
     """A promise was broken; the text tells which, and what to paste to see it again."""
 
 

@@ -23,7 +23,7 @@ from store.migrate import migrate
 from tests.postgres import Postgres, postgres_or_skip
 
 if TYPE_CHECKING:
-    from proofs.databases import Place
+    from proofs.databases import Databases
 
 PEOPLE = """
 ada   administrator
@@ -195,11 +195,11 @@ def _name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def place(backend: str, request: pytest.FixtureRequest) -> Iterator["Place"]:
+def databases(backend: str, request: pytest.FixtureRequest) -> Iterator["Databases"]:
     """Give where trials make databases of their own."""
-    from proofs.databases import place as opened  # noqa: PLC0415 - it speaks of what this file defines
+    from proofs.databases import open_databases  # noqa: PLC0415 - it speaks of what this file defines
 
-    with opened(backend, request.getfixturevalue("postgres") if backend == "postgresql" else None) as made:
+    with open_databases(backend, request.getfixturevalue("postgres") if backend == "postgresql" else None) as made:
         yield made
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from proofs.__main__ import PROOFS
 from proofs.campaign import Tally, tally
-from proofs.databases import Place
-from proofs.proof import Broken, Proof
+from proofs.databases import Databases
+from proofs.proof import BrokenPromiseError, Proof
 from proofs.record import COLUMNS, RECORD, record
 
 
-async def _trial(_place: Place, seed: int) -> int:
+async def _trial(_databases: Databases, seed: int) -> int:
     return seed
 
 
@@ -35,7 +35,7 @@ class Here:
         if proof.goal == 0 or seed < 30:
             future.set_result(seed)
         else:
-            future.set_exception(Broken(f"seed {seed}"))
+            future.set_exception(BrokenPromiseError(f"seed {seed}"))
         return future
 
 
@@ -77,7 +77,7 @@ def test_no_trial_is_begun_that_the_goal_does_not_need() -> None:
 
 
 def test_what_breaks_ends_the_campaign_with_its_text() -> None:
-    with pytest.raises(Broken, match="seed 30"):
+    with pytest.raises(BrokenPromiseError, match="seed 30"):
         tallied(Here(), SOME, 29)
 
 

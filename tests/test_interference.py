@@ -6,13 +6,13 @@ from random import Random
 import pytest
 from graphql import GraphQLObjectType, parse, validate
 
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.interference.hidden_changes import ACTS, Hiding
 from proofs.interference.operations import SCHEMA, Asking, Question, Selected, Words
 from proofs.interference.trial import trial
 from proofs.interference.world import EVERYBODY, id_of, lines_of
 from proofs.leaks import LEAKS, checks_until_found, silence
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 from tests.oracle import Line, Model
 
 NEW = secrets.randbelow(1_000_000)
@@ -31,24 +31,24 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("seed", [1, 2, NEW], ids=["first", "second", "new"])
-async def test_hidden_differences_change_no_byte_of_any_answer(place: Place, seed: int) -> None:
-    assert await trial(place, seed) > 0, f"seed {seed}"
+async def test_hidden_differences_change_no_byte_of_any_answer(databases: Databases, seed: int) -> None:
+    assert await trial(databases, seed) > 0, f"seed {seed}"
 
 
 @pytest.mark.parametrize("number", [3, 5, 12], ids=lambda number: LEAKS[number].channel)
-async def test_a_planted_leak_is_found(place: Place, number: int) -> None:
-    if place.backend == "sqlite":  # the campaign finds each on both
-        assert await checks_until_found(place, LEAKS[number]) is not None, LEAKS[number]
+async def test_a_planted_leak_is_found(databases: Databases, number: int) -> None:
+    if databases.backend == "sqlite":  # the campaign finds each on both
+        assert await checks_until_found(databases, LEAKS[number]) is not None, LEAKS[number]
 
 
-async def test_what_failed_is_made_smaller_and_can_be_done_again(place: Place) -> None:
-    if place.backend != "sqlite":
+async def test_what_failed_is_made_smaller_and_can_be_done_again(databases: Databases) -> None:
+    if databases.backend != "sqlite":
         return
     with LEAKS[3].plant(), silence():
         for seed in range(100):
             try:
-                await trial(place, seed)
-            except Broken as broken:
+                await trial(databases, seed)
+            except BrokenPromiseError as broken:
                 told = str(broken)
                 break
     assert told.startswith(f"seed {seed} on sqlite\n== the world:\n")

@@ -12,7 +12,7 @@ from proofs.mutants import score as mutants
 from proofs.mutants.fork_server import UNUSED
 from proofs.mutants.mutator import Mutant
 from proofs.mutants.mutator import mutants as mutants_of
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 
 ENUMS = {"Access": ["LOW", "HIGH", "OWN"]}
 
@@ -178,7 +178,7 @@ async def test_a_score_that_tells_nothing_is_none(
     every = mutants.every_mutant()
     listed = mutants.equivalent_lines(every)
     number = next(number for number, mutant in enumerate(every) if mutant.where and str(mutant) in listed)
-    with pytest.raises(Broken, match=re.escape(message)):
+    with pytest.raises(BrokenPromiseError, match=re.escape(message)):
         await mutants.score(lambda *_: None, [number])
 
 
@@ -197,5 +197,5 @@ def test_the_list_of_equivalents_names_only_mutants_that_there_are(
     listed = tmp_path / "equivalent.toml"
     listed.write_text('[[equivalent]]\nreason = "It is gone."\nmutants = ["permissions/visible.py f: a  ->  b"]\n')
     monkeypatch.setattr(mutants, "EQUIVALENT", listed)
-    with pytest.raises(Broken, match="there are no such mutants:\n  permissions"):
+    with pytest.raises(BrokenPromiseError, match="there are no such mutants:\n  permissions"):
         mutants.equivalent_lines(every)

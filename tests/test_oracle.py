@@ -10,10 +10,10 @@ from random import Random
 import pytest
 
 from proofs import model_reader
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.oracle.trial import Told, compare_bytes, trial
 from proofs.oracle.world import drawn, vary
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 from store.database import Database
 from tests.conftest import EVERYBODY, Ask
 from tests.lists import every_list
@@ -39,54 +39,54 @@ def is_small(lines: list[Line]) -> bool:
 
 @pytest.mark.parametrize("seed_of", [lambda: KNOWN, small], ids=["known", "new"])
 async def test_whoever_asks_whatever_of_a_small_world_the_model_says_the_same(
-    place: Place, seed_of: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    databases: Databases, seed_of: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("proofs.oracle.trial.PAGES", PAGES)
-    assert await trial(place, seed_of()) > 0
+    assert await trial(databases, seed_of()) > 0
 
 
 async def test_a_failure_tells_all_that_is_needed_to_see_it_again(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Model, "sees", lambda _model, _who, _asset: False)
-    with pytest.raises(Broken) as broken:
-        await trial(place, KNOWN)
+    with pytest.raises(BrokenPromiseError) as broken:
+        await trial(databases, KNOWN)
     told = str(broken.value)
-    assert told.startswith(f"seed {KNOWN} on {place.backend}, as ")
+    assert told.startswith(f"seed {KNOWN} on {databases.backend}, as ")
     for part in ("{ list: ", "first: 100", "answered ", "expected ", '{"kind": "asset", "id": "asset-0"', "Done:\n"):
         assert part in told
 
 
 def test_databases_that_answer_in_other_bytes_are_found() -> None:
     here, there = (Told(1, [("ann: { viewer }", content)]) for content in (b"{}", b"{ }"))
-    with pytest.raises(Broken, match="seed 7"):
+    with pytest.raises(BrokenPromiseError, match="seed 7"):
         compare_bytes(7, here, there)
     compare_bytes(7, here, here)
 
 
 async def test_the_oracle_of_a_database_is_that_of_its_catalogue_and_of_what_was_changed_since(ask_own: Ask) -> None:
-    told, read = await varied(ask_own), await model_reader.model_of(ask_own.database)
+    told, read = await varied(ask_own), await model_reader.read_model(ask_own.database)
     for who in EVERYBODY:
         for each in every_list(told, who):
             assert each.expected(read, who, None) == each.expected(told, who, None), (who, each)
     assert (read.gold, read.changed_at, read.added_at) == (told.gold, told.changed_at, told.added_at)
 
 
-async def test_what_was_read_of_a_world_writes_the_same_world(place: Place) -> None:
-    first = await read(place, drawn(Random(0)), is_varied=True)
-    again = await read(place, first.lines, is_varied=False)
+async def test_what_was_read_of_a_world_writes_the_same_world(databases: Databases) -> None:
+    first = await read(databases, drawn(Random(0)), is_varied=True)
+    again = await read(databases, first.lines, is_varied=False)
     assert sorted(map(str, again.lines)) == sorted(map(str, first.lines))
 
 
-async def read(place: Place, lines: Sequence[Line], *, is_varied: bool) -> Model:
+async def read(databases: Databases, lines: Sequence[Line], *, is_varied: bool) -> Model:
     """Return the oracle of a world of these lines, perhaps varied."""
-    url = await place.written(lines)
+    url = await databases.written(lines)
     database = Database(url)
     if is_varied:
         await vary(database, Random(0))
-    model = await model_reader.model_of(database)
+    model = await model_reader.read_model(database)
     await database.close()
-    place.drop(url)
+    databases.drop(url)
     return model
 
 

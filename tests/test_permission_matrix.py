@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from graphql import build_schema, extend_schema, parse
 
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.permission_matrix import trial as truth
 from proofs.permission_matrix.coverage import EXCEPTIONS, asked, exceptions_to, reaching
 from proofs.permission_matrix.markdown import GROUPS, page
 from proofs.permission_matrix.matrix import ALIKE, MEANINGS, WORD_LINES, told
 from proofs.permission_matrix.trial import COMBINATIONS, PARTS, SURFACES, every_combination, every_row
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 from schema.graph import print_schema
 
 HERE = Path(truth.__file__).parent
@@ -26,21 +26,23 @@ NEW = secrets.randbelow(1_000_000)
 SCHEMA = build_schema(print_schema())
 
 
-async def test_every_cell_is_what_the_graph_says(place: Place) -> None:
-    assert await every_row(place, NEW) > 49_000, f"seed {NEW}"
+async def test_every_cell_is_what_the_graph_says(databases: Databases) -> None:
+    assert await every_row(databases, NEW) > 49_000, f"seed {NEW}"
 
 
-async def test_every_combination_of_a_part_is_what_the_graph_says(place: Place) -> None:
+async def test_every_combination_of_a_part_is_what_the_graph_says(databases: Databases) -> None:
     assert PARTS[NOBODY_SEES] == (("anonymous", "off"), "PUBLIC")
-    assert await every_combination(place, NOBODY_SEES) > 5_000
+    assert await every_combination(databases, NOBODY_SEES) > 5_000
 
 
-async def test_a_cell_that_is_wrong_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    if place.backend != "sqlite":
+async def test_a_cell_that_is_wrong_is_told(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    if databases.backend != "sqlite":
         return
     monkeypatch.setattr(truth, "told", lambda word, row: "yes" if word == "grants" else told(word, row))
-    with pytest.raises(Broken, match=r"To the anonymous, while public sharing is off: 110 cells are wrong.\n`grants`"):
-        await every_combination(place, NOBODY_SEES)
+    with pytest.raises(
+        BrokenPromiseError, match=r"To the anonymous, while public sharing is off: 110 cells are wrong.\n`grants`"
+    ):
+        await every_combination(databases, NOBODY_SEES)
 
 
 def test_the_table_says_something_of_every_row_and_the_same_of_those_that_are_alike() -> None:

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from app.authentication import verify_bearer_token
 from app.oidc import Issuer
 from permissions.viewer import anonymous_viewer, viewer_by_token
-from proofs.databases import Place
-from proofs.proof import Broken
+from proofs.databases import Databases
+from proofs.proof import BrokenPromiseError
 from proofs.token_forgery.trial import tried
 from tests.conftest import Ask
 from tests.oidc.fake_issuer import AUDIENCE
@@ -21,8 +21,10 @@ MOST = 2_000
 
 
 @pytest.mark.parametrize("seed", [1, 2, random.randrange(1 << 32)], ids=["first", "second", "new"])
-async def test_a_forged_token_is_refused_in_the_words_of_all_and_a_good_one_honoured(place: Place, seed: int) -> None:
-    assert await tried(place, seed, 200) == 200
+async def test_a_forged_token_is_refused_in_the_words_of_all_and_a_good_one_honoured(
+    databases: Databases, seed: int
+) -> None:
+    assert await tried(databases, seed, 200) == 200
 
 
 async def or_a_visitor(snapshot: Any, token: str) -> Any:
@@ -48,10 +50,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("what", "fault"), FAULTS.values(), ids=FAULTS)
-async def test_a_fault_is_found(place: Place, monkeypatch: pytest.MonkeyPatch, what: str, fault: object) -> None:
+async def test_a_fault_is_found(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, what: str, fault: object
+) -> None:
     monkeypatch.setattr(what, fault)
-    with pytest.raises(Broken, match="Not refused as all are"):
-        await tried(place, random.randrange(1 << 32), MOST)
+    with pytest.raises(BrokenPromiseError, match="Not refused as all are"):
+        await tried(databases, random.randrange(1 << 32), MOST)
 
 
 async def status(ask: Ask, header: str) -> int:

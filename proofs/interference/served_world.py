@@ -13,7 +13,7 @@ from app.application import create_application
 from app.settings import Settings
 from app.tokens import create_token
 from proofs.interference.operations import Question
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 from resolvers.write.job import run_next_job
 from store.database import Database
 from tests.oracle import ANONYMOUS
@@ -63,7 +63,9 @@ class World:
             asked = {"query": document, "variables": variables}
             response = await self._client.post("/graphql", json=asked, headers=headers)
         except asyncio.CancelledError as cancelled:  # by the application itself: nobody cancels a trial
-            raise Broken(f"No answer: what was asked cancelled itself.\n{document}\n{variables}") from cancelled
+            raise BrokenPromiseError(
+                f"No answer: what was asked cancelled itself.\n{document}\n{variables}"
+            ) from cancelled
         else:
             answer = Answer(response, tuple(sent), question.kind == "query")
         finally:

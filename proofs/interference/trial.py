@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from sqlalchemy import select
 
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.determinism import fixed
 from proofs.interference.case import Case, Shrinking, Step
 from proofs.interference.full_reads import survey
@@ -26,8 +26,8 @@ from proofs.interference.hidden_changes import Act, Hiding
 from proofs.interference.operations import Asking, Question, Words, cursors_in, next_page
 from proofs.interference.served_world import Answer, World
 from proofs.interference.world import EVERYBODY, NAMES, NEAR_NAMES, TAGS, USERS, beginning, lines_of
-from proofs.model_reader import model_of
-from proofs.proof import Broken, Proof
+from proofs.model_reader import read_model
+from proofs.proof import BrokenPromiseError, Proof
 from store import sql
 from tests.oracle import ANONYMOUS, Model
 
@@ -54,7 +54,7 @@ class Both:
     checks: int = 0
 
     async def take(self, step: Step) -> None:
-        """Do or ask one thing; raise Broken where the worlds can be told apart."""
+        """Do or ask one thing; raise BrokenPromiseError where the worlds can be told apart."""
         if isinstance(step.what, Act):
             self.cursors += await do(self.second, step)
             return
@@ -65,17 +65,17 @@ class Both:
             second, *_ = await asyncio.gather(self.second.ask(self.who, step.what), *beside)
         self.checks += 1
         if first.told() != second.told() or FAILURE in first.response.text:
-            raise Broken(_difference(first, second))
+            raise BrokenPromiseError(_difference(first, second))
         self.cursors += _cursors(first)
         if step.what.kind == "query":
             self.asked.append(step.what)
             self.further = next_page(step.what, first.response.json())
 
     async def compare(self) -> None:
-        """Raise Broken where what the viewer did came to something else in one of the worlds, by the oracle."""
-        first, second = [seen(await model_of(world.database), self.who) for world in (self.first, self.second)]
+        """Raise BrokenPromiseError where what the viewer did came to something else in one of the worlds, by the oracle."""
+        first, second = [seen(await read_model(world.database), self.who) for world in (self.first, self.second)]
         if first != second:
-            raise Broken(f"What {self.who} sees is\n{first}\nin one world and\n{second}\nin the other.")
+            raise BrokenPromiseError(f"What {self.who} sees is\n{first}\nin one world and\n{second}\nin the other.")
 
 
 class Making:
@@ -87,13 +87,13 @@ class Making:
         lines = lines_of(chance)
         self.case = Case(lines, beginning(chance, lines), chance.choice((*EVERYBODY, ANONYMOUS)))
 
-    async def run(self, place: Place) -> int:
-        """Return how many answers were the same; raise Broken at the first that were not."""
-        world = await begun(place, self.case)
+    async def run(self, databases: Databases) -> int:
+        """Return how many answers were the same; raise BrokenPromiseError at the first that were not."""
+        world = await begun(databases, self.case)
         try:
             for done in range(PAST):
                 if done % 4 == 0:
-                    words = await _words(world, await model_of(world.database), ())
+                    words = await _words(world, await read_model(world.database), ())
                 who = self._chance.choice(USERS)
                 asking = Asking(self._chance, words, HOLDING[who])
                 step = self._step(Act("past", who=who, question=asking.mutation()))
@@ -101,7 +101,7 @@ class Making:
                 await do(world, step)
         finally:
             await world.close()
-        async with parted(place, world, self.case.who) as both:
+        async with parted(databases, world, self.case.who) as both:
             for _ in range(ROUNDS):
                 if await self._ask(both, await self._hide(both)):
                     return both.checks
@@ -110,12 +110,12 @@ class Making:
 
     async def _hide(self, both: Both) -> Model:
         """Let something happen in the second world that the viewer may not see; return the world."""
-        model = await model_of(both.second.database)
+        model = await read_model(both.second.database)
         before, words = seen(model, both.who), await _words(both.second, model, both.cursors)
         for _ in range(ACTS):
             act = Hiding(self._chance, model, both.who, words, self._number).act()
             await self._take(both, act)
-            model = await model_of(both.second.database)
+            model = await read_model(both.second.database)
             assert seen(model, both.who) == before, f"This is not hidden from {both.who}: {act}"
         return model
 
@@ -154,36 +154,36 @@ class Making:
         return Step(self._number, what, beside)
 
 
-async def trial(place: Place, seed: int) -> int:
+async def trial(databases: Databases, seed: int) -> int:
     """Return how many answers of two worlds were the same."""
     made = Making(Random(seed))
     try:
-        return await made.run(place)
-    except Broken as broken:
-        smallest = Shrinking(made.case, str(broken), lambda case: replay(place, case))
+        return await made.run(databases)
+    except BrokenPromiseError as broken:
+        smallest = Shrinking(made.case, str(broken), lambda case: replay(databases, case))
         await smallest.shrink()
         first = f"as it was found:\n{broken}" if smallest.told != str(broken) else ""
         told = f"{smallest.case.pasted()}\n{smallest.told}\n{first}"
-        raise Broken(f"seed {seed} on {place.backend}\n{told}") from None
+        raise BrokenPromiseError(f"seed {seed} on {databases.backend}\n{told}") from None
 
 
-async def replay(place: Place, case: Case) -> str | None:
+async def replay(databases: Databases, case: Case) -> str | None:
     """Return how the case's worlds are told apart; None where they are not."""
-    world = await begun(place, case)
+    world = await begun(databases, case)
     try:
         for step in case.past:
             await do(world, step)
     finally:
         await world.close()
-    async with parted(place, world, case.who) as both:
+    async with parted(databases, world, case.who) as both:
         try:
             for step in case.steps:
-                before = seen(await model_of(both.second.database), case.who)
+                before = seen(await read_model(both.second.database), case.who)
                 await both.take(step)
-                if isinstance(step.what, Act) and seen(await model_of(both.second.database), case.who) != before:
+                if isinstance(step.what, Act) and seen(await read_model(both.second.database), case.who) != before:
                     return None  # with parts left out, this is no longer hidden
             await both.compare()
-        except Broken as broken:
+        except BrokenPromiseError as broken:
             return str(broken)
     return None
 
@@ -196,10 +196,10 @@ def held_still(number: int) -> Iterator[None]:
         yield
 
 
-async def begun(place: Place, case: Case) -> World:
+async def begun(databases: Databases, case: Case) -> World:
     """Return the world that a case begins with, which has no past yet; it is to be closed."""
     with fixed(0):
-        world = World(await place.written(case.lines))
+        world = World(await databases.written(case.lines))
         await world.execute(case.statements)
         await world.sign_in([line["id"] for line in case.lines if line["kind"] == "user"])
     return world
@@ -215,16 +215,16 @@ async def do(world: World, step: Step) -> list[str]:
 
 
 @asynccontextmanager
-async def parted(place: Place, world: World, who: str) -> AsyncIterator[Both]:
+async def parted(databases: Databases, world: World, who: str) -> AsyncIterator[Both]:
     """Open a world, which was closed, and a copy of it; both go at the end."""
-    copy = place.copy(world.url)
+    copy = databases.copy(world.url)
     both = Both(World(world.url, world.tokens), World(copy, world.tokens), who)
     try:
         yield both
     finally:
         for each in (both.first, both.second):
             await each.close()
-            place.drop(each.url)
+            databases.drop(each.url)
 
 
 def seen(model: Model, who: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from proofs.mutants.fork_server import LATE
 from proofs.mutants.mutator import Mutant, enums_of, mutants
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = tuple(f"permissions/{name}.py" for name in ("visible", "viewer", "require", "directive", "refused"))
@@ -54,25 +54,27 @@ def every_mutant() -> list[Mutant]:
 
 
 def equivalent_lines(every: Sequence[Mutant]) -> set[str]:
-    """Return the lines of those mutants that no test could tell. Raises Broken for a line of none."""
+    """Return the lines of those mutants that no test could tell. Raises BrokenPromiseError for a line of none."""
     groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
     lines = {line for group in groups for line in group["mutants"]}
     if stale := lines - {str(mutant) for mutant in every}:
-        raise Broken(_listed("These are listed as equivalent, and there are no such mutants:", sorted(stale)))
+        raise BrokenPromiseError(
+            _listed("These are listed as equivalent, and there are no such mutants:", sorted(stale))
+        )
     return lines
 
 
 async def score(report: Report, only: Sequence[int] | None = None) -> Score:
     """Return what became of every mutant, or of those with the numbers given.
 
-    Raises Broken when the tests fail without any mutant or come to no verdict, and for a false list of equivalents.
+    Raises BrokenPromiseError when the tests fail without any mutant or come to no verdict, and for a false list of equivalents.
     """
     every = every_mutant()
     listed = equivalent_lines(every)
     codes = await _tested(every if only is None else [every[number] for number in only], report)
     alike = [mutant for mutant in codes if str(mutant) in listed]
     if told := [mutant for mutant in alike if codes[mutant] != PASSED]:
-        raise Broken(_listed("These are listed as equivalent, and yet a test tells them:", told))
+        raise BrokenPromiseError(_listed("These are listed as equivalent, and yet a test tells them:", told))
     return Score(
         killed=[mutant for mutant, code in codes.items() if code != PASSED],
         equivalent=alike,
@@ -91,9 +93,9 @@ async def _tested(chosen: Sequence[Mutant], report: Report) -> Codes:
         tree = _copied(Path(folder))
         await asyncio.gather(*(_work(tree, waiting, codes, done) for _ in range(PROCESSES)))
     if codes.pop(unchanged) != PASSED:
-        raise Broken("The tests fail without any mutant.")
+        raise BrokenPromiseError("The tests fail without any mutant.")
     if untold := [mutant for mutant, code in codes.items() if code not in {PASSED, *TOLD}]:
-        raise Broken(_listed("The tests came to no verdict on these:", untold))
+        raise BrokenPromiseError(_listed("The tests came to no verdict on these:", untold))
     return codes
 
 

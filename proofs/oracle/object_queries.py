@@ -94,9 +94,9 @@ def _references(chance: Random, model: Model, who: str, kind: str) -> Iterator[Q
         declared = " ".join(f"$r{place}: {REFERENCES[kind]}!" for place in range(TOGETHER))
         texts = " ".join(f"l{place}: {kind}(by: $r{place}) {{ ...F }}" for place in range(TOGETHER))
         variables = {f"r{place}": by for place, (by, _) in enumerate(padded)}
-        expected = {f"l{place}": told for place, (_, told) in enumerate(padded)}
+        answer = {f"l{place}": told for place, (_, told) in enumerate(padded)}
         fragment = f"fragment F on {kind.capitalize()} {{ {body} }}"
-        yield Question(f"query({declared}) {{ {texts} }} {fragment}", variables, expected, len(some))
+        yield Question(f"query({declared}) {{ {texts} }} {fragment}", variables, answer, len(some))
 
 
 def _holding(model: Model, who: str, names: Sequence[str]) -> Question:
@@ -112,12 +112,12 @@ def _holding(model: Model, who: str, names: Sequence[str]) -> Question:
         for slug in slugs
     }
     edges = [{"containsAsset": held[slug]["a0"], "node": {"slug": slug}} for slug in slugs]
-    expected = {
+    answer = {
         "collections": {"nodes": [{"slug": slug, **held[slug]} for slug in slugs]},
         "viewer": None if who == ANONYMOUS else {"collections": {"edges": edges}},
     }
     variables = {f"a{place}": model.ids.get(name, NO_IDS[0]) for place, name in enumerate(padded)}
-    return Question(query, variables, expected, len(slugs) * (len(names) + 1) + 1)
+    return Question(query, variables, answer, len(slugs) * (len(names) + 1) + 1)
 
 
 def _counting(model: Model, who: str, kept: Line) -> Question:
@@ -134,8 +134,8 @@ def _counting(model: Model, who: str, kept: Line) -> Question:
         }
         for slug in collections
     ]
-    expected = {"topics": {"nodes": of_topics}, "collections": {"nodes": of_collections}}
-    return Question(COUNTED, {"f": kept}, expected, len(topics) + 4 * len(collections))
+    answer = {"topics": {"nodes": of_topics}, "collections": {"nodes": of_collections}}
+    return Question(COUNTED, {"f": kept}, answer, len(topics) + 4 * len(collections))
 
 
 def _parts(whole: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:

@@ -21,9 +21,9 @@ from typing import Any
 from unittest.mock import patch
 
 from app.tokens import create_token
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.determinism import NOW, fixed
-from proofs.model_reader import model_of
+from proofs.model_reader import read_model
 from proofs.oracle import actions
 from proofs.oracle.expected import edge, page_info
 from proofs.oracle.filters import asset_filter, collection_filter
@@ -31,7 +31,7 @@ from proofs.oracle.list_requests import Wanted, asked, together
 from proofs.oracle.object_queries import Question, questions
 from proofs.oracle.search_queries import searches
 from proofs.oracle.world import drawn, vary
-from proofs.proof import Broken, Proof
+from proofs.proof import BrokenPromiseError, Proof
 from store.database import Database
 from tests.conftest import Ask, World
 from tests.lists import every_list
@@ -48,13 +48,13 @@ Edges = list[Found]
 """What a whole list holds, for its pages to be held against: cursors and nodes."""
 
 
-async def trial(place: Place, seed: int) -> int:
+async def trial(databases: Databases, seed: int) -> int:
     """Return how many answers were as the model says; those of PostgreSQL were the same bytes as SQLite's."""
-    here = await _told(place, seed)
-    if place.backend == "sqlite":
+    here = await _told(databases, seed)
+    if databases.backend == "sqlite":
         return here.answers
     with TemporaryDirectory(prefix="atoll-proof-") as folder:
-        twin = Place("sqlite", Path(folder), None)
+        twin = Databases("sqlite", Path(folder), None)
         await twin.prepare()
         there = await _told(twin, seed)
     compare_bytes(seed, here, there)
@@ -70,24 +70,24 @@ class Told:
 
 
 def compare_bytes(seed: int, here: Told, there: Told) -> None:
-    """Raise Broken at the first operation that the two databases answer differently."""
+    """Raise BrokenPromiseError at the first operation that the two databases answer differently."""
     for (asked_here, one), (asked_there, other) in zip(here.operations, there.operations, strict=True):
         if (asked_here, one) != (asked_there, other):
             told = f"PostgreSQL: {asked_here}\n{one!r}\nSQLite: {asked_there}\n{other!r}"
-            raise Broken(f"seed {seed}: the two databases answer differently.\n{told}")
+            raise BrokenPromiseError(f"seed {seed}: the two databases answer differently.\n{told}")
 
 
-async def _told(place: Place, seed: int) -> Told:
+async def _told(databases: Databases, seed: int) -> Told:
     chance = Random(seed)
     with fixed(0), patch("store.ids.random_bytes", Random(f"ids {seed}").randbytes):
-        url = await place.written(drawn(chance))
+        url = await databases.written(drawn(chance))
         async with _served(url, chance) as ask:
-            asking = Asking(ask, await model_of(ask.database), f"seed {seed} on {place.backend}")
+            asking = Asking(ask, await read_model(ask.database), f"seed {seed} on {databases.backend}")
             viewers = asking.viewers(chance)
             await asking.round(viewers[::2], chance)
             await asking.change(chance)
             await asking.round(viewers[1::2], chance)
-    place.drop(url)
+    databases.drop(url)
     return asking.told
 
 
@@ -96,7 +96,7 @@ async def _served(url: str, chance: Random) -> AsyncIterator[Ask]:
     """Serve the world once it is varied, with a token for each of its users."""
     database = Database(url)
     await vary(database, chance)
-    users = (await model_of(database)).users
+    users = (await read_model(database)).users
     tokens = {user: await create_token(database, user, A_DAY) for user in users}
     await database.close()
     ask = Ask(World(url, tokens))
@@ -139,7 +139,7 @@ class Asking:
                     await actions.do_as_platform(self._ask.database, self._model, name, given)
                 else:
                     await self._mutate(who, name, given)
-            self._model = await model_of(self._ask.database)
+            self._model = await read_model(self._ask.database)
 
     async def _lists(self, who: str, chance: Random) -> None:
         """Ask for every list, for some of what filters keep of them, and for some page after page."""
@@ -177,7 +177,7 @@ class Asking:
     async def _data(self, who: str, query: str, variables: Line) -> Found:
         answer = await self._answer(who, query, variables)
         if "errors" in answer:
-            raise Broken(self._failure(who, query, variables, f"Errors: {answer['errors']}"))
+            raise BrokenPromiseError(self._failure(who, query, variables, f"Errors: {answer['errors']}"))
         return dict(answer["data"])
 
     async def _mutate(self, who: str, name: str, given: Line) -> None:
@@ -185,7 +185,7 @@ class Asking:
         answer = await self._answer(who, query, {"input": given})
         codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
         if "INTERNAL" in codes:
-            raise Broken(self._failure(who, query, {"input": given}, f"Errors: {answer['errors']}"))
+            raise BrokenPromiseError(self._failure(who, query, {"input": given}, f"Errors: {answer['errors']}"))
 
     async def _answer(self, who: str, query: str, variables: Line) -> Found:
         response = await self._ask.response(who, query, **variables)
@@ -193,10 +193,10 @@ class Asking:
         return dict(response.json())
 
     def _compare(self, who: str, of: Wanted | Question, found: object, expected: object) -> None:
-        """Raise Broken where the two differ."""
+        """Raise BrokenPromiseError where the two differ."""
         if found != expected:
             told = "\n".join(_differences(found, expected))
-            raise Broken(self._failure(who, *of.alone(), told))
+            raise BrokenPromiseError(self._failure(who, *of.alone(), told))
 
     def _failure(self, who: str, query: str, variables: Line, told: str) -> str:
         """Return what is needed to see the failure again."""

@@ -12,7 +12,7 @@ from proofs.permission_matrix.queries import ID
 from proofs.permission_matrix.requests import Bulk, Each, outcome
 from proofs.permission_matrix.surface import UNKNOWN, Answer, Asking, Found, Says, Shape, Surface, variables_in
 from proofs.permission_matrix.world import MEMBERS, Asset, Ids
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 from resolvers.write.job import run_next_job
 
 ERRORS = "userErrors { code message path }"
@@ -80,7 +80,7 @@ class Queued(Shape):
             return queued
         (payload,) = queued.data.values()
         if not await run_next_job(asking.ask.database):
-            raise Broken(f"{surface} has made no job")
+            raise BrokenPromiseError(f"{surface} has made no job")
         return Answer({"job": {"results": await _results(asking, payload["job"]["id"]), "userErrors": ()}}, ())
 
 
@@ -89,7 +89,7 @@ async def _results(asking: Asking, job: str) -> list[Found]:
     for other in MEMBERS:
         told = await replace(asking, who=other).answer(READ, {"id": job, "after": None})
         if other != asking.who and told != Answer({"job": None}, []):
-            raise Broken(f"the {other} can read a job of the {asking.who}")
+            raise BrokenPromiseError(f"the {other} can read a job of the {asking.who}")
     page: Found = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
     results: list[Found] = []
     while page["pageInfo"]["hasNextPage"]:

@@ -20,7 +20,7 @@ from proofs.permission_matrix.surface import (
     variables_in,
 )
 from proofs.permission_matrix.world import Asset, Ids
-from proofs.proof import Broken
+from proofs.proof import BrokenPromiseError
 
 MOST_IDS, MOST_PAGES = 100, 20
 TOGETHER = 6  # assets that one document asks for by themselves: always as many, or it would be another document
@@ -142,13 +142,13 @@ class Listed(Shape):
             pages.append(page)
             variables["after"] = page["pageInfo"]["endCursor"]
             if len(pages) > MOST_PAGES:
-                raise Broken(f"{surface.name} has no end")
+                raise BrokenPromiseError(f"{surface.name} has no end")
         return self._entries(surface, pages)
 
     def _entries(self, surface: Surface, pages: Sequence[Found]) -> dict[str, Found]:
         edges = [edge for page in pages for edge in page["edges"]]
         if {page.get("totalCount", len(edges)) for page in pages} != {len(edges)} or not self.order(edges):
-            raise Broken(f"{surface}: what it lists, counts and orders do not agree")
+            raise BrokenPromiseError(f"{surface}: what it lists, counts and orders do not agree")
         return {self.key(edge["node"]): edge for edge in edges}
 
 

@@ -7,13 +7,13 @@ from itertools import product
 from random import Random
 from typing import NamedTuple
 
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.permission_matrix.matrix import ALIKE, SHARINGS, VIEWERS, VISIBILITIES, Row, row_of, told
 from proofs.permission_matrix.mutations import ACTS
 from proofs.permission_matrix.queries import SIGHTS
 from proofs.permission_matrix.surface import Asking, Shape, Surface
 from proofs.permission_matrix.world import ASSETS, Asset, TruthWorld, written
-from proofs.proof import Broken, Proof
+from proofs.proof import BrokenPromiseError, Proof
 from tests.conftest import Ask, World, share
 from tests.db_snapshot import db_snapshot
 
@@ -44,25 +44,25 @@ PARTS = list(product(SITUATIONS, VISIBILITIES))
 CELLS = sum(surface.is_about(asset) for surface, (_, asset) in product(SURFACES, COMBINATIONS))
 
 
-async def every_row(place: Place, seed: int) -> int:
+async def every_row(databases: Databases, seed: int) -> int:
     """Return how many cells of the table held: what each surface says in each row.
 
     What tells of many assets at once is asked about all of them, all else about one for each row, by chance.
     """
     few = picked(Random(seed))
-    async with _world(place, seed) as world:
-        return sum([await _held(place, world, situation, ASSETS, few[situation]) for situation in SITUATIONS])
+    async with _world(databases, seed) as world:
+        return sum([await _held(databases, world, situation, ASSETS, few[situation]) for situation in SITUATIONS])
 
 
-async def every_combination(place: Place, seed: int) -> int:
+async def every_combination(databases: Databases, seed: int) -> int:
     """Return how many cells held of a part of all: of one viewer, one visibility, and sharing on or off.
 
     The seed tells which, so that as many trials in a row as there are parts are all.
     """
     situation, visibility = PARTS[seed % len(PARTS)]
     assets = [asset for asset in ASSETS if asset.visibility == visibility]
-    async with _world(place, seed) as world:
-        return await _held(place, world, situation, assets, assets)
+    async with _world(databases, seed) as world:
+        return await _held(databases, world, situation, assets, assets)
 
 
 def picked(chance: Random) -> Mapping[Situation, Sequence[Asset]]:
@@ -79,30 +79,30 @@ def picked(chance: Random) -> Mapping[Situation, Sequence[Asset]]:
 
 
 @asynccontextmanager
-async def _world(place: Place, seed: int) -> AsyncIterator[TruthWorld]:
+async def _world(databases: Databases, seed: int) -> AsyncIterator[TruthWorld]:
     """Open the world; what is broken in it tells of the seed."""
-    world = await written(place)
+    world = await written(databases)
     try:
         yield world
-    except Broken as broken:
-        raise Broken(f"Seed {seed} on {place.backend}. {broken}") from None
+    except BrokenPromiseError as broken:
+        raise BrokenPromiseError(f"Seed {seed} on {databases.backend}. {broken}") from None
     finally:
-        place.drop(world.url)
+        databases.drop(world.url)
 
 
 async def _held(
-    place: Place, world: TruthWorld, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]
+    databases: Databases, world: TruthWorld, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]
 ) -> int:
     """Return how many cells held, asked of a copy of the world."""
-    url = place.copy(world.url)
+    url = databases.copy(world.url)
     try:
         async with _asking(world, url, situation) as asking:
             cells = await _passing(asking, situation, assets, some)
             return cells + await _cells(asking, situation, LASTING, assets, some)
-    except Broken as broken:
-        raise Broken(f"{situation}: {broken}") from None
+    except BrokenPromiseError as broken:
+        raise BrokenPromiseError(f"{situation}: {broken}") from None
     finally:
-        place.drop(url)
+        databases.drop(url)
 
 
 async def _passing(asking: Asking, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]) -> int:
@@ -110,7 +110,7 @@ async def _passing(asking: Asking, situation: Situation, assets: Sequence[Asset]
     before = await db_snapshot(asking.ask.database)
     cells = await _cells(asking, situation, PASSING, assets, some)
     if await db_snapshot(asking.ask.database) != before:
-        raise Broken("What was tried, or refused, or so already, has changed the world.")
+        raise BrokenPromiseError("What was tried, or refused, or so already, has changed the world.")
     return cells
 
 
@@ -131,7 +131,7 @@ async def _cells(
     assets: Sequence[Asset],
     some: Sequence[Asset],
 ) -> int:
-    """Return how many cells are as the table says. Raises Broken with those that are not."""
+    """Return how many cells are as the table says. Raises BrokenPromiseError with those that are not."""
     cells, wrong = 0, []
     by_shape: dict[Shape, list[Surface]] = defaultdict(list)
     for surface in surfaces:
@@ -143,7 +143,7 @@ async def _cells(
             if value != expected:
                 wrong.append(f"{surface} of {asset} says {value}, not {expected}")
     if wrong:
-        raise Broken("\n".join([f"{len(wrong)} cells are wrong.", *wrong[:MOST_TOLD]]))
+        raise BrokenPromiseError("\n".join([f"{len(wrong)} cells are wrong.", *wrong[:MOST_TOLD]]))
     return cells
 
 

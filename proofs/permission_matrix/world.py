@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 
 from app.tokens import create_token
-from proofs.databases import Place
+from proofs.databases import Databases
 from proofs.model_reader import STATUSES as FLAGS
 from proofs.permission_matrix.matrix import ACCESSES, STATUSES, VIEWERS, VISIBILITIES
 from store import sql
@@ -201,12 +201,12 @@ class TruthWorld:
     ids: Mapping[Asset, Ids]
 
 
-async def written(place: Place) -> TruthWorld:
+async def written(databases: Databases) -> TruthWorld:
     """Return the world, in a database of its own that nobody is connected to."""
-    url = await place.written(earlier_lines())
+    url = await databases.written(earlier_lines())
     database = Database(url)
     try:
-        path = write_lines(place.folder / "truth.jsonl", [dict(line) for line in lines()])
+        path = write_lines(databases.folder / "truth.jsonl", [dict(line) for line in lines()])
         await import_catalogue(database, path, "truth", lambda _bytes: None)
         async with database.write() as connection:
             await connection.execute(update(sql.asset).values(is_gold=1, gold_at=1, gold_note="whole"))

@@ -10,8 +10,8 @@ from random import Random
 from sqlalchemy import select
 
 from app.tokens import create_token
-from proofs.databases import Place
-from proofs.proof import Broken, Proof
+from proofs.databases import Databases
+from proofs.proof import BrokenPromiseError, Proof
 from proofs.revocation.actions import Stage
 from proofs.revocation.grants import HOLDER, sights_of_members, sights_of_visitors, world
 from proofs.revocation.history import Event, around, contradiction, witnessed
@@ -25,17 +25,17 @@ LANES = 2  # of members; visitors have one more, for what opens to one of them o
 REVOCATIONS = 150  # in each lane
 
 
-async def trial(place: Place, seed: int) -> int:
+async def trial(databases: Databases, seed: int) -> int:
     """Return how many times something was taken back, and no one who asked either server later saw it."""
-    return await tried(place, seed, REVOCATIONS)
+    return await tried(databases, seed, REVOCATIONS)
 
 
-async def tried(place: Place, seed: int, revocations: int, program: str = ATOLL) -> int:
+async def tried(databases: Databases, seed: int, revocations: int, program: str = ATOLL) -> int:
     """Try so many revocations in each lane, on two servers that the program starts; see `trial`."""
     sights = [*map(sights_of_members, range(LANES)), sights_of_visitors()]
-    url = await place.written(world(LANES, [sight for of_one in sights for sight in of_one]))
+    url = await databases.written(world(LANES, [sight for of_one in sights for sight in of_one]))
     database, over = Database(url), asyncio.Event()
-    where = f"on {place.backend}, seed {seed}, {revocations} in each lane"
+    where = f"on {databases.backend}, seed {seed}, {revocations} in each lane"
     try:
         with _two_servers(url, program) as (folder, urls):
             stage = Stage(database, folder, urls, await _ids(database), await _tokens(database))
@@ -44,10 +44,10 @@ async def tried(place: Place, seed: int, revocations: int, program: str = ATOLL)
             # Before the servers stop: one that is wrong may do even that with errors.
             wrong = contradiction(history)
             if wrong:
-                raise Broken(f"Otherwise than was acknowledged before, {where}:\n{around(history, wrong)}")
+                raise BrokenPromiseError(f"Otherwise than was acknowledged before, {where}:\n{around(history, wrong)}")
     finally:
         await database.close()
-        place.drop(url)
+        databases.drop(url)
     return witnessed(history)
 
 
@@ -70,7 +70,7 @@ async def _history(lanes: Sequence[Lane], revocations: int, where: str) -> list[
             for lane in lanes:
                 running.create_task(lane.run(revocations))
     except ExceptionGroup as failed:
-        raise Broken(f"A lane ended early, {where}: {failed.exceptions}") from failed
+        raise BrokenPromiseError(f"A lane ended early, {where}: {failed.exceptions}") from failed
     return [event for lane in lanes for event in lane.history]
 
 

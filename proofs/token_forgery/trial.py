@@ -16,8 +16,8 @@ from app.negotiation import GRAPHQL_RESPONSE, JSON
 from app.oidc import Issuer
 from app.settings import Settings
 from app.tokens import create_token, revoke_token
-from proofs.databases import Place
-from proofs.proof import Broken, Proof
+from proofs.databases import Databases
+from proofs.proof import BrokenPromiseError, Proof
 from proofs.token_forgery.headers import Header, carrying, not_carrying
 from proofs.token_forgery.tokens import USERS, ApiTokens, Forger
 from store import sql
@@ -49,20 +49,20 @@ REFUSAL_HEADERS: Final = {
 }
 
 
-async def trial(place: Place, seed: int) -> int:
+async def trial(databases: Databases, seed: int) -> int:
     """Return how many forged tokens were refused, each in the same words, while good ones were honoured."""
-    return await tried(place, seed, FORGED_TOKENS)
+    return await tried(databases, seed, FORGED_TOKENS)
 
 
-async def tried(place: Place, seed: int, forged: int) -> int:
+async def tried(databases: Databases, seed: int, forged: int) -> int:
     """Try so many forged tokens, and fewer good ones and odd headers in between; see `trial`."""
-    chance, url = Random(seed), await place.written(WORLD)
+    chance, url = Random(seed), await databases.written(WORLD)
     database = Database(url)
     try:
         async with FakeIssuer(keys=[*(key.published() for key in GOOD_KEYS), *USELESS_KEYS]) as fake:
             forger = Forger(chance, fake, await _api_tokens(database))
             async with _serving(database, fake) as client, _serving(database, None) as without_issuer:
-                gates = [Gate(each, chance, f"{place.backend}, seed {seed}") for each in (client, without_issuer)]
+                gates = [Gate(each, chance, f"{databases.backend}, seed {seed}") for each in (client, without_issuer)]
                 for _ in range(forged):
                     await gates[0].refuse(*forger.forged())
                     await _try_others(chance, forger, *gates)
@@ -71,7 +71,7 @@ async def tried(place: Place, seed: int, forged: int) -> int:
             assert not await snapshot.rows(select(sql.topic)), "a forged token has changed something"
     finally:
         await database.close()
-        place.drop(url)
+        databases.drop(url)
     return forged
 
 
@@ -105,13 +105,13 @@ class Gate:
         headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
         expected = REFUSAL_HEADERS | {"content-type": f"{accept}; charset=utf-8"}
         if (answer.status_code, headers, answer.content) != (HTTPStatus.UNAUTHORIZED, expected, REFUSAL):
-            raise Broken(self._told(f"Not refused as all are: {how}", query, header, answer))
+            raise BrokenPromiseError(self._told(f"Not refused as all are: {how}", query, header, answer))
 
     async def honour(self, user: str, header: Header) -> None:
         """Fail unless a request with these Authorization headers is answered as the user's."""
         answer = await self._answer(WHO, header, JSON)
         if answer.json() != {"data": {"viewer": {"user": {"name": user}}}}:
-            raise Broken(self._told(f"Not honoured as {user}'s", WHO, header, answer))
+            raise BrokenPromiseError(self._told(f"Not honoured as {user}'s", WHO, header, answer))
 
     async def _answer(self, query: str, header: Header, accept: str) -> httpx.Response:
         headers = [(b"accept", accept.encode()), *((b"authorization", _bytes(value)) for value in header)]
