@@ -21,7 +21,7 @@ from app.oidc import Issuer, create_issuer
 from app.settings import Settings
 from app.worker import run_worker
 from permissions import Viewer
-from resolvers.context import Context, opened
+from resolvers.context import Context, open_context
 from schema.graph import build_schema
 from store.database import Database, DBAPIError, Snapshot, explain_driver_error
 from store.migrate import current_revision, head_revision
@@ -93,7 +93,7 @@ def _operations(
             return await load_viewer(snapshot, api_token, subject)
 
         try:
-            async with opened(database, identify, request_id) as context:
+            async with open_context(database, identify, request_id) as context:
                 yield context
         except UNREACHABLE_ERRORS as error:
             raise UnavailableError(str(explain_driver_error(error, database.url))) from error

@@ -185,7 +185,7 @@ class _Forbidden(loaders.AssetById):
 
 @contextmanager
 def _looked_for_longer() -> Iterator[None]:
-    fetch = loaders.RowBy.fetch
+    fetch = loaders.RowByColumn.fetch
 
     async def slow(self: Any, keys: list[Any]) -> Any:
         found = await fetch(self, keys)
@@ -195,7 +195,7 @@ def _looked_for_longer() -> Iterator[None]:
             await self.context.snapshot.rows(select(func.count()).select_from(self.source))
         return found
 
-    with patch.object(loaders.RowBy, "fetch", slow):
+    with patch.object(loaders.RowByColumn, "fetch", slow):
         yield
 
 
@@ -207,7 +207,7 @@ class _AnyAsset(loaders.AssetById):
         return {row.id: row for row in await self.context.snapshot.rows(rows)}
 
 
-class _HoldsAny(loaders.ContainsAsset):
+class _HoldsAny(loaders.ContainsAssetByCollection):
     """Knows what collections hold, seen or not."""
 
     async def fetch(self, keys: list[int]) -> dict[int, bool]:
@@ -267,7 +267,7 @@ def _loaders_shared() -> Iterator[None]:
 def _viewer_left_out_of_cache() -> Iterator[None]:
     """Remember which assets exist by their ids alone."""
     kept: dict[Any, Any] = {}
-    fetch = loaders.RowBy.fetch
+    fetch = loaders.RowByColumn.fetch
 
     async def remembered(self: Any, keys: list[Any]) -> Any:
         if self.source is not sql.asset:
@@ -277,7 +277,7 @@ def _viewer_left_out_of_cache() -> Iterator[None]:
         kept.update({(*there, key): row for key, row in found.items()})
         return {key: kept[*there, key] for key in keys if (*there, key) in kept}
 
-    with patch.object(loaders.RowBy, "fetch", remembered):
+    with patch.object(loaders.RowByColumn, "fetch", remembered):
         yield
 
 
@@ -319,7 +319,7 @@ def _everyone_is_anyone() -> Iterator[None]:
         found = await honest(snapshot)
         return replace(found, principals=(EVERYONE_PK, *found.principals))
 
-    with patch.object(authentication, "anonymous", anonymous):
+    with patch.object(authentication, "anonymous_viewer", anonymous):
         yield
 
 
@@ -449,26 +449,26 @@ def _by_namesakes(order: str, search: Any = None) -> Any:
 @contextmanager
 def _errors_of_unknown_words() -> Iterator[None]:
     """Look past a typing error only where the word itself is nowhere."""
-    fetch = searching.WordsNear.fetch
+    fetch = searching.SimilarWordsByWord.fetch
 
     async def unknown(self: Any, keys: list[str]) -> Any:
         word = sql.search_word.c.word
         known = {row.word for row in await self.context.snapshot.rows(select(word).where(word.in_(keys)))}
         return {key: words for key, words in (await fetch(self, keys)).items() if key not in known}
 
-    with patch.object(searching.WordsNear, "fetch", unknown):
+    with patch.object(searching.SimilarWordsByWord, "fetch", unknown):
         yield
 
 
 @contextmanager
 def _one_word_near() -> Iterator[None]:
     """Try the first of the words near, and no other."""
-    fetch = searching.WordsNear.fetch
+    fetch = searching.SimilarWordsByWord.fetch
 
     async def first(self: Any, keys: list[str]) -> Any:
         return {key: tuple(sorted(words)[:1]) for key, words in (await fetch(self, keys)).items()}
 
-    with patch.object(searching.WordsNear, "fetch", first):
+    with patch.object(searching.SimilarWordsByWord, "fetch", first):
         yield
 
 
@@ -503,8 +503,12 @@ LEAKS: Sequence[Leak] = (
     Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", leaky=False)),
     Leak("order", "collections are ordered by all that they hold", lambda: _for_all(collection, "_asset_count")),
     Leak("versions", "a collection's version counts its members", _versions_of_members),
-    Leak("objects", "a hidden asset is forbidden, not absent", lambda: patch.dict(node.BY_PREFIX, {"ast": _Forbidden})),
-    Leak("objects", "a hidden asset is found by its id", lambda: patch.dict(node.BY_PREFIX, {"ast": _AnyAsset})),
+    Leak(
+        "objects",
+        "a hidden asset is forbidden, not absent",
+        lambda: patch.dict(node.LOADER_OF_PREFIX, {"ast": _Forbidden}),
+    ),
+    Leak("objects", "a hidden asset is found by its id", lambda: patch.dict(node.LOADER_OF_PREFIX, {"ast": _AnyAsset})),
     Leak("time", "hidden things take a statement more than absent ones", _looked_for_longer),
     Leak("containsAsset", "a collection tells of any asset", _contains_any, ANONYMOUS),
     Leak(

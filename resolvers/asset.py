@@ -12,7 +12,7 @@ from resolvers.context import Context
 from resolvers.filter import AssetFilter
 from resolvers.listing.connection import Connection, connect
 from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, searched
+from resolvers.listing.search import Searched, with_search
 from resolvers.loaders import (
     AssetByExternalId,
     AssetById,
@@ -21,7 +21,7 @@ from resolvers.loaders import (
     GrantsByAsset,
     PrincipalByPk,
     ReleaseByApp,
-    referred,
+    load_reference,
 )
 from store import sql
 from store.search.match import match_rank
@@ -150,9 +150,11 @@ def assets(
     """Return every asset that the viewer may see."""
 
     def listed(search: Search | None) -> Connection:
-        return connect(context, Assets.ordered_by(order_by, filter=AssetFilter.of(filter, search=search)), **page)
+        return connect(
+            context, Assets.ordered_by(order_by, filter=AssetFilter.from_input(filter, search=search)), **page
+        )
 
-    return searched(context, query, listed)
+    return with_search(context, query, listed)
 
 
 async def owner(asset: Row[Any], context: Context) -> Row[Any] | None:
@@ -167,7 +169,7 @@ def gold_standard(asset: Row[Any], _context: Context) -> GoldStandard | None:
 
 async def awarded_by(award: GoldStandard, context: Context) -> Row[Any] | None:
     """Return who marked the asset."""
-    return await referred(context, PrincipalByPk, award.awarded_by_pk)
+    return await load_reference(context, PrincipalByPk, award.awarded_by_pk)
 
 
 def collections(asset: Row[Any], context: Context, **page: Any) -> Connection:

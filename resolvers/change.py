@@ -13,20 +13,28 @@ from resolvers.context import Context
 from resolvers.filter import ChangeFilter
 from resolvers.listing.connection import Connection, connect
 from resolvers.listing.listing import Listing
-from resolvers.loaders import AssetByPk, ChangeByPk, CollectionById, PrincipalByPk, RowBy, TopicById, referred
+from resolvers.loaders import (
+    AssetByPk,
+    ChangeByPk,
+    CollectionById,
+    PrincipalByPk,
+    RowByColumn,
+    TopicById,
+    load_reference,
+)
 from resolvers.node import node
 from store import sql
 from store.tables import AssetAccess
 
 # What a viewer needs to have to an asset to be told what became of these fields of it.
-LEAST_ACCESS: Mapping[str, AssetAccess] = {
+REQUIRED_ACCESS: Mapping[str, AssetAccess] = {
     "url": AssetAccess.VIEWER,
     "source": AssetAccess.VIEWER,
     "uses": AssetAccess.VIEWER,
     "grants": AssetAccess.OWNER,
 }
 # Fields whose values are ids, and how what they name is seen.
-NAMING: Mapping[str, type[RowBy]] = {
+LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn]] = {
     "from": CollectionById,
     "to": CollectionById,
     "parent": CollectionById,
@@ -115,7 +123,7 @@ class FieldChange(NamedTuple):
 
 def audit_log(_root: None, context: Context, *, filter: Any = None, **page: Any) -> Connection:
     """Return every change."""
-    return connect(context, Changes(filter=ChangeFilter.of(filter)), **page)
+    return connect(context, Changes(filter=ChangeFilter.from_input(filter)), **page)
 
 
 def collection_history(collection: Row[Any], context: Context, **page: Any) -> Connection:
@@ -130,7 +138,7 @@ def topic_history(topic: Row[Any], context: Context, **page: Any) -> Connection:
 
 async def actor(change: Row[Any], context: Context) -> Row[Any] | None:
     """Return who made the change, None for the platform."""
-    return await referred(context, PrincipalByPk, change.actor_pk)
+    return await load_reference(context, PrincipalByPk, change.actor_pk)
 
 
 async def subject(change: Row[Any], context: Context) -> Row[Any] | None:
@@ -140,7 +148,7 @@ async def subject(change: Row[Any], context: Context) -> Row[Any] | None:
 
 async def fields(change: Row[Any], context: Context) -> list[FieldChange]:
     """Return what became of each field that the viewer may see, in the order of the log."""
-    shown = [each for each in change.fields if change.subject_access >= LEAST_ACCESS.get(each["field"], 0)]
+    shown = [each for each in change.fields if change.subject_access >= REQUIRED_ACCESS.get(each["field"], 0)]
     return await gather(*(_field_change(context, **each) for each in shown))
 
 
@@ -155,7 +163,7 @@ async def _field_change(context: Context, field: str, before: str | None, after:
 
 async def _value(context: Context, field: str, value: str | None) -> str | None:
     """Return the value; None for the id of what the viewer does not see."""
-    loader = NAMING.get(field)
+    loader = LOADER_OF_REFERENCE.get(field)
     if loader is None or value is None:
         return value
     return None if await context.loader(loader).load(value) is None else value

@@ -11,7 +11,7 @@ from resolvers.context import Context
 from resolvers.filter import CollectionFilter
 from resolvers.listing.connection import Connection, connect
 from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, searched
+from resolvers.listing.search import Searched, with_search
 from resolvers.loaders import (
     AncestorsByCollection,
     CollectionById,
@@ -19,7 +19,7 @@ from resolvers.loaders import (
     CollectionBySlug,
     PrincipalByPk,
     TopicByPk,
-    referred,
+    load_reference,
 )
 from store import sql
 from store.search.query import Search
@@ -103,10 +103,10 @@ def collections(
 
     def listed(search: Search | None) -> Connection:
         return connect(
-            context, Collections.ordered_by(order_by, filter=CollectionFilter.of(filter, search=search)), **page
+            context, Collections.ordered_by(order_by, filter=CollectionFilter.from_input(filter, search=search)), **page
         )
 
-    return searched(context, query, listed)
+    return with_search(context, query, listed)
 
 
 async def topic(collection: Row[Any], context: Context) -> Row[Any]:
@@ -116,7 +116,7 @@ async def topic(collection: Row[Any], context: Context) -> Row[Any]:
 
 async def parent(collection: Row[Any], context: Context) -> Row[Any] | None:
     """Return the collection above, None at the top and where the viewer may not see it."""
-    return await referred(context, CollectionByPk, collection.parent_pk)
+    return await load_reference(context, CollectionByPk, collection.parent_pk)
 
 
 async def ancestors(collection: Row[Any], context: Context) -> list[Row[Any]]:
@@ -137,7 +137,7 @@ def viewer_can(_collection: Row[Any], context: Context) -> CollectionViewerCan:
 
 async def created_by(row: Row[Any], context: Context) -> Row[Any] | None:
     """Return who created the topic or collection."""
-    return await referred(context, PrincipalByPk, row.created_by_pk)
+    return await load_reference(context, PrincipalByPk, row.created_by_pk)
 
 
 def _asset_count(viewer: Viewer) -> ColumnElement[int]:

@@ -11,7 +11,7 @@ from permissions import ErrorCode, OperationError
 from permissions.viewer import Viewer
 from store.database import Database, Snapshot, end_on_exit
 
-TRIED_SECONDS = 2
+DRY_RUN_READ_SECONDS = 2
 """How long the payload of a dry run may take to be read."""
 
 LoaderT = TypeVar("LoaderT")
@@ -39,13 +39,13 @@ class Context:
             self._loaders[key] = kind(self, *arguments)
         return self._loaders[key]  # type: ignore[no-any-return]  # the key tells the kind
 
-    async def read_anew(self, viewer: Viewer | None = None) -> None:
+    async def refresh(self, viewer: Viewer | None = None) -> None:
         """Read what is committed now, as the viewer given or as whoever asks is now."""
         await self.close()
         self.snapshot = await self._opened.enter_async_context(self.database.snapshot())
         self.viewer = viewer or await self.identify(self.snapshot)
 
-    async def read_undone(self, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer) -> None:
+    async def read_uncommitted(self, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer) -> None:
         """Read a transaction that is rolled back with the next reading or the end of the operation."""
         await self.close()
         self._opened.push_async_callback(write.aclose)
@@ -53,7 +53,7 @@ class Context:
         self.snapshot = await self._opened.enter_async_context(end_on_exit(Snapshot(connection)))
         self.viewer = viewer
         # All other writers wait meanwhile: whoever asks for a large payload must not keep them.
-        expiring = asyncio.get_running_loop().call_later(TRIED_SECONDS, self._expire)
+        expiring = asyncio.get_running_loop().call_later(DRY_RUN_READ_SECONDS, self._expire)
         self._opened.callback(expiring.cancel)
 
     def _expire(self) -> None:
@@ -74,11 +74,11 @@ class Context:
 
 
 @asynccontextmanager
-async def opened(database: Database, identify: Identify, request_id: str) -> AsyncIterator[Context]:
+async def open_context(database: Database, identify: Identify, request_id: str) -> AsyncIterator[Context]:
     """Open the context of an operation; its snapshot ends on leaving."""
     context = Context(database, identify, request_id)
     try:
-        await context.read_anew()
+        await context.refresh()
         yield context
     finally:
         await context.close()

@@ -12,13 +12,13 @@ from store.search.query import Search
 
 
 @dataclass(frozen=True)
-class Range:
+class TimeRange:
     """Half-open, in milliseconds: from <= t < until."""
 
     from_: int | None = None
     until: int | None = None
 
-    def holds(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    def conditions(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
         """Return the conditions that the column lies within."""
         from_ = [] if self.from_ is None else [column >= self.from_]
         return from_ if self.until is None else [*from_, column < self.until]
@@ -27,12 +27,12 @@ class Range:
 @dataclass(frozen=True)
 class _Filter:
     @classmethod
-    def of(cls, given: Any, **more: Any) -> Self:
+    def from_input(cls, given: Any, **more: Any) -> Self:
         """Return the filter with what the input gives, and more; an input left out narrows nothing."""
         return cls(**{field.name: _frozen(getattr(given, field.name, None)) for field in fields(cls)} | more)
 
     @property
-    def letters(self) -> int:
+    def text_length(self) -> int:
         """How many letters the texts that are given have, and their number."""
         given = (getattr(self, field.name) for field in fields(self))
         texts = ((value,) if isinstance(value, str) else value for value in given if isinstance(value, str | tuple))
@@ -48,8 +48,8 @@ class AssetFilter(_Filter):
     tags: tuple[str, ...] | None = None
     owner_ids: tuple[str, ...] | None = None
     gold_standard: bool | None = None
-    created_at: Range | None = None
-    updated_at: Range | None = None
+    created_at: TimeRange | None = None
+    updated_at: TimeRange | None = None
     in_collection_ids: tuple[str, ...] | None = None
     not_in_collection_ids: tuple[str, ...] | None = None
     search: Search | None = None
@@ -70,9 +70,9 @@ class AssetFilter(_Filter):
         if self.gold_standard is not None:
             found.append(asset.c.is_gold == int(self.gold_standard))
         if self.created_at is not None:
-            found += self.created_at.holds(asset.c.created_at)
+            found += self.created_at.conditions(asset.c.created_at)
         if self.updated_at is not None:
-            found += self.updated_at.holds(asset.c.updated_at)
+            found += self.updated_at.conditions(asset.c.updated_at)
         if self.in_collection_ids is not None:
             found.append(asset.c.pk.in_(_members(viewer, self.in_collection_ids)))
         if self.not_in_collection_ids is not None:
@@ -88,7 +88,7 @@ class CollectionFilter(_Filter):
     topic_ids: tuple[str, ...] | None = None
     top_level_only: bool | None = None
     contains_asset_id: str | None = None
-    updated_at: Range | None = None
+    updated_at: TimeRange | None = None
     search: Search | None = None
 
     def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
@@ -105,9 +105,9 @@ class CollectionFilter(_Filter):
             shown = visible(parent, viewer).where(parent.c.pk == collection.c.parent_pk).correlate(collection)
             found.append(~shown.exists())
         if self.contains_asset_id is not None:
-            found.append(holds_asset(viewer, self.contains_asset_id))
+            found.append(contains_asset(viewer, self.contains_asset_id))
         if self.updated_at is not None:
-            found += self.updated_at.holds(collection.c.updated_at)
+            found += self.updated_at.conditions(collection.c.updated_at)
         return [*found, *_searched(collection, self.search)]
 
 
@@ -129,7 +129,7 @@ class ChangeFilter(_Filter):
     actor_ids: tuple[str, ...] | None = None
     actions: tuple[str, ...] | None = None
     subject_ids: tuple[str, ...] | None = None
-    at: Range | None = None
+    at: TimeRange | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a change must meet; ids that name nothing match nothing."""
@@ -142,11 +142,11 @@ class ChangeFilter(_Filter):
         if self.subject_ids is not None:
             found.append(change.c.subject_id.in_(sql.text_list(self.subject_ids)))
         if self.at is not None:
-            found += self.at.holds(change.c.at)
+            found += self.at.conditions(change.c.at)
         return found
 
 
-def holds_asset(viewer: Viewer, asset_id: str) -> ColumnElement[bool]:
+def contains_asset(viewer: Viewer, asset_id: str) -> ColumnElement[bool]:
     """Return whether the collection holds the asset, as far as the viewer can see it."""
     asset, membership = sql.asset.alias(), sql.membership.alias()
     held = (
@@ -180,5 +180,5 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
     if hasattr(value, "until"):
-        return Range(value.from_, value.until)
+        return TimeRange(value.from_, value.until)
     return value

@@ -55,14 +55,14 @@ def results(job: Row[Any], context: Context, *, only_failed: bool | None = False
     return connect(context, JobResults(only_failed=bool(only_failed)), job, **page)
 
 
-async def nodes(connection: Connection, _context: Context) -> list[ItemResult]:
+async def result_nodes(connection: Connection, _context: Context) -> list[ItemResult]:
     """Return the results of the page."""
     return [_item(item.id, *item.edge_values) for item in (await connection.page()).items]
 
 
-async def edges(connection: Connection, context: Context) -> list[Edge]:
+async def result_edges(connection: Connection, context: Context) -> list[Edge]:
     """Return the results of the page, each with its cursor."""
-    items, page = await nodes(connection, context), await connection.page()
+    items, page = await result_nodes(connection, context), await connection.page()
     return [Edge(connection, page, index, item) for index, item in enumerate(items)]
 
 

@@ -45,10 +45,10 @@ class Loader(DataLoader[Any, Any]):
         raise NotImplementedError
 
 
-class RowBy(Loader):
+class RowByColumn(Loader):
     """A row that the viewer may see, by one of its columns; None for any other."""
 
-    source: ClassVar[Table]
+    table: ClassVar[Table]
     column: ClassVar[str] = "pk"
 
     async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
@@ -58,12 +58,12 @@ class RowBy(Loader):
         return {getattr(row, self.column): row for row in rows}
 
     def _statement(self) -> Select[Any]:
-        column = self.source.c[self.column]
+        column = self.table.c[self.column]
         keys = (sql.int_table if isinstance(column.type, Integer) else sql.text_table)("keys")
-        return visible(self.source, self.context.viewer).where(column.in_(keys.select()))
+        return visible(self.table, self.context.viewer).where(column.in_(keys.select()))
 
 
-async def referred(context: Context, kind: type[RowBy], pk: int | None) -> Row[Any] | None:
+async def load_reference(context: Context, kind: type[RowByColumn], pk: int | None) -> Row[Any] | None:
     """Return the row that a pk refers to; None for none, and for one that the viewer may not see.
 
     What refers to none is looked for as well: a statement less would tell it from what refers to something hidden.
@@ -71,7 +71,7 @@ async def referred(context: Context, kind: type[RowBy], pk: int | None) -> Row[A
     return await context.loader(kind).load(pk or NO_PK)  # type: ignore[no-any-return]  # a loader's rows
 
 
-def among(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]:
+def where_in(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]:
     """Return the SELECT narrowed to rows whose column is among the keys."""
     listed = list(keys)
     return rows.where(
@@ -79,7 +79,7 @@ def among(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]:
     )
 
 
-class AssetByPk(RowBy):
+class AssetByPk(RowByColumn):
     """An asset with the viewer's access to it."""
 
     source = sql.asset
@@ -97,7 +97,7 @@ class AssetByExternalId(AssetByPk):
     column = "external_id"
 
 
-class CollectionByPk(RowBy):
+class CollectionByPk(RowByColumn):
     """A collection."""
 
     source = sql.collection
@@ -115,7 +115,7 @@ class CollectionBySlug(CollectionByPk):
     column = "slug"
 
 
-class TopicByPk(RowBy):
+class TopicByPk(RowByColumn):
     """A topic."""
 
     source = sql.topic
@@ -133,7 +133,7 @@ class TopicBySlug(TopicByPk):
     column = "slug"
 
 
-class PrincipalByPk(RowBy):
+class PrincipalByPk(RowByColumn):
     """A user, a group, everyone or public."""
 
     source = sql.principal
@@ -145,7 +145,7 @@ class PrincipalById(PrincipalByPk):
     column = "id"
 
 
-class ChangeByPk(RowBy):
+class ChangeByPk(RowByColumn):
     """A change with the viewer's access to its subject."""
 
     source = sql.change
@@ -157,7 +157,7 @@ class ChangeById(ChangeByPk):
     column = "id"
 
 
-class JobById(RowBy):
+class JobById(RowByColumn):
     """A job by its public id."""
 
     source = sql.job
@@ -173,12 +173,12 @@ class GrantsByAsset(Loader):
         """Return lists of the principals' rows, each with `access`, by the asset's pk."""
         grant, principal = sql.grant, sql.principal
         rows = (
-            among(visible(grant, self.context.viewer), grant.c.asset_pk, keys)
+            where_in(visible(grant, self.context.viewer), grant.c.asset_pk, keys)
             .join(principal, principal.c.pk == grant.c.principal_pk)
             .with_only_columns(grant.c.asset_pk, grant.c.access, *_named(principal), maintain_column_froms=True)
             .order_by(grant.c.access.desc(), principal.c.name, principal.c.id)
         )
-        return grouped(await self.context.snapshot.rows(rows), "asset_pk")
+        return group_rows(await self.context.snapshot.rows(rows), "asset_pk")
 
 
 class AncestorsByCollection(Loader):
@@ -190,7 +190,7 @@ class AncestorsByCollection(Loader):
         """Return lists of collections' rows by the pk of the one below them all."""
         viewer, below, above = self.context.viewer, sql.collection.alias("below"), sql.collection.alias("above")
         chain = (
-            among(visible(below, viewer), below.c.pk, keys)
+            where_in(visible(below, viewer), below.c.pk, keys)
             .with_only_columns(below.c.pk.label("root"), below.c.parent_pk, literal(0).label("height"))
             .cte("chain", recursive=True)
         )
@@ -205,7 +205,7 @@ class AncestorsByCollection(Loader):
             .add_columns(chain.c.root)
             .order_by(chain.c.height.desc())
         )
-        return grouped(await self.context.snapshot.rows(rows), "root")
+        return group_rows(await self.context.snapshot.rows(rows), "root")
 
 
 class ReleaseByApp(Loader):
@@ -215,14 +215,14 @@ class ReleaseByApp(Loader):
         """Return pks by the app's pk."""
         use = sql.asset_use
         rows = (
-            among(visible(use, self.context.viewer), use.c.asset_pk, keys)
+            where_in(visible(use, self.context.viewer), use.c.asset_pk, keys)
             .where(used_asset.c.kind.in_((AssetKind.CAPSULE, AssetKind.PIPELINE)))
             .order_by(use.c.rank.desc())
         )
         return {row.asset_pk: row.uses_pk for row in await self.context.snapshot.rows(rows)}
 
 
-class ContainsAsset(Loader):
+class ContainsAssetByCollection(Loader):
     """Whether a collection holds an asset, given by its id, that the viewer can see."""
 
     missing: ClassVar[bool] = False
@@ -235,12 +235,12 @@ class ContainsAsset(Loader):
     async def fetch(self, keys: list[int]) -> dict[int, bool]:
         """Return True by the collection's pk."""
         membership = sql.membership
-        rows = among(visible(membership, self.context.viewer), membership.c.collection_pk, keys)
+        rows = where_in(visible(membership, self.context.viewer), membership.c.collection_pk, keys)
         held = await self.context.snapshot.rows(rows.where(sql.asset.c.id == self.asset_id))
         return {row.collection_pk: True for row in held}
 
 
-def grouped(rows: Iterable[Row[Any]], key: str) -> dict[Any, list[Row[Any]]]:
+def group_rows(rows: Iterable[Row[Any]], key: str) -> dict[Any, list[Row[Any]]]:
     """Return the rows in lists by a column, in their order."""
     lists: dict[Any, list[Row[Any]]] = {}
     for row in rows:

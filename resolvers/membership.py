@@ -15,8 +15,8 @@ from resolvers.counts import AssetCounts, AssetCountsByParent
 from resolvers.filter import AssetFilter
 from resolvers.listing.connection import Connection, Edge, connect
 from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, searched
-from resolvers.loaders import AssetById, AssetByPk, ContainsAsset, PrincipalByPk, referred
+from resolvers.listing.search import Searched, with_search
+from resolvers.loaders import AssetById, AssetByPk, ContainsAssetByCollection, PrincipalByPk, load_reference
 from store import sql
 from store.search.query import Search
 from store.tables import AssetAccess, AssetStatus
@@ -134,10 +134,10 @@ def assets(
     kind = DescendantAssets if include_descendants else CollectionAssets
 
     def listed(search: Search | None) -> Connection:
-        listing = kind.ordered_by(order_by, filter=AssetFilter.of(filter, search=search))
+        listing = kind.ordered_by(order_by, filter=AssetFilter.from_input(filter, search=search))
         return connect(context, listing, collection, **page)
 
-    return searched(context, query, listed)
+    return with_search(context, query, listed)
 
 
 async def asset_counts(
@@ -149,7 +149,7 @@ async def asset_counts(
 ) -> AssetCounts:
     """Return how many assets the collection holds that the viewer may see."""
     kind = DescendantAssets if include_descendants else CollectionAssets
-    listing = kind(filter=AssetFilter.of(filter))
+    listing = kind(filter=AssetFilter.from_input(filter))
     return await context.loader(AssetCountsByParent, listing).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
@@ -157,7 +157,7 @@ async def contains_asset(collection: Row[Any], context: Context, asset_id: str) 
     """Return whether the collection holds the asset; None for an asset that does not exist for the viewer."""
     if await context.loader(AssetById).load(asset_id) is None:
         return None
-    return await context.loader(ContainsAsset, asset_id).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(ContainsAssetByCollection, asset_id).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
 
 
 def addable_assets(
@@ -173,16 +173,16 @@ def addable_assets(
     """Return what the viewer may add, and what of theirs is in already."""
 
     def listed(search: Search | None) -> Connection:
-        narrowed = AssetFilter.of(filter, search=search)
+        narrowed = AssetFilter.from_input(filter, search=search)
         listing = AddableAssets.ordered_by(order_by, filter=narrowed, exclude_members=bool(exclude_members))
         return connect(context, listing, collection, **page)
 
-    return searched(context, query, listed)
+    return with_search(context, query, listed)
 
 
 async def added_by(edge: Edge, context: Context) -> Row[Any] | None:
     """Return who added the asset."""
-    return await referred(context, PrincipalByPk, edge.added_by_pk)
+    return await load_reference(context, PrincipalByPk, edge.added_by_pk)
 
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:

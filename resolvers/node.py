@@ -8,10 +8,10 @@ from sqlalchemy import Row
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.listing.listing import MAX_PAGE_SIZE
-from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowBy, TopicById
+from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowByColumn, TopicById
 from store.ids import is_id
 
-BY_PREFIX: dict[str, type[RowBy]] = {
+LOADER_OF_PREFIX: dict[str, type[RowByColumn]] = {
     "ast": AssetById,
     "chg": ChangeById,
     "col": CollectionById,
@@ -24,7 +24,7 @@ BY_PREFIX: dict[str, type[RowBy]] = {
 
 async def node(_root: None, context: Context, id: str) -> Row[Any] | None:
     """Return the object, None when there is none or the viewer may not see it, and for what is no id at all."""
-    loader = BY_PREFIX.get(id[:3])
+    loader = LOADER_OF_PREFIX.get(id[:3])
     return await context.loader(loader).load(id) if loader and is_id(id) else None
 
 

@@ -13,7 +13,7 @@ from resolvers.counts import AssetCounts, AssetCountsByParent, TopicAssets
 from resolvers.filter import CollectionFilter, TopicFilter
 from resolvers.listing.connection import Connection, connect
 from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, searched
+from resolvers.listing.search import Searched, with_search
 from resolvers.loaders import TopicById, TopicByPk, TopicBySlug
 from store import sql
 from store.search.query import Search
@@ -74,14 +74,14 @@ def topics(_root: None, context: Context, *, query: str | None = None, **page: A
     def listed(search: Search | None) -> Connection:
         return connect(context, Topics(filter=TopicFilter(search=search)), **page)
 
-    return searched(context, query, listed)
+    return with_search(context, query, listed)
 
 
 def collections(
     topic: Row[Any], context: Context, *, order_by: Any = None, filter: Any = None, **page: Any
 ) -> Connection:
     """Return the topic's collections."""
-    listing = TopicCollections.ordered_by(order_by, filter=CollectionFilter.of(filter))
+    listing = TopicCollections.ordered_by(order_by, filter=CollectionFilter.from_input(filter))
     return connect(context, listing, topic, **page)
 
 

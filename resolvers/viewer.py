@@ -9,16 +9,16 @@ from sqlalchemy import ColumnElement, FromClause, Row, case, null
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
 from resolvers.context import Context
-from resolvers.filter import CollectionFilter, holds_asset
+from resolvers.filter import CollectionFilter, contains_asset
 from resolvers.listing.connection import Connection, connect
-from resolvers.listing.search import Searched, searched
+from resolvers.listing.search import Searched, with_search
 from resolvers.loaders import PrincipalByPk
 from store import sql
 from store.search.query import Search
 
 
 @dataclass(frozen=True)
-class AddableTo(CollectionListing):
+class ViewerCollections(CollectionListing):
     """The collections that the viewer may add assets to, by name: all they see."""
 
     order: str = "NAME"
@@ -33,7 +33,7 @@ class AddableTo(CollectionListing):
             return (null(),)
         asset = sql.asset.alias()
         shown = visible(asset, viewer).where(asset.c.id == self.asset_id).exists()
-        return (case((shown, case((holds_asset(viewer, self.asset_id), 1), else_=0)), else_=None),)
+        return (case((shown, case((contains_asset(viewer, self.asset_id), 1), else_=0)), else_=None),)
 
 
 def viewer(_root: None, context: Context) -> Viewer | None:
@@ -52,6 +52,6 @@ def collections(
     """Return the collections that the viewer may add assets to."""
 
     def listed(search: Search | None) -> Connection:
-        return connect(context, AddableTo(asset_id=asset_id, filter=CollectionFilter(search=search)), **page)
+        return connect(context, ViewerCollections(asset_id=asset_id, filter=CollectionFilter(search=search)), **page)
 
-    return searched(context, query, listed)
+    return with_search(context, query, listed)

@@ -12,7 +12,7 @@ from resolvers import membership as resolve_membership
 from schema.asset import Asset
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
-from schema.count import AssetCounts
+from schema.counts import AssetCounts
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
 from schema.facet import AssetsConnection
 from schema.field import argument, field, forward_arguments, paging_arguments, query_argument

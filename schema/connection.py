@@ -33,4 +33,4 @@ def edges_field(what: str) -> Any:
 
 def nodes_field(what: str) -> Any:
     """Declare the page's nodes; `what` names the items, in the plural."""
-    return field(f"The {what} of the page.", resolver=resolve.nodes)
+    return field(f"The {what} of the page.", resolver=resolve.page_nodes)

@@ -27,8 +27,10 @@ class AssetResultConnection:
 
     page_info: PageInfo = field("Where the page lies in the list.", resolver=resolve_connection.page_info)
     total_count: int = field("Number of results in the whole list.", resolver=resolve_connection.total_count)
-    edges: list[AssetResultEdge] = field("The results of the page, each with its cursor.", resolver=resolve.edges)
-    nodes: list[AssetResult] = field("The results of the page.", resolver=resolve.nodes)
+    edges: list[AssetResultEdge] = field(
+        "The results of the page, each with its cursor.", resolver=resolve.result_edges
+    )
+    nodes: list[AssetResult] = field("The results of the page.", resolver=resolve.result_nodes)
 
 
 @strawberry.type(description="Long work. Seen by whoever started it, for seven days after its end.")

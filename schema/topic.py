@@ -11,7 +11,7 @@ from resolvers import collection as resolve_collection
 from resolvers import topic as resolve
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
-from schema.count import AssetCounts
+from schema.counts import AssetCounts
 from schema.enums import CollectionOrderField
 from schema.field import argument, field, forward_arguments, paging_arguments
 from schema.filter import CollectionFilter

@@ -44,7 +44,7 @@ def _keep_viewers() -> None:
         viewer: Viewer | None = await kept.get(token, lambda: viewer_by_token(snapshot, token))
         return viewer
 
-    setattr(authentication, "holder_of", stale)  # noqa: B010 - the module does not export it
+    setattr(authentication, "viewer_by_token", stale)  # noqa: B010 - the module does not export it
 
 
 def _keep_rows() -> None:

@@ -94,7 +94,7 @@ def topic_delete(world: World, who: str, given: Given) -> Answer:
 def collection_create(world: World, who: str, given: Given) -> Answer:
     """Make a collection."""
     faults = _named_well(given) + _slug_taken(world.collections, given)
-    place = _place(world, given, None, faults)
+    spot = _place(world, given, None, faults)
     if len(world.above(place[1])) == DEPTH:
         faults.append(("LIMIT_EXCEEDED", "parentId"))
     if _is_taken(world, place, given["name"]):
@@ -121,7 +121,7 @@ def collection_update(world: World, who: str, given: Given) -> Answer:
     collection = world.collections[label]
     others = {each: other for each, other in world.collections.items() if each != label}
     faults = _named_well(given) + _slug_taken(others, given)
-    place = _place(world, given, collection.place, faults)
+    spot = _place(world, given, collection.place, faults)
     faults += _bad_nesting(world, label, place)
     name = given.get("name", collection.name)
     if _is_taken(world, place, name, besides=label):

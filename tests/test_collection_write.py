@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from permissions import OperationError
 from permissions.viewer import viewer_by_external_id
-from resolvers.context import Context, opened
+from resolvers.context import Context, open_context
 from resolvers.write.collection import create, delete_, reorder, update_
 from resolvers.write.input import Input
 from resolvers.write.transaction import Payload
@@ -676,7 +676,7 @@ async def test_whoever_is_no_administrator_when_the_transaction_begins_is_refuse
 ) -> None:
     async with (
         assert_unchanged(ask_own),
-        opened(ask_own.database, lambda snapshot: viewer_by_external_id(snapshot, "olu"), "request") as context,  # type: ignore[arg-type, return-value]  # olu is there
+        open_context(ask_own.database, lambda snapshot: viewer_by_external_id(snapshot, "olu"), "request") as context,  # type: ignore[arg-type, return-value]  # olu is there
     ):
         with pytest.raises(OperationError, match="it is for administrators"):
             await resolver(context, {})

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from app.worker import run_worker
-from resolvers.write import act
 from resolvers.write import job as jobs
+from resolvers.write import membership_operations
 from store import sql
 from tests.conftest import ANONYMOUS, Ask
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
@@ -193,7 +193,7 @@ async def test_a_job_goes_on_where_a_killed_worker_left_it(ask_own: Ask, monkeyp
     id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
     await chunk(ask_own)
     with monkeypatch.context() as patched:
-        patched.setattr(act.Adding, "do", _killed)
+        patched.setattr(membership_operations.AddAssets, "do", _killed)
         with pytest.raises(asyncio.CancelledError):
             await jobs.run_next_job(ask_own.database)
     assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
@@ -254,7 +254,7 @@ async def test_a_job_that_cannot_go_on_ends_and_lets_the_next_begin(
     given = {"assetIds": [id_[name] for name in FIVE]}
     await started(ask_own, "olu", REMOVE, collectionId=id_["open"], **given)
     await started(ask_own, "olu", ADD, collectionId=id_["bare"], **given)
-    monkeypatch.setattr(act.Removing, "do", _broken)
+    monkeypatch.setattr(membership_operations.RemoveAssets, "do", _broken)
     async with run_worker(ask_own.database), asyncio.timeout(30):
         while (await _all(ask_own))[-1].status != "SUCCEEDED":  # noqa: ASYNC110 - the database tells no event
             await asyncio.sleep(0.01)

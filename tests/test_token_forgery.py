@@ -44,8 +44,8 @@ FAULTS = {
     "audiences are not compared": ("app.oidc._audiences", lambda _claims: [AUDIENCE]),
     "tokens of an issuer are good for longer": ("app.oidc.LEEWAY_SECONDS", 3_600),
     "tokens of ours do not expire": ("permissions.viewer.now_ms", lambda: 0),
-    "a bad token is that of a visitor": ("app.authentication.holder_of", or_a_visitor),
-    "another scheme is that of a visitor": ("app.application.bearer_subject", of_one_scheme),
+    "a bad token is that of a visitor": ("app.authentication.viewer_by_token", or_a_visitor),
+    "another scheme is that of a visitor": ("app.application.verify_bearer_token", of_one_scheme),
 }
 
 

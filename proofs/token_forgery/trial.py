@@ -132,7 +132,7 @@ async def _serving(database: Database, fake: FakeIssuer | None) -> AsyncIterator
     def issuer_from_settings(issuer: str | None, audience: str | None) -> Issuer | None:
         return Issuer(issuer, audience, fake.clock, fake.timer) if fake and issuer and audience else None
 
-    with patch("app.application.issuer_from_settings", issuer_from_settings):
+    with patch("app.application.create_issuer", issuer_from_settings):
         transport = httpx.ASGITransport(create_application(settings, database=database))
     async with httpx.AsyncClient(transport=transport, base_url="http://atoll.test") as client:
         yield client

@@ -31,11 +31,11 @@ class Connection:
         """What a cursor of this list is bound to."""
         return _binding(self.listing, self.parent)
 
-    def narrowed(self, least: AssetAccess) -> Self:
+    def with_required_access(self, least: AssetAccess) -> Self:
         """Return the list of only the assets that the viewer has at least this access to."""
         return replace(self, listing=replace(self.listing, least=max(least, self.listing.required_access)))
 
-    def emptied(self) -> Self:
+    def as_empty(self) -> Self:
         """Return the list without anything."""
         return replace(self, is_empty=True)
 
@@ -73,7 +73,7 @@ class Edge:
         return _cursor(self._connection, self._page, self._index)
 
 
-async def nodes(connection: Connection, context: Context) -> list[Any]:
+async def page_nodes(connection: Connection, context: Context) -> list[Any]:
     """Return the rows of the page."""
     items = (await connection.page()).items
     if connection.listing.inlines_rows:
@@ -81,9 +81,9 @@ async def nodes(connection: Connection, context: Context) -> list[Any]:
     return list(await context.loader(connection.listing.node_loader).load_many([item.pk for item in items]))
 
 
-async def edges(connection: Connection, context: Context) -> list[Edge]:
+async def page_edges(connection: Connection, context: Context) -> list[Edge]:
     """Return the rows of the page, each with its cursor and what the list says of it."""
-    rows, page = await nodes(connection, context), await connection.page()
+    rows, page = await page_nodes(connection, context), await connection.page()
     return [Edge(connection, page, index, row) for index, row in enumerate(rows)]
 
 

@@ -13,7 +13,7 @@ from store.search.fuzzy import candidate_ranges, fuzzy_candidates
 from store.search.query import MIN_FUZZY_LENGTH, InvalidQueryError, Search, parse_query
 
 
-class WordsNear(Loader):
+class SimilarWordsByWord(Loader):
     """The words of anything that differ from one by a typing error: one statement."""
 
     missing: ClassVar[tuple[str, ...]] = ()
@@ -32,7 +32,7 @@ Searched = Connection | Coroutine[Any, Any, Connection]
 """A list, at once where nothing is looked for."""
 
 
-def searched(context: Context, query: str | None, listed: Callable[[Search | None], Connection]) -> Searched:
+def with_search(context: Context, query: str | None, listed: Callable[[Search | None], Connection]) -> Searched:
     """Return the list of what is looked for. Raises OperationError(BAD_USER_INPUT) for a query that is too long.
 
     Which words are near is asked of all that there are, seen or not: whether a row is found depends on it alone.
@@ -46,5 +46,5 @@ def searched(context: Context, query: str | None, listed: Callable[[Search | Non
 
 async def _near(context: Context, search: Search, listed: Callable[[Search | None], Connection]) -> Connection:
     words = search.fuzzy_tokens
-    near = await context.loader(WordsNear).load_many(words)
+    near = await context.loader(SimilarWordsByWord).load_many(words)
     return listed(search.with_similar(dict(zip(words, near, strict=True))))

@@ -10,7 +10,7 @@ from permissions import visible
 from permissions.permission import Permission
 from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
-from resolvers.loaders import among
+from resolvers.loaders import where_in
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode, failed_item
 from resolvers.write.input import Input, InputReader
 from resolvers.write.membership_operations import Outcome, may_add, may_remove
@@ -69,7 +69,7 @@ async def _places(write: MutationTransaction, asset: Any, ids: list[str]) -> dic
     collection, membership = sql.collection, sql.membership
     here = and_(membership.c.collection_pk == collection.c.pk, membership.c.asset_pk == asset.pk)
     columns = (collection.c.id, collection.c.pk, *membership.c["rank", "added_at", "added_by_pk", "note"])
-    rows = among(visible(collection, write.viewer), collection.c.id, ids).outerjoin(membership, here)
+    rows = where_in(visible(collection, write.viewer), collection.c.id, ids).outerjoin(membership, here)
     return {row.id: _Place(asset, row) for row in await write.rows(rows.with_only_columns(*columns))}
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Row, and_, delete
 from permissions import visible
 from permissions.permission import Permission
 from permissions.visible import access
-from resolvers.loaders import among
+from resolvers.loaders import where_in
 from resolvers.write.bulk import ItemResult, ItemStatus, failed_item
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
@@ -166,7 +166,7 @@ async def members_by_id(write: MutationTransaction, ids: Iterable[str], collecti
     here = and_(membership.c.asset_pk == asset.c.pk, membership.c.collection_pk == collection.pk)
     columns = (asset.c.id, asset.c.pk, asset.c.status, access(asset, write.viewer).label("viewer_access"))
     kept = (membership.c.rank, membership.c.added_at, membership.c.added_by_pk, membership.c.note)
-    rows = among(visible(asset, write.viewer), asset.c.id, ids).outerjoin(membership, here)
+    rows = where_in(visible(asset, write.viewer), asset.c.id, ids).outerjoin(membership, here)
     return {row.id: row for row in await write.rows(rows.with_only_columns(*columns, *kept))}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, update
 
 from permissions import visible
-from resolvers.loaders import among
+from resolvers.loaders import where_in
 from resolvers.write.collection_tree import TreePosition, descendants_of
 from resolvers.write.input import InputReader, Position, Side
 from resolvers.write.transaction import MutationTransaction
@@ -25,7 +25,7 @@ async def check_names_free(
     `sources` maps topics' pks to their paths within the input. One statement.
     """
     collection = sql.collection
-    rows = among(visible(collection, write.viewer), collection.c.topic_pk, [*sources, target.pk])
+    rows = where_in(visible(collection, write.viewer), collection.c.topic_pk, [*sources, target.pk])
     found = await _tops(write, rows)
     names = {row.name_key for row in found if row.topic_pk == target.pk}
     for row in found:
@@ -44,7 +44,7 @@ async def _tops(write: MutationTransaction, rows: Any) -> Sequence[Row[Any]]:
 async def move_collections(write: MutationTransaction, topics: Sequence[Row[Any]], target: Row[Any]) -> list[str]:
     """Move all collections of the topics behind those of the target, in their order, and return their ids."""
     collection = sql.collection
-    rows = among(visible(collection, write.viewer), collection.c.topic_pk, [topic.pk for topic in topics])
+    rows = where_in(visible(collection, write.viewer), collection.c.topic_pk, [topic.pk for topic in topics])
     place = {topic.pk: index for index, topic in enumerate(topics)}
     found = sorted(await write.rows(rows), key=lambda row: (place[row.topic_pk], row.rank, row.pk))
     if not found:

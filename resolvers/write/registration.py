@@ -10,7 +10,7 @@ from permissions import visible
 from permissions.permission import Permission
 from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
-from resolvers.loaders import among
+from resolvers.loaders import where_in
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode
 from resolvers.write.grant_input import GrantReader, PrincipalById, check_count, principal_ids, principals_by_id
 from resolvers.write.input import Input, InputReader
@@ -149,7 +149,7 @@ def _refuse_fault(reading: InputReader, fault: FieldError, *path: str) -> None:
 async def _assets(write: MutationTransaction, ids: Iterable[str], lines: Lines) -> dict[str, Row[Any]]:
     """Return the assets of those ids, and those that the lines use. One statement."""
     named = {*ids, *(id_ for line in lines.values() for id_ in line.uses)}
-    rows = among(visible(sql.asset, write.viewer), sql.asset.c.external_id, sorted(named))
+    rows = where_in(visible(sql.asset, write.viewer), sql.asset.c.external_id, sorted(named))
     return {row.external_id: row for row in await write.rows(rows)}
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from permissions import ErrorCode, OperationError, Viewer, visible
 from permissions.permission import Permission, has_asset_permission, require
 from resolvers.context import Context
-from resolvers.loaders import among
+from resolvers.loaders import where_in
 from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store.bulk_insert import insert_many
@@ -56,7 +56,7 @@ class MutationTransaction:
 
     async def visible_by_id(self, table: Table, ids: Iterable[str]) -> dict[str, Row[Any]]:
         """Return the rows with those ids that exist for the viewer, by id. One statement."""
-        found = await self.rows(among(visible(table, self.viewer), table.c.id, ids))
+        found = await self.rows(where_in(visible(table, self.viewer), table.c.id, ids))
         return {row.id: row for row in found}
 
     def payload(self, answer: Mapping[str, Any]) -> "Payload":
@@ -93,7 +93,7 @@ async def run_mutation(context: Context, permission: Permission, mutation: str, 
     viewer, payload = await asyncio.shield(running)
     if "job" in payload.result:
         context.database.job_queued.set()
-    await context.read_anew(viewer)
+    await context.refresh(viewer)
     return payload
 
 
@@ -126,7 +126,7 @@ async def _dry_run(context: Context, permission: Permission, given: Input, work:
         if isinstance(error, DBAPIError | PoolTimeoutError):
             raise _unavailable(error) from error
         raise
-    await context.read_undone(held, connection, write.viewer)
+    await context.read_uncommitted(held, connection, write.viewer)
     return payload
 
 

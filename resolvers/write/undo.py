@@ -14,7 +14,7 @@ from permissions import visible
 from permissions.permission import Permission
 from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
-from resolvers.loaders import among
+from resolvers.loaders import where_in
 from resolvers.write.bulk import ItemResult, ItemStatus, failed_item
 from resolvers.write.input import Input, InputReader
 from resolvers.write.membership_operations import NOT_REMOVER
@@ -134,7 +134,7 @@ async def _now(
         return {}
     membership = sql.membership
     here = membership.c.collection_pk == pk_of[added[0].collection_id]
-    rows = among(visible(membership, write.viewer), membership.c.asset_pk, [trace.asset_pk for trace in added])
+    rows = where_in(visible(membership, write.viewer), membership.c.asset_pk, [trace.asset_pk for trace in added])
     found = await write.rows(rows.where(here))
     return {
         row.asset_pk: MemberChange(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in found
@@ -142,5 +142,5 @@ async def _now(
 
 
 async def _visible_by(write: MutationTransaction, table: Any, column: str, keys: set[Any]) -> dict[Any, Row[Any]]:
-    rows = await write.rows(among(visible(table, write.viewer), table.c[column], sorted(keys)))
+    rows = await write.rows(where_in(visible(table, write.viewer), table.c[column], sorted(keys)))
     return {getattr(row, column): row for row in rows}
