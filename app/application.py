@@ -25,7 +25,7 @@ from resolvers.context import Context, open_context
 from schema.graph import build_schema
 from store.database import Database, DBAPIError, Snapshot, explain_driver_error
 from store.migrate import current_revision, head_revision
-from store.search.tokens import any_word
+from store.search.tokens import token_pattern
 
 # What is raised when there is no database, or none of its connections is free in time.
 UNREACHABLE_ERRORS = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
@@ -43,7 +43,7 @@ def create_application(
     Without tabs it opens with the worked examples as they are written.
     The database is opened with the first request and closed when the server stops, unless one is given.
     """
-    any_word()  # no request shall wait until it is made
+    token_pattern()  # no request shall wait until it is made
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
     kept = database or Database(settings.database_url)
     endpoint = Endpoint(

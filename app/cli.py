@@ -24,7 +24,7 @@ from schema.graph import print_schema as schema_text
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
-from store.database import Database, DatabaseProblem, DBAPIError, explain_driver_error
+from store.database import Database, DatabaseUnusableError, DBAPIError, explain_driver_error
 from store.ids import new_id
 from store.migrate import current_revision, head_revision, migrate
 from store.search.index import index_stale_rows, reset_index
@@ -49,7 +49,7 @@ def main() -> None:
     """Run the command line; what goes wrong is one plain sentence and exit code 2."""
     try:
         commands(prog_name="atoll")
-    except (SettingError, TokenLifetimeError, DatabaseProblem, UnreadableFileError, UserNotFoundError) as problem:
+    except (SettingError, TokenLifetimeError, DatabaseUnusableError, UnreadableFileError, UserNotFoundError) as problem:
         _fail(str(problem))
 
 
@@ -196,7 +196,7 @@ async def _revision(settings: Settings) -> str | None:
 async def _demo(database: Database) -> tuple[list[Account], list[Tab]]:
     await demo.load(database)
     if not await demo.is_loaded(database):
-        raise DatabaseProblem(
+        raise DatabaseUnusableError(
             f"{database.url.database} holds something else than the demo: serve it without --demo,"
             " or name another file in ATOLL_DATABASE_URL."
         )

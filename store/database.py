@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from store.error import DatabaseProblem, explain_driver_error, supported
+from store.error import DatabaseUnusableError, explain_driver_error, parse_database_url
 from store.search.index import index_stale_rows
 
 READER_CONNECTIONS = 8
@@ -70,9 +70,9 @@ class Database:
     def __init__(self, url: str) -> None:
         """Prepare the engines for a URL such as `sqlite+aiosqlite:///atoll.db`; nothing is opened yet.
 
-        Raises DatabaseProblem for a URL that names no supported database.
+        Raises DatabaseUnusableError for a URL that names no parse_database_url database.
         """
-        self.url = supported(url)
+        self.url = parse_database_url(url)
         self._writing: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
@@ -174,4 +174,4 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-__all__ = ["DBAPIError", "Database", "DatabaseProblem", "Snapshot", "explain_driver_error", "end_on_exit"]
+__all__ = ["DBAPIError", "Database", "DatabaseUnusableError", "Snapshot", "explain_driver_error", "end_on_exit"]

@@ -64,7 +64,7 @@ def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableErro
 
 
 def parse_database_url(text: str) -> URL:
-    """Return the address of a database; raise DatabaseProblem unless it is one that Atoll can use."""
+    """Return the address of a database; raise DatabaseUnusableError unless it is one that Atoll can use."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # what cannot be read is not shown: it may hold a password

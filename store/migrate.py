@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.database import Database, DatabaseProblem, explain_driver_error
+from store.database import Database, DatabaseUnusableError, explain_driver_error
 from store.search.index import index_stale_rows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,7 +25,7 @@ LOCK = 7_366_515  # any number, as long as every Atoll takes the same
 async def migrate(database: Database) -> str:
     """Bring the database to the newest tables and return its revision.
 
-    Several processes may call it at once: one works, the others wait and find it done. Raises DatabaseProblem for a
+    Several processes may call it at once: one works, the others wait and find it done. Raises DatabaseUnusableError for a
     database that cannot be used, or that a newer Atoll wrote: this one never touches what it does not know.
     """
     try:
@@ -68,7 +68,7 @@ def _current(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> str:
     current, known = _current(connection), {script.revision for script in _scripts().walk_revisions()}
     if current is not None and current not in known:
-        raise DatabaseProblem(
+        raise DatabaseUnusableError(
             f"The database is at revision {current}, which this Atoll does not know: a newer one wrote it. "
             "Run that one, or restore a backup made before it."
         )
@@ -105,10 +105,10 @@ async def _lock_file(path: Path) -> AsyncIterator[None]:
 
 
 async def _refuse_damaged(connection: AsyncConnection, name: str) -> None:
-    """Raise DatabaseProblem for a damaged file now, not in the first query that meets the damage."""
+    """Raise DatabaseUnusableError for a damaged file now, not in the first query that meets the damage."""
     verdict = (await connection.execute(text("PRAGMA quick_check(1)"))).scalar()
     if verdict != "ok":
         what = " ".join(str(verdict).split())
-        raise DatabaseProblem(
+        raise DatabaseUnusableError(
             f"{name} is damaged ({what}). Restore it from a backup, or move it away to begin with an empty one."
         )

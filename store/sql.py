@@ -153,13 +153,8 @@ _POSTGRESQL: dict[type[TypeEngine[Any]], str] = {
 }
 
 
-def json_text(values: Sequence[int]) -> str:
-    """Return the JSON text that `numbers` reads."""
-    return "[" + ",".join(map(str, values)) + "]"
-
-
 def json_text(values: Sequence[object]) -> str:
-    """Return the JSON text that `texts` and `columns` read."""
+    """Return the JSON text of a list parameter."""
     return orjson.dumps(values).decode()
 
 

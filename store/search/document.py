@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, Table, select
 
 from store import sql
 from store.search.query import NAME, WEIGHT_BY_FIELD, field_token
-from store.search.tokens import chunks, joined, tokenize
+from store.search.tokens import compounds, join_tokens, tokenize
 
 KIND_TOKENS = {
     "CAPSULE": ("capsule",),
@@ -83,7 +83,7 @@ def _apart(texts: Iterable[Sequence[str]]) -> Sequence[str]:
 
 
 def _one(text: str) -> str:
-    return joined(word for chunk in chunks(text) for word in chunk.words)
+    return join_tokens(word for chunk in compounds(text) for word in chunk.tokens)
 
 
 _owner = sql.principal.alias("owner")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from store.search.tokens import Chunk, chunks, joined, splits
+from store.search.tokens import Compound, compounds, join_tokens, split_subwords
 
 MAX_QUERY_LENGTH = 500
 MAX_QUERY_WORDS = 30  # words: what is looked for costs by them, however they are written
@@ -72,7 +72,7 @@ class Search:
     def with_similar(self, near: Mapping[str, Sequence[str]]) -> "Search":
         """Return the search with the words near each of its own, which differ by one typing error."""
         terms = tuple(
-            tuple(replace(term, near=tuple(near.get(term.fuzzy_token or "", ()))) for term in each)
+            tuple(replace(term, similar=tuple(near.get(term.fuzzy_token or "", ()))) for term in each)
             for each in self.terms
         )
         return replace(self, terms=terms)
@@ -139,7 +139,7 @@ def parse_query(typed: str) -> Search | None:
         raise InvalidQueryError(f"The query has {count:,} words; at most {MAX_QUERY_WORDS} are allowed.")
     plain = tuple((term,) for field, term in found if not field)
     placed = {field: tuple(term for of, term in found if of == field) for field, _ in found if field}
-    name = joined(word for field, term in found if not field for word in term.phrases[0])
+    name = join_tokens(word for field, term in found if not field for word in term.phrases[0])
     return Search((*plain, *placed.values()), name)
 
 
@@ -148,25 +148,25 @@ def _terms(typed: str) -> Iterator[tuple[str, Term]]:
     text = _RESOLVER.sub("", typed).rstrip()
     for each in _TYPED.finditer(text):
         field, quoted, word = (each[1] or "").lower(), each[2], each[3]
-        found = list(chunks(quoted if word is None else word))
+        found = list(compounds(quoted if word is None else word))
         if not found:
             continue
         if field in {"kind", "doi"}:
-            yield field, _term(field, [(joined(part for chunk in found for part in chunk.words),)])
+            yield field, _term(field, [(join_tokens(part for chunk in found for part in chunk.tokens),)])
         elif word is None:
-            yield field, _term(field, [tuple(part for chunk in found for part in chunk.words)])
+            yield field, _term(field, [tuple(part for chunk in found for part in chunk.tokens)])
         else:
             *first, last = found  # of one piece there are more where an accent stood alone
-            yield from ((field, _word(field, chunk, is_begun=False)) for chunk in first)
-            yield field, _word(field, last, is_begun=each.end() == len(text))
+            yield from ((field, _word(field, chunk, is_prefix=False)) for chunk in first)
+            yield field, _word(field, last, is_prefix=each.end() == len(text))
 
 
-def _word(field: str, chunk: Chunk, *, is_begun: bool) -> Term:
-    first, is_whole = chunk.words[0], len(chunk.words) == 1
-    phrases = [chunk.words, (joined(chunk.words),)]
-    phrases += [tuple(parts) for parts in splits(chunk.runs[0])] if is_whole else []
+def _word(field: str, chunk: Compound, *, is_prefix: bool) -> Term:
+    first, is_whole = chunk.tokens[0], len(chunk.tokens) == 1
+    phrases = [chunk.tokens, (join_tokens(chunk.tokens),)]
+    phrases += [tuple(parts) for parts in split_subwords(chunk.originals[0])] if is_whole else []
     word = first if is_whole and not field and is_fuzzy(first) else None
-    return replace(_term(field, phrases), is_begun=is_begun, word=word)
+    return replace(_term(field, phrases), is_prefix=is_prefix, fuzzy_token=word)
 
 
 def _term(field: str, phrases: Sequence[Phrase]) -> Term:
