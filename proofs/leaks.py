@@ -306,7 +306,7 @@ def _revision_in_header() -> Iterator[None]:
     def answered(media_type: str, status: Any, answer: Any, headers: Any = None) -> Any:
         return told(media_type, status, answer, {**(headers or {}), "etag": f'"{latest[0]}"'})
 
-    with patch.object(viewing, "_viewer", looked), patch.object(endpoint, "_json", answered):
+    with patch.object(viewing, "_fetch_viewer", looked), patch.object(endpoint, "_json", answered):
         yield
 
 
@@ -328,7 +328,7 @@ def _any_access_suffices(asset: FromClause, viewer: Viewer) -> ColumnElement[boo
     if viewer.is_admin:
         return true()
     held = access(asset, viewer) >= AssetAccess.DISCOVERABLE.value
-    return held if viewer.is_signed_in else and_(sight._is_on_show(asset, viewer), held)  # noqa: SLF001 - the part of the rule that is kept
+    return held if viewer.is_signed_in else and_(sight._is_in_visible_collection(asset, viewer), held)  # noqa: SLF001 - the part of the rule that is kept
 
 
 def _grants_suffice(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
@@ -343,7 +343,10 @@ def _uses_without_access() -> Iterator[None]:
     def narrowed(rows: Any, asset: FromClause, viewer: Viewer, least: AssetAccess) -> Any:
         return rows if least is AssetAccess.VIEWER else restrict_to_access(rows, asset, viewer, least)
 
-    with _reads("asset_use", _condition(viewing=False, used_end=True))(), patch.object(pages, "at_least", narrowed):
+    with (
+        _reads("asset_use", _condition(viewing=False, used_end=True))(),
+        patch.object(pages, "restrict_to_access", narrowed),
+    ):
         yield
 
 
@@ -367,10 +370,12 @@ def _unguarded(permission: Permission) -> Callable[[], Planted]:
     def planted() -> Iterator[None]:
         with (
             patch.object(
-                directive, "holds", lambda viewer, asked: asked is permission or has_permission(viewer, asked)
+                directive, "has_permission", lambda viewer, asked: asked is permission or has_permission(viewer, asked)
             ),
             patch.object(
-                directive, "holds_on", lambda asset, asked: asked is permission or has_asset_permission(asset, asked)
+                directive,
+                "has_asset_permission",
+                lambda asset, asked: asked is permission or has_asset_permission(asset, asked),
             ),
         ):
             yield
@@ -402,7 +407,7 @@ def _orders_told() -> Iterator[None]:
     def told(change: Any, viewer: Viewer) -> ColumnElement[bool]:
         if viewer.is_admin or not viewer.is_signed_in:
             return change_exists(change, viewer)
-        return and_(sight._is_of_a_collection(change, viewer), sight._touches_what_exists(change, viewer))  # noqa: SLF001 - the parts of the rule that are kept
+        return and_(sight._is_about_visible_collection(change, viewer), sight._touches_visible_assets(change, viewer))  # noqa: SLF001 - the parts of the rule that are kept
 
     with patch.object(sight, "change_exists", told):
         yield
@@ -547,7 +552,7 @@ LEAKS: Sequence[Leak] = (
     Leak(
         "history",
         "changes of hidden assets alone are told",
-        _object(sight, "_touches_what_exists", lambda _change, _viewer: true()),
+        _object(sight, "_touches_visible_assets", lambda _change, _viewer: true()),
     ),
     Leak("history", "changes of the order are told to members", _orders_told),
     Leak("history", "a change names all assets that it touched", _object(change.ChangeAssets, "rows", _touched)),

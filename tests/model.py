@@ -253,7 +253,7 @@ def _asset(line: Line) -> Asset:
     return Asset(line["owner"], status, grants | {line["owner"]: OWNER})
 
 
-def place(order: Iterable[str], block: Sequence[str], position: Mapping[str, Any] | None) -> list[str]:
+def move_block(order: Iterable[str], block: Sequence[str], position: Mapping[str, Any] | None) -> list[str]:
     """Return the order with the block, taken out of it where it was in, at the position; at the end for none."""
     rest = [label for label in order if label not in block]
     ((side, beside),) = (position or {"atEnd": True}).items()

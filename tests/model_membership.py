@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tests.model import Change, Member, World, place
+from tests.model import Change, Member, World, move_block
 from tests.model_fault import Answer, Fault, Given, MutationRejectedError, index_by_label, neighbour_of, raise_faults
 
 UNDOABLE = {"ASSETS_ADDED", "ASSETS_REMOVED", "ASSETS_MOVED", "UNDONE"}
@@ -70,7 +70,7 @@ def reorder(world: World, who: str, given: Given) -> Answer:
     beside, path = neighbour_of(given)
     if beside in block:
         raise MutationRejectedError([("INVALID", path)])
-    order = place(members, block, given["position"])
+    order = move_block(members, block, given["position"])
     if order == list(members):
         return {"collection": here, "results": [(asset, "UNCHANGED", None) for asset in block], "change": None}
     change = world.append(who, "REORDERED", here, {asset: members[asset] for asset in block})
@@ -165,7 +165,7 @@ def insert_members(
         return None
     change = world.append(who, action, label, dict.fromkeys(new))
     members = world.collections[label].members
-    order = place(members, list(new), given.get("position"))
+    order = move_block(members, list(new), given.get("position"))
     members.update(new)
     _set_order(world, label, order)
     return change.label

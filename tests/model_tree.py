@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests.model import Collection, Place, Topic, World, place
+from tests.model import Collection, Place, Topic, World, move_block
 from tests.model_fault import Answer, Fault, Given, MutationRejectedError, index_by_label, neighbour_of, raise_faults
 
 DEPTH = 5
@@ -20,7 +20,7 @@ def topic_create(world: World, who: str, given: Given) -> Answer:
     raise_faults(faults)
     label = _label(world, "t")
     slug = _slug(given, world.topics, "topic")
-    order = place(world.topics, [label], given.get("position"))
+    order = move_block(world.topics, [label], given.get("position"))
     world.topics[label] = Topic(_clean(given["name"]), slug, given.get("description") or "")
     _set_topics(world, order)
     world.append(who, "CREATED", label)
@@ -47,7 +47,7 @@ def topic_reorder(world: World, who: str, given: Given) -> Answer:
         raise MutationRejectedError([("NOT_FOUND", path)])
     if beside == label:
         raise MutationRejectedError([("INVALID", path)])
-    order = place(world.topics, [label], given["position"])
+    order = move_block(world.topics, [label], given["position"])
     if order != list(world.topics):
         _set_topics(world, order)
         world.append(who, "REORDERED", label)
@@ -94,7 +94,7 @@ def topic_delete(world: World, who: str, given: Given) -> Answer:
 def collection_create(world: World, who: str, given: Given) -> Answer:
     """Make a collection."""
     faults = _named_well(given) + _slug_taken(world.collections, given)
-    spot = _place(world, given, None, faults)
+    place = _place(world, given, None, faults)
     if len(world.above(place[1])) == DEPTH:
         faults.append(("LIMIT_EXCEEDED", "parentId"))
     if _is_taken(world, place, given["name"]):
@@ -109,7 +109,7 @@ def collection_create(world: World, who: str, given: Given) -> Answer:
         given["visibility"],
         given.get("description") or "",
     )
-    world.children[place] = place(world.sisters(place), [label], given.get("position"))
+    world.children[place] = move_block(world.sisters(place), [label], given.get("position"))
     world.collections[label] = collection
     world.append(who, "CREATED", label)
     return {"collection": label}
@@ -121,7 +121,7 @@ def collection_update(world: World, who: str, given: Given) -> Answer:
     collection = world.collections[label]
     others = {each: other for each, other in world.collections.items() if each != label}
     faults = _named_well(given) + _slug_taken(others, given)
-    spot = _place(world, given, collection.place, faults)
+    place = _place(world, given, collection.place, faults)
     faults += _bad_nesting(world, label, place)
     name = given.get("name", collection.name)
     if _is_taken(world, place, name, besides=label):
@@ -144,7 +144,7 @@ def collection_reorder(world: World, who: str, given: Given) -> Answer:
     faults = _no_neighbour(world, place, given)
     beside, path = neighbour_of(given)
     raise_faults(faults + ([("INVALID", path)] if beside == label else []))
-    order = place(world.sisters(place), [label], given["position"])
+    order = move_block(world.sisters(place), [label], given["position"])
     if order != world.sisters(place):
         world.children[place] = order
         world.append(who, "REORDERED", label)
