@@ -59,7 +59,7 @@ class Checked(Protocol):
     """What a mutation answers: whether it changed anything, and what it asked of each item before it did."""
 
     did_change: bool
-    checked: frozenset[Permission]
+    checked_permissions: frozenset[Permission]
 
 
 class permission(FieldExtension):  # noqa: N801 - reads as the directive it prints
@@ -108,7 +108,7 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
         if isinstance(answer, Narrowable):
             return answer.narrowed(ACCESS_BY_PERMISSION[self.requires])
         if isinstance(answer, Checked):
-            assert self.requires in answer.checked or not answer.did_change  # noqa: S101 - a fault of the schema
+            assert self.requires in answer.checked_permissions or not answer.did_change  # noqa: S101 - a fault of the schema
             return answer
         if hasattr(answer, "viewer_access"):
             return answer if has_asset_permission(answer, self.requires) else None

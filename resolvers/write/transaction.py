@@ -87,7 +87,7 @@ async def run_mutation(context: Context, permission: Permission, mutation: str, 
     """
     await context.close()  # whoever waits for a turn holds no snapshot, nor a transaction that was tried before
     if given.get("dry_run"):
-        return replace(await _dry_run(context, permission, given, work), is_dry=True)
+        return replace(await _dry_run(context, permission, given, work), is_dry_run=True)
     running = asyncio.create_task(_commit(context, permission, mutation, given, work))
     context.database.track_write(running)
     viewer, payload = await asyncio.shield(running)
