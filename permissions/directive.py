@@ -47,10 +47,10 @@ class PermissionDirective:
 class Narrowable(Protocol):
     """A list not yet fetched, so that what is denied is left out before paging and counting."""
 
-    def narrowed(self, least: AssetAccess) -> Any:
+    def with_required_access(self, least: AssetAccess) -> Any:
         """Return the list of only the assets that the viewer has at least this access to."""
 
-    def emptied(self) -> Any:
+    def as_empty(self) -> Any:
         """Return the list without anything."""
 
 
@@ -97,7 +97,7 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
         if self.on is PermissionScope.PARENT:
             if has_asset_permission(source, self.requires):
                 return next_(source, info, **arguments)
-            return None if self.denied is DeniedResult.NULL else next_(source, info, **arguments).emptied()
+            return None if self.denied is DeniedResult.NULL else next_(source, info, **arguments).as_empty()
         answer = next_(source, info, **arguments)
         return self._awaited(answer) if isawaitable(answer) else self._item(answer)
 
@@ -106,7 +106,7 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
 
     def _item(self, answer: Any) -> Any:
         if isinstance(answer, Narrowable):
-            return answer.narrowed(ACCESS_BY_PERMISSION[self.requires])
+            return answer.with_required_access(ACCESS_BY_PERMISSION[self.requires])
         if isinstance(answer, Checked):
             assert self.requires in answer.checked_permissions or not answer.did_change  # noqa: S101 - a fault of the schema
             return answer

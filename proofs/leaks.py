@@ -111,11 +111,11 @@ def _rows_of_all(self: Any, parents: Any) -> Any:
 
 
 class _PageOfAll(page.PageByParent):
-    rows = _rows_of_all
+    select_rows = _rows_of_all
 
 
 class _CountOfAll(page.CountByParent):
-    rows = _rows_of_all
+    select_rows = _rows_of_all
 
 
 def _all_assets(self: Any, viewer: Viewer, parents: Any) -> Any:
@@ -128,7 +128,7 @@ def _pages_filtered_late() -> Iterator[None]:
     fetch = page.PageByParent.fetch
 
     async def late(self: Any, keys: list[int]) -> Any:
-        if self.listing.item is not sql.asset:
+        if self.listing.table is not sql.asset:
             return await fetch(self, keys)
         found = await fetch(_PageOfAll(self.context, self.listing), keys)
         rows = visible(sql.asset, self.context.viewer).with_only_columns(sql.asset.c.pk)
@@ -189,10 +189,10 @@ def _looked_for_longer() -> Iterator[None]:
 
     async def slow(self: Any, keys: list[Any]) -> Any:
         found = await fetch(self, keys)
-        column = self.source.c[self.column]
+        column = self.table.c[self.column]
         missing = select(column).where(column.in_([key for key in keys if key not in found]))
         if await self.context.snapshot.rows(missing):
-            await self.context.snapshot.rows(select(func.count()).select_from(self.source))
+            await self.context.snapshot.rows(select(func.count()).select_from(self.table))
         return found
 
     with patch.object(loaders.RowByColumn, "fetch", slow):
@@ -270,7 +270,7 @@ def _viewer_left_out_of_cache() -> Iterator[None]:
     fetch = loaders.RowByColumn.fetch
 
     async def remembered(self: Any, keys: list[Any]) -> Any:
-        if self.source is not sql.asset:
+        if self.table is not sql.asset:
             return await fetch(self, keys)
         there = (str(self.context.database.url), self.column)
         found = await fetch(self, keys)

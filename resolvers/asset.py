@@ -51,16 +51,16 @@ class Assets(Listing):
     name = "assets"
     has_facets = True
     has_parents = False
-    item = sql.asset
-    nodes = AssetByPk
+    table = sql.asset
+    node_loader = AssetByPk
     filter: AssetFilter = AssetFilter()
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the assets that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.asset, viewer).where(*self.filter.conditions(viewer))
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""
         del viewer
         return asset_order(self.order, self.filter.search)
@@ -72,21 +72,21 @@ class AssetCollections(Listing):
 
     order: str = "NAME"
     name = "asset.collections"
-    item = sql.collection
-    nodes = CollectionByPk
-    carries_rows = True
-    extras = ("added_at", "added_by_pk", "note")
+    table = sql.collection
+    node_loader = CollectionByPk
+    inlines_rows = True
+    edge_columns = ("added_at", "added_by_pk", "note")
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the asset's memberships that the viewer may see."""
         return visible(sql.membership, viewer).where(sql.membership.c.asset_pk == parents.c.value)
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the collection's name."""
         del viewer
         return (sql.collection.c.name_key, sql.collection.c.id)
 
-    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return what the membership tells."""
         del viewer, parents
         return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
@@ -97,14 +97,14 @@ class Uses(Listing):
     """What an asset was made from or runs, in the platform's order."""
 
     name = "asset.uses"
-    item = used_asset
-    nodes = AssetByPk
+    table = used_asset
+    node_loader = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the uses of which the viewer may see both ends."""
         return visible(sql.asset_use, viewer).where(sql.asset_use.c.asset_pk == parents.c.value)
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the rank."""
         del viewer
         return (sql.asset_use.c.rank, sql.asset_use.c.uses_pk)
@@ -116,14 +116,14 @@ class UsedBy(Listing):
 
     order: str = "NAME"
     name = "asset.usedBy"
-    item = sql.asset
-    nodes = AssetByPk
+    table = sql.asset
+    node_loader = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the uses of which the viewer may see both ends."""
         return visible(sql.asset_use, viewer).where(sql.asset_use.c.uses_pk == parents.c.value)
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the name."""
         del viewer
         return asset_order("NAME")

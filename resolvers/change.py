@@ -48,16 +48,16 @@ class Changes(Listing):
 
     descending: bool = True
     name = "auditLog"
-    item = sql.change
-    nodes = ChangeByPk
+    table = sql.change
+    node_loader = ChangeByPk
     filter: ChangeFilter = ChangeFilter()
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the changes that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.change, viewer).where(*self.filter.conditions())
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the place in the log."""
         del viewer
         return (sql.change.c.pk,)
@@ -69,12 +69,16 @@ class History(Changes):
 
     subject: ClassVar[Table]
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the object's changes that the viewer may see."""
         subject = self.subject
         # Not joined: PostgreSQL would sort the whole history where it can stop at the page.
         id_ = visible(subject, viewer).where(subject.c.pk == parents.c.value).with_only_columns(subject.c.id)
-        return super().rows(viewer, parents).where(sql.change.c.subject_id == id_.correlate(parents).scalar_subquery())
+        return (
+            super()
+            .select_rows(viewer, parents)
+            .where(sql.change.c.subject_id == id_.correlate(parents).scalar_subquery())
+        )
 
 
 @dataclass(frozen=True)
@@ -99,15 +103,15 @@ class ChangeAssets(Listing):
 
     order: str = "NAME"
     name = "change.assets"
-    item = sql.asset
-    nodes = AssetByPk
+    table = sql.asset
+    node_loader = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the touched assets that the viewer may see."""
         touched = visible(sql.asset, viewer).join(sql.change_asset, sql.change_asset.c.asset_pk == sql.asset.c.pk)
         return touched.where(sql.change_asset.c.change_pk == parents.c.value)
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the asset's name."""
         del viewer
         return asset_order(self.order)

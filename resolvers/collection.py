@@ -29,17 +29,17 @@ from store.search.query import Search
 class CollectionListing(Listing):
     """Collections, wherever they stand."""
 
-    item = sql.collection
-    nodes = CollectionByPk
-    carries_rows = True
+    table = sql.collection
+    node_loader = CollectionByPk
+    inlines_rows = True
     filter: CollectionFilter = CollectionFilter()
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the collections that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.collection, viewer).where(*self.filter.conditions(viewer))
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order, ended by the id where they may be equal."""
         collection = sql.collection
         if self.order == "POSITION":
@@ -58,13 +58,13 @@ class Collections(CollectionListing):
     order: str = "NAME"
     name = "collections"
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the collections, joined to their topics."""
-        return super().rows(viewer, parents).join(sql.topic, sql.topic.c.pk == sql.collection.c.topic_pk)
+        return super().select_rows(viewer, parents).join(sql.topic, sql.topic.c.pk == sql.collection.c.topic_pk)
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""
-        keys = super().keys(viewer)
+        keys = super().sort_keys(viewer)
         return (sql.topic.c.rank, *keys) if self.order == "POSITION" else keys
 
 
@@ -74,9 +74,9 @@ class Children(CollectionListing):
 
     name = "collection.children"
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the children that the viewer may see."""
-        return super().rows(viewer, parents).where(sql.collection.c.parent_pk == parents.c.value)
+        return super().select_rows(viewer, parents).where(sql.collection.c.parent_pk == parents.c.value)
 
 
 class CollectionViewerCan(NamedTuple):

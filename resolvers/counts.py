@@ -30,10 +30,10 @@ class TopicAssets(Listing):
     """The distinct assets in the collections of a topic."""
 
     name = "topic.assets"
-    item = sql.asset
-    nodes = AssetByPk
+    table = sql.asset
+    node_loader = AssetByPk
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return each asset once, however many collections of the topic hold it."""
         collection, membership = sql.collection.alias(), sql.membership.alias()
         members = (

@@ -25,21 +25,21 @@ class JobResults(Listing):
     order: str = "PLACE"
     name = "job.results"
     # Items are told apart by their place, which the client itself chose: a cursor may hold it.
-    item = SimpleNamespace(c=SimpleNamespace(pk=sql.job_item.c.place, id=sql.job_item.c.asset_id))
-    extras = ("status", "error")
+    table = SimpleNamespace(c=SimpleNamespace(pk=sql.job_item.c.place, id=sql.job_item.c.asset_id))
+    edge_columns = ("status", "error")
     only_failed: bool = False
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the items that are done."""
         rows = visible(sql.job_item, viewer).where(sql.job_item.c.job_pk == parents.c.value)
         return rows.where(sql.job_item.c.status == ItemStatus.FAILED) if self.only_failed else rows
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the place."""
         del viewer
         return (sql.job_item.c.place,)
 
-    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return what became of the item."""
         del viewer, parents
         return (sql.job_item.c.status, sql.job_item.c.error)

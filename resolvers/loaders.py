@@ -82,7 +82,7 @@ def where_in(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]
 class AssetByPk(RowByColumn):
     """An asset with the viewer's access to it."""
 
-    source = sql.asset
+    table = sql.asset
 
 
 class AssetById(AssetByPk):
@@ -100,7 +100,7 @@ class AssetByExternalId(AssetByPk):
 class CollectionByPk(RowByColumn):
     """A collection."""
 
-    source = sql.collection
+    table = sql.collection
 
 
 class CollectionById(CollectionByPk):
@@ -118,7 +118,7 @@ class CollectionBySlug(CollectionByPk):
 class TopicByPk(RowByColumn):
     """A topic."""
 
-    source = sql.topic
+    table = sql.topic
 
 
 class TopicById(TopicByPk):
@@ -136,7 +136,7 @@ class TopicBySlug(TopicByPk):
 class PrincipalByPk(RowByColumn):
     """A user, a group, everyone or public."""
 
-    source = sql.principal
+    table = sql.principal
 
 
 class PrincipalById(PrincipalByPk):
@@ -148,7 +148,7 @@ class PrincipalById(PrincipalByPk):
 class ChangeByPk(RowByColumn):
     """A change with the viewer's access to its subject."""
 
-    source = sql.change
+    table = sql.change
 
 
 class ChangeById(ChangeByPk):
@@ -160,7 +160,7 @@ class ChangeById(ChangeByPk):
 class JobById(RowByColumn):
     """A job by its public id."""
 
-    source = sql.job
+    table = sql.job
     column = "id"
 
 

@@ -28,17 +28,17 @@ class CollectionAssets(Listing):
 
     name = "collection.assets"
     has_facets = True
-    item = sql.asset
-    nodes = AssetByPk
-    extras = ("added_at", "added_by_pk", "note")
+    table = sql.asset
+    node_loader = AssetByPk
+    edge_columns = ("added_at", "added_by_pk", "note")
     filter: AssetFilter = AssetFilter()
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the memberships that the viewer may see and the filter keeps."""
         held = visible(sql.membership, viewer).where(sql.membership.c.collection_pk == parents.c.value)
         return held.where(*self.filter.conditions(viewer))
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order, ended by the asset."""
         del viewer
         if self.order == "POSITION":
@@ -47,7 +47,7 @@ class CollectionAssets(Listing):
             return (sql.membership.c.added_at, sql.asset.c.id)
         return asset_order(self.order)
 
-    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return what the membership tells."""
         del viewer, parents
         return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
@@ -59,7 +59,7 @@ class DescendantAssets(CollectionAssets):
 
     name = "collection.descendantAssets"
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the first visible membership of each asset in the tree below the parent."""
         tree = _tree(viewer)
         earlier, other = tree.alias(), sql.membership.alias()
@@ -78,12 +78,12 @@ class DescendantAssets(CollectionAssets):
             .where(tree.c.root == parents.c.value, ~repeated, *self.filter.conditions(viewer))
         )
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""
         if self.order == "POSITION":
             tree = _tree(viewer)
             return (tree.c.depth, tree.c.rank, tree.c.pk, sql.membership.c.rank, sql.membership.c.asset_pk)
-        return super().keys(viewer)
+        return super().sort_keys(viewer)
 
 
 @dataclass(frozen=True)
@@ -94,27 +94,27 @@ class AddableAssets(Listing):
     descending: bool = True
     name = "collection.addableAssets"
     has_facets = True
-    granted = AssetAccess.OWNER
-    extras_late = True
-    item = sql.asset
-    nodes = AssetByPk
-    extras = ("added_at",)
+    row_access = AssetAccess.OWNER
+    defer_edge_columns = True
+    table = sql.asset
+    node_loader = AssetByPk
+    edge_columns = ("added_at",)
     filter: AssetFilter = AssetFilter()
     exclude_members: bool = False
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the eligible assets and the members."""
         is_member = _membership_in(parents).exists()
         eligible = sql.asset.c.status == AssetStatus.RELEASED
         offered = and_(eligible, ~is_member) if self.exclude_members else or_(eligible, is_member)
         return owned_assets(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the keys of the order."""
         del viewer
         return asset_order(self.order, self.filter.search)
 
-    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return when the asset was added, NULL for one that is not in."""
         del viewer
         return (_membership_in(parents).scalar_subquery(),)

@@ -24,17 +24,17 @@ class Topics(Listing):
     """The topics, in the administrators' order."""
 
     name = "topics"
-    item = sql.topic
-    nodes = TopicByPk
-    carries_rows = True
+    table = sql.topic
+    node_loader = TopicByPk
+    inlines_rows = True
     filter: TopicFilter = TopicFilter()
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return every topic that the viewer may see and the filter keeps."""
         del parents
         return visible(sql.topic, viewer).where(*self.filter.conditions())
 
-    def keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
         """Return the rank."""
         del viewer
         return (sql.topic.c.rank,)
@@ -46,9 +46,9 @@ class TopicCollections(CollectionListing):
 
     name = "topic.collections"
 
-    def rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the topic's collections that the viewer may see."""
-        return super().rows(viewer, parents).where(sql.collection.c.topic_pk == parents.c.value)
+        return super().select_rows(viewer, parents).where(sql.collection.c.topic_pk == parents.c.value)
 
 
 class TopicViewerCan(NamedTuple):

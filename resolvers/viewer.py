@@ -23,10 +23,10 @@ class ViewerCollections(CollectionListing):
 
     order: str = "NAME"
     name = "viewer.collections"
-    extras = ("contains_asset",)
+    edge_columns = ("contains_asset",)
     asset_id: str | None = None
 
-    def extra_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
         """Return whether the collection holds the asset; NULL without one, and for one the viewer cannot see."""
         del parents
         if self.asset_id is None:

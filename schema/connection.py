@@ -28,7 +28,7 @@ class Connection:
 
 def edges_field(what: str) -> Any:
     """Declare the page's edges; `what` names the items, in the plural."""
-    return field(f"The {what} of the page, each with its cursor.", resolver=resolve.edges)
+    return field(f"The {what} of the page, each with its cursor.", resolver=resolve.page_edges)
 
 
 def nodes_field(what: str) -> Any:
