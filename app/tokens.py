@@ -19,7 +19,7 @@ MAX_TTL_DAYS = 366
 async def create_token(database: Database, user: str, seconds: int) -> str:
     """Return a new bearer token of the user with that external id; only its digest is kept.
 
-    Raises UnknownUser.
+    Raises UserNotFoundError.
     """
     token, now = API_TOKEN_PREFIX + secrets.token_urlsafe(32), now_ms()
     async with database.write() as connection:

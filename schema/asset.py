@@ -9,7 +9,7 @@ from permissions.permission import Permission
 from resolvers import asset as resolve
 from schema.connection import edges_field, nodes_field
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus, DataAssetKind
-from schema.facet import AssetsConnection
+from schema.facet import FacetedConnection
 from schema.field import field, forward_arguments
 from schema.node import Node, match_rows
 from schema.scalars import DateTime, Long, Url
@@ -179,7 +179,7 @@ class AssetEdge:
 
 
 @strawberry.type(description="A page of assets.")
-class AssetConnection(AssetsConnection):
+class AssetConnection(FacetedConnection):
     """A page of assets."""
 
     edges: list[AssetEdge] = edges_field("assets")

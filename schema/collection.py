@@ -14,7 +14,7 @@ from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
 from schema.counts import AssetCounts
 from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
-from schema.facet import AssetsConnection
+from schema.facet import FacetedConnection
 from schema.field import argument, field, forward_arguments, paging_arguments, query_argument
 from schema.filter import AssetFilter
 from schema.node import Node, match_rows
@@ -185,7 +185,7 @@ class CollectionConnection(Connection):
 
 
 @strawberry.type(description="A page of assets.")
-class CollectionAssetConnection(AssetsConnection):
+class CollectionAssetConnection(FacetedConnection):
     """A page of assets."""
 
     edges: list[CollectionAssetEdge] = edges_field("assets")
@@ -193,7 +193,7 @@ class CollectionAssetConnection(AssetsConnection):
 
 
 @strawberry.type(description="A page of assets.")
-class AddableAssetConnection(AssetsConnection):
+class AddableAssetConnection(FacetedConnection):
     """A page of assets."""
 
     edges: list[AddableAssetEdge] = edges_field("assets")

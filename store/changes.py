@@ -46,7 +46,7 @@ class ChangeLog:
     """The changes of one write. Opening it takes the writers' lock, so that revisions commit in their order."""
 
     def __init__(self, connection: AsyncConnection, revision: int, request_id: str) -> None:
-        """Take the write's transaction and revision; use `open_log`."""
+        """Take the write's transaction and revision; use `open_change_log`."""
         self._connection, self.revision, self.request_id = connection, revision, request_id
         self.actor_pk: int | None = None  # whoever writes; nobody for the platform
         self.at = now_ms()

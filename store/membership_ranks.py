@@ -34,7 +34,7 @@ class RankedMembers(RankedList):
 
     collection_id: str
 
-    async def last_gone(self, *, up: bool) -> int | None:
+    async def last_reserved(self, *, up: bool) -> int | None:
         """Return the greatest (or least) rank that the log keeps, None for none. One statement."""
         rank = sql.change_asset.c.rank
         last: int | None = await self.connection.scalar(
@@ -42,20 +42,20 @@ class RankedMembers(RankedList):
         )
         return last
 
-    async def next_gone(self, rank: int, *, up: bool) -> int | None:
+    async def next_reserved(self, rank: int, *, up: bool) -> int | None:
         """Return the next rank that the log keeps above (or below) a rank, None for none. One statement."""
         kept = sql.change_asset.c.rank
         beyond = select(func.min(kept)).where(kept > rank) if up else select(func.max(kept)).where(kept < rank)
         found: int | None = await self.connection.scalar(beyond.where(self._logged()))
         return found
 
-    async def gone(self) -> Mapping[tuple[int, int], int]:
+    async def reserved_ranks(self) -> Mapping[tuple[int, int], int]:
         """Return every rank that the log keeps, by change and asset. One statement."""
         touched = sql.change_asset
         rows = select(touched.c.change_pk, touched.c.asset_pk, touched.c.rank).where(self._logged())
         return {(row.change_pk, row.asset_pk): row.rank for row in await self.connection.execute(rows)}
 
-    async def set_gone(self, ranks: Mapping[tuple[int, int], int]) -> None:
+    async def set_reserved_ranks(self, ranks: Mapping[tuple[int, int], int]) -> None:
         """Give what the log keeps other ranks. One statement."""
         touched = sql.change_asset
         row = and_(touched.c.change_pk == bindparam("of_change"), touched.c.asset_pk == bindparam("of_asset"))

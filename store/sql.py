@@ -136,7 +136,7 @@ def insert_rows(into: Table, names: Sequence[str]) -> Insert:
 
 
 def json_columns(parameter: str, *kinds: str) -> list[Any]:
-    """Return the columns of a table of the rows in the parameter, `json_rows` of them, each as PostgreSQL's type.
+    """Return the columns of a table of the rows in the parameter, `json_text` of them, each as PostgreSQL's type.
 
     The text of a statement is then the same for any number of them.
     """

@@ -12,7 +12,7 @@ class UserNotFoundError(LookupError):
 
 
 async def user_pk_by_external_id(connection: AsyncConnection, external_id: str) -> int:
-    """Return the pk of a user; raise UnknownUser when there is none with that id."""
+    """Return the pk of a user; raise UserNotFoundError when there is none with that id."""
     users = select(sql.principal.c.external_id, sql.principal.c.pk).where(sql.principal.c.kind == PrincipalKind.USER)
     row = (await connection.execute(users.where(sql.principal.c.external_id == external_id))).first()
     if row is not None:

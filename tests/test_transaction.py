@@ -163,7 +163,7 @@ async def test_an_unexpected_failure_is_masked_and_changes_nothing(
     async def broken(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("store.changes.Log.append", broken)
+    monkeypatch.setattr("store.changes.ChangeLog.append", broken)
     async with assert_unchanged(ask_own):
         assert await ask_own.errors("ada", TOPIC) == [("INTERNAL", "Internal error.")]
 

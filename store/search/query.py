@@ -128,7 +128,7 @@ class InvalidQueryError(ValueError):
 
 
 def parse_query(typed: str) -> Search | None:
-    """Return what is looked for; None where nothing was typed. Raises BadQuery for what is too long."""
+    """Return what is looked for; None where nothing was typed. Raises InvalidQueryError for what is too long."""
     if len(typed) > MAX_QUERY_LENGTH:
         raise InvalidQueryError(f"The query has {len(typed):,} characters; at most {MAX_QUERY_LENGTH} are allowed.")
     if not typed.strip():
