@@ -16,6 +16,6 @@ def fixed(number: int) -> Iterator[None]:
     with (
         patch("store.ids.random_bytes", chance.randbytes),
         patch("store.ids.clock_ns", lambda: instant),
-        patch("resolvers.context.TRIED_SECONDS", 60),  # a machine that is busy tells nothing
+        patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),  # a machine that is busy tells nothing
     ):
         yield

@@ -107,7 +107,7 @@ def _condition(*, viewing: bool, used_end: bool) -> Callable[[Any, Viewer], Any]
 
 def _rows_of_all(self: Any, parents: Any) -> Any:
     viewer, of = everything(self.context.viewer), self.listing
-    return restrict_to_access(of.rows(viewer, parents), of.item, viewer, of.least)
+    return restrict_to_access(of.select_rows(viewer, parents), of.table, viewer, of.required_access)
 
 
 class _PageOfAll(page.PageByParent):
@@ -221,7 +221,7 @@ class _HoldsAny(loaders.ContainsAssetByCollection):
 
 @contextmanager
 def _contains_any() -> Iterator[None]:
-    with patch.object(membership, "AssetById", _AnyAsset), patch.object(membership, "ContainsAsset", _HoldsAny):
+    with patch.object(membership, "AssetById", _AnyAsset), patch.object(membership, "ContainsAssetByCollection", _HoldsAny):
         yield
 
 
@@ -493,12 +493,12 @@ def _owners_known() -> Iterator[None]:
 
 
 LEAKS: Sequence[Leak] = (
-    Leak("lists", "the list of assets has no condition", _object(asset.Assets, "rows", _all_assets)),
+    Leak("lists", "the list of assets has no condition", _object(asset.Assets, "select_rows", _all_assets)),
     Leak("lists", "assets are read without a condition", _reads("asset", unseen)),
     Leak("lists", "memberships are read without their collections", _reads("membership", _members_anywhere)),
-    Leak("counts", "totalCount counts all rows", _object(page.CountByParent, "rows", _rows_of_all)),
-    Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "rows", _rows_of_all)),
-    Leak("facets", "facets count all rows", _object(aggregate.AggregatesByParent, "rows", _rows_of_all)),
+    Leak("counts", "totalCount counts all rows", _object(page.CountByParent, "select_rows", _rows_of_all)),
+    Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "select_rows", _rows_of_all)),
+    Leak("facets", "facets count all rows", _object(aggregate.AggregatesByParent, "select_rows", _rows_of_all)),
     Leak("relevance", "what has a rare name comes first", _object(asset, "asset_order", _by_namesakes)),
     Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
     Leak("relevance", "one word near is tried", _one_word_near),
@@ -555,7 +555,7 @@ LEAKS: Sequence[Leak] = (
         _object(sight, "_touches_visible_assets", lambda _change, _viewer: true()),
     ),
     Leak("history", "changes of the order are told to members", _orders_told),
-    Leak("history", "a change names all assets that it touched", _object(change.ChangeAssets, "rows", _touched)),
+    Leak("history", "a change names all assets that it touched", _object(change.ChangeAssets, "select_rows", _touched)),
     Leak(
         "history", "who shared what is told to administrators", _object(sight, "change_exists", _shared_told), USERS[0]
     ),

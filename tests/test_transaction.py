@@ -171,7 +171,7 @@ async def test_an_unexpected_failure_is_masked_and_changes_nothing(
 async def test_a_dry_run_is_read_for_seconds_and_then_lets_others_write(
     ask_own: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resolvers.context.TRIED_SECONDS", 0)
+    monkeypatch.setattr("resolvers.context.DRY_RUN_READ_SECONDS", 0)
     id_ = await ids(ask_own)
     deep = "collection { assets { nodes { ... on AssetFields { collections { nodes { assets { totalCount } } } } } } }"
     tried = (
