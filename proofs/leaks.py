@@ -221,7 +221,10 @@ class _HoldsAny(loaders.ContainsAssetByCollection):
 
 @contextmanager
 def _contains_any() -> Iterator[None]:
-    with patch.object(membership, "AssetById", _AnyAsset), patch.object(membership, "ContainsAssetByCollection", _HoldsAny):
+    with (
+        patch.object(membership, "AssetById", _AnyAsset),
+        patch.object(membership, "ContainsAssetByCollection", _HoldsAny),
+    ):
         yield
 
 
@@ -345,7 +348,7 @@ def _uses_without_access() -> Iterator[None]:
 
     with (
         _reads("asset_use", _condition(viewing=False, used_end=True))(),
-        patch.object(pages, "restrict_to_access", narrowed),
+        patch.object(page, "restrict_to_access", narrowed),
     ):
         yield
 

@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Row, Select, Table, literal
 from permissions import visible
 from permissions.visible import used_asset
 from resolvers.context import Context
-from resolvers.listing.statement_cache import kept
+from resolvers.listing.statement_cache import cached
 from store import sql
 from store.tables import AssetKind, Principal
 
@@ -53,7 +53,7 @@ class RowByColumn(Loader):
 
     async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
         """Return rows by the column's value."""
-        statement = kept((self.context.viewer, type(self).__qualname__), self._statement)
+        statement = cached((self.context.viewer, type(self).__qualname__), self._statement)
         rows = await self.context.snapshot.rows(statement, {"keys": sql.json_text(keys)})
         return {getattr(row, self.column): row for row in rows}
 

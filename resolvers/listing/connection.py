@@ -33,7 +33,7 @@ class Connection:
 
     def with_required_access(self, least: AssetAccess) -> Self:
         """Return the list of only the assets that the viewer has at least this access to."""
-        return replace(self, listing=replace(self.listing, least=max(least, self.listing.required_access)))
+        return replace(self, listing=replace(self.listing, required_access=max(least, self.listing.required_access)))
 
     def as_empty(self) -> Self:
         """Return the list without anything."""

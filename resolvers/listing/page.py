@@ -12,7 +12,7 @@ from permissions.visible import restrict_to_access
 from resolvers.context import Context
 from resolvers.listing import cursor as cursors
 from resolvers.listing.listing import Listing
-from resolvers.listing.statement_cache import kept
+from resolvers.listing.statement_cache import cached
 from resolvers.loaders import Loader
 from store import sql
 
@@ -62,7 +62,7 @@ class ListingLoader(Loader):
         if not self.listing.is_cacheable:
             return make(*of)
         shape = (self.context.viewer, type(self).__qualname__, make.__name__, self.listing.cache_key, *of)
-        return kept(shape, lambda: make(*of))
+        return cached(shape, lambda: make(*of))
 
     def parameters(self, keys: Sequence[int]) -> Mapping[str, Any]:
         """Return the values of what statements of the list leave open: the parents, and what is looked for."""
