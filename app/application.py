@@ -85,7 +85,7 @@ def _operations(
     database: Database, issuer: Issuer | None
 ) -> Callable[[Request, str], AbstractAsyncContextManager[Context]]:
     @asynccontextmanager
-    async def open_context(request: Request, request_id: str) -> AsyncIterator[Context]:
+    async def open_for_request(request: Request, request_id: str) -> AsyncIterator[Context]:
         # The token is judged before a connection is taken: an issuer that is slow to answer holds none.
         api_token, subject = await verify_bearer_token(request, issuer)
 
@@ -98,7 +98,7 @@ def _operations(
         except UNREACHABLE_ERRORS as error:
             raise UnavailableError(str(explain_driver_error(error, database.url))) from error
 
-    return open_context
+    return open_for_request
 
 
 async def _healthy(_request: Request) -> Response:
