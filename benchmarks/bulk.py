@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert
 
-from benchmarks.world import World, world
+from benchmarks.world import BenchmarkWorld, build_world
 from resolvers.write.job import run_next_job
 from store import sql
 from tests.postgres import Postgres
@@ -41,7 +41,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 async def measure(url: str, name: str, assets: int, rounds: int) -> None:
     """Print what adding costs beside the bare insertion of the same rows."""
-    found = await world(url, assets)
+    found = await build_world(url, assets)
     try:
         await _compare(found, f"{name}: add of {INLINE:,}, ATOMIC", INLINE, _added, rounds)
         for mode in ("ATOMIC", "BEST_EFFORT"):
@@ -51,7 +51,7 @@ async def measure(url: str, name: str, assets: int, rounds: int) -> None:
 
 
 async def _compare(
-    found: World, name: str, assets: int, adding: Callable[[World, int], Awaitable[None]], rounds: int
+    found: BenchmarkWorld, name: str, assets: int, adding: Callable[[BenchmarkWorld, int], Awaitable[None]], rounds: int
 ) -> None:
     times: dict[str, list[float]] = {"atoll": [], "bare": []}
     for _ in range(rounds):
@@ -71,13 +71,13 @@ async def _compare(
     sys.stdout.flush()
 
 
-async def _added(found: World, assets: int) -> None:
+async def _added(found: BenchmarkWorld, assets: int) -> None:
     given = {"collectionId": found.collection_id, "assetIds": found.asset_ids[:assets]}
     await found.ask(ADD, input=given)
 
 
-def _job(mode: str) -> Callable[[World, int], Awaitable[None]]:
-    async def added(found: World, assets: int) -> None:
+def _job(mode: str) -> Callable[[BenchmarkWorld, int], Awaitable[None]]:
+    async def added(found: BenchmarkWorld, assets: int) -> None:
         given = {"collectionId": found.collection_id, "assetIds": found.asset_ids[:assets], "mode": mode}
         await found.ask(ADD, input=given)
         await run_next_job(found.database)
@@ -85,7 +85,7 @@ def _job(mode: str) -> Callable[[World, int], Awaitable[None]]:
     return added
 
 
-async def _bare(found: World, rows: Rows) -> None:
+async def _bare(found: BenchmarkWorld, rows: Rows) -> None:
     """Insert the rows that Atoll wrote, as plainly as it goes: a statement for each table, all in one transaction."""
     async with found.database.write() as connection:
         for table in TABLES:
@@ -93,13 +93,13 @@ async def _bare(found: World, rows: Rows) -> None:
                 await connection.execute(insert(table), rows[table.name])
 
 
-async def _emptied(found: World) -> None:
+async def _emptied(found: BenchmarkWorld) -> None:
     async with found.database.write() as connection:
         for table in reversed(TABLES):
             await connection.execute(delete(table))
 
 
-async def _rows(found: World) -> Rows:
+async def _rows(found: BenchmarkWorld) -> Rows:
     """Return every row that a bulk change writes, by table."""
     async with found.database.snapshot() as snapshot:
         return {

@@ -21,7 +21,7 @@ import orjson
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from benchmarks.world import World, world
+from benchmarks.world import BenchmarkWorld, build_world
 from store import sql
 from store.bulk_insert import insert_many
 from store.ids import new_id
@@ -74,9 +74,9 @@ SELECT (SELECT count(*) FROM found), (SELECT {page} FROM page), (SELECT {kinds} 
   (SELECT {owners} FROM owners)"""
 
 
-async def shelf(url: str, assets: int) -> World:
+async def shelf(url: str, assets: int) -> BenchmarkWorld:
     """Make a world of so many assets, of which the first owner has OWNED and anybody finds NEEDLES."""
-    found, chance = await world(url, assets), Random(1)
+    found, chance = await build_world(url, assets), Random(1)
     async with found.database.write() as connection:
         owners = await _owners(connection)
         strangers = found.asset_pks[OWNED:]
@@ -168,7 +168,7 @@ def _by_hand(backend: str, where: str, better: str) -> str:
 
 
 async def _compare(
-    found: World, title: str, asked: tuple[str, str | None], by_hand: tuple[str, dict[str, str]], rounds: int
+    found: BenchmarkWorld, title: str, asked: tuple[str, str | None], by_hand: tuple[str, dict[str, str]], rounds: int
 ) -> None:
     query, typed = asked
     statement, words = by_hand

