@@ -21,37 +21,41 @@ DIRECTIONS = (("ASC", False), ("DESC", True))
 COLLECTION_ORDERS = ("POSITION", "NAME", "UPDATED_AT", "ASSET_COUNT")
 ASSET_ORDERS = ("RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT")
 MEMBERSHIP_ORDERS = ("POSITION", "ADDED_AT", "NAME", "UPDATED_AT")
-WHOLE = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+COUNT_AND_PAGE_INFO = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor }"
-LONGEST_WALK = 200
-ROOTS = 20  # fields that one document may ask for at its root
+MAX_PAGES = 200
+MAX_ROOT_FIELDS = 20  # fields that one document may ask for at its root
 
 Expected = Callable[[Model, str, Line | None], Names]
 Found = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class ListOf:
+class ListField:
     """One parent's list in one order; `parent` is None for a list at the root."""
 
     parent: tuple[str, str] | None
     field: str
-    item: str
+    selection: str
     expected: Expected
-    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # arguments; what is text in them, is an enum's
+    arguments: Mapping[str, Any] = dataclasses.field(
+        default_factory=dict
+    )  # arguments; what is text in them, is an enum's
     is_two_way: bool = False
     filter: str | None = None  # the type of its filter
 
     @property
-    def arguments(self) -> str:
+    def argument_text(self) -> str:
         """The arguments as a document writes them."""
-        return _literal(self.given)[1:-1]
+        return _literal(self.arguments)[1:-1]
 
     def text(self, alias: str, further: str = "", body: str | None = None) -> str:
         """Return the field of a document that asks for the list."""
-        arguments = ", ".join(part for part in (self.arguments, further) if part)
+        arguments = ", ".join(part for part in (self.argument_text, further) if part)
         whole = f"{self.field}({arguments})" if arguments else self.field
-        body = body or f"{WHOLE} edges {{ cursor node {{ {self.item} }} }} nodes {{ {self.item} }}"
+        body = (
+            body or f"{COUNT_AND_PAGE_INFO} edges {{ cursor node {{ {self.selection} }} }} nodes {{ {self.selection} }}"
+        )
         if self.parent is None:
             return f"{alias}: {whole} {{ {body} }}"
         kind, name = self.parent
@@ -59,7 +63,7 @@ class ListOf:
         inside = f"{whole} {{ {body} }}"
         return f"{alias}: {opened} {{ {f'... on AssetFields {{ {inside} }}' if kind == 'asset' else inside} }}"
 
-    def of(self, found: Found | None) -> Found | None:
+    def extract(self, found: Found | None) -> Found | None:
         """Return the list within what was found under its alias; None when its parent does not exist."""
         return found if self.parent is None or found is None else found[self.field]
 
@@ -77,31 +81,36 @@ class ListOf:
         return self.text("list", body="…")
 
 
-def names(found: Found, item: str) -> Names:
+def node_names(found: Found, item: str) -> Names:
     """Return the platform's ids or slugs of the nodes of a page."""
     return [node["slug" if item == SLUGS else "externalId"] for node in found["nodes"]]
 
 
 async def ask_lists(
-    ask: Ask, who: str, lists: Sequence[ListOf], further: Sequence[str] = (), body: str | None = None, **variables: Any
+    ask: Ask,
+    who: str,
+    lists: Sequence[ListField],
+    further: Sequence[str] = (),
+    body: str | None = None,
+    **variables: Any,
 ) -> list[Found | None]:
     """Return a page of each list, None where its parent does not exist; `further` has more arguments of each."""
     declared = {"filter": next((each.filter for each in lists if each.filter), None)}
     head = ", ".join(f"${name}: {declared[name]}" for name in variables)
     pages: list[Found | None] = []
-    for start in range(0, len(lists), ROOTS):
-        chunk = lists[start : start + ROOTS]
+    for start in range(0, len(lists), MAX_ROOT_FIELDS):
+        chunk = lists[start : start + MAX_ROOT_FIELDS]
         texts = [
             each.text(f"l{index}", further[start + index] if further else "", body) for index, each in enumerate(chunk)
         ]
         query = f"query{f'({head})' if head else ''} {{ {' '.join(texts)} }}"
         data = await ask(who, query, **variables)
-        pages += [each.of(data[f"l{index}"]) for index, each in enumerate(chunk)]
+        pages += [each.extract(data[f"l{index}"]) for index, each in enumerate(chunk)]
     return pages
 
 
 async def walk(
-    ask: Ask, who: str, lists: Sequence[ListOf], sizes: Sequence[int], *, backward: bool
+    ask: Ask, who: str, lists: Sequence[ListField], sizes: Sequence[int], *, backward: bool
 ) -> list[list[Found]]:
     """Return the pages of each list as a client comes by them, page after page from one end or the other."""
     count, place, on, end = (
@@ -111,7 +120,7 @@ async def walk(
     )
     pages: list[list[Found]] = [[] for _ in lists]
     going = list(range(len(lists)))
-    for _ in range(LONGEST_WALK):
+    for _ in range(MAX_PAGES):
         further = [
             f"{count}: {sizes[index]}"
             + (f", {place}: {json.dumps(pages[index][-1]['pageInfo'][end])}" if pages[index] else "")
@@ -127,53 +136,55 @@ async def walk(
     raise AssertionError([str(lists[index]) for index in going])  # a walk without end
 
 
-def every_list(model: Model, who: str) -> Iterator[ListOf]:
+def every_list(model: Model, who: str) -> Iterator[ListField]:
     """Yield each list of the graph that this viewer may ask for, for every parent and in every order."""
-    yield ListOf(None, "topics", SLUGS, _told("topics"), is_two_way=True)
+    yield ListField(None, "topics", SLUGS, _told("topics"), is_two_way=True)
     yield from _collection_lists(None)
     yield from _asset_lists()
     for topic in model.topic:
         yield from _collection_lists(topic)
     for slug in model.collection:
-        yield ListOf(("collection", slug), "children", SLUGS, _told("children", slug), is_two_way=True)
+        yield ListField(("collection", slug), "children", SLUGS, _told("children", slug), is_two_way=True)
         yield from _membership_lists(slug)
         if who != ANONYMOUS:
             yield from _addable_lists(slug)
     for asset in model.asset:
         parent = ("asset", asset)
-        yield ListOf(parent, "collections", SLUGS, _told("collections_of", asset))
-        yield ListOf(parent, "uses", ASSETS, _told("uses", asset))
-        yield ListOf(parent, "usedBy", ASSETS, _told("used_by", asset))
-    yield ListOf(("viewer", ""), "collections", SLUGS, _told("collections"))
+        yield ListField(parent, "collections", SLUGS, _told("collections_of", asset))
+        yield ListField(parent, "uses", ASSETS, _told("uses", asset))
+        yield ListField(parent, "usedBy", ASSETS, _told("used_by", asset))
+    yield ListField(("viewer", ""), "collections", SLUGS, _told("collections"))
 
 
-def _collection_lists(topic: str | None) -> Iterator[ListOf]:
+def _collection_lists(topic: str | None) -> Iterator[ListField]:
     parent = None if topic is None else ("topic", topic)
     for order, given in _ordered(COLLECTION_ORDERS):
         expected = _filtered("collections", topic=topic, **order)
-        yield ListOf(parent, "collections", SLUGS, expected, given, is_two_way=True, filter="CollectionFilter")
+        yield ListField(parent, "collections", SLUGS, expected, given, is_two_way=True, filter="CollectionFilter")
 
 
-def _asset_lists() -> Iterator[ListOf]:
+def _asset_lists() -> Iterator[ListField]:
     for order, given in _ordered(ASSET_ORDERS):
-        yield ListOf(None, "assets", ASSETS, _filtered("assets", **order), given, is_two_way=True, filter="AssetFilter")
+        yield ListField(
+            None, "assets", ASSETS, _filtered("assets", **order), given, is_two_way=True, filter="AssetFilter"
+        )
 
 
-def _membership_lists(slug: str) -> Iterator[ListOf]:
+def _membership_lists(slug: str) -> Iterator[ListField]:
     for order, given in _ordered(MEMBERSHIP_ORDERS):
         for below in (False, True):
             expected = _filtered("held", slug, below=below, **order)
             arguments = {**given, "includeDescendants": below}
             parent = ("collection", slug)
-            yield ListOf(parent, "assets", ASSETS, expected, arguments, is_two_way=True, filter="AssetFilter")
+            yield ListField(parent, "assets", ASSETS, expected, arguments, is_two_way=True, filter="AssetFilter")
 
 
-def _addable_lists(slug: str) -> Iterator[ListOf]:
+def _addable_lists(slug: str) -> Iterator[ListField]:
     for order, given in _ordered(ASSET_ORDERS):
         for only_new in (False, True):
             expected = _filtered("addable", slug, only_new=only_new, **order)
             arguments = {**given, "excludeMembers": only_new}
-            yield ListOf(("collection", slug), "addableAssets", ASSETS, expected, arguments, filter="AssetFilter")
+            yield ListField(("collection", slug), "addableAssets", ASSETS, expected, arguments, filter="AssetFilter")
 
 
 def _ordered(orders: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

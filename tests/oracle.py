@@ -45,7 +45,7 @@ class Model:
     lines: Sequence[Line]
     ids: Mapping[str, str]  # public id by the platform's id or slug, a collection's where a topic has the same
     written_at: int = 0  # when the catalogue was written
-    is_shared: bool = True
+    has_public_sharing: bool = True
     gold: set[str] = field(default_factory=set)
     added_at: dict[tuple[str, str], int] = field(default_factory=dict)  # by collection and asset
     changed_at: dict[str, int] = field(default_factory=dict)  # by collection
@@ -100,7 +100,7 @@ class Model:
             return "FAILED"
         return "RELEASED" if line.get("released", True) and state == "READY" else "DRAFT"
 
-    def sees(self, who: str, asset: str) -> bool:
+    def sees_asset(self, who: str, asset: str) -> bool:
         """Return whether the asset exists for the viewer."""
         if self.is_admin(who):
             return True
@@ -112,8 +112,8 @@ class Model:
         """Return whether the collection exists for the viewer."""
         is_public = self.collection[slug]["visibility"] == "PUBLIC"
         if who == ANONYMOUS:
-            return is_public and self.is_shared
-        return self.is_admin(who) or self.is_shared or not is_public
+            return is_public and self.has_public_sharing
+        return self.is_admin(who) or self.has_public_sharing or not is_public
 
     def sees_topic(self, who: str, slug: str) -> bool:
         """Return whether the topic exists for the viewer."""
@@ -131,7 +131,7 @@ class Model:
         self,
         who: str,
         order: str = "NAME",
-        kept: Line | None = None,
+        filter: Line | None = None,
         topic: str | None = None,
         *,
         descending: bool = False,
@@ -142,13 +142,13 @@ class Model:
             for slug, line in self.collection.items()
             if self.sees_collection(who, slug)
             and topic in {None, line["topic"]}
-            and self.keeps_collection(who, slug, kept)
+            and self.collection_matches(who, slug, filter)
         ]
         orders: dict[str, Callable[[str], Any]] = {
             "POSITION": lambda slug: (self._topic_place(self.collection[slug]["topic"]), self._place(slug)),
             "NAME": lambda slug: (name_key(self.collection[slug]), self.ids[slug]),
             "UPDATED_AT": lambda slug: (self.changed_at.get(slug, self.written_at), self.ids[slug]),
-            "ASSET_COUNT": lambda slug: (len(self.held(who, slug)), self.ids[slug]),
+            "ASSET_COUNT": lambda slug: (len(self.collection_assets(who, slug)), self.ids[slug]),
         }
         return sorted(found, key=orders[order], reverse=descending)
 
@@ -166,19 +166,19 @@ class Model:
         above = self.parent(who, slug)
         return [] if above is None else [*self.ancestors(who, above), above]
 
-    def held(
+    def collection_assets(
         self,
         who: str,
         slug: str,
         order: str = "POSITION",
-        kept: Line | None = None,
+        filter: Line | None = None,
         *,
         descending: bool = False,
-        below: bool = False,
+        include_descendants: bool = False,
     ) -> Names:
         """Return what a collection holds, with `below` what those below it hold too: each asset once."""
-        where = self.found_in(who, slug, below=below)
-        found = [asset for asset in where if self.keeps(who, asset, kept)]
+        where = self.collection_of_asset(who, slug, include_descendants=include_descendants)
+        found = [asset for asset in where if self.asset_matches(who, asset, filter)]
         places = list(where)
         orders: dict[str, Callable[[str], Any]] = {
             "POSITION": places.index,
@@ -186,21 +186,25 @@ class Model:
         }
         return sorted(found, key=orders.get(order) or self._asset_key(order), reverse=descending)
 
-    def found_in(self, who: str, slug: str, *, below: bool) -> dict[str, str]:
+    def collection_of_asset(self, who: str, slug: str, *, include_descendants: bool) -> dict[str, str]:
         """Return what a collection holds in order, each asset with the collection that it is first found in."""
         where: dict[str, str] = {}
         level = [slug]
         while level:
             for each in sorted(level, key=self._place):
                 for asset in self.members[each]:
-                    if self.sees(who, asset):
+                    if self.sees_asset(who, asset):
                         where.setdefault(asset, each)
-            level = [child for each in level for child in self.children(who, each)] if below else []
+            level = [child for each in level for child in self.children(who, each)] if include_descendants else []
         return where
 
-    def assets(self, who: str, order: str = "RELEVANCE", kept: Line | None = None, *, descending: bool = True) -> Names:
+    def assets(
+        self, who: str, order: str = "RELEVANCE", filter: Line | None = None, *, descending: bool = True
+    ) -> Names:
         """Return every asset that the viewer sees."""
-        found = [asset for asset in self.asset if self.sees(who, asset) and self.keeps(who, asset, kept)]
+        found = [
+            asset for asset in self.asset if self.sees_asset(who, asset) and self.asset_matches(who, asset, filter)
+        ]
         return sorted(found, key=self._asset_key(order), reverse=descending)
 
     def collections_of(self, who: str, asset: str) -> Names:
@@ -211,28 +215,28 @@ class Model:
         """Return what the asset uses, in the order of the file."""
         if self.access(who, asset) < VIEWER:
             return []
-        return [used for used in dict.fromkeys(self.asset[asset].get("uses", ())) if self.sees(who, used)]
+        return [used for used in dict.fromkeys(self.asset[asset].get("uses", ())) if self.sees_asset(who, used)]
 
     def used_by(self, who: str, asset: str) -> Names:
         """Return the assets that use it, by name."""
         return [each for each in self.assets(who, "NAME", descending=False) if asset in self.uses(who, each)]
 
-    def addable(
+    def addable_assets(
         self,
         who: str,
         slug: str,
         order: str = "RELEVANCE",
-        kept: Line | None = None,
+        filter: Line | None = None,
         *,
         descending: bool = True,
-        only_new: bool = False,
+        exclude_members: bool = False,
     ) -> Names:
         """Return what the viewer owns and may add to a collection, and unless `only_new` what of theirs is in it."""
         found = []
-        for asset in self.assets(who, order, kept, descending=descending):
+        for asset in self.assets(who, order, filter, descending=descending):
             is_member = asset in self.members[slug]
-            is_offered = self.status(asset) == "RELEASED" and not (only_new and is_member)
-            if self.access(who, asset) == OWNER and (is_offered or (is_member and not only_new)):
+            is_offered = self.status(asset) == "RELEASED" and not (exclude_members and is_member)
+            if self.access(who, asset) == OWNER and (is_offered or (is_member and not exclude_members)):
                 found.append(asset)
         return found
 
@@ -246,13 +250,13 @@ class Model:
     def topic_assets(self, who: str, topic: str) -> Names:
         """Return the distinct assets of a topic."""
         slugs = self.collections(who, topic=topic)
-        return list(dict.fromkeys(asset for slug in slugs for asset in self.held(who, slug)))
+        return list(dict.fromkeys(asset for slug in slugs for asset in self.collection_assets(who, slug)))
 
     # Filters, as variables of the graph; `ids` tells what their ids mean.
 
-    def keeps(self, who: str, asset: str, kept: Line | None) -> bool:
+    def asset_matches(self, who: str, asset: str, filter: Line | None) -> bool:
         """Return whether an AssetFilter keeps the asset."""
-        line, given = self.asset[asset], _given(kept)
+        line, given = self.asset[asset], _given(filter)
 
         def is_in(ids: Sequence[str]) -> bool:
             return any(self.ids[slug] in ids and asset in self.members[slug] for slug in self.collections(who))
@@ -270,17 +274,17 @@ class Model:
         }
         return all(tests[name](value) for name, value in given.items())
 
-    def keeps_collection(self, who: str, slug: str, kept: Line | None) -> bool:
+    def collection_matches(self, who: str, slug: str, filter: Line | None) -> bool:
         """Return whether a CollectionFilter keeps the collection."""
         line = self.collection[slug]
         tests: dict[str, Callable[[Any], bool]] = {
             "visibility": lambda visibility: line["visibility"] == visibility,
             "topicIds": lambda ids: self.topic_id(line["topic"]) in ids,
             "topLevelOnly": lambda is_only: not is_only or self.parent(who, slug) is None,
-            "containsAssetId": lambda id_: any(self.ids[asset] == id_ for asset in self.held(who, slug)),
+            "containsAssetId": lambda id_: any(self.ids[asset] == id_ for asset in self.collection_assets(who, slug)),
             "updatedAt": lambda span: _within(self.changed_at.get(slug, self.written_at), span),
         }
-        return all(tests[name](value) for name, value in _given(kept).items())
+        return all(tests[name](value) for name, value in _given(filter).items())
 
     def created_at(self, asset: str) -> int:
         """Return when the asset was made."""

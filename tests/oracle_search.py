@@ -23,7 +23,7 @@ LONGEST_WORD, MOST_PARTS, MOST_WORDS, MOST_TIMES = 80, 6, 4_000, 200
 # Words.
 
 
-def plain(text: str) -> str:
+def strip_accents(text: str) -> str:
     """Return the text without accents."""
     return (
         text
@@ -98,10 +98,10 @@ def _is_word(character: str) -> bool:
 
 def chunks_of(text: str) -> list[Words]:
     """Return what stands between spaces, as words that are written as they are."""
-    return [runs for piece in plain(text).split() if (runs := runs_of(piece))]
+    return [runs for piece in strip_accents(text).split() if (runs := runs_of(piece))]
 
 
-def one(text: str) -> str:
+def compound(text: str) -> str:
     """Return the words of a text as one."""
     return "".join(fold(run) for runs in chunks_of(text) for run in runs)[:LONGEST_WORD]
 
@@ -131,7 +131,7 @@ def asset_fields(line: Line, owner: Line) -> Fields:
     for tag in line.get("tags", ()):
         labels += [*(f":tag:{word}" for word in words_of(tag)), APART]
     if line.get("doi"):
-        labels += [*words_of(line["doi"]), f":doi:{one(line['doi'])}"]
+        labels += [*words_of(line["doi"]), f":doi:{compound(line['doi'])}"]
     owned = words_of(owner["name"])
     told = [line["type"], *(line.get(name) for name in ("appKind", "dataKind", "language", "framework", "license"))]
     rest = [*owned, APART, *(f":owner:{word}" for word in owned), APART]
@@ -140,14 +140,14 @@ def asset_fields(line: Line, owner: Line) -> Fields:
     return _named(line["name"]), labels, [*rest, *words_of(text)]
 
 
-def plain_fields(line: Line) -> Fields:
+def heading_fields(line: Line) -> Fields:
     """Return the fields of a collection or a topic."""
     return _named(line["name"]), words_of(line["slug"]), words_of(line.get("description") or "")
 
 
 def _named(name: str) -> Words:
     name = unicodedata.normalize("NFC", name).strip()
-    return [*words_of(name), f":name:{one(name)}"]
+    return [*words_of(name), f":name:{compound(name)}"]
 
 
 # What is typed.
@@ -180,7 +180,7 @@ def _begins(text: str, at: int, with_: str) -> bool:
     return text[at:].lower().startswith(with_) and bool(rest) and not rest[0].isspace()
 
 
-def quality(typed: str, fields: Fields) -> int | None:
+def match_rank(typed: str, fields: Fields) -> int | None:
     """Return how well something of those fields is found; None where it is not."""
     tests: list[tuple[str, Callable[[int], bool]]] = []
     name = ""
@@ -208,7 +208,7 @@ def quality(typed: str, fields: Fields) -> int | None:
     return next(level for level in (NAME, NAME_BEGUN, LABELS, ANYWHERE, NEAR_NAME, NEAR) if is_found(level))
 
 
-def place_of(level: int, name: str) -> tuple[int, int]:
+def relevance_key(level: int, name: str) -> tuple[int, int]:
     """Return what comes first as the greatest: what matches better, then, by its name, what is called less besides."""
     by_name = level in {NAME, NAME_BEGUN, NEAR_NAME}
     return level, -min(len(unicodedata.normalize("NFC", name).strip()) // 16, 9) if by_name else 0
@@ -261,9 +261,9 @@ def _is_near(asked: str, word: str) -> bool:
     return False
 
 
-def found(typed: str | None, things: dict[str, Fields]) -> dict[str, int] | None:
+def match_ranks(typed: str | None, things: dict[str, Fields]) -> dict[str, int] | None:
     """Return how well each of some things is found, by their names; None where nothing is looked for."""
     if typed is None or not typed.strip():
         return None
-    told: dict[str, Any] = {name: quality(typed, fields) for name, fields in things.items()}
+    told: dict[str, Any] = {name: match_rank(typed, fields) for name, fields in things.items()}
     return {name: level for name, level in told.items() if level is not None}

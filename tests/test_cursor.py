@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from store import sql
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask
 from tests.lists import ask_lists, every_list
-from tests.test_listing import model_of
+from tests.test_listing import load_model
 
 BAD = [("BAD_CURSOR", "This cursor is not one of this list: start again without it.")]
 GONE = [("BAD_CURSOR", "The place this cursor marks is gone: start again without it.")]
@@ -29,7 +29,7 @@ async def page(ask: Ask, who: str, slug: str = "open", **bounds: Any) -> tuple[l
 
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_a_cursor_tells_nothing_and_is_the_same_each_time(ask: Ask, who: str) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     lists = [each for each in every_list(model, who) if each.exists(model, who)][::3]
     # Shorter words would be met by chance.
     words = [word.encode() for word in (*model.ids, *(id_[4:] for id_ in model.ids.values())) if len(word) > 4]
@@ -182,12 +182,12 @@ WALK = """query($o: MembershipOrder, $first: Int, $after: String, $last: Int, $b
 async def test_a_walk_goes_on_when_the_row_of_its_cursor_is_gone(
     ask_own: Ask, between: Between, direction: str
 ) -> None:
-    model = await model_of(ask_own)
+    model = await load_model(ask_own)
     for index, order in enumerate(ORDERS):
         below = index % 2 == 0
         before = await _edges(ask_own, "eve", o={"field": order, "direction": direction}, below=below)
         assert [name for name, _ in before] == model.held(
-            "eve", "open", order, descending=direction == "DESC", below=below
+            "eve", "open", order, descending=direction == "DESC", include_descendants=below
         )
     marked = {
         order: await _edges(ask_own, "eve", o={"field": order, "direction": direction}, below=False) for order in ORDERS

@@ -13,7 +13,7 @@ from resolvers.listing import statement_cache
 from store import sql
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask
 from tests.oracle import KINDS, Model, Names
-from tests.test_listing import model_of, varied
+from tests.test_listing import load_model, vary_world
 
 SEED = 20_260_101
 NO_ID = "ast_" + "0" * 24
@@ -49,7 +49,7 @@ async def assert_filtered(ask: Ask, model: Model, who: str, kept: Given | None, 
     assert named(data["assets"]) == model.assets(who, "NAME", kept, descending=False), told
     assert named(data["collections"]) == model.collections(who, kept=collections), told
     assert named(data["open"]["assets"]) == model.held(who, "open", kept=kept), told
-    below = model.held(who, "open", kept=kept, below=True)
+    below = model.held(who, "open", kept=kept, include_descendants=True)
     assert named(data["open"]["below"]) == below, told
     assert data["open"]["assetCounts"]["total"] == len(below), told
     assert named(data["topic"]["collections"]) == model.collections(who, "POSITION", collections, "imaging"), told
@@ -104,7 +104,7 @@ def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_each_field_alone_keeps_what_the_oracle_keeps(ask_own: Ask, who: str) -> None:
-    model = await varied(ask_own)
+    model = await vary_world(ask_own)
     chance = random.Random(f"{SEED} {who}")
     values = values_of(chance, model)
     alone = {which: [{name: value} for name, value in values[which].items()] for which in "ac"}
@@ -118,7 +118,7 @@ COMBINATIONS = 200
 
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_fields_together_keep_what_the_oracle_keeps(ask_own: Ask, who: str) -> None:
-    model = await varied(ask_own)
+    model = await vary_world(ask_own)
     chance = random.Random(f"{SEED} together {who}")
     for _ in range(COMBINATIONS // len(EVERYBODY) + 1):
         values = values_of(chance, model)
@@ -130,7 +130,7 @@ async def test_fields_together_keep_what_the_oracle_keeps(ask_own: Ask, who: str
 
 
 async def test_hidden_ids_in_filters_answer_as_unknown_ones(ask: Ask) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     for who, hidden in ((ANONYMOUS, "inner"), (ANONYMOUS, "members")):
         for name in ("inCollectionIds", "notInCollectionIds"):
             answers = {
@@ -177,7 +177,7 @@ async def test_a_span_holds_its_start_and_not_its_end(ask: Ask) -> None:
 
 
 async def test_an_instant_that_was_told_means_the_same_when_it_is_sent_back(ask_own: Ask) -> None:
-    await varied(ask_own)
+    await vary_world(ask_own)
     query = "query($f: CollectionFilter) { collections(filter: $f) { nodes { slug updatedAt } } }"
     for at in (1, 1_001, 1_795_415_340_001, 1_795_415_340_119, 4_102_444_799_999):
         async with ask_own.database.write() as connection:

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask, catalogue
-from tests.lists import ListOf, ask_lists, every_list, names, walk
+from tests.lists import ListField, ask_lists, every_list, node_names, walk
 from tests.oracle import EDITOR, OWNER, Line, Model, milliseconds
 
 BAD_SIZE = "BAD_USER_INPUT"
 
 
-async def model_of(ask: Ask, lines: Sequence[Line] | None = None) -> Model:
+async def load_model(ask: Ask, lines: Sequence[Line] | None = None) -> Model:
     """Return the oracle of a catalogue, the world's for none, with the ids and places that this database gave."""
     async with ask.database.write() as connection:
         rows = [
@@ -34,9 +34,9 @@ async def model_of(ask: Ask, lines: Sequence[Line] | None = None) -> Model:
     return Model(lines or catalogue(), dict(tuple(row) for row in rows), written_at or 0, order=ranked)
 
 
-async def varied(ask: Ask) -> Model:
+async def vary_world(ask: Ask) -> Model:
     """Change the world so that nothing stands in the file's order or is told by chance, and return its oracle."""
-    model = await model_of(ask)
+    model = await load_model(ask)
     model.gold = {"blast", "kept", "lens"}
     model.changed_at = {"open": 500, "inner": 900, "deep": 500, "members": 100, "bare": 900}
     model.order = ["genomics", "empty", "imaging", "deep", "bare", "inner", "members", "open"]
@@ -72,7 +72,7 @@ async def _pks(connection: AsyncConnection, table: Table, by: str) -> dict[str, 
 
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: Ask, who: str) -> None:
-    model = await varied(ask_own)
+    model = await vary_world(ask_own)
     lists = list(every_list(model, who))
     for each, found in zip(lists, await ask_lists(ask_own, who, lists), strict=True):
         if found is None:
@@ -80,7 +80,7 @@ async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: Ask
             continue
         expected = each.expected(model, who, None)
         assert each.exists(model, who), each
-        assert names(found, each.item) == expected, each
+        assert node_names(found, each.selection) == expected, each
         assert [edge["node"] for edge in found["edges"]] == found["nodes"], each
         assert found["totalCount"] == len(expected), each
         cursors = [edge["cursor"] for edge in found["edges"]] or [None]
@@ -93,7 +93,7 @@ async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: Ask
         }, each
 
 
-def walked(model: Model, who: str) -> list[ListOf]:
+def walked(model: Model, who: str) -> list[ListField]:
     """Return the lists that are walked: every order and direction of every field, from its fullest parents."""
     parents = {
         None,
@@ -119,7 +119,7 @@ def sizes_of(turn: int, length: int) -> Sequence[int]:
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
 async def test_pages_of_every_size_make_up_the_whole_list(ask: Ask, who: str, *, backward: bool) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     lists = [each for each in walked(model, who) if each.is_two_way or not backward]
     whole = [
         [edge["cursor"] for edge in found["edges"]]
@@ -150,7 +150,7 @@ FIELDS = "capsules dataAssets goldStandards models noCodeApps pipelines total"
 
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: Ask, who: str) -> None:
-    model = await varied(ask_own)
+    model = await vary_world(ask_own)
     query = f"""query($f: AssetFilter) {{
       topics {{ nodes {{ slug assetCounts {{ {FIELDS} }} }} }}
       collections {{ nodes {{ slug
@@ -168,14 +168,14 @@ async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: Ask, who: st
         for each in data["collections"]["nodes"]:
             slug = each["slug"]
             assert each["own"] == model.counts(model.held(who, slug)), slug
-            assert each["below"] == model.counts(model.held(who, slug, below=True)), slug
+            assert each["below"] == model.counts(model.held(who, slug, include_descendants=True)), slug
             assert each["kept"] == model.counts(model.held(who, slug, kept=kept)), slug
-            assert each["keptBelow"] == model.counts(model.held(who, slug, kept=kept, below=True)), slug
+            assert each["keptBelow"] == model.counts(model.held(who, slug, kept=kept, include_descendants=True)), slug
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: Ask, who: str) -> None:
-    model = await varied(ask_own)
+    model = await vary_world(ask_own)
     query = """{ collections { nodes { slug parent { slug } ancestors { slug }
       assets { edges { addedAt viewerCanRemove node { ... on AssetFields { externalId } } } } } } }"""
     for each in (await ask_own(who, query))["collections"]["nodes"]:

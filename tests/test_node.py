@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import ANONYMOUS, EVERYBODY, Ask
 from tests.oracle import TYPES, Model
-from tests.test_listing import model_of
+from tests.test_listing import load_model
 
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
@@ -37,7 +37,7 @@ def seen_by(model: Model, who: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("who", EVERYBODY)
 async def test_everything_that_a_viewer_sees_is_found_by_its_id_and_nothing_else(ask: Ask, who: str) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     seen, ids = seen_by(model, who), [id_ for id_ in model.ids.values() if "_" in id_]
     found = (await ask(who, NODES, ids=ids))["nodes"]
     assert found == [{"__typename": seen[id_], "id": id_} if id_ in seen else None for id_ in ids]
@@ -47,7 +47,7 @@ async def test_everything_that_a_viewer_sees_is_found_by_its_id_and_nothing_else
 
 
 async def test_hidden_unknown_and_malformed_ids_answer_alike_byte_for_byte(ask: Ask) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     tail = model.ids["align"].partition("_")[2]
     wrong = [f"{prefix}_{tail}" for prefix in ("col", "top", "usr", "grp", "chg", "AST")] + [tail]
     for who, hidden in (
@@ -70,7 +70,7 @@ async def test_hidden_unknown_and_malformed_ids_answer_alike_byte_for_byte(ask: 
 
 
 async def test_nodes_keep_the_order_and_the_doubles_of_what_was_asked(ask: Ask) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     asked = ["lens", "open", "hidden", "lens", "align", "imaging", "genomes", "olu", "open"]
     ids = [model.ids[name] for name in asked]
     found = (await ask("eve", NODES, ids=[ids[0], "x", *ids[1:]]))["nodes"]

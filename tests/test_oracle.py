@@ -18,7 +18,7 @@ from store.database import Database
 from tests.conftest import EVERYBODY, Ask
 from tests.lists import every_list
 from tests.oracle import Line, Model
-from tests.test_listing import varied
+from tests.test_listing import vary_world
 
 KNOWN = 21  # two assets in three collections
 PAGES = 40  # that a viewer asks for here
@@ -65,7 +65,7 @@ def test_databases_that_answer_in_other_bytes_are_found() -> None:
 
 
 async def test_the_oracle_of_a_database_is_that_of_its_catalogue_and_of_what_was_changed_since(ask_own: Ask) -> None:
-    told, read = await varied(ask_own), await model_reader.read_model(ask_own.database)
+    told, read = await vary_world(ask_own), await model_reader.read_model(ask_own.database)
     for who in EVERYBODY:
         for each in every_list(told, who):
             assert each.expected(read, who, None) == each.expected(told, who, None), (who, each)

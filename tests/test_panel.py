@@ -7,7 +7,7 @@ from store import sql
 from store.tables import AssetStatus
 from tests.conftest import ANONYMOUS, MEMBERS, Ask
 from tests.oracle import milliseconds
-from tests.test_listing import model_of, varied
+from tests.test_listing import load_model, vary_world
 
 PANEL = """query($s: String!, $new: Boolean) { collection(by: {slug: $s}) { addableAssets(excludeMembers: $new) {
   totalCount edges { isMember addedAt node { ... on AssetFields { externalId viewerAccess status } } } } } }"""
@@ -19,7 +19,7 @@ CONTAINS = "query($id: ID!) { collections { nodes { slug containsAsset(assetId: 
 
 @pytest.mark.parametrize("who", MEMBERS)
 async def test_the_panel_lists_what_one_owns_and_marks_what_is_in(ask_own: Ask, who: str) -> None:
-    model = await varied(ask_own)
+    model = await vary_world(ask_own)
     for slug in model.collections(who):
         for new in (False, True):
             found = (await ask_own(who, PANEL, s=slug, new=new))["collection"]["addableAssets"]
@@ -56,7 +56,7 @@ async def test_the_panel_is_for_members(ask: Ask) -> None:
 
 @pytest.mark.parametrize("who", MEMBERS)
 async def test_the_button_says_where_an_asset_already_is(ask: Ask, who: str) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     slugs = model.collections(who)
     for asset in [*model.asset, None]:
         id_ = None if asset is None else model.ids[asset]
@@ -72,7 +72,7 @@ async def test_the_button_says_where_an_asset_already_is(ask: Ask, who: str) -> 
 
 
 async def test_an_asset_that_is_hidden_contains_nowhere_as_one_that_is_not(ask: Ask) -> None:
-    model = await model_of(ask)
+    model = await load_model(ask)
     for query in (BUTTON, CONTAINS):
         answers = {
             (await ask.response("eve", query, id=id_)).content

@@ -14,9 +14,9 @@ from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import ANONYMOUS, Ask, World, share
-from tests.lists import ListOf, ask_lists, every_list, names, walk
+from tests.lists import ListField, ask_lists, every_list, node_names, walk
 from tests.oracle import Model
-from tests.test_listing import model_of
+from tests.test_listing import load_model
 
 CATALOGUE = Path(__file__).parents[2] / "shared" / "catalog" / "catalog.jsonl"
 pytestmark = pytest.mark.skipif(
@@ -66,7 +66,7 @@ async def ask_real(real: World) -> AsyncIterator[Ask]:
     await asking.close()
 
 
-def largest(model: Model, who: str) -> list[ListOf]:
+def largest(model: Model, who: str) -> list[ListField]:
     """Return the lists of the root, and those of the fullest and the most nested parents."""
     slugs = [slug for slug in model.collection if model.sees_collection(who, slug)]
     fullest = sorted(slugs, key=lambda slug: len(model.members[slug]))[-2:]
@@ -78,19 +78,19 @@ def largest(model: Model, who: str) -> list[ListOf]:
     parents = {None, ("viewer", ""), ("topic", topic), *(("collection", slug) for slug in (*fullest, *nested))}
     parents |= {("asset", asset) for asset in assets[-3:]}
     asked = [each for each in every_list(model, who) if each.parent in parents and each.exists(model, who)]
-    return [each for index, each in enumerate(asked) if index % 3 == 0 or not each.arguments]
+    return [each for index, each in enumerate(asked) if index % 3 == 0 or not each.argument_text]
 
 
 @pytest.mark.parametrize("who", WHO)
 async def test_a_real_catalogue_is_told_as_the_oracle_tells_it_page_by_page(ask_real: Ask, who: str) -> None:
-    model = await model_of(ask_real, LINES)
+    model = await load_model(ask_real, LINES)
     lists = largest(model, who)
     counted = await ask_lists(ask_real, who, lists, ["first: 7"] * len(lists))
     pages = await walk(ask_real, who, lists, [100 - index % 3 for index in range(len(lists))], backward=False)
     for each, start, walked in zip(lists, counted, pages, strict=True):
         expected = each.expected(model, who, None)
         assert start is not None
-        assert (names(start, each.item), start["totalCount"]) == (expected[:7], len(expected)), each
+        assert (node_names(start, each.selection), start["totalCount"]) == (expected[:7], len(expected)), each
         cursors = [edge["cursor"] for page in walked for edge in page["edges"]]
         assert len(cursors) == len(set(cursors)) == len(expected), each
 
@@ -99,7 +99,7 @@ async def test_a_real_catalogue_is_told_as_the_oracle_tells_it_page_by_page(ask_
 async def test_every_collection_of_a_real_catalogue_holds_and_counts_what_the_oracle_says(
     ask_real: Ask, who: str
 ) -> None:
-    model = await model_of(ask_real, LINES)
+    model = await load_model(ask_real, LINES)
     query = """query($after: String) { collections(first: 100, after: $after) {
       pageInfo { hasNextPage endCursor } nodes { slug ancestors { slug }
         assets(first: 100) { totalCount nodes { ... on AssetFields { externalId } } }
@@ -118,5 +118,5 @@ async def test_every_collection_of_a_real_catalogue_holds_and_counts_what_the_or
         held = model.held(who, slug)
         assert [asset["externalId"] for asset in each["assets"]["nodes"]] == held[:100], slug
         assert each["assets"]["totalCount"] == len(held), slug
-        assert each["assetCounts"] == model.counts(model.held(who, slug, below=True)), slug
+        assert each["assetCounts"] == model.counts(model.held(who, slug, include_descendants=True)), slug
         assert [above["slug"] for above in each["ancestors"]] == model.ancestors(who, slug), slug

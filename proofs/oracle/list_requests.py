@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from tests.lists import ListOf
+from tests.lists import ListField
 from tests.oracle import Line, Model
 
 TOGETHER = 16  # more of them make a document that is too long to be remembered
@@ -77,7 +77,7 @@ class Shape(NamedTuple):
 class Wanted:
     """A page of what a filter keeps of a list; `page` is a size counted from one end, and a cursor to begin at."""
 
-    of: ListOf
+    of: ListField
     kept: Line | None = None
     page: Line = field(default_factory=lambda: ALL)
     is_whole: bool = True  # with all that the list tells of itself and its rows
@@ -86,7 +86,9 @@ class Wanted:
     def shape(self) -> Shape:
         """What its document depends on."""
         of = self.of.parent[0] if self.of.parent else ""
-        return Shape(of, self.of.field, tuple(self.of.given), self.of.filter or "", self.is_whole, "last" in self.page)
+        return Shape(
+            of, self.of.field, tuple(self.of.arguments), self.of.filter or "", self.is_whole, "last" in self.page
+        )
 
     @property
     def is_of_assets(self) -> bool:
@@ -96,7 +98,7 @@ class Wanted:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments that are given."""
-        return {**self.of.given, **self.page, **({} if self.kept is None else {"filter": self.kept})}
+        return {**self.of.arguments, **self.page, **({} if self.kept is None else {"filter": self.kept})}
 
     def alone(self) -> tuple[str, dict[str, Any]]:
         """Return the document that asks for this alone, and its variables."""

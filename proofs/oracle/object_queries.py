@@ -128,9 +128,9 @@ def _counting(model: Model, who: str, kept: Line) -> Question:
         {
             "slug": slug,
             "own": model.counts(model.held(who, slug)),
-            "below": model.counts(model.held(who, slug, below=True)),
+            "below": model.counts(model.held(who, slug, include_descendants=True)),
             "kept": model.counts(model.held(who, slug, kept=kept)),
-            "keptBelow": model.counts(model.held(who, slug, kept=kept, below=True)),
+            "keptBelow": model.counts(model.held(who, slug, kept=kept, include_descendants=True)),
         }
         for slug in collections
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from proofs.oracle.filters import asset_filter
 from proofs.oracle.object_queries import Question
 from tests.oracle import ANONYMOUS, Line, Model, Names
-from tests.oracle_search import asset_fields, found, place_of, plain_fields
+from tests.oracle_search import asset_fields, heading_fields, match_ranks, relevance_key
 
 SEARCHES = 4  # of a viewer
 FEW = 2  # values of a facet
@@ -71,9 +71,9 @@ class _Searching:
     def __init__(self, model: Model, who: str, typed: str, kept: Line) -> None:
         self.model, self.who, self.kept = model, who, kept
         fields = {name: asset_fields(line, model.users[line["owner"]]) for name, line in model.asset.items()}
-        self.assets = found(typed, fields)
-        self.collections = found(typed, {slug: plain_fields(line) for slug, line in model.collection.items()})
-        self.topics = found(typed, {slug: plain_fields(line) for slug, line in model.topic.items()})
+        self.assets = match_ranks(typed, fields)
+        self.collections = match_ranks(typed, {slug: heading_fields(line) for slug, line in model.collection.items()})
+        self.topics = match_ranks(typed, {slug: heading_fields(line) for slug, line in model.topic.items()})
         self.slugs = model.collections(who)
 
     def everything(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class _Searching:
         listed = _of(by_relevance, self.assets)
         if self.assets is not None:
             levels, named = self.assets, self.model.asset
-            listed = sorted(listed, key=lambda each: place_of(levels[each], named[each]["name"]), reverse=True)
+            listed = sorted(listed, key=lambda each: relevance_key(levels[each], named[each]["name"]), reverse=True)
         return {"totalCount": len(listed), "nodes": _nodes(listed), "facets": self._facets(every)}
 
     def _facets(self, every: Names) -> dict[str, Any]:

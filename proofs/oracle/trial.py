@@ -171,7 +171,7 @@ class Asking:
         for places in together(wanted):
             data = await self._data(who, *asked([wanted[place] for place in places], self._model))
             for number, place in enumerate(places):
-                found[place] = wanted[place].of.of(data[f"l{number}"])
+                found[place] = wanted[place].of.extract(data[f"l{number}"])
         return found
 
     async def _data(self, who: str, query: str, variables: Line) -> Found:
@@ -252,7 +252,7 @@ def _whole(model: Model, who: str, wanted: Wanted, cursors: Sequence[str]) -> Fo
     names = of.expected(model, who, wanted.kept)
     nodes = [{"externalId" if wanted.is_of_assets else "slug": name} for name in names]
     kind, parent = of.parent or ("", "")
-    below = bool(of.given.get("includeDescendants"))
+    below = bool(of.arguments.get("includeDescendants"))
     edges = [
         {"cursor": cursor, "node": node, **edge(model, who, (kind, parent, of.field), name, below=below)}
         for cursor, node, name in zip(cursors, nodes, names, strict=False)
