@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.conftest import ANONYMOUS, Ask
+from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.oracle import Line, Model, Names
 
 PARENTS = {
@@ -87,7 +87,7 @@ def node_names(found: Found, item: str) -> Names:
 
 
 async def ask_lists(
-    ask: Ask,
+    ask: GraphQLClient,
     who: str,
     lists: Sequence[ListField],
     further: Sequence[str] = (),
@@ -110,7 +110,7 @@ async def ask_lists(
 
 
 async def walk(
-    ask: Ask, who: str, lists: Sequence[ListField], sizes: Sequence[int], *, backward: bool
+    ask: GraphQLClient, who: str, lists: Sequence[ListField], sizes: Sequence[int], *, backward: bool
 ) -> list[list[Found]]:
     """Return the pages of each list as a client comes by them, page after page from one end or the other."""
     count, place, on, end = (

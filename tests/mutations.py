@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.conftest import Ask
+from tests.conftest import GraphQLClient
 from tests.db_snapshot import db_snapshot
 
 
@@ -25,7 +25,7 @@ class Mutation:
             f" {self.selection} userErrors {{ code message path }} }} }}"
         )
 
-    async def __call__(self, ask: Ask, who: str, **given: Any) -> dict[str, Any]:
+    async def __call__(self, ask: GraphQLClient, who: str, **given: Any) -> dict[str, Any]:
         """Return the payload; fail on any error of the operation."""
         return dict((await ask(who, self.query, input=given))[self.name])
 
@@ -37,14 +37,14 @@ def error_paths(payload: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(error["code"], error["path"][1:]) for error in payload["userErrors"]]
 
 
-async def refusal_code(ask: Ask, who: str, mutation: Mutation, **given: Any) -> str:
+async def refusal_code(ask: GraphQLClient, who: str, mutation: Mutation, **given: Any) -> str:
     """Return the code that the whole operation is refused with."""
     ((code, _),) = await ask.errors(who, mutation.query, input=given)
     return code
 
 
 @asynccontextmanager
-async def assert_unchanged(ask: Ask) -> AsyncIterator[None]:
+async def assert_unchanged(ask: GraphQLClient) -> AsyncIterator[None]:
     """Fail unless every row of every table is at the end of the block as it was at its start."""
     before = await db_snapshot(ask.database)
     yield

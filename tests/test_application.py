@@ -14,7 +14,7 @@ from app import application as served
 from app.settings import SettingError, Settings
 from store import sql
 from store.database import Database, Snapshot
-from tests.conftest import ANONYMOUS, Ask, World
+from tests.conftest import ANONYMOUS, GraphQLClient, World
 from tests.oidc.fake_issuer import AUDIENCE, FakeIssuer, signing_key
 
 WHO = "{ viewer { user { name } isAdmin } }"
@@ -91,7 +91,9 @@ def test_passwords_are_not_told() -> None:
     assert ("ATOLL_GRAPHIQL", "False", "default") in told
 
 
-async def test_the_server_is_ready_while_its_database_answers_and_is_at_the_known_revision(ask_own: Ask) -> None:
+async def test_the_server_is_ready_while_its_database_answers_and_is_at_the_known_revision(
+    ask_own: GraphQLClient,
+) -> None:
     assert (await ask_own.client.get("/healthz")).json() == {"status": "ok"}
     ready = await ask_own.client.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
@@ -130,7 +132,7 @@ async def test_graphiql_is_off_unless_asked_for(world: World) -> None:
         await database.close()
 
 
-async def test_a_revoked_grant_holds_from_the_next_operation_on(ask_own: Ask) -> None:
+async def test_a_revoked_grant_holds_from_the_next_operation_on(ask_own: GraphQLClient) -> None:
     query = (
         '{ asset(by: {externalId: "genomes"}) { __typename } collection(by: {slug: "deep"}) { assetCounts { total } } }'
     )
@@ -143,7 +145,7 @@ async def test_a_revoked_grant_holds_from_the_next_operation_on(ask_own: Ask) ->
     assert await ask_own("mei", query) == {"asset": None, "collection": {"assetCounts": {"total": 0}}}
 
 
-async def test_leaving_a_group_holds_from_the_next_operation_on(ask_own: Ask) -> None:
+async def test_leaving_a_group_holds_from_the_next_operation_on(ask_own: GraphQLClient) -> None:
     query = '{ asset(by: {externalId: "images"}) { ... on AssetFields { viewerAccess } } }'
     assert await ask_own("lou", query) == {"asset": {"viewerAccess": "OWNER"}}
     async with ask_own.database.write() as connection:
@@ -152,7 +154,7 @@ async def test_leaving_a_group_holds_from_the_next_operation_on(ask_own: Ask) ->
 
 
 async def test_an_operation_sees_one_state_of_the_world_from_its_first_statement_to_its_last(own_world: World) -> None:
-    asking, other = Ask(own_world), Database(own_world.url)
+    asking, other = GraphQLClient(own_world), Database(own_world.url)
     archived = asyncio.Event()
 
     async def archive_between(*_: object) -> None:
@@ -180,7 +182,7 @@ async def test_an_operation_sees_one_state_of_the_world_from_its_first_statement
     await asking.close()
 
 
-async def test_viewers_at_once_do_not_see_through_one_anothers_eyes(ask: Ask) -> None:
+async def test_viewers_at_once_do_not_see_through_one_anothers_eyes(ask: GraphQLClient) -> None:
     query = "{ viewer { user { name } } assets { totalCount } }"
     people = ["olu", "eve", ANONYMOUS, "mei"] * 15
     headers = [{} if who == ANONYMOUS else {"authorization": f"Bearer {ask.tokens[who]}"} for who in people]

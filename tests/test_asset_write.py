@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from store import sql
-from tests.conftest import ANONYMOUS, Ask
+from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
 GOLD = "asset { ... on AssetFields { name updatedAt goldStandard { awardedBy { name } note } } }"
@@ -15,12 +15,12 @@ SHARE = Mutation("deploymentUpdate", "deployment { publicSharing }")
 UPDATED_AT = "2025-01-12T00:00:00.000Z"
 
 
-async def asset_id(ask: Ask, name: str) -> str:
+async def asset_id(ask: GraphQLClient, name: str) -> str:
     query = "query($name: String!) { asset(by: {externalId: $name}) { ... on AssetFields { id } } }"
     return str((await ask("ada", query, name=name))["asset"]["id"])
 
 
-async def last_change(ask: Ask) -> tuple[Any, ...]:
+async def last_change(ask: GraphQLClient) -> tuple[Any, ...]:
     """Return the revision, action, subject and fields of the change that was logged last."""
     change = sql.change.c
     last = select(change.revision, change.action, change.subject_id, change.fields, change.least_access)
@@ -29,7 +29,7 @@ async def last_change(ask: Ask) -> tuple[Any, ...]:
     return tuple(row)
 
 
-async def test_an_award_is_seen_by_all_and_leaves_the_platforms_timestamp(ask_own: Ask) -> None:
+async def test_an_award_is_seen_by_all_and_leaves_the_platforms_timestamp(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     answer = await SET(ask_own, "ada", assetId=id_, awarded=True, note=" The one to follow. ")
     award = {"awardedBy": {"name": "ada"}, "note": "The one to follow."}
@@ -43,7 +43,7 @@ async def test_an_award_is_seen_by_all_and_leaves_the_platforms_timestamp(ask_ow
     assert visitors["goldStandard"] == {"awardedBy": None, "note": "The one to follow."}
 
 
-async def test_the_same_award_again_changes_nothing_whoever_gives_it(ask_own: Ask) -> None:
+async def test_the_same_award_again_changes_nothing_whoever_gives_it(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     await SET(ask_own, "ada", assetId=id_, awarded=True, note="Good.")
     async with assert_unchanged(ask_own):
@@ -54,7 +54,7 @@ async def test_the_same_award_again_changes_nothing_whoever_gives_it(ask_own: As
     assert await last_change(ask_own) == (3, "AWARDED", id_, [{"field": "note", "before": "Good.", "after": None}], 0)
 
 
-async def test_an_award_taken_back_leaves_nothing_of_it(ask_own: Ask) -> None:
+async def test_an_award_taken_back_leaves_nothing_of_it(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     async with assert_unchanged(ask_own):
         await SET(ask_own, "ada", assetId=id_, awarded=False)
@@ -68,7 +68,7 @@ async def test_an_award_taken_back_leaves_nothing_of_it(ask_own: Ask) -> None:
         assert [tuple(row) for row in await snapshot.rows(awards)] == [(None, None, None)]
 
 
-async def test_an_award_is_refused_at_the_very_field(ask_own: Ask) -> None:
+async def test_an_award_is_refused_at_the_very_field(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     async with assert_unchanged(ask_own):
         unknown = await SET(ask_own, "ada", assetId="ast_" + "0" * 24, awarded=True)
@@ -78,7 +78,7 @@ async def test_an_award_is_refused_at_the_very_field(ask_own: Ask) -> None:
         ]
 
 
-async def test_sharing_turned_off_hides_public_collections_at_once_and_deletes_nothing(ask_own: Ask) -> None:
+async def test_sharing_turned_off_hides_public_collections_at_once_and_deletes_nothing(ask_own: GraphQLClient) -> None:
     query = '{ collections { nodes { slug } } asset(by: {externalId: "align"}) { __typename } }'
     shown = {who: await ask_own(who, query) for who in ("ada", "eve", ANONYMOUS)}
     counted = select(func.count()).select_from(sql.collection.join(sql.membership))
@@ -97,7 +97,7 @@ async def test_sharing_turned_off_hides_public_collections_at_once_and_deletes_n
     assert {who: await ask_own(who, query) for who in shown} == shown
 
 
-async def test_a_setting_given_again_changes_nothing_and_none_given_is_refused(ask_own: Ask) -> None:
+async def test_a_setting_given_again_changes_nothing_and_none_given_is_refused(ask_own: GraphQLClient) -> None:
     async with assert_unchanged(ask_own):
         assert (await SHARE(ask_own, "ada", publicSharing=True))["deployment"] == {"publicSharing": True}
         for given in ({}, {"publicSharing": None}):
@@ -106,7 +106,7 @@ async def test_a_setting_given_again_changes_nothing_and_none_given_is_refused(a
 
 
 @pytest.mark.parametrize("mutation", [SET, SHARE], ids=lambda mutation: mutation.name)
-async def test_awards_and_settings_are_the_administrators(ask_own: Ask, mutation: Mutation) -> None:
+async def test_awards_and_settings_are_the_administrators(ask_own: GraphQLClient, mutation: Mutation) -> None:
     award = {"assetId": await asset_id(ask_own, "lens"), "awarded": True}
     given: dict[str, Any] = award if mutation is SET else {"publicSharing": False}
     async with assert_unchanged(ask_own):

@@ -13,7 +13,7 @@ from store import sql
 from store.catalogue.importer import ImportResult, import_catalogue
 from store.database import Database
 from store.migrate import migrate
-from tests.conftest import World, catalogue, write_lines
+from tests.conftest import World, catalogue_lines, write_lines
 from tests.db_snapshot import db_snapshot
 
 Line = dict[str, Any]
@@ -62,7 +62,7 @@ async def again(own_world: World, tmp_path: Path) -> AsyncIterator[Import]:
 
 def changed(subject: str, /, **fields: Any) -> list[Line]:
     """Return the world with other values in the line of that id or slug."""
-    lines = catalogue()
+    lines = catalogue_lines()
     line = next(line for line in lines if subject in {line.get("id"), line.get("slug")})
     line |= fields
     return lines
@@ -83,25 +83,25 @@ async def members(imports: Import, slug: str) -> list[str]:
 
 
 async def test_a_first_import_creates_all_and_counts_it_by_kind(imports: Import) -> None:
-    outcome = await imports(catalogue())
+    outcome = await imports(catalogue_lines())
     assert told(outcome) == {"created": WORLD, "updated": {}, "unchanged": {}}
     assert outcome.memberships == MEMBERSHIPS
     assert await members(imports, "open") == ["lens", "hidden", "align", "blast", "count", "junk", "kept"]
 
 
 async def test_a_second_import_changes_no_row_of_any_table(imports: Import, database: Database) -> None:
-    await imports(catalogue())
+    await imports(catalogue_lines())
     before = await db_snapshot(database)
-    outcome = await imports(catalogue())
+    outcome = await imports(catalogue_lines())
     assert told(outcome) == {"created": {}, "updated": {}, "unchanged": WORLD}
     assert (outcome.memberships, outcome.has_changes) == (0, False)
     assert await db_snapshot(database) == before
 
 
 async def test_lines_may_stand_in_any_order(imports: Import) -> None:
-    outcome = await imports(catalogue()[::-1])
+    outcome = await imports(catalogue_lines()[::-1])
     assert told(outcome) == {"created": WORLD, "updated": {}, "unchanged": {}}
-    assert told(await imports(catalogue()))["unchanged"] == WORLD
+    assert told(await imports(catalogue_lines()))["unchanged"] == WORLD
 
 
 CHANGES: list[tuple[str, str, Line, str]] = [
@@ -278,12 +278,12 @@ async def test_topics_keep_the_order_of_the_file_and_later_the_administrators(ag
     assert await again.rows(order) == ["imaging", "genomics", "empty"]
     async with again.database.write() as connection:
         await connection.execute(update(sql.topic).where(sql.topic.c.slug == "empty").values(rank=-1))
-    await again([{"kind": "topic", "slug": "first", "name": "First"}, *catalogue()])
+    await again([{"kind": "topic", "slug": "first", "name": "First"}, *catalogue_lines()])
     assert await again.rows(order) == ["empty", "imaging", "genomics", "first"]
 
 
 async def test_every_created_object_is_a_change_of_the_one_new_revision(imports: Import) -> None:
-    await imports(catalogue())
+    await imports(catalogue_lines())
     rows = await imports.rows(select(sql.change.c.revision, sql.change.c.action, sql.change.c.request_id))
     assert Counter(rows) == {
         (1, "CREATED", "req_test"): WORLD.total(),
@@ -292,7 +292,7 @@ async def test_every_created_object_is_a_change_of_the_one_new_revision(imports:
 
 
 async def test_names_may_be_handed_from_one_to_another(again: Import) -> None:
-    lines = catalogue()
+    lines = catalogue_lines()
     names = {"imaging": "genomics", "genomics": "imaging", "members": "bare", "bare": "members"}
     for line in lines:
         line["name"] = names.get(line.get("slug", ""), line["name"])
@@ -309,7 +309,9 @@ async def test_names_may_be_handed_from_one_to_another(again: Import) -> None:
 
 async def test_a_tree_may_be_turned_over(again: Import) -> None:
     parents = {"deep": None, "inner": "deep", "open": "inner"}
-    lines = [line | ({"parent": parents[line["slug"]]} if line.get("slug") in parents else {}) for line in catalogue()]
+    lines = [
+        line | ({"parent": parents[line["slug"]]} if line.get("slug") in parents else {}) for line in catalogue_lines()
+    ]
     assert (await again(lines)).updated == {"collection": 3}
     below, above = sql.collection, sql.collection.alias("above")
     placed = select(below.c.slug, above.c.slug).join(above, above.c.pk == below.c.parent_pk)
@@ -327,14 +329,14 @@ async def test_a_tree_may_be_turned_over(again: Import) -> None:
     ids=["line ends of Windows", "a byte order mark", "blank lines", "no line end at the end"],
 )
 async def test_files_of_any_editor_come_in(imports: Import, form: Any) -> None:
-    text = form(write_lines(imports.path, catalogue()).read_bytes())
+    text = form(write_lines(imports.path, catalogue_lines()).read_bytes())
     imports.path.write_bytes(text)
     outcome = await import_catalogue(imports.database, imports.path, "req_test", lambda _bytes: None)
     assert outcome.created == WORLD
 
 
 async def test_progress_ends_at_the_file_read_twice(imports: Import) -> None:
-    write_lines(imports.path, catalogue())
+    write_lines(imports.path, catalogue_lines())
     steps: list[int] = []
     await import_catalogue(imports.database, imports.path, "req_test", steps.append)
     assert sum(steps) == 2 * imports.path.stat().st_size

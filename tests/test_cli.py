@@ -15,7 +15,7 @@ from store.database import Database
 from store.migrate import head_revision
 from store.search.index import INDEXES
 from tests.cli_process import CommandRunner, free_port, start_forker
-from tests.conftest import World, catalogue, write_lines
+from tests.conftest import World, catalogue_lines, write_lines
 from tests.db_snapshot import DbSnapshot, db_snapshot
 
 ME = "{ viewer { user { name } } }"
@@ -69,7 +69,7 @@ def ask(url: str, query: str, token: str | None = None) -> httpx.Response:
 
 
 def test_import_tells_counts_by_kind_on_one_line(atoll: CommandRunner) -> None:
-    file = str(write_lines(atoll.folder / "world.jsonl", catalogue()))
+    file = str(write_lines(atoll.folder / "world.jsonl", catalogue_lines()))
     kinds = "6 user, 2 group, 3 topic, 5 collection, 2 CAPSULE, 2 PIPELINE, 1 NO_CODE_APP, 4 DATA_ASSET, 2 MODEL"
     first = atoll("import", file)
     assert (first.code, first.out, first.err) == (0, f"created: {kinds}; memberships added: 16\n", "")

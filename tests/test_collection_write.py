@@ -13,7 +13,7 @@ from resolvers.write.collection import create, delete_, reorder, update_
 from resolvers.write.input import Input
 from resolvers.write.transaction import Payload
 from store import sql
-from tests.conftest import ANONYMOUS, Ask, share
+from tests.conftest import ANONYMOUS, GraphQLClient, set_public_sharing
 from tests.db_snapshot import db_snapshot
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
@@ -45,12 +45,12 @@ class Ids(dict[str, str]):
         return self[value[1:]] if isinstance(value, str) and value.startswith("@") else value
 
 
-async def ids(ask: Ask) -> Ids:
+async def ids(ask: GraphQLClient) -> Ids:
     found = await ask("ada", "{ topics { nodes { slug id } } collections { nodes { slug id } } }")
     return Ids((node["slug"], node["id"]) for kind in found.values() for node in kind["nodes"])
 
 
-async def tree(ask: Ask, who: str = "eve") -> dict[str, list[str]]:
+async def tree(ask: GraphQLClient, who: str = "eve") -> dict[str, list[str]]:
     """Return the collections of each topic in their order, each with the way that leads to it."""
     return {
         topic["slug"]: [
@@ -61,7 +61,7 @@ async def tree(ask: Ask, who: str = "eve") -> dict[str, list[str]]:
     }
 
 
-async def logged(ask: Ask, id_: Ids) -> list[tuple[str, str, dict[str, Any]]]:
+async def logged(ask: GraphQLClient, id_: Ids) -> list[tuple[str, str, dict[str, Any]]]:
     """Return the changes of the last write: action, subject, and each field with its value before and after.
 
     Ids are told as slugs.
@@ -84,13 +84,13 @@ async def logged(ask: Ask, id_: Ids) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-async def versions(ask: Ask) -> dict[str, int]:
+async def versions(ask: GraphQLClient) -> dict[str, int]:
     """Return the version of each collection that was changed, by slug."""
     nodes = (await ask("ada", "{ collections { nodes { slug version } } }"))["collections"]["nodes"]
     return {node["slug"]: node["version"] for node in nodes if node["version"] > 1}
 
 
-async def test_a_new_collection_stands_at_the_end_of_its_topic(ask_own: Ask) -> None:
+async def test_a_new_collection_stands_at_the_end_of_its_topic(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"topicId": id_["imaging"], "name": "  Große Bilder  ", "description": "# Bigger\n"}
     assert await CREATE(ask_own, "ada", **given) == {
@@ -124,17 +124,17 @@ async def test_a_new_collection_stands_at_the_end_of_its_topic(ask_own: Ask) -> 
     assert made["collection"]["createdBy"] == {"name": "ada"}
 
 
-async def test_a_new_public_collection_is_seen_by_anyone_while_the_deployment_shares(ask_own: Ask) -> None:
+async def test_a_new_public_collection_is_seen_by_anyone_while_the_deployment_shares(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", topicId=id_["empty"], name="News", visibility="PUBLIC")
     assert (await tree(ask_own, ANONYMOUS))["empty"] == ["news"]
-    await share(ask_own.database, publicly=False)
+    await set_public_sharing(ask_own.database, is_on=False)
     assert await tree(ask_own, ANONYMOUS) == {}
     assert (await tree(ask_own))["empty"] == []
     assert (await tree(ask_own, "ada"))["empty"] == ["news"]
 
 
-async def test_a_new_collection_below_another_tells_its_parent(ask_own: Ask) -> None:
+async def test_a_new_collection_below_another_tells_its_parent(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     made = await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["open"], name="Last")
     assert made["collection"]["parent"] == {"slug": "open"}
@@ -160,7 +160,7 @@ async def test_a_new_collection_below_another_tells_its_parent(ask_own: Ask) -> 
     ],
 )
 async def test_a_collection_is_made_where_it_is_wanted(
-    ask_own: Ask, parent: str | None, position: dict[str, Any] | None, expected: list[str]
+    ask_own: GraphQLClient, parent: str | None, position: dict[str, Any] | None, expected: list[str]
 ) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", topicId=id_["imaging"], name="b")
@@ -170,7 +170,7 @@ async def test_a_collection_is_made_where_it_is_wanted(
     assert (await tree(ask_own))["imaging"] == expected
 
 
-async def test_places_between_two_collections_never_run_out(ask_own: Ask) -> None:
+async def test_places_between_two_collections_never_run_out(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     for number in range(22):
         given = {"topicId": id_["genomics"], "name": f"n{number}", "position": {"afterId": id_["members"]}}
@@ -236,7 +236,7 @@ async def test_places_between_two_collections_never_run_out(ask_own: Ask) -> Non
     ],
 )
 async def test_a_bad_collection_is_refused_at_the_very_field(
-    ask_own: Ask, given: dict[str, Any], code: str, path: list[str], message: str
+    ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str], message: str
 ) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
@@ -245,7 +245,7 @@ async def test_a_bad_collection_is_refused_at_the_very_field(
         assert answer["userErrors"] == [{"code": code, "path": ["input", *path], "message": message}]
 
 
-async def test_every_fault_is_told_at_once(ask_own: Ask) -> None:
+async def test_every_fault_is_told_at_once(ask_own: GraphQLClient) -> None:
     given = {"topicId": "?", "parentId": "?", "name": "", "slug": "-", "description": "a\u0001x"}
     answer = await CREATE(ask_own, "ada", **given)
     assert [error["path"][-1] for error in answer["userErrors"]] == [
@@ -257,7 +257,7 @@ async def test_every_fault_is_told_at_once(ask_own: Ask) -> None:
     ]
 
 
-async def test_a_name_is_taken_among_siblings_alone_and_a_slug_is_found_for_each(ask_own: Ask) -> None:
+async def test_a_name_is_taken_among_siblings_alone_and_a_slug_is_found_for_each(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     made = [
         await CREATE(ask_own, "ada", topicId=id_["genomics"], name="Open"),
@@ -279,7 +279,7 @@ async def test_a_name_is_taken_among_siblings_alone_and_a_slug_is_found_for_each
     ]
 
 
-async def _chain(ask: Ask, topic: str, parent: str | None, *names: str) -> Ids:
+async def _chain(ask: GraphQLClient, topic: str, parent: str | None, *names: str) -> Ids:
     """Make collections one below the other."""
     id_ = await ids(ask)
     for name in names:
@@ -289,7 +289,7 @@ async def _chain(ask: Ask, topic: str, parent: str | None, *names: str) -> Ids:
     return id_
 
 
-async def test_collections_nest_five_deep_and_no_deeper(ask_own: Ask) -> None:
+async def test_collections_nest_five_deep_and_no_deeper(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "imaging", "deep", "four", "five")
     async with assert_unchanged(ask_own):
         create = Mutation("collectionCreate", LIMITED)
@@ -299,7 +299,7 @@ async def test_collections_nest_five_deep_and_no_deeper(ask_own: Ask) -> None:
         assert answer["userErrors"][0]["message"] == "Collections nest at most 5 deep."
 
 
-async def test_a_collection_moves_no_deeper_than_what_is_below_it_allows(ask_own: Ask) -> None:
+async def test_a_collection_moves_no_deeper_than_what_is_below_it_allows(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "genomics", "members", "two", "three")
     async with assert_unchanged(ask_own):
         moving = Mutation("collectionUpdate", LIMITED)
@@ -318,7 +318,7 @@ async def test_a_collection_moves_no_deeper_than_what_is_below_it_allows(ask_own
     ]
 
 
-async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: Ask) -> None:
+async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"name": "Inner!", "slug": "Inside", "description": "New.", "visibility": "PUBLIC"}
     assert (await UPDATE(ask_own, "ada", id=id_["inner"], **given))["collection"] == {
@@ -353,7 +353,7 @@ async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: Ask) -> Non
             assert error_paths(answer) == [("REQUIRED", [field])]
 
 
-async def test_a_change_of_visibility_shows_and_hides(ask_own: Ask) -> None:
+async def test_a_change_of_visibility_shows_and_hides(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await UPDATE(ask_own, "ada", id=id_["bare"], visibility="INTERNAL")
     assert "genomics" not in await tree(ask_own, ANONYMOUS)
@@ -362,13 +362,13 @@ async def test_a_change_of_visibility_shows_and_hides(ask_own: Ask) -> None:
     assert (await tree(ask_own, ANONYMOUS))["genomics"] == ["members"]
 
 
-async def test_a_collection_may_take_its_own_name_in_another_case(ask_own: Ask) -> None:
+async def test_a_collection_may_take_its_own_name_in_another_case(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     assert (await UPDATE(ask_own, "ada", id=id_["bare"], name="BARE", slug="bare"))["userErrors"] == []
     assert await logged(ask_own, id_) == [("UPDATED", "bare", {"name": ("bare", "BARE")})]
 
 
-async def test_a_name_that_was_given_up_is_free_and_the_new_one_is_taken(ask_own: Ask) -> None:
+async def test_a_name_that_was_given_up_is_free_and_the_new_one_is_taken(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await UPDATE(ask_own, "ada", id=id_["bare"], name="Clad")
     async with assert_unchanged(ask_own):
@@ -402,7 +402,7 @@ async def test_a_name_that_was_given_up_is_free_and_the_new_one_is_taken(ask_own
     ],
 )
 async def test_a_collection_takes_what_is_below_it_to_another_topic(
-    ask_own: Ask, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
+    ask_own: GraphQLClient, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
 ) -> None:
     id_ = await ids(ask_own)
     assert (await UPDATE(ask_own, "ada", id=id_["inner"], **id_.of(given)))["userErrors"] == []
@@ -414,7 +414,7 @@ async def test_a_collection_takes_what_is_below_it_to_another_topic(
     ]
 
 
-async def test_what_moves_to_another_topic_is_seen_there_by_everyone_who_saw_it(ask_own: Ask) -> None:
+async def test_what_moves_to_another_topic_is_seen_there_by_everyone_who_saw_it(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await UPDATE(ask_own, "ada", id=id_["inner"], topicId=id_["empty"])
     assert await tree(ask_own, ANONYMOUS) == {"imaging": ["open"], "genomics": ["bare"], "empty": ["deep"]}
@@ -446,7 +446,7 @@ async def test_what_moves_to_another_topic_is_seen_there_by_everyone_who_saw_it(
     ],
 )
 async def test_a_collection_moves_within_its_topic_to_the_end_of_its_new_siblings(
-    ask_own: Ask, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
+    ask_own: GraphQLClient, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
 ) -> None:
     id_ = await _chain(ask_own, "imaging", None, "b")
     moved = await UPDATE(ask_own, "ada", **id_.of(given))
@@ -479,7 +479,7 @@ async def test_a_collection_moves_within_its_topic_to_the_end_of_its_new_sibling
     ],
 )
 async def test_a_bad_change_is_refused_at_the_very_field(
-    ask_own: Ask, given: dict[str, Any], code: str, path: list[str]
+    ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str]
 ) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", topicId=id_["empty"], name="inner")
@@ -491,7 +491,7 @@ async def test_a_bad_change_is_refused_at_the_very_field(
         assert error_paths(answer) == [(code, path)]
 
 
-async def test_a_stale_version_is_told_the_current_one(ask_own: Ask) -> None:
+async def test_a_stale_version_is_told_the_current_one(ask_own: GraphQLClient) -> None:
     id_ = (await ids(ask_own))["bare"]
     await UPDATE(ask_own, "ada", id=id_, name="Second")
     for mutation, given in (("collectionUpdate", {"name": "Third"}), ("collectionDelete", {})):
@@ -516,7 +516,7 @@ async def test_a_stale_version_is_told_the_current_one(ask_own: Ask) -> None:
     ],
 )
 async def test_siblings_are_put_beside_one_another_with_what_is_below_them(
-    ask_own: Ask, slug: str, position: dict[str, Any], expected: list[str]
+    ask_own: GraphQLClient, slug: str, position: dict[str, Any], expected: list[str]
 ) -> None:
     await _chain(ask_own, "imaging", None, "b")
     id_ = await _chain(ask_own, "imaging", None, "c")
@@ -526,7 +526,7 @@ async def test_siblings_are_put_beside_one_another_with_what_is_below_them(
     assert await logged(ask_own, id_) == [("REORDERED", slug, {})]
 
 
-async def test_children_are_put_beside_one_another(ask_own: Ask) -> None:
+async def test_children_are_put_beside_one_another(ask_own: GraphQLClient) -> None:
     await _chain(ask_own, "imaging", "open", "second", "below")
     id_ = await _chain(ask_own, "imaging", "open", "third")
     await REORDER(ask_own, "ada", id=id_["inner"], position={"atEnd": True})
@@ -543,7 +543,7 @@ async def test_children_are_put_beside_one_another(ask_own: Ask) -> None:
     ]
 
 
-async def test_an_order_that_stays_is_no_change(ask_own: Ask) -> None:
+async def test_an_order_that_stays_is_no_change(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "imaging", None, "b")
     async with assert_unchanged(ask_own):
         for slug, position in (
@@ -570,7 +570,7 @@ async def test_an_order_that_stays_is_no_change(ask_own: Ask) -> None:
     ],
 )
 async def test_a_place_beside_no_sibling_is_refused(
-    ask_own: Ask, given: dict[str, Any], code: str, path: list[str]
+    ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str]
 ) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
@@ -578,7 +578,9 @@ async def test_a_place_beside_no_sibling_is_refused(
         assert (answer["collection"], error_paths(answer)) == (None, [(code, path)])
 
 
-async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_assets_alone(ask_own: Ask) -> None:
+async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_assets_alone(
+    ask_own: GraphQLClient,
+) -> None:
     id_ = await _chain(ask_own, "imaging", "inner", "other")
     await REORDER(ask_own, "ada", id=id_["other"], position={"beforeId": id_["deep"]})
     expected = {
@@ -612,7 +614,7 @@ TOLD = (
 )
 
 
-async def test_that_a_hidden_collection_above_was_deleted_is_told_by_nothing_below_it(ask_own: Ask) -> None:
+async def test_that_a_hidden_collection_above_was_deleted_is_told_by_nothing_below_it(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     assert (await UPDATE(ask_own, "ada", id=id_["bare"], parentId=id_["members"]))["userErrors"] == []
 
@@ -622,13 +624,13 @@ async def test_that_a_hidden_collection_above_was_deleted_is_told_by_nothing_bel
     visitors = await told(ANONYMOUS, "bare", BELOW)
     assert (await DELETE(ask_own, "ada", id=id_["members"]))["deletedCollectionId"] == id_["members"]
     assert await told(ANONYMOUS, "bare", BELOW) == visitors
-    await share(ask_own.database, publicly=False)
+    await set_public_sharing(ask_own.database, is_on=False)
     members = await told("eve", "inner", BELOW, TOLD)
     assert (await DELETE(ask_own, "ada", id=id_["open"]))["deletedCollectionId"] == id_["open"]
     assert await told("eve", "inner", BELOW, TOLD) == members
 
 
-async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: Ask) -> None:
+async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await DELETE(ask_own, "ada", id=id_["open"])
     assert (await tree(ask_own))["imaging"] == ["inner", "inner/deep"]
@@ -638,7 +640,7 @@ async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: Ask)
     ]
 
 
-async def test_a_child_whose_name_is_taken_above_keeps_its_parent_from_being_deleted(ask_own: Ask) -> None:
+async def test_a_child_whose_name_is_taken_above_keeps_its_parent_from_being_deleted(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["open"], name="DEEP")
     async with assert_unchanged(ask_own):
@@ -649,7 +651,7 @@ async def test_a_child_whose_name_is_taken_above_keeps_its_parent_from_being_del
             assert "«DEEP»" in answer["userErrors"][0]["message"]
 
 
-async def test_a_child_may_have_the_name_of_the_collection_that_goes(ask_own: Ask) -> None:
+async def test_a_child_may_have_the_name_of_the_collection_that_goes(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "genomics", "bare", "bare-2")
     await UPDATE(ask_own, "ada", id=id_["bare-2"], name="Bare")
     assert (await DELETE(ask_own, "ada", id=id_["bare"]))["userErrors"] == []
@@ -657,7 +659,7 @@ async def test_a_child_may_have_the_name_of_the_collection_that_goes(ask_own: As
 
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
-async def test_collections_are_the_administrators(ask_own: Ask, mutation: Mutation) -> None:
+async def test_collections_are_the_administrators(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     inputs: dict[str, dict[str, Any]] = {
         "collectionCreate": {"topicId": id_["empty"], "name": "New"},
@@ -672,7 +674,7 @@ async def test_collections_are_the_administrators(ask_own: Ask, mutation: Mutati
 
 @pytest.mark.parametrize("resolver", [create, update_, reorder, delete_], ids=lambda resolver: str(resolver.__name__))
 async def test_whoever_is_no_administrator_when_the_transaction_begins_is_refused(
-    ask_own: Ask, resolver: Callable[[Context, Input], Awaitable[Payload]]
+    ask_own: GraphQLClient, resolver: Callable[[Context, Input], Awaitable[Payload]]
 ) -> None:
     async with (
         assert_unchanged(ask_own),
@@ -682,7 +684,7 @@ async def test_whoever_is_no_administrator_when_the_transaction_begins_is_refuse
             await resolver(context, {})
 
 
-async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
+async def test_a_key_makes_a_retry_harmless(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     once = {"topicId": id_["empty"], "name": "Once", "idempotencyKey": "k1"}
     first = await CREATE(ask_own, "ada", **once)
@@ -693,7 +695,7 @@ async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
     assert (await tree(ask_own))["empty"] == ["once"]
 
 
-async def test_a_move_sends_as_many_statements_whatever_is_below(ask_own: Ask) -> None:
+async def test_a_move_sends_as_many_statements_whatever_is_below(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "imaging", "deep", "four")
     sent = []
     for slug in ("open", "inner"):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from store import sql
-from tests.conftest import Ask, World
+from tests.conftest import GraphQLClient, World
 from tests.mutations import Mutation
 
 WRITERS, TURNS = 60, 3
@@ -52,15 +52,15 @@ class Logged(NamedTuple):
 
 
 @pytest.fixture(params=[1, 2], ids=["one-server", "two-servers"])
-async def servers(own_world: World, request: pytest.FixtureRequest) -> AsyncIterator[list[Ask]]:
+async def servers(own_world: World, request: pytest.FixtureRequest) -> AsyncIterator[list[GraphQLClient]]:
     """Give one server, or two that share the database."""
-    asking = [Ask(own_world) for _ in range(request.param)]
+    asking = [GraphQLClient(own_world) for _ in range(request.param)]
     yield asking
     for ask in asking:
         await ask.close()
 
 
-async def test_sixty_writers_at_once_lose_no_update(servers: list[Ask]) -> None:
+async def test_sixty_writers_at_once_lose_no_update(servers: list[GraphQLClient]) -> None:
     ask = servers[0]
     before, first = await _members(ask), len(await _log(ask))
     id_of = await _ids(ask)
@@ -88,7 +88,7 @@ def _compare_with_log(answers: list[Answer], log: list[Logged]) -> None:
     assert {change.revision for change in log} == revisions
 
 
-async def _compare_revisions(ask: Ask, log: list[Logged]) -> None:
+async def _compare_revisions(ask: GraphQLClient, log: list[Logged]) -> None:
     """Fail unless revisions go up one by one, in the order in which changes were written."""
     revisions = [change.revision for change in log]
     assert revisions == sorted(revisions)
@@ -108,7 +108,7 @@ def _replayed(members: Members, log: list[Logged]) -> Members:
     return now
 
 
-async def _write(ask: Ask, id_of: dict[str, str], number: int) -> list[Answer]:
+async def _write(ask: GraphQLClient, id_of: dict[str, str], number: int) -> list[Answer]:
     """Change members at random, now and then taking back what was changed last; return what was told of each."""
     chance, who = random.Random(number), tuple(OWNERS)[number % len(OWNERS)]
     name_of = {id_: name for name, id_ in id_of.items()}
@@ -142,14 +142,14 @@ def _next(
     return mutation, {"collectionId": here, **common}
 
 
-async def _ids(ask: Ask) -> dict[str, str]:
+async def _ids(ask: GraphQLClient) -> dict[str, str]:
     found = await ask(
         "ada", "{ assets { nodes { ... on AssetFields { id name } } } collections { nodes { id slug } } }"
     )
     return {node.get("name") or node["slug"]: node["id"] for kind in found.values() for node in kind["nodes"]}
 
 
-async def _members(ask: Ask) -> Members:
+async def _members(ask: GraphQLClient) -> Members:
     ends = sql.membership.join(sql.collection, sql.collection.c.pk == sql.membership.c.collection_pk).join(
         sql.asset, sql.asset.c.pk == sql.membership.c.asset_pk
     )
@@ -158,7 +158,7 @@ async def _members(ask: Ask) -> Members:
     return {(row.slug, row.name) for row in rows}
 
 
-async def _log(ask: Ask) -> list[Logged]:
+async def _log(ask: GraphQLClient) -> list[Logged]:
     """Return every change of members, in the order of writing."""
     change, touched = sql.change, sql.change_asset
     ends = (

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from store import sql
-from tests.conftest import ANONYMOUS, EVERYBODY, Ask
+from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient
 from tests.lists import ask_lists, every_list
 from tests.test_listing import load_model
 
@@ -21,14 +21,14 @@ OPEN = """query($s: String!, $after: String, $before: String, $first: Int, $last
     pageInfo { hasNextPage endCursor startCursor } edges { cursor node { ... on AssetFields { externalId } } } } } }"""
 
 
-async def page(ask: Ask, who: str, slug: str = "open", **bounds: Any) -> tuple[list[str], list[str]]:
+async def page(ask: GraphQLClient, who: str, slug: str = "open", **bounds: Any) -> tuple[list[str], list[str]]:
     """Return the assets and the cursors of a page of the collection."""
     edges = (await ask(who, OPEN, s=slug, **bounds))["collection"]["assets"]["edges"]
     return [edge["node"]["externalId"] for edge in edges], [edge["cursor"] for edge in edges]
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_a_cursor_tells_nothing_and_is_the_same_each_time(ask: Ask, who: str) -> None:
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_a_cursor_tells_nothing_and_is_the_same_each_time(ask: GraphQLClient, who: str) -> None:
     model = await load_model(ask)
     lists = [each for each in every_list(model, who) if each.exists(model, who)][::3]
     # Shorter words would be met by chance.
@@ -41,7 +41,7 @@ async def test_a_cursor_tells_nothing_and_is_the_same_each_time(ask: Ask, who: s
         assert not any(word in sealed for word in words)
 
 
-async def test_a_cursor_changed_anywhere_is_refused_in_one_sentence(ask: Ask) -> None:
+async def test_a_cursor_changed_anywhere_is_refused_in_one_sentence(ask: GraphQLClient) -> None:
     _, cursors = await page(ask, "eve")
     cursor = cursors[1]
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. \n"
@@ -77,19 +77,19 @@ LISTS_OF_ASSETS = {
 }
 
 
-async def test_a_cursor_is_good_in_its_own_list_alone_and_for_its_own_viewer(ask: Ask) -> None:
+async def test_a_cursor_is_good_in_its_own_list_alone_and_for_its_own_viewer(ask: GraphQLClient) -> None:
     _, cursors = await page(ask, "eve")
     queries = {name: f"query($c: String) {{ {text} }}" for name, text in LISTS_OF_ASSETS.items()}
     own = queries.pop("its own")
     assert (await ask("eve", own, c=cursors[0]))["collection"]["assets"]["totalCount"] == 4
     for name, query in queries.items():
         assert await ask.errors("eve", query, c=cursors[0]) == BAD, name
-    for who in EVERYBODY:
+    for who in VIEWERS:
         if who != "eve":
             assert await ask.errors(who, own, c=cursors[0]) == BAD, who
 
 
-async def test_cursors_of_orders_by_value_are_bound_as_well(ask: Ask) -> None:
+async def test_cursors_of_orders_by_value_are_bound_as_well(ask: GraphQLClient) -> None:
     query = "query($c: String, $o: AssetOrder) { assets(after: $c, orderBy: $o) { edges { cursor } } }"
     orders = [
         {"field": field, "direction": direction}
@@ -112,7 +112,7 @@ NEXT = """query($open: String, $deep: String) {
   open: collection(by: {slug: "open"}) { assets(first: 1, after: $open) { nodes { ... on AssetFields { name } } } } }"""
 
 
-async def test_cursors_of_two_collections_that_mark_one_asset_are_places_in_their_own(ask: Ask) -> None:
+async def test_cursors_of_two_collections_that_mark_one_asset_are_places_in_their_own(ask: GraphQLClient) -> None:
     # What eve sees begins with lens in both.
     first = await ask("eve", FIRST)
     cursors = {name: first[name]["assets"]["pageInfo"]["endCursor"] for name in first}
@@ -121,7 +121,7 @@ async def test_cursors_of_two_collections_that_mark_one_asset_are_places_in_thei
     assert following["deep"]["assets"]["nodes"] == []
 
 
-async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: Ask) -> None:
+async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: GraphQLClient) -> None:
     _, cursors = await page(ask, "eve")
     query = "query($c: String) { collections { nodes { slug assets(after: $c) { totalCount } } } }"
     answer = (await ask.response("eve", query, c=cursors[0])).json()
@@ -131,7 +131,7 @@ async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: Ask)
     assert all(error["path"][:2] == ["collections", "nodes"] for error in answer["errors"])
 
 
-async def test_a_bad_cursor_is_refused_in_the_same_words_whatever_else_is_being_read(ask: Ask) -> None:
+async def test_a_bad_cursor_is_refused_in_the_same_words_whatever_else_is_being_read(ask: GraphQLClient) -> None:
     lists = "topics { nodes { assetCounts { total } } } assets { totalCount nodes { ... on AssetFields { name } } }"
     query = f'{{ collections {{ nodes {{ assets(after: "x") {{ totalCount }} }} }} {lists} }}'
     answer = (await ask.response("eve", query)).json()
@@ -139,31 +139,31 @@ async def test_a_bad_cursor_is_refused_in_the_same_words_whatever_else_is_being_
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_CURSOR"}
 
 
-async def test_what_is_given_up_beside_a_refused_field_is_still_read_for_others(ask: Ask) -> None:
+async def test_what_is_given_up_beside_a_refused_field_is_still_read_for_others(ask: GraphQLClient) -> None:
     alone = 'topic(by: {slug: "genomics"}) { assetCounts { total } }'
     refused = "topics { nodes { assetCounts { total } } edges { node { history { nodes { id } } } } }"
     answer = (await ask.response("eve", f"{{ {alone} {refused} }}")).json()
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"FORBIDDEN"}
 
 
-Between = Callable[[Ask, str], Any]
+Between = Callable[[GraphQLClient, str], Any]
 
 
-async def hide(ask: Ask, name: str) -> None:
+async def hide(ask: GraphQLClient, name: str) -> None:
     """Take every grant from the asset but its owner's."""
     async with ask.database.write() as connection:
         pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == name))
         await connection.execute(delete(sql.grant).where(sql.grant.c.asset_pk == pk, sql.grant.c.access < 4))
 
 
-async def take_out(ask: Ask, name: str) -> None:
+async def take_out(ask: GraphQLClient, name: str) -> None:
     """Take the asset out of every collection."""
     async with ask.database.write() as connection:
         pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == name))
         await connection.execute(delete(sql.membership).where(sql.membership.c.asset_pk == pk))
 
 
-async def rename(ask: Ask, name: str) -> None:
+async def rename(ask: GraphQLClient, name: str) -> None:
     """Give the asset a name before all others."""
     async with ask.database.write() as connection:
         await connection.execute(
@@ -180,7 +180,7 @@ WALK = """query($o: MembershipOrder, $first: Int, $after: String, $last: Int, $b
 @pytest.mark.parametrize("between", [hide, take_out, rename])
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])
 async def test_a_walk_goes_on_when_the_row_of_its_cursor_is_gone(
-    ask_own: Ask, between: Between, direction: str
+    ask_own: GraphQLClient, between: Between, direction: str
 ) -> None:
     model = await load_model(ask_own)
     for index, order in enumerate(ORDERS):
@@ -204,12 +204,12 @@ async def test_a_walk_goes_on_when_the_row_of_its_cursor_is_gone(
         assert [name for name in until if name != "blast"] == whole[:place], order
 
 
-async def _edges(ask: Ask, who: str, **variables: Any) -> list[tuple[str, str]]:
+async def _edges(ask: GraphQLClient, who: str, **variables: Any) -> list[tuple[str, str]]:
     edges = (await ask(who, WALK, **variables))["collection"]["assets"]["edges"]
     return [(edge["node"]["externalId"], edge["cursor"]) for edge in edges]
 
 
-async def test_a_cursor_in_the_administrators_order_outlives_two_rows_and_not_three(ask_own: Ask) -> None:
+async def test_a_cursor_in_the_administrators_order_outlives_two_rows_and_not_three(ask_own: GraphQLClient) -> None:
     whole, cursors = await page(ask_own, "eve")
     assert whole == ["lens", "align", "blast", "count"]
     await hide(ask_own, "blast")
@@ -224,7 +224,7 @@ async def test_a_cursor_in_the_administrators_order_outlives_two_rows_and_not_th
     assert (await page(ask_own, "eve"))[0] == ["count"]
 
 
-async def test_cursors_made_after_a_gone_row_remember_only_rows_that_are_left(ask_own: Ask) -> None:
+async def test_cursors_made_after_a_gone_row_remember_only_rows_that_are_left(ask_own: GraphQLClient) -> None:
     whole, cursors = await page(ask_own, "eve")
     await take_out(ask_own, "blast")
     _, fresh = await page(ask_own, "eve")
@@ -248,7 +248,7 @@ PANEL = """{ viewer { collections { totalCount edges { cursor } } } collections 
   edges { cursor isMember } } } } }"""
 
 
-async def test_what_is_done_to_hidden_members_changes_no_byte_of_any_answer(ask_own: Ask) -> None:
+async def test_what_is_done_to_hidden_members_changes_no_byte_of_any_answer(ask_own: GraphQLClient) -> None:
     async def answers() -> dict[str, list[bytes]]:
         told = {}
         for who in ("eve", "sam", ANONYMOUS):

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from schema.graph import build_schema
 from store import sql
-from tests.conftest import ANONYMOUS, Ask, World, copied
+from tests.conftest import ANONYMOUS, GraphQLClient, World, copied
 from tests.mutations import Mutation, assert_unchanged, refusal_code
 from tests.test_job import chunk
 
@@ -119,7 +119,7 @@ ACTS = (
 each_act = pytest.mark.parametrize("act", ACTS, ids=str)
 
 
-async def names_by_id(ask: Ask) -> dict[str, str]:
+async def names_by_id(ask: GraphQLClient) -> dict[str, str]:
     """Return what each object is called by its id; a change and a job, of which there is one each, by their kind."""
     named: dict[str, str] = {"deployment": "deployment"}
     async with ask.database.snapshot() as snapshot:
@@ -133,7 +133,7 @@ async def names_by_id(ask: Ask) -> dict[str, str]:
     return named
 
 
-async def _prepared(ask: Ask) -> dict[str, str]:
+async def _prepared(ask: GraphQLClient) -> dict[str, str]:
     """Return the ids of the world by name, and those of a change and of a job under way, both olu's."""
     found = {name: id_ for id_, name in (await names_by_id(ask)).items()}
     add = Mutation("collectionAssetsAdd", "change { id } job { id }")
@@ -149,7 +149,7 @@ async def _prepared(ask: Ask) -> dict[str, str]:
 
 
 @pytest.fixture
-async def ids(ask_own: Ask) -> dict[str, str]:
+async def ids(ask_own: GraphQLClient) -> dict[str, str]:
     """Return the ids of a world of the test's own."""
     return await _prepared(ask_own)
 
@@ -163,7 +163,7 @@ def prepared(
     own = copied(world, backend, request, path, "every")
 
     async def prepare() -> dict[str, str]:
-        ask = Ask(own)
+        ask = GraphQLClient(own)
         try:
             return await _prepared(ask)
         finally:
@@ -173,9 +173,9 @@ def prepared(
 
 
 @pytest.fixture
-async def ask_same(prepared: tuple[World, dict[str, str]]) -> AsyncIterator[Ask]:
+async def ask_same(prepared: tuple[World, dict[str, str]]) -> AsyncIterator[GraphQLClient]:
     """Ask that world."""
-    asking = Ask(prepared[0])
+    asking = GraphQLClient(prepared[0])
     yield asking
     await asking.close()
 
@@ -210,7 +210,7 @@ def test_every_mutation_is_in_the_table() -> None:
     assert {act.mutation for act in ACTS} == set(SCHEMA.mutation_type.fields)
 
 
-async def log(ask: Ask) -> list[str]:
+async def log(ask: GraphQLClient) -> list[str]:
     """Return every change in the log's order: action, subject and, after a colon, the assets it touched."""
     names = await names_by_id(ask)
     change, touched, asset = sql.change, sql.change_asset, sql.asset
@@ -230,7 +230,7 @@ async def log(ask: Ask) -> list[str]:
 
 
 @each_act
-async def test_what_is_done_is_logged_change_by_change(ask_own: Ask, ids: dict[str, str], act: Act) -> None:
+async def test_what_is_done_is_logged_change_by_change(ask_own: GraphQLClient, ids: dict[str, str], act: Act) -> None:
     gone = {id_: name for id_, name in (await names_by_id(ask_own)).items() if name in {"genomics", "inner"}}
     before = await log(ask_own)
     answer = await mutate(act)(ask_own, act.who, **filled(act.given, ids))
@@ -242,7 +242,7 @@ async def test_what_is_done_is_logged_change_by_change(ask_own: Ask, ids: dict[s
 
 
 @each_act
-async def test_without_the_right_nothing_is_done(ask_same: Ask, same_ids: dict[str, str], act: Act) -> None:
+async def test_without_the_right_nothing_is_done(ask_same: GraphQLClient, same_ids: dict[str, str], act: Act) -> None:
     given = filled(act.given, same_ids)
     async with assert_unchanged(ask_same):
         assert await refusal_code(ask_same, ANONYMOUS, mutate(act), **given) == "UNAUTHENTICATED"
@@ -280,7 +280,7 @@ def put(value: Any, path: tuple[str, ...], id_: str) -> Any:
 
 @each_act
 async def test_an_id_of_nothing_of_another_type_and_of_what_is_hidden_are_refused_in_the_same_words(
-    ask_same: Ask, same_ids: dict[str, str], act: Act
+    ask_same: GraphQLClient, same_ids: dict[str, str], act: Act
 ) -> None:
     hidden = same_ids["junk"] if act.who != "ada" else "ast_" + "1" * 24  # which olu owns, and eve does not see
     who = "eve" if act.refused == MEMBERS and act.mutation not in {"jobCancel", "changeUndo"} else act.who
@@ -298,7 +298,7 @@ async def test_an_id_of_nothing_of_another_type_and_of_what_is_hidden_are_refuse
 
 
 @each_act
-async def test_a_key_makes_every_retry_harmless(ask_own: Ask, ids: dict[str, str], act: Act) -> None:
+async def test_a_key_makes_every_retry_harmless(ask_own: GraphQLClient, ids: dict[str, str], act: Act) -> None:
     kind = SCHEMA.type_map[f"{act.mutation[0].upper()}{act.mutation[1:]}Input"]
     assert isinstance(kind, GraphQLInputObjectType)
     if "idempotencyKey" not in kind.fields:

@@ -40,7 +40,7 @@ from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.cli_process import free_port
-from tests.conftest import ANONYMOUS, Ask, World, share, write_lines
+from tests.conftest import ANONYMOUS, GraphQLClient, World, set_public_sharing, write_lines
 from tests.postgres import Postgres
 
 EXAMPLES = read_examples(FOLDER)
@@ -75,7 +75,7 @@ def _who(tab: Tab) -> str:
     return ACCOUNTS[tab.account or demo.ANONYMOUS.name]
 
 
-async def _answers(ask: Ask, tabs: Iterable[Tab]) -> AsyncIterator[tuple[Tab, httpx.Response]]:
+async def _answers(ask: GraphQLClient, tabs: Iterable[Tab]) -> AsyncIterator[tuple[Tab, httpx.Response]]:
     """Yield each tab and the answer that its account gets, in their order; undoing takes back what adding did."""
     added = ADDED
     for tab in tabs:
@@ -91,7 +91,7 @@ async def _filled(url: str, catalogue: Path) -> World:
     try:
         await migrate(database)
         await import_catalogue(database, catalogue, "demo", lambda _bytes: None)
-        await share(database)
+        await set_public_sharing(database)
         users = [user for user in ACCOUNTS.values() if user != ANONYMOUS]
         return World(url, {user: await create_token(database, user, 3_600) for user in users})
     finally:
@@ -99,8 +99,8 @@ async def _filled(url: str, catalogue: Path) -> World:
 
 
 @pytest.fixture
-async def ask_demo(empty_url: str) -> AsyncIterator[Ask]:
-    asking = Ask(await _filled(empty_url, demo.CATALOGUE))
+async def ask_demo(empty_url: str) -> AsyncIterator[GraphQLClient]:
+    asking = GraphQLClient(await _filled(empty_url, demo.CATALOGUE))
     yield asking
     await asking.close()
 
@@ -137,14 +137,14 @@ def _mutation(tab: Tab) -> str:
 # What they answer
 
 
-async def test_every_query_answers_as_its_account_in_few_statements(ask_demo: Ask) -> None:
+async def test_every_query_answers_as_its_account_in_few_statements(ask_demo: GraphQLClient) -> None:
     for tab in itertools.filterfalse(_is_mutation, await demo.insert_ids(ask_demo.database, EXAMPLES)):
         data = await ask_demo(_who(tab), tab.query, **_variables(tab))
         assert None not in data.values(), tab.title
         assert 1 <= len(ask_demo.statements) <= MOST_STATEMENTS, f"{tab.title}: {len(ask_demo.statements)} statements"
 
 
-async def test_every_mutation_is_accepted_as_its_account_in_few_statements(ask_demo: Ask) -> None:
+async def test_every_mutation_is_accepted_as_its_account_in_few_statements(ask_demo: GraphQLClient) -> None:
     tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
     async for tab, response in _answers(ask_demo, filter(_is_mutation, tabs)):
         _assert_accepted(tab, response)
@@ -161,7 +161,7 @@ def _assert_accepted(tab: Tab, response: httpx.Response) -> None:
     assert None not in payload.values(), tab.title
 
 
-async def test_what_a_dry_run_tells_is_what_then_happens(ask_demo: Ask) -> None:
+async def test_what_a_dry_run_tells_is_what_then_happens(ask_demo: GraphQLClient) -> None:
     tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
     rehearsed = [tab for tab in filter(_is_mutation, tabs) if _variables(tab)["input"].get("dryRun")]
     assert [_mutation(tab) for tab in rehearsed] == ["topicMerge", "topicDelete", "collectionDelete"]
@@ -231,7 +231,7 @@ async def test_statements_depend_on_the_shape_and_never_on_the_data(
         url = f"sqlite+aiosqlite:///{tmp_path}/{assets}.db"
         if backend == "postgresql":
             url = request.getfixturevalue("postgres").create_database(f"shape{assets}")
-        asking = Ask(await _filled(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
+        asking = GraphQLClient(await _filled(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
         tabs = await demo.insert_ids(asking.database, [_widened(tab, assets) for tab in EXAMPLES])
         sent[assets] = {}
         async for tab, response in _answers(asking, sorted(tabs, key=_is_mutation)):
@@ -253,7 +253,7 @@ async def test_both_databases_answer_the_same_bytes(
         chance = random.Random(1)
         monkeypatch.setattr("store.ids.random_bytes", chance.randbytes)
         monkeypatch.setattr("store.ids.clock_ns", lambda: 1_800_000_000_000_000_000)
-        asking = Ask(await _filled(url, demo.CATALOGUE))
+        asking = GraphQLClient(await _filled(url, demo.CATALOGUE))
         await _set_cursor_key(asking.database)
         asking.client.headers["x-request-id"] = "example"
         tabs = await demo.insert_ids(asking.database, EXAMPLES)
@@ -278,7 +278,7 @@ async def _set_cursor_key(database: Database) -> None:
 # Where their ids come from
 
 
-async def test_in_the_demo_the_examples_have_its_ids(ask_demo: Ask) -> None:
+async def test_in_the_demo_the_examples_have_its_ids(ask_demo: GraphQLClient) -> None:
     tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
     assert set().union(*map(find_references, tabs)) == set()
     assert [tab.title for tab in tabs if "<" in tab.variables] == ["Take back what adding did"]

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from resolvers.listing import statement_cache
 from store import sql
-from tests.conftest import ANONYMOUS, EVERYBODY, Ask
+from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient
 from tests.oracle import KINDS, Model, Names
 from tests.test_listing import load_model, vary_world
 
@@ -42,7 +42,9 @@ def named(found: dict[str, Any]) -> Names:
     return held
 
 
-async def assert_filtered(ask: Ask, model: Model, who: str, kept: Given | None, collections: Given | None) -> None:
+async def assert_filtered(
+    ask: GraphQLClient, model: Model, who: str, kept: Given | None, collections: Given | None
+) -> None:
     """Fail unless every list that takes the filters holds what the oracle says."""
     told = f"seed {SEED}, {who}: {kept} {collections}"
     data = await ask(who, LISTS, a=kept, c=collections)
@@ -102,8 +104,8 @@ def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_each_field_alone_keeps_what_the_oracle_keeps(ask_own: Ask, who: str) -> None:
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_each_field_alone_keeps_what_the_oracle_keeps(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     chance = random.Random(f"{SEED} {who}")
     values = values_of(chance, model)
@@ -116,11 +118,11 @@ async def test_each_field_alone_keeps_what_the_oracle_keeps(ask_own: Ask, who: s
 COMBINATIONS = 200
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_fields_together_keep_what_the_oracle_keeps(ask_own: Ask, who: str) -> None:
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_fields_together_keep_what_the_oracle_keeps(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     chance = random.Random(f"{SEED} together {who}")
-    for _ in range(COMBINATIONS // len(EVERYBODY) + 1):
+    for _ in range(COMBINATIONS // len(VIEWERS) + 1):
         values = values_of(chance, model)
         some = {
             which: {name: value for name, value in values[which].items() if chance.random() < 2.2 / len(values[which])}
@@ -129,7 +131,7 @@ async def test_fields_together_keep_what_the_oracle_keeps(ask_own: Ask, who: str
         await assert_filtered(ask_own, model, who, some["a"], some["c"])
 
 
-async def test_hidden_ids_in_filters_answer_as_unknown_ones(ask: Ask) -> None:
+async def test_hidden_ids_in_filters_answer_as_unknown_ones(ask: GraphQLClient) -> None:
     model = await load_model(ask)
     for who, hidden in ((ANONYMOUS, "inner"), (ANONYMOUS, "members")):
         for name in ("inCollectionIds", "notInCollectionIds"):
@@ -152,15 +154,15 @@ async def test_hidden_ids_in_filters_answer_as_unknown_ones(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("field", ["kinds", "statuses", "tags", "ownerIds", "inCollectionIds"])
-async def test_an_empty_list_matches_nothing(ask: Ask, field: str) -> None:
+async def test_an_empty_list_matches_nothing(ask: GraphQLClient, field: str) -> None:
     assert (await ask("olu", ASSETS, a={field: []}))["assets"]["nodes"] == []
 
 
-async def test_an_empty_list_excludes_nothing(ask: Ask) -> None:
+async def test_an_empty_list_excludes_nothing(ask: GraphQLClient) -> None:
     assert len((await ask("olu", ASSETS, a={"notInCollectionIds": []}))["assets"]["nodes"]) == 11
 
 
-async def test_a_span_holds_its_start_and_not_its_end(ask: Ask) -> None:
+async def test_a_span_holds_its_start_and_not_its_end(ask: GraphQLClient) -> None:
     third, fourth = "2025-01-03T00:00:00Z", "2025-01-04T00:00:00Z"
     for kept, expected in (
         ({"from": third, "until": fourth}, ["count"]),
@@ -176,7 +178,7 @@ async def test_a_span_holds_its_start_and_not_its_end(ask: Ask) -> None:
         assert found == expected if expected is not None else len(found) == 11
 
 
-async def test_an_instant_that_was_told_means_the_same_when_it_is_sent_back(ask_own: Ask) -> None:
+async def test_an_instant_that_was_told_means_the_same_when_it_is_sent_back(ask_own: GraphQLClient) -> None:
     await vary_world(ask_own)
     query = "query($f: CollectionFilter) { collections(filter: $f) { nodes { slug updatedAt } } }"
     for at in (1, 1_001, 1_795_415_340_001, 1_795_415_340_119, 4_102_444_799_999):
@@ -211,7 +213,7 @@ ODD = [
 ]
 
 
-async def test_odd_texts_match_nothing_and_break_nothing(ask: Ask) -> None:
+async def test_odd_texts_match_nothing_and_break_nothing(ask: GraphQLClient) -> None:
     for text in ODD:
         for field in ("tags", "ownerIds", "inCollectionIds"):
             assert (await ask("eve", ASSETS, a={field: [text]}))["assets"]["nodes"] == []
@@ -221,7 +223,7 @@ async def test_odd_texts_match_nothing_and_break_nothing(ask: Ask) -> None:
     assert len((await ask("eve", ASSETS, a={"notInCollectionIds": many}))["assets"]["nodes"]) == 6
 
 
-async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_there(ask: Ask) -> None:
+async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_there(ask: GraphQLClient) -> None:
     response = await ask.response("eve", ASSETS, a={"tags": ["a\0"]})
     assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
     literal = '{ assets(filter: {tags: ["a\\u0000"]}) { totalCount } }'
@@ -229,7 +231,7 @@ async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_th
     assert [error["extensions"]["code"] for error in told.get("errors", [])] != ["INTERNAL"], told
 
 
-async def test_statements_with_long_filters_are_not_kept(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_statements_with_long_filters_are_not_kept(ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "query ($tags: [String!]) { assets(filter: {tags: $tags}) { totalCount } }"
     looking = Mock(wraps=statement_cache.cached)
     monkeypatch.setattr("resolvers.listing.page.cached", looking)

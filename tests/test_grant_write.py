@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from store import sql
-from tests.conftest import ANONYMOUS, Ask
+from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
 SHARE = Mutation("assetGrantsUpdate", "asset { ... on AssetFields { name } }")
@@ -16,7 +16,7 @@ EVERYONE, PUBLIC = {"everyone": True}, {"public": True}
 Held = dict[str, str]
 
 
-async def ids(ask: Ask) -> dict[str, str]:
+async def ids(ask: GraphQLClient) -> dict[str, str]:
     """Return the public id of every asset, user and group, by the platform's."""
     found: dict[str, str] = {}
     async with ask.database.snapshot() as snapshot:
@@ -25,19 +25,19 @@ async def ids(ask: Ask) -> dict[str, str]:
     return found
 
 
-async def held(ask: Ask, asset: str, who: str = "olu") -> Held:
+async def held(ask: GraphQLClient, asset: str, who: str = "olu") -> Held:
     """Return the access of each principal, as an owner reads them."""
     query = f"query($id: String!) {{ asset(by: {{externalId: $id}}) {{ ... on AssetFields {{ grants {GRANTS} }} }} }}"
     grants = (await ask(who, query, id=asset))["asset"]["grants"]
     return {each["principal"].get("name", each["principal"]["__typename"]): each["access"] for each in grants}
 
 
-async def sees(ask: Ask, who: str, asset: str) -> bool:
+async def sees(ask: GraphQLClient, who: str, asset: str) -> bool:
     query = "query($id: String!) { asset(by: {externalId: $id}) { __typename } }"
     return (await ask(who, query, id=asset))["asset"] is not None
 
 
-async def logged(ask: Ask) -> list[tuple[Any, ...]]:
+async def logged(ask: GraphQLClient) -> list[tuple[Any, ...]]:
     """Return action, subject, fields and least access of the changes since the world was made."""
     change = sql.change.c
     rows = select(change.action, change.subject_id, change.fields, change.least_access)
@@ -49,7 +49,7 @@ def grant(access: str, **to: Any) -> dict[str, Any]:
     return {"to": to, "access": access}
 
 
-async def test_an_owner_shares_and_takes_back_in_one_act(ask_own: Ask) -> None:
+async def test_an_owner_shares_and_takes_back_in_one_act(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     answer = await SHARE(
         ask_own,
@@ -69,7 +69,7 @@ async def test_an_owner_shares_and_takes_back_in_one_act(ask_own: Ask) -> None:
     assert await logged(ask_own) == [("SHARED", id_["images"], given, 4), ("UNSHARED", id_["images"], taken, 4)]
 
 
-async def test_what_others_see_of_the_asset_does_not_change(ask_own: Ask) -> None:
+async def test_what_others_see_of_the_asset_does_not_change(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     query = '{ asset(by: {externalId: "blast"}) { ... on AssetFields { name updatedAt viewerAccess } } assets {'
     query += " totalCount nodes { ... on AssetFields { id updatedAt } } } }"
@@ -78,7 +78,7 @@ async def test_what_others_see_of_the_asset_does_not_change(ask_own: Ask) -> Non
     assert (await ask_own.response("eve", query)).content == before
 
 
-async def test_the_next_operation_knows_what_was_given_and_what_was_taken(ask_own: Ask) -> None:
+async def test_the_next_operation_knows_what_was_given_and_what_was_taken(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     assert await sees(ask_own, "mei", "genomes")
     assert not await sees(ask_own, "eve", "genomes")
@@ -93,7 +93,7 @@ async def test_the_next_operation_knows_what_was_given_and_what_was_taken(ask_ow
     assert await sees(ask_own, "eve", "genomes")
 
 
-async def test_who_takes_their_own_access_back_sees_the_asset_no_more(ask_own: Ask) -> None:
+async def test_who_takes_their_own_access_back_sees_the_asset_no_more(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     answer = await SHARE(ask_own, "lou", assetId=id_["images"], revoke=[{"groupId": id_["core"]}])
     assert answer == {"asset": None, "userErrors": []}
@@ -103,14 +103,14 @@ async def test_who_takes_their_own_access_back_sees_the_asset_no_more(ask_own: A
     ]
 
 
-async def test_a_group_that_owns_shares_and_takes_back_as_any_owner(ask_own: Ask) -> None:
+async def test_a_group_that_owns_shares_and_takes_back_as_any_owner(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await SHARE(ask_own, "lou", assetId=id_["images"], set=[grant("OWNER", userId=id_["eve"])])
     await SHARE(ask_own, "eve", assetId=id_["images"], revoke=[{"groupId": id_["core"]}, {"groupId": id_["lab"]}])
     assert await held(ask_own, "images") == {"eve": "OWNER", "olu": "OWNER"}
 
 
-async def test_what_is_so_already_is_no_change(ask_own: Ask) -> None:
+async def test_what_is_so_already_is_no_change(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await SHARE(
@@ -123,7 +123,7 @@ async def test_what_is_so_already_is_no_change(ask_own: Ask) -> None:
         assert answer == {"asset": {"name": "genomes"}, "userErrors": []}
 
 
-async def test_hidden_assets_are_refused_as_unknown_ones_word_for_word(ask_own: Ask) -> None:
+async def test_hidden_assets_are_refused_as_unknown_ones_word_for_word(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answers = [
@@ -134,7 +134,7 @@ async def test_hidden_assets_are_refused_as_unknown_ones_word_for_word(ask_own: 
         assert error_paths(answers[0]["assetGrantsUpdate"]) == [("NOT_FOUND", ["assetId"])]
 
 
-async def test_hidden_and_unknown_assets_send_the_same_statements(ask_own: Ask) -> None:
+async def test_hidden_and_unknown_assets_send_the_same_statements(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"set": [grant("VIEWER", userId=id_["sam"])]}
     sent = []
@@ -145,14 +145,14 @@ async def test_hidden_and_unknown_assets_send_the_same_statements(ask_own: Ask) 
 
 
 @pytest.mark.parametrize(("who", "asset"), [("mei", "images"), ("eve", "blast"), ("ada", "hidden")])
-async def test_only_owners_share_not_editors_nor_administrators(ask_own: Ask, who: str, asset: str) -> None:
+async def test_only_owners_share_not_editors_nor_administrators(ask_own: GraphQLClient, who: str, asset: str) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await SHARE(ask_own, who, assetId=id_[asset], set=[grant("VIEWER", **EVERYONE)])
         assert (answer["asset"], error_paths(answer)) == (None, [("NOT_OWNER", ["assetId"])])
 
 
-async def test_anonymous_visitors_share_nothing(ask_own: Ask) -> None:
+async def test_anonymous_visitors_share_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         given = {"assetId": id_["align"], "revoke": [PUBLIC]}
@@ -222,7 +222,7 @@ def filled(value: Any, id_: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize(("given", "expected"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 async def test_bad_grants_are_refused_at_the_very_element(
-    ask_own: Ask, given: dict[str, Any], expected: list[tuple[str, list[str]]]
+    ask_own: GraphQLClient, given: dict[str, Any], expected: list[tuple[str, list[str]]]
 ) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
@@ -230,7 +230,7 @@ async def test_bad_grants_are_refused_at_the_very_element(
         assert (answer["asset"], error_paths(answer)) == (None, expected)
 
 
-async def test_a_refusal_says_why(ask_own: Ask) -> None:
+async def test_a_refusal_says_why(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     answer = await SHARE(
         ask_own,
@@ -246,7 +246,7 @@ async def test_a_refusal_says_why(ask_own: Ask) -> None:
     ]
 
 
-async def test_a_key_makes_a_retry_harmless_and_its_answer_todays(ask_own: Ask) -> None:
+async def test_a_key_makes_a_retry_harmless_and_its_answer_todays(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"assetId": id_["images"], "revoke": [{"groupId": id_["core"]}], "idempotencyKey": "k1"}
     first = await SHARE(ask_own, "lou", **given)

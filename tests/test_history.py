@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from store import sql
 from store.changes import FieldChange, MemberChange, open_change_log
 from store.tables import AssetAccess, ChangeAction
-from tests.conftest import ANONYMOUS, MEMBERS, Ask, share
+from tests.conftest import ANONYMOUS, MEMBERS, GraphQLClient, set_public_sharing
 from tests.test_topic_write import CREATE, DELETE, MERGE, REORDER, UPDATE, ids
 
 ADDED, REMOVED, MOVED = ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED
@@ -26,7 +26,7 @@ def told(field: str, before: str | None, after: str | None) -> dict[str, str | N
 
 
 async def logged(
-    ask: Ask,
+    ask: GraphQLClient,
     action: ChangeAction,
     subject: str,
     *touched: str,
@@ -49,7 +49,7 @@ async def logged(
         return str(await connection.scalar(select(sql.change.c.id).order_by(sql.change.c.pk.desc()).limit(1)))
 
 
-async def grant(ask: Ask, asset: str, who: str, access: AssetAccess) -> None:
+async def grant(ask: GraphQLClient, asset: str, who: str, access: AssetAccess) -> None:
     """Give a grant on an asset."""
     async with ask.database.write() as connection:
         asset_pk = select(sql.asset.c.pk).where(sql.asset.c.external_id == asset).scalar_subquery()
@@ -58,18 +58,18 @@ async def grant(ask: Ask, asset: str, who: str, access: AssetAccess) -> None:
         await connection.execute(insert(sql.grant).values(row))
 
 
-async def history(ask: Ask, who: str, slug: str, body: str = CHANGE) -> list[dict[str, Any]]:
+async def history(ask: GraphQLClient, who: str, slug: str, body: str = CHANGE) -> list[dict[str, Any]]:
     """Return the changes of a collection that somebody sees."""
     query = f"query($s: String!) {{ collection(by: {{slug: $s}}) {{ history(first: 100) {{ nodes {{ {body} }} }} }} }}"
     return list((await ask(who, query, s=slug))["collection"]["history"]["nodes"])
 
 
-async def audited(ask: Ask, who: str = "ada", **filter: Any) -> list[dict[str, Any]]:  # noqa: A002 - the graph's name
+async def audited(ask: GraphQLClient, who: str = "ada", **filter: Any) -> list[dict[str, Any]]:  # noqa: A002 - the graph's name
     """Return the changes of the log that an administrator sees."""
     return list((await ask(who, LOG, filter=filter))["auditLog"]["nodes"])
 
 
-async def found(ask: Ask, who: str, id_: str) -> bool:
+async def found(ask: GraphQLClient, who: str, id_: str) -> bool:
     """Return whether somebody finds the change by its id."""
     node = (await ask(who, "query($id: ID!) { node(id: $id) { __typename id } }", id=id_))["node"]
     assert node in (None, {"__typename": "Change", "id": id_})
@@ -83,7 +83,7 @@ def names(change: Mapping[str, Any]) -> list[str]:
 
 
 async def test_each_mutation_is_told_with_who_did_it_and_what_became_of_each_field_the_newest_first(
-    ask_own: Ask,
+    ask_own: GraphQLClient,
 ) -> None:
     made = (await CREATE(ask_own, "ada", name="Maps", description="Of cells."))["topic"]["id"]
     await UPDATE(ask_own, "ada", id=made, name="Atlases")
@@ -107,7 +107,7 @@ async def test_each_mutation_is_told_with_who_did_it_and_what_became_of_each_fie
     assert len({change["requestId"] for change in changes}) == 3
 
 
-async def test_the_changes_of_one_request_are_tied_together(ask_own: Ask) -> None:
+async def test_the_changes_of_one_request_are_tied_together(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await MERGE(ask_own, "ada", sourceIds=[id_["genomics"]], targetId=id_["empty"])
     merged, deleted, *moved = (await audited(ask_own))[:4]
@@ -131,7 +131,7 @@ TOLD = {
 
 
 async def test_a_change_that_touched_only_what_one_may_not_see_is_not_there_and_of_others_the_rest_is_told(
-    ask_own: Ask,
+    ask_own: GraphQLClient,
 ) -> None:
     before = {who: len(await history(ask_own, who, "members", "id")) for who in MEMBERS}
     changes = [await logged(ask_own, ADDED, "members", *touched) for touched in reversed(TOUCHED)][::-1]
@@ -142,13 +142,13 @@ async def test_a_change_that_touched_only_what_one_may_not_see_is_not_there_and_
     assert not any([await found(ask_own, ANONYMOUS, id_) for id_ in changes])
 
 
-async def test_what_came_with_the_catalogue_is_told_as_nobodys_doing(ask: Ask) -> None:
+async def test_what_came_with_the_catalogue_is_told_as_nobodys_doing(ask: GraphQLClient) -> None:
     added, created = await history(ask, "eve", "members")
     assert (added["action"], added["actor"], names(added)) == ("ASSETS_ADDED", None, ["blast"])
     assert (created["action"], created["actor"], created["fields"], names(created)) == ("CREATED", None, [], [])
 
 
-async def test_the_changes_of_a_hidden_collection_are_hidden_and_so_is_its_id_in_others(ask_own: Ask) -> None:
+async def test_the_changes_of_a_hidden_collection_are_hidden_and_so_is_its_id_in_others(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     on_open = await logged(ask_own, REMOVED, "open", "align")
     ends = [
@@ -161,14 +161,14 @@ async def test_the_changes_of_a_hidden_collection_are_hidden_and_so_is_its_id_in
     await logged(ask_own, MOVED, "inner", fields=ends)
     shown = [*ends[:3], told("topic", None, id_["imaging"]), ends[4]]
     assert (await history(ask_own, "olu", "inner"))[0]["fields"] == shown
-    await share(ask_own.database, publicly=False)
+    await set_public_sharing(ask_own.database, is_on=False)
     hidden = [told("parent", None, id_["inner"]), told("from", None, None), told("to", None, None)]
     assert (await history(ask_own, "olu", "inner"))[0]["fields"] == [*hidden, *shown[3:]]
     assert (await history(ask_own, "ada", "inner"))[0]["fields"] == shown
     assert [await found(ask_own, who, on_open) for who in ("ada", "olu")] == [True, False]
 
 
-async def test_members_see_changes_of_collections_alone(ask_own: Ask) -> None:
+async def test_members_see_changes_of_collections_alone(ask_own: GraphQLClient) -> None:
     topic = (await CREATE(ask_own, "ada", name="Maps"))["topic"]["id"]
     of_topic = (await audited(ask_own, subjectIds=[topic]))[0]["id"]
     of_asset = await logged(ask_own, ChangeAction.UPDATED, "align")
@@ -188,14 +188,14 @@ async def test_members_see_changes_of_collections_alone(ask_own: Ask) -> None:
     ],
 )
 async def test_an_administrator_sees_a_change_of_an_asset_as_far_as_they_see_the_asset(
-    ask_own: Ask, asset: str, least_access: AssetAccess, *, is_seen: bool
+    ask_own: GraphQLClient, asset: str, least_access: AssetAccess, *, is_seen: bool
 ) -> None:
     id_ = await logged(ask_own, ChangeAction.UPDATED, asset, least_access=least_access)
     assert (id_ in [change["id"] for change in await audited(ask_own)]) is is_seen
     assert await found(ask_own, "ada", id_) is is_seen
 
 
-async def test_with_whom_an_asset_is_shared_is_told_to_owners_alone(ask_own: Ask) -> None:
+async def test_with_whom_an_asset_is_shared_is_told_to_owners_alone(ask_own: GraphQLClient) -> None:
     for action in (ChangeAction.SHARED, ChangeAction.UNSHARED):
         await logged(ask_own, action, "genomes", least_access=AssetAccess.OWNER)
     actions = ["SHARED", "UNSHARED"]
@@ -217,7 +217,7 @@ async def test_with_whom_an_asset_is_shared_is_told_to_owners_alone(ask_own: Ask
     ],
 )
 async def test_of_a_change_of_much_each_is_told_the_fields_that_they_see(
-    ask_own: Ask, access: AssetAccess | None, shown: list[str]
+    ask_own: GraphQLClient, access: AssetAccess | None, shown: list[str]
 ) -> None:
     fields = [told(field, "a", "b") for field in ("name", "url", "source", "uses", "grants")]
     await logged(ask_own, ChangeAction.UPDATED, "hidden", fields=fields, least_access=AssetAccess.DISCOVERABLE)
@@ -228,7 +228,7 @@ async def test_of_a_change_of_much_each_is_told_the_fields_that_they_see(
     assert newest["subject"]["__typename"] == "DataAsset"
 
 
-async def test_of_what_was_deleted_the_log_is_kept_and_its_subject_is_null(ask_own: Ask) -> None:
+async def test_of_what_was_deleted_the_log_is_kept_and_its_subject_is_null(ask_own: GraphQLClient) -> None:
     made = (await CREATE(ask_own, "ada", name="Maps"))["topic"]["id"]
     await DELETE(ask_own, "ada", id=made)
     changes = await audited(ask_own, subjectIds=[made])
@@ -236,7 +236,7 @@ async def test_of_what_was_deleted_the_log_is_kept_and_its_subject_is_null(ask_o
     assert changes[0]["fields"] == [told("name", "Maps", None)]
 
 
-async def test_the_deployment_is_no_object_but_its_changes_are_in_the_log(ask_own: Ask) -> None:
+async def test_the_deployment_is_no_object_but_its_changes_are_in_the_log(ask_own: GraphQLClient) -> None:
     async with ask_own.database.write() as connection:
         log = await open_change_log(connection, "by hand")
         await log.append(ChangeAction.UPDATED, ["deployment"], [told("publicSharing", "false", "true")])
@@ -250,7 +250,7 @@ OF_TOPIC = '{ topic(by: {slug: "imaging"}) { history { nodes { id } } } }'
 OF_COLLECTION = '{ collection(by: {slug: "open"}) { history { nodes { id } } } }'
 
 
-async def test_the_log_and_topics_are_for_administrators_and_collections_for_members(ask: Ask) -> None:
+async def test_the_log_and_topics_are_for_administrators_and_collections_for_members(ask: GraphQLClient) -> None:
     forbidden = ("FORBIDDEN", "You are not allowed to do this: it is for administrators.")
     unknown = ("UNAUTHENTICATED", "Sign in first: send a bearer token.")
     for query in (IN_LOG, OF_TOPIC):
@@ -259,7 +259,7 @@ async def test_the_log_and_topics_are_for_administrators_and_collections_for_mem
         assert await ask.errors(ANONYMOUS, query) == [unknown]
 
 
-async def test_the_log_is_narrowed_by_who_what_to_which_and_when(ask_own: Ask) -> None:
+async def test_the_log_is_narrowed_by_who_what_to_which_and_when(ask_own: GraphQLClient) -> None:
     second = 1_800_000_000_000
     id_ = await ids(ask_own)
     names_of = {
@@ -290,7 +290,7 @@ async def test_the_log_is_narrowed_by_who_what_to_which_and_when(ask_own: Ask) -
     assert await kept(at={"from": since["until"]}) == ["deep"]
 
 
-async def walk(ask: Ask, who: str, size: int) -> list[dict[str, Any]]:
+async def walk(ask: GraphQLClient, who: str, size: int) -> list[dict[str, Any]]:
     """Return the edges of the history of `members`, page after page."""
     query = (
         'query($n: Int!, $after: String) { collection(by: {slug: "members"})'
@@ -309,7 +309,7 @@ async def walk(ask: Ask, who: str, size: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("who", ["ada", "mei", "eve"])
-async def test_pages_of_every_size_come_to_the_whole(ask_own: Ask, who: str) -> None:
+async def test_pages_of_every_size_come_to_the_whole(ask_own: GraphQLClient, who: str) -> None:
     for touched in (*TOUCHED, *TOUCHED):
         await logged(ask_own, REMOVED, "members", *touched)
     whole = await walk(ask_own, who, 100)
@@ -336,7 +336,9 @@ LISTS = f"{{ {PAGE} nodes {{ {CHANGE} {SUBJECT} }} }}"
 
 
 @pytest.mark.parametrize("who", HIDDEN)
-async def test_a_hidden_change_changes_no_byte(ask_own: Ask, monkeypatch: pytest.MonkeyPatch, who: str) -> None:
+async def test_a_hidden_change_changes_no_byte(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
     """Nor where a list ends, nor a cursor, nor what is sent to the database."""
     every_change = f"auditLog(first: 5) {LISTS}" if who == "ada" else ""
     query = f"{{ collections {{ nodes {{ history(first: 3) {LISTS} }} }} {every_change} }}"
@@ -357,7 +359,7 @@ async def test_a_hidden_change_changes_no_byte(ask_own: Ask, monkeypatch: pytest
     assert answers[0] == answers[1]
 
 
-async def test_a_cursor_is_of_one_list_and_one_viewer(ask: Ask) -> None:
+async def test_a_cursor_is_of_one_list_and_one_viewer(ask: GraphQLClient) -> None:
     paged = "(first: 1, after: $after) { edges { cursor } }"
     head = "query($after: String) {"
     of_open = f'{head} collection(by: {{slug: "open"}}) {{ history{paged} }} }}'
@@ -371,7 +373,7 @@ async def test_a_cursor_is_of_one_list_and_one_viewer(ask: Ask) -> None:
     assert await ask.errors("ada", in_log, after=cursor) == refusal
 
 
-async def test_touched_assets_come_by_name_in_pages_of_their_change(ask_own: Ask) -> None:
+async def test_touched_assets_come_by_name_in_pages_of_their_change(ask_own: GraphQLClient) -> None:
     first = await logged(ask_own, ADDED, "members", "lens", "hidden", "align", "blast")
     second = await logged(ask_own, ADDED, "members", "align", "blast")
     query = (
@@ -387,7 +389,7 @@ async def test_touched_assets_come_by_name_in_pages_of_their_change(ask_own: Ask
     assert [code for code, _ in await ask_own.errors("eve", query, id=second, after=after)] == ["BAD_CURSOR"]
 
 
-async def test_a_cursor_whose_change_is_hidden_by_now_goes_on_behind_the_one_before_it(ask_own: Ask) -> None:
+async def test_a_cursor_whose_change_is_hidden_by_now_goes_on_behind_the_one_before_it(ask_own: GraphQLClient) -> None:
     oldest_first = [await logged(ask_own, ADDED, "members", name) for name in ("align", "explore", "blast")]
     query = (
         'query($n: Int!, $after: String) { collection(by: {slug: "members"})'
@@ -404,7 +406,7 @@ async def test_a_cursor_whose_change_is_hidden_by_now_goes_on_behind_the_one_bef
     ]
 
 
-async def test_the_histories_of_many_collections_are_read_as_those_of_few(ask: Ask) -> None:
+async def test_the_histories_of_many_collections_are_read_as_those_of_few(ask: GraphQLClient) -> None:
     body = f"{{ pageInfo {{ hasNextPage }} nodes {{ {CHANGE} {SUBJECT} }} }}"
     query = f"query($n: Int!) {{ collections(first: $n) {{ nodes {{ history(first: 2) {body} }} }} }}"
     sent = {}

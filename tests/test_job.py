@@ -10,7 +10,7 @@ from app.worker import run_worker
 from resolvers.write import job as jobs
 from resolvers.write import membership_operations
 from store import sql
-from tests.conftest import ANONYMOUS, Ask
+from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_membership_write import UNKNOWN, held, ids
 
@@ -38,14 +38,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.worker.POLL_SECONDS", 0.01)
 
 
-async def started(ask: Ask, who: str, mutation: Mutation, **given: Any) -> str:
+async def started(ask: GraphQLClient, who: str, mutation: Mutation, **given: Any) -> str:
     """Return the id of the job that the mutation became."""
     answer = await mutation(ask, who, **given)
     assert (answer["userErrors"], answer["results"]) == ([], [])
     return str(answer["job"]["id"])
 
 
-async def seen(ask: Ask, who: str, id_: str, **page: Any) -> Any:
+async def seen(ask: GraphQLClient, who: str, id_: str, **page: Any) -> Any:
     return (await ask(who, JOB, id=id_, first=100, **page))["job"]
 
 
@@ -54,13 +54,13 @@ def told(job: dict[str, Any]) -> list[str]:
     return [node["error"]["code"] if node["error"] else node["status"] for node in job["results"]["nodes"]]
 
 
-async def chunk(ask: Ask) -> None:
+async def chunk(ask: GraphQLClient) -> None:
     """Do one chunk and stop, as a server that is stopped does."""
     answers = iter([False, True])
     await jobs.run_next_job(ask.database, lambda: next(answers))
 
 
-async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own: Ask) -> None:
+async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_[name] for name in (*FIVE, "blast")]
     answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, note="Many")
@@ -79,7 +79,7 @@ async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own
 MIXED = ("align", "lens", "draft", "blast", "count")
 
 
-async def test_in_best_effort_every_item_tells_what_became_of_it(ask_own: Ask) -> None:
+async def test_in_best_effort_every_item_tells_what_became_of_it(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [UNKNOWN, *(id_[name] for name in MIXED)]
     id_of_job = await started(
@@ -99,7 +99,7 @@ async def test_in_best_effort_every_item_tells_what_became_of_it(ask_own: Ask) -
     assert failed["results"]["totalCount"] == 2
 
 
-async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: Ask) -> None:
+async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_[name] for name in ("blast", "align", "draft", "count")]
     id_of_job = await started(ask_own, "olu", ADD, collectionId=id_["bare"], assetIds=given)
@@ -122,7 +122,7 @@ async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: Ask) ->
     ],
 )
 async def test_a_job_puts_its_assets_together_where_they_are_wanted(
-    ask_own: Ask, mode: str, position: dict[str, Any], before: list[str], after: list[str]
+    ask_own: GraphQLClient, mode: str, position: dict[str, Any], before: list[str], after: list[str]
 ) -> None:
     id_ = await ids(ask_own)
     block = ["lens", "explore", "count", "align"]
@@ -138,7 +138,7 @@ async def test_a_job_puts_its_assets_together_where_they_are_wanted(
 
 
 @pytest.mark.parametrize("mode", ["ATOMIC", "BEST_EFFORT"])
-async def test_a_block_that_a_job_moves_is_not_led_astray_by_what_was_there(ask_own: Ask, mode: str) -> None:
+async def test_a_block_that_a_job_moves_is_not_led_astray_by_what_was_there(ask_own: GraphQLClient, mode: str) -> None:
     id_ = await ids(ask_own)
     one = {"collectionId": id_["inner"], "assetIds": [id_["blast"]]}
     await Mutation("collectionAssetsAdd", "change { id }")(ask_own, "olu", **one)
@@ -150,7 +150,7 @@ async def test_a_block_that_a_job_moves_is_not_led_astray_by_what_was_there(ask_
     assert await held(ask_own, "inner") == ["count", "hidden", "align", "explore", "images", "blast"]
 
 
-async def test_assets_are_removed_and_moved_by_jobs(ask_own: Ask) -> None:
+async def test_assets_are_removed_and_moved_by_jobs(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     three = [id_["align"], id_["blast"], id_["count"]]
     to = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"]}
@@ -163,7 +163,7 @@ async def test_assets_are_removed_and_moved_by_jobs(ask_own: Ask) -> None:
     assert await held(ask_own, "bare") == []
 
 
-async def test_a_job_is_cancelled_between_chunks_and_what_it_did_stays(ask_own: Ask) -> None:
+async def test_a_job_is_cancelled_between_chunks_and_what_it_did_stays(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
@@ -178,7 +178,7 @@ async def test_a_job_is_cancelled_between_chunks_and_what_it_did_stays(ask_own: 
         assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "CANCELLED", "done": 2}
 
 
-async def test_a_job_that_waits_is_cancelled_at_once(ask_own: Ask) -> None:
+async def test_a_job_that_waits_is_cancelled_at_once(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
@@ -187,7 +187,9 @@ async def test_a_job_that_waits_is_cancelled_at_once(ask_own: Ask) -> None:
     assert await held(ask_own, "bare") == []
 
 
-async def test_a_job_goes_on_where_a_killed_worker_left_it(ask_own: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_goes_on_where_a_killed_worker_left_it(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
@@ -210,7 +212,7 @@ async def _killed(_act: object, _ids: object) -> None:
     raise asyncio.CancelledError
 
 
-async def test_a_right_that_is_taken_back_is_gone_with_the_next_chunk(ask_own: Ask) -> None:
+async def test_a_right_that_is_taken_back_is_gone_with_the_next_chunk(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
@@ -227,7 +229,7 @@ async def test_a_right_that_is_taken_back_is_gone_with_the_next_chunk(ask_own: A
     ]
 
 
-async def test_a_job_whose_collection_is_gone_fails(ask_own: Ask) -> None:
+async def test_a_job_whose_collection_is_gone_fails(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     for mode in ("ATOMIC", "BEST_EFFORT"):
@@ -242,13 +244,13 @@ async def test_a_job_whose_collection_is_gone_fails(ask_own: Ask) -> None:
     ] * 2
 
 
-async def _all(ask: Ask) -> list[Any]:
+async def _all(ask: GraphQLClient) -> list[Any]:
     async with ask.database.snapshot() as snapshot:
         return list(await snapshot.rows(select(sql.job).order_by(sql.job.c.pk)))
 
 
 async def test_a_job_that_cannot_go_on_ends_and_lets_the_next_begin(
-    ask_own: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     id_ = await ids(ask_own)
     given = {"assetIds": [id_[name] for name in FIVE]}
@@ -267,7 +269,7 @@ async def _broken(_act: object, _ids: object) -> None:
     raise RuntimeError("broken")
 
 
-async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: Ask) -> None:
+async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
@@ -283,7 +285,7 @@ async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: Ask) -> None:
         assert code == "UNAUTHENTICATED"
 
 
-async def test_a_key_starts_one_job_and_no_second(ask_own: Ask) -> None:
+async def test_a_key_starts_one_job_and_no_second(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE], "idempotencyKey": "one"}
     first = await started(ask_own, "olu", ADD, **given)
@@ -291,7 +293,7 @@ async def test_a_key_starts_one_job_and_no_second(ask_own: Ask) -> None:
         assert await started(ask_own, "olu", ADD, **given) == first
 
 
-async def test_results_come_in_pages(ask_own: Ask) -> None:
+async def test_results_come_in_pages(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
@@ -306,14 +308,14 @@ async def test_results_come_in_pages(ask_own: Ask) -> None:
     assert names == list(FIVE)
 
 
-async def test_a_dry_run_of_too_many_is_refused_with_the_limit(ask_own: Ask) -> None:
+async def test_a_dry_run_of_too_many_is_refused_with_the_limit(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     async with assert_unchanged(ask_own):
         assert error_paths(await ADD(ask_own, "olu", **given, dryRun=True)) == [("LIMIT_EXCEEDED", ["assetIds"])]
 
 
-async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: Ask) -> None:
+async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     old = await started(ask_own, "olu", ADD, **given)
@@ -326,7 +328,7 @@ async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: Ask) -> None:
     assert await seen(ask_own, "olu", old) is None
 
 
-async def test_a_user_has_few_jobs_at_once(ask_own: Ask) -> None:
+async def test_a_user_has_few_jobs_at_once(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     for _ in range(jobs.MAX_JOBS):

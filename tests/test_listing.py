@@ -9,14 +9,14 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from tests.conftest import ANONYMOUS, EVERYBODY, Ask, catalogue
+from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, catalogue_lines
 from tests.lists import ListField, ask_lists, every_list, node_names, walk
 from tests.oracle import EDITOR, OWNER, Line, Model, milliseconds
 
 BAD_SIZE = "BAD_USER_INPUT"
 
 
-async def load_model(ask: Ask, lines: Sequence[Line] | None = None) -> Model:
+async def load_model(ask: GraphQLClient, lines: Sequence[Line] | None = None) -> Model:
     """Return the oracle of a catalogue, the world's for none, with the ids and places that this database gave."""
     async with ask.database.write() as connection:
         rows = [
@@ -31,10 +31,10 @@ async def load_model(ask: Ask, lines: Sequence[Line] | None = None) -> Model:
             for slug in await connection.scalars(select(table.c.slug).order_by(table.c.rank))
         ]
         written_at = await connection.scalar(select(sql.topic.c.created_at).limit(1))
-    return Model(lines or catalogue(), dict(tuple(row) for row in rows), written_at or 0, order=ranked)
+    return Model(lines or catalogue_lines(), dict(tuple(row) for row in rows), written_at or 0, order=ranked)
 
 
-async def vary_world(ask: Ask) -> Model:
+async def vary_world(ask: GraphQLClient) -> Model:
     """Change the world so that nothing stands in the file's order or is told by chance, and return its oracle."""
     model = await load_model(ask)
     model.gold = {"blast", "kept", "lens"}
@@ -70,8 +70,8 @@ async def _pks(connection: AsyncConnection, table: Table, by: str) -> dict[str, 
     return dict(tuple(row) for row in await connection.execute(select(table.c[by], table.c.pk)))
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: Ask, who: str) -> None:
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     lists = list(every_list(model, who))
     for each, found in zip(lists, await ask_lists(ask_own, who, lists), strict=True):
@@ -111,14 +111,14 @@ def sizes_of(turn: int, length: int) -> Sequence[int]:
 
     Turns go round with the seven viewers, so that one of them walks each list with every size.
     """
-    if turn % len(EVERYBODY) == 0:
+    if turn % len(VIEWERS) == 0:
         return range(1, length + 2)
     return () if turn % 2 else [1 + turn % (length + 1)]
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 @pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
-async def test_pages_of_every_size_make_up_the_whole_list(ask: Ask, who: str, *, backward: bool) -> None:
+async def test_pages_of_every_size_make_up_the_whole_list(ask: GraphQLClient, who: str, *, backward: bool) -> None:
     model = await load_model(ask)
     lists = [each for each in walked(model, who) if each.is_two_way or not backward]
     whole = [
@@ -126,7 +126,7 @@ async def test_pages_of_every_size_make_up_the_whole_list(ask: Ask, who: str, *,
         for found in await ask_lists(ask, who, lists, body="edges { cursor }")
         if found is not None
     ]
-    first = EVERYBODY.index(who)
+    first = VIEWERS.index(who)
     walks = [(index, size) for index, held in enumerate(whole) for size in sizes_of(first + index, len(held))]
     walking = [lists[index] for index, _ in walks]
     for (index, size), pages in zip(
@@ -148,8 +148,8 @@ async def test_pages_of_every_size_make_up_the_whole_list(ask: Ask, who: str, *,
 FIELDS = "capsules dataAssets goldStandards models noCodeApps pipelines total"
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: Ask, who: str) -> None:
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     query = f"""query($f: AssetFilter) {{
       topics {{ nodes {{ slug assetCounts {{ {FIELDS} }} }} }}
@@ -173,8 +173,8 @@ async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: Ask, who: st
             assert each["keptBelow"] == model.counts(model.held(who, slug, kept=kept, include_descendants=True)), slug
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: Ask, who: str) -> None:
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     query = """{ collections { nodes { slug parent { slug } ancestors { slug }
       assets { edges { addedAt viewerCanRemove node { ... on AssetFields { externalId } } } } } } }"""
@@ -188,7 +188,7 @@ async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: 
             assert edge["viewerCanRemove"] == (model.is_admin(who) or model.access(who, asset) == OWNER)
 
 
-async def test_a_hidden_parent_takes_as_many_statements_as_none(ask: Ask) -> None:
+async def test_a_hidden_parent_takes_as_many_statements_as_none(ask: GraphQLClient) -> None:
     query = "query($slug: String!) { collection(by: {slug: $slug}) { parent { slug } createdBy { name } } }"
     sent = []
     for slug in ("deep", "bare"):  # whose parent a visitor does not see, and which has none
@@ -212,11 +212,13 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("sizes", "message"), REFUSED, ids=[str(sizes) for sizes, _ in REFUSED])
-async def test_a_page_has_one_size_from_0_to_100(ask: Ask, sizes: dict[str, int], message: str) -> None:
+async def test_a_page_has_one_size_from_0_to_100(ask: GraphQLClient, sizes: dict[str, int], message: str) -> None:
     assert await ask.errors("eve", SIZES, **sizes) == [("BAD_USER_INPUT", message)]
 
 
-async def test_a_page_of_no_size_is_of_twenty_and_a_page_of_none_tells_only_whether_there_is_more(ask: Ask) -> None:
+async def test_a_page_of_no_size_is_of_twenty_and_a_page_of_none_tells_only_whether_there_is_more(
+    ask: GraphQLClient,
+) -> None:
     whole = ["bare", "deep", "inner", "members", "open"]
     for sizes in ({}, {"first": None}, {"last": None}, {"first": None, "last": None}, {"first": 100}, {"last": 100}):
         assert slugs(await ask("eve", SIZES, **sizes)) == (whole, False)
@@ -237,7 +239,7 @@ def slugs(data: dict[str, Any]) -> tuple[list[str], bool]:
     return [each["slug"] for each in found["nodes"]], found["pageInfo"]["hasNextPage"]
 
 
-async def test_a_page_between_two_cursors_ends_at_either(ask: Ask) -> None:
+async def test_a_page_between_two_cursors_ends_at_either(ask: GraphQLClient) -> None:
     edges = (await ask("eve", "{ collections { edges { cursor node { slug } } } }"))["collections"]["edges"]
     cursors, whole = [edge["cursor"] for edge in edges], [edge["node"]["slug"] for edge in edges]
     query = """query($first: Int, $last: Int, $after: String, $before: String) { collections(first: $first, last: $last,

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from store import sql
-from tests.conftest import ANONYMOUS, Ask
+from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 
 RESULTS = """results { asset { ... on AssetFields { name } } status error { code message path } }
@@ -28,7 +28,7 @@ HELD = """query($s: String!) { collection(by: {slug: $s}) {
 } }"""
 
 
-async def ids(ask: Ask) -> dict[str, str]:
+async def ids(ask: GraphQLClient) -> dict[str, str]:
     """Return the id of each asset by name and of each collection by slug."""
     found = await ask(
         "ada", "{ assets { nodes { ... on AssetFields { id name } } } collections { nodes { id slug } } }"
@@ -37,7 +37,7 @@ async def ids(ask: Ask) -> dict[str, str]:
     return {node.get("name") or node["slug"]: node["id"] for node in nodes}
 
 
-async def held(ask: Ask, slug: str, who: str = "ada") -> list[str]:
+async def held(ask: GraphQLClient, slug: str, who: str = "ada") -> list[str]:
     return [edge["node"]["name"] for edge in (await ask(who, HELD, s=slug))["collection"]["assets"]["edges"]]
 
 
@@ -46,7 +46,7 @@ def told(payload: dict[str, Any]) -> list[str]:
     return [result["error"]["code"] if result["error"] else result["status"] for result in payload["results"]]
 
 
-async def test_an_owner_adds_assets_at_the_end_in_the_order_given(ask_own: Ask) -> None:
+async def test_an_owner_adds_assets_at_the_end_in_the_order_given(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     before = (await ask_own("ada", HELD, s="members"))["collection"]
     added = await ADD(ask_own, "olu", collectionId=id_["members"], assetIds=[id_["count"], id_["align"]], note=" Why ")
@@ -68,7 +68,7 @@ async def test_an_owner_adds_assets_at_the_end_in_the_order_given(ask_own: Ask) 
     assert (after["version"], after["updatedAt"]) == (before["version"], before["updatedAt"])
 
 
-async def test_what_is_in_is_unchanged_even_for_those_who_could_not_add_it(ask_own: Ask) -> None:
+async def test_what_is_in_is_unchanged_even_for_those_who_could_not_add_it(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "eve", collectionId=id_["open"], assetIds=[id_["align"], id_["lens"], id_["align"]])
@@ -97,7 +97,9 @@ ADDERS = [
 
 
 @pytest.mark.parametrize(("who", "asset", "outcome"), ADDERS)
-async def test_only_owners_add_and_only_what_is_released(ask_own: Ask, who: str, asset: str, outcome: str) -> None:
+async def test_only_owners_add_and_only_what_is_released(
+    ask_own: GraphQLClient, who: str, asset: str, outcome: str
+) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[asset]]}
     assert told(await ADD(ask_own, who, **given, mode="BEST_EFFORT")) == [outcome]
@@ -121,7 +123,7 @@ REMOVERS = [
 
 @pytest.mark.parametrize(("who", "asset", "outcome"), REMOVERS)
 async def test_owners_and_administrators_remove_whatever_the_state(
-    ask_own: Ask, who: str, asset: str, outcome: str
+    ask_own: GraphQLClient, who: str, asset: str, outcome: str
 ) -> None:
     id_ = await ids(ask_own)
     before = await held(ask_own, "open")
@@ -132,7 +134,7 @@ async def test_owners_and_administrators_remove_whatever_the_state(
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
-async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: Ask, mutation: Mutation) -> None:
+async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     words = set()
     async with assert_unchanged(ask_own):
@@ -142,7 +144,7 @@ async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: Ask, mutati
     assert len(words) == 1
 
 
-async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_own: Ask) -> None:
+async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_["blast"], id_["blast"], UNKNOWN, id_["draft"], id_["lens"]]
     async with assert_unchanged(ask_own):
@@ -162,7 +164,7 @@ async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_o
         ]
 
 
-async def test_in_best_effort_each_asset_stands_for_itself(ask_own: Ask) -> None:
+async def test_in_best_effort_each_asset_stands_for_itself(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_["lens"], id_["blast"], UNKNOWN]
     answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, mode="BEST_EFFORT")
@@ -172,7 +174,7 @@ async def test_in_best_effort_each_asset_stands_for_itself(ask_own: Ask) -> None
     assert await held(ask_own, "bare") == ["blast"]
 
 
-async def test_a_dry_run_answers_what_the_call_would_and_leaves_nothing(ask_own: Ask) -> None:
+async def test_a_dry_run_answers_what_the_call_would_and_leaves_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     looking = Mutation(
         "collectionAssetsAdd", "collection { assetCounts { total } } results { status } summary { changed }"
@@ -184,7 +186,7 @@ async def test_a_dry_run_answers_what_the_call_would_and_leaves_nothing(ask_own:
     assert await looking(ask_own, "olu", **given) == tried
 
 
-async def test_a_dry_run_lets_others_write_when_it_has_answered(ask_own: Ask) -> None:
+async def test_a_dry_run_lets_others_write_when_it_has_answered(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     for _ in range(3):
         await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], dryRun=True)
@@ -201,7 +203,7 @@ PLACES = [
 
 @pytest.mark.parametrize(("position", "before", "place"), PLACES)
 async def test_assets_are_put_where_they_are_wanted_as_one_block(
-    ask_own: Ask, position: dict[str, Any], before: list[str], place: int
+    ask_own: GraphQLClient, position: dict[str, Any], before: list[str], place: int
 ) -> None:
     id_ = await ids(ask_own)
     at = {side: id_.get(value, value) if isinstance(value, str) else value for side, value in position.items()}
@@ -209,7 +211,7 @@ async def test_assets_are_put_where_they_are_wanted_as_one_block(
     assert await held(ask_own, "members") == [*before[:place], "count", "align", *before[place:]]
 
 
-async def test_a_place_beside_what_is_not_there_or_hidden_is_refused_alike(ask_own: Ask) -> None:
+async def test_a_place_beside_what_is_not_there_or_hidden_is_refused_alike(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         for neighbour in (id_["align"], UNKNOWN, id_["hidden"]):  # sam sees neither a member of the name nor hidden
@@ -218,7 +220,7 @@ async def test_a_place_beside_what_is_not_there_or_hidden_is_refused_alike(ask_o
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE, MOVE, REORDER], ids=lambda mutation: mutation.name)
-async def test_bad_input_is_refused_at_the_very_field(ask_own: Ask, mutation: Mutation) -> None:
+async def test_bad_input_is_refused_at_the_very_field(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     to = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"]}
     where: dict[str, Any] = {**to} if mutation is MOVE else {"collectionId": id_["open"]}
@@ -236,7 +238,7 @@ async def test_bad_input_is_refused_at_the_very_field(ask_own: Ask, mutation: Mu
             assert lost["results"] == []
 
 
-async def test_a_collection_that_the_viewer_cannot_see_is_not_there(ask_own: Ask) -> None:
+async def test_a_collection_that_the_viewer_cannot_see_is_not_there(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.deployment).values(public_sharing=False))
@@ -245,7 +247,7 @@ async def test_a_collection_that_the_viewer_cannot_see_is_not_there(ask_own: Ask
         assert error_paths(answer) == [("NOT_FOUND", ["collectionId"])]
 
 
-async def test_a_move_takes_out_and_puts_in_as_one_change(ask_own: Ask) -> None:
+async def test_a_move_takes_out_and_puts_in_as_one_change(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
     given = [id_["count"], id_["align"], id_["genomes"], id_["lens"], id_["junk"], UNKNOWN]
@@ -261,7 +263,7 @@ async def test_a_move_takes_out_and_puts_in_as_one_change(ask_own: Ask) -> None:
     assert await held(ask_own, "inner") == ["align", "explore", "images", "count"]
 
 
-async def test_a_move_keeps_the_note_and_goes_nowhere_for_those_who_may_not_add(ask_own: Ask) -> None:
+async def test_a_move_keeps_the_note_and_goes_nowhere_for_those_who_may_not_add(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], note="Kept")
     where = {"fromCollectionId": id_["bare"], "toCollectionId": id_["inner"]}
@@ -275,7 +277,7 @@ async def test_a_move_keeps_the_note_and_goes_nowhere_for_those_who_may_not_add(
     assert (first["node"]["name"], first["note"]) == ("blast", "Kept")
 
 
-async def test_administrators_put_assets_together_in_order(ask_own: Ask) -> None:
+async def test_administrators_put_assets_together_in_order(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     block = [id_["count"], id_["lens"]]
     await REORDER(ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"afterId": id_["align"]})
@@ -298,7 +300,7 @@ async def test_administrators_put_assets_together_in_order(ask_own: Ask) -> None
         assert error_paths(absent) == [("NOT_FOUND", ["assetIds", "0"])]
 
 
-async def test_reordering_leaves_the_hidden_beside_their_neighbours(ask_own: Ask) -> None:
+async def test_reordering_leaves_the_hidden_beside_their_neighbours(ask_own: GraphQLClient) -> None:
     """Hidden rows keep their place among those that are not moved, and room between two rows never runs out."""
     id_ = await ids(ask_own)
     for name in ("blast", "align", "count", "lens") * 8:
@@ -312,7 +314,7 @@ async def test_reordering_leaves_the_hidden_beside_their_neighbours(ask_own: Ask
     assert await held(ask_own, "open") == ["hidden", "lens", "count", "align", "blast", "junk", "kept"]
 
 
-async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: Ask) -> None:
+async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     add_to, remove_from = [id_["bare"], id_["open"], id_["inner"]], [id_["members"], id_["deep"]]
     given = {"assetId": id_["blast"], "addTo": add_to, "removeFrom": remove_from}
@@ -331,7 +333,7 @@ async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: A
     assert await held(ask_own, "members") == ["genomes", "images", "hidden"]
 
 
-async def test_many_collections_at_once_are_all_or_nothing(ask_own: Ask) -> None:
+async def test_many_collections_at_once_are_all_or_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         wrong = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=[id_["bare"], "col_x"])
@@ -351,7 +353,7 @@ async def test_many_collections_at_once_are_all_or_nothing(ask_own: Ask) -> None
     assert [each["status"] for each in taken["results"]] == ["CHANGED"]
 
 
-async def test_an_addition_is_taken_back_as_far_as_nobody_touched_it_since(ask_own: Ask) -> None:
+async def test_an_addition_is_taken_back_as_far_as_nobody_touched_it_since(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_["blast"], id_["align"], id_["count"]]
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given)
@@ -368,7 +370,7 @@ async def test_an_addition_is_taken_back_as_far_as_nobody_touched_it_since(ask_o
     assert await held(ask_own, "bare") == ["align"]
 
 
-async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: Ask) -> None:
+async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await ADD(
         ask_own,
@@ -390,7 +392,7 @@ async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: Ask) ->
         assert told(await UNDO(ask_own, "ada", changeId=removed["change"]["id"])) == ["NOT_OWNER"]
 
 
-async def test_a_move_is_taken_back_whole_and_so_is_its_undoing(ask_own: Ask) -> None:
+async def test_a_move_is_taken_back_whole_and_so_is_its_undoing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     before = await held(ask_own, "open"), await held(ask_own, "inner")
     where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
@@ -404,7 +406,7 @@ async def test_a_move_is_taken_back_whole_and_so_is_its_undoing(ask_own: Ask) ->
     assert (await held(ask_own, "open"), await held(ask_own, "inner")) == after
 
 
-async def test_a_move_taken_back_in_part_is_told_by_the_change_of_that_part(ask_own: Ask) -> None:
+async def test_a_move_taken_back_in_part_is_told_by_the_change_of_that_part(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
     # align is in both, so that it only leaves open; count arrives in inner, and is taken out of it again.
@@ -419,7 +421,7 @@ async def test_a_move_taken_back_in_part_is_told_by_the_change_of_that_part(ask_
     assert await held(ask_own, "open") == ["lens", "hidden", "align", "blast", "junk", "kept"]
 
 
-async def test_what_cannot_be_taken_back_is_refused(ask_own: Ask) -> None:
+async def test_what_cannot_be_taken_back_is_refused(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["genomes"]])
     ordered = await REORDER(
@@ -433,7 +435,7 @@ async def test_what_cannot_be_taken_back_is_refused(ask_own: Ask) -> None:
         assert told(await UNDO(ask_own, "mei", changeId=added["change"]["id"])) == ["NOT_OWNER"]
 
 
-async def test_visitors_change_nothing(ask_own: Ask) -> None:
+async def test_visitors_change_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     one = {"collectionId": id_["open"], "assetIds": [id_["align"]]}
     two = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"], "assetIds": [id_["align"]]}
@@ -447,7 +449,7 @@ async def test_visitors_change_nothing(ask_own: Ask) -> None:
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
-async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: Ask, mutation: Mutation) -> None:
+async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     slug, asset = ("bare", "images") if mutation is ADD else ("inner", "images")
     given = {"collectionId": id_[slug], "assetIds": [id_[asset]], "idempotencyKey": "again"}
@@ -464,7 +466,7 @@ async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: Ask, m
     assert (again["results"][0]["status"], again["results"][0]["asset"], again["change"]) == ("CHANGED", None, None)
 
 
-async def test_statements_depend_on_the_shape_and_never_on_how_many(ask_own: Ask) -> None:
+async def test_statements_depend_on_the_shape_and_never_on_how_many(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     sent: dict[str, list[int]] = {}
     for names in (["blast"], ["align", "count", "genomes", "images", "explore"]):
@@ -474,7 +476,7 @@ async def test_statements_depend_on_the_shape_and_never_on_how_many(ask_own: Ask
     assert all(len(set(counts)) == 1 for counts in sent.values()), sent
 
 
-async def test_what_is_put_back_and_what_came_meanwhile_both_have_neighbours(ask_own: Ask) -> None:
+async def test_what_is_put_back_and_what_came_meanwhile_both_have_neighbours(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
     removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
@@ -489,7 +491,9 @@ async def test_what_is_put_back_and_what_came_meanwhile_both_have_neighbours(ask
     assert await held(ask_own, "bare") == [before[0], before[1], "genomes", "explore", before[2]]
 
 
-async def test_a_removal_is_put_back_where_it_was_though_the_list_ran_out_of_room_meanwhile(ask_own: Ask) -> None:
+async def test_a_removal_is_put_back_where_it_was_though_the_list_ran_out_of_room_meanwhile(
+    ask_own: GraphQLClient,
+) -> None:
     id_ = await ids(ask_own)
     order = ["lens", "hidden", "align", "blast", "count", "junk", "kept"]
     assert await held(ask_own, "open") == order
@@ -504,7 +508,9 @@ async def test_a_removal_is_put_back_where_it_was_though_the_list_ran_out_of_roo
 
 
 @pytest.mark.parametrize("hidden", [[], ["hidden"]], ids=["nothing hidden", "hidden between"])
-async def test_what_is_put_back_tells_nothing_of_what_lay_hidden_beside_it(ask_own: Ask, hidden: list[str]) -> None:
+async def test_what_is_put_back_tells_nothing_of_what_lay_hidden_beside_it(
+    ask_own: GraphQLClient, hidden: list[str]
+) -> None:
     id_ = await ids(ask_own)
     for names in (["explore", "blast"], hidden):
         if names:
@@ -521,7 +527,7 @@ async def test_what_is_put_back_tells_nothing_of_what_lay_hidden_beside_it(ask_o
     assert await held(ask_own, "bare", "eve") == ["explore", "blast", "align", "count"]
 
 
-async def test_whoever_lost_their_ownership_puts_nothing_back(ask_own: Ask) -> None:
+async def test_whoever_lost_their_ownership_puts_nothing_back(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "lou", collectionId=id_["bare"], assetIds=[id_["images"]])
     undone = await UNDO(ask_own, "lou", changeId=added["change"]["id"])
@@ -531,7 +537,9 @@ async def test_whoever_lost_their_ownership_puts_nothing_back(ask_own: Ask) -> N
         assert told(await UNDO(ask_own, "lou", changeId=undone["change"]["id"])) == ["NOT_OWNER"]
 
 
-async def test_more_than_is_done_at_once_is_not_taken_back(ask_own: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_than_is_done_at_once_is_not_taken_back(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
     monkeypatch.setattr("resolvers.write.undo.INLINE_BULK_ITEMS", 1)
@@ -540,14 +548,14 @@ async def test_more_than_is_done_at_once_is_not_taken_back(ask_own: Ask, monkeyp
         assert error_paths(refused_) == [("LIMIT_EXCEEDED", ["changeId"])]
 
 
-async def test_a_text_too_long_for_an_id_is_refused(ask_own: Ask) -> None:
+async def test_a_text_too_long_for_an_id_is_refused(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], "x" * 201])
         assert error_paths(answer) == [("TOO_LONG", ["assetIds", "1"])]
 
 
-async def test_an_order_that_changed_is_told_to_administrators_alone(ask_own: Ask) -> None:
+async def test_an_order_that_changed_is_told_to_administrators_alone(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     history = "query($s: String!) { collection(by: {slug: $s}) { history(first: 1) { nodes { action } } } }"
     before = await ask_own("eve", history, s="open")

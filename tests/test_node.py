@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import ANONYMOUS, EVERYBODY, Ask
+from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient
 from tests.oracle import TYPES, Model
 from tests.test_listing import load_model
 
@@ -35,8 +35,8 @@ def seen_by(model: Model, who: str) -> dict[str, str]:
     return seen | {model.ids[user]: "User" for user in people}
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
-async def test_everything_that_a_viewer_sees_is_found_by_its_id_and_nothing_else(ask: Ask, who: str) -> None:
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_everything_that_a_viewer_sees_is_found_by_its_id_and_nothing_else(ask: GraphQLClient, who: str) -> None:
     model = await load_model(ask)
     seen, ids = seen_by(model, who), [id_ for id_ in model.ids.values() if "_" in id_]
     found = (await ask(who, NODES, ids=ids))["nodes"]
@@ -46,7 +46,7 @@ async def test_everything_that_a_viewer_sees_is_found_by_its_id_and_nothing_else
         assert await ask(who, NODE, id=id_) == {"node": expected}
 
 
-async def test_hidden_unknown_and_malformed_ids_answer_alike_byte_for_byte(ask: Ask) -> None:
+async def test_hidden_unknown_and_malformed_ids_answer_alike_byte_for_byte(ask: GraphQLClient) -> None:
     model = await load_model(ask)
     tail = model.ids["align"].partition("_")[2]
     wrong = [f"{prefix}_{tail}" for prefix in ("col", "top", "usr", "grp", "chg", "AST")] + [tail]
@@ -69,7 +69,7 @@ async def test_hidden_unknown_and_malformed_ids_answer_alike_byte_for_byte(ask: 
         assert b"null" in answers.pop()
 
 
-async def test_nodes_keep_the_order_and_the_doubles_of_what_was_asked(ask: Ask) -> None:
+async def test_nodes_keep_the_order_and_the_doubles_of_what_was_asked(ask: GraphQLClient) -> None:
     model = await load_model(ask)
     asked = ["lens", "open", "hidden", "lens", "align", "imaging", "genomes", "olu", "open"]
     ids = [model.ids[name] for name in asked]
@@ -80,13 +80,13 @@ async def test_nodes_keep_the_order_and_the_doubles_of_what_was_asked(ask: Ask) 
     assert (await ask("eve", NODES, ids=[]))["nodes"] == []
 
 
-async def test_nodes_are_at_most_a_hundred(ask: Ask) -> None:
+async def test_nodes_are_at_most_a_hundred(ask: GraphQLClient) -> None:
     assert (await ask("eve", NODES, ids=["x"] * 100))["nodes"] == [None] * 100
     refused = ("BAD_USER_INPUT", "ids has 101 ids; at most 100 are allowed.")
     assert await ask.errors("eve", NODES, ids=["x"] * 101) == [refused]
 
 
-async def test_a_reference_names_one_thing_in_one_way(ask: Ask) -> None:
+async def test_a_reference_names_one_thing_in_one_way(ask: GraphQLClient) -> None:
     for by in ("{}", '{id: "x", externalId: "align"}', "{id: null}", '{id: "x", externalId: null}'):
         (code, _message), *rest = await ask.errors("eve", f"{{ asset(by: {by}) {{ __typename }} }}")
         assert (code, rest) == ("GRAPHQL_VALIDATION_FAILED", []), by

@@ -15,7 +15,7 @@ from proofs.oracle.trial import Told, compare_bytes, trial
 from proofs.oracle.world import drawn, vary
 from proofs.proof import BrokenPromiseError
 from store.database import Database
-from tests.conftest import EVERYBODY, Ask
+from tests.conftest import VIEWERS, GraphQLClient
 from tests.lists import every_list
 from tests.oracle import Line, Model
 from tests.test_listing import vary_world
@@ -64,9 +64,11 @@ def test_databases_that_answer_in_other_bytes_are_found() -> None:
     compare_bytes(7, here, here)
 
 
-async def test_the_oracle_of_a_database_is_that_of_its_catalogue_and_of_what_was_changed_since(ask_own: Ask) -> None:
+async def test_the_oracle_of_a_database_is_that_of_its_catalogue_and_of_what_was_changed_since(
+    ask_own: GraphQLClient,
+) -> None:
     told, read = await vary_world(ask_own), await model_reader.read_model(ask_own.database)
-    for who in EVERYBODY:
+    for who in VIEWERS:
         for each in every_list(told, who):
             assert each.expected(read, who, None) == each.expected(told, who, None), (who, each)
     assert (read.gold, read.changed_at, read.added_at) == (told.gold, told.changed_at, told.added_at)

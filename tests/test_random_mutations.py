@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from store.database import Database
-from tests.conftest import EVERYBODY, World
+from tests.conftest import VIEWERS, World
 from tests.random_actions import IDLE, Action, actions
 from tests.random_mutations import Both
 
@@ -54,7 +54,7 @@ class Writing(RuleBasedStateMachine):
         self.taken += 1
         if self.taken % LOOKING == 0:
             turn = self.taken // LOOKING
-            self.both.compare_views({"ada", EVERYBODY[turn % 7], EVERYBODY[(turn + 3) % 7]})
+            self.both.compare_views({"ada", VIEWERS[turn % 7], VIEWERS[(turn + 3) % 7]})
 
 
 @pytest.mark.parametrize("chance", RUNS)

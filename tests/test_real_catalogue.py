@@ -13,7 +13,7 @@ from app.tokens import create_token
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
-from tests.conftest import ANONYMOUS, Ask, World, share
+from tests.conftest import ANONYMOUS, GraphQLClient, World, set_public_sharing
 from tests.lists import ListField, ask_lists, every_list, node_names, walk
 from tests.oracle import Model
 from tests.test_listing import load_model
@@ -42,7 +42,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> World:
         await migrate(database)
         await import_catalogue(database, CATALOGUE, "real", lambda _bytes: None)
         await import_catalogue(database, _promotion(folder), "real", lambda _bytes: None)
-        await share(database)
+        await set_public_sharing(database)
         tokens = {who: await create_token(database, who, 3_600) for who in WHO if who != ANONYMOUS}
         await database.close()
         return tokens
@@ -59,9 +59,9 @@ def _promotion(folder: Path) -> Path:
 
 
 @pytest.fixture
-async def ask_real(real: World) -> AsyncIterator[Ask]:
+async def ask_real(real: World) -> AsyncIterator[GraphQLClient]:
     """Ask the catalogue."""
-    asking = Ask(real)
+    asking = GraphQLClient(real)
     yield asking
     await asking.close()
 
@@ -82,7 +82,7 @@ def largest(model: Model, who: str) -> list[ListField]:
 
 
 @pytest.mark.parametrize("who", WHO)
-async def test_a_real_catalogue_is_told_as_the_oracle_tells_it_page_by_page(ask_real: Ask, who: str) -> None:
+async def test_a_real_catalogue_is_told_as_the_oracle_tells_it_page_by_page(ask_real: GraphQLClient, who: str) -> None:
     model = await load_model(ask_real, LINES)
     lists = largest(model, who)
     counted = await ask_lists(ask_real, who, lists, ["first: 7"] * len(lists))
@@ -97,7 +97,7 @@ async def test_a_real_catalogue_is_told_as_the_oracle_tells_it_page_by_page(ask_
 
 @pytest.mark.parametrize("who", WHO)
 async def test_every_collection_of_a_real_catalogue_holds_and_counts_what_the_oracle_says(
-    ask_real: Ask, who: str
+    ask_real: GraphQLClient, who: str
 ) -> None:
     model = await load_model(ask_real, LINES)
     query = """query($after: String) { collections(first: 100, after: $after) {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ANONYMOUS, Ask
+from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_grant_write import filled, grant, held, ids, logged
 
@@ -31,11 +31,11 @@ KNOWN: dict[str, Any] = {"externalId": "lens", "kind": "MODEL", "name": "lens", 
 OTHER: dict[str, Any] = {"externalId": "other", "kind": "CAPSULE", "name": "Other", "ownerId": "$olu"}
 
 
-async def register(ask: Ask, *assets: dict[str, Any], **given: Any) -> dict[str, Any]:
+async def register(ask: GraphQLClient, *assets: dict[str, Any], **given: Any) -> dict[str, Any]:
     return await REGISTER(ask, "ada", assets=filled(list(assets), await ids(ask)), **given)
 
 
-async def read(ask: Ask, external_id: str, who: str = "sam") -> dict[str, Any]:
+async def read(ask: GraphQLClient, external_id: str, who: str = "sam") -> dict[str, Any]:
     """Return the asset as its owner reads it, with what it uses as a list of the platform's ids."""
     asset = dict((await ask(who, READ, id=external_id))["asset"])
     asset["uses"] = [each["externalId"] for each in asset["uses"]["nodes"]]
@@ -51,7 +51,7 @@ def errors(answer: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(error["code"], error["path"][1:]) for error in found]
 
 
-async def test_a_new_asset_has_all_that_it_was_registered_with(ask_own: Ask) -> None:
+async def test_a_new_asset_has_all_that_it_was_registered_with(ask_own: GraphQLClient) -> None:
     asset = {
         **NEW,
         "description": "It learns.",
@@ -99,7 +99,7 @@ async def test_a_new_asset_has_all_that_it_was_registered_with(ask_own: Ask) -> 
     assert (of_data["sizeBytes"], of_data["fileCount"], of_data["dataKind"]) == (2**40, 3, "DATASET")
 
 
-async def test_what_is_left_out_of_a_known_asset_is_kept(ask_own: Ask) -> None:
+async def test_what_is_left_out_of_a_known_asset_is_kept(ask_own: GraphQLClient) -> None:
     before, shared = await read(ask_own, "lens"), await held(ask_own, "lens", "sam")
     async with assert_unchanged(ask_own):
         answer = await register(ask_own, KNOWN)
@@ -111,7 +111,7 @@ async def test_what_is_left_out_of_a_known_asset_is_kept(ask_own: Ask) -> None:
     assert await held(ask_own, "lens", "sam") == shared
 
 
-async def test_statuses_are_kept_and_changed(ask_own: Ask) -> None:
+async def test_statuses_are_kept_and_changed(ask_own: GraphQLClient) -> None:
     kept = {"externalId": "kept", "kind": "MODEL", "name": "kept", "ownerId": "$olu"}
     async with assert_unchanged(ask_own):
         await register(ask_own, kept)
@@ -121,14 +121,14 @@ async def test_statuses_are_kept_and_changed(ask_own: Ask) -> None:
         assert (await read(ask_own, "kept", "olu"))["status"] == status
 
 
-async def test_null_takes_away_what_can_be_empty(ask_own: Ask) -> None:
+async def test_null_takes_away_what_can_be_empty(ask_own: GraphQLClient) -> None:
     await register(ask_own, KNOWN | {"description": "x", "doi": "10.1/x"})
     await register(ask_own, KNOWN | {"description": None, "url": None, "uses": [], "tags": []})
     lens = await read(ask_own, "lens")
     assert (lens["description"], lens["url"], lens["uses"], lens["tags"], lens["doi"]) == (None, None, [], [], "10.1/x")
 
 
-async def test_grants_become_what_is_given_and_the_owners(ask_own: Ask) -> None:
+async def test_grants_become_what_is_given_and_the_owners(ask_own: GraphQLClient) -> None:
     await register(ask_own, KNOWN | {"grants": [grant("VIEWER", userId="$eve")]})
     assert await held(ask_own, "lens", "sam") == {"sam": "OWNER", "eve": "VIEWER"}
     await register(ask_own, KNOWN | {"grants": []})
@@ -138,7 +138,7 @@ async def test_grants_become_what_is_given_and_the_owners(ask_own: Ask) -> None:
     assert (await read(ask_own, "lens"))["owner"] == {"name": "olu"}
 
 
-async def test_the_log_tells_what_was_made_and_what_changed_from_what_to_what(ask_own: Ask) -> None:
+async def test_the_log_tells_what_was_made_and_what_changed_from_what_to_what(ask_own: GraphQLClient) -> None:
     await register(ask_own, OTHER | {"url": "https://example.org/other"}, KNOWN | {"name": "Glass"})
     id_ = await ids(ask_own)
     assert await logged(ask_own) == [
@@ -187,7 +187,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, list[str]]] = [
 
 @pytest.mark.parametrize(("given", "code", "path"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 async def test_a_bad_item_stops_all_of_them_and_is_refused_at_the_very_element(
-    ask_own: Ask, given: dict[str, Any], code: str, path: list[str]
+    ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str]
 ) -> None:
     async with assert_unchanged(ask_own):
         answer = await register(ask_own, OTHER, NEW | given, KNOWN | {"name": "Glass"})
@@ -198,7 +198,7 @@ async def test_a_bad_item_stops_all_of_them_and_is_refused_at_the_very_element(
     assert [result["assetId"] for result in answer["results"]] == [known.get(each, each) for each in (*asked, "lens")]
 
 
-async def test_at_best_effort_the_good_items_are_written(ask_own: Ask) -> None:
+async def test_at_best_effort_the_good_items_are_written(ask_own: GraphQLClient) -> None:
     bad = NEW | {"ownerId": "usr_x"}
     answer = await register(ask_own, KNOWN, bad, OTHER, KNOWN | {"kind": "CAPSULE"}, mode="BEST_EFFORT")
     assert statuses(answer) == ["UNCHANGED", "FAILED", "CHANGED", "FAILED"]
@@ -209,7 +209,7 @@ async def test_at_best_effort_the_good_items_are_written(ask_own: Ask) -> None:
     assert "new" not in await ids(ask_own)
 
 
-async def test_what_uses_a_refused_item_is_refused_with_it_unless_that_one_is_known(ask_own: Ask) -> None:
+async def test_what_uses_a_refused_item_is_refused_with_it_unless_that_one_is_known(ask_own: GraphQLClient) -> None:
     answer = await register(
         ask_own,
         OTHER | {"uses": ["middle"]},
@@ -226,13 +226,13 @@ async def test_what_uses_a_refused_item_is_refused_with_it_unless_that_one_is_kn
     ]
 
 
-async def test_what_uses_a_refused_item_is_not_at_fault_where_all_are_rolled_back(ask_own: Ask) -> None:
+async def test_what_uses_a_refused_item_is_not_at_fault_where_all_are_rolled_back(ask_own: GraphQLClient) -> None:
     answer = await register(ask_own, OTHER | {"uses": ["new"]}, NEW | {"name": ""})
     assert statuses(answer) == ["ROLLED_BACK", "FAILED"]
     assert error_paths(answer) == [("REQUIRED", ["assets", "1", "name"])]
 
 
-async def test_a_call_has_at_least_one_asset_and_at_most_a_thousand(ask_own: Ask) -> None:
+async def test_a_call_has_at_least_one_asset_and_at_most_a_thousand(ask_own: GraphQLClient) -> None:
     async with assert_unchanged(ask_own):
         assert error_paths(await register(ask_own)) == [("REQUIRED", ["assets"])]
         answer = await register(ask_own, *([NEW] * 1_001))
@@ -240,7 +240,7 @@ async def test_a_call_has_at_least_one_asset_and_at_most_a_thousand(ask_own: Ask
         assert answer["results"] == []
 
 
-async def test_how_many_statements_are_sent_depends_not_on_how_many_assets(ask_own: Ask) -> None:
+async def test_how_many_statements_are_sent_depends_not_on_how_many_assets(ask_own: GraphQLClient) -> None:
     counts = []
     for count in (1, 7):
         await register(ask_own, *(NEW | {"externalId": f"{count}-{each}", "uses": ["align"]} for each in range(count)))
@@ -248,14 +248,14 @@ async def test_how_many_statements_are_sent_depends_not_on_how_many_assets(ask_o
     assert counts[0] == counts[1]
 
 
-async def test_registering_is_the_administrators(ask_own: Ask) -> None:
+async def test_registering_is_the_administrators(ask_own: GraphQLClient) -> None:
     given = {"assets": filled([KNOWN], await ids(ask_own))}
     async with assert_unchanged(ask_own):
         assert await refusal_code(ask_own, "sam", REGISTER, **given) == "FORBIDDEN"
         assert await refusal_code(ask_own, ANONYMOUS, REGISTER, **given) == "UNAUTHENTICATED"
 
 
-async def test_a_key_makes_a_retry_harmless(ask_own: Ask) -> None:
+async def test_a_key_makes_a_retry_harmless(ask_own: GraphQLClient) -> None:
     first = await register(ask_own, NEW, idempotencyKey="k1")
     await register(ask_own, NEW | {"name": "Newer"})
     async with assert_unchanged(ask_own):

@@ -11,7 +11,7 @@ from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
-from tests.conftest import Ask, World
+from tests.conftest import GraphQLClient, World
 
 CATALOGUE = Path(__file__).parents[2] / "shared" / "catalog" / "catalog.jsonl"
 pytestmark = pytest.mark.skipif(not CATALOGUE.exists(), reason="the real catalogue is not beside this checkout")
@@ -129,7 +129,7 @@ async def _write(url: str) -> World:
 
 
 async def test_what_people_expect_comes_first(catalogue: World) -> None:
-    ask = Ask(catalogue)
+    ask = GraphQLClient(catalogue)
     query = "query ($typed: String!) { assets(query: $typed, first: 10) { nodes { ... on AssetFields { name } } } }"
     places: dict[str, int | None] = {}
     for typed, expected in PAIRS:

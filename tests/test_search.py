@@ -12,7 +12,7 @@ from store.search.index import index_stale_rows, reset_index
 from store.search.query import MAX_QUERY_LENGTH, MAX_QUERY_WORDS
 from store.search.tokens import tokenize
 from store.text import fold_name
-from tests.conftest import ANONYMOUS, Ask
+from tests.conftest import ANONYMOUS, GraphQLClient
 
 NAMES = "{ ... on AssetFields { name } }"
 ASSETS = f"query ($typed: String) {{ assets(query: $typed, first: 100) {{ totalCount nodes {NAMES} }} }}"
@@ -36,14 +36,14 @@ def test_words_are_without_case_accents_and_joints(text: str, found: str) -> Non
     assert tokenize(text) == found.split()
 
 
-async def put(ask: Ask, **told: Mapping[str, Any]) -> None:
+async def put(ask: GraphQLClient, **told: Mapping[str, Any]) -> None:
     """Tell assets of the world otherwise, by their names."""
     async with ask.database.write() as connection:
         for name, values in told.items():
             await connection.execute(update(sql.asset).where(sql.asset.c.external_id == name).values(values))
 
 
-async def found(ask: Ask, who: str, typed: str | None) -> list[str]:
+async def found(ask: GraphQLClient, who: str, typed: str | None) -> list[str]:
     """Return the names of the assets that are found, in their order."""
     assets = (await ask(who, ASSETS, typed=typed))["assets"]
     assert assets["totalCount"] == len(assets["nodes"])
@@ -64,7 +64,7 @@ TOLD = {"name": "Quick RNA-seq alignment", "description": "Maps reads with bwa_m
         *("tag:none tag:all quick", '"quick rna', "  quick  ", "quick !!!", "reads maps", "olu quick"),
     ],
 )
-async def test_an_asset_is_found_by_what_is_told_of_it(ask_own: Ask, typed: str) -> None:
+async def test_an_asset_is_found_by_what_is_told_of_it(ask_own: GraphQLClient, typed: str) -> None:
     await put(ask_own, align=TOLD)
     assert await found(ask_own, "olu", typed) == [TOLD["name"]]
 
@@ -86,17 +86,17 @@ async def test_an_asset_is_found_by_what_is_told_of_it(ask_own: Ask, typed: str)
         ),
     ],
 )
-async def test_an_asset_is_not_found_by_what_is_not(ask_own: Ask, typed: str) -> None:
+async def test_an_asset_is_not_found_by_what_is_not(ask_own: GraphQLClient, typed: str) -> None:
     await put(ask_own, align=TOLD)
     assert await found(ask_own, "olu", typed) == []
 
 
-async def test_nothing_typed_is_nothing_looked_for(ask: Ask) -> None:
+async def test_nothing_typed_is_nothing_looked_for(ask: GraphQLClient) -> None:
     every = await found(ask, "ada", None)
     assert await found(ask, "ada", "") == await found(ask, "ada", "  \n") == every != []
 
 
-async def test_the_best_match_comes_first_then_gold_standards_then_what_changed_last(ask_own: Ask) -> None:
+async def test_the_best_match_comes_first_then_gold_standards_then_what_changed_last(ask_own: GraphQLClient) -> None:
     names = ["alpha", "alpha beta", "beta alphabet", "x", "y", "beta alpah"]
     assets = await found(ask_own, "ada", None)
     for name, asset in zip(names, assets, strict=False):
@@ -108,7 +108,7 @@ async def test_the_best_match_comes_first_then_gold_standards_then_what_changed_
     assert await found(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "y", "x", "beta alpah"]
 
 
-async def test_of_what_is_found_by_its_name_what_is_called_little_else_comes_first(ask_own: Ask) -> None:
+async def test_of_what_is_found_by_its_name_what_is_called_little_else_comes_first(ask_own: GraphQLClient) -> None:
     names = ["Voronoi diagrams of everything", "Voronoi maps", "Voronoi diagrams of whatever has seeds"]
     assets = (await found(ask_own, "ada", None))[:3]
     await put(ask_own, **{asset: {"name": name} for name, asset in zip(names, assets, strict=True)})
@@ -117,7 +117,7 @@ async def test_of_what_is_found_by_its_name_what_is_called_little_else_comes_fir
         assert await found(ask_own, "ada", typed) == [names[1], names[0], names[2]]
 
 
-async def test_each_of_many_collections_is_searched_by_itself(ask: Ask) -> None:
+async def test_each_of_many_collections_is_searched_by_itself(ask: GraphQLClient) -> None:
     page = "assets(%s) { totalCount nodes { ... on Node { id } } }"
     query = f"{{ collections(first: 100) {{ nodes {{ found: {page} all: {page} }} }} }}"
     collections = (await ask("ada", query % ('query: "all", first: 100', "first: 100")))["collections"]["nodes"]
@@ -128,13 +128,13 @@ async def test_each_of_many_collections_is_searched_by_itself(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("who", ["ada", "olu", "mei", ANONYMOUS])
-async def test_only_what_the_viewer_sees_is_found(ask: Ask, who: str) -> None:
+async def test_only_what_the_viewer_sees_is_found(ask: GraphQLClient, who: str) -> None:
     every = set(await found(ask, who, None))
     for name in await found(ask, "ada", None):
         assert (name in await found(ask, who, name)) == (name in every), name
 
 
-async def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(ask_own: Ask) -> None:
+async def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(ask_own: GraphQLClient) -> None:
     topic = (await ask_own("ada", "{ topics { nodes { id } } }"))["topics"]["nodes"][0]["id"]
     given = f'{{topicId: "{topic}", name: "Zebrafish"}}'
     create = f"mutation {{ collectionCreate(input: {given}) {{ collection {{ id }} }} }}"
@@ -151,20 +151,20 @@ async def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(ask_own:
     assert (await ask_own("ada", looked))["collections"]["nodes"] == []
 
 
-async def test_assets_of_a_renamed_owner_are_found_by_the_new_name(ask_own: Ask) -> None:
+async def test_assets_of_a_renamed_owner_are_found_by_the_new_name(ask_own: GraphQLClient) -> None:
     async with ask_own.database.write() as connection:
         named = update(sql.principal).where(sql.principal.c.external_id == "olu")
         await connection.execute(named.values(name="Olu Zephyr"))
     assert await found(ask_own, "ada", "owner:zephyr") != []
 
 
-async def test_no_phrase_goes_from_one_tag_to_the_next(ask_own: Ask) -> None:
+async def test_no_phrase_goes_from_one_tag_to_the_next(ask_own: GraphQLClient) -> None:
     await put(ask_own, align=TOLD | {"tags": ["cell", "atlas"]}, lens={"name": "Atlas", "tags": ["cell atlas"]})
     for typed in ('"cell atlas"', 'tag:"cell atlas"'):
         assert await found(ask_own, "olu", typed) == ["Atlas"]
 
 
-async def test_no_search_tells_whom_the_platform_knows_an_owner_as(ask_own: Ask) -> None:
+async def test_no_search_tells_whom_the_platform_knows_an_owner_as(ask_own: GraphQLClient) -> None:
     before = await found(ask_own, "ada", "owner:olu")
     async with ask_own.database.write() as connection:
         known = update(sql.principal).where(sql.principal.c.external_id == "olu")
@@ -189,7 +189,7 @@ TYPED = (
 )
 
 
-async def test_no_search_tells_a_word_of_a_hidden_asset(ask_own: Ask) -> None:
+async def test_no_search_tells_a_word_of_a_hidden_asset(ask_own: GraphQLClient) -> None:
     query = """query ($typed: String) { assets(query: $typed) { totalCount edges { cursor } facets {
         kinds { kind count } tags { tag count } owners { count owner { name } } } } }"""
     before = [(await ask_own.response("eve", query, typed=typed)).content for typed in TYPED]
@@ -248,7 +248,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("typed", BAD, ids=range(len(BAD)))
-async def test_whatever_is_typed_is_answered(ask: Ask, typed: str) -> None:
+async def test_whatever_is_typed_is_answered(ask: GraphQLClient, typed: str) -> None:
     response = await ask.response("ada", ASSETS, typed=typed)
     assert (response.status_code, "errors" in response.json()) == (200, False), response.text
 
@@ -264,7 +264,7 @@ async def test_whatever_is_typed_is_answered(ask: Ask, typed: str) -> None:
         ('"' + "\ufdfa" * 499, f"The query has 1,498 words; at most {MAX_QUERY_WORDS} are allowed."),
     ],
 )
-async def test_what_is_too_long_is_refused_in_a_sentence(ask: Ask, typed: str, told: str) -> None:
+async def test_what_is_too_long_is_refused_in_a_sentence(ask: GraphQLClient, typed: str, told: str) -> None:
     assert await ask.errors("ada", ASSETS, typed=typed) == [("BAD_USER_INPUT", told)]
 
 
@@ -289,7 +289,9 @@ PANEL_WALK = """query ($first: Int, $after: String, $order: AssetOrder!) { colle
 
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])
 @pytest.mark.parametrize("field", ["RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT"])
-async def test_pages_of_a_search_follow_one_another_in_every_order(ask_own: Ask, field: str, direction: str) -> None:
+async def test_pages_of_a_search_follow_one_another_in_every_order(
+    ask_own: GraphQLClient, field: str, direction: str
+) -> None:
     await put(ask_own, **{name: told | {"name_key": fold_name(told["name"])} for name, told in ALIGNED.items()})
 
     async def page(walk: str, **bounds: Any) -> dict[str, Any]:
@@ -313,7 +315,7 @@ async def test_pages_of_a_search_follow_one_another_in_every_order(ask_own: Ask,
     assert backward == (await page(ASSETS_WALK, first=100))["nodes"]
 
 
-async def test_the_index_is_made_anew_a_part_at_a_time(ask_own: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_index_is_made_anew_a_part_at_a_time(ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
     before, parts = await found(ask_own, "ada", "align"), list[int]()
     monkeypatch.setattr(index, "BATCH", 2)
     async with ask_own.database.write() as connection:
@@ -324,14 +326,14 @@ async def test_the_index_is_made_anew_a_part_at_a_time(ask_own: Ask, monkeypatch
     assert await found(ask_own, "ada", "align") == before != []
 
 
-async def test_a_cursor_of_a_search_is_none_of_the_whole_list(ask: Ask) -> None:
+async def test_a_cursor_of_a_search_is_none_of_the_whole_list(ask: GraphQLClient) -> None:
     page = "query ($after: String) { assets(first: 1, after: $after) { pageInfo { endCursor } } }"
     search = page.replace("first: 1", 'first: 1, query: "all"')
     cursor = (await ask("ada", search))["assets"]["pageInfo"]["endCursor"]
     assert [code for code, _ in await ask.errors("ada", page, after=cursor)] == ["BAD_CURSOR"]
 
 
-async def test_facets_count_within_the_other_filters_what_the_viewer_sees(ask: Ask) -> None:
+async def test_facets_count_within_the_other_filters_what_the_viewer_sees(ask: GraphQLClient) -> None:
     query = """{ assets(query: "all", filter: {kinds: [CAPSULE]}) { totalCount facets {
         kinds { kind count } tags { tag count } owners(first: 1) { count owner { name } } } } }"""
     for who in ("ada", "mei", ANONYMOUS):
@@ -348,7 +350,7 @@ async def test_facets_count_within_the_other_filters_what_the_viewer_sees(ask: A
         assert len(assets["facets"]["owners"]) <= 1
 
 
-async def test_each_list_is_asked_for_what_it_is_asked(ask: Ask) -> None:
+async def test_each_list_is_asked_for_what_it_is_asked(ask: GraphQLClient) -> None:
     slugs = [
         node["slug"]
         for node in (await ask("ada", "{ collections(first: 2) { nodes { slug } } }"))["collections"]["nodes"]

@@ -13,7 +13,7 @@ from permissions.viewer import anonymous_viewer, viewer_by_token
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError
 from proofs.token_forgery.trial import tried
-from tests.conftest import Ask
+from tests.conftest import GraphQLClient
 from tests.oidc.fake_issuer import AUDIENCE
 
 MOST = 2_000
@@ -58,17 +58,17 @@ async def test_a_fault_is_found(
         await tried(databases, random.randrange(1 << 32), MOST)
 
 
-async def status(ask: Ask, header: str) -> int:
+async def status(ask: GraphQLClient, header: str) -> int:
     headers = {b"authorization": header.encode("latin-1")}
     return (await ask.client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)).status_code
 
 
 @pytest.mark.parametrize("beside", ["\n", "\x0b", "\x1c", "\x85", "\xa0"])
-async def test_nothing_but_blanks_may_stand_beside_a_token(ask: Ask, beside: str) -> None:
+async def test_nothing_but_blanks_may_stand_beside_a_token(ask: GraphQLClient, beside: str) -> None:
     token = ask.tokens["eve"]
     assert [await status(ask, f"Bearer {beside}{token}"), await status(ask, f"Bearer {token}{beside}")] == [401, 401]
 
 
-async def test_blanks_around_the_header_are_not_of_it_and_only_spaces_may_follow_the_scheme(ask: Ask) -> None:
+async def test_blanks_around_the_header_are_not_of_it_and_only_spaces_may_follow_the_scheme(ask: GraphQLClient) -> None:
     token = ask.tokens["eve"]
     assert [await status(ask, f" \tBearer   {token}\t "), await status(ask, f"Bearer \t{token}")] == [200, 401]

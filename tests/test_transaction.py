@@ -10,7 +10,7 @@ from sqlalchemy import event, text, update
 from app.tokens import revoke_token
 from store import sql
 from store.database import READER_CONNECTIONS, Database
-from tests.conftest import Ask
+from tests.conftest import GraphQLClient
 from tests.db_snapshot import db_snapshot
 from tests.mutations import assert_unchanged
 from tests.test_membership_write import ADD, held, ids
@@ -19,7 +19,7 @@ from tests.test_topic_write import CREATE, order
 TOPIC = 'mutation { topicCreate(input: {name: "New"}) { topic { slug } userErrors { code } } }'
 
 
-async def _while_another_writes(ask: Ask, act: Callable[[], Awaitable[Any]], meanwhile: Any) -> Any:
+async def _while_another_writes(ask: GraphQLClient, act: Callable[[], Awaitable[Any]], meanwhile: Any) -> Any:
     """Return what an act comes to that begins while another process writes, which then does `meanwhile`."""
     other = Database(ask.database.url.render_as_string(hide_password=False))
     try:
@@ -34,7 +34,7 @@ async def _while_another_writes(ask: Ask, act: Callable[[], Awaitable[Any]], mea
         await other.close()
 
 
-async def test_a_mutation_runs_to_its_end_though_its_client_hangs_up(ask_own: Ask) -> None:
+async def test_a_mutation_runs_to_its_end_though_its_client_hangs_up(ask_own: GraphQLClient) -> None:
     async def hang_up(_connection: object) -> None:
         asking.cancel()
 
@@ -51,7 +51,7 @@ async def test_a_mutation_runs_to_its_end_though_its_client_hangs_up(ask_own: As
     assert await order(ask_own) == ["imaging", "genomics", "empty", "new"]
 
 
-async def test_an_administrator_who_is_none_any_more_changes_nothing(ask_own: Ask) -> None:
+async def test_an_administrator_who_is_none_any_more_changes_nothing(ask_own: GraphQLClient) -> None:
     async def demote(connection: Any) -> None:
         await connection.execute(update(sql.principal).values(is_admin=False))
 
@@ -60,7 +60,7 @@ async def test_an_administrator_who_is_none_any_more_changes_nothing(ask_own: As
     assert await order(ask_own) == ["imaging", "genomics", "empty"]
 
 
-async def test_an_owner_whose_grant_was_taken_back_meanwhile_adds_nothing(ask_own: Ask) -> None:
+async def test_an_owner_whose_grant_was_taken_back_meanwhile_adds_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
 
     async def revoke(connection: Any) -> None:
@@ -74,7 +74,7 @@ async def test_an_owner_whose_grant_was_taken_back_meanwhile_adds_nothing(ask_ow
     assert await held(ask_own, "bare") == []
 
 
-async def test_a_token_that_was_taken_back_meanwhile_is_bad(ask_own: Ask) -> None:
+async def test_a_token_that_was_taken_back_meanwhile_is_bad(ask_own: GraphQLClient) -> None:
     async def revoke(connection: Any) -> None:
         await connection.execute(update(sql.api_token).values(revoked_at=1))
 
@@ -83,7 +83,7 @@ async def test_a_token_that_was_taken_back_meanwhile_is_bad(ask_own: Ask) -> Non
     assert not await revoke_token(ask_own.database, ask_own.tokens["ada"])
 
 
-async def test_a_writer_who_gets_no_turn_is_told_to_try_again(ask_own: Ask, backend: str) -> None:
+async def test_a_writer_who_gets_no_turn_is_told_to_try_again(ask_own: GraphQLClient, backend: str) -> None:
     # The wait is the database's own, five seconds: shortened here.
     if backend == "sqlite":
         async with ask_own.database.write() as connection:  # the only one that writes
@@ -100,7 +100,7 @@ async def test_a_writer_who_gets_no_turn_is_told_to_try_again(ask_own: Ask, back
     assert await order(ask_own) == ["imaging", "genomics", "empty"]
 
 
-async def test_several_mutations_of_one_operation_are_done_one_after_the_other(ask_own: Ask) -> None:
+async def test_several_mutations_of_one_operation_are_done_one_after_the_other(ask_own: GraphQLClient) -> None:
     answer = await ask_own(
         "ada",
         """mutation {
@@ -117,7 +117,7 @@ async def test_several_mutations_of_one_operation_are_done_one_after_the_other(a
     assert await order(ask_own) == ["c", "imaging", "genomics", "empty", "a"]
 
 
-async def test_what_was_tried_is_gone_before_the_next_mutation_of_the_operation(ask_own: Ask) -> None:
+async def test_what_was_tried_is_gone_before_the_next_mutation_of_the_operation(ask_own: GraphQLClient) -> None:
     merge = "topicMerge(input: {sourceIds: [$from], targetId: $to, dryRun: %s}) { movedCollections { slug } }"
     topics = await ask_own("ada", "{ topics { nodes { id slug } } }")
     imaging, genomics, _ = (node["id"] for node in topics["topics"]["nodes"])
@@ -128,7 +128,7 @@ async def test_what_was_tried_is_gone_before_the_next_mutation_of_the_operation(
     assert [node["slug"] for node in answer["a"]["movedCollections"]] == ["open", "inner", "deep"]
 
 
-async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: Ask) -> None:
+async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: GraphQLClient) -> None:
     other = Database(ask_own.database.url.render_as_string(hide_password=False))
     async with other.write() as connection:
         await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
@@ -144,7 +144,9 @@ async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: Ask) 
     assert len(await order(ask_own)) == 3 + len(answers)
 
 
-async def test_every_accepted_mutation_raises_the_revision_by_one_and_a_refused_one_does_not(ask_own: Ask) -> None:
+async def test_every_accepted_mutation_raises_the_revision_by_one_and_a_refused_one_does_not(
+    ask_own: GraphQLClient,
+) -> None:
     async def revision() -> int:
         ((_, revision, *_),) = (await db_snapshot(ask_own.database))["deployment"]
         return int(revision)
@@ -158,7 +160,7 @@ async def test_every_accepted_mutation_raises_the_revision_by_one_and_a_refused_
 
 
 async def test_an_unexpected_failure_is_masked_and_changes_nothing(
-    ask_own: Ask, monkeypatch: pytest.MonkeyPatch
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("secret")
@@ -169,7 +171,7 @@ async def test_an_unexpected_failure_is_masked_and_changes_nothing(
 
 
 async def test_a_dry_run_is_read_for_seconds_and_then_lets_others_write(
-    ask_own: Ask, monkeypatch: pytest.MonkeyPatch
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.context.DRY_RUN_READ_SECONDS", 0)
     id_ = await ids(ask_own)

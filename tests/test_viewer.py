@@ -19,7 +19,7 @@ from permissions.viewer import (
 from store import sql
 from store.database import Database, Snapshot
 from store.tables import EVERYONE_PK, PUBLIC_PK
-from tests.conftest import MEMBERS, World, share
+from tests.conftest import MEMBERS, World, set_public_sharing
 
 GROUP_OF = {"mei": "lab", "lou": "core"}
 
@@ -67,7 +67,7 @@ async def test_for_a_member_speak_they_themselves_their_groups_everyone_and_publ
 
 @pytest.mark.parametrize("publicly", [True, False])
 async def test_for_a_visitor_speaks_public_alone(database: Database, *, publicly: bool) -> None:
-    await share(database, publicly=publicly)
+    await set_public_sharing(database, is_on=publicly)
     async with database.snapshot() as snapshot:
         visitor = await anonymous_viewer(snapshot)
         assert visitor == Viewer(

@@ -16,7 +16,7 @@ from permissions.visible import owned_assets, restrict_to_access, used_asset, vi
 from store import sql
 from store.database import Database, Snapshot
 from store.tables import PUBLIC_PK, AssetAccess
-from tests.conftest import ANONYMOUS, EVERYBODY, World, table
+from tests.conftest import ANONYMOUS, VIEWERS, World, parse_table
 
 
 @asynccontextmanager
@@ -59,11 +59,11 @@ USES = {
     ("explore", "align"): {"ada", "olu", "mei", "lou", "sam", "eve"},
     ("kept", "genomes"): {"ada", "olu"},  # lou owns kept and cannot see genomes; mei the reverse
     ("lens", "images"): {"ada", "olu", "mei", "lou"},
-    ("lens", "align"): set(EVERYBODY),
+    ("lens", "align"): set(VIEWERS),
 }
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_a_use_exists_where_both_ends_do_and_the_one_that_uses_may_be_viewed(
     snapshot: Snapshot, who: str
 ) -> None:
@@ -86,7 +86,7 @@ UNSEEN = {
 }
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_a_membership_exists_where_both_its_ends_do(snapshot: Snapshot, who: str) -> None:
     rows = visible(sql.membership, await _viewer(snapshot, who))
     found = await _found(snapshot, rows, sql.collection.c.slug, sql.asset.c.name)
@@ -104,13 +104,13 @@ OWNED = {
 }
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_grants_exist_for_owners_alone(snapshot: Snapshot, who: str) -> None:
     rows = visible(sql.grant, await _viewer(snapshot, who))
     assert {name for (name,) in await _found(snapshot, rows, sql.asset.c.name)} == OWNED.get(who, set())
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_assets_can_be_narrowed_to_a_least_access(snapshot: Snapshot, who: str) -> None:
     viewer = await _viewer(snapshot, who)
     rows = restrict_to_access(visible(sql.asset, viewer), sql.asset, viewer, AssetAccess.OWNER)
@@ -120,7 +120,7 @@ async def test_assets_can_be_narrowed_to_a_least_access(snapshot: Snapshot, who:
     assert await _found(snapshot, known, sql.asset.c.pk) == await _found(snapshot, every, sql.asset.c.pk)
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_assets_are_owned_by_grants_whatever_their_status_and_never_by_visitors(
     own_world: World, who: str
 ) -> None:
@@ -147,7 +147,7 @@ async def test_what_somebody_owns_is_looked_up_in_the_index_of_owners(own_world:
 
 
 @pytest.mark.parametrize("source", [sql.asset, sql.collection, sql.topic, sql.principal])
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_an_alias_is_seen_by_the_rule_of_its_table(snapshot: Snapshot, who: str, source: FromClause) -> None:
     viewer, alias = await _viewer(snapshot, who), source.alias("another")
     itself = await _found(snapshot, visible(source, viewer), source.c.pk)
@@ -221,7 +221,7 @@ async def changed_world(own_world: World) -> World:
             *await connection.execute(select(sql.topic.c.slug, sql.topic.c.id, sql.topic.c.pk)),
         ]
         ids, pks = {row[0]: row.id for row in rows}, {row[0]: row.pk for row in rows}
-        for pk, (what, action, subject, touched, least, *_) in enumerate(table(CHANGES), 1):
+        for pk, (what, action, subject, touched, least, *_) in enumerate(parse_table(CHANGES), 1):
             row = {"pk": pk, "id": what, "revision": pk, "at": pk, "fields": [], "request_id": what}
             row |= {"action": action, "subject_id": ids.get(subject, subject), "least_access": int(least)}
             await connection.execute(insert(sql.change).values(row))
@@ -230,14 +230,14 @@ async def changed_world(own_world: World) -> World:
     return own_world
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_a_change_exists_where_its_subject_does_and_something_that_it_touched(
     changed_world: World, who: str
 ) -> None:
     async with _read(changed_world) as opened:
         rows = visible(sql.change, await _viewer(opened, who))
         found = {row.id: row.subject_access for row in await opened.rows(rows)}
-    expected = {what: int(access) for what, *_, access, seen_by in table(CHANGES) if who in seen_by.split(",")}
+    expected = {what: int(access) for what, *_, access, seen_by in parse_table(CHANGES) if who in seen_by.split(",")}
     assert found == (expected if who == "ada" else dict.fromkeys(expected, 0))
 
 
@@ -266,7 +266,7 @@ async def busy_world(changed_world: World) -> World:
     return changed_world
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_a_job_and_its_items_exist_for_whoever_started_it(busy_world: World, who: str) -> None:
     expected = {who} & {"olu", "eve"}
     async with _read(busy_world) as opened:
@@ -282,7 +282,7 @@ SOURCES = (
 )
 
 
-@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("who", VIEWERS)
 async def test_what_else_a_read_is_joined_to_shows_and_hides_nothing(busy_world: World, who: str) -> None:
     """A rule that takes the read's own table for the one that it looks into would look at one row of it alone."""
     async with _read(busy_world) as opened:

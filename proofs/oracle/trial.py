@@ -33,7 +33,7 @@ from proofs.oracle.search_queries import searches
 from proofs.oracle.world import drawn, vary
 from proofs.proof import BrokenPromiseError, Proof
 from store.database import Database
-from tests.conftest import Ask, World
+from tests.conftest import GraphQLClient, World
 from tests.lists import every_list
 from tests.mutations import Mutation
 from tests.oracle import ANONYMOUS, Line, Model
@@ -92,14 +92,14 @@ async def _told(databases: Databases, seed: int) -> Told:
 
 
 @asynccontextmanager
-async def _served(url: str, chance: Random) -> AsyncIterator[Ask]:
+async def _served(url: str, chance: Random) -> AsyncIterator[GraphQLClient]:
     """Serve the world once it is varied, with a token for each of its users."""
     database = Database(url)
     await vary(database, chance)
     users = (await read_model(database)).users
     tokens = {user: await create_token(database, user, A_DAY) for user in users}
     await database.close()
-    ask = Ask(World(url, tokens))
+    ask = GraphQLClient(World(url, tokens))
     try:
         yield ask
     finally:
@@ -109,7 +109,7 @@ async def _served(url: str, chance: Random) -> AsyncIterator[Ask]:
 class Asking:
     """Asks one world everything, and holds each answer against the model."""
 
-    def __init__(self, ask: Ask, model: Model, title: str) -> None:
+    def __init__(self, ask: GraphQLClient, model: Model, title: str) -> None:
         """Take whom to ask, the world's model, and what failures begin with."""
         self._ask, self._model, self._title = ask, model, title
         self._done: list[str] = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from proofs.permission_matrix.world import Asset, Ids
-from tests.conftest import Ask
+from tests.conftest import GraphQLClient
 
 UNKNOWN = f"ast_{'0' * 24}"
 TYPES = {"external": "String!", "after": "String", "registrations": "[AssetRegistration!]!"}
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 class Asking:
     """One viewer at the graph."""
 
-    ask: Ask
+    ask: GraphQLClient
     who: str
     ids: Mapping[Asset, Ids]
 

@@ -14,7 +14,7 @@ from proofs.permission_matrix.queries import SIGHTS
 from proofs.permission_matrix.surface import Asking, Shape, Surface
 from proofs.permission_matrix.world import ASSETS, Asset, TruthWorld, written
 from proofs.proof import BrokenPromiseError, Proof
-from tests.conftest import Ask, World, share
+from tests.conftest import GraphQLClient, World, set_public_sharing
 from tests.db_snapshot import db_snapshot
 
 MOST_TOLD = 10
@@ -116,9 +116,9 @@ async def _passing(asking: Asking, situation: Situation, assets: Sequence[Asset]
 
 @asynccontextmanager
 async def _asking(world: TruthWorld, url: str, situation: Situation) -> AsyncIterator[Asking]:
-    ask = Ask(World(url, dict(world.tokens)))
+    ask = GraphQLClient(World(url, dict(world.tokens)))
     try:
-        await share(ask.database, publicly=situation.sharing == "on")
+        await set_public_sharing(ask.database, is_on=situation.sharing == "on")
         yield Asking(ask, situation.who, world.ids)
     finally:
         await ask.close()

@@ -10,7 +10,7 @@ import httpx
 from app.tokens import create_token, revoke_token
 from store.catalogue.importer import import_catalogue
 from store.database import Database
-from tests.conftest import share, write_lines
+from tests.conftest import set_public_sharing, write_lines
 from tests.mutations import Mutation
 from tests.oracle import Line
 
@@ -108,7 +108,7 @@ def shared(*, publicly: bool) -> Act:
     """The deployment turns public sharing on or off."""
 
     async def act(stage: Stage, _client: Client) -> None:
-        await share(stage.database, publicly=publicly)
+        await set_public_sharing(stage.database, is_on=publicly)
 
     return act
 
