@@ -74,7 +74,7 @@ class ListField:
             return model.sees_topic(who, name)
         if kind == "collection":
             return model.sees_collection(who, name)
-        return model.sees(who, name) if kind == "asset" else kind != "viewer" or who != ANONYMOUS
+        return model.sees_asset(who, name) if kind == "asset" else kind != "viewer" or who != ANONYMOUS
 
     def __str__(self) -> str:
         """Return the list as a sentence of a failure."""

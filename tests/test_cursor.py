@@ -186,7 +186,7 @@ async def test_a_walk_goes_on_when_the_row_of_its_cursor_is_gone(
     for index, order in enumerate(ORDERS):
         below = index % 2 == 0
         before = await _edges(ask_own, "eve", o={"field": order, "direction": direction}, below=below)
-        assert [name for name, _ in before] == model.held(
+        assert [name for name, _ in before] == model.collection_assets(
             "eve", "open", order, descending=direction == "DESC", include_descendants=below
         )
     marked = {

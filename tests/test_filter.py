@@ -50,14 +50,14 @@ async def assert_filtered(
     data = await ask(who, LISTS, a=kept, c=collections)
     assert named(data["assets"]) == model.assets(who, "NAME", kept, descending=False), told
     assert named(data["collections"]) == model.collections(who, kept=collections), told
-    assert named(data["open"]["assets"]) == model.held(who, "open", kept=kept), told
-    below = model.held(who, "open", kept=kept, include_descendants=True)
+    assert named(data["open"]["assets"]) == model.collection_assets(who, "open", kept=kept), told
+    below = model.collection_assets(who, "open", kept=kept, include_descendants=True)
     assert named(data["open"]["below"]) == below, told
     assert data["open"]["assetCounts"]["total"] == len(below), told
     assert named(data["topic"]["collections"]) == model.collections(who, "POSITION", collections, "imaging"), told
     if who not in {ANONYMOUS, "ada", "eve"}:
         panel = (await ask(who, PANEL, a=kept))["collection"]["addableAssets"]
-        assert named(panel) == model.addable(who, "members", kept=kept), told
+        assert named(panel) == model.addable_assets(who, "members", kept=kept), told
 
 
 def span(chance: random.Random, instants: Sequence[str]) -> Given:

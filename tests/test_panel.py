@@ -24,7 +24,7 @@ async def test_the_panel_lists_what_one_owns_and_marks_what_is_in(ask_own: Graph
         for new in (False, True):
             found = (await ask_own(who, PANEL, s=slug, new=new))["collection"]["addableAssets"]
             listed = [edge["node"]["externalId"] for edge in found["edges"]]
-            assert listed == model.addable(who, slug, only_new=new)
+            assert listed == model.addable_assets(who, slug, only_new=new)
             assert found["totalCount"] == len(listed)
             for edge, asset in zip(found["edges"], listed, strict=True):
                 is_member = asset in model.members[slug]
@@ -63,7 +63,7 @@ async def test_the_button_says_where_an_asset_already_is(ask: GraphQLClient, who
         found = (await ask(who, BUTTON, id=id_))["viewer"]["collections"]
         assert [edge["node"]["slug"] for edge in found["edges"]] == slugs
         assert found["totalCount"] == len(slugs)
-        is_shown = asset is not None and model.sees(who, asset)
+        is_shown = asset is not None and model.sees_asset(who, asset)
         expected = [(asset in model.members[slug]) if is_shown else None for slug in slugs]
         assert [edge["containsAsset"] for edge in found["edges"]] == expected, asset
         if id_:

@@ -72,7 +72,7 @@ def largest(model: Model, who: str) -> list[ListField]:
     fullest = sorted(slugs, key=lambda slug: len(model.members[slug]))[-2:]
     nested = [slug for slug in slugs if model.children(who, slug)][:2]
     assets = sorted(
-        (asset for asset in model.asset if model.sees(who, asset)), key=lambda asset: len(model.holders[asset])
+        (asset for asset in model.asset if model.sees_asset(who, asset)), key=lambda asset: len(model.holders[asset])
     )
     topic = max(model.topic, key=lambda slug: sum(line["topic"] == slug for line in model.collection.values()))
     parents = {None, ("viewer", ""), ("topic", topic), *(("collection", slug) for slug in (*fullest, *nested))}
@@ -115,8 +115,8 @@ async def test_every_collection_of_a_real_catalogue_holds_and_counts_what_the_or
     assert [each["slug"] for each in told] == model.collections(who)
     for each in told:
         slug = each["slug"]
-        held = model.held(who, slug)
+        held = model.collection_assets(who, slug)
         assert [asset["externalId"] for asset in each["assets"]["nodes"]] == held[:100], slug
         assert each["assets"]["totalCount"] == len(held), slug
-        assert each["assetCounts"] == model.counts(model.held(who, slug, include_descendants=True)), slug
+        assert each["assetCounts"] == model.counts(model.collection_assets(who, slug, include_descendants=True)), slug
         assert [above["slug"] for above in each["ancestors"]] == model.ancestors(who, slug), slug

@@ -34,7 +34,7 @@ class Hiding:
     def __init__(self, chance: Random, model: Model, who: str, words: Words, number: int) -> None:
         """Take the world as it is now, who must not notice, and a number that no other act of this world has."""
         self.draw, self.model, self.who, self.words, self.number = Drawing(chance), model, who, words, number
-        self.assets = [asset for asset in model.asset if not model.sees(who, asset)]
+        self.assets = [asset for asset in model.asset if not model.sees_asset(who, asset)]
         self.unowned = [asset for asset in model.asset if model.access(who, asset) < OWNER]
         self.closed = [asset for asset in model.asset if model.access(who, asset) < VIEWER]
         self.collections = [slug for slug in model.collection if not model.sees_collection(who, slug)]
@@ -266,7 +266,9 @@ class Hiding:
         """Return other addresses of all, and another name of somebody whom an anonymous visitor does not know."""
         if self.who != ANONYMOUS:
             return None
-        owning = {self.model.asset[asset]["owner"] for asset in self.model.asset if self.model.sees(ANONYMOUS, asset)}
+        owning = {
+            self.model.asset[asset]["owner"] for asset in self.model.asset if self.model.sees_asset(ANONYMOUS, asset)
+        }
         found = [update("principal", "kind = 'USER'", email="secret@example.org")]
         unknown = [each for each in (*self.people, *self.model.groups) if each not in owning]
         return found + [update("principal", f"external_id = {text(each)}", name="secret") for each in unknown[:2]]

@@ -231,7 +231,7 @@ def seen(model: Model, who: str) -> dict[str, Any]:
     """Return what there is for the viewer by the oracle: rows, orders and accesses."""
     return {
         "topics": model.topics(who),
-        "collections": {slug: model.held(who, slug) for slug in model.collections(who, "POSITION")},
+        "collections": {slug: model.collection_assets(who, slug) for slug in model.collections(who, "POSITION")},
         "above": {slug: model.parent(who, slug) for slug in model.collections(who)},
         "assets": {asset: (model.access(who, asset), model.uses(who, asset)) for asset in model.assets(who, "NAME")},
     }

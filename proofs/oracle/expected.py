@@ -34,7 +34,7 @@ TOPIC = "__typename id slug name description"
 
 def asset(model: Model, who: str, name: str) -> Told | None:
     """Return all that the viewer is told of an asset; None where it does not exist for them."""
-    if name not in model.asset or not model.sees(who, name):
+    if name not in model.asset or not model.sees_asset(who, name):
         return None
     line, access = model.asset[name], model.access(who, name)
     told = {
@@ -109,7 +109,7 @@ def group(model: Model, who: str, name: str) -> Told | None:
 
 def contains(model: Model, who: str, slug: str, name: str) -> bool | None:
     """Return whether a collection holds an asset; None for one that does not exist for the viewer."""
-    return name in model.members[slug] if name in model.asset and model.sees(who, name) else None
+    return name in model.members[slug] if name in model.asset and model.sees_asset(who, name) else None
 
 
 def edge(model: Model, who: str, of: tuple[str, str, str], name: str, *, below: bool) -> Told:
@@ -121,7 +121,7 @@ def edge(model: Model, who: str, of: tuple[str, str, str], name: str, *, below: 
     if (kind, field) == ("asset", "collections"):
         return _membership(model, who, name, parent)
     if (kind, field) == ("collection", "assets"):
-        where = model.found_in(who, parent, below=below)[name]
+        where = model.collection_of_asset(who, parent, below=below)[name]
         may_remove = who != ANONYMOUS and (model.is_admin(who) or model.access(who, name) == OWNER)
         return {**_membership(model, who, where, name), "viewerCanRemove": may_remove}
     return {}

@@ -127,10 +127,10 @@ def _counting(model: Model, who: str, kept: Line) -> Question:
     of_collections = [
         {
             "slug": slug,
-            "own": model.counts(model.held(who, slug)),
-            "below": model.counts(model.held(who, slug, include_descendants=True)),
-            "kept": model.counts(model.held(who, slug, kept=kept)),
-            "keptBelow": model.counts(model.held(who, slug, kept=kept, include_descendants=True)),
+            "own": model.counts(model.collection_assets(who, slug)),
+            "below": model.counts(model.collection_assets(who, slug, include_descendants=True)),
+            "kept": model.counts(model.collection_assets(who, slug, kept=kept)),
+            "keptBelow": model.counts(model.collection_assets(who, slug, kept=kept, include_descendants=True)),
         }
         for slug in collections
     ]

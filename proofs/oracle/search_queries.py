@@ -94,15 +94,19 @@ class _Searching:
         """Return the answer of the panels of all collections."""
         model, who, kept = self.model, self.who, self.kept
         lists = {
-            slug: self._list(model.addable(who, slug, "RELEVANCE", kept), model.addable(who, slug))
+            slug: self._list(model.addable_assets(who, slug, "RELEVANCE", kept), model.addable_assets(who, slug))
             for slug in self.slugs
         }
         return {"collections": {"nodes": [{"slug": slug, "addableAssets": told} for slug, told in lists.items()]}}
 
     def _held(self, slug: str) -> dict[str, Any]:
         model, who = self.model, self.who
-        held = _of(model.held(who, slug, kept=self.kept), self.assets)
-        return {"totalCount": len(held), "nodes": _nodes(held), "facets": self._facets(model.held(who, slug))}
+        held = _of(model.collection_assets(who, slug, kept=self.kept), self.assets)
+        return {
+            "totalCount": len(held),
+            "nodes": _nodes(held),
+            "facets": self._facets(model.collection_assets(who, slug)),
+        }
 
     def _list(self, by_relevance: Names, every: Names) -> dict[str, Any]:
         # What matches better comes first; among equals the order of relevance stays.
@@ -133,7 +137,7 @@ class _Searching:
 
     def _without(self, name: str, every: Names) -> Names:
         kept = {other: value for other, value in self.kept.items() if other != name}
-        return _of([asset for asset in every if self.model.keeps(self.who, asset, kept)], self.assets)
+        return _of([asset for asset in every if self.model.asset_matches(self.who, asset, kept)], self.assets)
 
 
 def _of(names: Names, found: dict[str, int] | None) -> Names:
