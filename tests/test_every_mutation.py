@@ -142,7 +142,7 @@ async def _prepared(ask: GraphQLClient) -> dict[str, str]:
     found["change"] = (await add(ask, "olu", **one))["change"]["id"]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", FEW)
-        patched.setattr("resolvers.write.job.CHUNK", FEW)
+        patched.setattr("resolvers.write.job.CHUNK_SIZE", FEW)
         found["job"] = (await add(ask, "olu", **many, mode="BEST_EFFORT"))["job"]["id"]
         await chunk(ask)
     return found

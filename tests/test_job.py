@@ -34,7 +34,7 @@ FIVE = ("blast", "align", "count", "explore", "images")
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a job of more than two assets, and do two at a time."""
     monkeypatch.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", 2)
-    monkeypatch.setattr("resolvers.write.job.CHUNK", 2)
+    monkeypatch.setattr("resolvers.write.job.CHUNK_SIZE", 2)
     monkeypatch.setattr("app.worker.POLL_SECONDS", 0.01)
 
 

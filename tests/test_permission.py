@@ -213,10 +213,10 @@ OWN = Permission.ASSET_OWN
 @pytest.mark.parametrize(
     "answer",
     [
-        SimpleNamespace(did_change=True, checked=frozenset({OWN})),
-        SimpleNamespace(did_change=True, checked=frozenset({Permission.ADMIN, OWN})),
-        SimpleNamespace(did_change=False, checked=frozenset()),
-        SimpleNamespace(did_change=False, checked=frozenset({OWN})),
+        SimpleNamespace(did_change=True, checked_permissions=frozenset({OWN})),
+        SimpleNamespace(did_change=True, checked_permissions=frozenset({Permission.ADMIN, OWN})),
+        SimpleNamespace(did_change=False, checked_permissions=frozenset()),
+        SimpleNamespace(did_change=False, checked_permissions=frozenset({OWN})),
     ],
 )
 def test_a_mutation_that_changed_something_asked_for_what_it_declares(answer: Any) -> None:
@@ -226,11 +226,11 @@ def test_a_mutation_that_changed_something_asked_for_what_it_declares(answer: An
 @pytest.mark.parametrize("checked", [frozenset(), frozenset({Permission.ASSET_VIEW})])
 def test_a_mutation_that_changed_something_without_asking_is_a_fault(checked: frozenset[Permission]) -> None:
     with pytest.raises(AssertionError):
-        _item(SimpleNamespace(did_change=True, checked=checked), OWN)
+        _item(SimpleNamespace(did_change=True, checked_permissions=checked), OWN)
 
 
 def test_only_what_tells_both_what_it_did_and_what_it_asked_is_taken_for_a_mutations_answer() -> None:
-    for told in ({"did_change": True}, {"checked": frozenset({OWN})}):
+    for told in ({"did_change": True}, {"checked_permissions": frozenset({OWN})}):
         assert _item(SimpleNamespace(viewer_access=AssetAccess.EDITOR, **told), OWN) is None
 
 

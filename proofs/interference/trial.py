@@ -191,7 +191,7 @@ async def replay(databases: Databases, case: Case) -> str | None:
 @contextmanager
 def held_still(number: int) -> Iterator[None]:
     """Let ids and times be those of the number, and changes of more than two items jobs of several chunks."""
-    items, chunk = "resolvers.write.membership.INLINE_BULK_ITEMS", "resolvers.write.job.CHUNK"
+    items, chunk = "resolvers.write.membership.INLINE_BULK_ITEMS", "resolvers.write.job.CHUNK_SIZE"
     with fixed(number), patch(items, 2), patch(chunk, 2):
         yield
 
