@@ -79,7 +79,7 @@ class _Rows:
         return Model(
             [*self._principals(), *self._topics(), *self._assets(), *self._collections()],
             self._ids(),
-            is_shared=bool(self.rows["deployment"][0].public_sharing),
+            has_public_sharing=bool(self.rows["deployment"][0].public_sharing),
             gold={row.external_id for row in self.rows["asset"] if row.is_gold},
             added_at={pair: row.added_at for pair, row in membership},
             changed_at={row.slug: row.updated_at for row in self.rows["collection"]},

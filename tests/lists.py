@@ -173,7 +173,7 @@ def _asset_lists() -> Iterator[ListField]:
 def _membership_lists(slug: str) -> Iterator[ListField]:
     for order, given in _ordered(MEMBERSHIP_ORDERS):
         for below in (False, True):
-            expected = _filtered("held", slug, below=below, **order)
+            expected = _filtered("collection_assets", slug, include_descendants=below, **order)
             arguments = {**given, "includeDescendants": below}
             parent = ("collection", slug)
             yield ListField(parent, "assets", ASSETS, expected, arguments, is_two_way=True, filter="AssetFilter")
@@ -182,7 +182,7 @@ def _membership_lists(slug: str) -> Iterator[ListField]:
 def _addable_lists(slug: str) -> Iterator[ListField]:
     for order, given in _ordered(ASSET_ORDERS):
         for only_new in (False, True):
-            expected = _filtered("addable", slug, only_new=only_new, **order)
+            expected = _filtered("addable_assets", slug, exclude_members=only_new, **order)
             arguments = {**given, "excludeMembers": only_new}
             yield ListField(("collection", slug), "addableAssets", ASSETS, expected, arguments, filter="AssetFilter")
 
@@ -213,6 +213,6 @@ def _filtered(method: str, *of: str, **asked: Any) -> Expected:
     """Return what the oracle's method of that name says of what a filter keeps."""
 
     def expected(model: Model, who: str, kept: Line | None) -> Names:
-        return list(getattr(model, method)(who, *of, kept=kept, **asked))
+        return list(getattr(model, method)(who, *of, filter=kept, **asked))
 
     return expected

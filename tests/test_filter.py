@@ -49,15 +49,15 @@ async def assert_filtered(
     told = f"seed {SEED}, {who}: {kept} {collections}"
     data = await ask(who, LISTS, a=kept, c=collections)
     assert named(data["assets"]) == model.assets(who, "NAME", kept, descending=False), told
-    assert named(data["collections"]) == model.collections(who, kept=collections), told
-    assert named(data["open"]["assets"]) == model.collection_assets(who, "open", kept=kept), told
-    below = model.collection_assets(who, "open", kept=kept, include_descendants=True)
+    assert named(data["collections"]) == model.collections(who, filter=collections), told
+    assert named(data["open"]["assets"]) == model.collection_assets(who, "open", filter=kept), told
+    below = model.collection_assets(who, "open", filter=kept, include_descendants=True)
     assert named(data["open"]["below"]) == below, told
     assert data["open"]["assetCounts"]["total"] == len(below), told
     assert named(data["topic"]["collections"]) == model.collections(who, "POSITION", collections, "imaging"), told
     if who not in {ANONYMOUS, "ada", "eve"}:
         panel = (await ask(who, PANEL, a=kept))["collection"]["addableAssets"]
-        assert named(panel) == model.addable_assets(who, "members", kept=kept), told
+        assert named(panel) == model.addable_assets(who, "members", filter=kept), told
 
 
 def span(chance: random.Random, instants: Sequence[str]) -> Given:

@@ -92,17 +92,19 @@ def test_whatever_the_schema_has_some_question_asks_for_it() -> None:
                 assert any(f"{of}.{field}({argument})" in found for of in shared), f"{name}.{field}({argument})"
 
 
-def model(lines: list[Line], *, is_shared: bool) -> Model:
+def model(lines: list[Line], *, has_public_sharing: bool) -> Model:
     """Return the oracle of lines that no database holds."""
     names = [line.get("slug") or line["id"] for line in lines]
-    return Model(lines, {name: id_of("ast", name) for name in names}, is_shared=is_shared, order=names)
+    return Model(
+        lines, {name: id_of("ast", name) for name in names}, has_public_sharing=has_public_sharing, order=names
+    )
 
 
 def test_each_act_happens_to_something_that_somebody_may_not_see() -> None:
     happened = set()
     for seed in range(300):
         chance = Random(seed)
-        world = model(lines_of(chance), is_shared=seed % 4 > 0)
+        world = model(lines_of(chance), has_public_sharing=seed % 4 > 0)
         for who in EVERYBODY:
             hiding = Hiding(chance, world, who, WORDS, seed)
             happened |= {name for name, act in ACTS.items() if name not in happened and act(hiding)}

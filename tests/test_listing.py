@@ -169,9 +169,9 @@ async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: GraphQLClien
             slug = each["slug"]
             assert each["own"] == model.counts(model.collection_assets(who, slug)), slug
             assert each["below"] == model.counts(model.collection_assets(who, slug, include_descendants=True)), slug
-            assert each["kept"] == model.counts(model.collection_assets(who, slug, kept=kept)), slug
+            assert each["kept"] == model.counts(model.collection_assets(who, slug, filter=kept)), slug
             assert each["keptBelow"] == model.counts(
-                model.collection_assets(who, slug, kept=kept, include_descendants=True)
+                model.collection_assets(who, slug, filter=kept, include_descendants=True)
             ), slug
 
 

@@ -24,7 +24,7 @@ async def test_the_panel_lists_what_one_owns_and_marks_what_is_in(ask_own: Graph
         for new in (False, True):
             found = (await ask_own(who, PANEL, s=slug, new=new))["collection"]["addableAssets"]
             listed = [edge["node"]["externalId"] for edge in found["edges"]]
-            assert listed == model.addable_assets(who, slug, only_new=new)
+            assert listed == model.addable_assets(who, slug, exclude_members=new)
             assert found["totalCount"] == len(listed)
             for edge, asset in zip(found["edges"], listed, strict=True):
                 is_member = asset in model.members[slug]

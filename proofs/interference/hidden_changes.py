@@ -425,8 +425,8 @@ class Hiding:
             return False
         return (
             visibility == "INTERNAL"
-            if self.who == ANONYMOUS and self.model.is_shared
-            else (self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.is_shared))
+            if self.who == ANONYMOUS and self.model.has_public_sharing
+            else (self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.has_public_sharing))
         )
 
     def _chain(self, slug: str) -> list[str]:

@@ -121,7 +121,7 @@ def edge(model: Model, who: str, of: tuple[str, str, str], name: str, *, below: 
     if (kind, field) == ("asset", "collections"):
         return _membership(model, who, name, parent)
     if (kind, field) == ("collection", "assets"):
-        where = model.collection_of_asset(who, parent, below=below)[name]
+        where = model.collection_of_asset(who, parent, include_descendants=below)[name]
         may_remove = who != ANONYMOUS and (model.is_admin(who) or model.access(who, name) == OWNER)
         return {**_membership(model, who, where, name), "viewerCanRemove": may_remove}
     return {}

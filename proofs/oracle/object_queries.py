@@ -129,8 +129,8 @@ def _counting(model: Model, who: str, kept: Line) -> Question:
             "slug": slug,
             "own": model.counts(model.collection_assets(who, slug)),
             "below": model.counts(model.collection_assets(who, slug, include_descendants=True)),
-            "kept": model.counts(model.collection_assets(who, slug, kept=kept)),
-            "keptBelow": model.counts(model.collection_assets(who, slug, kept=kept, include_descendants=True)),
+            "kept": model.counts(model.collection_assets(who, slug, filter=kept)),
+            "keptBelow": model.counts(model.collection_assets(who, slug, filter=kept, include_descendants=True)),
         }
         for slug in collections
     ]

@@ -101,7 +101,7 @@ class _Searching:
 
     def _held(self, slug: str) -> dict[str, Any]:
         model, who = self.model, self.who
-        held = _of(model.collection_assets(who, slug, kept=self.kept), self.assets)
+        held = _of(model.collection_assets(who, slug, filter=self.kept), self.assets)
         return {
             "totalCount": len(held),
             "nodes": _nodes(held),

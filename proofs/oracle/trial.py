@@ -201,7 +201,11 @@ class Asking:
     def _failure(self, who: str, query: str, variables: Line, told: str) -> str:
         """Return what is needed to see the failure again."""
         model = self._model
-        parts = {"is_shared": model.is_shared, "gold": sorted(model.gold), "changed_at": model.changed_at}
+        parts = {
+            "has_public_sharing": model.has_public_sharing,
+            "gold": sorted(model.gold),
+            "changed_at": model.changed_at,
+        }
         parts |= {"topics": model.topic_order, "collections": model.order}
         parts |= {"added_at": {" ".join(pair): at for pair, at in model.added_at.items()}}
         lines = "\n".join(json.dumps(line, ensure_ascii=False) for line in model.lines)
