@@ -80,7 +80,7 @@ class Listing:
     @property
     def is_cacheable(self) -> bool:
         """Whether its statements may be: those with long lists in a filter would take more room than they are worth."""
-        return self.filter is None or self.filter.letters <= MAX_CACHED_FILTER_LENGTH
+        return self.filter is None or self.filter.text_length <= MAX_CACHED_FILTER_LENGTH
 
     @property
     def cache_key(self) -> Self:
