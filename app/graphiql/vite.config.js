@@ -1,4 +1,4 @@
-// This file is how Vite builds GraphiQL into `dist`.
+// Build of GraphiQL by Vite into `dist`.
 
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
@@ -9,6 +9,8 @@ export default defineConfig({
   // Shared by the workers too, so each of them is one module script of this origin.
   worker: { format: "es" },
   build: {
+    // The licences of the bundled packages ask to be passed on with them.
+    license: { fileName: "LICENSES.md" },
     // A font or picture inlined as data: would need a wider content security policy.
     assetsInlineLimit: 0,
     // The editor alone is larger than the limit from which Vite warns.
