@@ -7,7 +7,7 @@ from typing import Any
 from proofs.databases import BACKENDS, Databases
 
 Trial = Callable[[Databases, int], Coroutine[Any, Any, int]]
-"""Makes everything from the seed and returns how many checks held; raises BrokenPromiseError at the first that does not."""
+"""Runs the checks of the seed and returns how many held; raises BrokenPromiseError at the first that fails."""
 
 
 class BrokenPromiseError(AssertionError):

@@ -174,4 +174,4 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-__all__ = ["DBAPIError", "Database", "DatabaseUnusableError", "Snapshot", "explain_driver_error", "end_on_exit"]
+__all__ = ["DBAPIError", "Database", "DatabaseUnusableError", "Snapshot", "end_on_exit", "explain_driver_error"]

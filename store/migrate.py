@@ -25,8 +25,8 @@ LOCK = 7_366_515  # any number, as long as every Atoll takes the same
 async def migrate(database: Database) -> str:
     """Bring the database to the newest tables and return its revision.
 
-    Several processes may call it at once: one works, the others wait and find it done. Raises DatabaseUnusableError for a
-    database that cannot be used, or that a newer Atoll wrote: this one never touches what it does not know.
+    Several processes may call it at once: one works, the others wait and find it done. Raises DatabaseUnusableError for
+    a database that cannot be used, or that a newer Atoll wrote: this one never touches what it does not know.
     """
     try:
         async with _alone(database) as connection:

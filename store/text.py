@@ -21,7 +21,7 @@ class TextTooLongError(ValueError):
 def clean_text(text: str, longest: int = MAX_NAME_LENGTH, *, lines: bool = False) -> str:
     """Return the text trimmed and in NFC.
 
-    Raises TextTooLongError, and ValueError with the end of a sentence for a text that holds control characters (line breaks
+    Raises TextTooLongError, and ValueError with the end of a sentence for a text with control characters (line breaks
     and tabs aside where `lines` are allowed) or half a surrogate pair: databases differ in what they make of those.
     """
     text = unicodedata.normalize("NFC", text).strip()

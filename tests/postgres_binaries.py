@@ -43,7 +43,8 @@ def find_binaries() -> Path:
 def find_account() -> pwd.struct_passwd | None:
     """Return whom the server runs as, and None for ourselves.
 
-    PostgreSQL refuses to run as root, which then lends an account that exists: none is made. Raises PostgresUnavailableError.
+    PostgreSQL refuses to run as root, so root needs an account that exists: none is made.
+    Raises PostgresUnavailableError.
     """
     if os.geteuid() != 0:
         return None

@@ -64,7 +64,7 @@ async def history(ask: GraphQLClient, who: str, slug: str, body: str = CHANGE) -
     return list((await ask(who, query, s=slug))["collection"]["history"]["nodes"])
 
 
-async def audited(ask: GraphQLClient, who: str = "ada", **filter: Any) -> list[dict[str, Any]]:  # noqa: A002 - the graph's name
+async def audited(ask: GraphQLClient, who: str = "ada", **filter: Any) -> list[dict[str, Any]]:
     """Return the changes of the log that an administrator sees."""
     return list((await ask(who, LOG, filter=filter))["auditLog"]["nodes"])
 

@@ -17,11 +17,11 @@ __all__ = [
     "Account",
     "Reference",
     "Tab",
-    "read_examples",
-    "find_references",
-    "serve_page",
-    "replace_references",
     "build_routes",
+    "find_references",
+    "read_examples",
+    "replace_references",
+    "serve_page",
 ]
 
 DIST = Path(__file__).parent / "dist"

@@ -72,7 +72,7 @@ class Both:
             self.further = next_page(step.what, first.response.json())
 
     async def compare(self) -> None:
-        """Raise BrokenPromiseError where what the viewer did came to something else in one of the worlds, by the oracle."""
+        """Raise BrokenPromiseError if a mutation of the viewer had another outcome in one world, by the oracle."""
         first, second = [seen(await read_model(world.database), self.who) for world in (self.first, self.second)]
         if first != second:
             raise BrokenPromiseError(f"What {self.who} sees is\n{first}\nin one world and\n{second}\nin the other.")

@@ -67,7 +67,8 @@ def equivalent_lines(every: Sequence[Mutant]) -> set[str]:
 async def score(report: Report, only: Sequence[int] | None = None) -> Score:
     """Return what became of every mutant, or of those with the numbers given.
 
-    Raises BrokenPromiseError when the tests fail without any mutant or come to no verdict, and for a false list of equivalents.
+    Raises BrokenPromiseError if the tests fail without any mutant or come to no verdict, and for a false list of
+    equivalents.
     """
     every = every_mutant()
     listed = equivalent_lines(every)

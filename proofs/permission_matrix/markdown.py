@@ -54,9 +54,10 @@ What is not there for somebody answers, word for word, as what does not exist.
 """
 HELD = """
 ## How this is held
-This page is printed from `proofs/permission_matrix/matrix.py`, which is written by hand from the rules and knows nothing of the code
-that it judges. Beside it, in `queries.py` and `mutations.py`, are the {surfaces} places where the graph tells of an asset; a
-test fails for whatever of the schema tells of assets or takes their ids and is asked by none of them.
+This page is printed from `proofs/permission_matrix/matrix.py`, which is written by hand from the rules and knows
+nothing of the code that it judges. Beside it, in `queries.py` and `mutations.py`, are the {surfaces} places where the
+graph tells of an asset; a test fails for whatever of the schema tells of assets or takes their ids and is asked by none
+of them.
 
 A world of {assets} assets has each access held in each way, in each status, in PUBLIC and INTERNAL collections. Four
 viewers ask it while the deployment shares publicly and while it does not: somebody anonymous, a member, another member

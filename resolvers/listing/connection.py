@@ -127,7 +127,8 @@ def connect(
 ) -> Connection:
     """Return a parent's list with the page asked for.
 
-    Raises OperationError(BAD_USER_INPUT) for a size out of 0 to 100 or for both sizes, OperationError(BAD_CURSOR) for a cursor that
+    Raises OperationError(BAD_USER_INPUT) for a size out of 0 to 100 or for both sizes,
+    OperationError(BAD_CURSOR) for a cursor that
     is not of this list.
     """
     if first is not None and last is not None and not isinstance(first, DefaultPageSize):

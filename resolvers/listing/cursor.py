@@ -29,7 +29,7 @@ def seal(viewer: Viewer, binding: str, values: list[Any]) -> str:
 
 
 def unseal(viewer: Viewer, binding: str, cursor: str) -> tuple[Any, ...]:
-    """Return the values of a cursor; raise OperationError(BAD_CURSOR) for one that was not made here for this viewer."""
+    """Return the values of a cursor; raise OperationError(BAD_CURSOR) unless it was made here for this viewer."""
     if len(cursor) > LONGEST:
         raise OperationError(ErrorCode.BAD_CURSOR, BAD_CURSOR)
     try:
