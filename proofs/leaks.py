@@ -175,7 +175,7 @@ def _for_all(of: Any, name: str) -> Iterator[None]:
 class _Forbidden(loaders.AssetById):
     """Says that an asset is there and may not be seen."""
 
-    async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
+    async def fetch(self, keys: list[Any]) -> Any:
         found = await super().fetch(keys)
         there = select(sql.asset.c.id).where(sql.asset.c.id.in_(keys))
         if any(row.id not in found for row in await self.context.snapshot.rows(there)):

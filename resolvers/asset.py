@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select
+from sqlalchemy import ColumnElement, FromClause, Select
 
 from permissions import Viewer, visible
 from permissions.visible import used_asset
@@ -24,6 +24,7 @@ from resolvers.loaders import (
     load_reference,
 )
 from store import sql
+from store.rows import AssetRow, GrantRow, PrincipalRow
 from store.search.match import match_rank
 from store.search.query import Search
 
@@ -132,16 +133,16 @@ class UsedBy(Listing):
 class GoldStandard(NamedTuple):
     """That an administrator marked the asset as one to follow."""
 
-    awarded_at: int
+    awarded_at: int | None
     awarded_by_pk: int | None
     note: str | None
 
 
-async def asset(_root: None, context: Context, by: Any) -> Row[Any] | None:
+async def asset(_root: None, context: Context, by: Any) -> AssetRow | None:
     """Return the asset that the reference names, None when it does not exist for the viewer."""
     if isinstance(by.id, str):
-        return await context.loader(AssetById).load(by.id)  # type: ignore[no-any-return]  # a loader's rows
-    return await context.loader(AssetByExternalId).load(by.external_id)  # type: ignore[no-any-return]  # a loader's rows
+        return await context.loader(AssetById).load(by.id)
+    return await context.loader(AssetByExternalId).load(by.external_id)
 
 
 def assets(
@@ -157,52 +158,52 @@ def assets(
     return with_search(context, query, listed)
 
 
-async def owner(asset: Row[Any], context: Context) -> Row[Any] | None:
+async def owner(asset: AssetRow, context: Context) -> PrincipalRow | None:
     """Return who owns the asset."""
-    return await context.loader(PrincipalByPk).load(asset.owner_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(PrincipalByPk).load(asset.owner_pk)
 
 
-def gold_standard(asset: Row[Any], _context: Context) -> GoldStandard | None:
+def gold_standard(asset: AssetRow, _context: Context) -> GoldStandard | None:
     """Return the award, None without one."""
     return GoldStandard(asset.gold_at, asset.gold_by_pk, asset.gold_note) if asset.is_gold else None
 
 
-async def awarded_by(award: GoldStandard, context: Context) -> Row[Any] | None:
+async def awarded_by(award: GoldStandard, context: Context) -> PrincipalRow | None:
     """Return who marked the asset."""
     return await load_reference(context, PrincipalByPk, award.awarded_by_pk)
 
 
-def collections(asset: Row[Any], context: Context, **page: Any) -> Connection:
+def collections(asset: AssetRow, context: Context, **page: Any) -> Connection:
     """Return the collections that hold the asset."""
     return connect(context, AssetCollections(), asset, **page)
 
 
-def uses(asset: Row[Any], context: Context, **page: Any) -> Connection:
+def uses(asset: AssetRow, context: Context, **page: Any) -> Connection:
     """Return what the asset was made from or runs."""
     return connect(context, Uses(), asset, **page)
 
 
-def used_by(asset: Row[Any], context: Context, **page: Any) -> Connection:
+def used_by(asset: AssetRow, context: Context, **page: Any) -> Connection:
     """Return what was made from the asset or runs it."""
     return connect(context, UsedBy(), asset, **page)
 
 
-async def release(app: Row[Any], context: Context) -> Row[Any] | None:
+async def release(app: AssetRow, context: Context) -> AssetRow | None:
     """Return the capsule or pipeline behind an app: the first it uses."""
     pk = await context.loader(ReleaseByApp).load(app.pk)
     return None if pk is None else await context.loader(AssetByPk).load(pk)
 
 
-async def grants(asset: Row[Any], context: Context) -> list[Row[Any]]:
+async def grants(asset: AssetRow, context: Context) -> list[GrantRow]:
     """Return with whom the asset is shared, the greatest access first."""
-    return await context.loader(GrantsByAsset).load(asset.pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(GrantsByAsset).load(asset.pk)
 
 
-def principal(grant: Row[Any], _context: Context) -> Row[Any]:
+def principal(grant: GrantRow, _context: Context) -> GrantRow:
     """Return who holds the grant: its row is the principal's, with `access`."""
     return grant
 
 
-def label(principal: Row[Any], _context: Context) -> str:
+def label(principal: PrincipalRow, _context: Context) -> str:
     """Return what everyone or public is called."""
     return str(principal.name)

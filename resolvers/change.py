@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, Table
+from sqlalchemy import ColumnElement, FromClause, Select, Table
 
 from permissions import Viewer, visible
 from resolvers.asset import asset_order
@@ -24,6 +24,7 @@ from resolvers.loaders import (
 )
 from resolvers.node import node
 from store import sql
+from store.rows import ChangeRow, CollectionRow, NodeRow, PrincipalRow, TopicRow
 from store.tables import AssetAccess
 
 # What a viewer needs to have to an asset to be told what became of these fields of it.
@@ -34,7 +35,7 @@ REQUIRED_ACCESS: Mapping[str, AssetAccess] = {
     "grants": AssetAccess.OWNER,
 }
 # Fields whose values are ids, and how what they name is seen.
-LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn]] = {
+LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn[str, Any]]] = {
     "from": CollectionById,
     "to": CollectionById,
     "parent": CollectionById,
@@ -130,33 +131,33 @@ def audit_log(_root: None, context: Context, *, filter: Any = None, **page: Any)
     return connect(context, Changes(filter=ChangeFilter.from_input(filter)), **page)
 
 
-def collection_history(collection: Row[Any], context: Context, **page: Any) -> Connection:
+def collection_history(collection: CollectionRow, context: Context, **page: Any) -> Connection:
     """Return the changes of the collection."""
     return connect(context, CollectionHistory(), collection, **page)
 
 
-def topic_history(topic: Row[Any], context: Context, **page: Any) -> Connection:
+def topic_history(topic: TopicRow, context: Context, **page: Any) -> Connection:
     """Return the changes of the topic."""
     return connect(context, TopicHistory(), topic, **page)
 
 
-async def actor(change: Row[Any], context: Context) -> Row[Any] | None:
+async def actor(change: ChangeRow, context: Context) -> PrincipalRow | None:
     """Return who made the change, None for the platform."""
     return await load_reference(context, PrincipalByPk, change.actor_pk)
 
 
-async def subject(change: Row[Any], context: Context) -> Row[Any] | None:
+async def subject(change: ChangeRow, context: Context) -> NodeRow | None:
     """Return what was changed; None when it is gone, hidden, or the deployment, which is no object."""
     return await node(None, context, change.subject_id)
 
 
-async def fields(change: Row[Any], context: Context) -> list[FieldChange]:
+async def fields(change: ChangeRow, context: Context) -> list[FieldChange]:
     """Return what became of each field that the viewer may see, in the order of the log."""
-    shown = [each for each in change.fields if change.subject_access >= REQUIRED_ACCESS.get(each["field"], 0)]
-    return await gather(*(_field_change(context, **each) for each in shown))
+    shown = [each for each in change.fields if change.subject_access >= REQUIRED_ACCESS.get(str(each["field"]), 0)]
+    return await gather(*(_field_change(context, str(each["field"]), each["before"], each["after"]) for each in shown))
 
 
-def assets(change: Row[Any], context: Context, **page: Any) -> Connection:
+def assets(change: ChangeRow, context: Context, **page: Any) -> Connection:
     """Return the assets that the change touched."""
     return connect(context, ChangeAssets(), change, **page)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, func
+from sqlalchemy import ColumnElement, FromClause, Select, func
 
 from permissions import Viewer, visible
 from resolvers.context import Context
@@ -22,6 +22,7 @@ from resolvers.loaders import (
     load_reference,
 )
 from store import sql
+from store.rows import CollectionRow, PrincipalRow, TopicRow
 from store.search.query import Search
 
 
@@ -89,11 +90,11 @@ class CollectionViewerCan(NamedTuple):
     move_to_topic: bool
 
 
-async def collection(_root: None, context: Context, by: Any) -> Row[Any] | None:
+async def collection(_root: None, context: Context, by: Any) -> CollectionRow | None:
     """Return the collection that the reference names, None when the viewer may not see it."""
     if isinstance(by.id, str):
-        return await context.loader(CollectionById).load(by.id)  # type: ignore[no-any-return]  # a loader's rows
-    return await context.loader(CollectionBySlug).load(by.slug)  # type: ignore[no-any-return]  # a loader's rows
+        return await context.loader(CollectionById).load(by.id)
+    return await context.loader(CollectionBySlug).load(by.slug)
 
 
 def collections(
@@ -109,33 +110,33 @@ def collections(
     return with_search(context, query, listed)
 
 
-async def topic(collection: Row[Any], context: Context) -> Row[Any]:
+async def topic(collection: CollectionRow, context: Context) -> TopicRow | None:
     """Return the collection's topic."""
-    return await context.loader(TopicByPk).load(collection.topic_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(TopicByPk).load(collection.topic_pk)
 
 
-async def parent(collection: Row[Any], context: Context) -> Row[Any] | None:
+async def parent(collection: CollectionRow, context: Context) -> CollectionRow | None:
     """Return the collection above, None at the top and where the viewer may not see it."""
     return await load_reference(context, CollectionByPk, collection.parent_pk)
 
 
-async def ancestors(collection: Row[Any], context: Context) -> list[Row[Any]]:
+async def ancestors(collection: CollectionRow, context: Context) -> list[CollectionRow]:
     """Return the collections above, from the top down."""
-    return await context.loader(AncestorsByCollection).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(AncestorsByCollection).load(collection.pk)
 
 
-def children(collection: Row[Any], context: Context, **page: Any) -> Connection:
+def children(collection: CollectionRow, context: Context, **page: Any) -> Connection:
     """Return the collections right below."""
     return connect(context, Children(), collection, **page)
 
 
-def viewer_can(_collection: Row[Any], context: Context) -> CollectionViewerCan:
+def viewer_can(_collection: CollectionRow, context: Context) -> CollectionViewerCan:
     """Return what the viewer can do: members may add what they own, the rest is the administrators'."""
     viewer = context.viewer
     return CollectionViewerCan(viewer.is_admin, viewer.is_admin, viewer.is_signed_in, viewer.is_admin, viewer.is_admin)
 
 
-async def created_by(row: Row[Any], context: Context) -> Row[Any] | None:
+async def created_by(row: CollectionRow | TopicRow, context: Context) -> PrincipalRow | None:
     """Return who created the topic or collection."""
     return await load_reference(context, PrincipalByPk, row.created_by_pk)
 

@@ -1,7 +1,7 @@
 """This file is how many: assets by kind, counted over what the viewer may see and nothing else."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import FromClause, Select, func
 
@@ -46,10 +46,10 @@ class TopicAssets(Listing):
         return visible(sql.asset, viewer).where(sql.asset.c.pk.in_(members))
 
 
-class AssetCountsByParent(ListingLoader):
+class AssetCountsByParent(ListingLoader[int, AssetCounts]):
     """The counts of a list of assets for each parent: one statement."""
 
-    missing: ClassVar[AssetCounts] = AssetCounts()
+    missing = AssetCounts()
 
     async def fetch(self, keys: list[int]) -> dict[int, AssetCounts]:
         """Return counts by the parent's pk."""

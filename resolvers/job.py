@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, Row, Select
+from sqlalchemy import ColumnElement, FromClause, Select
 
 from permissions import Viewer, visible
 from resolvers.context import Context
@@ -16,6 +16,7 @@ from resolvers.loaders import JobById
 from resolvers.write.bulk import ItemResult, ItemStatus
 from resolvers.write.user_error import UserError
 from store import sql
+from store.rows import JobRow
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ class JobResults(Listing):
         return (sql.job_item.c.status, sql.job_item.c.error)
 
 
-async def job(_root: None, context: Context, id: str) -> Row[Any] | None:
+async def job(_root: None, context: Context, id: str) -> JobRow | None:
     """Return the job, None when the viewer did not start it."""
-    return await context.loader(JobById).load(id)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(JobById).load(id)
 
 
-def results(job: Row[Any], context: Context, *, only_failed: bool | None = False, **page: Any) -> Connection:
+def results(job: JobRow, context: Context, *, only_failed: bool | None = False, **page: Any) -> Connection:
     """Return what became of the job's items."""
     return connect(context, JobResults(only_failed=bool(only_failed)), job, **page)
 
@@ -66,7 +67,7 @@ async def result_edges(connection: Connection, context: Context) -> list[Edge]:
     return [Edge(connection, page, index, item) for index, item in enumerate(items)]
 
 
-def user_errors(job: Row[Any], _context: Context) -> list[UserError]:
+def user_errors(job: JobRow, _context: Context) -> list[UserError]:
     """Return why the job failed."""
     return [UserError.from_json(kept) for kept in job.user_errors]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, exists, literal, or_, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, literal, or_, tuple_
 
 from permissions import Viewer, visible
 from permissions.visible import owned_assets
@@ -18,6 +18,7 @@ from resolvers.listing.listing import Listing
 from resolvers.listing.search import Searched, with_search
 from resolvers.loaders import AssetById, AssetByPk, ContainsAssetByCollection, PrincipalByPk, load_reference
 from store import sql
+from store.rows import CollectionRow, PrincipalRow
 from store.search.query import Search
 from store.tables import AssetAccess, AssetStatus
 
@@ -121,7 +122,7 @@ class AddableAssets(Listing):
 
 
 def assets(
-    collection: Row[Any],
+    collection: CollectionRow,
     context: Context,
     *,
     order_by: Any = None,
@@ -141,7 +142,7 @@ def assets(
 
 
 async def asset_counts(
-    collection: Row[Any],
+    collection: CollectionRow,
     context: Context,
     *,
     filter: Any = None,
@@ -150,18 +151,18 @@ async def asset_counts(
     """Return how many assets the collection holds that the viewer may see."""
     kind = DescendantAssets if include_descendants else CollectionAssets
     listing = kind(filter=AssetFilter.from_input(filter))
-    return await context.loader(AssetCountsByParent, listing).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(AssetCountsByParent, listing).load(collection.pk)
 
 
-async def contains_asset(collection: Row[Any], context: Context, asset_id: str) -> bool | None:
+async def contains_asset(collection: CollectionRow, context: Context, asset_id: str) -> bool | None:
     """Return whether the collection holds the asset; None for an asset that does not exist for the viewer."""
     if await context.loader(AssetById).load(asset_id) is None:
         return None
-    return await context.loader(ContainsAssetByCollection, asset_id).load(collection.pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(ContainsAssetByCollection, asset_id).load(collection.pk)
 
 
 def addable_assets(
-    collection: Row[Any],
+    collection: CollectionRow,
     context: Context,
     *,
     order_by: Any = None,
@@ -180,7 +181,7 @@ def addable_assets(
     return with_search(context, query, listed)
 
 
-async def added_by(edge: Edge, context: Context) -> Row[Any] | None:
+async def added_by(edge: Edge, context: Context) -> PrincipalRow | None:
     """Return who added the asset."""
     return await load_reference(context, PrincipalByPk, edge.added_by_pk)
 

@@ -3,15 +3,14 @@
 from asyncio import gather
 from typing import Any
 
-from sqlalchemy import Row
-
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.listing.listing import MAX_PAGE_SIZE
 from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowByColumn, TopicById
 from store.ids import is_id
+from store.rows import NodeRow
 
-LOADER_OF_PREFIX: dict[str, type[RowByColumn]] = {
+LOADER_OF_PREFIX: dict[str, type[RowByColumn[str, Any]]] = {
     "ast": AssetById,
     "chg": ChangeById,
     "col": CollectionById,
@@ -22,13 +21,13 @@ LOADER_OF_PREFIX: dict[str, type[RowByColumn]] = {
 }
 
 
-async def node(_root: None, context: Context, id: str) -> Row[Any] | None:
+async def node(_root: None, context: Context, id: str) -> NodeRow | None:
     """Return the object, None when there is none or the viewer may not see it, and for what is no id at all."""
     loader = LOADER_OF_PREFIX.get(id[:3])
     return await context.loader(loader).load(id) if loader and is_id(id) else None
 
 
-async def nodes(_root: None, context: Context, ids: list[str]) -> list[Row[Any] | None]:
+async def nodes(_root: None, context: Context, ids: list[str]) -> list[NodeRow | None]:
     """Return the objects in the order asked for. Raises OperationError(BAD_USER_INPUT) for too many."""
     if len(ids) > MAX_PAGE_SIZE:
         raise OperationError(ErrorCode.BAD_USER_INPUT, f"ids has {len(ids)} ids; at most {MAX_PAGE_SIZE} are allowed.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select
+from sqlalchemy import ColumnElement, FromClause, Select
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
@@ -16,6 +16,7 @@ from resolvers.listing.listing import Listing
 from resolvers.listing.search import Searched, with_search
 from resolvers.loaders import TopicById, TopicByPk, TopicBySlug
 from store import sql
+from store.rows import TopicRow
 from store.search.query import Search
 
 
@@ -61,11 +62,11 @@ class TopicViewerCan(NamedTuple):
     create_collection: bool
 
 
-async def topic(_root: None, context: Context, by: Any) -> Row[Any] | None:
+async def topic(_root: None, context: Context, by: Any) -> TopicRow | None:
     """Return the topic that the reference names, None when the viewer may not see it."""
     if isinstance(by.id, str):
-        return await context.loader(TopicById).load(by.id)  # type: ignore[no-any-return]  # a loader's rows
-    return await context.loader(TopicBySlug).load(by.slug)  # type: ignore[no-any-return]  # a loader's rows
+        return await context.loader(TopicById).load(by.id)
+    return await context.loader(TopicBySlug).load(by.slug)
 
 
 def topics(_root: None, context: Context, *, query: str | None = None, **page: Any) -> Searched:
@@ -78,18 +79,18 @@ def topics(_root: None, context: Context, *, query: str | None = None, **page: A
 
 
 def collections(
-    topic: Row[Any], context: Context, *, order_by: Any = None, filter: Any = None, **page: Any
+    topic: TopicRow, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any
 ) -> Connection:
     """Return the topic's collections."""
     listing = TopicCollections.ordered_by(order_by, filter=CollectionFilter.from_input(filter))
     return connect(context, listing, topic, **page)
 
 
-async def asset_counts(topic: Row[Any], context: Context) -> AssetCounts:
+async def asset_counts(topic: TopicRow, context: Context) -> AssetCounts:
     """Return how many distinct assets of the topic the viewer may see, by kind."""
-    return await context.loader(AssetCountsByParent, TopicAssets()).load(topic.pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(AssetCountsByParent, TopicAssets()).load(topic.pk)
 
 
-def viewer_can(_topic: Row[Any], context: Context) -> TopicViewerCan:
+def viewer_can(_topic: TopicRow, context: Context) -> TopicViewerCan:
     """Return what the viewer can do: topics are the administrators'."""
     return TopicViewerCan(*[context.viewer.is_admin] * 5)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, case, null
+from sqlalchemy import ColumnElement, FromClause, case, null
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
@@ -12,8 +12,9 @@ from resolvers.context import Context
 from resolvers.filter import CollectionFilter, contains_asset
 from resolvers.listing.connection import Connection, connect
 from resolvers.listing.search import Searched, with_search
-from resolvers.loaders import PrincipalByPk
+from resolvers.loaders import PrincipalByPk, load_reference
 from store import sql
+from store.rows import PrincipalRow
 from store.search.query import Search
 
 
@@ -41,9 +42,9 @@ def viewer(_root: None, context: Context) -> Viewer | None:
     return context.viewer if context.viewer.is_signed_in else None
 
 
-async def user(viewer: Viewer, context: Context) -> Row[Any]:
+async def user(viewer: Viewer, context: Context) -> PrincipalRow | None:
     """Return the viewer's user."""
-    return await context.loader(PrincipalByPk).load(viewer.user_pk)  # type: ignore[no-any-return]  # a loader's rows
+    return await load_reference(context, PrincipalByPk, viewer.user_pk)
 
 
 def collections(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -65,10 +65,10 @@ FILTER_OF_FACET = {"kinds": "kinds", "tags": "tags", "owners": "owner_ids"}
 COUNT, PAGE = "count", "page"
 
 
-class AggregatesByParent(ListingLoader):
+class AggregatesByParent(ListingLoader[AggregateKey, Any]):
     """Facets, the most frequent first, and the count as one without a value: one statement for all that is asked."""
 
-    missing: ClassVar[Sequence[Facet]] = ()
+    missing = ()
 
     async def fetch(self, keys: list[AggregateKey]) -> dict[AggregateKey, Any]:
         """Return what there is by part: facets, or a page."""

@@ -45,8 +45,9 @@ class Connection:
             return PageByParent.missing
         bounds, whole = self.listing.bounds, replace(self.listing, bounds=PageBounds())
         if self.listing.has_facets and self.listing.collects_first and bounds.is_open:
-            return await self.context.loader(AggregatesByParent, whole).load(AggregateKey(self.key, PAGE, bounds))  # type: ignore[no-any-return]  # a loader's rows
-        return await self.context.loader(PageByParent, self.listing).load(self.key)  # type: ignore[no-any-return]  # a loader's rows
+            page: Page = await self.context.loader(AggregatesByParent, whole).load(AggregateKey(self.key, PAGE, bounds))
+            return page
+        return await self.context.loader(PageByParent, self.listing).load(self.key)
 
 
 class Edge:
@@ -112,7 +113,7 @@ async def total_count(connection: Connection, context: Context) -> int:
     if connection.is_empty:
         return 0
     listing = replace(connection.listing, bounds=PageBounds())
-    return await context.loader(CountByParent, listing).load(connection.key)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(CountByParent, listing).load(connection.key)
 
 
 def connect(

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-from sqlalchemy import Row
 
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
@@ -12,6 +9,7 @@ from resolvers.listing.aggregate import COUNT, AggregateKey, AggregatesByParent,
 from resolvers.listing.connection import Connection
 from resolvers.listing.listing import MAX_PAGE_SIZE, PageBounds
 from resolvers.loaders import PrincipalByPk
+from store.rows import PrincipalRow
 
 DEFAULT_FACETS = 20
 
@@ -41,7 +39,7 @@ async def tags(connection: Connection, context: Context, *, first: int | None = 
 class OwnerFacet:
     """Who owns assets, and how many."""
 
-    owner: Row[Any]
+    owner: PrincipalRow | None
     count: int
 
 
@@ -59,4 +57,7 @@ async def _summary(connection: Connection, context: Context, what: str, first: i
     if connection.is_empty:
         return ()
     listing = replace(connection.listing, bounds=PageBounds())
-    return await context.loader(AggregatesByParent, listing).load(AggregateKey(connection.key, what, size))  # type: ignore[no-any-return]  # a loader's rows
+    found: Sequence[Facet] = await context.loader(AggregatesByParent, listing).load(
+        AggregateKey(connection.key, what, size)
+    )
+    return found

@@ -48,7 +48,7 @@ class Listing:
     has_facets: ClassVar[bool] = False
     has_parents: ClassVar[bool] = True  # whether there is one of each of something
     table: ClassVar[Any]  # the table whose rows the list is of
-    node_loader: ClassVar[type[RowByColumn]]
+    node_loader: ClassVar[type[RowByColumn[int, Any]]]
     edge_columns: ClassVar[tuple[str, ...]] = ()  # what an edge tells beyond its node
     defer_edge_columns: ClassVar[bool] = False  # whether they are looked up for a row, and so for those of a page alone
     # Orders that are the administrators': their keys are ranks, which no cursor may hold.

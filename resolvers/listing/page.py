@@ -3,7 +3,7 @@
 from collections import namedtuple
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, tuple_
 
@@ -13,7 +13,7 @@ from resolvers.context import Context
 from resolvers.listing import cursor as cursors
 from resolvers.listing.listing import Listing
 from resolvers.listing.statement_cache import cached
-from resolvers.loaders import Loader
+from resolvers.loaders import K, Loader, V
 from store import sql
 
 KEYS_AT = 2  # in a row of a page: behind the pk and the id
@@ -41,7 +41,7 @@ class Page(NamedTuple):
     preceding: Sequence[str] = ()
 
 
-class ListingLoader(Loader):
+class ListingLoader(Loader[K, V]):
     """What is read of one listing, by the parent's pk."""
 
     def __init__(self, context: Context, listing: Listing) -> None:
@@ -79,10 +79,10 @@ class ListingLoader(Loader):
         )
 
 
-class PageByParent(ListingLoader):
+class PageByParent(ListingLoader[int, Page]):
     """A page of a list for each parent: one statement that stops at each page's end; one more for a ranked cursor."""
 
-    missing: ClassVar[Page] = Page([], has_more=False)
+    missing = Page([], has_more=False)
 
     async def fetch(self, keys: list[int]) -> dict[int, Page]:
         """Return pages by the parent's pk."""
@@ -135,10 +135,10 @@ class KeysetBound(NamedTuple):
     including: bool
 
 
-class CountByParent(ListingLoader):
+class CountByParent(ListingLoader[int, int]):
     """How many rows of a list the viewer may see, for each parent: one statement."""
 
-    missing: ClassVar[int] = 0
+    missing = 0
 
     async def fetch(self, keys: list[int]) -> dict[int, int]:
         """Return counts by the parent's pk."""

@@ -1,7 +1,7 @@
 """This file is searching: what was typed, and the words near those in it."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from typing import Any
 
 from rapidfuzz.distance import OSA
 
@@ -13,10 +13,10 @@ from store.search.fuzzy import candidate_ranges, fuzzy_candidates
 from store.search.query import MIN_FUZZY_LENGTH, InvalidQueryError, Search, parse_query
 
 
-class SimilarWordsByWord(Loader):
+class SimilarWordsByWord(Loader[str, tuple[str, ...]]):
     """The words of anything that differ from one by a typing error: one statement."""
 
-    missing: ClassVar[tuple[str, ...]] = ()
+    missing = ()
 
     async def fetch(self, keys: list[str]) -> dict[str, tuple[str, ...]]:
         """Return words by the one that they are near."""

@@ -1,18 +1,16 @@
 """This file is payloads being read: what a mutation came to, seen as of right after it through the viewer's sight."""
 
 from asyncio import gather
-from typing import Any
-
-from sqlalchemy import Row
 
 from resolvers import deployment as resolve_deployment
 from resolvers.context import Context
 from resolvers.deployment import Deployment
-from resolvers.loaders import AssetById, CollectionById, JobById, TopicById
+from resolvers.loaders import AssetById, CollectionById, JobById, R, RowByColumn, TopicById
 from resolvers.node import node
 from resolvers.write.bulk import BulkSummary, ItemResult, summarize
 from resolvers.write.transaction import Payload
 from resolvers.write.user_error import UserError
+from store.rows import AssetRow, CollectionRow, JobRow, NodeRow, TopicRow
 
 
 def user_errors(payload: Payload, _context: Context) -> list[UserError]:
@@ -20,32 +18,32 @@ def user_errors(payload: Payload, _context: Context) -> list[UserError]:
     return list(payload.user_errors)
 
 
-async def current(error: UserError, context: Context) -> Any:
+async def current(error: UserError, context: Context) -> NodeRow | None:
     """Return the object whose version was not the expected one."""
     return None if error.current_id is None else await node(None, context, error.current_id)
 
 
-async def topic(payload: Payload, context: Context) -> Row[Any] | None:
+async def topic(payload: Payload, context: Context) -> TopicRow | None:
     """Return the topic that was changed."""
-    return await _one(payload, context, "topic", TopicById)  # type: ignore[no-any-return]  # a loader's rows
+    return await _one(payload, context, "topic", TopicById)
 
 
-async def collection(payload: Payload, context: Context) -> Row[Any] | None:
+async def collection(payload: Payload, context: Context) -> CollectionRow | None:
     """Return the collection that was changed."""
-    return await _one(payload, context, "collection", CollectionById)  # type: ignore[no-any-return]  # a loader's rows
+    return await _one(payload, context, "collection", CollectionById)
 
 
-async def target(payload: Payload, context: Context) -> Row[Any] | None:
+async def target(payload: Payload, context: Context) -> CollectionRow | None:
     """Return the collection that assets were moved to."""
-    return await _one(payload, context, "to", CollectionById)  # type: ignore[no-any-return]  # a loader's rows
+    return await _one(payload, context, "to", CollectionById)
 
 
-async def asset(payload: Payload, context: Context) -> Row[Any] | None:
+async def asset(payload: Payload, context: Context) -> AssetRow | None:
     """Return the asset that was changed, None when it does not exist for the viewer any more."""
-    return await _one(payload, context, "asset", AssetById)  # type: ignore[no-any-return]  # a loader's rows
+    return await _one(payload, context, "asset", AssetById)
 
 
-async def change(payload: Payload, context: Context) -> Any:
+async def change(payload: Payload, context: Context) -> NodeRow | None:
     """Return what the log tells of it; None when nothing was changed, and for a dry run, which leaves no trace."""
     id_ = None if payload.is_dry_run else payload.result.get("change")
     return None if id_ is None else await node(None, context, id_)
@@ -56,12 +54,12 @@ def deployment(payload: Payload, context: Context) -> Deployment | None:
     return resolve_deployment.deployment(None, context) if "deployment" in payload.result else None
 
 
-async def job(payload: Payload, context: Context) -> Row[Any] | None:
+async def job(payload: Payload, context: Context) -> JobRow | None:
     """Return the job that does it, None for what was done at once."""
-    return await _one(payload, context, "job", JobById)  # type: ignore[no-any-return]  # a loader's rows
+    return await _one(payload, context, "job", JobById)
 
 
-async def moved_collections(payload: Payload, context: Context) -> list[Row[Any]]:
+async def moved_collections(payload: Payload, context: Context) -> list[CollectionRow]:
     """Return the collections that were moved to another topic, in their order."""
     ids = payload.result.get("movedCollections", ())
     found = await gather(*(context.loader(CollectionById).load(id_) for id_ in ids))
@@ -93,14 +91,14 @@ def item_id(item: ItemResult, _context: Context) -> str:
     return item.id
 
 
-async def item_asset(item: ItemResult, context: Context) -> Row[Any] | None:
+async def item_asset(item: ItemResult, context: Context) -> AssetRow | None:
     """Return the asset of an item, None for one that does not exist for the viewer."""
-    return await context.loader(AssetById).load(item.id)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(AssetById).load(item.id)
 
 
-async def item_collection(item: ItemResult, context: Context) -> Row[Any] | None:
+async def item_collection(item: ItemResult, context: Context) -> CollectionRow | None:
     """Return the collection of an item, None for one that does not exist for the viewer."""
-    return await context.loader(CollectionById).load(item.id)  # type: ignore[no-any-return]  # a loader's rows
+    return await context.loader(CollectionById).load(item.id)
 
 
 def deleted_collection_id(payload: Payload, _context: Context) -> str | None:
@@ -108,6 +106,6 @@ def deleted_collection_id(payload: Payload, _context: Context) -> str | None:
     return payload.result.get("deletedCollectionId")
 
 
-async def _one(payload: Payload, context: Context, name: str, loader: Any) -> Any:
+async def _one(payload: Payload, context: Context, name: str, kind: type[RowByColumn[str, R]]) -> R | None:
     id_ = payload.result.get(name)
-    return None if id_ is None else await context.loader(loader).load(id_)
+    return None if id_ is None else await context.loader(kind).load(id_)
