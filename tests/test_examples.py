@@ -281,7 +281,7 @@ async def _set_cursor_key(database: Database) -> None:
 async def test_in_the_demo_the_examples_have_its_ids(ask_demo: GraphQLClient) -> None:
     tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
     assert set().union(*map(find_references, tabs)) == set()
-    assert [tab.title for tab in tabs if "<" in tab.variables] == ["Take back what adding did"]
+    assert [tab.title for tab in tabs if "<" in tab.variables] == ["Undo an addition of assets"]
     found = await ask_demo("user:ada", '{ topic(by: { slug: "life-on-earth" }) { id } }')
     (renaming,) = [tab for tab in tabs if tab.title.startswith("Rename a topic")]
     assert _variables(renaming)["input"]["id"] == found["topic"]["id"]
