@@ -1,7 +1,5 @@
 """This file is how the tables come to be and change: Alembic's migrations, behind a lock."""
 
-import asyncio
-import fcntl
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from filelock import AsyncFileLock
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -96,12 +95,8 @@ async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
 async def _lock_file(path: Path) -> AsyncIterator[None]:
     # Names and e-mail addresses are in there: a new file is its owner's alone.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+    async with AsyncFileLock(f"{path}.lock", mode=0o600):
         yield
-    finally:
-        os.close(lock)
 
 
 async def _refuse_damaged(connection: AsyncConnection, name: str) -> None:

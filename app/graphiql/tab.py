@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+FOLDER = Path(__file__).parent
+# A wheel brings the examples along; a checkout has them in its documentation.
+EXAMPLES = next(
+    filter(Path.is_dir, (FOLDER / "examples", FOLDER.parents[1] / "docs" / "examples")), FOLDER / "examples"
+)
 GROUPS = ("web", "admin", "analyst")
 # Ids differ from database to database, so variables name things in words: "<topic bioimaging>".
 REFERENCE = re.compile(r"<(topic|collection|asset|user|group) ([^<>]+)>")
