@@ -61,7 +61,7 @@ lock: ## resolve the locked dependencies again (needs uv; ARGS=--upgrade raises 
 	sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml | $(COMPILE) -c requirements-dev.lock - -o requirements-build.lock
 
 clean: ## remove everything that the other targets made, except databases
-	rm -rf .venv build app/graphiql/dist app/graphiql/node_modules tests/*/node_modules
+	rm -rf .venv build app/graphiql/dist app/graphiql/node_modules tests/*/node_modules tests/*/node_modules.lock
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -10,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
-import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from tests.missing import skip_or_fail
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -30,13 +30,6 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 Message = dict[str, Any]
-
-
-def skip_without_browser(reason: str) -> NoReturn:
-    """Skip the test for that reason; fail it where a browser is required (ATOLL_REQUIRE_BROWSER=1, or CI=true)."""
-    if os.environ.get("ATOLL_REQUIRE_BROWSER") == "1" or os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(f"NOT TESTED IN A BROWSER: {reason}")
 
 
 class Page:
@@ -115,7 +108,7 @@ class Chromium:
         """Start it; skip or fail the test where there is no Chromium."""
         program = next(filter(None, map(shutil.which, NAMES)), None)
         if program is None:
-            skip_without_browser("no Chromium is installed (Debian: apt-get install chromium)")
+            skip_or_fail("no Chromium is installed (Debian: apt-get install chromium)")
         self._pages: dict[str, Page] = {}
         self._sent = 0
         with ExitStack() as started:

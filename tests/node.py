@@ -1,49 +1,42 @@
-"""This file is Node for the tests that need it: a folder's locked packages, installed on first use."""
+"""Node.js for tests: a folder's locked npm packages, installed on first use."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final, Never
+from typing import Final
 
-import pytest
+from filelock import FileLock
+
+from tests.missing import skip_or_fail
 
 INSTALL_SECONDS: Final = 120
 
 
 def node_for(folder: Path) -> str:
-    """Return the path of Node with the folder's packages installed; skip, or fail in CI, where that cannot be had."""
-    places = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
-    node, npm = shutil.which("node", path=places), shutil.which("npm", path=places)
+    """Return the path of Node.js with the folder's packages installed; skip or fail the test if that is impossible."""
+    search_path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    node, npm = shutil.which("node", path=search_path), shutil.which("npm", path=search_path)
     if node is None or npm is None:
-        _cannot(folder, "there is no Node here")
-    lock = folder / "package-lock.json"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    stamp = folder / "node_modules" / ".installed"
+        skip_or_fail(f"{folder.name}: there is no Node.js here")
+    lock_hash = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    modules = folder / "node_modules"
+    stamp = modules / ".installed"
     # Several processes may run tests at once, and only one may install.
-    with lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            _install(folder, npm, places)
-            stamp.write_text(wanted)
+    with FileLock(f"{modules}.lock"):
+        if not stamp.exists() or stamp.read_text(encoding="ascii") != lock_hash:
+            _install(folder, npm, search_path)
+            stamp.write_text(lock_hash, encoding="ascii")
     return node
 
 
-def _install(folder: Path, npm: str, places: str) -> None:
+def _install(folder: Path, npm: str, search_path: str) -> None:
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    environment = os.environ | {"PATH": places}
+    environment = os.environ | {"PATH": search_path}
     try:
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=INSTALL_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
         output = (getattr(error, "stderr", None) or b"").decode(errors="replace")
-        _cannot(folder, f"npm could not install its packages ({error}) {output}")
-
-
-def _cannot(folder: Path, why: str) -> Never:
-    message = f"What {folder.name} is for was not tested: {why}."
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+        skip_or_fail(f"{folder.name}: npm could not install its packages ({error}) {output}")

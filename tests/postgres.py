@@ -17,8 +17,8 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import asyncpg
-import pytest
 
+from tests.missing import skip_or_fail
 from tests.postgres_binaries import PostgresUnavailableError, copy_binaries, find_account, find_binaries
 
 SETTINGS = {
@@ -55,23 +55,13 @@ exec "$@" 3<&-
 
 @contextmanager
 def postgres_or_skip() -> Iterator["Postgres"]:
-    """Give a running server; where there can be none, skip the test loudly, or fail it if PostgreSQL is required.
-
-    It is required under `CI=true` and `ATOLL_REQUIRE_POSTGRES=1`.
-    """
+    """Run a server; without PostgreSQL, skip the test, or fail it if all tests are required."""
     try:
         server = Postgres()
-    except PostgresUnavailableError as problem:
-        if is_postgres_required():
-            pytest.fail(str(problem), pytrace=False)
-        pytest.skip(f"NOT TESTED ON POSTGRESQL: {problem}")
+    except PostgresUnavailableError as error:
+        skip_or_fail(str(error))
     with server:
         yield server
-
-
-def is_postgres_required() -> bool:
-    """Return whether a machine without PostgreSQL fails the tests."""
-    return os.environ.get("CI") == "true" or os.environ.get("ATOLL_REQUIRE_POSTGRES") == "1"
 
 
 class Postgres:

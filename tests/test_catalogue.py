@@ -15,10 +15,10 @@ from store.database import Database
 from store.migrate import migrate
 from tests.conftest import World, catalogue_lines, write_lines
 from tests.db_snapshot import db_snapshot
+from tests.missing import REAL_CATALOGUE, needs_real_catalogue
 
 Line = dict[str, Any]
 
-SHARED = Path(__file__).parents[2] / "shared" / "catalog" / "catalog.jsonl"
 WORLD = Counter(user=6, group=2, topic=3, collection=5, CAPSULE=2, PIPELINE=2, NO_CODE_APP=1, DATA_ASSET=4, MODEL=2)
 MEMBERSHIPS = 16
 
@@ -355,14 +355,13 @@ async def test_instants_keep_their_millisecond_and_their_zone(imports: Import) -
     assert await imports.rows(instants) == [(1_704_067_200_123, 1_704_067_200_999)]
 
 
+@needs_real_catalogue
 async def test_the_real_catalogue_comes_in_whole_and_twice_changes_nothing(database: Database) -> None:
-    if not SHARED.exists():
-        pytest.skip(f"NOT TESTED ON THE REAL CATALOGUE: {SHARED.name} is not beside this checkout")
-    kinds = Counter(json.loads(line)["kind"] for line in SHARED.read_text(encoding="utf-8").splitlines())
+    kinds = Counter(json.loads(line)["kind"] for line in REAL_CATALOGUE.read_text(encoding="utf-8").splitlines())
     assert (kinds["asset"], kinds["collection"]) == (1_467, 527)
-    outcome = await import_catalogue(database, SHARED, "req_test", lambda _bytes: None)
+    outcome = await import_catalogue(database, REAL_CATALOGUE, "req_test", lambda _bytes: None)
     assets = sum(outcome.created[kind] for kind in ("CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL"))
     assert (assets, outcome.created["collection"], outcome.memberships) == (1_467, 527, 2_192)
     before = await db_snapshot(database)
-    assert not (await import_catalogue(database, SHARED, "req_test", lambda _bytes: None)).has_changes
+    assert not (await import_catalogue(database, REAL_CATALOGUE, "req_test", lambda _bytes: None)).has_changes
     assert await db_snapshot(database) == before

@@ -19,7 +19,8 @@ from strawberry.asgi import GraphQL
 
 from app import graphiql
 from app.graphiql import Account, Tab, build_routes, serve_page
-from tests.chromium import Chromium, Page, skip_without_browser
+from tests.chromium import Chromium, Page
+from tests.missing import skip_or_fail
 
 ANN = Account("Ann", "A member who owns two capsules.", "ann-token")
 ROOT = Account("Root", "An administrator.", "root-token")
@@ -102,7 +103,7 @@ def serving(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
 def browser() -> Iterator[Chromium]:
     """Return a browser for GraphiQL, which must have been built."""
     if not (graphiql.DIST / "index.html").exists():
-        skip_without_browser("GraphiQL is not built (make graphiql)")
+        skip_or_fail("GraphiQL is not built (make graphiql)")
     with Chromium() as chromium:
         yield chromium
 

@@ -1,30 +1,24 @@
 """This file is the judging of tokens of a real issuer, oidc-provider on Node, through the rotation of its keys."""
 
 import asyncio
-import fcntl
-import hashlib
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Never
+from typing import Final
 
 import httpx
 import jwt
 import pytest
 
 from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
+from tests.node import node_for
 
 HERE: Final = Path(__file__).parent / "oidc"
 AUDIENCE: Final = "https://atoll.test/graphql"
 CLIENT: Final = "notebook"
 CLIENT_SECRET: Final = "a secret of this test alone"
 START_SECONDS: Final = 20
-INSTALL_SECONDS: Final = 120
 
 
 @dataclass
@@ -61,7 +55,7 @@ class Provider:
 @pytest.fixture
 async def provider() -> AsyncIterator[Provider]:
     """Give a running issuer with one RS256 key."""
-    node = _installed()
+    node = node_for(HERE)
     process = await asyncio.create_subprocess_exec(
         node,
         "--no-warnings",
@@ -126,38 +120,3 @@ async def test_tokens_outlive_their_issuer_for_an_hour(provider: Provider) -> No
 
 def _issued(token: str) -> float:
     return float(jwt.decode(token, options={"verify_signature": False})["iat"])
-
-
-def _installed() -> str:
-    """Return the path of Node, with the issuer's packages installed; skip, or fail in CI, where they cannot be had."""
-    places = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
-    node, npm = shutil.which("node", path=places), shutil.which("npm", path=places)
-    if node is None or npm is None:
-        _cannot("there is no Node here")
-    lock = HERE / "package-lock.json"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    stamp = HERE / "node_modules" / ".installed"
-    # Several processes may run tests at once, and only one may install.
-    with lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            _install(npm, places)
-            stamp.write_text(wanted)
-    return node
-
-
-def _install(npm: str, places: str) -> None:
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    environment = os.environ | {"PATH": places}
-    try:
-        subprocess.run(command, cwd=HERE, env=environment, check=True, capture_output=True, timeout=INSTALL_SECONDS)
-    except (OSError, subprocess.SubprocessError) as error:
-        output = (getattr(error, "stderr", None) or b"").decode(errors="replace")
-        _cannot(f"npm could not install the issuer ({error}) {output}")
-
-
-def _cannot(why: str) -> Never:
-    message = f"No token of a real issuer was tested: {why}."
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)

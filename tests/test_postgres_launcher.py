@@ -13,7 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.postgres import Postgres, is_postgres_required, postgres_or_skip
+from tests.missing import skip_or_fail
+from tests.postgres import Postgres, postgres_or_skip
 from tests.postgres_binaries import PostgresUnavailableError, find_account, find_binaries
 
 CHECKOUT = Path(__file__).parent.parent
@@ -69,8 +70,7 @@ async def test_a_database_may_begin_as_a_copy(server: Postgres) -> None:
 
 async def test_it_sorts_otherwise_than_bytes(server: Postgres) -> None:
     if server.collation in {"builtin C.UTF-8", "libc C"}:
-        reason = f"THE SERVER'S COLLATION PROVES NOTHING: {server.collation} sorts as bytes do; add en_US.UTF-8"
-        pytest.fail(reason) if is_postgres_required() else pytest.skip(reason)
+        skip_or_fail(f"the order of text: {server.collation} sorts as bytes do; add the locale en_US.UTF-8")
     assert await ask(server, "SELECT 'a' < 'B' AND 'B' < 'c'") is True
 
 
@@ -209,9 +209,9 @@ async def test_binaries_that_only_root_may_reach_are_copied(
 @pytest.mark.parametrize(
     ("required", "outcome", "words"),
     [
-        ({}, pytest.skip.Exception, "NOT TESTED ON POSTGRESQL: no PostgreSQL here"),
-        ({"CI": "true"}, pytest.fail.Exception, "no PostgreSQL here"),
-        ({"ATOLL_REQUIRE_POSTGRES": "1"}, pytest.fail.Exception, "no PostgreSQL here"),
+        ({}, pytest.skip.Exception, "NOT TESTED: no PostgreSQL here"),
+        ({"CI": "true"}, pytest.skip.Exception, "NOT TESTED: no PostgreSQL here"),
+        ({"ATOLL_REQUIRE_ALL": "1"}, pytest.fail.Exception, "no PostgreSQL here"),
     ],
 )
 def test_without_binaries_a_test_is_skipped_unless_it_is_required(
@@ -221,7 +221,7 @@ def test_without_binaries_a_test_is_skipped_unless_it_is_required(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("CI", "ATOLL_REQUIRE_POSTGRES"):
+    for name in ("CI", "ATOLL_REQUIRE_ALL"):
         monkeypatch.delenv(name, raising=False)
     for name, value in (required | {"ATOLL_POSTGRES_BIN": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)

@@ -15,16 +15,14 @@ from store.database import Database
 from store.migrate import migrate
 from tests.conftest import ANONYMOUS, GraphQLClient, World, set_public_sharing
 from tests.lists import ListField, ask_lists, every_list, node_names, walk
+from tests.missing import REAL_CATALOGUE, needs_real_catalogue
 from tests.oracle import Model
 from tests.test_listing import load_model
 
-CATALOGUE = Path(__file__).parents[2] / "shared" / "catalog" / "catalog.jsonl"
-pytestmark = pytest.mark.skipif(
-    not CATALOGUE.exists(), reason=f"NOT RUN: there is no {CATALOGUE.name} beside the checkout"
-)
+pytestmark = needs_real_catalogue
 
 LINES: list[dict[str, Any]] = (
-    [json.loads(line) for line in CATALOGUE.read_bytes().splitlines()] if CATALOGUE.exists() else []
+    [json.loads(line) for line in REAL_CATALOGUE.read_bytes().splitlines()] if REAL_CATALOGUE.exists() else []
 )
 OWNERS = Counter(line["owner"] for line in LINES if line["kind"] == "asset").most_common(1)
 ADMIN = "user:zenodo"
@@ -40,7 +38,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> World:
     async def make() -> dict[str, str]:
         database = Database(url)
         await migrate(database)
-        await import_catalogue(database, CATALOGUE, "real", lambda _bytes: None)
+        await import_catalogue(database, REAL_CATALOGUE, "real", lambda _bytes: None)
         await import_catalogue(database, _promotion(folder), "real", lambda _bytes: None)
         await set_public_sharing(database)
         tokens = {who: await create_token(database, who, 3_600) for who in WHO if who != ANONYMOUS}

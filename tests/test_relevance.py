@@ -1,7 +1,6 @@
 """This file is what people type into the search, and the asset that they would expect to see, of the real catalogue."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -12,9 +11,9 @@ from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import GraphQLClient, World
+from tests.missing import REAL_CATALOGUE, needs_real_catalogue
 
-CATALOGUE = Path(__file__).parents[2] / "shared" / "catalog" / "catalog.jsonl"
-pytestmark = pytest.mark.skipif(not CATALOGUE.exists(), reason="the real catalogue is not beside this checkout")
+pytestmark = needs_real_catalogue
 
 WHO = "user:zenodo"
 EXPECTED = """
@@ -120,7 +119,7 @@ async def _write(url: str) -> World:
     database = Database(url)
     try:
         await migrate(database)
-        await import_catalogue(database, CATALOGUE, "relevance", lambda _bytes: None)
+        await import_catalogue(database, REAL_CATALOGUE, "relevance", lambda _bytes: None)
         async with database.write() as connection:  # an administrator sees everything
             await connection.execute(update(sql.principal).values(is_admin=True))
         return World(url, {WHO: await create_token(database, WHO, 3_600)})
