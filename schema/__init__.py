@@ -1,1 +1,1 @@
-"""This room is the shape of the graph: Strawberry types, one file a noun, with no SQL and no logic."""
+"""GraphQL schema: Strawberry types, one file a noun, without SQL or logic."""

@@ -1,4 +1,4 @@
-"""This file is assets: what the five kinds share, and what each has of its own."""
+"""Assets: the interface of the five kinds, and a type for each kind."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,103 +18,113 @@ from schema.user import Group, User
 if TYPE_CHECKING:
     from schema.asset_collection import AssetCollectionConnection
 
-IF_VIEWER = permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.NULL)
-IF_OWNER = permission(Permission.ASSET_OWN, on=PermissionScope.PARENT, denied=DeniedResult.NULL)
+REQUIRES_VIEWER = permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.NULL)
+REQUIRES_OWNER = permission(Permission.ASSET_OWN, on=PermissionScope.PARENT, denied=DeniedResult.NULL)
 
-Assets = Annotated["AssetConnection", strawberry.lazy("schema.asset")]
+LazyAssetConnection = Annotated["AssetConnection", strawberry.lazy("schema.asset")]
 
 
-@strawberry.type(description="That an administrator marked the asset as one to follow.")
+@strawberry.type(description="Gold standard award: an administrator marked the asset as exemplary.")
 class GoldStandard:
-    """That an administrator marked the asset as one to follow."""
+    """Gold standard award: an administrator marked the asset as exemplary."""
 
-    awarded_at: DateTime = field("Timestamp of the award.")
-    awarded_by: User | None = field("Administrator who gave the award.", resolver=resolve.awarded_by)
-    note: str | None = field("Reason for the award.")
+    awarded_at: DateTime = field("The date and time when the award was given.")
+    awarded_by: User | None = field("The administrator who gave the award.", resolver=resolve.awarded_by)
+    note: str | None = field("The reason for the award.")
 
 
-@strawberry.type(description="Every member of the deployment.")
+@strawberry.type(description="All members of the deployment, as a principal of grants.")
 class Everyone:
-    """Every member."""
+    """All members, as a principal."""
 
     is_type_of = match_rows("everyone")
-    label: str = field("«Everyone».", resolver=resolve.label)
+    label: str = field('The display name, "Everyone".', resolver=resolve.label)
 
 
-@strawberry.type(description="Anyone, without signing in.")
+@strawberry.type(description="Anyone, including anonymous visitors, as a principal of grants.")
 class Public:
-    """Anyone."""
+    """Anyone, as a principal."""
 
     is_type_of = match_rows("public")
-    label: str = field("«Public».", resolver=resolve.label)
+    label: str = field('The display name, "Public".', resolver=resolve.label)
 
 
 Principal = Annotated[
-    User | Group | Everyone | Public, strawberry.union("Principal", description="Whoever a grant can name.")
+    User | Group | Everyone | Public,
+    strawberry.union(
+        "Principal", description="A holder of grants: a user, a group, everyone (all members) or public (anyone)."
+    ),
 ]
 
 
-@strawberry.type(description="An access to an asset, held by a user, a group, everyone or public.")
+@strawberry.type(
+    description="A principal's access to an asset. To share an asset is to grant access; to unshare it is to"
+    " revoke the grant."
+)
 class Grant:
-    """An access to an asset."""
+    """A principal's access to an asset."""
 
-    principal: Principal = field("Who holds the access.", resolver=resolve.principal)
-    access: AssetAccess = field("The access held.")
+    principal: Principal = field("The principal that holds the access.", resolver=resolve.principal)
+    access: AssetAccess = field("The access level.")
 
 
-@strawberry.interface(description="What the five kinds of asset share.")
+@strawberry.interface(description="Fields shared by the five kinds of asset.")
 class AssetFields(Node):
-    """What the five kinds of asset share."""
+    """Fields shared by the five kinds of asset."""
 
-    external_id: str = field("Id that the platform gave the asset.")
-    kind: AssetKind = field("Kind of the asset.")
-    status: AssetStatus = field("Status of the asset.")
-    name: str = field("Name of the asset; need not be unique.")
-    description: str | None = field("Description of the asset.")
-    owner: User | None = field("Owner of the asset in the platform.", resolver=resolve.owner)
-    tags: list[str] = field("Tags of the asset, in the platform's order.")
-    license: str | None = field("Licence of the asset.")
-    doi: str | None = field("Digital object identifier of the asset, without https://doi.org/.")
-    version: str | None = field("Version of the newest release, as major.minor.")
-    created_at: DateTime = field("Timestamp of the asset's creation.")
-    updated_at: DateTime = field("Timestamp of the asset's last change.")
+    external_id: str = field("The asset's id in the platform.")
+    kind: AssetKind = field("The asset's kind.")
+    status: AssetStatus = field("The asset's status.")
+    name: str = field("The asset's name. It need not be unique.")
+    description: str | None = field("The asset's description.")
+    owner: User | None = field("The asset's owner in the platform.", resolver=resolve.owner)
+    tags: list[str] = field("The asset's tags, in the platform's order.")
+    license: str | None = field("The asset's licence.")
+    doi: str | None = field("The asset's digital object identifier (DOI), without the prefix https://doi.org/.")
+    version: str | None = field("The version of the newest release, as major.minor.")
+    created_at: DateTime = field("The date and time when the asset was created.")
+    updated_at: DateTime = field("The date and time when the asset was last updated.")
     gold_standard: GoldStandard | None = field(
-        "Set when an administrator marked it a gold standard.", resolver=resolve.gold_standard
+        "The asset's gold standard award; null if it has none.", resolver=resolve.gold_standard
     )
-    viewer_access: AssetAccess = field("What the viewer may do with the asset.")
+    viewer_access: AssetAccess = field("The viewer's access to the asset.")
     collections: Annotated["AssetCollectionConnection", strawberry.lazy("schema.asset_collection")] = field(
-        "Collections that hold the asset and that the viewer may see, by name.",
+        "The collections that contain the asset and are visible to the viewer, by name.",
         resolver=resolve.collections,
         arguments=forward_arguments(),
     )
-    uses: Assets = field(
-        "Assets it was made from or runs, in the platform's order: an edge shows only when the viewer may see both"
-        " ends.",
+    uses: LazyAssetConnection = field(
+        "The assets that this asset was made from or runs (its provenance), in the platform's order."
+        " Empty without VIEWER access to this asset; assets hidden from the viewer are omitted.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.OMIT),
         resolver=resolve.uses,
         arguments=forward_arguments(),
     )
-    used_by: Assets = field(
-        "Assets made from it or running it, by name, whose content the viewer may see.",
+    used_by: LazyAssetConnection = field(
+        "The assets that were made from this asset or run it, by name. Only assets that the viewer has"
+        " VIEWER access to are listed.",
         permission(Permission.ASSET_VIEW, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve.used_by,
         arguments=forward_arguments(),
     )
-    url: Url | None = field("Address where the asset opens in the platform.", IF_VIEWER)
+    url: Url | None = field(
+        "The address that opens the asset in the platform; null without VIEWER access.", REQUIRES_VIEWER
+    )
     grants: list[Grant] | None = field(
-        "With whom it is shared, the greatest access first, then by name; owners see it.",
-        IF_OWNER,
+        "The grants by which the asset is shared, highest access first, then by name; null for viewers"
+        " who are not owners.",
+        REQUIRES_OWNER,
         resolver=resolve.grants,
     )
 
 
 @strawberry.type(description="Code with its environment and data, ready to run.")
 class Capsule(AssetFields):
-    """Code with its environment and data."""
+    """Code with its environment and data, ready to run."""
 
     is_type_of = match_rows("ast_", AssetKind.CAPSULE)
-    language: str | None = field("Programming language of the capsule.")
+    language: str | None = field("The capsule's programming language.")
 
 
 @strawberry.type(description="A workflow of several steps.")
@@ -122,33 +132,35 @@ class Pipeline(AssetFields):
     """A workflow of several steps."""
 
     is_type_of = match_rows("ast_", AssetKind.PIPELINE)
-    language: str | None = field("Workflow language of the pipeline.")
-    step_count: int | None = field("Number of steps of the pipeline.")
+    language: str | None = field("The pipeline's workflow language.")
+    step_count: int | None = field("The number of the pipeline's steps.")
 
 
-@strawberry.type(description="A release with a user interface, to use without code.")
+@strawberry.type(description="A capsule or pipeline with a user interface, for use without code.")
 class NoCodeApp(AssetFields):
-    """A release with a user interface."""
+    """A capsule or pipeline with a user interface."""
 
     is_type_of = match_rows("ast_", AssetKind.NO_CODE_APP)
-    app_kind: AppKind = field("What the app runs in.")
+    app_kind: AppKind = field("The environment that the app runs in.")
     release: Annotated["Asset", strawberry.lazy("schema.asset")] | None = field(
-        "Capsule or pipeline behind the app: the first of what it uses.",
+        "The capsule or pipeline that the app runs: the first asset of `uses`.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL),
         permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.NULL),
         resolver=resolve.release,
     )
 
 
-@strawberry.type(description="Data: a dataset, a result, or several combined.")
+@strawberry.type(description="Data: a dataset, a result, or a combination of several.")
 class DataAsset(AssetFields):
-    """Data."""
+    """Data: a dataset, a result, or a combination of several."""
 
     is_type_of = match_rows("ast_", AssetKind.DATA_ASSET)
-    data_kind: DataAssetKind = field("What the data asset holds.")
-    size_bytes: Long | None = field("Size of the data, in bytes.")
-    file_count: Long | None = field("Number of files.")
-    source: str | None = field("Bucket and prefix of the data.", IF_VIEWER)
+    data_kind: DataAssetKind = field("The kind of data.")
+    size_bytes: Long | None = field("The size of the data, in bytes.")
+    file_count: Long | None = field("The number of files.")
+    source: str | None = field(
+        "The bucket and prefix where the data is stored; null without VIEWER access.", REQUIRES_VIEWER
+    )
 
 
 @strawberry.type(description="A trained model.")
@@ -156,25 +168,27 @@ class Model(AssetFields):
     """A trained model."""
 
     is_type_of = match_rows("ast_", AssetKind.MODEL)
-    framework: str | None = field("Framework that runs the model.")
-    source: str | None = field("Bucket and prefix of the model.", IF_VIEWER)
+    framework: str | None = field("The framework that runs the model.")
+    source: str | None = field(
+        "The bucket and prefix where the model is stored; null without VIEWER access.", REQUIRES_VIEWER
+    )
 
 
 Asset = Annotated[
     Capsule | Pipeline | NoCodeApp | DataAsset | Model,
     strawberry.union(
         "Asset",
-        description="The five kinds of asset. Each implements AssetFields: `... on AssetFields { name }` reads what"
-        " they share.",
+        description="An asset of any kind. Every kind implements AssetFields: `... on AssetFields { name }` selects a"
+        " shared field.",
     ),
 ]
 
 
-@strawberry.type(description="An asset in a list.")
+@strawberry.type(description="An edge in a list of assets.")
 class AssetEdge:
-    """An asset in a list."""
+    """An edge in a list of assets."""
 
-    cursor: str = field("Cursor of the asset in the list.")
+    cursor: str = field("The asset's cursor in the list.")
     node: Asset = field("The asset.")
 
 

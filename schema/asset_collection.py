@@ -1,4 +1,4 @@
-"""This file is the collections of an asset: its memberships, seen from the asset."""
+"""Collections of an asset: its memberships, seen from the asset."""
 
 import strawberry
 
@@ -10,22 +10,25 @@ from schema.scalars import DateTime
 from schema.user import User
 
 
-@strawberry.type(description="A membership: what is true of the asset in this collection, not of the collection.")
+@strawberry.type(
+    description="A membership seen from the asset: a collection that contains it, with the date and the"
+    " user who added it."
+)
 class AssetCollectionEdge:
-    """A collection that holds an asset."""
+    """A membership seen from the asset."""
 
-    cursor: str = field("Cursor of the collection in the list.")
+    cursor: str = field("The collection's cursor in the list.")
     node: Collection = field("The collection.")
-    added_at: DateTime = field("Timestamp of the asset's addition.")
+    added_at: DateTime = field("The date and time when the asset was added to the collection.")
     added_by: User | None = field(
-        "User who added the asset; null when it came with a catalogue.", resolver=resolve.added_by
+        "The user who added the asset; null if a catalogue import added it.", resolver=resolve.added_by
     )
-    note: str | None = field("Note on why the asset is there.")
+    note: str | None = field("The note on why the asset is in the collection.")
 
 
-@strawberry.type(description="A page of collections.")
+@strawberry.type(description="A page of collections that contain an asset.")
 class AssetCollectionConnection(Connection):
-    """A page of collections."""
+    """A page of collections that contain an asset."""
 
     edges: list[AssetCollectionEdge] = edges_field("collections")
     nodes: list[Collection] = nodes_field("collections")

@@ -1,4 +1,4 @@
-"""This file is changes: the one log of what was done, as its viewers may read it."""
+"""Change log: changes, their fields, and filters for them."""
 
 import strawberry
 
@@ -17,71 +17,75 @@ from schema.scalars import DateTime
 from schema.user import User
 
 
-@strawberry.type(description="What became of one field of an object.")
+@strawberry.type(description="A change of one field of an object.")
 class FieldChange:
-    """What became of one field."""
+    """A change of one field."""
 
-    # By its module: the first name of this class is that of the function.
-    field: str = declare.field("Name of the field.")
+    # Called through its module, because the attribute `field` shadows the function.
+    field: str = declare.field("The field's name.")
     before: str | None = declare.field(
-        "Value of the field before the change; null when there was none, and for the id of what is gone or the viewer"
-        " may not see."
+        "The value before the change. Null if there was none, or if it is the id of an object that is"
+        " deleted or hidden from the viewer."
     )
     after: str | None = declare.field(
-        "Value of the field after the change; null when there is none, and for the id of what is gone or the viewer"
-        " may not see."
+        "The value after the change. Null if there is none, or if it is the id of an object that is"
+        " deleted or hidden from the viewer."
     )
 
 
-@strawberry.type(description="One accepted mutation's effect on one object.")
+@strawberry.type(
+    description="An entry of the change log (history, audit log): the effect of one mutation on one object."
+)
 class Change(Node):
-    """One accepted mutation's effect on one object."""
+    """An entry of the change log (history, audit log): the effect of one mutation on one object."""
 
     is_type_of = match_rows("chg_")
-    at: DateTime = field("Timestamp of the change.")
-    actor: User | None = field("User who made the change; null when it came with a catalogue.", resolver=resolve.actor)
-    action: ChangeAction = field("What was done.")
+    at: DateTime = field("The date and time when the change was made.")
+    actor: User | None = field("The user who made the change; null for a catalogue import.", resolver=resolve.actor)
+    action: ChangeAction = field("The kind of change.")
     subject: Node | None = field(
-        "Object that was changed; null when it was deleted since, or the viewer may not see it, or it is the"
-        " deployment.",
+        "The changed object. Null if it has been deleted, is hidden from the viewer, or is the deployment.",
         resolver=resolve.subject,
     )
     fields: list[FieldChange] = field(
-        "Fields that were changed, less those that the viewer may not see of the object.", resolver=resolve.fields
+        "The changed fields, without those that are hidden from the viewer.", resolver=resolve.fields
     )
     assets: AssetConnection = field(
-        "Assets that the change added, removed or moved and the viewer may see, by name.",
+        "The assets that the change added, removed or moved and that are visible to the viewer, by name.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve.assets,
         arguments=forward_arguments(),
     )
-    request_id: str = field("Ties the changes of one request together.")
+    request_id: str = field("The id of the request; all changes of one request share it.")
 
 
-@strawberry.type(description="A change in a list.")
+@strawberry.type(description="An edge in a list of changes.")
 class ChangeEdge:
-    """A change in a list."""
+    """An edge in a list of changes."""
 
-    cursor: str = field("Cursor of the change in the list.")
+    cursor: str = field("The change's cursor in the list.")
     node: Change = field("The change.")
 
 
-@strawberry.type(description="A page of changes, the newest first.")
+@strawberry.type(description="A page of changes, newest first.")
 class ChangeConnection:
-    """A page of changes; a log is read from its end, and nobody asks how long it is."""
+    """A page of changes, newest first. It has no total count: counting a growing log costs more than it tells."""
 
     edges: list[ChangeEdge] = edges_field("changes")
     nodes: list[Change] = nodes_field("changes")
-    page_info: PageInfo = field("Where the page lies in the list.", resolver=resolve_connection.page_info)
-
-
-@strawberry.input(description="What changes a list keeps. All that is given must hold; within a list any may.")
-class ChangeFilter:
-    """What changes a list keeps."""
-
-    actor_ids: list[strawberry.ID] | None = optional("Ids of the user who made the change.")
-    actions: list[ChangeAction] | None = optional("Actions of the change.")
-    subject_ids: list[strawberry.ID] | None = optional(
-        "Ids of the object that was changed, which may be gone; `deployment` for the deployment."
+    page_info: PageInfo = field(
+        "Pagination information: whether there are more pages, and the cursors to request them.",
+        resolver=resolve_connection.page_info,
     )
-    at: DateTimeRange | None = optional("Span in which the change was made.")
+
+
+@strawberry.input(description="Filters for changes. Fields combine with AND; values within a list with OR.")
+class ChangeFilter:
+    """Filters for changes."""
+
+    actor_ids: list[strawberry.ID] | None = optional("Ids of the users who made the change.")
+    actions: list[ChangeAction] | None = optional("Kinds of change.")
+    subject_ids: list[strawberry.ID] | None = optional(
+        "Ids of the changed objects, deleted ones included; `deployment` for the deployment."
+    )
+    at: DateTimeRange | None = optional("When the change was made.")

@@ -1,4 +1,4 @@
-"""This file is collections: named sets of assets in a topic, which nest."""
+"""Collections: named sets of assets within a topic, which nest."""
 
 from typing import Annotated
 
@@ -23,156 +23,169 @@ from schema.scalars import DateTime
 from schema.topic import Topic
 from schema.user import User
 
-OMITTED = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT)
+OMITS_HIDDEN_ASSETS = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT)
 
 
-@strawberry.type(description="What the viewer can do with a collection.")
+@strawberry.type(description="The viewer's permissions on a collection.")
 class CollectionViewerCan:
-    """What the viewer can do with a collection."""
+    """The viewer's permissions on a collection."""
 
-    update: bool = field("Whether the viewer can change the collection.")
+    update: bool = field("Whether the viewer can update the collection: rename, edit or publish it.")
     delete: bool = field("Whether the viewer can delete the collection.")
     add_assets: bool = field("Whether the viewer can add assets that they own.")
-    reorder_assets: bool = field("Whether the viewer can change the order of its assets.")
+    reorder_assets: bool = field("Whether the viewer can reorder the collection's assets.")
     move_to_topic: bool = field("Whether the viewer can move the collection to another topic.")
 
 
 @strawberry.type(
-    description="A named set of assets in one topic. Every member sees it; in it, each sees what is theirs to see."
+    description="A named, ordered set of assets within one topic. Each viewer sees only the assets that they have"
+    " access to."
 )
 class Collection(Node):
-    """A named set of assets in one topic."""
+    """A named, ordered set of assets within one topic."""
 
     is_type_of = match_rows("col_")
-    slug: str = field("Slug of the collection, unique among collections: for addresses.")
-    name: str = field("Name of the collection, unique among its siblings.")
-    description: str = field("Description of the collection, in Markdown; empty when there is none.")
-    visibility: CollectionVisibility = field("Who sees the collection.")
-    topic: Topic = field("Topic of the collection.", resolver=resolve.topic)
+    slug: str = field("The collection's slug, for use in URLs. Unique among collections.")
+    name: str = field("The collection's name. Unique among its siblings.")
+    description: str = field("The collection's description, in Markdown; empty if it has none.")
+    visibility: CollectionVisibility = field("The collection's visibility: INTERNAL, or PUBLIC once published.")
+    topic: Topic = field("The collection's topic.", resolver=resolve.topic)
     parent: Annotated["Collection", strawberry.lazy("schema.collection")] | None = field(
-        "Collection right above; null at the top of its topic. Collections nest, at most"
-        " deployment.limits.collectionDepth deep.",
+        "The parent collection; null at the top level of the topic. Collections nest up to"
+        " `deployment.limits.collectionDepth` levels.",
         resolver=resolve.parent,
     )
     ancestors: list[Annotated["Collection", strawberry.lazy("schema.collection")]] = field(
-        "Collections above, from the top down, without itself; fewer than deployment.limits.collectionDepth.",
+        "The ancestors, from the top level down to the parent. Fewer than `deployment.limits.collectionDepth`.",
         resolver=resolve.ancestors,
     )
     children: Annotated["CollectionConnection", strawberry.lazy("schema.collection")] = field(
-        "Collections right below, in the administrators' order.",
+        "The child collections, in the administrators' order.",
         resolver=resolve.children,
         arguments=paging_arguments(),
     )
     version: int = field(
-        "Counts changes of the collection itself, never of what it holds: a hidden addition must not show."
+        "The collection's version, for `expectedVersion`. It increases when the collection itself"
+        " changes, never when its assets change: a change to hidden assets must not show."
     )
     assets: Annotated["CollectionAssetConnection", strawberry.lazy("schema.collection")] = field(
-        "Assets that the collection holds and the viewer may see, in its own order unless asked otherwise.",
-        OMITTED,
+        "The collection's assets that are visible to the viewer; by default in the collection's own order.",
+        OMITS_HIDDEN_ASSETS,
         resolver=resolve_membership.assets,
         arguments=paging_arguments(
-            filter=argument(AssetFilter | None, "What assets to keep."),
+            filter=argument(AssetFilter | None, "Filters for the assets."),
             query=query_argument(),
             include_descendants=argument(
-                bool | None, "Whether to list what the collections below hold as well, each asset once.", default=False
+                bool | None,
+                "Whether to include the assets of all descendant collections, each asset once.",
+                default=False,
             ),
             order_by=argument(
-                MembershipOrder | None, "How to order the assets.", MembershipOrder(field=MembershipOrderField.POSITION)
+                MembershipOrder | None, "The order of the assets.", MembershipOrder(field=MembershipOrderField.POSITION)
             ),
         ),
     )
     asset_counts: AssetCounts = field(
-        "Numbers of assets that the collection holds and the viewer may see.",
-        OMITTED,
+        "Counts of the collection's assets that are visible to the viewer.",
+        OMITS_HIDDEN_ASSETS,
         resolver=resolve_membership.asset_counts,
         arguments={
-            "filter": argument(AssetFilter | None, "What assets to count."),
+            "filter": argument(AssetFilter | None, "Filters for the assets to count."),
             "include_descendants": argument(
-                bool | None, "Whether to count what the collections below hold as well, each asset once.", default=False
+                bool | None,
+                "Whether to include the assets of all descendant collections, each asset once.",
+                default=False,
             ),
         },
     )
     contains_asset: bool | None = field(
-        "Whether the collection holds the asset; null for an asset that does not exist for the viewer.",
+        "Whether the collection contains the asset; null if the asset does not exist or is hidden from the viewer.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL),
         resolver=resolve_membership.contains_asset,
-        arguments={"asset_id": argument(strawberry.ID, "Id of the asset.")},
+        arguments={"asset_id": argument(strawberry.ID, "The asset's id.")},
     )
     addable_assets: Annotated["AddableAssetConnection", strawberry.lazy("schema.collection")] = field(
-        "The Manage Assets panel: assets that the viewer owns and may add here. What is already in is listed too, and"
-        " marked on the edge.",
+        "The assets that the viewer owns and can add to the collection (the Manage Assets panel). Assets"
+        " that are already members are included and marked on the edge.",
         permission(Permission.ASSET_OWN, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         permission(Permission.SIGNED_IN),
         resolver=resolve_membership.addable_assets,
         arguments=forward_arguments(
-            filter=argument(AssetFilter | None, "What assets to keep."),
+            filter=argument(AssetFilter | None, "Filters for the assets."),
             query=query_argument(),
             order_by=argument(
                 AssetOrder | None,
-                "How to order the assets.",
+                "The order of the assets.",
                 AssetOrder(field=AssetOrderField.RELEVANCE, direction=OrderDirection.DESC),
             ),
-            exclude_members=argument(bool | None, "Whether to leave out what is already in.", default=False),
+            exclude_members=argument(bool | None, "Whether to omit assets that are already members.", default=False),
         ),
     )
-    viewer_can: CollectionViewerCan = field("What the viewer can do with the collection.", resolver=resolve.viewer_can)
-    created_at: DateTime = field("Timestamp of the collection's creation.")
-    updated_at: DateTime = field("Timestamp of the last change of the collection itself, never of what it holds.")
+    viewer_can: CollectionViewerCan = field("The viewer's permissions on the collection.", resolver=resolve.viewer_can)
+    created_at: DateTime = field("The date and time when the collection was created.")
+    updated_at: DateTime = field(
+        "The date and time when the collection itself was last updated. Changes of its assets do not count."
+    )
     created_by: User | None = field(
-        "User who created the collection; null when it came with a catalogue.", resolver=resolve.created_by
+        "The user who created the collection; null if a catalogue import created it.", resolver=resolve.created_by
     )
     history: ChangeConnection = field(
-        "Changes to it and to what it holds, less what the viewer may not see, the newest first; members see it.",
+        "The history (change log) of the collection and its assets, newest first, without changes"
+        " that are hidden from the viewer. Members only.",
         permission(Permission.SIGNED_IN),
         resolver=resolve_change.collection_history,
         arguments=forward_arguments(),
     )
 
 
-@strawberry.type(description="A collection in a list.")
+@strawberry.type(description="An edge in a list of collections.")
 class CollectionEdge:
-    """A collection in a list."""
+    """An edge in a list of collections."""
 
-    cursor: str = field("Cursor of the collection in the list.")
+    cursor: str = field("The collection's cursor in the list.")
     node: Collection = field("The collection.")
 
 
-@strawberry.type(description="A membership: what is true of the asset in this collection, not of the asset.")
+@strawberry.type(description="A membership: an asset in a collection, with the date and the user who added it.")
 class CollectionAssetEdge:
-    """An asset in a collection."""
+    """A membership: an asset in a collection."""
 
-    cursor: str = field("Cursor of the asset in the collection.")
+    cursor: str = field("The asset's cursor in the list.")
     node: Asset = field("The asset.")
-    added_at: DateTime = field("Timestamp of the asset's addition.")
+    added_at: DateTime = field("The date and time when the asset was added to the collection.")
     added_by: User | None = field(
-        "User who added the asset; null when it came with a catalogue.", resolver=resolve_membership.added_by
+        "The user who added the asset; null if a catalogue import added it.", resolver=resolve_membership.added_by
     )
-    note: str | None = field("Note on why the asset is here.")
+    note: str | None = field("The note on why the asset is in the collection.")
     viewer_can_remove: bool = field(
-        "Whether the viewer may take the asset out: its owners and administrators may.",
+        "Whether the viewer can remove the asset from the collection. Its owners and administrators can.",
         resolver=resolve_membership.viewer_can_remove,
     )
 
 
-@strawberry.type(description="An asset that the viewer may add to a collection, or has in it.")
+@strawberry.type(description="An asset that the viewer can add to a collection, or that is already a member of it.")
 class AddableAssetEdge:
-    """An asset that the viewer may add."""
+    """An asset that the viewer can add to a collection."""
 
-    cursor: str = field("Cursor of the asset in the list.")
+    cursor: str = field("The asset's cursor in the list.")
     node: Asset = field("The asset.")
-    is_member: bool = field("Whether the asset is in the collection.", resolver=resolve_membership.is_member)
-    added_at: DateTime | None = field("Timestamp of the asset's addition; null when it is not in.")
+    is_member: bool = field(
+        "Whether the asset is already a member of the collection.", resolver=resolve_membership.is_member
+    )
+    added_at: DateTime | None = field(
+        "The date and time when the asset was added to the collection; null if it is not a member."
+    )
 
 
-@strawberry.type(description="A collection that the viewer may add assets to.")
+@strawberry.type(description="A collection that the viewer can add assets to.")
 class ViewerCollectionEdge:
-    """A collection that the viewer may add assets to."""
+    """A collection that the viewer can add assets to."""
 
-    cursor: str = field("Cursor of the collection in the list.")
+    cursor: str = field("The collection's cursor in the list.")
     node: Collection = field("The collection.")
     contains_asset: bool | None = field(
-        "Whether the collection holds the asset; null when no assetId was given, and for an asset that does not exist"
-        " for the viewer."
+        "Whether the collection contains the asset that `assetId` names. Null without `assetId`, or if"
+        " the asset does not exist or is hidden from the viewer."
     )
 
 

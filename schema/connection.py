@@ -1,4 +1,4 @@
-"""This file is connections: the same four fields for every list that can grow."""
+"""Connections: the pagination fields that all lists share."""
 
 from typing import Any
 
@@ -8,29 +8,36 @@ from resolvers.listing import connection as resolve
 from schema.field import field
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="Pagination information of a page, for the next and the previous page.")
 class PageInfo:
-    """Where a page lies in its list."""
+    """Pagination information of a page, for the next and the previous page."""
 
-    has_next_page: bool = field("Whether more items come after the page.")
-    has_previous_page: bool = field("Whether more items come before the page.")
-    start_cursor: str | None = field("Cursor of the first item; null for an empty page.")
-    end_cursor: str | None = field("Cursor of the last item; null for an empty page.")
+    has_next_page: bool = field("Whether there are items after this page.")
+    has_previous_page: bool = field("Whether there are items before this page.")
+    start_cursor: str | None = field(
+        "The cursor of the page's first item, to pass as `before`; null if the page is empty."
+    )
+    end_cursor: str | None = field("The cursor of the page's last item, to pass as `after`; null if the page is empty.")
 
 
 @strawberry.type
 class Connection:
-    """What pages of any list share; it is in no field, and so not in the schema itself."""
+    """Base of all connections. No field returns it, so it is not in the schema."""
 
-    page_info: PageInfo = field("Where the page lies in the list.", resolver=resolve.page_info)
-    total_count: int = field("Number of items in the whole list that the viewer may see.", resolver=resolve.total_count)
+    page_info: PageInfo = field(
+        "Pagination information: whether there are more pages, and the cursors to request them.",
+        resolver=resolve.page_info,
+    )
+    total_count: int = field(
+        "The number of items in the whole list that are visible to the viewer.", resolver=resolve.total_count
+    )
 
 
-def edges_field(what: str) -> Any:
-    """Declare the page's edges; `what` names the items, in the plural."""
-    return field(f"The {what} of the page, each with its cursor.", resolver=resolve.page_edges)
+def edges_field(items: str) -> Any:
+    """Declare a page's edges; `items` names them in the plural."""
+    return field(f"The page's {items}, each as an edge with its cursor.", resolver=resolve.page_edges)
 
 
-def nodes_field(what: str) -> Any:
-    """Declare the page's nodes; `what` names the items, in the plural."""
-    return field(f"The {what} of the page.", resolver=resolve.page_nodes)
+def nodes_field(items: str) -> Any:
+    """Declare a page's nodes; `items` names them in the plural."""
+    return field(f"The page's {items}.", resolver=resolve.page_nodes)

@@ -5,14 +5,14 @@ import strawberry
 from schema.field import field
 
 
-@strawberry.type(description="Numbers of distinct assets. Only what the viewer may see is counted.")
+@strawberry.type(description="Counts of distinct assets by kind. Only assets visible to the viewer are counted.")
 class AssetCounts:
-    """Numbers of distinct assets."""
+    """Counts of distinct assets by kind."""
 
-    total: int = field("Number of assets of every kind.")
-    capsules: int = field("Number of capsules.")
-    pipelines: int = field("Number of pipelines.")
-    no_code_apps: int = field("Number of no-code apps.")
-    data_assets: int = field("Number of data assets.")
-    models: int = field("Number of models.")
-    gold_standards: int = field("Number of assets of any kind that are a gold standard.")
+    total: int = field("The number of assets of all kinds.")
+    capsules: int = field("The number of capsules.")
+    pipelines: int = field("The number of pipelines.")
+    no_code_apps: int = field("The number of no-code apps.")
+    data_assets: int = field("The number of data assets.")
+    models: int = field("The number of models.")
+    gold_standards: int = field("The number of assets of all kinds that are gold standards.")

@@ -1,25 +1,30 @@
-"""This file is the deployment: its version, its settings and its limits."""
+"""Deployment: version, settings and limits."""
 
 import strawberry
 
 from schema.field import field
 
 
-@strawberry.type(description="The most that the deployment takes or gives at once.")
+@strawberry.type(description="Limits of requests to the deployment.")
 class Limits:
-    """The most at once."""
+    """Limits of requests."""
 
-    depth: int = field("Levels of nested fields of an operation.")
-    page_size: int = field("Items of a page of any list.")
-    bulk_items: int = field("Items of a bulk change.")
-    inline_bulk_items: int = field("Items of a bulk change that is made at once; above, it becomes a Job.")
-    collection_depth: int = field("Levels of nested collections.")
+    depth: int = field("The maximum depth of nested fields in an operation.")
+    page_size: int = field("The maximum number of items per page.")
+    bulk_items: int = field("The maximum number of items in a bulk mutation.")
+    inline_bulk_items: int = field(
+        "The maximum number of items in a bulk mutation that runs within the request; a larger one runs as a Job."
+    )
+    collection_depth: int = field("The maximum depth of nested collections.")
 
 
-@strawberry.type(description="This deployment of Atoll.")
+@strawberry.type(description="This deployment of Atoll: its version, settings and limits.")
 class Deployment:
-    """This deployment."""
+    """The deployment of Atoll."""
 
-    version: str = field("Version of Atoll.")
-    public_sharing: bool = field("Whether PUBLIC collections are shared with anyone.")
-    limits: Limits = field("The most that it takes or gives at once.")
+    version: str = field("Atoll's version.")
+    public_sharing: bool = field(
+        "Whether public sharing is on: then anyone can see PUBLIC collections and, in them, assets with a"
+        " grant to `public`."
+    )
+    limits: Limits = field("The limits of requests.")

@@ -1,4 +1,4 @@
-"""This file is the enums of the graph, each value described."""
+"""Enums of the schema, with a description for each value."""
 
 from enum import EnumMeta, StrEnum
 
@@ -22,14 +22,14 @@ from store.tables import (
 
 
 class OrderDirection(StrEnum):
-    """Which end of an order comes first."""
+    """Direction of an order."""
 
     ASC = "ASC"
     DESC = "DESC"
 
 
 class CollectionOrderField(StrEnum):
-    """What collections are ordered by."""
+    """Field that a list of collections is ordered by."""
 
     POSITION = "POSITION"
     NAME = "NAME"
@@ -38,7 +38,7 @@ class CollectionOrderField(StrEnum):
 
 
 class AssetOrderField(StrEnum):
-    """What assets are ordered by."""
+    """Field that a list of assets is ordered by."""
 
     RELEVANCE = "RELEVANCE"
     NAME = "NAME"
@@ -47,7 +47,7 @@ class AssetOrderField(StrEnum):
 
 
 class MembershipOrderField(StrEnum):
-    """What a collection's assets are ordered by."""
+    """Field that a collection's assets are ordered by."""
 
     POSITION = "POSITION"
     ADDED_AT = "ADDED_AT"
@@ -63,167 +63,173 @@ def _describe(enum: EnumMeta, description: str, **values: str) -> None:
 
 _describe(
     Permission,
-    "What a viewer can be required to hold.",
-    SIGNED_IN="The viewer is a member of the deployment.",
+    "Permission that a field or mutation requires of the viewer.",
+    SIGNED_IN="The viewer is signed in as a member.",
     ADMIN="The viewer is an administrator.",
-    ASSET_DISCOVER="The asset exists for the viewer: name, description, owner, tags, kind. Held by DISCOVERABLE and"
-    " above, and by administrators.",
-    ASSET_VIEW="The asset's content: where it lies, how to launch it, its provenance. Held by VIEWER and above.",
-    ASSET_OWN="Held by owners alone.",
+    ASSET_DISCOVER="The viewer may see that the asset exists, and its metadata: name, description, owner, tags,"
+    " kind. Held with DISCOVERABLE access or higher, and by administrators.",
+    ASSET_VIEW="The viewer may see the asset's content: where it is stored, how to launch it, its provenance."
+    " Held with VIEWER access or higher.",
+    ASSET_OWN="The viewer owns the asset: OWNER access.",
 )
 _describe(
     PermissionScope,
-    "On what a permission is checked.",
-    VIEWER="The viewer, site-wide.",
-    PARENT="The object that holds the field.",
-    ITEM="Each item that the field returns.",
+    "Object that a permission is checked on.",
+    VIEWER="The viewer, independent of any object.",
+    PARENT="The object that has the field.",
+    ITEM="Each object that the field returns, or that the mutation changes.",
 )
 _describe(
     DeniedResult,
-    "What a viewer without the permission gets.",
-    ERROR="A top-level error, extensions.code FORBIDDEN (UNAUTHENTICATED when not signed in); the field is null.",
-    NULL="null and no error: not to be told apart from «there is none».",
-    OMIT="The item is absent: from the list, its counts, cursors and order.",
+    "Result for a viewer without the permission.",
+    ERROR="An error with `extensions.code` FORBIDDEN (UNAUTHENTICATED if not signed in); the field is null.",
+    NULL="Null without an error, indistinguishable from a missing value.",
+    OMIT="The item is omitted: from the list, its counts, cursors and order.",
 )
 _describe(
     AssetKind,
-    "The five kinds of asset.",
+    "Kind of an asset.",
     CAPSULE="Code with its environment and data, ready to run.",
     PIPELINE="A workflow of several steps.",
-    NO_CODE_APP="A release with a user interface, to use without code.",
-    DATA_ASSET="Data: a dataset, a result, or several combined.",
+    NO_CODE_APP="A capsule or pipeline with a user interface, for use without code.",
+    DATA_ASSET="Data: a dataset, a result, or a combination of several.",
     MODEL="A trained model.",
 )
 _describe(
     AssetStatus,
-    "Where an asset is in its life.",
-    RELEASED="Released, or ready: may be added to collections.",
-    DRAFT="Not yet released, or not ready.",
-    ARCHIVED="Put away: shown to its owners and administrators alone.",
-    WITHDRAWN="Taken back: shown to its owners and administrators alone.",
-    FAILED="Its creation failed.",
+    "Status of an asset.",
+    RELEASED="Released, or ready for use. The asset can be added to collections.",
+    DRAFT="Not released, or not ready for use.",
+    ARCHIVED="Archived: visible only to its owners and administrators.",
+    WITHDRAWN="Withdrawn: visible only to its owners and administrators.",
+    FAILED="The asset's creation failed.",
 )
 _describe(
     AssetAccess,
-    "An access to an asset, from least to most: each holds all that stand before it.",
-    DISCOVERABLE="Existence and metadata.",
-    VIEWER="Content as well.",
-    EDITOR="May change the asset in the platform.",
-    OWNER="May share it, and add it to collections.",
+    "Access level to an asset, in ascending order. Each level includes those before it.",
+    DISCOVERABLE="See that the asset exists, and its metadata.",
+    VIEWER="See the asset's content.",
+    EDITOR="Edit the asset in the platform.",
+    OWNER="Share the asset, and add it to collections.",
 )
 _describe(
     AppKind,
-    "What a no-code app runs in.",
+    "Environment that a no-code app runs in.",
     APP_PANEL="A panel of parameters.",
-    SHINY="Shiny.",
-    STREAMLIT="Streamlit.",
-    DASH="Dash.",
+    SHINY="A Shiny app.",
+    STREAMLIT="A Streamlit app.",
+    DASH="A Dash app.",
     UBUNTU="An Ubuntu desktop.",
     IGV="The Integrative Genomics Viewer.",
-    OTHER="Anything else.",
+    OTHER="Another environment.",
 )
 _describe(
     DataAssetKind,
-    "What a data asset holds.",
-    DATASET="Data brought in.",
-    RESULT="What a run gave.",
-    COMBINED="Several data assets in one.",
+    "Kind of a data asset.",
+    DATASET="Imported data.",
+    RESULT="The result of a run.",
+    COMBINED="A combination of several data assets.",
 )
 _describe(
     CollectionVisibility,
-    "Who sees a collection. It rules the collection, never the assets in it.",
-    INTERNAL="For members.",
-    PUBLIC="For anyone, once the deployment shares.",
+    "Visibility of a collection. It does not change access to the collection's assets.",
+    INTERNAL="Visible to members.",
+    PUBLIC="Published: visible to anyone while public sharing is on, and only to administrators while it is off.",
 )
 _describe(
     ChangeAction,
-    "What a change did to its subject.",
-    CREATED="It was made.",
-    UPDATED="Its fields were changed.",
-    DELETED="It was deleted.",
-    MERGED="Others were merged into it, and are gone.",
-    REORDERED="Its place, or the order of what it holds, was changed.",
-    ASSETS_ADDED="Assets were added to it.",
-    ASSETS_REMOVED="Assets were taken out of it.",
-    ASSETS_MOVED="Assets were taken from one collection to another.",
-    SHARED="It was shared with someone, or with a greater or lesser access than before.",
-    UNSHARED="It is no longer shared with someone.",
-    AWARDED="It was marked a gold standard.",
-    REVOKED="It is no longer a gold standard.",
-    UNDONE="An earlier change of what it holds was taken back.",
+    "Kind of a change.",
+    CREATED="The object was created.",
+    UPDATED="Fields of the object were changed: it was renamed, edited or published, for example.",
+    DELETED="The object was deleted.",
+    MERGED="Other topics were merged into the topic, and deleted.",
+    REORDERED="The object was moved among its siblings, or its assets were reordered.",
+    ASSETS_ADDED="Assets were added to the collection.",
+    ASSETS_REMOVED="Assets were removed from the collection.",
+    ASSETS_MOVED="Assets were moved from one collection to another.",
+    SHARED="The asset was shared with a principal, or the principal's access was changed.",
+    UNSHARED="The asset was unshared: a principal's grant was revoked.",
+    AWARDED="The asset was marked as a gold standard.",
+    REVOKED="The asset's gold standard award was revoked.",
+    UNDONE="An earlier change of the collection's assets was undone.",
 )
-_describe(OrderDirection, "Which end of an order comes first.", ASC="The least first.", DESC="The greatest first.")
+_describe(
+    OrderDirection,
+    "Direction of an order.",
+    ASC="Ascending: the lowest value first.",
+    DESC="Descending: the highest value first.",
+)
 _describe(
     CollectionOrderField,
-    "What collections are ordered by.",
-    POSITION="The administrators' order; across topics, topic after topic.",
-    NAME="The name, whatever its case.",
-    UPDATED_AT="When the collection itself last changed.",
-    ASSET_COUNT="How many assets it holds that the viewer may see.",
+    "Field that a list of collections is ordered by.",
+    POSITION="The administrators' order; across topics, by topic first.",
+    NAME="The name, ignoring case.",
+    UPDATED_AT="When the collection itself was last updated.",
+    ASSET_COUNT="The number of its assets that are visible to the viewer.",
 )
 _describe(
     AssetOrderField,
-    "What assets are ordered by.",
-    RELEVANCE="What matches a query best, then gold standards, then what changed last.",
-    NAME="The name, whatever its case.",
-    CREATED_AT="When the asset was made.",
-    UPDATED_AT="When the asset last changed.",
+    "Field that a list of assets is ordered by.",
+    RELEVANCE="The best matches of a search query, then gold standards, then the most recently updated.",
+    NAME="The name, ignoring case.",
+    CREATED_AT="When the asset was created.",
+    UPDATED_AT="When the asset was last updated.",
 )
 _describe(
     MembershipOrderField,
-    "What a collection's assets are ordered by.",
+    "Field that a collection's assets are ordered by.",
     POSITION="The administrators' order; with descendants, the nearest collection first.",
-    ADDED_AT="When the asset was added.",
-    NAME="The asset's name, whatever its case.",
-    UPDATED_AT="When the asset last changed.",
+    ADDED_AT="When the asset was added to the collection.",
+    NAME="The asset's name, ignoring case.",
+    UPDATED_AT="When the asset was last updated.",
 )
 _describe(
     UserErrorCode,
-    "What kind of mistake a client can put right.",
-    INVALID="The value is not of the form it must have, or makes no sense here.",
-    REQUIRED="Something must be given.",
+    "Code of an error in the input that the client can correct.",
+    INVALID="The value is malformed, or not applicable here.",
+    REQUIRED="A required value is missing.",
     TOO_LONG="A text is longer than allowed.",
-    TAKEN="Another has this name or slug.",
-    NOT_FOUND="There is no such object, or the viewer may not see it.",
-    FORBIDDEN="The viewer may see it, but not do this.",
-    NOT_OWNER="Only owners of the asset may do this.",
-    NOT_ELIGIBLE="The asset is in no state to be added.",
-    CONFLICT="It was changed meanwhile.",
-    NOT_EMPTY="It still holds something.",
-    CYCLE="A collection cannot be below itself.",
-    LIMIT_EXCEEDED="More than is allowed at once.",
-    IDEMPOTENCY_MISMATCH="The key was used for something else within the last day.",
+    TAKEN="The name, slug or id is already in use.",
+    NOT_FOUND="The object does not exist, or is hidden from the viewer.",
+    FORBIDDEN="The viewer can see the object, but is not allowed to do this.",
+    NOT_OWNER="Only owners of the asset are allowed to do this.",
+    NOT_ELIGIBLE="The asset's status does not allow it to be added to a collection.",
+    CONFLICT="The object or its surroundings were changed in the meantime.",
+    NOT_EMPTY="The topic still has collections.",
+    CYCLE="A collection cannot be its own ancestor.",
+    LIMIT_EXCEEDED="A limit is exceeded.",
+    IDEMPOTENCY_MISMATCH="The idempotency key was used with a different input within the last 24 hours.",
 )
 _describe(
     BulkMode,
-    "What a failed item means for the others.",
-    ATOMIC="One failed item and nothing is changed.",
-    BEST_EFFORT="Each item stands for itself.",
+    "Effect of a failed item on the others.",
+    ATOMIC="All or nothing: if one item fails, nothing is changed.",
+    BEST_EFFORT="Each item is applied on its own, whether or not others fail.",
 )
 _describe(
     ItemStatus,
-    "What became of an item.",
-    CHANGED="It was changed.",
-    UNCHANGED="It was already as asked for.",
-    FAILED="It could not be changed; its error tells why.",
-    ROLLED_BACK="It could have been changed, but another item failed and the mode is ATOMIC.",
+    "Status of an item of a bulk mutation.",
+    CHANGED="The item was changed.",
+    UNCHANGED="The item was already in the requested state: a success.",
+    FAILED="The item could not be changed; see its error.",
+    ROLLED_BACK="The item was not changed, because another item failed in ATOMIC mode.",
 )
 _describe(
     JobKind,
-    "What a job does.",
-    ASSETS_ADD="Puts assets into a collection.",
-    ASSETS_REMOVE="Takes assets out of a collection.",
+    "Bulk mutation that a job runs.",
+    ASSETS_ADD="Adds assets to a collection.",
+    ASSETS_REMOVE="Removes assets from a collection.",
     ASSETS_MOVE="Moves assets from one collection to another.",
 )
 _describe(
     JobStatus,
-    "Where a job is.",
-    QUEUED="It has not begun.",
-    RUNNING="It is under way.",
-    SUCCEEDED="It has ended, and no item failed.",
-    PARTIALLY_FAILED="It has ended, and some items failed.",
-    FAILED="It has ended and changed nothing, or could not go on.",
-    CANCELLED="It was cancelled; what it had done stays done.",
+    "Status of a job.",
+    QUEUED="Waiting to start.",
+    RUNNING="In progress.",
+    SUCCEEDED="Finished, and no item failed.",
+    PARTIALLY_FAILED="Finished, and some items failed.",
+    FAILED="Finished without any change, or stopped by an error.",
+    CANCELLED="Cancelled. Changes that were already made are kept.",
 )
 
 __all__ = [

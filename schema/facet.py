@@ -1,4 +1,4 @@
-"""This file is facets: by what a list of assets could be narrowed further, and how many each would leave."""
+"""Facets of asset lists: counts by kind, tag and owner."""
 
 import strawberry
 
@@ -8,45 +8,48 @@ from schema.enums import AssetKind
 from schema.field import argument, field
 from schema.user import User
 
-FIRST = "Number of the most frequent, at most 100."
+FIRST = "The maximum number of facet values to return, most frequent first; at most 100."
 
 
-@strawberry.type(description="How many assets of a kind there are.")
+@strawberry.type(description="Facet count of one kind of asset.")
 class KindFacet:
-    """How many assets of a kind there are."""
+    """Facet count of one kind of asset."""
 
-    kind: AssetKind = field("The kind.")
-    count: int = field("Number of assets of the kind.")
+    kind: AssetKind = field("The kind of asset.")
+    count: int = field("The number of assets of this kind.")
 
 
-@strawberry.type(description="How many assets with a tag there are.")
+@strawberry.type(description="Facet count of one tag.")
 class TagFacet:
-    """How many assets with a tag there are."""
+    """Facet count of one tag."""
 
-    tag: str = field("The tag, as it is written.")
-    count: int = field("Number of assets with the tag.")
+    tag: str = field("The tag.")
+    count: int = field("The number of assets with this tag.")
 
 
-@strawberry.type(description="How many assets of an owner there are.")
+@strawberry.type(description="Facet count of one owner.")
 class OwnerFacet:
-    """How many assets of an owner there are."""
+    """Facet count of one owner."""
 
     owner: User = field("The owner.")
-    count: int = field("Number of assets of the owner.")
+    count: int = field("The number of assets of this owner.")
 
 
-@strawberry.type(description="Each facet counts within the other filters, and only what the viewer may see.")
+@strawberry.type(
+    description="Facet counts of a list of assets. A facet ignores the list's filter on its own field and applies"
+    " all others; only assets visible to the viewer are counted."
+)
 class AssetFacets:
-    """Each facet counts within the other filters, and only what the viewer may see."""
+    """Facet counts of a list of assets."""
 
-    kinds: list[KindFacet] = field("Kinds of the assets, the most frequent first.", resolver=resolve.kinds)
+    kinds: list[KindFacet] = field("Counts by kind, most frequent first.", resolver=resolve.kinds)
     tags: list[TagFacet] = field(
-        "Tags of the assets, the most frequent first, then by tag.",
+        "Counts by tag, most frequent first, then by tag.",
         resolver=resolve.tags,
         arguments={"first": argument(int | None, FIRST, 20)},
     )
     owners: list[OwnerFacet] = field(
-        "Owners of the assets, those of most first, then by name.",
+        "Counts by owner, most frequent first, then by name.",
         resolver=resolve.owners,
         arguments={"first": argument(int | None, FIRST, 20)},
     )
@@ -54,7 +57,9 @@ class AssetFacets:
 
 @strawberry.type
 class FacetedConnection(Connection):
-    """What pages of any assets share; it is in no field, and so not in the schema itself."""
+    """Base of asset connections, with facets. No field returns it, so it is not in the schema."""
 
-    total_count: int = field("Number of items in the whole list that the viewer may see.", resolver=resolve.total_count)
-    facets: AssetFacets = field("By what the list could be narrowed further.", resolver=resolve.facets)
+    total_count: int = field(
+        "The number of items in the whole list that are visible to the viewer.", resolver=resolve.total_count
+    )
+    facets: AssetFacets = field("Facet counts of the list, by kind, tag and owner.", resolver=resolve.facets)

@@ -7,35 +7,41 @@ from schema.field import optional
 from schema.scalars import DateTime
 
 
-@strawberry.input(description="Span of time. Half-open: from <= t < until.")
+@strawberry.input(description="Range of dates and times, half-open: from <= t < until.")
 class DateTimeRange:
-    """Span of time."""
+    """Range of dates and times, half-open."""
 
-    from_: DateTime | None = optional("Timestamp of the start, which is within the span.", "from")
-    until: DateTime | None = optional("Timestamp of the end, which is not.")
+    from_: DateTime | None = optional("The start of the range, inclusive.", "from")
+    until: DateTime | None = optional("The end of the range, exclusive.")
 
 
-@strawberry.input(description="What assets a list keeps. All that is given must hold; within a list any may.")
+@strawberry.input(description="Filters for assets. Fields combine with AND; values within a list with OR.")
 class AssetFilter:
-    """What assets a list keeps."""
+    """Filters for assets."""
 
-    kinds: list[AssetKind] | None = optional("Kinds of the asset.")
+    kinds: list[AssetKind] | None = optional("Kinds of asset.")
     statuses: list[AssetStatus] | None = optional("Statuses of the asset.")
-    tags: list[str] | None = optional("Tags of the asset, as they are written.")
-    owner_ids: list[strawberry.ID] | None = optional("Ids of the owner.")
+    tags: list[str] | None = optional("Tags of the asset, matched exactly.")
+    owner_ids: list[strawberry.ID] | None = optional("Ids of the asset's owners in the platform.")
     gold_standard: bool | None = optional("Whether the asset is a gold standard.")
-    created_at: DateTimeRange | None = optional("Span in which the asset was made.")
-    updated_at: DateTimeRange | None = optional("Span in which the asset last changed.")
-    in_collection_ids: list[strawberry.ID] | None = optional("Ids of collections that hold the asset.")
-    not_in_collection_ids: list[strawberry.ID] | None = optional("Ids of collections that do not hold the asset.")
+    created_at: DateTimeRange | None = optional("When the asset was created.")
+    updated_at: DateTimeRange | None = optional("When the asset was last updated.")
+    in_collection_ids: list[strawberry.ID] | None = optional(
+        "Ids of collections, at least one of which contains the asset."
+    )
+    not_in_collection_ids: list[strawberry.ID] | None = optional(
+        "Ids of collections, none of which contains the asset."
+    )
 
 
-@strawberry.input(description="What collections a list keeps. All that is given must hold; within a list any may.")
+@strawberry.input(description="Filters for collections. Fields combine with AND; values within a list with OR.")
 class CollectionFilter:
-    """What collections a list keeps."""
+    """Filters for collections."""
 
-    visibility: CollectionVisibility | None = optional("Visibility of the collection.")
-    topic_ids: list[strawberry.ID] | None = optional("Ids of the collection's topic.")
-    top_level_only: bool | None = optional("Whether to leave out collections below another that the viewer sees.")
-    contains_asset_id: strawberry.ID | None = optional("Id of an asset that the collection holds.")
-    updated_at: DateTimeRange | None = optional("Span in which the collection itself last changed.")
+    visibility: CollectionVisibility | None = optional("The collection's visibility.")
+    topic_ids: list[strawberry.ID] | None = optional("Ids of topics, one of which is the collection's.")
+    top_level_only: bool | None = optional(
+        "Whether to return only collections without a parent that is visible to the viewer."
+    )
+    contains_asset_id: strawberry.ID | None = optional("Id of an asset that the collection contains.")
+    updated_at: DateTimeRange | None = optional("When the collection itself was last updated.")

@@ -1,4 +1,4 @@
-"""This file is the whole graph: one schema, from the types to the text of `schema.graphql`."""
+"""The GraphQL schema: built from the types, and printed as `schema.graphql`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ from schema.write.user_error import ConflictError, InputError, LimitError
 
 
 def build_schema(extensions: Iterable[Any] = ()) -> strawberry.Schema:
-    """Return the schema with the server's extensions."""
+    """Build the schema with the server's extensions."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
@@ -24,5 +24,5 @@ def build_schema(extensions: Iterable[Any] = ()) -> strawberry.Schema:
 
 
 def print_schema() -> str:
-    """Return the schema as SDL, types sorted by name: what `schema.graphql` holds."""
+    """Return the schema as SDL, types sorted by name: the content of `schema.graphql`."""
     return build_schema().as_str() + "\n"

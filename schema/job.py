@@ -1,4 +1,4 @@
-"""This file is jobs: bulk changes too large to be made at once."""
+"""Jobs: bulk mutations too large to run within the request."""
 
 import strawberry
 
@@ -13,44 +13,52 @@ from schema.write.bulk import AssetResult
 from schema.write.user_error import UserError
 
 
-@strawberry.type(description="What became of an asset, in a list.")
+@strawberry.type(description="An edge in a list of results.")
 class AssetResultEdge:
-    """What became of an asset, in a list."""
+    """An edge in a list of results."""
 
-    cursor: str = field("Cursor of the result in the list.")
+    cursor: str = field("The result's cursor in the list.")
     node: AssetResult = field("The result.")
 
 
-@strawberry.type(description="A page of results.")
+@strawberry.type(description="A page of a job's results.")
 class AssetResultConnection:
-    """A page of results."""
+    """A page of a job's results."""
 
-    page_info: PageInfo = field("Where the page lies in the list.", resolver=resolve_connection.page_info)
-    total_count: int = field("Number of results in the whole list.", resolver=resolve_connection.total_count)
-    edges: list[AssetResultEdge] = field(
-        "The results of the page, each with its cursor.", resolver=resolve.result_edges
+    page_info: PageInfo = field(
+        "Pagination information: whether there are more pages, and the cursors to request them.",
+        resolver=resolve_connection.page_info,
     )
-    nodes: list[AssetResult] = field("The results of the page.", resolver=resolve.result_nodes)
+    total_count: int = field("The number of results in the whole list.", resolver=resolve_connection.total_count)
+    edges: list[AssetResultEdge] = field(
+        "The page's results, each as an edge with its cursor.", resolver=resolve.result_edges
+    )
+    nodes: list[AssetResult] = field("The page's results.", resolver=resolve.result_nodes)
 
 
-@strawberry.type(description="Long work. Seen by whoever started it, for seven days after its end.")
+@strawberry.type(
+    description="Asynchronous bulk operation. Visible to the viewer who started it, until seven days after it finished."
+)
 class Job(Node):
-    """Long work."""
+    """Asynchronous bulk operation."""
 
     is_type_of = match_rows("job_")
-    kind: JobKind = field("What the job does.")
-    status: JobStatus = field("Where the job is.")
-    done: int = field("Number of items done; in ATOMIC mode 0 until all of them are.")
-    total: int | None = field("Number of distinct items asked for.")
+    kind: JobKind = field("The bulk mutation that the job runs.")
+    status: JobStatus = field("The job's status.")
+    done: int = field(
+        "The job's progress: the number of processed items. In ATOMIC mode it is 0 until all are processed."
+    )
+    total: int | None = field("The number of distinct items in the input.")
     results: AssetResultConnection = field(
-        "What became of each item that is done, in the order of the input.",
+        "The results of the processed items, in the order of the input.",
         resolver=resolve.results,
         arguments=forward_arguments(
-            only_failed=argument(bool | None, "Whether to list failed items alone.", default=False)
+            only_failed=argument(bool | None, "Whether to return only failed items.", default=False)
         ),
     )
-    created_at: DateTime = field("Timestamp of the job's beginning.")
-    finished_at: DateTime | None = field("Timestamp of the job's end; null before it.")
+    created_at: DateTime = field("The date and time when the job was created.")
+    finished_at: DateTime | None = field("The date and time when the job finished; null until then.")
     user_errors: list[UserError] = field(
-        "Why the job failed, at most 100 mistakes; each result tells its own.", resolver=resolve.user_errors
+        "The errors that made the job fail, at most 100. Errors of single items are in `results`.",
+        resolver=resolve.user_errors,
     )

@@ -6,31 +6,25 @@ from schema.enums import AssetOrderField, CollectionOrderField, MembershipOrderF
 from schema.field import field
 
 
-@strawberry.input(description="How a list of collections is ordered.")
+@strawberry.input(description="Order of a list of collections.")
 class CollectionOrder:
-    """How a list of collections is ordered."""
+    """Order of a list of collections."""
 
-    field: CollectionOrderField = field("What the collections are ordered by.")
-    direction: OrderDirection = strawberry.field(
-        default=OrderDirection.ASC, description="Which end of the order comes first."
-    )
+    field: CollectionOrderField = field("The field to order by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order.")
 
 
-@strawberry.input(description="How a list of assets is ordered.")
+@strawberry.input(description="Order of a list of assets.")
 class AssetOrder:
-    """How a list of assets is ordered."""
+    """Order of a list of assets."""
 
-    field: AssetOrderField = field("What the assets are ordered by.")
-    direction: OrderDirection = strawberry.field(
-        default=OrderDirection.ASC, description="Which end of the order comes first."
-    )
+    field: AssetOrderField = field("The field to order by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order.")
 
 
-@strawberry.input(description="How a collection's assets are ordered.")
+@strawberry.input(description="Order of a collection's assets.")
 class MembershipOrder:
-    """How a collection's assets are ordered."""
+    """Order of a collection's assets."""
 
-    field: MembershipOrderField = field("What the assets are ordered by.")
-    direction: OrderDirection = strawberry.field(
-        default=OrderDirection.ASC, description="Which end of the order comes first."
-    )
+    field: MembershipOrderField = field("The field to order by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order.")

@@ -1,4 +1,4 @@
-"""This file is where every reading begins."""
+"""Query: the root of all reads."""
 
 import strawberry
 
@@ -30,99 +30,103 @@ from schema.user import Viewer
 class TopicRef:
     """Reference to a topic."""
 
-    id: strawberry.ID | None = optional("Id of the topic.")
-    slug: str | None = optional("Slug of the topic.")
+    id: strawberry.ID | None = optional("The topic's id.")
+    slug: str | None = optional("The topic's slug.")
 
 
 @strawberry.input(one_of=True, description="Reference to a collection, by its id or its slug.")
 class CollectionRef:
     """Reference to a collection."""
 
-    id: strawberry.ID | None = optional("Id of the collection.")
-    slug: str | None = optional("Slug of the collection.")
+    id: strawberry.ID | None = optional("The collection's id.")
+    slug: str | None = optional("The collection's slug.")
 
 
-@strawberry.input(one_of=True, description="Reference to an asset, by its id here or the platform's.")
+@strawberry.input(one_of=True, description="Reference to an asset, by its id or by its id in the platform.")
 class AssetRef:
     """Reference to an asset."""
 
-    id: strawberry.ID | None = optional("Id of the asset.")
-    external_id: str | None = optional("Id that the platform gave the asset.")
+    id: strawberry.ID | None = optional("The asset's id.")
+    external_id: str | None = optional("The asset's id in the platform.")
 
 
-@strawberry.type(description="Where every reading begins.")
+@strawberry.type(description="Root of all queries.")
 class Query:
-    """Where every reading begins."""
+    """Root of all queries."""
 
     node: Node | None = field(
-        "Any object by its id; null when there is none or the viewer may not see it.",
+        "The object with this id; null if it does not exist or is hidden from the viewer.",
         resolver=resolve_node.node,
-        arguments={"id": argument(strawberry.ID, "Id of the object.")},
+        arguments={"id": argument(strawberry.ID, "The object's id.")},
     )
     nodes: list[Node | None] = field(
-        "Objects in the order asked for; null where there is none or the viewer may not see it.",
+        "The objects with these ids, in the same order; null where an object does not exist or is hidden"
+        " from the viewer.",
         resolver=resolve_node.nodes,
-        arguments={"ids": argument(list[strawberry.ID], "Ids of the objects, at most 100.")},
+        arguments={"ids": argument(list[strawberry.ID], "The objects' ids, at most 100.")},
     )
-    viewer: Viewer | None = field("Who is asking; null when not signed in.", resolver=resolve_viewer.viewer)
+    viewer: Viewer | None = field("The signed-in user; null for an anonymous visitor.", resolver=resolve_viewer.viewer)
     topic: Topic | None = field(
-        "The topic referred to; null when there is none or the viewer may not see it.",
+        "A topic by its id or slug; null if it does not exist or is hidden from the viewer.",
         resolver=resolve_topic.topic,
-        arguments={"by": argument(TopicRef, "Which topic.")},
+        arguments={"by": argument(TopicRef, "Reference to the topic.")},
     )
     topics: TopicConnection = field(
-        "Topics that the viewer may see, in the administrators' order.",
+        "The topics that are visible to the viewer, in the administrators' order.",
         resolver=resolve_topic.topics,
         arguments=paging_arguments(query=query_argument()),
     )
     collection: Collection | None = field(
-        "The collection referred to; null when there is none or the viewer may not see it.",
+        "A collection by its id or slug; null if it does not exist or is hidden from the viewer.",
         resolver=resolve_collection.collection,
-        arguments={"by": argument(CollectionRef, "Which collection.")},
+        arguments={"by": argument(CollectionRef, "Reference to the collection.")},
     )
     collections: CollectionConnection = field(
-        "Collections that the viewer may see; by name unless asked otherwise.",
+        "The collections that are visible to the viewer; by default ordered by name.",
         resolver=resolve_collection.collections,
         arguments=paging_arguments(
-            filter=argument(CollectionFilter | None, "What collections to keep."),
+            filter=argument(CollectionFilter | None, "Filters for the collections."),
             query=query_argument(),
             order_by=argument(
                 CollectionOrder | None,
-                "How to order the collections.",
+                "The order of the collections.",
                 CollectionOrder(field=CollectionOrderField.NAME),
             ),
         ),
     )
     asset: Asset | None = field(
-        "The asset referred to; null when there is none or the viewer may not see it.",
+        "An asset by its id or its id in the platform; null if it does not exist or is hidden from the viewer.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL),
         resolver=resolve_asset.asset,
-        arguments={"by": argument(AssetRef, "Which asset.")},
+        arguments={"by": argument(AssetRef, "Reference to the asset.")},
     )
     assets: AssetConnection = field(
-        "Every asset that the viewer may see; gold standards first, then what changed last, unless asked otherwise.",
+        "The assets that are visible to the viewer. By default ordered by relevance: best matches of"
+        " `query` first, then gold standards, then the most recently updated.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve_asset.assets,
         arguments=paging_arguments(
-            filter=argument(AssetFilter | None, "What assets to keep."),
+            filter=argument(AssetFilter | None, "Filters for the assets."),
             query=query_argument(),
             order_by=argument(
                 AssetOrder | None,
-                "How to order the assets.",
+                "The order of the assets.",
                 AssetOrder(field=AssetOrderField.RELEVANCE, direction=OrderDirection.DESC),
             ),
         ),
     )
     audit_log: ChangeConnection = field(
-        "Every change that the administrator may see, the newest first.",
+        "The audit log: all changes that are visible to the viewer, newest first. Administrators only.",
         permission(Permission.ADMIN),
         resolver=resolve_change.audit_log,
-        arguments=forward_arguments(filter=argument(ChangeFilter | None, "What changes to keep.")),
+        arguments=forward_arguments(filter=argument(ChangeFilter | None, "Filters for the changes.")),
     )
     job: Job | None = field(
-        "The job of that id; null when there is none or the viewer did not start it.",
+        "A job by its id; null if it does not exist or was started by another viewer.",
         permission(Permission.SIGNED_IN),
         resolver=resolve_job.job,
-        arguments={"id": argument(strawberry.ID, "Id of the job.")},
+        arguments={"id": argument(strawberry.ID, "The job's id.")},
     )
-    deployment: Deployment = field("This deployment of Atoll.", resolver=resolve_deployment.deployment)
+    deployment: Deployment = field(
+        "This deployment of Atoll: its version, settings and limits.", resolver=resolve_deployment.deployment
+    )

@@ -1,4 +1,4 @@
-"""This file is the scalars: instants, addresses and numbers beyond 32 bits."""
+"""Custom scalars: DateTime, URL and Long."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NewType
@@ -11,46 +11,51 @@ DateTime = NewType("DateTime", int)
 Url = NewType("Url", str)
 Long = NewType("Long", int)
 
-LARGEST_LONG = 2**63
+MAX_LONG = 2**63
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def _told(milliseconds: int) -> str:
+def _serialize_date_time(milliseconds: int) -> str:
     return (EPOCH + milliseconds * MILLISECOND).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _instant(text: Any) -> int:
+def _parse_date_time(text: Any) -> int:
     try:
-        instant = datetime.fromisoformat(text)
+        date_time = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise GraphQLError("A DateTime is an RFC 3339 instant such as 2026-11-23T06:29:00.000Z.")
-    return (instant - EPOCH) // MILLISECOND
+        date_time = None
+    if date_time is None or date_time.tzinfo is None:
+        raise GraphQLError("Use RFC 3339 with a time zone, for example 2026-11-23T06:29:00.000Z.")
+    return (date_time - EPOCH) // MILLISECOND
 
 
-def _long(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not -LARGEST_LONG <= value < LARGEST_LONG:
-        raise GraphQLError("A Long is a whole number of at most 64 bits.")
+def _parse_long(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not -MAX_LONG <= value < MAX_LONG:
+        raise GraphQLError("A Long is a signed integer of at most 64 bits.")
     return value
 
 
-def _url(value: Any) -> str:
+def _parse_url(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith(("https://", "http://", "s3://", "gs://")):
-        raise GraphQLError("A URL begins with https://, http://, s3:// or gs://.")
+        raise GraphQLError("Use a URL that begins with https://, http://, s3:// or gs://.")
     return value
 
 
 SCALARS: dict[object, ScalarDefinition] = {
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="RFC 3339 instant, UTC: 2026-11-23T06:29:00.000Z",
-        serialize=_told,
-        parse_value=_instant,
+        description="Date and time as in RFC 3339, in UTC. Example: 2026-11-23T06:29:00.000Z",
+        serialize=_serialize_date_time,
+        parse_value=_parse_date_time,
     ),
-    Url: strawberry.scalar(name="URL", description="Address of a page or an object.", serialize=str, parse_value=_url),
+    Url: strawberry.scalar(
+        name="URL",
+        description="URL of a page or of a stored object. It begins with https://, http://, s3:// or gs://.",
+        serialize=str,
+        parse_value=_parse_url,
+    ),
     Long: strawberry.scalar(
-        name="Long", description="A signed 64-bit integer, sent as a JSON number.", serialize=int, parse_value=_long
+        name="Long", description="Signed 64-bit integer, sent as a JSON number.", serialize=int, parse_value=_parse_long
     ),
 }

@@ -1,4 +1,4 @@
-"""This file is topics: the headings that administrators define."""
+"""Topics: the headings that administrators define."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,66 +23,68 @@ from schema.user import User
 if TYPE_CHECKING:
     from schema.collection import CollectionConnection
 
-Collections = Annotated["CollectionConnection", strawberry.lazy("schema.collection")]
+LazyCollectionConnection = Annotated["CollectionConnection", strawberry.lazy("schema.collection")]
 
 
-@strawberry.type(description="What the viewer can do with a topic.")
+@strawberry.type(description="The viewer's permissions on a topic.")
 class TopicViewerCan:
-    """What the viewer can do with a topic."""
+    """The viewer's permissions on a topic."""
 
-    update: bool = field("Whether the viewer can change the topic.")
+    update: bool = field("Whether the viewer can update the topic: rename or edit it.")
     delete: bool = field("Whether the viewer can delete the topic.")
-    reorder: bool = field("Whether the viewer can move the topic among the others.")
-    merge: bool = field("Whether the viewer can merge the topic with others.")
+    reorder: bool = field("Whether the viewer can reorder the topic among the others.")
+    merge: bool = field("Whether the viewer can merge other topics into it, or it into another.")
     create_collection: bool = field("Whether the viewer can create collections in the topic.")
 
 
-@strawberry.type(description="A heading, defined and ordered by administrators, under which collections stand.")
+@strawberry.type(description="A heading for collections, defined and ordered by administrators.")
 class Topic(Node):
-    """A heading, under which collections stand."""
+    """A heading for collections."""
 
     is_type_of = match_rows("top_")
-    slug: str = field("Slug of the topic, unique among topics: for addresses.")
-    name: str = field("Name of the topic, unique among topics.")
-    description: str = field("Description of the topic, in Markdown; empty when there is none.")
-    version: int = field("Grows with each change of the topic itself; pass it back as `expectedVersion`.")
-    collections: Collections = field(
-        "Collections of the topic, at any depth, that the viewer may see; in the administrators' order unless asked"
-        " otherwise.",
+    slug: str = field("The topic's slug, for use in URLs. Unique among topics.")
+    name: str = field("The topic's name. Unique among topics.")
+    description: str = field("The topic's description, in Markdown; empty if it has none.")
+    version: int = field(
+        "The topic's version, for `expectedVersion`. It increases with each change of the topic itself."
+    )
+    collections: LazyCollectionConnection = field(
+        "The topic's collections, at any depth, that are visible to the viewer; by default in the"
+        " administrators' order.",
         resolver=resolve.collections,
         arguments=paging_arguments(
-            filter=argument(CollectionFilter | None, "What collections to keep."),
+            filter=argument(CollectionFilter | None, "Filters for the collections."),
             order_by=argument(
                 CollectionOrder | None,
-                "How to order the collections.",
+                "The order of the collections.",
                 CollectionOrder(field=CollectionOrderField.POSITION),
             ),
         ),
     )
     asset_counts: AssetCounts = field(
-        "Numbers of distinct assets in the topic that the viewer may see.",
+        "Counts of distinct assets in the topic's collections that are visible to the viewer.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve.asset_counts,
     )
-    viewer_can: TopicViewerCan = field("What the viewer can do with the topic.", resolver=resolve.viewer_can)
-    created_at: DateTime = field("Timestamp of the topic's creation.")
-    updated_at: DateTime = field("Timestamp of the last change of the topic itself.")
+    viewer_can: TopicViewerCan = field("The viewer's permissions on the topic.", resolver=resolve.viewer_can)
+    created_at: DateTime = field("The date and time when the topic was created.")
+    updated_at: DateTime = field("The date and time when the topic itself was last updated.")
     created_by: User | None = field(
-        "User who created the topic; null when it came with a catalogue.", resolver=resolve_collection.created_by
+        "The user who created the topic; null if a catalogue import created it.", resolver=resolve_collection.created_by
     )
     history: ChangeConnection = field(
-        "Changes of the topic itself, the newest first; administrators see it.",
+        "The history (change log) of the topic itself, newest first. Administrators only.",
         permission(Permission.ADMIN),
         resolver=resolve_change.topic_history,
         arguments=forward_arguments(),
     )
 
 
-@strawberry.type(description="A topic in a list.")
+@strawberry.type(description="An edge in a list of topics.")
 class TopicEdge:
-    """A topic in a list."""
+    """An edge in a list of topics."""
 
-    cursor: str = field("Cursor of the topic in the list.")
+    cursor: str = field("The topic's cursor in the list.")
     node: Topic = field("The topic.")
 
 

@@ -1,4 +1,4 @@
-"""This file is who people are: users, groups, and the viewer among them."""
+"""Users, groups, and the viewer."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,39 +13,41 @@ from schema.node import Node, match_rows
 if TYPE_CHECKING:
     from schema.collection import ViewerCollectionConnection
 
-ViewerCollections = Annotated["ViewerCollectionConnection", strawberry.lazy("schema.collection")]
+LazyViewerCollectionConnection = Annotated["ViewerCollectionConnection", strawberry.lazy("schema.collection")]
 
 
-@strawberry.type(description="A person who can sign in.")
+@strawberry.type(description="A person who can sign in: a member or an administrator.")
 class User(Node):
-    """A person who can sign in."""
+    """A person who can sign in: a member or an administrator."""
 
     is_type_of = match_rows("usr_")
-    name: str = field("Name of the user.")
+    name: str = field("The user's name.")
     email: str | None = field(
-        "E-mail address of the user; members see it.", permission(Permission.SIGNED_IN, denied=DeniedResult.NULL)
+        "The user's e-mail address; null for anonymous visitors.",
+        permission(Permission.SIGNED_IN, denied=DeniedResult.NULL),
     )
 
 
-@strawberry.type(description="Users who hold grants together.")
+@strawberry.type(description="A group of users, which can hold grants.")
 class Group(Node):
-    """Users who hold grants together."""
+    """A group of users, which can hold grants."""
 
     is_type_of = match_rows("grp_")
-    name: str = field("Name of the group.")
+    name: str = field("The group's name.")
 
 
-@strawberry.type(description="Whoever is asking.")
+@strawberry.type(description="The signed-in caller of the API.")
 class Viewer:
-    """Whoever is asking."""
+    """The signed-in caller of the API."""
 
     user: User = field("The viewer's user.", resolver=resolve.user)
     is_admin: bool = field("Whether the viewer is an administrator.")
-    collections: ViewerCollections = field(
-        "Collections the viewer may add assets to, by name; with `assetId`, `containsAsset` on the edge says where"
-        " that asset already is.",
+    collections: LazyViewerCollectionConnection = field(
+        "The collections that the viewer can add assets to, by name. With `assetId`, `containsAsset` on"
+        " the edge tells whether the collection already contains that asset.",
         resolver=resolve.collections,
         arguments=forward_arguments(
-            query=query_argument(), asset_id=argument(strawberry.ID | None, "Id of the asset to be looked for in each.")
+            query=query_argument(),
+            asset_id=argument(strawberry.ID | None, "Id of an asset to look up in each collection."),
         ),
     )

@@ -105,7 +105,7 @@ def test_everything_is_described(schema: GraphQLSchema) -> None:
 
 def test_descriptions_are_sentences(schema: GraphQLSchema) -> None:
     texts = {f"{each.name}.{name}": field.description or "" for each, name, field in _fields(schema)}
-    assert [name for name, description in texts.items() if not description.endswith((".", "Z", "»", "?"))] == []
+    assert [name for name, description in texts.items() if not description.endswith((".", "Z", "?"))] == []
 
 
 def test_every_field_that_gives_assets_prints_its_rule(schema: GraphQLSchema) -> None:
