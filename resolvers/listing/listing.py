@@ -85,7 +85,7 @@ class Listing:
     @property
     def cache_key(self) -> Self:
         """The list as its statements tell it: whatever is looked for, these are the same."""
-        return self if self.search is None else replace(self, filter=replace(self.filter, search=self.search.shape))
+        return self if self.search is None else replace(self, filter=replace(self.filter, search=self.search.cache_key))
 
     @property
     def parameters(self) -> Mapping[str, Any]:

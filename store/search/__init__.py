@@ -1,1 +1,1 @@
-"""This folder is search: what texts are found by, kept beside the rows and in their transaction."""
+"""Full-text search: tokenizer, queries, fuzzy matching and an index updated in each write transaction."""

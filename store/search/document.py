@@ -1,4 +1,4 @@
-"""This file is what each thing is found by: nothing but what everyone who sees it may read."""
+"""Search documents: the tokens of assets, collections and topics, from fields that everyone who sees them may read."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,36 +17,36 @@ KIND_TOKENS = {
     "DATA_ASSET": ("dataasset", "data", "dataset"),
     "MODEL": ("model",),
 }
-"""What `kind:` calls each kind."""
-MAX_LABEL_TOKENS = 2_000  # words of tags and identifiers: PostgreSQL keeps no more than a megabyte of all
+"""Values of `kind:` for each kind of asset."""
+MAX_LABEL_TOKENS = 2_000  # PostgreSQL stores at most a megabyte per tsvector
 PHRASE_BREAK = ":"
-"""A word that nobody can look for, between what no phrase goes across."""
+"""Token between texts that no phrase spans. No query can contain it."""
 
 
 class Document(NamedTuple):
-    """The words that a thing is found by."""
+    """Tokens of a row by field."""
 
     name: Sequence[str]
     labels: Sequence[str]
     rest: Sequence[str]
 
-    def texts(self) -> dict[str, str]:
-        """Return each field as SQLite indexes it."""
-        return {name: " ".join(field) for name, field in zip(self._fields, self, strict=True)}
+    def to_columns(self) -> dict[str, str]:
+        """Return the columns of SQLite's FTS5 table."""
+        return {name: " ".join(tokens) for name, tokens in zip(self._fields, self, strict=True)}
 
-    def tsvector(self) -> str:
-        """Return the document as PostgreSQL writes it: each word with its places and the weight of its field."""
-        places, place = defaultdict[str, list[str]](list), 0
+    def to_tsvector(self) -> str:
+        """Return PostgreSQL's tsvector: each token with its positions and the weight of its field."""
+        positions, position = defaultdict[str, list[str]](list), 0
         for field, weight in zip(self, WEIGHT_BY_FIELD.values(), strict=True):
-            for word in field:
-                place += 1
-                places[word].append(f"{place}{weight}")
-            place += 1  # no phrase goes from one field to the next
-        return " ".join(f"'{word}':{','.join(at)}" for word, at in places.items())
+            for token in field:
+                position += 1
+                positions[token].append(f"{position}{weight}")
+            position += 1  # no phrase spans two fields
+        return " ".join(f"'{token}':{','.join(places)}" for token, places in positions.items())
 
 
 class SearchedTable(NamedTuple):
-    """A kind of thing that is searched: its table, its rows, and what one of them is found by."""
+    """A searched table, the SELECT of its rows, and the document of a row."""
 
     table: Table
     rows: Select[Any]
@@ -55,35 +55,30 @@ class SearchedTable(NamedTuple):
 
 def _asset(row: Row[Any]) -> Document:
     tags = [tokenize(tag) for tag in row.tags]
-    labels = [*tags, tokenize(row.external_id), *([field_token("tag", word) for word in tag] for tag in tags)]
-    labels += [[*tokenize(row.doi), field_token("doi", _one(row.doi))]] if row.doi else []
+    labels = [*tags, tokenize(row.external_id), *([field_token("tag", token) for token in tag] for tag in tags)]
+    labels += [[*tokenize(row.doi), field_token("doi", _joined(row.doi))]] if row.doi else []
     owner = tokenize(row.owner_name)
-    rest = [
-        owner,
-        [field_token("owner", word) for word in owner],
-        [field_token("kind", kind) for kind in KIND_TOKENS[row.kind]],
-    ]
-    told = (row.kind, row.app_kind, row.data_kind, row.language, row.framework, row.license, row.description)
-    return Document(
-        _named(row.name), _apart(labels)[:MAX_LABEL_TOKENS], _apart([*rest, tokenize(" ".join(filter(None, told)))])
-    )
+    kinds = [field_token("kind", kind) for kind in KIND_TOKENS[row.kind]]
+    texts = (row.kind, row.app_kind, row.data_kind, row.language, row.framework, row.license, row.description)
+    rest = [owner, [field_token("owner", token) for token in owner], kinds, tokenize(" ".join(filter(None, texts)))]
+    return Document(_name(row.name), _separate(labels)[:MAX_LABEL_TOKENS], _separate(rest))
 
 
-def _plain(row: Row[Any]) -> Document:
-    return Document(_named(row.name), tokenize(row.slug), tokenize(row.description))
+def _collection_or_topic(row: Row[Any]) -> Document:
+    return Document(_name(row.name), tokenize(row.slug), tokenize(row.description))
 
 
-def _named(name: str) -> list[str]:
-    return [*tokenize(name), field_token(NAME, _one(name))]
+def _name(name: str) -> list[str]:
+    return [*tokenize(name), field_token(NAME, _joined(name))]
 
 
-def _apart(texts: Iterable[Sequence[str]]) -> Sequence[str]:
-    """Return the words of all texts, across which no phrase goes."""
-    return [word for text in texts for word in (*text, PHRASE_BREAK)]
+def _separate(texts: Iterable[Sequence[str]]) -> Sequence[str]:
+    """Concatenate the tokens of several texts, with a phrase break after each."""
+    return [token for text in texts for token in (*text, PHRASE_BREAK)]
 
 
-def _one(text: str) -> str:
-    return join_tokens(word for chunk in compounds(text) for word in chunk.tokens)
+def _joined(text: str) -> str:
+    return join_tokens(token for compound in compounds(text) for token in compound.tokens)
 
 
 _owner = sql.principal.alias("owner")
@@ -93,6 +88,6 @@ SEARCHED_TABLES: Mapping[str, SearchedTable] = {
         select(sql.asset, _owner.c.name.label("owner_name")).join(_owner, _owner.c.pk == sql.asset.c.owner_pk),
         _asset,
     ),
-    "collection": SearchedTable(sql.collection, select(sql.collection), _plain),
-    "topic": SearchedTable(sql.topic, select(sql.topic), _plain),
+    "collection": SearchedTable(sql.collection, select(sql.collection), _collection_or_topic),
+    "topic": SearchedTable(sql.topic, select(sql.topic), _collection_or_topic),
 }

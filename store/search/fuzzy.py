@@ -1,4 +1,4 @@
-"""This file is the words that may be near another: those that share its beginning or its end."""
+"""Candidates for fuzzy matching: words that share the first or second half of a term."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -8,39 +8,40 @@ from sqlalchemy import CompoundSelect, func, select, union_all
 
 from store import sql
 
-Range = tuple[str, str, str]
-"""A word, and the first text and the first one behind of those that are looked at for it."""
+WordRange = tuple[str, str, str]
+"""A term, and a half-open range of words that holds candidates for it."""
 
 
 @cache
 def fuzzy_candidates() -> CompoundSelect[Any]:
-    """Return a SELECT of `(asked, word)`: all that can differ from a word by one typing error, and others.
+    """Return a SELECT of `(term, word)`: all words within one typing error of a term, and others.
 
-    One error leaves a half of a word as it is, or two neighbours have changed places. `ranges` are its parameters.
+    One error leaves one half of a word unchanged, or swaps two neighbouring letters. Its parameters come from
+    `candidate_ranges`.
     """
     word = sql.search_word.c
-    return union_all(_within(word.word, "forward"), _within(word.backward, "backward"))
+    return union_all(_words_within(word.word, "forward"), _words_within(word.backward, "backward"))
 
 
-def candidate_ranges(words: Sequence[str]) -> dict[str, str]:
-    """Return where words near these lie, from either end."""
-    forward = [each for asked in words for each in _ranges(asked)]
-    backward = [(asked, *_beginning(asked[len(asked) // 2 :][::-1])) for asked in words]
+def candidate_ranges(terms: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of `fuzzy_candidates`: ranges of words, and of words spelt backward."""
+    forward = [word_range for term in terms for word_range in _forward_ranges(term)]
+    backward = [(term, *_prefix_range(term[len(term) // 2 :][::-1])) for term in terms]
     return {"forward": sql.json_text(forward), "backward": sql.json_text(backward)}
 
 
-def _within(column: Any, parameter: str) -> Any:
-    asked, first, behind = sql.json_columns(parameter, "text", "text", "text")
-    alike = func.length(column).between(func.length(asked) - 1, func.length(asked) + 1)
-    return select(asked, sql.search_word.c.word).where(column >= first, column < behind, alike)
+def _words_within(column: Any, parameter: str) -> Any:
+    term, start, end = sql.json_columns(parameter, "text", "text", "text")
+    has_similar_length = func.length(column).between(func.length(term) - 1, func.length(term) + 1)
+    return select(term, sql.search_word.c.word).where(column >= start, column < end, has_similar_length)
 
 
-def _ranges(word: str) -> Iterator[Range]:
-    yield (word, *_beginning(word[: len(word) // 2]))
-    for place in range(len(word) - 1):
-        swapped = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-        yield word, swapped, f"{swapped}\x01"  # which no word holds
+def _forward_ranges(term: str) -> Iterator[WordRange]:
+    yield (term, *_prefix_range(term[: len(term) // 2]))
+    for index in range(len(term) - 1):
+        swapped = term[:index] + term[index + 1] + term[index] + term[index + 2 :]
+        yield term, swapped, f"{swapped}\x01"  # no word contains this character
 
 
-def _beginning(text: str) -> tuple[str, str]:
-    return text, text[:-1] + chr(ord(text[-1]) + 1)
+def _prefix_range(prefix: str) -> tuple[str, str]:
+    return prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)

@@ -1,4 +1,4 @@
-"""This file is the index of search, kept in the transaction that changes a row: FTS5 here, a tsvector there."""
+"""Search index: FTS5 tables on SQLite, tsvectors on PostgreSQL, updated in each write transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import sql
 from store.bulk_insert import insert_many
 from store.search.document import SEARCHED_TABLES, Document
-from store.search.query import MIN_FUZZY_LENGTH
+from store.search.query import is_fuzzy
 
 BATCH = 1_000
 Progress = Callable[[int], None]
@@ -33,8 +33,8 @@ _SQLITE, _POSTGRESQL = MetaData(), MetaData()
 
 
 def _fts5(kind: str) -> Table:
-    texts = (Column(name, String()) for name in Document._fields)
-    return Table(f"{kind}_search", _SQLITE, Column("rowid", Integer, primary_key=True), *texts)
+    columns = (Column(name, String()) for name in Document._fields)
+    return Table(f"{kind}_search", _SQLITE, Column("rowid", Integer, primary_key=True), *columns)
 
 
 def _tsvectors(kind: str) -> Table:
@@ -46,18 +46,15 @@ INDEXES["postgresql"] = {kind: _tsvectors(kind) for kind in SEARCHED_TABLES}
 
 
 async def index_stale_rows(connection: AsyncConnection, progress: Progress = lambda _: None) -> None:
-    """Look anew at every row that was written since, and call `progress` with how many those were, a part at a time.
-
-    One statement where nothing was.
-    """
-    noted = (sql.search_stale.c.kind, sql.search_stale.c.row_pk)
+    """Index all stale rows in batches; call `progress` with the size of each batch. One statement if none is stale."""
+    key = (sql.search_stale.c.kind, sql.search_stale.c.row_pk)
     last: Sequence[Any] = ("", 0)
     while True:
-        # Behind the last, for PostgreSQL would pass by each that this transaction has deleted.
-        further = select(*noted).where(tuple_(*noted) > tuple_(*map(literal, last))).order_by(*noted).limit(BATCH)
-        rows = (await connection.execute(further)).all()
-        for kind, each in groupby(rows, key=lambda row: row.kind):
-            await _index(connection, kind, [row.row_pk for row in each])
+        # Starting behind the last row spares PostgreSQL from scanning those that this transaction has deleted.
+        batch = select(*key).where(tuple_(*key) > tuple_(*map(literal, last))).order_by(*key).limit(BATCH)
+        rows = (await connection.execute(batch)).all()
+        for kind, stale_rows in groupby(rows, key=lambda row: row.kind):
+            await _index(connection, kind, [row.row_pk for row in stale_rows])
         progress(len(rows))
         if len(rows) < BATCH:
             return
@@ -65,42 +62,45 @@ async def index_stale_rows(connection: AsyncConnection, progress: Progress = lam
 
 
 async def reset_index(connection: AsyncConnection) -> int:
-    """Forget the index; return how many things `refresh` then has to look at. Other writers wait until it has."""
+    """Empty the index and mark all rows as stale; return their number. Other writers wait until the transaction ends.
+
+    `index_stale_rows` then builds the index again.
+    """
     stale, count, revision = sql.search_stale, 0, sql.deployment.c.revision
-    await connection.execute(update(sql.deployment).values(revision=revision))  # which each of them begins with
+    await connection.execute(update(sql.deployment).values(revision=revision))  # the lock that every writer takes first
     await connection.execute(delete(sql.search_word))
     await connection.execute(delete(stale))
     for kind, (table, *_) in SEARCHED_TABLES.items():
         await connection.execute(delete(INDEXES[connection.dialect.name][kind]))
-        every = select(literal(kind), table.c.pk)
-        await connection.execute(insert(stale).from_select(["kind", "row_pk"], every))
+        all_rows = select(literal(kind), table.c.pk)
+        await connection.execute(insert(stale).from_select(["kind", "row_pk"], all_rows))
         count += await connection.scalar(select(func.count()).select_from(table)) or 0
     return count
 
 
 async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
-    """Index the rows of those pks, which rise, as they are now, or no more where they are gone."""
+    """Replace the documents of rows with those ascending pks; drop the documents of deleted rows."""
     index, searched = INDEXES[connection.dialect.name][kind], SEARCHED_TABLES[kind]
-    here = searched.rows.where(searched.table.c.pk.in_(sql.int_list(pks)))
-    found = {row.pk: searched.document(row) for row in await connection.execute(here)}
+    rows = searched.rows.where(searched.table.c.pk.in_(sql.int_list(pks)))
+    documents = {row.pk: searched.document(row) for row in await connection.execute(rows)}
     await connection.execute(delete(index).where(index.c.rowid.in_(sql.int_list(pks))))
-    await insert_many(connection, index, [_row(index, pk, document) for pk, document in found.items()])
-    await _learn(connection, {word for document in found.values() for field in document for word in field})
+    await insert_many(connection, index, [_index_row(index, pk, document) for pk, document in documents.items()])
+    await _add_words(connection, {token for document in documents.values() for field in document for token in field})
     stale = sql.search_stale
-    # Between the first and the last, for PostgreSQL would pass by all that were deleted before.
-    these = (stale.c.row_pk.between(pks[0], pks[-1]), stale.c.row_pk.in_(sql.int_list(pks)))
-    await connection.execute(delete(stale).where(stale.c.kind == kind, *these))
+    # The range spares PostgreSQL from scanning rows that were deleted before.
+    batch = (stale.c.row_pk.between(pks[0], pks[-1]), stale.c.row_pk.in_(sql.int_list(pks)))
+    await connection.execute(delete(stale).where(stale.c.kind == kind, *batch))
 
 
-def _row(index: Table, pk: int, document: Document) -> dict[str, Any]:
-    told = {"words": document.tsvector()} if "words" in index.c else document.texts()
-    return {"rowid": pk, **told}
+def _index_row(index: Table, pk: int, document: Document) -> dict[str, Any]:
+    columns = {"words": document.to_tsvector()} if "words" in index.c else document.to_columns()
+    return {"rowid": pk, **columns}
 
 
-async def _learn(connection: AsyncConnection, words: Iterable[str]) -> None:
-    """Keep the words that a misspelt one may have been meant to be."""
+async def _add_words(connection: AsyncConnection, tokens: Iterable[str]) -> None:
+    """Add words for fuzzy matching. Words of deleted rows stay: they match no row."""
     word = sql.search_word
-    told = sorted(each for each in words if each.isalpha() and len(each) >= MIN_FUZZY_LENGTH - 1)
-    known = set(await connection.scalars(select(word.c.word).where(word.c.word.in_(sql.text_list(told)))))
-    rows = [{"word": each, "backward": each[::-1]} for each in told if each not in known]
+    candidates = sorted(token for token in tokens if is_fuzzy(token))
+    existing = set(await connection.scalars(select(word.c.word).where(word.c.word.in_(sql.text_list(candidates)))))
+    rows = [{"word": token, "backward": token[::-1]} for token in candidates if token not in existing]
     await insert_many(connection, word, rows)

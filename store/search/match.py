@@ -1,4 +1,4 @@
-"""This file is search as SQL: the condition that a row is found, and how well."""
+"""Search conditions in SQL: whether a row matches, and its rank."""
 
 from typing import Any
 
@@ -22,40 +22,43 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from store.search.query import FIELDS_OF_MATCH, NAME, Match, Search
 
-STEP = 10  # from one match to the next, for what tells between those
-LENGTH = 16  # letters of a name by which it says more
+STEP = 10  # ranks per Match, to distinguish names by their length
+LETTERS_PER_STEP = 16  # each so many letters of a name lower its rank by one
 
 
 class _Matches(FunctionElement[bool]):
-    """Whether a row of an index matches: the index, what SQLite is asked, and what PostgreSQL is."""
+    """Whether a row of an index matches. Takes the index, the FTS5 query and the tsquery."""
 
     name = "matches"
     inherit_cache = True
 
 
 def matches_search(of: Any, search: Search) -> ColumnElement[bool]:
-    """Return the condition that a row is found, whatever is looked for: `Search.parameters` tells that."""
-    return of.c.pk.in_(_matching(of, Match.FUZZY)) if search.terms else literal(value=False)
+    """Return the condition that a row of the table `of` matches.
+
+    The terms themselves are in `Search.parameters`: the SQL is the same for every search with terms.
+    """
+    return of.c.pk.in_(_matching_pks(of, Match.FUZZY)) if search.terms else literal(value=False)
 
 
 def match_rank(of: Any) -> ColumnElement[int]:
-    """Return how well a row that is found matches, the best as the greatest number: by itself, whatever others say.
+    """Return the rank of a matching row, the best being the greatest. It does not depend on any other row.
 
-    By the `Match` first; then, of what is found by its name, by how little else the name says.
+    Ordered by `Match`; matches by name alone are then ordered by the length of the name, shortest first.
     """
-    others = func.length(of.c.name, type_=Integer) // LENGTH
-    brevity = case((others < STEP, STEP - 1 - others), else_=0)
-    ways = {match: match * STEP + (brevity if FIELDS_OF_MATCH.get(match) == (NAME,) else 0) for match in Match}
-    del ways[Match.FUZZY]
+    letters = func.length(of.c.name, type_=Integer) // LETTERS_PER_STEP
+    brevity = case((letters < STEP, STEP - 1 - letters), else_=0)
+    ranks = {match: match * STEP + (brevity if FIELDS_OF_MATCH.get(match) == (NAME,) else 0) for match in Match}
+    del ranks[Match.FUZZY]
     worst = bindparam("worst", type_=Integer) * STEP
-    return case(*((of.c.pk.in_(_matching(of, match)), ways[match]) for match in reversed(ways)), else_=worst)
+    return case(*((of.c.pk.in_(_matching_pks(of, match)), ranks[match]) for match in reversed(ranks)), else_=worst)
 
 
-def _matching(of: Any, match: Match) -> Select[Any]:
-    named: Table = getattr(of, "element", of)
-    index = table(f"{named.name}_search", column("rowid"))
-    asked = (bindparam(f"{language}_{match.name}", type_=String()) for language in ("fts5", "tsquery"))
-    return select(index.c.rowid).where(_Matches(literal_column(index.name), *asked))
+def _matching_pks(of: Any, match: Match) -> Select[Any]:
+    searched: Table = getattr(of, "element", of)
+    index = table(f"{searched.name}_search", column("rowid"))
+    queries = (bindparam(f"{language}_{match.name}", type_=String()) for language in ("fts5", "tsquery"))
+    return select(index.c.rowid).where(_Matches(literal_column(index.name), *queries))
 
 
 @compiles(_Matches, "sqlite")

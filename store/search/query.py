@@ -1,8 +1,8 @@
-"""This file is what was typed into a search: its terms, and how each database is asked for them.
+"""Search queries: parsing, and translation to FTS5 and tsquery.
 
-All terms must be found, in any order; the last may be the beginning of a word, and a word of five letters or more may
-have one typing error. "Words in quotes" stand side by side. `tag:`, `owner:`, `kind:` and `doi:` look there alone;
-several of one of these are alternatives. Nothing that is typed reaches a database's own language unquoted.
+All terms must match, in any order. The last word matches as a prefix; a word of five letters or more also matches with
+one typing error. "Words in quotes" match as a phrase. `tag:`, `owner:`, `kind:` and `doi:` search one field; several
+terms of the same field are alternatives. Input reaches a database's query language only as quoted tokens.
 """
 
 import re
@@ -14,27 +14,27 @@ from typing import Any
 from store.search.tokens import Compound, compounds, join_tokens, split_subwords
 
 MAX_QUERY_LENGTH = 500
-MAX_QUERY_WORDS = 30  # words: what is looked for costs by them, however they are written
-MIN_FUZZY_LENGTH = 5  # letters of a word in which a typing error is looked past: of the longer of the two
+MAX_QUERY_WORDS = 30  # the cost of a search grows with them
+MIN_FUZZY_LENGTH = 5  # letters of the longer of two words that differ by a typing error
 NAME, LABELS, REST = "name", "labels", "rest"
-"""Where words are found: in the name; in tags and identifiers; in all else that is told of a thing."""
+"""Fields of the index: the name; tags and identifiers; all else."""
 
-_TYPED = re.compile(r'(?:(tag|owner|kind|doi):(?=[^\s]))?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
-_RESOLVER = re.compile(r"(?<!\w)(?:https?://)?(?:dx\.)?doi\.org/", re.IGNORECASE)
+_TERM = re.compile(r'(?:(tag|owner|kind|doi):(?=[^\s]))?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
+_DOI_RESOLVER = re.compile(r"(?<!\w)(?:https?://)?(?:dx\.)?doi\.org/", re.IGNORECASE)
 
 Phrase = tuple[str, ...]
 
 
 class Match(IntEnum):
-    """How well something matches, the best last: by which of its fields, and how."""
+    """Quality of a match, the best last: where all terms match, and how."""
 
-    FUZZY = 0  # a word has a typing error
+    FUZZY = 0  # anywhere, a word with a typing error
     FUZZY_NAME = 1
     ANYWHERE = 2
-    LABELS = 3  # in the name, the tags or the identifiers
+    LABELS = 3  # in the name, tags or identifiers
     NAME_PREFIX = 4
-    NAME_WORDS = 5  # each is a whole word of the name
-    EXACT_NAME = 6  # it is called just that
+    NAME_WORDS = 5  # whole words of the name
+    EXACT_NAME = 6
 
 
 FIELDS_OF_MATCH = {
@@ -43,162 +43,165 @@ FIELDS_OF_MATCH = {
     Match.NAME_PREFIX: (NAME,),
     Match.NAME_WORDS: (NAME,),
 }
-"""The fields that a match must be in, unless a term says another."""
+"""Fields in which terms must match, unless a term names its own; every field for the rest."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One thing to be found: any of its phrases, or a word near the one that it is."""
+    """Term of a query: matches any of its phrases or similar words."""
 
     phrases: tuple[Phrase, ...]
-    is_prefix: bool = False  # whether its last word may go on
-    fuzzy_token: str | None = None  # that it is, if a typing error in it is looked past
+    is_prefix: bool = False  # whether the last token of a phrase matches as a prefix
+    fuzzy_token: str | None = None  # the token to find similar words for
     similar: tuple[str, ...] = ()
-    has_field: bool = False  # whether it says itself where it is to be found
+    has_field: bool = False  # whether it names a field
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: one of the terms of each element. Without any, nothing is found."""
+    """Parsed query: of each group, one term must match. Without terms, nothing matches."""
 
     terms: tuple[tuple[Term, ...], ...] = ()
-    name: str = ""  # what something is called that is called just that
+    exact_name: str = ""  # joined tokens of a name that the query spells out
 
     @property
     def fuzzy_tokens(self) -> list[str]:
-        """The words in which a typing error is looked past."""
-        return [term.fuzzy_token for terms in self.terms for term in terms if term.fuzzy_token]
+        """Tokens to find similar words for."""
+        return [term.fuzzy_token for group in self.terms for term in group if term.fuzzy_token]
 
-    def with_similar(self, near: Mapping[str, Sequence[str]]) -> "Search":
-        """Return the search with the words near each of its own, which differ by one typing error."""
+    def with_similar(self, similar_words: Mapping[str, Sequence[str]]) -> "Search":
+        """Return the search that also matches similar words, given by fuzzy token."""
         terms = tuple(
-            tuple(replace(term, similar=tuple(near.get(term.fuzzy_token or "", ()))) for term in each)
-            for each in self.terms
+            tuple(replace(term, similar=tuple(similar_words.get(term.fuzzy_token or "", ()))) for term in group)
+            for group in self.terms
         )
         return replace(self, terms=terms)
 
     @property
-    def shape(self) -> "Search":
-        """What every search is that finds anything, or that finds nothing: SQL is the same for all of them."""
+    def cache_key(self) -> "Search":
+        """Stand-in for all searches that share one SQL text: with terms, or without."""
         return Search(((),)) if self.terms else Search()
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the databases are asked for each match, and which match is the worst, by the names of the parameters."""
-        asked: dict[str, Any] = {f"fts5_{match.name}": self.fts5(match) for match in Match}
-        asked |= {f"tsquery_{match.name}": self.tsquery(match) for match in Match}
+        """Parameters of `matches_search` and `match_rank`: a query per Match and database, and the worst Match."""
+        queries: dict[str, Any] = {f"fts5_{match.name}": self.to_fts5(match) for match in Match}
+        queries |= {f"tsquery_{match.name}": self.to_tsquery(match) for match in Match}
         if self.has_similar:
-            return asked | {"worst": Match.FUZZY.value}
-        # Whatever is found is found anywhere, and there is nothing near to look for.
+            return queries | {"worst": Match.FUZZY.value}
+        # Every matching row matches anywhere, and no fuzzy match exists: neither needs to be looked up.
         for match in (Match.FUZZY_NAME, Match.ANYWHERE):
-            asked |= {f"fts5_{match.name}": f'"{UNMATCHABLE}"', f"tsquery_{match.name}": f"'{UNMATCHABLE}'"}
-        return asked | {"worst": Match.ANYWHERE.value}
+            queries |= {f"fts5_{match.name}": f'"{UNMATCHABLE}"', f"tsquery_{match.name}": f"'{UNMATCHABLE}'"}
+        return queries | {"worst": Match.ANYWHERE.value}
 
     @property
     def has_similar(self) -> bool:
-        """Whether there are words near those that are looked for."""
-        return any(term.similar for terms in self.terms for term in terms)
+        """Whether any term has similar words."""
+        return any(term.similar for group in self.terms for term in group)
 
-    def fts5(self, match: Match) -> str:
-        """Return what SQLite is asked for things that match at least so well."""
-        return self._written(match, _fts5, " AND ", f'"{field_token(NAME, self.name)}"')
+    def to_fts5(self, match: Match) -> str:
+        """Return the FTS5 query for rows that match at least this well."""
+        return self._render(match, _term_to_fts5, " AND ", " OR ", f'"{field_token(NAME, self.exact_name)}"')
 
-    def tsquery(self, match: Match) -> str:
-        """Return what PostgreSQL is asked for things that match at least so well."""
-        return self._written(match, _tsquery, " & ", f"'{field_token(NAME, self.name)}'")
+    def to_tsquery(self, match: Match) -> str:
+        """Return the tsquery for rows that match at least this well."""
+        return self._render(match, _term_to_tsquery, " & ", " | ", f"'{field_token(NAME, self.exact_name)}'")
 
-    def _written(self, match: Match, term: Callable[[Term, Match], str], and_: str, name: str) -> str:
+    def _render(
+        self, match: Match, render_term: Callable[[Term, Match], str], and_: str, or_: str, exact_name: str
+    ) -> str:
         if match is Match.EXACT_NAME:
-            return name
-        or_ = " OR " if and_ == " AND " else " | "
-        return and_.join(f"({or_.join(term(each, match) for each in terms)})" for terms in self.terms)
+            return exact_name
+        return and_.join(f"({or_.join(render_term(term, match) for term in group)})" for group in self.terms)
 
 
-def field_token(place: str, word: str) -> str:
-    """Return a word that is found at that place alone: one that nobody can type, whole or begun."""
-    return f":{place}:{word}"
+def field_token(field: str, token: str) -> str:
+    """Return the token of a field's value. No query outside the field matches it, not even as a prefix."""
+    return f":{field}:{token}"
 
 
 UNMATCHABLE = ":nowhere:"
-"""A word that nothing has: a mark without what it marks."""
+"""Token that no document contains."""
 
 
 class InvalidQueryError(ValueError):
-    """What was typed is too long; the message is a sentence."""
+    """The query is too long; the message is a sentence."""
 
 
-def parse_query(typed: str) -> Search | None:
-    """Return what is looked for; None where nothing was typed. Raises InvalidQueryError for what is too long."""
-    if len(typed) > MAX_QUERY_LENGTH:
-        raise InvalidQueryError(f"The query has {len(typed):,} characters; at most {MAX_QUERY_LENGTH} are allowed.")
-    if not typed.strip():
+def parse_query(text: str) -> Search | None:
+    """Parse a query; return None for a blank one. Raises InvalidQueryError if it is too long."""
+    if len(text) > MAX_QUERY_LENGTH:
+        raise InvalidQueryError(f"The query has {len(text):,} characters; at most {MAX_QUERY_LENGTH} are allowed.")
+    if not text.strip():
         return None
-    found = list(_terms(typed))
-    count = sum(len(term.phrases[0]) for _, term in found)
-    if count > MAX_QUERY_WORDS:
-        raise InvalidQueryError(f"The query has {count:,} words; at most {MAX_QUERY_WORDS} are allowed.")
-    plain = tuple((term,) for field, term in found if not field)
-    placed = {field: tuple(term for of, term in found if of == field) for field, _ in found if field}
-    name = join_tokens(word for field, term in found if not field for word in term.phrases[0])
-    return Search((*plain, *placed.values()), name)
+    terms = list(_parse_terms(text))
+    word_count = sum(len(term.phrases[0]) for _, term in terms)
+    if word_count > MAX_QUERY_WORDS:
+        raise InvalidQueryError(f"The query has {word_count:,} words; at most {MAX_QUERY_WORDS} are allowed.")
+    groups = [(term,) for field, term in terms if not field]
+    alternatives = {field: tuple(term for of, term in terms if of == field) for field, _ in terms if field}
+    exact_name = join_tokens(token for field, term in terms if not field for token in term.phrases[0])
+    return Search((*groups, *alternatives.values()), exact_name)
 
 
-def _terms(typed: str) -> Iterator[tuple[str, Term]]:
-    """Yield each term with the field that it names, if any."""
-    text = _RESOLVER.sub("", typed).rstrip()
-    for each in _TYPED.finditer(text):
-        field, quoted, word = (each[1] or "").lower(), each[2], each[3]
-        found = list(compounds(quoted if word is None else word))
-        if not found:
+def _parse_terms(text: str) -> Iterator[tuple[str, Term]]:
+    """Yield each term with the field it names, or an empty string."""
+    text = _DOI_RESOLVER.sub("", text).rstrip()
+    for match in _TERM.finditer(text):
+        field, quoted, word = (match[1] or "").lower(), match[2], match[3]
+        parts = list(compounds(quoted if word is None else word))
+        tokens = tuple(token for part in parts for token in part.tokens)
+        if not parts:
             continue
         if field in {"kind", "doi"}:
-            yield field, _term(field, [(join_tokens(part for chunk in found for part in chunk.tokens),)])
+            yield field, _term(field, [(join_tokens(tokens),)])
         elif word is None:
-            yield field, _term(field, [tuple(part for chunk in found for part in chunk.tokens)])
+            yield field, _term(field, [tokens])
         else:
-            *first, last = found  # of one piece there are more where an accent stood alone
-            yield from ((field, _word(field, chunk, is_prefix=False)) for chunk in first)
-            yield field, _word(field, last, is_prefix=each.end() == len(text))
+            *first, last = parts  # a word has several parts if it contains a lone accent
+            yield from ((field, _word_term(field, part, is_prefix=False)) for part in first)
+            yield field, _word_term(field, last, is_prefix=match.end() == len(text))
 
 
-def _word(field: str, chunk: Compound, *, is_prefix: bool) -> Term:
-    first, is_whole = chunk.tokens[0], len(chunk.tokens) == 1
-    phrases = [chunk.tokens, (join_tokens(chunk.tokens),)]
-    phrases += [tuple(parts) for parts in split_subwords(chunk.originals[0])] if is_whole else []
-    word = first if is_whole and not field and is_fuzzy(first) else None
-    return replace(_term(field, phrases), is_prefix=is_prefix, fuzzy_token=word)
+def _word_term(field: str, compound: Compound, *, is_prefix: bool) -> Term:
+    token, is_single = compound.tokens[0], len(compound.tokens) == 1
+    phrases = [compound.tokens, (join_tokens(compound.tokens),)]
+    phrases += [tuple(parts) for parts in split_subwords(compound.originals[0])] if is_single else []
+    fuzzy_token = token if is_single and not field and is_fuzzy(token) else None
+    return replace(_term(field, phrases), is_prefix=is_prefix, fuzzy_token=fuzzy_token)
 
 
 def _term(field: str, phrases: Sequence[Phrase]) -> Term:
-    found = [tuple(field_token(field, word) for word in phrase) for phrase in phrases] if field else phrases
-    return Term(tuple(dict.fromkeys(found)), has_field=bool(field))
+    if field:
+        phrases = [tuple(field_token(field, token) for token in phrase) for phrase in phrases]
+    return Term(tuple(dict.fromkeys(phrases)), has_field=bool(field))
 
 
-def is_fuzzy(word: str) -> bool:
-    """Return whether a typing error in the word is looked past, which may have lost it a letter."""
-    return len(word) >= MIN_FUZZY_LENGTH - 1 and word.isalpha()
+def is_fuzzy(token: str) -> bool:
+    """Return whether the token may match with a typing error. It may lack one of MIN_FUZZY_LENGTH letters."""
+    return len(token) >= MIN_FUZZY_LENGTH - 1 and token.isalpha()
 
 
-def _fts5(term: Term, match: Match) -> str:
-    rest = " *" if term.is_prefix and match is not Match.NAME_WORDS else ""
-    found = [f'"{" ".join(phrase)}"{rest}' for phrase in term.phrases]
-    found += [f'"{word}"' for word in term.similar] if match <= Match.FUZZY_NAME else []
+def _term_to_fts5(term: Term, match: Match) -> str:
+    star = " *" if term.is_prefix and match is not Match.NAME_WORDS else ""
+    alternatives = [f'"{" ".join(phrase)}"{star}' for phrase in term.phrases]
+    alternatives += [f'"{word}"' for word in term.similar] if match <= Match.FUZZY_NAME else []
     fields = None if term.has_field else FIELDS_OF_MATCH.get(match)
-    told = " OR ".join(found)
-    return f"{{{' '.join(fields)}}} : ({told})" if fields else f"({told})"
+    query = " OR ".join(alternatives)
+    return f"{{{' '.join(fields)}}} : ({query})" if fields else f"({query})"
 
 
 WEIGHT_BY_FIELD = {NAME: "A", LABELS: "B", REST: "D"}
 
 
-def _tsquery(term: Term, match: Match) -> str:
-    fields = "" if term.has_field else "".join(WEIGHT_BY_FIELD[field] for field in FIELDS_OF_MATCH.get(match, ()))
-    rest = "*" if term.is_prefix and match is not Match.NAME_WORDS else ""
+def _term_to_tsquery(term: Term, match: Match) -> str:
+    weights = "" if term.has_field else "".join(WEIGHT_BY_FIELD[field] for field in FIELDS_OF_MATCH.get(match, ()))
+    star = "*" if term.is_prefix and match is not Match.NAME_WORDS else ""
 
-    def lexeme(word: str, rest: str = "") -> str:
-        return f"'{word}':{rest}{fields}" if rest or fields else f"'{word}'"
+    def lexeme(token: str, star: str = "") -> str:
+        return f"'{token}':{star}{weights}" if star or weights else f"'{token}'"
 
-    phrases = [[*map(lexeme, phrase[:-1]), lexeme(phrase[-1], rest)] for phrase in term.phrases]
-    found = [f"({' <-> '.join(phrase)})" for phrase in phrases]
-    found += [lexeme(word) for word in term.similar] if match <= Match.FUZZY_NAME else []
-    return f"({' | '.join(found)})"
+    phrases = [[*map(lexeme, phrase[:-1]), lexeme(phrase[-1], star)] for phrase in term.phrases]
+    alternatives = [f"({' <-> '.join(phrase)})" for phrase in phrases]
+    alternatives += [lexeme(word) for word in term.similar] if match <= Match.FUZZY_NAME else []
+    return f"({' | '.join(alternatives)})"

@@ -1,7 +1,8 @@
-"""This file is words: what of a text is looked for, the same in what is kept and in what is asked.
+"""Tokenizer, the same for indexed text and for queries.
 
-Case and accents do not count. «bwa_mem», «RNA-seq» and «10.5281/zenodo.123» are found by their parts and written as
-one; «RNAseq» and «DESeq2» by the parts that their capitals and digits tell. A symbol such as an emoji is a word.
+Case and accents are ignored. Compounds such as "bwa_mem", "RNA-seq" and "10.5281/zenodo.123" are indexed by their parts
+and as one token; "RNAseq" and "DESeq2" also by the subwords that capitals and digits mark. A symbol such as an emoji is
+a token.
 """
 
 import re
@@ -12,86 +13,86 @@ from functools import cache
 from itertools import count, groupby
 from typing import NamedTuple
 
-LAST = 0x1FBFF  # beyond lie ideographs, which are letters
+LAST_CODE_POINT = 0x1FBFF  # beyond are ideographs, which are letters
 MAX_TOKENS = 4_000
-MAX_SUBWORDS = 6  # of a word; what turns more often is a number of some sort
+MAX_SUBWORDS = 6  # of a token; one with more is some sort of number
 MAX_OCCURRENCES = 200
-MAX_TOKEN_LENGTH = 80  # what is longer is known by its beginning
+MAX_TOKEN_LENGTH = 80  # longer tokens are truncated
 
-# Letters that are not another with an accent, and are written without it all the same.
-_PLAIN = str.maketrans(dict(zip("øđħ\u0131łŧð", "odhiltd", strict=True)) | {"æ": "ae", "œ": "oe", "þ": "th"})
+# Letters that Unicode does not decompose into a letter and an accent.
+_BASE_LETTERS = str.maketrans(dict(zip("øđħ\u0131łŧð", "odhiltd", strict=True)) | {"æ": "ae", "œ": "oe", "þ": "th"})
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
-def _ranges(categories: str) -> str:
-    """Return the characters of the categories as a regular expression's class has them."""
-    points = [point for point in range(LAST) if unicodedata.category(chr(point)) in categories.split()]
-    runs = (list(run) for _, run in groupby(enumerate(points), lambda each: each[1] - each[0]))
+def _character_ranges(categories: str) -> str:
+    """Return the characters of Unicode categories as ranges for a character class of a regular expression."""
+    points = [point for point in range(LAST_CODE_POINT) if unicodedata.category(chr(point)) in categories.split()]
+    runs = (list(run) for _, run in groupby(enumerate(points), lambda indexed: indexed[1] - indexed[0]))
     return "".join(f"{chr(run[0][1])}-{chr(run[-1][1])}" for run in runs)
 
 
 @cache
 def token_pattern() -> re.Pattern[str]:
-    """Return what a word is in any script; some 50 ms when it is asked first."""
-    return re.compile(rf"[^\W_](?:[^\W_]|[{_ranges('Mn Mc Me')}])*|[{_ranges('So')}]")
+    """Return the pattern of a token in any script. The first call takes some 50 ms."""
+    return re.compile(rf"[^\W_](?:[^\W_]|[{_character_ranges('Mn Mc Me')}])*|[{_character_ranges('So')}]")
 
 
-_ASCII_WORD = re.compile("[A-Za-z0-9]+")
-_TURN = r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)"
-# «Git|Hub», «bam|2|fq», «EM|3|D|Boundary»; and «RNA|seq», «bam|2fq».
-_TURNS = (
-    re.compile(rf"{_TURN}|(?<=\d)(?=[^\W\d])|(?<=[A-Z])(?=[A-Z][a-z])"),
-    re.compile(rf"{_TURN}|(?<=[A-Z][A-Z])(?=[a-z])"),
+_ASCII_TOKEN = re.compile("[A-Za-z0-9]+")
+_BOUNDARY = r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)"
+# Two ways to split: Git|Hub, bam|2|fq, EM|3|D|Boundary; and RNA|seq, bam|2fq.
+_SUBWORD_BOUNDARIES = (
+    re.compile(rf"{_BOUNDARY}|(?<=\d)(?=[^\W\d])|(?<=[A-Z])(?=[A-Z][a-z])"),
+    re.compile(rf"{_BOUNDARY}|(?<=[A-Z][A-Z])(?=[a-z])"),
 )
 
 
 def tokenize(text: str) -> list[str]:
-    """Return the words of a text in their order; behind them what was written in parts as one, and the parts of words.
+    """Return the tokens of a text in order, then its compounds as one token each, then subwords.
 
-    At most MOST_WORDS, and each at most MOST_TIMES: PostgreSQL keeps no more places.
+    At most MAX_TOKENS, and each at most MAX_OCCURRENCES times: PostgreSQL stores no more positions.
     """
-    found = list(compounds(text))
-    all_ = [word for chunk in found for word in chunk.tokens]
-    for chunk in found:
-        all_ += [join_tokens(chunk.tokens)] if len(chunk.tokens) > 1 else []
-        all_ += [part for run in chunk.originals for parts in split_subwords(run) for part in parts]
-    times: defaultdict[str, Iterator[int]] = defaultdict(count)
-    return [word for word in all_[:MAX_TOKENS] if next(times[word]) < MAX_OCCURRENCES]
+    pieces = list(compounds(text))
+    tokens = [token for compound in pieces for token in compound.tokens]
+    for compound in pieces:
+        tokens += [join_tokens(compound.tokens)] if len(compound.tokens) > 1 else []
+        tokens += [part for original in compound.originals for parts in split_subwords(original) for part in parts]
+    occurrences: defaultdict[str, Iterator[int]] = defaultdict(count)
+    return [token for token in tokens[:MAX_TOKENS] if next(occurrences[token]) < MAX_OCCURRENCES]
 
 
 class Compound(NamedTuple):
-    """What stands between two spaces: its words, and the same as they are written."""
+    """Text between two spaces: its tokens, and their original spelling."""
 
     tokens: tuple[str, ...]
     originals: tuple[str, ...]
 
 
 def compounds(text: str) -> Iterator[Compound]:
-    """Yield what stands between spaces, of which at least something is a word."""
+    """Split a text at spaces; parts without any token are left out."""
     if not text.isascii():
         text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-    find = _ASCII_WORD if text.isascii() else token_pattern()
+    pattern = _ASCII_TOKEN if text.isascii() else token_pattern()
     for piece in text.split():
-        runs = find.findall(piece)
-        if runs:
-            yield Compound(tuple(map(fold, runs)), tuple(runs))
+        originals = pattern.findall(piece)
+        if originals:
+            yield Compound(tuple(map(fold, originals)), tuple(originals))
 
 
-def split_subwords(run: str) -> Iterator[list[str]]:
-    """Yield the parts of a word that its capitals and digits tell: in two ways where capitals are many («RNAseq»)."""
-    if (run.isalpha() and run[1:].islower()) or run.isdigit():
+def split_subwords(original: str) -> Iterator[list[str]]:
+    """Split a word where capitals and digits mark subwords; in two ways if capitals are ambiguous ("RNAseq")."""
+    if (original.isalpha() and original[1:].islower()) or original.isdigit():
         return
-    found = {tuple(turn.split(run)): None for turn in _TURNS}
-    yield from ([fold(part) for part in parts] for parts in found if 1 < len(parts) <= MAX_SUBWORDS)
+    splits = {tuple(boundary.split(original)): None for boundary in _SUBWORD_BOUNDARIES}
+    yield from ([fold(part) for part in parts] for parts in splits if 1 < len(parts) <= MAX_SUBWORDS)
 
 
-def join_tokens(parts: Iterable[str]) -> str:
-    """Return the words as one."""
-    return "".join(parts)[:MAX_TOKEN_LENGTH]
+def join_tokens(tokens: Iterable[str]) -> str:
+    """Join tokens into one."""
+    return "".join(tokens)[:MAX_TOKEN_LENGTH]
 
 
 def fold(word: str) -> str:
     """Return the word without case and accents."""
     if word.isascii():
         return word.lower()[:MAX_TOKEN_LENGTH]
-    return unicodedata.normalize("NFC", word.casefold().translate(_PLAIN))[:MAX_TOKEN_LENGTH]
+    return unicodedata.normalize("NFC", word.casefold().translate(_BASE_LETTERS))[:MAX_TOKEN_LENGTH]
