@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,7 +24,8 @@ from app.worker import run_worker
 from permissions import Viewer
 from resolvers.context import Context, open_context
 from schema.graph import build_schema
-from store.database import Database, DBAPIError, Snapshot, explain_driver_error
+from store.database import Database, Snapshot
+from store.error import explain_driver_error
 from store.migrate import current_revision, head_revision
 from store.search.tokens import token_pattern
 

@@ -13,6 +13,7 @@ import typer
 import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.exc import DBAPIError
 
 from app import demo, tokens
 from app.application import create_application
@@ -24,7 +25,8 @@ from schema.graph import print_schema as schema_text
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
-from store.database import Database, DatabaseUnusableError, DBAPIError, explain_driver_error
+from store.database import Database
+from store.error import DatabaseUnusableError, explain_driver_error
 from store.ids import new_id
 from store.migrate import current_revision, head_revision, migrate
 from store.search.index import index_stale_rows, reset_index

@@ -1,1 +1,1 @@
-"""This room is what Atoll keeps: tables, engines, snapshots, migrations and the change log."""
+"""Persistence: tables, engines, snapshots, migrations, change log, search index and catalogue files."""

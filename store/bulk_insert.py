@@ -1,9 +1,8 @@
-"""This file is many rows being inserted, a bounded number at a time: a statement's parameters are held in memory."""
+"""Bulk INSERT in batches of bounded size: a statement's parameters are held in memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,11 +12,14 @@ BATCH = 5_000
 
 
 async def insert_many(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of numbers, texts and nulls, in their order; all name the same columns. None is no statement."""
+    """Insert rows of integers, strings and nulls in order. All rows have the same columns.
+
+    One statement per BATCH rows; none for no rows.
+    """
     if not rows:
         return
     names = list(rows[0])
     statement = sql.insert_rows(table, names)
     for start in range(0, len(rows), BATCH):
         values = [[row[name] for name in names] for row in rows[start : start + BATCH]]
-        await connection.execute(statement, {"rows": orjson.dumps(values).decode()})
+        await connection.execute(statement, {"rows": sql.json_text(values)})

@@ -1,4 +1,4 @@
-"""This file is the change log: every write appends what it did, in its own transaction, under the next revision."""
+"""Change log: each write appends its changes in its own transaction, under the next revision."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,28 +12,28 @@ from store.ids import new_id, now_ms
 from store.tables import ChangeAction
 
 FieldChange = Mapping[str, str | None]
-"""A field with its value `before` and `after`."""
+"""A `field` with its value `before` and `after`."""
 
 
-def changed_columns(row: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the wanted columns that differ from the row's."""
-    return {column: value for column, value in wanted.items() if getattr(row, column) != value}
+def changed_columns(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the values that differ from the row's."""
+    return {column: value for column, value in values.items() if getattr(row, column) != value}
 
 
-def field_changes(row: Any, after: Mapping[str, Any]) -> list[FieldChange]:
-    """Return what the log tells of the row's fields that become what `after` says; of a new row for no row."""
+def field_changes(row: Any, values: Mapping[str, Any]) -> list[FieldChange]:
+    """Return a field change for each value, with the row's own as `before`. Pass None as the row of a new object."""
     return [
-        {"field": field, "before": _told(getattr(row, field, None)), "after": _told(value)}
-        for field, value in after.items()
+        {"field": field, "before": _log_value(getattr(row, field, None)), "after": _log_value(value)}
+        for field, value in values.items()
     ]
 
 
-def _told(value: Any) -> str | None:
+def _log_value(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
 class MemberChange(NamedTuple):
-    """A member that a write touched, and what its membership was before; nothing for one that was not in."""
+    """An asset whose membership changed, and the membership before; all None if it was not a member."""
 
     asset_pk: int
     rank: int | None = None
@@ -43,12 +43,12 @@ class MemberChange(NamedTuple):
 
 
 class ChangeLog:
-    """The changes of one write. Opening it takes the writers' lock, so that revisions commit in their order."""
+    """Changes of one write. Opening it takes the writers' lock, so that revisions commit in order."""
 
     def __init__(self, connection: AsyncConnection, revision: int, request_id: str) -> None:
-        """Take the write's transaction and revision; use `open_change_log`."""
+        """Use `open_change_log` instead."""
         self._connection, self.revision, self.request_id = connection, revision, request_id
-        self.actor_pk: int | None = None  # whoever writes; nobody for the platform
+        self.actor_pk: int | None = None  # None for the platform itself
         self.at = now_ms()
         self.has_changes = False
 
@@ -59,54 +59,52 @@ class ChangeLog:
         fields: Sequence[FieldChange] = (),
         least_access: int = 0,
     ) -> None:
-        """Append one change for each subject. One statement.
+        """Append one change per subject. One statement.
 
-        `least_access` is what a viewer needs to have to an asset to see that this happened to it.
+        `least_access` is the access to an asset that a viewer needs to see the change.
         """
-        rows = [self._row(action, subject_id, fields, least_access) for subject_id in subject_ids]
-        if rows:
-            await self._append(rows)
+        await self._insert([self._row(action, subject_id, fields, least_access) for subject_id in subject_ids])
 
     async def append_by_subject(
-        self, action: ChangeAction, fields: Mapping[str, Sequence[FieldChange]], least_access: int = 0
+        self, action: ChangeAction, fields_by_subject: Mapping[str, Sequence[FieldChange]], least_access: int = 0
     ) -> None:
-        """Append one change for each subject, which has fields of its own. One statement."""
-        rows = [self._row(action, subject_id, told, least_access) for subject_id, told in fields.items()]
-        if rows:
-            await self._append(rows)
+        """Append one change per subject, each with its own field changes. One statement."""
+        rows = [self._row(action, subject_id, fields, least_access) for subject_id, fields in fields_by_subject.items()]
+        await self._insert(rows)
 
     async def append_member_changes(
         self,
         action: ChangeAction,
-        touched: Mapping[str, Sequence[MemberChange]],
-        fields: Mapping[str, Sequence[FieldChange]] | None = None,
+        members_by_subject: Mapping[str, Sequence[MemberChange]],
+        fields_by_subject: Mapping[str, Sequence[FieldChange]] | None = None,
     ) -> dict[str, str]:
-        """Append one change for each subject that has touched members; return their ids by subject.
+        """Append one change per subject that has member changes; return change ids by subject.
 
-        Three statements, more for thousands of members, and none for none.
-
-        Which ids are made does not depend on what was touched, only on how many subjects there are.
+        Three statements, plus one per further 5,000 members; none without members.
         """
-        rows = [self._row(action, subject_id, (fields or {}).get(subject_id, ())) for subject_id in touched]
-        told = [row for row in rows if touched[row["subject_id"]]]
-        if not told:
+        fields = fields_by_subject or {}
+        # Subjects without members draw an id too: the ids of others must not depend on (hidden) members.
+        candidates = [self._row(action, subject_id, fields.get(subject_id, ())) for subject_id in members_by_subject]
+        rows = [row for row in candidates if members_by_subject[row["subject_id"]]]
+        if not rows:
             return {}
-        await self._append(told)
-        made = select(sql.change.c.pk, sql.change.c.subject_id).where(
-            sql.change.c.id.in_(sql.text_list([row["id"] for row in told]))
+        await self._insert(rows)
+        inserted = select(sql.change.c.pk, sql.change.c.subject_id).where(
+            sql.change.c.id.in_(sql.text_list([row["id"] for row in rows]))
         )
-        is_new = action is ChangeAction.ASSETS_ADDED  # which has no membership to be told of
+        is_new = action is ChangeAction.ASSETS_ADDED  # there was no membership before
         members = [
             {"change_pk": change.pk} | ({"asset_pk": member.asset_pk} if is_new else member._asdict())
-            for change in await self._connection.execute(made)
-            for member in touched[change.subject_id]
+            for change in await self._connection.execute(inserted)
+            for member in members_by_subject[change.subject_id]
         ]
         await insert_many(self._connection, sql.change_asset, members)
-        return {row["subject_id"]: row["id"] for row in told}
+        return {row["subject_id"]: row["id"] for row in rows}
 
-    async def _append(self, rows: list[dict[str, Any]]) -> None:
-        self.has_changes = True
-        await self._connection.execute(insert(sql.change), rows)
+    async def _insert(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.has_changes = True
+            await self._connection.execute(insert(sql.change), rows)
 
     def _row(
         self, action: ChangeAction, subject_id: str, fields: Sequence[FieldChange] = (), least_access: int = 0
@@ -125,6 +123,7 @@ class ChangeLog:
 
 
 async def open_change_log(connection: AsyncConnection, request_id: str) -> ChangeLog:
-    """Return the log of a write, under the next revision. One statement, which waits for any other writer."""
-    raised = update(sql.deployment).values(revision=sql.deployment.c.revision + 1).returning(sql.deployment.c.revision)
-    return ChangeLog(connection, (await connection.execute(raised)).scalar_one(), request_id)
+    """Return the log of a write under the next revision. One statement, which waits for any other writer."""
+    deployment = sql.deployment
+    increment = update(deployment).values(revision=deployment.c.revision + 1).returning(deployment.c.revision)
+    return ChangeLog(connection, (await connection.execute(increment)).scalar_one(), request_id)

@@ -1,8 +1,8 @@
-"""This file is how the database is reached: engines, one snapshot an operation, one writer at a time.
+"""Database access: engines, read snapshots, and one writer at a time.
 
-SQLite and PostgreSQL are equals here. A reader sees one snapshot from its first statement to its last (a read
-transaction in WAL; REPEATABLE READ, READ ONLY). A writer of SQLite begins with the lock it will need (BEGIN IMMEDIATE),
-because a read lock that must grow into a write lock loses updates or fails.
+SQLite and PostgreSQL give the same guarantees. A reader sees one snapshot from its first statement to its last (a read
+transaction in WAL mode; REPEATABLE READ, READ ONLY). A SQLite writer takes the write lock at once (BEGIN IMMEDIATE),
+because upgrading a read lock loses updates or fails.
 """
 
 import asyncio
@@ -13,10 +13,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Executable, Row, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from store.error import DatabaseUnusableError, explain_driver_error, parse_database_url
+from store.error import parse_database_url
 from store.search.index import index_stale_rows
 
 READER_CONNECTIONS = 8
@@ -34,30 +33,30 @@ PRAGMAS = (
 
 
 class Snapshot:
-    """What one operation reads: every statement sees the database as it was at the first."""
+    """Read-only view of one operation: every statement sees the database as of the first."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._one_at_a_time = asyncio.Lock()
-        self._ended: Exception | None = None
+        self._end_error: Exception | None = None
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        """Return every row of the statement. One statement, and one round trip."""
+        """Return all rows of the statement. One statement, one round trip."""
         # Sibling fields resolve concurrently, but a connection serves one statement at a time.
         async with self._one_at_a_time:
-            if self._ended is not None:
-                raise self._ended
+            if self._end_error is not None:
+                raise self._end_error
             return (await self._connection.execute(statement, parameters)).all()
 
-    async def end(self, told: Exception) -> None:
-        """Wait for the statement under way; whoever reads on is told this, or what was told first."""
+    async def end(self, error: Exception) -> None:
+        """Wait for the running statement; later reads raise the error of the first call."""
         async with self._one_at_a_time:
-            self._ended = self._ended or told
+            self._end_error = self._end_error or error
 
 
 @asynccontextmanager
 async def end_on_exit(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
-    """End the snapshot on leaving: an operation that failed leaves siblings behind, which read on to nobody's use."""
+    """End the snapshot on exit: when an operation fails, sibling fields would go on reading for nothing."""
     try:
         yield snapshot
     finally:
@@ -65,15 +64,15 @@ async def end_on_exit(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
 
 
 class Database:
-    """The engines of one process. Make it after any fork, in the event loop that will use it."""
+    """Engines of one process. Create it after any fork, in the event loop that will use it."""
 
     def __init__(self, url: str) -> None:
-        """Prepare the engines for a URL such as `sqlite+aiosqlite:///atoll.db`; nothing is opened yet.
+        """Prepare engines for a URL such as `sqlite+aiosqlite:///atoll.db`, without connecting.
 
-        Raises DatabaseUnusableError for a URL that names no parse_database_url database.
+        Raises DatabaseUnusableError for an invalid URL or an unsupported database.
         """
         self.url = parse_database_url(url)
-        self._writing: set[asyncio.Task[Any]] = set()
+        self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -88,47 +87,40 @@ class Database:
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
-        """The engines that statements go through, for those who count them."""
+        """Engines for writing and for reading."""
         return self._writer, self._reader
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """Open a read-only snapshot; it ends, and its connection is returned, on leaving."""
+        """Open a read-only snapshot; on exit it ends and its connection returns to the pool."""
         async with self._reader.connect() as connection, end_on_exit(Snapshot(connection)) as snapshot:
             yield snapshot
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a write transaction: committed on leaving, rolled back on any exception.
+        """Open a write transaction: committed on exit, rolled back on any exception.
 
-        What it wrote is found by searches from then on.
+        The search index is updated before the commit.
         """
         async with self._writer.begin() as connection:
             yield connection
-            if connection.in_transaction():  # and not rolled back
+            if connection.in_transaction():  # not rolled back
                 await index_stale_rows(connection)
 
-    def track_write(self, writing: asyncio.Task[Any]) -> None:
-        """See to it that a write comes to its end before the database is closed, whoever waits for it or not."""
-        self._writing.add(writing)
-        writing.add_done_callback(self._writing.discard)
+    def track_write(self, write: asyncio.Task[Any]) -> None:
+        """Let `close` wait for a write, even if its caller no longer does."""
+        self._pending_writes.add(write)
+        write.add_done_callback(self._pending_writes.discard)
 
     async def close(self) -> None:
-        """Close every connection, once the writes under way have ended."""
-        await asyncio.gather(*self._writing, return_exceptions=True)
+        """Close all connections after the tracked writes have finished."""
+        await asyncio.gather(*self._pending_writes, return_exceptions=True)
         await self._reader.dispose()
         await self._writer.dispose()
 
 
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=1 if writes else READER_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=WRITER_SECONDS if writes else BUSY_SECONDS,
-        json_serializer=_json,
-        json_deserializer=orjson.loads,
-    )
+    engine = create_async_engine(url, **_engine_options(writes=writes))
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -136,7 +128,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         for pragma in PRAGMAS if writes else (*PRAGMAS, "query_only=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-        connection.isolation_level = None  # the hook below begins, not the driver
+        connection.isolation_level = None  # the hook below sends BEGIN, not the driver
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
@@ -148,13 +140,8 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
 def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return create_async_engine(
         url,
-        # Writers take turns. One connection of a process waits for its turn, and leaves the others to readers.
-        pool_size=1 if writes else READER_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=WRITER_SECONDS if writes else BUSY_SECONDS,
+        **_engine_options(writes=writes),
         pool_pre_ping=True,
-        json_serializer=_json,
-        json_deserializer=orjson.loads,
         connect_args={
             "timeout": BUSY_SECONDS,
             "server_settings": {
@@ -163,15 +150,19 @@ def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
                 "statement_timeout": "30000",
                 "lock_timeout": "5000",
                 "idle_in_transaction_session_timeout": "60000",
-                "jit": "off",  # its compilation costs more than these statements
-                "random_page_cost": "1.1",  # as of memory and SSDs; as of discs, whole tables are read for a few rows
+                "jit": "off",  # compilation costs more than these statements
+                "random_page_cost": "1.1",  # for memory and SSDs; the default, for disks, scans whole tables
             },
         },
     )
 
 
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
-
-
-__all__ = ["DBAPIError", "Database", "DatabaseUnusableError", "Snapshot", "end_on_exit", "explain_driver_error"]
+def _engine_options(*, writes: bool) -> dict[str, Any]:
+    return {
+        # Writers take turns anyway: one connection waits for the lock and leaves the others to readers.
+        "pool_size": 1 if writes else READER_CONNECTIONS,
+        "max_overflow": 0,
+        "pool_timeout": WRITER_SECONDS if writes else BUSY_SECONDS,
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+    }

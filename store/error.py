@@ -1,4 +1,4 @@
-"""This file is why a database cannot be used, each reason one plain sentence with the way out."""
+"""Errors of an unusable database: driver errors and invalid URLs as messages that say what to do."""
 
 import inspect
 from pathlib import Path
@@ -8,88 +8,95 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 SETTING = "ATOLL_DATABASE_URL"
-FORMS = "sqlite+aiosqlite:///atoll.db or postgresql+asyncpg://user:password@host/database"
+EXAMPLES = "Examples: sqlite+aiosqlite:///atoll.db, postgresql+asyncpg://user:password@host/database"
 
-_DAMAGED = "{name} is damaged. Restore it from a backup, or move it away to begin with an empty one."
-_READ_ONLY = "{name} or its folder is read-only for this user, and Atoll writes to both: give it the right to."
-_LOCKED = "{name} is being written to by another program. Wait until it is done, or stop it."
+_RESTORE = "Restore it from a backup, or move it away to start with an empty database."
+_READ_ONLY = "{name} or its directory is not writable. Give this user write permission on both."
+_LOCKED = "Another process is writing to {name}. Retry when it has finished, or stop it."
 _DIALECT_OPTIONS = {"prepared_statement_cache_size"}
 _SQLITE = (
-    ("not a database", f"{{name}} is not a SQLite database. Name another file in {SETTING}, or move this one away."),
-    ("malformed", _DAMAGED),
-    ("damaged", _DAMAGED),
+    ("not a database", "{name} is not a SQLite database. Set " + SETTING + " to another file, or move this one away."),
+    ("malformed", "{name} is damaged. " + _RESTORE),
+    ("damaged", "{name} is damaged. " + _RESTORE),
     ("readonly", _READ_ONLY),
     ("Read-only file system", _READ_ONLY),
     ("Permission denied", _READ_ONLY),
-    ("unable to open", f"{{name}} cannot be opened. May Atoll read and write it? Or name another file in {SETTING}."),
+    ("unable to open", "Cannot open {name}. Check its permissions, or set " + SETTING + " to another file."),
     ("locked", _LOCKED),
-    ("disk is full", "The disk that holds {name} is full. Make room: nothing was changed."),
-    ("disk I/O error", "The disk that holds {name} cannot be read or written, or is full: nothing was changed."),
+    ("disk is full", "The disk of {name} is full. Free some space and retry: nothing was changed."),
+    ("disk I/O error", "The disk of {name} is full or cannot be read or written. Check it: nothing was changed."),
 )
-_UNREACHABLE = "No PostgreSQL server answers at {name}. Is it running, and is its address in " + SETTING + " right?"
-_REFUSED = "The PostgreSQL server at {name} refuses the user or the password in " + SETTING + "."
+_UNREACHABLE = "No PostgreSQL server answers at {name}. Check that it is running, and host and port in " + SETTING + "."
+_LOGIN_FAILED = "The PostgreSQL server at {name} rejects the user or the password. Check both in " + SETTING + "."
 _POSTGRESQL = (
     ("Connect call failed", _UNREACHABLE),
     ("Connection refused", _UNREACHABLE),
     ("Multiple exceptions", _UNREACHABLE),
     ("Name or service not known", _UNREACHABLE),
     ("failure in name resolution", _UNREACHABLE),
-    ("authentication failed", _REFUSED),
-    ('role "', _REFUSED),
-    ("does not exist", "The PostgreSQL server has no such database: {name}. Create it with createdb."),
-    ("permission denied", "The user in " + SETTING + " may not make tables in {name}: grant it the right to."),
-    ("read-only transaction", "{name} is read-only: a standby? Name the primary in " + SETTING + "."),
-    ("SSL", "The PostgreSQL server at {name} speaks no TLS as {setting} asks for: leave out ssl, or turn it on there."),
+    ("authentication failed", _LOGIN_FAILED),
+    ('role "', _LOGIN_FAILED),
+    ("does not exist", "The PostgreSQL server has no database {name}. Create it with createdb."),
+    ("permission denied", "The user in " + SETTING + " may not create tables in {name}. Grant it that permission."),
+    ("read-only transaction", "{name} is read-only, for example a standby. Set " + SETTING + " to the primary."),
+    ("SSL", "The PostgreSQL server at {name} has no TLS. Enable it there, or remove ssl from " + SETTING + "."),
     ("lock timeout", _LOCKED),
-    ("too many clients", "The PostgreSQL server at {name} has no connection left. Close some, or allow it more."),
+    ("too many clients", "The PostgreSQL server at {name} has no free connection. Close some, or allow more."),
 )
 
 
 class DatabaseUnusableError(Exception):
-    """The database cannot be used; the message is one plain sentence with the way out."""
+    """The database cannot be used; the message says why and what to do."""
 
 
 def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableError:
-    """Return what the driver's error means for whoever runs the deployment. Nothing in it tells a password."""
+    """Return the error that tells an operator what a driver's error means. It never contains a password."""
     is_sqlite = url.get_backend_name() == "sqlite"
     name = str(url.database) if is_sqlite else f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
     if isinstance(error, TimeoutError) and not is_sqlite:
         return DatabaseUnusableError(_UNREACHABLE.format(name=name))
     cause = str(getattr(error, "orig", None) or error)
-    for part, sentence in _SQLITE if is_sqlite else _POSTGRESQL:
+    for part, message in _SQLITE if is_sqlite else _POSTGRESQL:
         if part in cause:
-            return DatabaseUnusableError(sentence.format(name=name, setting=SETTING))
+            return DatabaseUnusableError(message.format(name=name))
     reason = cause.splitlines()[0] if cause else type(error).__name__
     return DatabaseUnusableError(f"The database {name} cannot be used: {reason}")
 
 
+def damaged_file(name: str, verdict: str) -> DatabaseUnusableError:
+    """Return the error of a SQLite file that fails its integrity check, with the verdict."""
+    return DatabaseUnusableError(f"{name} is damaged ({' '.join(verdict.split())}). {_RESTORE}")
+
+
 def parse_database_url(text: str) -> URL:
-    """Return the address of a database; raise DatabaseUnusableError unless it is one that Atoll can use."""
+    """Return the parsed URL. Raises DatabaseUnusableError unless Atoll can use the database."""
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError):  # what cannot be read is not shown: it may hold a password
-        raise DatabaseUnusableError(f"{SETTING} is no address of a database. It looks like {FORMS}.") from None
+    except (ArgumentError, ValueError):  # the text is not shown: it may contain a password
+        raise DatabaseUnusableError(f"{SETTING} is not a valid database URL. {EXAMPLES}") from None
     if url.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
-        raise DatabaseUnusableError(f"{SETTING} begins with {url.drivername!r}. It looks like {FORMS}.")
-    _refuse_options(url)
+        raise DatabaseUnusableError(f"{SETTING} has the unsupported driver {url.drivername!r}. {EXAMPLES}")
+    _check_options(url)
     if url.get_backend_name() == "sqlite":
-        _refuse_place(url)
+        _check_path(url)
     return url
 
 
-def _refuse_options(url: URL) -> None:
+def _check_options(url: URL) -> None:
     is_sqlite = url.get_backend_name() == "sqlite"
     known: set[str] = set() if is_sqlite else _DIALECT_OPTIONS | inspect.signature(asyncpg.connect).parameters.keys()
     if unknown := sorted(url.query.keys() - known):
-        raise DatabaseUnusableError(f"{SETTING} has an option that is not known: {', '.join(unknown)}. Leave it out.")
+        raise DatabaseUnusableError(f"{SETTING} has unknown options: {', '.join(unknown)}. Remove them.")
 
 
-def _refuse_place(url: URL) -> None:
+def _check_path(url: URL) -> None:
     if url.database in {None, "", ":memory:"}:
-        raise DatabaseUnusableError(f"{SETTING} names no file: a database in memory is gone with its first connection.")
+        raise DatabaseUnusableError(
+            f"{SETTING} names no file, and a database in memory ends with its first connection. {EXAMPLES}"
+        )
     path = Path(str(url.database))
     if path.is_dir():
-        raise DatabaseUnusableError(f"{path} is a folder. Name a file in {SETTING}, such as {path / 'atoll.db'}.")
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise DatabaseUnusableError(f"The folder {folder} does not exist: make it, or name another in {SETTING}.")
+        raise DatabaseUnusableError(f"{path} is a directory. Set {SETTING} to a file, for example {path / 'atoll.db'}.")
+    directory = path.resolve().parent
+    if not directory.is_dir():
+        raise DatabaseUnusableError(f"The directory {directory} does not exist. Create it, or change {SETTING}.")

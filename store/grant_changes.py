@@ -1,4 +1,4 @@
-"""This file is what the log tells of grants: to whom which access was given, and from whom it was taken."""
+"""Field changes of grants: the access that each principal gained, kept or lost."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,35 +11,36 @@ from store.changes import FieldChange
 from store.tables import AssetAccess, PrincipalKind
 
 AccessByPrincipal = Mapping[int, int]
-"""The access to one asset, by the pk of the principal who holds it."""
+"""Access to one asset by the pk of the principal that holds it."""
 
 PrincipalByPk = Mapping[int, Row[Any]]
-"""Rows with `id` and `kind`, by pk."""
+"""Principals, with `id` and `kind`, by pk."""
 
 
 async def principals_by_pk(connection: AsyncConnection, pks: Iterable[int]) -> dict[int, Row[Any]]:
-    """Return the rows of principals by pk. One statement."""
+    """Return principals by pk. One statement."""
     rows = select(sql.principal).where(sql.principal.c.pk.in_(sql.int_list(sorted(set(pks)))))
     return {row.pk: row for row in await connection.execute(rows)}
 
 
 def shared_fields(before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalByPk) -> list[FieldChange]:
-    """Return what is told of the grants that are new or of another access."""
-    return [_told(principals[pk], before.get(pk), access) for pk, access in after.items() if before.get(pk) != access]
+    """Return the field changes of new grants and of grants with another access."""
+    changed = {pk: access for pk, access in after.items() if before.get(pk) != access}
+    return [_grant_change(principals[pk], before.get(pk), access) for pk, access in changed.items()]
 
 
 def unshared_fields(
     before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalByPk
 ) -> list[FieldChange]:
-    """Return what is told of the grants that are gone."""
-    return [_told(principals[pk], access, None) for pk, access in before.items() if pk not in after]
+    """Return the field changes of revoked grants."""
+    return [_grant_change(principals[pk], access, None) for pk, access in before.items() if pk not in after]
 
 
-def _told(principal: Row[Any], before: int | None, after: int | None) -> FieldChange:
-    is_one_of_many = principal.kind in {PrincipalKind.USER, PrincipalKind.GROUP}
-    field = f"{principal.kind.lower()}:{principal.id}" if is_one_of_many else principal.kind.lower()
-    return {"field": field, "before": _name(before), "after": _name(after)}
+def _grant_change(principal: Row[Any], before: int | None, after: int | None) -> FieldChange:
+    has_id = principal.kind in {PrincipalKind.USER, PrincipalKind.GROUP}
+    field = f"{principal.kind.lower()}:{principal.id}" if has_id else principal.kind.lower()
+    return {"field": field, "before": _access_name(before), "after": _access_name(after)}
 
 
-def _name(access: int | None) -> str | None:
+def _access_name(access: int | None) -> str | None:
     return None if access is None else AssetAccess(access).name

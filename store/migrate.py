@@ -1,4 +1,4 @@
-"""This file is how the tables come to be and change: Alembic's migrations, behind a lock."""
+"""Database migrations: Alembic behind a lock, so that one process migrates at a time."""
 
 import os
 from collections.abc import AsyncIterator
@@ -14,21 +14,22 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.database import Database, DatabaseUnusableError, explain_driver_error
+from store.database import Database
+from store.error import DatabaseUnusableError, damaged_file, explain_driver_error
 from store.search.index import index_stale_rows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK = 7_366_515  # any number, as long as every Atoll takes the same
+LOCK = 7_366_515  # arbitrary, but the same in every version
 
 
 async def migrate(database: Database) -> str:
-    """Bring the database to the newest tables and return its revision.
+    """Upgrade the database to the newest revision and return it.
 
-    Several processes may call it at once: one works, the others wait and find it done. Raises DatabaseUnusableError for
-    a database that cannot be used, or that a newer Atoll wrote: this one never touches what it does not know.
+    Several processes may call this at once: one migrates, the others wait. Raises DatabaseUnusableError for a database
+    that cannot be used or that a newer version of Atoll wrote; such a one is left unchanged.
     """
     try:
-        async with _alone(database) as connection:
+        async with _exclusive_transaction(database) as connection:
             revision = await connection.run_sync(_upgrade)
             await index_stale_rows(connection)
             return revision
@@ -37,15 +38,15 @@ async def migrate(database: Database) -> str:
 
 
 async def current_revision(database: Database) -> str | None:
-    """Return the revision that the database is at, and None for an empty one. Nothing is created."""
-    if database.is_sqlite and not Path(str(database.url.database)).exists():  # noqa: ASYNC240 - a look at a disk of ours
+    """Return the revision of the database, None for an empty or missing one. Creates nothing."""
+    if database.is_sqlite and not Path(str(database.url.database)).exists():  # noqa: ASYNC240 - a local disk
         return None
     async with database.engines[-1].connect() as connection:
         return await connection.run_sync(_current)
 
 
 def head_revision() -> str:
-    """Return the newest revision that this code knows."""
+    """Return the newest revision of this version of Atoll."""
     return str(_scripts().get_current_head())
 
 
@@ -68,23 +69,23 @@ def _upgrade(connection: Connection) -> str:
     current, known = _current(connection), {script.revision for script in _scripts().walk_revisions()}
     if current is not None and current not in known:
         raise DatabaseUnusableError(
-            f"The database is at revision {current}, which this Atoll does not know: a newer one wrote it. "
-            "Run that one, or restore a backup made before it."
+            f"The database is at revision {current}, which this version of Atoll does not know: a newer one wrote it. "
+            "Run the newer version, or restore an older backup."
         )
     command.upgrade(_config(connection), "head")
     return head_revision()
 
 
 @asynccontextmanager
-async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
-    """Open a write transaction that no other process's migration runs beside."""
+async def _exclusive_transaction(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Open a write transaction that excludes migrations of other processes."""
     if database.is_sqlite:
         async with _lock_file(Path(str(database.url.database))), database.engines[0].begin() as connection:
-            await _refuse_damaged(connection, str(database.url.database))
+            await _check_integrity(connection, str(database.url.database))
             yield connection
         return
     async with database.engines[0].begin() as connection:
-        # Others may need longer than a request may wait.
+        # Another process may migrate for longer than a request may wait.
         await connection.execute(text("set local lock_timeout = 0"))
         await connection.execute(text("set local statement_timeout = 0"))
         await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -93,17 +94,14 @@ async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def _lock_file(path: Path) -> AsyncIterator[None]:
-    # Names and e-mail addresses are in there: a new file is its owner's alone.
+    # The database contains names and e-mail addresses: only its owner may read a new file.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     async with AsyncFileLock(f"{path}.lock", mode=0o600):
         yield
 
 
-async def _refuse_damaged(connection: AsyncConnection, name: str) -> None:
-    """Raise DatabaseUnusableError for a damaged file now, not in the first query that meets the damage."""
+async def _check_integrity(connection: AsyncConnection, name: str) -> None:
+    """Raise DatabaseUnusableError for a damaged file now, not in the first query that reads the damage."""
     verdict = (await connection.execute(text("PRAGMA quick_check(1)"))).scalar()
     if verdict != "ok":
-        what = " ".join(str(verdict).split())
-        raise DatabaseUnusableError(
-            f"{name} is damaged ({what}). Restore it from a backup, or move it away to begin with an empty one."
-        )
+        raise damaged_file(name, str(verdict))

@@ -1,7 +1,7 @@
-"""This file is the administrators' order being written: ranks, which never leave the server.
+"""Ranks: the order of a list that administrators arrange. They never leave the server.
 
-Neighbours lie GAP apart, so that many a row can be put between two others before a list has to be numbered anew.
-Hidden rows count here: a place beside a visible row is beside it whatever else stands there.
+Neighbours lie GAP apart, so that many rows can be inserted between two others before the list has to be renumbered.
+Hidden rows have ranks too: a position next to a visible row is directly next to it, before any hidden one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,111 +14,113 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import sql
 
 GAP = 1 << 20
-ASIDE = 1 << 61  # where rows wait while their list is numbered anew: no rank is that great
+OFFSET = 1 << 61  # added to new ranks while a list is renumbered: no rank is that great
 
 
 @dataclass(frozen=True)
 class RankedList:
-    """A list in the administrators' order: the rows of a table that share what `scope` says."""
+    """A list ordered by rank: the rows of a table that match `scope`."""
 
     connection: AsyncConnection
     table: Table
-    key: str  # the column that tells its rows apart
-    scope: dict[str, int]
+    key: str  # column that identifies a row within the list
+    scope: dict[str, int]  # values by column
 
     async def allocate_ranks(
         self, count: int, *, next_to: int | None, is_after: bool, moving: Sequence[int] = ()
     ) -> list[int]:
-        """Return ranks for so many rows, in order: right after (or before) the row of that key, at an end for none.
+        """Return `count` ascending ranks directly after (or before) the row with the key `next_to`.
 
-        Rows that are `leaving` their place do not count as neighbours. Up to three statements; twice as many and some
-        more where there is no room left, for then the list is numbered anew.
+        None stands for the end (or start) of the list. Rows that are `moving` do not count as neighbours. Up to three
+        statements; twice as many and some more if the list has to be renumbered.
         """
-        low, high = await self._around(next_to, moving, is_after=is_after)
+        low, high = await self._neighbour_ranks(next_to, moving, is_after=is_after)
         if low is not None and high is not None and high - low <= count:
-            await self._number_anew()
-            low, high = await self._around(next_to, moving, is_after=is_after)
+            await self._renumber()
+            low, high = await self._neighbour_ranks(next_to, moving, is_after=is_after)
         if high is None:
             first = 0 if low is None else low
-            return [first + GAP * place for place in range(1, count + 1)]
+            return [first + GAP * index for index in range(1, count + 1)]
         if low is None:
-            return [high - GAP * place for place in range(count, 0, -1)]
+            return [high - GAP * index for index in range(count, 0, -1)]
         step = (high - low) // (count + 1)
-        return [low + step * place for place in range(1, count + 1)]
+        return [low + step * index for index in range(1, count + 1)]
 
-    async def _around(
-        self, beside: int | None, leaving: Sequence[int], *, is_after: bool
+    async def _neighbour_ranks(
+        self, next_to: int | None, moving: Sequence[int], *, is_after: bool
     ) -> tuple[int | None, int | None]:
-        """Return the ranks that the place lies between, None where the list ends."""
-        rank = self.table.c.rank
-        others = and_(self._here(), self.table.c[self.key].not_in(sql.int_list(leaving)))
-        if beside is None:
-            end = func.max(rank) if is_after else func.min(rank)
-            there = await self.connection.scalar(select(end).where(others))
-            found = _further(there, await self.last_reserved(up=is_after), up=is_after)
-            return (found, None) if is_after else (None, found)
-        mine = select(rank).where(self._here(), self.table.c[self.key] == beside)
-        anchor = (await self.connection.execute(mine)).scalar_one()
-        key = self.table.c[self.key]
-        behind = and_(rank >= anchor, or_(rank > anchor, key > beside))
-        ahead = and_(rank <= anchor, or_(rank < anchor, key < beside))
-        beyond = select(func.min(rank)).where(behind) if is_after else select(func.max(rank)).where(ahead)
-        there = await self.connection.scalar(beyond.where(others))
-        other = _nearer(there, await self.next_reserved(anchor, up=is_after), up=is_after)
-        return (anchor, other) if is_after else (other, anchor)
-
-    async def _number_anew(self) -> None:
-        """Set the ranks GAP apart. In two steps: a rank may be unique, and rows are updated one by one."""
+        """Return the ranks on both sides of a position, None at the end of the list."""
         key, rank = self.table.c[self.key], self.table.c.rank
-        rows = await self.connection.execute(select(rank, key).where(self._here()))
-        gone = await self.reserved_ranks()
-        spots = [*((row[0], True, row[1]) for row in rows), *((each, False, each) for each in set(gone.values()))]
-        places = {spot[1:]: place * GAP for place, spot in enumerate(sorted(spots))}
-        await self.set_ranks({of: ASIDE + place for (is_there, of), place in places.items() if is_there})
-        await self.connection.execute(update(self.table).where(self._here()).values(rank=rank - ASIDE))
-        await self.set_reserved_ranks({of: places[False, was] for of, was in gone.items()})
+        others = and_(self._in_scope(), key.not_in(sql.int_list(moving)))
+        if next_to is None:
+            last = select(func.max(rank) if is_after else func.min(rank)).where(others)
+            occupied, reserved = await self.connection.scalar(last), await self.last_reserved(up=is_after)
+            outermost = _further(occupied, reserved, up=is_after)
+            return (outermost, None) if is_after else (None, outermost)
+        anchor_rank = select(rank).where(self._in_scope(), key == next_to)
+        anchor = (await self.connection.execute(anchor_rank)).scalar_one()
+        behind = and_(rank >= anchor, or_(rank > anchor, key > next_to))
+        ahead = and_(rank <= anchor, or_(rank < anchor, key < next_to))
+        beyond = select(func.min(rank)).where(behind) if is_after else select(func.max(rank)).where(ahead)
+        occupied = await self.connection.scalar(beyond.where(others))
+        neighbour = _nearer(occupied, await self.next_reserved(anchor, up=is_after), up=is_after)
+        return (anchor, neighbour) if is_after else (neighbour, anchor)
+
+    async def _renumber(self) -> None:
+        """Set all ranks GAP apart. In two steps: ranks may be unique, and rows are updated one by one."""
+        key, rank = self.table.c[self.key], self.table.c.rank
+        rows = await self.connection.execute(select(rank, key).where(self._in_scope()))
+        reserved = await self.reserved_ranks()
+        slots = [
+            *((row[0], True, row[1]) for row in rows),
+            *((reserved_rank, False, reserved_rank) for reserved_rank in set(reserved.values())),
+        ]
+        new_ranks = {slot[1:]: index * GAP for index, slot in enumerate(sorted(slots))}
+        await self.set_ranks({of: OFFSET + new for (is_row, of), new in new_ranks.items() if is_row})
+        await self.connection.execute(update(self.table).where(self._in_scope()).values(rank=rank - OFFSET))
+        await self.set_reserved_ranks({of: new_ranks[False, old] for of, old in reserved.items()})
 
     async def last_reserved(self, *, up: bool) -> int | None:
-        """Return the greatest (or least) rank of rows that are gone and may be put back; here there are none."""
+        """Return the greatest (or least) rank reserved for rows that may be put back. This list reserves none."""
         del up
         return None
 
     async def next_reserved(self, rank: int, *, up: bool) -> int | None:
-        """Return the next such rank above (or below) a rank."""
+        """Return the next reserved rank above (or below) a rank."""
         del rank, up
         return None
 
     async def reserved_ranks(self) -> Mapping[tuple[int, int], int]:
-        """Return every such rank, by what tells its row apart."""
+        """Return all reserved ranks by the key of the row they are reserved for."""
         return {}
 
     async def set_reserved_ranks(self, ranks: Mapping[tuple[int, int], int]) -> None:
-        """Give rows that are gone other ranks."""
+        """Update reserved ranks by key."""
 
     async def ordered_keys(self) -> list[int]:
-        """Return the keys of all rows, in their order. One statement."""
+        """Return the keys of all rows in order. One statement."""
         key, rank = self.table.c[self.key], self.table.c.rank
-        return list((await self.connection.scalars(select(key).where(self._here()).order_by(rank, key))).all())
+        return list((await self.connection.scalars(select(key).where(self._in_scope()).order_by(rank, key))).all())
 
     async def set_ranks(self, ranks: Mapping[int, int]) -> None:
-        """Give rows their ranks, by their key. One statement."""
-        row = and_(self._here(), self.table.c[self.key] == bindparam("of_key"))
-        to = [{"of_key": key, "to_rank": rank} for key, rank in ranks.items()]
-        if to:
-            await self.connection.execute(update(self.table).where(row).values(rank=bindparam("to_rank")), to)
+        """Update ranks by key. One statement."""
+        row = and_(self._in_scope(), self.table.c[self.key] == bindparam("of_key"))
+        rows = [{"of_key": key, "to_rank": rank} for key, rank in ranks.items()]
+        if rows:
+            await self.connection.execute(update(self.table).where(row).values(rank=bindparam("to_rank")), rows)
 
-    def _here(self) -> ColumnElement[bool]:
+    def _in_scope(self) -> ColumnElement[bool]:
         conditions: list[Any] = [self.table.c[column] == value for column, value in self.scope.items()]
-        return and_(True, *conditions)  # noqa: FBT003 - SQL's word for no condition
+        return and_(True, *conditions)  # noqa: FBT003 - SQL's constant for no condition
 
 
 def _further(rank: int | None, other: int | None, *, up: bool) -> int | None:
-    """Return the one of two ranks that lies further up (or down); the other where one is None."""
+    """Return the greater (or lesser) of two ranks; the other one where one is None."""
     if rank is None or other is None:
         return other if rank is None else rank
     return max(rank, other) if up else min(rank, other)
 
 
 def _nearer(rank: int | None, other: int | None, *, up: bool) -> int | None:
-    """Return the one of two ranks that lies less far up (or down); the other where one is None."""
+    """Return the lesser (or greater) of two ranks; the other one where one is None."""
     return _further(rank, other, up=not up)

@@ -229,9 +229,12 @@ def test_no_password_is_printed(atoll_nowhere: CommandRunner, address: str) -> N
 BAD_SETTINGS = {
     "an unknown name": ({"X": "1"}, "ATOLL_X is no setting of Atoll. They are: ATOLL_DATABASE_URL, "),
     "no yes or no": ({"GRAPHIQL": "perhaps"}, "ATOLL_GRAPHIQL is 'perhaps'; it must be 1 or 0."),
-    "no database": ({"DATABASE_URL": "atoll.db"}, "ATOLL_DATABASE_URL is no address of a database. It looks like "),
-    "another driver": ({"DATABASE_URL": "sqlite:///a.db"}, "ATOLL_DATABASE_URL begins with 'sqlite'. It looks like "),
-    "memory": ({"DATABASE_URL": "sqlite+aiosqlite://"}, "ATOLL_DATABASE_URL names no file: "),
+    "no database": ({"DATABASE_URL": "atoll.db"}, "ATOLL_DATABASE_URL is not a valid database URL. Examples: "),
+    "another driver": (
+        {"DATABASE_URL": "sqlite:///a.db"},
+        "ATOLL_DATABASE_URL has the unsupported driver 'sqlite'. Examples: ",
+    ),
+    "memory": ({"DATABASE_URL": "sqlite+aiosqlite://"}, "ATOLL_DATABASE_URL names no file, "),
     "an option": (
         {"DATABASE_URL": "sqlite+aiosqlite:///a?mode=ro"},
         "ATOLL_DATABASE_URL has an option that is not kno",

@@ -61,20 +61,22 @@ def refused_by_all(atoll: CommandRunner) -> str:
 def test_a_file_that_is_no_database_is_refused_and_left_alone(atoll: CommandRunner, file: Path) -> None:
     file.write_text("this is no database, however long it may be" * 100, encoding="utf-8")
     before = file.read_bytes()
-    sentence = f"{file} is not a SQLite database. Name another file in ATOLL_DATABASE_URL, or move this one away."
-    assert refused_by_all(atoll) == sentence
+    message = f"{file} is not a SQLite database. Set ATOLL_DATABASE_URL to another file, or move this one away."
+    assert refused_by_all(atoll) == message
     assert file.read_bytes() == before
 
 
 def test_a_folder_in_the_place_of_the_file_is_refused(atoll: CommandRunner, file: Path) -> None:
     file.mkdir()
-    assert refused_by_all(atoll) == f"{file} is a folder. Name a file in ATOLL_DATABASE_URL, such as {file}/atoll.db."
+    assert refused_by_all(atoll) == (
+        f"{file} is a directory. Set ATOLL_DATABASE_URL to a file, for example {file}/atoll.db."
+    )
 
 
 def test_a_missing_folder_is_refused_and_not_made(atoll: CommandRunner) -> None:
     atoll.database_url = f"sqlite+aiosqlite:///{atoll.folder}/missing/atoll.db"
-    sentence = f"The folder {atoll.folder}/missing does not exist: make it, or name another in ATOLL_DATABASE_URL."
-    assert refused_by_all(atoll) == sentence
+    message = f"The directory {atoll.folder}/missing does not exist. Create it, or change ATOLL_DATABASE_URL."
+    assert refused_by_all(atoll) == message
     assert not (atoll.folder / "missing").exists()
 
 
@@ -98,7 +100,7 @@ def test_a_damaged_file_is_refused_before_anything_is_served(atoll: CommandRunne
     for words in (("migrate",), ("serve", "--port", str(free_port()))):
         refusal = atoll(*words).error_line
         assert refusal.startswith(f"{file} is damaged")
-        assert refusal.endswith("Restore it from a backup, or move it away to begin with an empty one.")
+        assert refusal.endswith("Restore it from a backup, or move it away to start with an empty database.")
 
 
 def test_an_empty_file_becomes_a_database_and_a_new_one_is_its_owners_alone(atoll: CommandRunner, file: Path) -> None:
@@ -114,8 +116,8 @@ def test_a_file_that_another_program_writes_to_is_refused_after_seconds(atoll: C
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        sentence = f"{file} is being written to by another program. Wait until it is done, or stop it."
-        assert atoll("migrate").error_line == sentence
+        message = f"Another process is writing to {file}. Retry when it has finished, or stop it."
+        assert atoll("migrate").error_line == message
     finally:
         other.close()
 
@@ -133,18 +135,18 @@ def open_folder() -> Iterator[Path]:
 def test_what_may_not_be_written_or_read_is_refused(atoll: CommandRunner, open_folder: Path) -> None:
     file = open_folder / "atoll.db"
     atoll.database_url = f"sqlite+aiosqlite:///{file}"
-    sentence = f"{file} or its folder is read-only for this user, and Atoll writes to both: give it the right to."
+    message = f"{file} or its directory is not writable. Give this user write permission on both."
     atoll.user = NOBODY
-    assert atoll("migrate").error_line == sentence  # the folder is root's, and there is no file
+    assert atoll("migrate").error_line == message  # the folder is root's, and there is no file
     atoll.user = 0
     assert atoll("migrate").code == 0
     atoll.user = NOBODY
-    assert atoll("migrate").error_line == sentence  # the file is root's too
+    assert atoll("migrate").error_line == message  # the file is root's too
     for each in open_folder.iterdir():
         os.chown(each, NOBODY, NOBODY)
     file.chmod(0o444)
     open_folder.chmod(0o777)
-    assert atoll("migrate").error_line == sentence  # the folder is open, the file is not
+    assert atoll("migrate").error_line == message  # the folder is open, the file is not
     catalogue = open_folder / "catalogue.jsonl"
     catalogue.touch(0o000)
     assert atoll("import", str(catalogue)).error_line == f"{catalogue} cannot be read: permission denied."
@@ -157,36 +159,36 @@ async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forke
     before = await db_snapshot(database)
     await database.close()
     atoll = CommandRunner(forker, tmp_path, own_world.url)
-    sentence = (
-        "The database is at revision 9999, which this Atoll does not know: a newer one wrote it. "
-        "Run that one, or restore a backup made before it."
+    message = (
+        "The database is at revision 9999, which this version of Atoll does not know: a newer one wrote it. "
+        "Run the newer version, or restore an older backup."
     )
     for words in (("migrate",), ("token", "mei"), ("serve", "--port", str(free_port()))):
-        assert atoll(*words).error_line == sentence
+        assert atoll(*words).error_line == message
     assert await current_revision(database) == "9999"
     assert await db_snapshot(database) == before
     await database.close()
 
 
 def test_a_postgresql_server_that_cannot_be_used_is_told_apart(atoll: CommandRunner, postgres: Postgres) -> None:
-    place = f"127.0.0.1:{postgres.port}"
-    refused = f"The PostgreSQL server at {place}/postgres refuses the user or the password in ATOLL_DATABASE_URL."
+    setting, address = "ATOLL_DATABASE_URL", f"127.0.0.1:{postgres.port}"
+    rejected = f"The PostgreSQL server at {address}/postgres rejects the user or the password. Check both in {setting}."
     closed = free_port()
-    nobody_there = "Is it running, and is its address in ATOLL_DATABASE_URL right?"
-    told = {
-        postgres.url("absent"): f"The PostgreSQL server has no such database: {place}/absent. Create it with createdb.",
-        re.sub(r"//postgres:[^@]*", "//postgres:sesame", postgres.url()): refused,
-        re.sub(r"//postgres:[^@]*", "//stranger:sesame", postgres.url()): refused,
+    hint = f"Check that it is running, and host and port in {setting}."
+    messages = {
+        postgres.url("absent"): f"The PostgreSQL server has no database {address}/absent. Create it with createdb.",
+        re.sub(r"//postgres:[^@]*", "//postgres:sesame", postgres.url()): rejected,
+        re.sub(r"//postgres:[^@]*", "//stranger:sesame", postgres.url()): rejected,
         f"postgresql+asyncpg://me:sesame@127.0.0.1:{closed}/atoll": (
-            f"No PostgreSQL server answers at 127.0.0.1:{closed}/atoll. {nobody_there}"
+            f"No PostgreSQL server answers at 127.0.0.1:{closed}/atoll. {hint}"
         ),
         f"postgresql+asyncpg://me:sesame@nowhere.invalid:{closed}/atoll": (
-            f"No PostgreSQL server answers at nowhere.invalid:{closed}/atoll. {nobody_there}"
+            f"No PostgreSQL server answers at nowhere.invalid:{closed}/atoll. {hint}"
         ),
     }
-    for url, sentence in told.items():
+    for url, message in messages.items():
         atoll.database_url = url
-        assert refused_by_all(atoll) == sentence
+        assert refused_by_all(atoll) == message
 
 
 RAISED = update(sql.deployment).values(revision=sql.deployment.c.revision + 1)

@@ -75,7 +75,7 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
     if job is None:
         return False
     try:
-        if job.given["mode"] == BulkMode.ATOMIC:
+        if job.input["mode"] == BulkMode.ATOMIC:
             await _run_atomic(database, job)
         else:
             await _run_chunked(database, job, is_stopping)
@@ -184,13 +184,13 @@ async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Members
 
 
 async def _operation(write: MutationTransaction, job: ClaimedJob, last_put_pk: int | None) -> MembershipOperation:
-    reading, fields = InputReader(job.given), _COLLECTION_FIELDS[JobKind(job.kind)]
-    found = await write.visible_by_id(sql.collection, [job.given[name] for name in fields])
+    reading, fields = InputReader(job.input), _COLLECTION_FIELDS[JobKind(job.kind)]
+    found = await write.visible_by_id(sql.collection, [job.input[name] for name in fields])
     for name, field in fields.items():
-        if job.given[name] not in found:
+        if job.input[name] not in found:
             reading.add_not_found("collection", field)
     reading.raise_errors()
-    collections = [found[job.given[name]] for name in fields]
+    collections = [found[job.input[name]] for name in fields]
     first, last = collections[0], collections[-1]
     if job.kind == JobKind.ASSETS_REMOVE:
         return RemoveAssets(write, first)
@@ -225,7 +225,7 @@ async def _next_position(
 
 def _index_by_id(job: ClaimedJob) -> dict[str, int]:
     indexes: dict[str, int] = {}
-    for index, id_ in enumerate(job.given["asset_ids"]):
+    for index, id_ in enumerate(job.input["asset_ids"]):
         indexes.setdefault(id_, index)
     return indexes
 

@@ -22,8 +22,8 @@ from resolvers.write.transaction import MutationTransaction, Payload, Result, ru
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import MemberChange
-from store.membership_ranks import UndoRecord, undo_records
 from store.tables import ChangeAction
+from store.undo_records import UndoRecord, undo_records
 
 UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
 TOUCHED_SINCE = (UserErrorCode.CONFLICT, "The asset was put in or taken out again since: it stays as it is.")

@@ -1,0 +1,50 @@
+"""Undo records: the member changes of a logged change, to be reverted."""
+
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import sql
+from store.tables import ChangeAction
+
+
+class UndoRecord(NamedTuple):
+    """A member change: collection, asset, and the membership before; `rank` is None if there was none."""
+
+    collection_id: str
+    asset_pk: int
+    rank: int | None
+    added_at: int | None
+    added_by_pk: int | None
+    note: str | None
+    is_latest: bool  # no later change affects the same asset in the same collection
+
+
+async def undo_records(connection: AsyncConnection, change_pk: int) -> list[UndoRecord]:
+    """Return the member changes of a change. A move, or an undone move, has two halves with one revision: both.
+
+    One statement.
+    """
+    requested, change, member = sql.change.alias("requested"), sql.change, sql.change_asset
+    later, later_member = sql.change.alias("later"), sql.change_asset.alias("later_member")
+    since = (
+        select(later.c.pk)
+        .join(later_member, later_member.c.change_pk == later.c.pk)
+        .where(
+            later.c.pk > change.c.pk,
+            later.c.revision > change.c.revision,
+            later.c.subject_id == change.c.subject_id,
+            later_member.c.asset_pk == member.c.asset_pk,
+        )
+        .correlate(change, member)
+    )
+    has_halves = requested.c.action.in_((ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE))
+    rows = (
+        select(change.c.subject_id, *member.c["asset_pk", "rank", "added_at", "added_by_pk", "note"], ~since.exists())
+        .select_from(requested)
+        .join(change, (change.c.revision == requested.c.revision) & (change.c.action == requested.c.action))
+        .join(member, member.c.change_pk == change.c.pk)
+        .where(requested.c.pk == change_pk, (change.c.pk == requested.c.pk) | has_halves)
+    )
+    return [UndoRecord._make(row) for row in await connection.execute(rows)]
