@@ -1,1 +1,1 @@
-"""This folder is speed, measured side by side in one run, as ratios: Atoll beside the least that could do the same."""
+"""Benchmarks: Atoll's times as ratios of minimal alternatives, measured in the same run."""

@@ -1,9 +1,9 @@
-"""This file is bulk changes beside a bare executemany of the same rows in one transaction on the same database.
+"""Benchmark of bulk mutations against a plain executemany of the same rows, in one transaction on the same database.
 
 A job's time runs from its mutation to its last row.
 
-`python -m benchmarks.bulk [--assets 100000] [--rounds 5]` prints a table of medians and ratios for SQLite and, where
-its binaries are installed, for PostgreSQL. What both leave in the database is compared before a time counts.
+`python -m benchmarks.bulk [--assets 100000] [--rounds 5]` prints medians and ratios for SQLite and PostgreSQL. Both
+ways must leave the same rows in the database.
 """
 
 import argparse
@@ -35,73 +35,73 @@ TABLES = (
     sql.job,
     sql.job_input,
     sql.job_item,
-)  # those first that others refer to
+)  # in the order of their foreign keys
 Rows = dict[str, list[dict[str, Any]]]
 
 
 async def measure(url: str, name: str, assets: int, rounds: int) -> None:
-    """Print what adding costs beside the bare insertion of the same rows."""
-    found = await build_world(url, assets)
+    """Print the times of adding assets and of a plain insertion of the same rows."""
+    world = await build_world(url, assets)
     try:
-        await _compare(found, f"{name}: add of {INLINE:,}, ATOMIC", INLINE, _added, rounds)
+        await _compare(world, f"{name}: add of {INLINE:,}, ATOMIC", INLINE, _add_inline, rounds)
         for mode in ("ATOMIC", "BEST_EFFORT"):
-            await _compare(found, f"{name}: job of {assets:,}, {mode}", assets, _job(mode), rounds)
+            await _compare(world, f"{name}: job of {assets:,}, {mode}", assets, _add_by_job(mode), rounds)
     finally:
-        await found.close()
+        await world.close()
 
 
 async def _compare(
-    found: BenchmarkWorld, name: str, assets: int, adding: Callable[[BenchmarkWorld, int], Awaitable[None]], rounds: int
+    world: BenchmarkWorld, name: str, assets: int, add: Callable[[BenchmarkWorld, int], Awaitable[None]], rounds: int
 ) -> None:
     times: dict[str, list[float]] = {"atoll": [], "bare": []}
     for _ in range(rounds):
-        await _emptied(found)
+        await _empty_tables(world)
         started = time.perf_counter()
-        await adding(found, assets)
+        await add(world, assets)
         times["atoll"].append(time.perf_counter() - started)
-        rows = await _rows(found)
-        await _emptied(found)
+        rows = await _read_rows(world)
+        await _empty_tables(world)
         started = time.perf_counter()
-        await _bare(found, rows)
+        await _insert_rows(world, rows)
         times["bare"].append(time.perf_counter() - started)
-        if await _rows(found) != rows or len(rows["membership"]) != assets:
+        if await _read_rows(world) != rows or len(rows["membership"]) != assets:
             raise SystemExit("Both must leave the same rows, a membership for each asset.")
     atoll, bare = statistics.median(times["atoll"]), statistics.median(times["bare"])
     sys.stdout.write(f"{name:<44} {atoll * 1_000:>9.1f} ms {bare * 1_000:>9.1f} ms  {atoll / bare:>5.2f}\n")
     sys.stdout.flush()
 
 
-async def _added(found: BenchmarkWorld, assets: int) -> None:
-    given = {"collectionId": found.collection_id, "assetIds": found.asset_ids[:assets]}
-    await found.ask(ADD, input=given)
+async def _add_inline(world: BenchmarkWorld, assets: int) -> None:
+    input_ = {"collectionId": world.collection_id, "assetIds": world.asset_ids[:assets]}
+    await world.ask(ADD, input=input_)
 
 
-def _job(mode: str) -> Callable[[BenchmarkWorld, int], Awaitable[None]]:
-    async def added(found: BenchmarkWorld, assets: int) -> None:
-        given = {"collectionId": found.collection_id, "assetIds": found.asset_ids[:assets], "mode": mode}
-        await found.ask(ADD, input=given)
-        await run_next_job(found.database)
+def _add_by_job(mode: str) -> Callable[[BenchmarkWorld, int], Awaitable[None]]:
+    async def add(world: BenchmarkWorld, assets: int) -> None:
+        input_ = {"collectionId": world.collection_id, "assetIds": world.asset_ids[:assets], "mode": mode}
+        await world.ask(ADD, input=input_)
+        await run_next_job(world.database)
 
-    return added
+    return add
 
 
-async def _bare(found: BenchmarkWorld, rows: Rows) -> None:
-    """Insert the rows that Atoll wrote, as plainly as it goes: a statement for each table, all in one transaction."""
-    async with found.database.write() as connection:
+async def _insert_rows(world: BenchmarkWorld, rows: Rows) -> None:
+    """Insert the rows that Atoll wrote: one statement for each table, all in one transaction."""
+    async with world.database.write() as connection:
         for table in TABLES:
             if rows[table.name]:
                 await connection.execute(insert(table), rows[table.name])
 
 
-async def _emptied(found: BenchmarkWorld) -> None:
-    async with found.database.write() as connection:
+async def _empty_tables(world: BenchmarkWorld) -> None:
+    async with world.database.write() as connection:
         for table in reversed(TABLES):
             await connection.execute(delete(table))
 
 
-async def _rows(found: BenchmarkWorld) -> Rows:
-    """Return every row that a bulk change writes, by table."""
-    async with found.database.snapshot() as snapshot:
+async def _read_rows(world: BenchmarkWorld) -> Rows:
+    """Return every row that a bulk mutation writes, by table."""
+    async with world.database.snapshot() as snapshot:
         return {
             table.name: [dict(row._mapping) for row in await snapshot.rows(table.select().order_by(*table.primary_key))]  # noqa: SLF001 - a row's public name for its columns
             for table in TABLES
@@ -110,16 +110,16 @@ async def _rows(found: BenchmarkWorld) -> Rows:
 
 def main() -> None:
     """Measure on both databases."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--assets", type=int, default=100_000)
-    asked.add_argument("--rounds", type=int, default=5)
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--assets", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
     sys.stdout.write(f"{'':<44} {'Atoll':>12} {'bare':>12}  ratio\n")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         url = f"sqlite+aiosqlite:///{Path(folder) / 'bulk.db'}"
-        asyncio.run(measure(url, "SQLite", given.assets, given.rounds))
+        asyncio.run(measure(url, "SQLite", arguments.assets, arguments.rounds))
         server = opened.enter_context(Postgres(durable=True))
-        asyncio.run(measure(server.create_database("bulk"), "PostgreSQL", given.assets, given.rounds))
+        asyncio.run(measure(server.create_database("bulk"), "PostgreSQL", arguments.assets, arguments.rounds))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""This file is searches with facets beside the same rows fetched by one statement that is written by hand.
+"""Benchmark of searches with facets against one hand-written statement for the same rows.
 
-`python -m benchmarks.search [--assets 100000 1000000] [--rounds 9] [--only sqlite]` prints a table of medians and
-ratios for SQLite and, where its binaries are installed, for PostgreSQL. However many assets there are, the same number
-is found. What both ways answer is compared before a time counts.
+`python -m benchmarks.search [--assets 100000 1000000] [--rounds 9] [--only sqlite]` prints medians and ratios for
+SQLite and PostgreSQL. The number of matches is the same for any number of assets. Both ways must return the same rows.
 """
 
 import argparse
@@ -28,8 +27,8 @@ from store.ids import new_id
 from store.tables import EVERYONE_PK, OWNER_BY_GRANT, AssetAccess, AssetStatus
 from tests.postgres import Postgres
 
-OWNED = 5_000  # by whoever asks
-NEEDLES = 5_000  # assets that are found by everybody; half of them are theirs, and half are called so
+OWNED = 5_000  # assets of the viewer
+NEEDLES = 5_000  # assets that the search matches; half are the viewer's, and half match by name
 WORDS = [
     f"{first}{last}" for first in ("bal", "cor", "dim", "fen", "gar") for last in ("ato", "ine", "ura", "osk", "eth")
 ]
@@ -40,8 +39,8 @@ OFFERED = f"found: addableAssets(first: 20, query: $q) {{ {ROWS} }}"
 PANEL = f"query($q: String, $c: ID!) {{ collection(by: {{id: $c}}) {{ {OFFERED} }} }}"
 GLOBAL = f"query($q: String) {{ found: assets(first: 20, query: $q) {{ {ROWS} }} }}"
 
-# What the two databases differ in, where the same is meant.
-WAYS = {
+# SQL of the same meaning in the two databases.
+DIALECTS = {
     "sqlite": {
         "match": "asset.pk IN (SELECT rowid FROM asset_search WHERE asset_search MATCH :anywhere)",
         "named": "asset.pk IN (SELECT rowid FROM asset_search WHERE asset_search MATCH :name)",
@@ -53,13 +52,13 @@ WAYS = {
         "rows": "coalesce(json_agg(json_build_array({0})), '[]')",
     },
 }
-ASKED = {
+PARAMETERS = {
     "sqlite": {"anywhere": '"needle" *', "name": '{name} : ("needle")'},
     "postgresql": {"anywhere": "'needle':*", "name": "'needle':A"},
 }
-SEEN = f"""EXISTS (SELECT 1 FROM access_grant WHERE asset_pk = asset.pk AND principal_pk IN (:user, 1, 2)
+VISIBLE = f"""EXISTS (SELECT 1 FROM access_grant WHERE asset_pk = asset.pk AND principal_pk IN (:user, 1, 2)
   AND access >= {AssetAccess.DISCOVERABLE.value})"""
-MINE = f"""status = '{AssetStatus.RELEASED}' AND asset.pk IN (
+ELIGIBLE = f"""status = '{AssetStatus.RELEASED}' AND asset.pk IN (
   SELECT asset_pk FROM access_grant WHERE {OWNER_BY_GRANT} IN (:user, 1, 2))"""
 BY_HAND = """WITH found AS MATERIALIZED (
   SELECT asset.pk, asset.id, asset.name, asset.kind, asset.owner_pk, is_gold, updated_at, {better} AS better
@@ -74,25 +73,25 @@ SELECT (SELECT count(*) FROM found), (SELECT {page} FROM page), (SELECT {kinds} 
   (SELECT {owners} FROM owners)"""
 
 
-async def shelf(url: str, assets: int) -> BenchmarkWorld:
-    """Make a world of so many assets, of which the first owner has OWNED and anybody finds NEEDLES."""
-    found, chance = await build_world(url, assets), Random(1)
-    async with found.database.write() as connection:
-        owners = await _owners(connection)
-        strangers = found.asset_pks[OWNED:]
+async def build_search_world(url: str, assets: int) -> BenchmarkWorld:
+    """Make a world in which the first owner has OWNED assets and a search matches NEEDLES."""
+    world, chance = await build_world(url, assets), Random(1)
+    async with world.database.write() as connection:
+        owners = await _insert_owners(connection)
+        strangers = world.asset_pks[OWNED:]
         for place, owner in enumerate(owners):
-            await _give(connection, strangers[place::OWNERS], owner)
-        await _name(connection, chance, found.asset_pks)
-    if found.database.is_sqlite:
-        async with found.database.engines[0].connect() as bare:
+            await _change_owner(connection, strangers[place::OWNERS], owner)
+        await _describe_assets(connection, chance, world.asset_pks)
+    if world.database.is_sqlite:
+        async with world.database.engines[0].connect() as bare:
             await bare.exec_driver_sql("ANALYZE")
     else:
-        async with found.database.engines[0].connect() as bare:
+        async with world.database.engines[0].connect() as bare:
             await (await bare.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql("VACUUM ANALYZE")
-    return found
+    return world
 
 
-async def _owners(connection: AsyncConnection) -> list[int]:
+async def _insert_owners(connection: AsyncConnection) -> list[int]:
     rows = [
         {"id": new_id("usr"), "external_id": f"other{place}", "kind": "USER", "name": f"Other {place:02}"}
         for place in range(OWNERS)
@@ -102,8 +101,8 @@ async def _owners(connection: AsyncConnection) -> list[int]:
     return list(await connection.scalars(others))
 
 
-async def _give(connection: AsyncConnection, pks: list[int], owner: int) -> None:
-    """Give assets to another owner; everyone knows of each second one, and of all needles."""
+async def _change_owner(connection: AsyncConnection, pks: list[int], owner: int) -> None:
+    """Give assets to another owner, and `everyone` DISCOVERABLE on every second one and on all needles."""
     asset, grant = sql.asset, sql.grant
     await connection.execute(update(asset).where(asset.c.pk.in_(sql.int_list(pks))).values(owner_pk=owner))
     await connection.execute(grant.delete().where(grant.c.asset_pk.in_(sql.int_list(pks))))
@@ -113,14 +112,14 @@ async def _give(connection: AsyncConnection, pks: list[int], owner: int) -> None
     await insert_many(connection, grant, own + shared)
 
 
-async def _name(connection: AsyncConnection, chance: Random, pks: list[int]) -> None:
-    """Name, tag and date the assets."""
+async def _describe_assets(connection: AsyncConnection, chance: Random, pks: list[int]) -> None:
+    """Set names, tags and dates of the assets."""
     needles = {*pks[: NEEDLES // 2], *pks[OWNED : OWNED + NEEDLES // 2]}
     rows, tags = [], []
     for pk in pks:
-        told = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {pk}"
-        name = f"needle {told}" if pk in needles and pk % 2 else told
-        about = f"A needle of {told}." if pk in needles else f"Made of {chance.choice(WORDS)}."
+        words = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {pk}"
+        name = f"needle {words}" if pk in needles and pk % 2 else words
+        about = f"A needle of {words}." if pk in needles else f"Made of {chance.choice(WORDS)}."
         of = sorted({chance.choice(WORDS) for _ in range(3)})
         row = {
             "to_name": name,
@@ -140,53 +139,57 @@ async def _name(connection: AsyncConnection, chance: Random, pks: list[int]) -> 
 
 
 async def measure(url: str, name: str, assets: int, rounds: int) -> None:
-    """Print what each question costs beside the statement by hand."""
-    found = await shelf(url, assets)
+    """Print the times of each query and of the hand-written statement."""
+    world = await build_search_world(url, assets)
     gc.collect()
-    gc.freeze()  # what the world was made of is no part of either way
-    backend = "sqlite" if found.database.is_sqlite else "postgresql"
-    matching = WAYS[backend]["match"]
-    questions = {
-        "panel of 5,000": (PANEL, None, MINE),
-        "panel, searched": (PANEL, "needle", f"{matching} AND {MINE}"),
-        "all, searched": (GLOBAL, "needle", f"{matching} AND {SEEN}"),
+    gc.freeze()  # garbage of building the world must not be collected during the measurement
+    backend = "sqlite" if world.database.is_sqlite else "postgresql"
+    matching = DIALECTS[backend]["match"]
+    queries = {
+        "panel of 5,000": (PANEL, None, ELIGIBLE),
+        "panel, searched": (PANEL, "needle", f"{matching} AND {ELIGIBLE}"),
+        "all, searched": (GLOBAL, "needle", f"{matching} AND {VISIBLE}"),
     }
     try:
-        for title, (query, typed, where) in questions.items():
-            better = f"CASE WHEN {WAYS[backend]['named']} THEN 1 ELSE 0 END" if typed else "0"
+        for title, (query, typed, where) in queries.items():
+            better = f"CASE WHEN {DIALECTS[backend]['named']} THEN 1 ELSE 0 END" if typed else "0"
             by_hand = _by_hand(backend, where, better)
-            told = f"{name}, {assets:,}: {title}"
-            await _compare(found, told, (query, typed), (by_hand, ASKED[backend] if typed else {}), rounds)
+            label = f"{name}, {assets:,}: {title}"
+            await _compare(world, label, (query, typed), (by_hand, PARAMETERS[backend] if typed else {}), rounds)
     finally:
-        await found.close()
+        await world.close()
 
 
 def _by_hand(backend: str, where: str, better: str) -> str:
-    rows = WAYS[backend]["rows"]
+    rows = DIALECTS[backend]["rows"]
     lists = {"page": "id, name", "kinds": "kind, n", "tags": "tag, n", "owners": "name, n"}
     return BY_HAND.format(where=where, better=better, **{name: rows.format(of) for name, of in lists.items()})
 
 
 async def _compare(
-    found: BenchmarkWorld, title: str, asked: tuple[str, str | None], by_hand: tuple[str, dict[str, str]], rounds: int
+    world: BenchmarkWorld,
+    title: str,
+    operation: tuple[str, str | None],
+    by_hand: tuple[str, dict[str, str]],
+    rounds: int,
 ) -> None:
-    query, typed = asked
+    query, typed = operation
     statement, words = by_hand
-    async with found.database.snapshot() as snapshot:
+    async with world.database.snapshot() as snapshot:
         mine = select(sql.principal.c.pk).where(sql.principal.c.external_id == "owner")
         user = (await snapshot.rows(mine))[0].pk
     times: dict[str, list[float]] = {"atoll": [], "by hand": []}
     for _ in range(rounds):
         started = time.perf_counter()
-        told = await found.ask(query, q=typed, c=found.collection_id)
+        response = await world.ask(query, q=typed, c=world.collection_id)
         times["atoll"].append(time.perf_counter() - started)
         started = time.perf_counter()
-        async with found.database.snapshot() as snapshot:
+        async with world.database.snapshot() as snapshot:
             row = (await snapshot.rows(text(statement), {"user": user, **words}))[0]
         answer = _answer(row)
         times["by hand"].append(time.perf_counter() - started)
-        if (told.get("collection") or told)["found"] != answer:
-            raise SystemExit(f"{title}: both must answer the same.\n{told}\n{answer}")
+        if (response.get("collection") or response)["found"] != answer:
+            raise SystemExit(f"{title}: the two responses differ.\n{response}\n{answer}")
     atoll, hand = statistics.median(times["atoll"]), statistics.median(times["by hand"])
     sys.stdout.write(f"{title:<44} {atoll * 1_000:>9.1f} ms {hand * 1_000:>9.1f} ms  {atoll / hand:>5.2f}\n")
     sys.stdout.flush()
@@ -208,20 +211,20 @@ def _answer(row: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Measure on both databases."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--assets", type=int, nargs="+", default=[100_000, 1_000_000])
-    asked.add_argument("--rounds", type=int, default=9)
-    asked.add_argument("--only", choices=("sqlite", "postgresql"))
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--assets", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    arguments = parser.parse_args()
     sys.stdout.write(f"{'':<44} {'Atoll':>12} {'by hand':>12}  ratio\n")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
-        server = opened.enter_context(Postgres(durable=True)) if given.only != "sqlite" else None
-        for assets in given.assets:
-            if given.only != "postgresql":
+        server = opened.enter_context(Postgres(durable=True)) if arguments.only != "sqlite" else None
+        for assets in arguments.assets:
+            if arguments.only != "postgresql":
                 url = f"sqlite+aiosqlite:///{Path(folder) / f'search{assets}.db'}"
-                asyncio.run(measure(url, "SQLite", assets, given.rounds))
+                asyncio.run(measure(url, "SQLite", assets, arguments.rounds))
             if server is not None:
-                asyncio.run(measure(server.create_database(f"search{assets}"), "PostgreSQL", assets, given.rounds))
+                asyncio.run(measure(server.create_database(f"search{assets}"), "PostgreSQL", assets, arguments.rounds))
 
 
 if __name__ == "__main__":

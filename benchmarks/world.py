@@ -1,4 +1,4 @@
-"""This file is a database to measure on: many assets of one owner, and an empty collection."""
+"""Database for benchmarks: many assets of one owner, and an empty collection."""
 
 from dataclasses import dataclass
 from itertools import cycle
@@ -43,7 +43,7 @@ class BenchmarkWorld:
 
 
 async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
-    """Make a world of so many released assets, all of one owner."""
+    """Make a world of `asset_count` released assets, all of one owner."""
     database, now = Database(url), now_ms()
     await migrate(database)
     async with database.write() as connection:
@@ -66,8 +66,8 @@ async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
             for number in range(asset_count)
         ]
         await connection.execute(insert(sql.asset), rows)
-        found = (await connection.execute(select(sql.asset.c.pk, sql.asset.c.id).order_by(sql.asset.c.pk))).all()
-        grants = [{"asset_pk": row.pk, "principal_pk": owner_pk, "access": AssetAccess.OWNER.value} for row in found]
+        assets = (await connection.execute(select(sql.asset.c.pk, sql.asset.c.id).order_by(sql.asset.c.pk))).all()
+        grants = [{"asset_pk": row.pk, "principal_pk": owner_pk, "access": AssetAccess.OWNER.value} for row in assets]
         await insert_many(connection, sql.grant, grants)
     token = await create_token(database, "owner", 86_400)
     transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=database))
@@ -78,6 +78,6 @@ async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
         client,
         str(collection["id"]),
         int(collection_pk or 0),
-        [row.id for row in found],
-        [row.pk for row in found],
+        [row.id for row in assets],
+        [row.pk for row in assets],
     )
