@@ -104,13 +104,19 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def run_server(folder: Path, surroundings: dict[str, str], *arguments: str, program: str = ATOLL) -> Iterator["Server"]:
+def run_server(
+    folder: Path,
+    surroundings: dict[str, str],
+    *arguments: str,
+    program: str = ATOLL,
+    python: str | Path = sys.executable,
+) -> Iterator["Server"]:
     """Run the program as `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
     port = free_port()
     said = folder / f"serve-{port}"
     with said.open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-c", program, "serve", "--port", str(port), *arguments],
+            [python, "-c", program, "serve", "--port", str(port), *arguments],
             env=surroundings,
             cwd=folder,
             stdin=subprocess.DEVNULL,

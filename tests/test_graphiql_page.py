@@ -161,8 +161,8 @@ def choose(tab: Page, menu: str, words: str) -> None:
     tab.wait_for("document.querySelector('.atoll-menu') === null")
 
 
-def titles(tab: Page) -> object:
-    return tab.evaluate("[...document.querySelectorAll('[id^=graphiql-session-tab-]')].map((tab) => tab.title)")
+def titles(tab: Page) -> list[str]:
+    return list(tab.evaluate("[...document.querySelectorAll('[id^=graphiql-session-tab-]')].map((tab) => tab.title)"))
 
 
 def account_of(tab: Page) -> str:
