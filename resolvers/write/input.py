@@ -144,7 +144,7 @@ class InputReader:
                 self.add_error(UserErrorCode.REQUIRED, f"The {name} must not be null.", name)
             return None
         try:
-            text = clean_text(value, longest, lines=lines)
+            text = clean_text(value, longest, multiline=lines)
         except TextTooLongError as error:
             self.add_error(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.max_length)
             return None

@@ -1,1 +1,1 @@
-"""This folder is the catalogue coming in: lines checked one by one, then written in one transaction."""
+"""Catalogue import: parse and validate all lines, then write them in one transaction."""

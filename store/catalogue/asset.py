@@ -1,128 +1,110 @@
-"""This file is assets being written: fields, tags, grants and uses become what the platform says in a line."""
+"""Import of assets: columns, tags, grants and uses become those of the line."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Table
 
 from store import sql
-from store.catalogue.change_fields import CONTENT, AssetWrite, append_changes
-from store.catalogue.existing import held_grants, held_tags, held_uses
+from store.asset_columns import ASSET_COLUMNS
+from store.catalogue.change_fields import AssetWrite, append_changes
+from store.catalogue.existing import NO_RELATIONS, Relations, load_relations
 from store.catalogue.lines import AssetLine
 from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import changed_columns
 from store.ranks import GAP
-from store.tables import AppKind, AssetAccess, AssetKind, DataAssetKind
+from store.tables import AssetAccess
 from store.text import fold_name
+
+# The owner is the only column whose value is not in the line: it needs the database.
+_LINE_COLUMNS = [column for column in ASSET_COLUMNS if column.name != "owner_pk"]
+_NAMES = [column.name for column in _LINE_COLUMNS]
+_read_values = attrgetter(*(column.line_name for column in _LINE_COLUMNS))
+_WITH_DEFAULT = [column for column in _LINE_COLUMNS if column.default is not None]
+# A change of these does not alter `updated_at`, which more viewers see than may see the change.
+_RESTRICTED = frozenset(column.name for column in ASSET_COLUMNS if column.access > AssetAccess.DISCOVERABLE)
 
 
 @dataclass
 class AssetWriter:
-    """Writes assets a batch at a time, and what they use once all of them are there."""
+    """Writes assets in batches, and their uses after the last batch."""
 
-    write: ImportSession
-    principals: Mapping[str, int]  # pk by the platform's id
-    _uses: dict[str, list[str]] = field(default_factory=dict)  # what is to be written of them, by external id
+    session: ImportSession
+    principal_pks: Mapping[str, int]  # by external id
+    _uses: dict[str, list[str]] = field(default_factory=dict)  # changed uses of all batches, by external id
 
     async def write_batch(self, lines: Iterable[AssetLine]) -> set[str]:
-        """Write the assets with tags and grants, and return the platform's ids of those that differ.
+        """Write assets with their tags and grants; return the external ids of those that are new or changed.
 
-        What they use is kept for `write_uses`.
+        Uses may name assets of a later batch: `write_uses` writes them.
         """
-        assets = {line.id: line for line in lines}
-        known = await self.write.pks(sql.asset, "external_id", assets)
-        grants = {id_: self._grants(line) for id_, line in assets.items()}
-        uses = {id_: list(dict.fromkeys(line.uses)) for id_, line in assets.items()}
-        tags = {id_: set(line.tags) for id_, line in assets.items()}
-        granted, used = await held_grants(self.write.connection, known), await held_uses(self.write.connection, known)
-        reshared, reused = _differing(grants, granted), _differing(uses, used)
-        retagged = _differing(tags, await held_tags(self.write.connection, known))
-        wanted = {id_: self._wanted(line, is_touched=id_ in reshared | reused) for id_, line in assets.items()}
-        saved = await self.write.save(sql.asset, "external_id", wanted)
-        self._uses |= {id_: uses[id_] for id_ in reused if uses[id_] or id_ in known}
-        await self._replace(
-            sql.grant,
-            [saved.pks[id_] for id_ in assets if id_ in reshared],
-            {
-                saved.pks[id_]: [{"principal_pk": who, "access": access} for who, access in grants[id_].items()]
-                for id_ in reshared
-            },
-        )
-        await self._replace(
-            sql.asset_tag,
-            [saved.pks[id_] for id_ in assets if id_ in retagged],
-            {saved.pks[id_]: [{"tag": tag} for tag in sorted(tags[id_])] for id_ in retagged},
-        )
-        new = [AssetWrite(id_, None, wanted[name].columns) for name, id_ in saved.created.items()]
-        old = [
-            AssetWrite(
-                row.id,
-                row,
-                changed_columns(row, wanted[name].columns),
-                (used[name], uses[name]),
-                (granted[name], grants[name]),
-            )
-            for name, row in saved.updated.items()
+        batch = {line.id: line for line in lines}
+        pks = await self.session.load_pks(sql.asset, "external_id", batch)
+        before = dict.fromkeys(batch, NO_RELATIONS) | await load_relations(self.session.connection, pks)
+        after = {id_: self._relations(line) for id_, line in batch.items()}
+        regranted = [id_ for id_ in batch if after[id_].access_by_principal != before[id_].access_by_principal]
+        retagged = [id_ for id_ in batch if after[id_].tags != before[id_].tags]
+        new_uses = {id_: after[id_].uses for id_ in batch if after[id_].uses != before[id_].uses}
+        changed = {*regranted, *new_uses}
+        desired = {id_: self._desired_row(line, has_related_changes=id_ in changed) for id_, line in batch.items()}
+        result = await self.session.upsert(sql.asset, "external_id", desired)
+        self._uses |= new_uses
+        await self._replace(sql.grant, {result.pks[id_]: _grant_rows(after[id_]) for id_ in regranted})
+        await self._replace(sql.asset_tag, {result.pks[id_]: _tag_rows(after[id_]) for id_ in retagged})
+        created = [AssetWrite(id_, None, desired[name].columns) for name, id_ in result.created.items()]
+        updated = [
+            AssetWrite(row.id, row, changed_columns(row, desired[name].columns), before[name], after[name])
+            for name, row in result.updated.items()
         ]
-        await append_changes(self.write.connection, self.write.log, [*new, *old])
-        return saved.created.keys() | saved.updated.keys()
+        await append_changes(self.session.connection, self.session.log, [*created, *updated])
+        return result.created.keys() | result.updated.keys()
 
     async def write_uses(self) -> None:
-        """Write what the assets use, of all batches."""
-        pks = await self.write.pks(sql.asset, "external_id", self._uses)
-        used = await self.write.pks(sql.asset, "external_id", {id_ for uses in self._uses.values() for id_ in uses})
+        """Write the changed uses of all batches."""
+        pks = await self.session.load_pks(sql.asset, "external_id", self._uses)
+        used_ids = {id_ for uses in self._uses.values() for id_ in uses}
+        used_pks = await self.session.load_pks(sql.asset, "external_id", used_ids)
         rows = {
-            pks[id_]: [{"uses_pk": used[each], "rank": rank * GAP} for rank, each in enumerate(uses)]
+            pks[id_]: [{"uses_pk": used_pks[used], "rank": index * GAP} for index, used in enumerate(uses)]
             for id_, uses in self._uses.items()
         }
-        await self._replace(sql.asset_use, list(pks.values()), rows)
+        await self._replace(sql.asset_use, rows)
 
-    def _wanted(self, line: AssetLine, *, is_touched: bool) -> DesiredRow:
-        made = line.createdAt or line.updatedAt or self.write.log.at
-        told = {"created_at": line.createdAt, "updated_at": line.updatedAt}
-        columns = _columns(line) | {"owner_pk": self.principals[line.owner]}
-        columns |= {column: at for column, at in told.items() if at is not None}
-        first = {"created_at": made, "updated_at": line.updatedAt or made}
-        return DesiredRow(line.type, "ast", columns, first, is_touched, CONTENT)
+    def _desired_row(self, line: AssetLine, *, has_related_changes: bool) -> DesiredRow:
+        created_at = line.createdAt or line.updatedAt or self.session.log.at
+        timestamps = {"created_at": line.createdAt, "updated_at": line.updatedAt}
+        columns = _column_values(line) | {"owner_pk": self.principal_pks[line.owner]}
+        columns |= {column: at for column, at in timestamps.items() if at is not None}
+        insert_only = {"created_at": created_at, "updated_at": line.updatedAt or created_at}
+        return DesiredRow(line.type, "ast", columns, insert_only, has_related_changes, _RESTRICTED)
 
-    def _grants(self, line: AssetLine) -> dict[int, int]:
-        """Return the access of each principal: the greatest the line tells, and the owner's."""
-        held: dict[int, int] = {}
+    def _relations(self, line: AssetLine) -> Relations:
+        """Return the line's relations; a principal that it names twice gets the higher access."""
+        access_by_principal: dict[int, int] = {}
         for grant in line.grants:
-            pk = self.principals[grant.to]
-            held[pk] = max(grant.access.value, held.get(pk, 0))
-        return held | {self.principals[line.owner]: AssetAccess.OWNER.value}
+            pk = self.principal_pks[grant.to]
+            access_by_principal[pk] = max(grant.access.value, access_by_principal.get(pk, 0))
+        access_by_principal[self.principal_pks[line.owner]] = AssetAccess.OWNER.value
+        return Relations(access_by_principal, list(dict.fromkeys(line.uses)), frozenset(line.tags))
 
-    async def _replace(self, table: Table, pks: list[int], rows: Mapping[int, list[dict[str, Any]]]) -> None:
-        """Put the rows of each asset, by its pk, in the place of those it has."""
-        new = [{"asset_pk": pk, **row} for pk in pks for row in rows[pk]]
-        await self.write.replace(table.c.asset_pk, pks, new)
-
-
-def _differing(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> set[str]:
-    return {id_ for id_, value in wanted.items() if held.get(id_) != value}
+    async def _replace(self, table: Table, rows_by_asset: Mapping[int, list[dict[str, Any]]]) -> None:
+        """Replace the rows of each asset by its pk."""
+        new = [{"asset_pk": pk, **row} for pk, rows in rows_by_asset.items() for row in rows]
+        await self.session.replace(table.c.asset_pk, list(rows_by_asset), new)
 
 
-def _columns(line: AssetLine) -> dict[str, Any]:
-    is_app, is_data = line.type is AssetKind.NO_CODE_APP, line.type is AssetKind.DATA_ASSET
-    return {
-        "kind": line.type,
-        "status": line.status,
-        "name": line.name,
-        "name_key": fold_name(line.name),
-        "description": line.description,
-        "tags": list(dict.fromkeys(line.tags)),
-        "license": line.license,
-        "doi": line.doi,
-        "version": line.version,
-        "url": line.url,
-        "language": line.language,
-        "step_count": line.stepCount,
-        "app_kind": (line.appKind or AppKind.OTHER) if is_app else None,
-        "data_kind": (line.dataKind or DataAssetKind.DATASET) if is_data else None,
-        "size_bytes": line.sizeBytes,
-        "file_count": line.fileCount,
-        "source": line.source,
-        "framework": line.framework,
-    }
+def _grant_rows(relations: Relations) -> list[dict[str, Any]]:
+    return [{"principal_pk": pk, "access": access} for pk, access in relations.access_by_principal.items()]
+
+
+def _tag_rows(relations: Relations) -> list[dict[str, Any]]:
+    return [{"tag": tag} for tag in sorted(relations.tags)]
+
+
+def _column_values(line: AssetLine) -> dict[str, Any]:
+    values = dict(zip(_NAMES, _read_values(line), strict=True))
+    for column in _WITH_DEFAULT:
+        values[column.name] = (values[column.name] or column.default) if line.type in column.kinds else None
+    return values | {"name_key": fold_name(line.name)}

@@ -1,116 +1,108 @@
-"""This file is what the log tells of assets that were written: their fields, and with whom they are shared.
+"""Change log entries of written assets: field changes, and grants given and revoked.
 
-Whoever reads the log is told no more of an asset than the asset tells them: a change of what only some see of it, its
-content or its grants, needs their access.
+A viewer reads no more in the log than on the asset: a change requires the least access that any of its fields does.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.asset_columns import ACCESS_BY_FIELD, ASSET_COLUMNS
+from store.catalogue.existing import NO_RELATIONS, Relations
 from store.changes import ChangeLog, FieldChange
-from store.grant_changes import AccessByPrincipal, PrincipalByPk, principals_by_pk, shared_fields, unshared_fields
+from store.grant_changes import PrincipalByPk, principals_by_pk, shared_fields, unshared_fields
 from store.tables import AssetAccess, ChangeAction
 
-CONTENT = frozenset({"url", "source"})  # columns for those who may view the asset
-FIELDS = {
-    "kind": "kind",
-    "status": "status",
-    "name": "name",
-    "description": "description",
-    "owner_pk": "owner",
-    "tags": "tags",
-    "license": "license",
-    "doi": "doi",
-    "version": "version",
-    "url": "url",
-    "language": "language",
-    "step_count": "stepCount",
-    "app_kind": "appKind",
-    "data_kind": "dataKind",
-    "size_bytes": "sizeBytes",
-    "file_count": "fileCount",
-    "source": "source",
-    "framework": "framework",
-}
-"""The graph's name of each column that is told. Of its times, a change has its own."""
+# `created_at` and `updated_at` are absent: a change has a time of its own.
+GRAPH_NAMES = {column.name: column.graph_name for column in ASSET_COLUMNS}
 
 
 @dataclass(frozen=True)
 class AssetWrite:
-    """What became of one asset: columns and uses that differ, and its grants, before and after."""
+    """A created or updated asset: the columns that differ, and its relations before and after."""
 
     id: str
-    row: Row[Any] | None  # before; None for a new one
+    row: Row[Any] | None  # before the write; None for a created asset
     columns: Mapping[str, Any]
-    uses: tuple[Sequence[str], Sequence[str]] = ((), ())
-    grants: tuple[AccessByPrincipal, AccessByPrincipal] = field(default_factory=lambda: ({}, {}))
+    before: Relations = NO_RELATIONS
+    after: Relations = NO_RELATIONS
 
     @property
-    def principals(self) -> Iterable[int]:
-        """The pks of everybody who is told of."""
+    def principal_pks(self) -> Iterable[int]:
+        """Owners and principals with grants, before and after."""
         owners = [pk for pk in (self.columns.get("owner_pk"), self.row and self.row.owner_pk) if pk is not None]
-        return (*owners, *self.grants[0], *self.grants[1])
+        return (*owners, *self.before.access_by_principal, *self.after.access_by_principal)
 
 
-async def append_changes(connection: AsyncConnection, log: ChangeLog, written: Sequence[AssetWrite]) -> None:
-    """Append what became of the assets: CREATED or UPDATED, SHARED and UNSHARED. At most five statements."""
-    if not written:
+async def append_changes(connection: AsyncConnection, log: ChangeLog, writes: Sequence[AssetWrite]) -> None:
+    """Append CREATED or UPDATED, SHARED and UNSHARED for the assets. One statement for each action and access."""
+    if not writes:
         return
-    principals = await principals_by_pk(connection, [pk for each in written for pk in each.principals])
-    old = [each for each in written if each.row is not None]
-    created = {each.id: _created(each, principals) for each in written if each.row is None}
-    updated = {each.id: fields for each in old if (fields := _updated(each, principals)) is not None}
-    content = {id_: fields for id_, fields in updated.items() if _is_content(fields)}
-    seen = {id_: fields for id_, fields in updated.items() if id_ not in content}
+    principals = await principals_by_pk(connection, [pk for write in writes for pk in write.principal_pks])
+    updates = [write for write in writes if write.row is not None]
+    created = {write.id: _created_fields(write, principals) for write in writes if write.row is None}
     await log.append_by_subject(ChangeAction.CREATED, created)
-    await log.append_by_subject(ChangeAction.UPDATED, seen)
-    await log.append_by_subject(ChangeAction.UPDATED, content, AssetAccess.VIEWER.value)
-    for action, told_of in ((ChangeAction.SHARED, shared_fields), (ChangeAction.UNSHARED, unshared_fields)):
-        fields_of = {each.id: fields for each in old if (fields := told_of(*each.grants, principals))}
-        await log.append_by_subject(action, fields_of, AssetAccess.OWNER.value)
+    updated: defaultdict[int, dict[str, list[FieldChange]]] = defaultdict(dict)
+    for write in updates:
+        fields = _updated_fields(write, principals)
+        if fields is not None:
+            updated[_required_access(fields)][write.id] = fields
+    for access in sorted(updated):
+        await log.append_by_subject(ChangeAction.UPDATED, updated[access], access)
+    for action, grant_fields in ((ChangeAction.SHARED, shared_fields), (ChangeAction.UNSHARED, unshared_fields)):
+        grants = {write.id: grant_fields(*_accesses(write), principals) for write in updates}
+        changed = {id_: fields for id_, fields in grants.items() if fields}
+        await log.append_by_subject(action, changed, AssetAccess.OWNER.value)
 
 
-def _created(asset: AssetWrite, principals: PrincipalByPk) -> list[FieldChange]:
-    """Return what is told of a new asset: what all see who see it."""
-    values = {column: value for column, value in asset.columns.items() if column in FIELDS.keys() - CONTENT}
-    told = {FIELDS[column]: _word(column, value, principals) for column, value in values.items()}
-    return [{"field": name, "before": None, "after": after} for name, after in told.items() if after is not None]
+def _accesses(write: AssetWrite) -> tuple[Mapping[int, int], Mapping[int, int]]:
+    return write.before.access_by_principal, write.after.access_by_principal
 
 
-def _updated(asset: AssetWrite, principals: PrincipalByPk) -> list[FieldChange] | None:
-    """Return what is told of an asset that differs, None for one that is only shared otherwise."""
-    before, after = asset.uses
-    if not asset.columns and before == after:
+def _created_fields(write: AssetWrite, principals: PrincipalByPk) -> list[FieldChange]:
+    """Return the first values of the fields that everyone sees who sees the asset."""
+    values = {
+        name: _format(column, write.columns[column], principals)
+        for column, name in GRAPH_NAMES.items()
+        if column in write.columns and name not in ACCESS_BY_FIELD
+    }
+    return [{"field": name, "before": None, "after": value} for name, value in values.items() if value is not None]
+
+
+def _updated_fields(write: AssetWrite, principals: PrincipalByPk) -> list[FieldChange] | None:
+    """Return the changed fields; None for an asset of which only grants changed."""
+    before, after = write.before.uses, write.after.uses
+    if not write.columns and before == after:
         return None
-    told: list[FieldChange] = [
+    fields: list[FieldChange] = [
         {
-            "field": FIELDS[column],
-            "before": _word(column, getattr(asset.row, column), principals),
-            "after": _word(column, value, principals),
+            "field": GRAPH_NAMES[column],
+            "before": _format(column, getattr(write.row, column), principals),
+            "after": _format(column, value, principals),
         }
-        for column, value in asset.columns.items()
-        if column in FIELDS
+        for column, value in write.columns.items()
+        if column in GRAPH_NAMES
     ]
     if before != after:
-        told.append({"field": "uses", "before": _listed(before), "after": _listed(after)})
-    return told
+        fields.append({"field": "uses", "before": _join(before), "after": _join(after)})
+    return fields
 
 
-def _is_content(fields: Sequence[FieldChange]) -> bool:
-    return bool(fields) and {told["field"] for told in fields} <= {*CONTENT, "uses"}
+def _required_access(fields: Sequence[FieldChange]) -> int:
+    return min((int(ACCESS_BY_FIELD.get(str(change["field"]), 0)) for change in fields), default=0)
 
 
-def _word(column: str, value: Any, principals: PrincipalByPk) -> str | None:
+def _format(column: str, value: Any, principals: PrincipalByPk) -> str | None:
     if value is None:
         return None
     if column == "owner_pk":
         return str(principals[value].id)
-    return _listed(value) if column == "tags" else str(value)
+    return _join(value) if column == "tags" else str(value)
 
 
-def _listed(values: Sequence[str]) -> str | None:
+def _join(values: Sequence[str]) -> str | None:
     return ", ".join(values) or None

@@ -1,4 +1,4 @@
-"""This file is collections being written. They are the administrators': a line adds assets and never takes one out."""
+"""Import of collections: columns become those of the line; assets are added and never removed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,46 +16,46 @@ from store.tables import ChangeAction
 from store.text import fold_name
 
 
-class Held(NamedTuple):
-    """What a collection holds before the import."""
+class ExistingMembers(NamedTuple):
+    """Id of a collection and the pks of its assets before the import."""
 
     id: str
-    assets: set[int]
+    asset_pks: set[int]
 
 
-async def write_collections(write: ImportSession, told: ParsedCatalogue) -> int:
-    """Write the collections and return the number of memberships that were added.
+async def write_collections(session: ImportSession, catalogue: ParsedCatalogue) -> int:
+    """Write the collections and return the number of added memberships.
 
-    Missing assets go behind those that are in, in the order of the line.
+    Added assets come after existing members, in the order of the line.
     """
-    topics = await write.pks(sql.topic, "slug", {line.topic for line in told.collections.values()})
-    ranks = await write.next_ranks(sql.collection.c.rank)
-    parents = {line.parent for line in told.collections.values() if line.parent}
-    pks = await write.pks(sql.collection, "slug", told.collections.keys() | parents)
-    await _free_moved(write, told, topics, pks)
-    for level in _levels(told.collections):
-        wanted = {
+    topics = await session.load_pks(sql.topic, "slug", {line.topic for line in catalogue.collections.values()})
+    ranks = await session.next_ranks(sql.collection.c.rank)
+    parents = {line.parent for line in catalogue.collections.values() if line.parent}
+    pks = await session.load_pks(sql.collection, "slug", catalogue.collections.keys() | parents)
+    await _release_changed_names(session, catalogue, topics, pks)
+    for level in _levels(catalogue.collections):
+        desired = {
             line.slug: DesiredRow(
-                "collection", "col", _columns(line, topics, pks), {"rank": next(ranks), **write.stamps}
+                "collection", "col", _columns(line, topics, pks), {"rank": next(ranks), **session.initial_stamps}
             )
             for line in level
         }
-        pks |= await write.upsert(sql.collection, "slug", wanted)
-    return await _add_assets(write, told, pks)
+        pks |= await session.upsert_and_log(sql.collection, "slug", desired)
+    return await _add_assets(session, catalogue, pks)
 
 
-async def _free_moved(
-    write: ImportSession, told: ParsedCatalogue, topics: Mapping[str, int], pks: Mapping[str, int]
+async def _release_changed_names(
+    session: ImportSession, catalogue: ParsedCatalogue, topics: Mapping[str, int], pks: Mapping[str, int]
 ) -> None:
-    """Free the names of those that leave their place or name, so that others may take them, in any order."""
-    held = await write.held(sql.collection, "slug", told.collections)
-    leaving = []
-    for slug, row in held.items():
-        line = told.collections[slug]
-        place = (topics[line.topic], pks.get(line.parent, 0) if line.parent else None, fold_name(line.name))
-        if (row.topic_pk, row.parent_pk, row.name_key) != place:
-            leaving.append(row.pk)
-    await write.free_names(sql.collection, leaving)
+    """Release the names of collections that move or are renamed, so that others can take them in any order."""
+    existing = await session.load_rows(sql.collection, "slug", catalogue.collections)
+    changed = []
+    for slug, row in existing.items():
+        line = catalogue.collections[slug]
+        placement = (topics[line.topic], pks.get(line.parent, 0) if line.parent else None, fold_name(line.name))
+        if (row.topic_pk, row.parent_pk, row.name_key) != placement:
+            changed.append(row.pk)
+    await session.release_names(sql.collection, changed)
 
 
 def _columns(line: CollectionLine, topics: Mapping[str, int], pks: Mapping[str, int]) -> dict[str, Any]:
@@ -70,47 +70,44 @@ def _columns(line: CollectionLine, topics: Mapping[str, int], pks: Mapping[str, 
 
 
 def _levels(lines: Mapping[str, CollectionLine]) -> Iterator[list[CollectionLine]]:
-    """Yield the lines parents first, a level at a time."""
-    waiting = dict(lines)
-    while waiting:
-        level = [line for line in waiting.values() if line.parent not in waiting]
+    """Yield the lines level by level, parents first."""
+    remaining = dict(lines)
+    while remaining:
+        level = [line for line in remaining.values() if line.parent not in remaining]
         yield level
         for line in level:
-            del waiting[line.slug]
+            del remaining[line.slug]
 
 
-async def _add_assets(write: ImportSession, told: ParsedCatalogue, pks: Mapping[str, int]) -> int:
-    lines = told.collections
-    held = await _held(write, [pks[slug] for slug in lines])
-    assets = await write.pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
-    behind = await next_ranks(write.connection, [pks[slug] for slug in lines])
+async def _add_assets(session: ImportSession, catalogue: ParsedCatalogue, pks: Mapping[str, int]) -> int:
+    lines = catalogue.collections
+    collection_pks = [pks[slug] for slug in lines]
+    existing = await _load_members(session, collection_pks)
+    assets = await session.load_pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
+    ranks = await next_ranks(session.connection, collection_pks)
     added: dict[str, list[MemberChange]] = {}
     rows: list[dict[str, Any]] = []
     for slug, line in lines.items():
-        collection = held[pks[slug]]
-        missing = [assets[id_] for id_ in dict.fromkeys(line.assets) if assets[id_] not in collection.assets]
-        added[collection.id] = [MemberChange(asset) for asset in missing]
+        members = existing[pks[slug]]
+        missing = [assets[id_] for id_ in dict.fromkeys(line.assets) if assets[id_] not in members.asset_pks]
+        added[members.id] = [MemberChange(asset_pk) for asset_pk in missing]
         rows += [
-            {"collection_pk": pks[slug], "asset_pk": asset, "rank": behind[pks[slug]] + place * GAP}
-            for place, asset in enumerate(missing)
+            {"collection_pk": pks[slug], "asset_pk": asset_pk, "rank": ranks[pks[slug]] + index * GAP}
+            for index, asset_pk in enumerate(missing)
         ]
-    await write.insert(sql.membership, [row | {"added_at": write.log.at} for row in rows])
-    await write.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
+    await session.insert(sql.membership, [row | {"added_at": session.log.at} for row in rows])
+    await session.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
     return len(rows)
 
 
-async def _held(write: ImportSession, pks: list[int]) -> dict[int, Held]:
+async def _load_members(session: ImportSession, pks: list[int]) -> dict[int, ExistingMembers]:
     collection, membership = sql.collection, sql.membership
     rows = (
-        select(
-            collection.c.pk,
-            collection.c.id,
-            membership.c.asset_pk,
-        )
+        select(collection.c.pk, collection.c.id, membership.c.asset_pk)
         .outerjoin(membership, membership.c.collection_pk == collection.c.pk)
         .where(collection.c.pk.in_(sql.int_list(pks)))
     )
-    held: dict[int, Held] = {}
-    for row in await write.connection.execute(rows):
-        held.setdefault(row.pk, Held(row.id, set())).assets.add(row.asset_pk)
-    return held
+    members: dict[int, ExistingMembers] = {}
+    for row in await session.connection.execute(rows):
+        members.setdefault(row.pk, ExistingMembers(row.id, set())).asset_pks.add(row.asset_pk)
+    return members

@@ -1,32 +1,51 @@
-"""This file is what the database holds beside an asset's own row: its grants, what it uses, its tags."""
+"""Existing rows that an import compares with: relations of assets, and objects that lines refer to."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
+from store.tables import PrincipalKind
 
-Known = Mapping[str, int]
-"""Pks of assets by the platform's ids."""
+PkByExternalId = Mapping[str, int]
 
 
-async def held_grants(connection: AsyncConnection, known: Known) -> dict[str, dict[int, int]]:
-    """Return the access of each principal's pk, by the platform's id of the asset. One statement."""
-    held: dict[str, dict[int, int]] = {id_: {} for id_ in known}
+class Relations(NamedTuple):
+    """Grants, uses and tags of one asset."""
+
+    access_by_principal: Mapping[int, int] = {}
+    uses: list[str] = []  # external ids, in the asset's order
+    tags: frozenset[str] = frozenset()
+
+
+NO_RELATIONS = Relations()
+
+
+async def load_relations(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, Relations]:
+    """Return the relations of each asset by its external id. Three statements."""
+    grants, uses = await load_grants(connection, assets), await load_uses(connection, assets)
+    tags = await _load_tags(connection, assets)
+    return {id_: Relations(grants[id_], uses[id_], frozenset(tags[id_])) for id_ in assets}
+
+
+async def load_grants(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, dict[int, int]]:
+    """Return the access of each principal's pk, by the asset's external id. One statement."""
+    grants: dict[str, dict[int, int]] = {id_: {} for id_ in assets}
     grant = sql.grant
     rows = select(sql.asset.c.external_id, grant.c.principal_pk, grant.c.access).join(
         sql.asset, sql.asset.c.pk == grant.c.asset_pk
     )
-    for row in await connection.execute(_of(known, rows, grant.c.asset_pk).order_by(grant.c.principal_pk)):
-        held[row.external_id][row.principal_pk] = row.access
-    return held
+    for row in await connection.execute(_of_assets(assets, rows, grant.c.asset_pk).order_by(grant.c.principal_pk)):
+        grants[row.external_id][row.principal_pk] = row.access
+    return grants
 
 
-async def held_uses(connection: AsyncConnection, known: Known) -> dict[str, list[str]]:
-    """Return the platform's ids of what each asset uses, in its order. One statement."""
-    held: dict[str, list[str]] = {id_: [] for id_ in known}
+async def load_uses(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, list[str]]:
+    """Return the external ids of the assets that each asset uses, in its order. One statement."""
+    uses: dict[str, list[str]] = {id_: [] for id_ in assets}
     use, user, used = sql.asset_use, sql.asset.alias("user"), sql.asset.alias("used")
     rows = (
         select(user.c.external_id, used.c.external_id.label("used"))
@@ -35,20 +54,59 @@ async def held_uses(connection: AsyncConnection, known: Known) -> dict[str, list
         .join(used, used.c.pk == use.c.uses_pk)
         .order_by(use.c.asset_pk, use.c.rank)
     )
-    for row in await connection.execute(_of(known, rows, use.c.asset_pk)):
-        held[row.external_id].append(row.used)
-    return held
+    for row in await connection.execute(_of_assets(assets, rows, use.c.asset_pk)):
+        uses[row.external_id].append(row.used)
+    return uses
 
 
-async def held_tags(connection: AsyncConnection, known: Known) -> dict[str, set[str]]:
-    """Return the tags of each asset. One statement."""
-    held: dict[str, set[str]] = {id_: set() for id_ in known}
+async def _load_tags(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, set[str]]:
+    tags: dict[str, set[str]] = {id_: set() for id_ in assets}
     tag = sql.asset_tag
     rows = select(sql.asset.c.external_id, tag.c.tag).join(sql.asset, sql.asset.c.pk == tag.c.asset_pk)
-    for row in await connection.execute(_of(known, rows, tag.c.asset_pk)):
-        held[row.external_id].add(row.tag)
-    return held
+    for row in await connection.execute(_of_assets(assets, rows, tag.c.asset_pk)):
+        tags[row.external_id].add(row.tag)
+    return tags
 
 
-def _of(known: Known, rows: Select[Any], column: Any) -> Select[Any]:
-    return rows.where(column.in_(sql.int_list([*known.values()])))
+def _of_assets(assets: PkByExternalId, rows: Select[Any], column: Any) -> Select[Any]:
+    return rows.where(column.in_(sql.int_list([*assets.values()])))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Topic, parent and name key of a collection: no two collections share all three."""
+
+    topic: str
+    parent: str | None
+    name_key: str
+
+
+@dataclass(frozen=True)
+class ExistingObjects:
+    """Objects in the database that lines may refer to or conflict with, by external id or slug."""
+
+    principals: dict[str, PrincipalKind]
+    assets: frozenset[str]
+    topics: dict[str, str]  # name key by slug
+    collections: dict[str, Placement]
+
+
+async def load_existing(connection: AsyncConnection, asset_ids: Iterable[str]) -> ExistingObjects:
+    """Return all principals, topics and collections, and the assets among the ids. Four statements."""
+    topic, collection, parent = sql.topic, sql.collection, sql.collection.alias("parent")
+    placements = (
+        select(collection.c.slug, topic.c.slug.label("topic"), parent.c.slug.label("parent"), collection.c.name_key)
+        .join(topic, topic.c.pk == collection.c.topic_pk)
+        .outerjoin(parent, parent.c.pk == collection.c.parent_pk)
+    )
+    is_named = sql.asset.c.external_id.in_(sql.text_list(list(asset_ids)))
+    principals = await connection.execute(select(sql.principal.c.external_id, sql.principal.c.kind))
+    assets = await connection.scalars(select(sql.asset.c.external_id).where(is_named))
+    topics = await connection.execute(select(topic.c.slug, topic.c.name_key))
+    collections = await connection.execute(placements)
+    return ExistingObjects(
+        principals={row.external_id: PrincipalKind(row.kind) for row in principals},
+        assets=frozenset(assets.all()),
+        topics={row.slug: row.name_key for row in topics},
+        collections={row.slug: Placement(row.topic, row.parent, row.name_key) for row in collections},
+    )

@@ -1,4 +1,4 @@
-"""This file is a catalogue file being read: its lines one at a time, each bounded, each with its number."""
+"""Catalogue file: numbered lines of bounded length, read one at a time."""
 
 import stat
 from collections.abc import Callable, Iterator
@@ -11,11 +11,11 @@ Progress = Callable[[int], None]
 
 
 class UnreadableFileError(Exception):
-    """The file cannot be read; the message is one plain sentence."""
+    """The file cannot be read; the message is one sentence for the person at the command line."""
 
 
 class CatalogueFile:
-    """A file that is read more than once, and must not change meanwhile."""
+    """A file that is read twice and must not change in between."""
 
     def __init__(self, path: Path) -> None:
         """Open the file once; raise UnreadableFileError when it does not exist or cannot be read."""
@@ -25,20 +25,20 @@ class CatalogueFile:
                 raise UnreadableFileError(f"{path} is a folder, not a file.")
             if not stat.S_ISREG(path.stat().st_mode):
                 raise UnreadableFileError(
-                    f"{path} is no file on a disk: a catalogue is read twice, so save it in one first."
+                    f"{path} is not a regular file. A catalogue is read twice: save it to a file first."
                 )
             with path.open("rb"):
-                self._stamp = self._now()
+                self._version = self._read_version()
         except OSError as error:
             raise _unreadable(path, error) from error
 
     @property
     def size_bytes(self) -> int:
-        """The length of the file."""
-        return self._stamp[0]
+        """Size of the file."""
+        return self._version[0]
 
     def lines(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
-        """Yield the number, from 1, and the bytes of each line that is not blank.
+        """Yield number (from 1) and bytes of each line that is not blank.
 
         `progress` is called with the byte count of every line. A longer line is cut after MAX_LINE_BYTES + 1 bytes to
         bound memory; `parse_line` rejects it. Raises UnreadableFileError.
@@ -60,20 +60,20 @@ class CatalogueFile:
             raise _unreadable(self._path, error) from error
 
     def check_unchanged(self) -> None:
-        """Raise UnreadableFileError when the file is not the one that was opened first."""
+        """Raise UnreadableFileError when the file was changed or replaced since it was opened."""
         try:
-            is_changed = self._now() != self._stamp
+            is_changed = self._read_version() != self._version
         except OSError as error:
             raise _unreadable(self._path, error) from error
         if is_changed:
-            raise UnreadableFileError(f"{self._path} changed while it was read: nothing was written. Import it again.")
+            raise UnreadableFileError(f"{self._path} changed during the import. Nothing was written; import it again.")
 
-    def _now(self) -> tuple[int, int, int]:
-        now = self._path.stat()
-        return now.st_size, now.st_mtime_ns, now.st_ino
+    def _read_version(self) -> tuple[int, int, int]:
+        status = self._path.stat()
+        return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _unreadable(path: Path, error: OSError) -> UnreadableFileError:
     if isinstance(error, FileNotFoundError):
-        return UnreadableFileError(f"There is no file {path}.")
-    return UnreadableFileError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.")
+        return UnreadableFileError(f"{path} does not exist.")
+    return UnreadableFileError(f"Cannot read {path}: {(error.strerror or str(error)).lower()}.")

@@ -1,4 +1,4 @@
-"""This file is a catalogue being written: each object created, updated or left as it is, all in one transaction."""
+"""Catalogue import: each object is created, updated or left unchanged, all in one transaction."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,15 +13,18 @@ from store.catalogue.lines import AssetLine, InvalidLineError, parse_line
 from store.catalogue.parsed import parse_catalogue
 from store.catalogue.principal import write_principals
 from store.catalogue.topic import write_topics
-from store.catalogue.upsert import BATCH, ImportSession
+from store.catalogue.upsert import BATCH_SIZE, ImportSession
 from store.catalogue.validate import validate
 from store.changes import open_change_log
 from store.database import Database
+from store.tables import AssetKind
+
+COUNTED_KINDS = ("user", "group", "topic", "collection", *AssetKind)
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did, in objects by kind: `user`, `group`, `topic`, `collection` and the five kinds of asset."""
+    """Numbers of objects by kind, one of COUNTED_KINDS, and of added memberships."""
 
     created: Counter[str]
     updated: Counter[str]
@@ -30,49 +33,49 @@ class ImportResult:
 
     @property
     def has_changes(self) -> bool:
-        """Whether any row changed."""
+        """Whether any row was written."""
         return bool(self.created.total() or self.updated.total() or self.memberships)
 
 
 async def import_catalogue(database: Database, path: Path, request_id: str, progress: Progress) -> ImportResult:
-    """Write the catalogue, all of it or nothing, and return what was done.
+    """Import the whole file or nothing.
 
-    The file is read twice, and `progress` called with the bytes read each time. Assets are not kept in memory. Raises
-    UnreadableFileError, and InvalidCatalogueError with every bad line.
+    The file is read twice so that assets need not be kept in memory; `progress` is called with the bytes of each
+    reading. Raises UnreadableFileError, and InvalidCatalogueError with every problem.
     """
     file = CatalogueFile(path)
-    told = parse_catalogue(file, progress)
+    catalogue = parse_catalogue(file, progress)
     async with database.write() as connection:
-        write = ImportSession(connection, await open_change_log(connection, request_id))
-        await validate(connection, told)
-        principals = await write_principals(write, told)
-        await write_topics(write, told)
-        assets = AssetWriter(write, principals)
+        session = ImportSession(connection, await open_change_log(connection, request_id))
+        await validate(connection, catalogue)
+        principal_pks = await write_principals(session, catalogue)
+        await write_topics(session, catalogue)
+        assets = AssetWriter(session, principal_pks)
         for batch in _batches(file, progress):
             await assets.write_batch(batch)
         await assets.write_uses()
-        memberships = await write_collections(write, told)
-        outcome = ImportResult(write.created, write.updated, write.unchanged, memberships)
-        if not outcome.has_changes:
-            await connection.rollback()  # nothing changed: no revision is spent
-    return outcome
+        memberships = await write_collections(session, catalogue)
+        result = ImportResult(session.created, session.updated, session.unchanged, memberships)
+        if not result.has_changes:
+            await connection.rollback()  # an import that changes nothing uses up no revision
+    return result
 
 
 def _batches(file: CatalogueFile, progress: Progress) -> Iterator[list[AssetLine]]:
     """Yield the assets of the file in batches. Raises UnreadableFileError when the file was changed."""
-    lines = _assets(file, progress)
-    while batch := list(islice(lines, BATCH)):
+    lines = _asset_lines(file, progress)
+    while batch := list(islice(lines, BATCH_SIZE)):
         file.check_unchanged()
         yield batch
     file.check_unchanged()
 
 
-def _assets(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]:
+def _asset_lines(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]:
     for _, raw in file.lines(progress):
         try:
             line = parse_line(raw)
         except InvalidLineError:
-            file.check_unchanged()
+            file.check_unchanged()  # the first reading accepted the line
             raise
         if isinstance(line, AssetLine):
             yield line

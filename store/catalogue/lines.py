@@ -1,4 +1,4 @@
-"""This file is the lines of a catalogue file: the fields of each kind, and what is wrong with a line."""
+"""Lines of a catalogue file: fields and limits of each kind of line. `docs/catalogue.md` lists them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -12,28 +12,34 @@ from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, Collectio
 from store.text import MAX_NAME_LENGTH, MAX_SLUG_LENGTH, MAX_TEXT_LENGTH, clean_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+URL_SCHEMES = ("https://", "http://", "s3://", "gs://")
+MAX_SHORT_TEXT_LENGTH = 1_000
 
 
-def _cleaned(longest: int, *, lines: bool = False) -> BeforeValidator:
-    def cleaned(value: object) -> object:
-        return clean_text(value, longest, lines=lines) if isinstance(value, str) else value
+def _cleaned(max_length: int, *, multiline: bool = False) -> BeforeValidator:
+    def clean(value: object) -> object:
+        return clean_text(value, max_length, multiline=multiline) if isinstance(value, str) else value
 
-    return BeforeValidator(cleaned)
+    return BeforeValidator(clean)
 
 
-def _milliseconds(value: object) -> int:
+def _to_milliseconds(value: object) -> int:
     try:
         instant = datetime.fromisoformat(value if isinstance(value, str) else "")
         utc = instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"is no timestamp such as 2026-11-23T06:29:00Z: {format_value(value)}") from None
+        raise ValueError(f"must be a timestamp such as 2026-11-23T06:29:00Z, not {format_value(value)}") from None
     return (utc - EPOCH) // timedelta(milliseconds=1)
 
 
-def _address(value: str) -> str:
-    if not value.startswith(("https://", "http://", "s3://", "gs://")):
-        raise ValueError("begins with none of https://, http://, s3://, gs://")
+def _check_url(value: str) -> str:
+    if not value.startswith(URL_SCHEMES):
+        raise ValueError(f"must begin with https://, http://, s3:// or gs://, not {format_value(value)}")
     return value
+
+
+def _without_duplicates(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
 
 
 _TEXT = Field(strict=True, min_length=1)
@@ -42,16 +48,18 @@ _SLUG = Field(strict=True, min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$")
 Name = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
 Id = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
 Slug = Annotated[str, _SLUG, _cleaned(MAX_SLUG_LENGTH)]
-Text = Annotated[str, Field(strict=True), _cleaned(MAX_TEXT_LENGTH, lines=True)]
-Word = Annotated[str, _TEXT, _cleaned(1_000)]
-Address = Annotated[Word, AfterValidator(_address)]
-Instant = Annotated[int, BeforeValidator(_milliseconds)]
+Text = Annotated[str, Field(strict=True), _cleaned(MAX_TEXT_LENGTH, multiline=True)]
+ShortText = Annotated[str, _TEXT, _cleaned(MAX_SHORT_TEXT_LENGTH)]
+Tags = Annotated[list[Name], AfterValidator(_without_duplicates)]
+Url = Annotated[ShortText, AfterValidator(_check_url)]
+Timestamp = Annotated[int, BeforeValidator(_to_milliseconds)]
+SmallCount = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 Count = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
 class Line(BaseModel):
-    """A line of any kind. A field that is unknown is an error: it would be lost."""
+    """A line of any kind. An unknown field is an error, because it would be lost."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,7 +70,7 @@ class UserLine(Line):
     kind: Literal["user"]
     id: Id
     name: Name
-    email: Word | None = None
+    email: ShortText | None = None
     isAdmin: Flag = False  # noqa: N815 - the file's name
 
 
@@ -76,19 +84,19 @@ class GroupLine(Line):
 
 
 class GrantLine(Line):
-    """An access to an asset."""
+    """An access to an asset, granted to a user, a group, `everyone` or `public`."""
 
     to: Id
     role: Literal["DISCOVERABLE", "VIEWER", "EDITOR", "OWNER"]
 
     @property
     def access(self) -> AssetAccess:
-        """The access that the role names."""
+        """Access of the role."""
         return AssetAccess[self.role]
 
 
 class AssetLine(Line):
-    """An asset with its grants and what it uses."""
+    """An asset with its grants and uses."""
 
     kind: Literal["asset"]
     id: Id
@@ -97,30 +105,30 @@ class AssetLine(Line):
     owner: Id
     grants: list[GrantLine]
     description: Text | None = None
-    tags: list[Name] = []
-    license: Word | None = None
-    doi: Word | None = None
-    url: Address | None = None
-    version: Word | None = None
-    createdAt: Instant | None = None  # noqa: N815 - the file's name
-    updatedAt: Instant | None = None  # noqa: N815 - the file's name
+    tags: Tags = []
+    license: ShortText | None = None
+    doi: ShortText | None = None
+    url: Url | None = None
+    version: ShortText | None = None
+    createdAt: Timestamp | None = None  # noqa: N815 - the file's name
+    updatedAt: Timestamp | None = None  # noqa: N815 - the file's name
     released: Flag = True
     archived: Flag = False
     withdrawn: Flag = False
     state: Literal["DRAFT", "READY", "FAILED"] = "READY"
     uses: list[Id] = []
-    language: Word | None = None
-    stepCount: Annotated[int, Field(ge=0, lt=2**31, strict=True)] | None = None  # noqa: N815 - the file's name
+    language: ShortText | None = None
+    stepCount: SmallCount | None = None  # noqa: N815 - the file's name
     appKind: AppKind | None = None  # noqa: N815 - the file's name
     dataKind: DataAssetKind | None = None  # noqa: N815 - the file's name
     sizeBytes: Count | None = None  # noqa: N815 - the file's name
     fileCount: Count | None = None  # noqa: N815 - the file's name
-    source: Word | None = None
-    framework: Word | None = None
+    source: ShortText | None = None
+    framework: ShortText | None = None
 
     @property
     def status(self) -> AssetStatus:
-        """Where the asset is in its life; what was taken back or put away counts before all else."""
+        """Status of the asset: withdrawn wins over archived, archived over the state."""
         if self.withdrawn:
             return AssetStatus.WITHDRAWN
         if self.archived:
@@ -131,13 +139,13 @@ class AssetLine(Line):
 
 
 class RegistrationLine(AssetLine):
-    """An asset as the platform tells of it over the graph: of a known one, what is left out is kept."""
+    """An asset of `assetsRegister`; an existing asset keeps the values of omitted fields."""
 
     grants: list[GrantLine] = []
 
 
 class TopicLine(Line):
-    """A topic; topics stand in the order of the file."""
+    """A topic. New topics are ordered as in the file."""
 
     kind: Literal["topic"]
     slug: Slug
@@ -146,7 +154,7 @@ class TopicLine(Line):
 
 
 class CollectionLine(Line):
-    """A collection and what it holds, in order."""
+    """A collection with its assets in order."""
 
     kind: Literal["collection"]
     slug: Slug
@@ -164,28 +172,27 @@ _LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Field(discriminator
 
 
 class InvalidLineError(ValueError):
-    """A line cannot be taken; the message is one sentence.
+    """A line is invalid; the message is a clause without its full stop.
 
-    `subject` is the kind and id that the line would have had, where that much of it can be read: other lines that
-    refer to it are not at fault.
+    `subject` is the line's kind and id if they can be read, so that references to it are not reported as well.
     """
 
     def __init__(self, reason: str, subject: tuple[str, str] | None = None) -> None:
-        """Take the sentence."""
+        """Create the error."""
         super().__init__(reason)
         self.subject = subject
 
 
 def parse_line(raw: bytes) -> AnyLine:
-    """Return the line; raise InvalidLineError with one sentence that says what is wrong with it."""
+    """Parse and validate one line; raise InvalidLineError."""
     if len(raw) > MAX_LINE_BYTES:
-        raise InvalidLineError(f"the line is longer than {MAX_LINE_BYTES:,} bytes")
+        raise InvalidLineError(f"the line is longer than {MAX_LINE_BYTES:,} bytes, the maximum")
     try:
         values = orjson.loads(raw.decode())
     except UnicodeDecodeError as error:
-        raise InvalidLineError(f"byte {error.start + 1} is not UTF-8") from None
+        raise InvalidLineError(f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8") from None
     except orjson.JSONDecodeError as error:
-        raise InvalidLineError(f"it is no JSON: {error.msg} at character {error.colno}") from None
+        raise InvalidLineError(f"the line is not valid JSON: {error.msg} at character {error.colno}") from None
     try:
         return _LINE.validate_python(values)
     except ValidationError as error:

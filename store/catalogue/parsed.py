@@ -1,4 +1,4 @@
-"""This file is what a catalogue file tells, before anything is asked of the database."""
+"""Parsed catalogue file, validated as far as possible without the database."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,130 +24,138 @@ RESERVED_IDS = {"everyone": PrincipalKind.EVERYONE, "public": PrincipalKind.PUBL
 
 @dataclass(frozen=True, order=True)
 class LineProblem:
-    """What is wrong with a line; lines count from 1."""
+    """A problem of one line; lines count from 1."""
 
     line: int
     reason: str
 
+    def __str__(self) -> str:
+        """Format the problem for the person who imports."""
+        return f"Line {self.line}: {self.reason}."
+
 
 class InvalidCatalogueError(Exception):
-    """The catalogue has bad lines and nothing of it was written."""
+    """The catalogue has problems, and nothing of it was written."""
 
     def __init__(self, problems: Iterable[LineProblem]) -> None:
-        """Take the problems; they are kept in the order of their lines."""
+        """Sort the problems by line."""
         self.problems = sorted(problems)
         super().__init__(f"{len(self.problems)} problems")
 
 
 class Reference(NamedTuple):
-    """A line's field that names another object by the platform's id or its slug."""
+    """A field of a line that names another object by external id or slug."""
 
     line: int
     field: str
-    kind: str  # "principal" for whoever can hold a grant
+    kind: str  # "principal" for a user or group
     id: str
 
 
 @dataclass
 class ParsedCatalogue:
-    """The lines of a file by their ids, assets aside: of those only the ids are kept, for there may be many."""
+    """Lines of a file by id or slug. Of assets, which may be many, only the ids are kept."""
 
     users: dict[str, UserLine] = field(default_factory=dict)
     groups: dict[str, GroupLine] = field(default_factory=dict)
     topics: dict[str, TopicLine] = field(default_factory=dict)
     collections: dict[str, CollectionLine] = field(default_factory=dict)
-    number_of: dict[tuple[str, str], int] = field(default_factory=dict)  # line by kind and id
-    broken: set[tuple[str, str]] = field(default_factory=set)  # kinds and ids of bad lines
+    line_numbers: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and id
+    invalid: set[tuple[str, str]] = field(default_factory=set)  # kind and id of invalid lines
     references: list[Reference] = field(default_factory=list)
     problems: list[LineProblem] = field(default_factory=list)
 
-    def has(self, kind: str, id_: str) -> bool:
-        """Return whether a line is about that object, be the line good or bad."""
-        return (kind, id_) in self.number_of or (kind, id_) in self.broken
+    def defines(self, kind: str, id_: str) -> bool:
+        """Return whether a line, valid or not, is for that object."""
+        return (kind, id_) in self.line_numbers or (kind, id_) in self.invalid
 
-    def take(self, number: int, line: AnyLine) -> None:
-        """Keep a line and what it refers to."""
+    def add(self, number: int, line: AnyLine) -> None:
+        """Add a line with its references."""
         match line:
             case UserLine():
-                self._principal(number, line)
+                self._check_principal_id(number, line)
                 self.users.setdefault(line.id, line)
             case GroupLine():
-                self._principal(number, line)
+                self._check_principal_id(number, line)
                 self.groups.setdefault(line.id, line)
-                self._refer(number, "members", "user", line.members)
+                self._add_references(number, "members", "user", line.members)
             case AssetLine():
-                self._once(number, "asset", line.id, "id")
-                self._refer(number, "owner", "user", [line.owner])
-                self._refer(number, "grants", "principal", [grant.to for grant in line.grants])
-                self._refer(number, "uses", "asset", line.uses)
+                self._check_unique(number, "asset", line.id, "id")
+                self._add_references(number, "owner", "user", [line.owner])
+                self._add_references(number, "grants", "principal", [grant.to for grant in line.grants])
+                self._add_references(number, "uses", "asset", line.uses)
             case TopicLine():
-                self._once(number, "topic", line.slug, "slug")
+                self._check_unique(number, "topic", line.slug, "slug")
                 self.topics.setdefault(line.slug, line)
             case CollectionLine():
-                self._once(number, "collection", line.slug, "slug")
+                self._check_unique(number, "collection", line.slug, "slug")
                 self.collections.setdefault(line.slug, line)
-                self._refer(number, "topic", "topic", [line.topic])
-                self._refer(number, "parent", "collection", [line.parent] if line.parent else [])
-                self._refer(number, "assets", "asset", line.assets)
+                self._add_references(number, "topic", "topic", [line.topic])
+                self._add_references(number, "parent", "collection", [line.parent] if line.parent else [])
+                self._add_references(number, "assets", "asset", line.assets)
 
-    def take_bad(self, number: int, bad: InvalidLineError) -> None:
-        """Keep what is wrong with a line."""
-        self.problems.append(LineProblem(number, str(bad)))
-        if bad.subject:
-            self.broken.add(bad.subject)
+    def add_invalid(self, number: int, error: InvalidLineError) -> None:
+        """Add the problem of a line that cannot be parsed."""
+        self.problems.append(LineProblem(number, str(error)))
+        if error.subject:
+            self.invalid.add(error.subject)
 
-    def _principal(self, number: int, line: UserLine | GroupLine) -> None:
+    def add_problem(self, kind: str, id_: str, reason: str) -> None:
+        """Add a problem to the line of an object."""
+        self.problems.append(LineProblem(self.line_numbers[kind, id_], reason))
+
+    def _check_principal_id(self, number: int, line: UserLine | GroupLine) -> None:
         other = "group" if line.kind == "user" else "user"
         if line.id in RESERVED_IDS:
-            self.problems.append(LineProblem(number, f"id {line.id!r} is a word of grants: choose another"))
-        if (other, line.id) in self.number_of:
-            first = self.number_of[other, line.id]
-            self.problems.append(LineProblem(number, f"id {line.id!r} is that of the {other} on line {first}"))
-        self._once(number, line.kind, line.id, "id")
+            self.problems.append(LineProblem(number, f"id {line.id!r} is reserved for grants; choose another id"))
+        if (other, line.id) in self.line_numbers:
+            self._add_duplicate(number, "id", line.id, other, self.line_numbers[other, line.id])
+        self._check_unique(number, line.kind, line.id, "id")
 
-    def _once(self, number: int, kind: str, id_: str, name: str) -> None:
-        first = self.number_of.setdefault((kind, id_), number)
+    def _check_unique(self, number: int, kind: str, id_: str, field_name: str) -> None:
+        first = self.line_numbers.setdefault((kind, id_), number)
         if first != number:
-            self.problems.append(LineProblem(number, f"{name} {id_!r} is that of the {kind} on line {first}"))
+            self._add_duplicate(number, field_name, id_, kind, first)
 
-    def _refer(self, number: int, name: str, kind: str, ids: Iterable[str]) -> None:
-        self.references.extend(Reference(number, name, kind, id_) for id_ in dict.fromkeys(ids))
+    def _add_duplicate(self, number: int, field_name: str, id_: str, kind: str, first: int) -> None:
+        reason = f"{field_name} {id_!r} is already used by the {kind} on line {first}"
+        self.problems.append(LineProblem(number, reason))
+
+    def _add_references(self, number: int, field_name: str, kind: str, ids: Iterable[str]) -> None:
+        self.references.extend(Reference(number, field_name, kind, id_) for id_ in dict.fromkeys(ids))
 
 
 def parse_catalogue(file: CatalogueFile, progress: Progress) -> ParsedCatalogue:
-    """Return what the file tells, with what is wrong with single lines and among them.
+    """Return the lines of the file, with the problems of single lines and of lines with one another.
 
     Raises UnreadableFileError, and InvalidCatalogueError for a file without lines or once MAX_PROBLEMS are found.
     """
-    told = ParsedCatalogue()
+    catalogue = ParsedCatalogue()
     for number, raw in file.lines(progress):
         try:
-            told.take(number, parse_line(raw))
-        except InvalidLineError as bad:
-            told.take_bad(number, bad)
-        if len(told.problems) >= MAX_PROBLEMS:
-            raise InvalidCatalogueError(told.problems)
-    if not told.number_of and not told.problems:
-        raise InvalidCatalogueError([LineProblem(1, "the file holds no line")])
-    _find_same_names(told)
-    return told
+            catalogue.add(number, parse_line(raw))
+        except InvalidLineError as error:
+            catalogue.add_invalid(number, error)
+        if len(catalogue.problems) >= MAX_PROBLEMS:
+            raise InvalidCatalogueError(catalogue.problems)
+    if not catalogue.line_numbers and not catalogue.problems:
+        raise InvalidCatalogueError([LineProblem(1, "the file is empty")])
+    _find_duplicate_names(catalogue)
+    return catalogue
 
 
-def _find_same_names(told: ParsedCatalogue) -> None:
+def _find_duplicate_names(catalogue: ParsedCatalogue) -> None:
     topics: dict[str, str] = {}
-    for slug, topic in told.topics.items():
+    for slug, topic in catalogue.topics.items():
         first = topics.setdefault(fold_name(topic.name), slug)
         if first != slug:
-            _same_name(told, "topic", slug, first, topic.name)
+            holder = f"the topic on line {catalogue.line_numbers['topic', first]}"
+            catalogue.add_problem("topic", slug, f"name {topic.name!r} is already used by {holder} (case is ignored)")
     siblings: dict[tuple[str, str | None, str], str] = {}
-    for slug, line in told.collections.items():
+    for slug, line in catalogue.collections.items():
         first = siblings.setdefault((line.topic, line.parent, fold_name(line.name)), slug)
         if first != slug:
-            _same_name(told, "collection", slug, first, line.name)
-
-
-def _same_name(told: ParsedCatalogue, kind: str, slug: str, first: str, name: str) -> None:
-    where = f"the {kind} on line {told.number_of[kind, first]}"
-    among = ", beside it," if kind == "collection" else ""
-    reason = f"name {name!r} is that of {where}{among} whatever the case of letters"
-    told.problems.append(LineProblem(told.number_of[kind, slug], reason))
+            holder = f"the sibling collection on line {catalogue.line_numbers['collection', first]}"
+            catalogue.add_problem(
+                "collection", slug, f"name {line.name!r} is already used by {holder} (case is ignored)"
+            )

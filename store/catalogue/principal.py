@@ -1,4 +1,4 @@
-"""This file is users and groups being written: a group's members become those that its line names."""
+"""Import of users and groups: a group's members become those of its line."""
 
 from sqlalchemy import select
 
@@ -7,36 +7,36 @@ from store.catalogue.parsed import ParsedCatalogue
 from store.catalogue.upsert import DesiredRow, ImportSession
 
 
-async def write_principals(write: ImportSession, told: ParsedCatalogue) -> dict[str, int]:
-    """Write the users and groups, and return the pks of all that there are, everyone and public among them."""
+async def write_principals(session: ImportSession, catalogue: ParsedCatalogue) -> dict[str, int]:
+    """Write users and groups; return the pks of all principals by external id, `everyone` and `public` included."""
     users = {
         line.id: DesiredRow(
             "user", "usr", {"kind": "USER", "name": line.name, "email": line.email, "is_admin": line.isAdmin}
         )
-        for line in told.users.values()
+        for line in catalogue.users.values()
     }
-    await write.upsert(sql.principal, "external_id", users)
-    changed = await _changed_groups(write, told)
+    await session.upsert_and_log(sql.principal, "external_id", users)
+    changed = await _groups_with_other_members(session, catalogue)
     groups = {
         line.id: DesiredRow(
             "group", "grp", {"kind": "GROUP", "name": line.name}, {"is_admin": False}, line.id in changed
         )
-        for line in told.groups.values()
+        for line in catalogue.groups.values()
     }
-    await write.upsert(sql.principal, "external_id", groups)
-    everybody = await write.connection.execute(select(sql.principal.c.external_id, sql.principal.c.pk))
-    pks = {row.external_id: row.pk for row in everybody}
+    await session.upsert_and_log(sql.principal, "external_id", groups)
+    principals = await session.connection.execute(select(sql.principal.c.external_id, sql.principal.c.pk))
+    pks = {row.external_id: row.pk for row in principals}
     members = [
         {"group_pk": pks[group], "user_pk": pks[user]}
         for group in changed
-        for user in sorted(set(told.groups[group].members))
+        for user in sorted(set(catalogue.groups[group].members))
     ]
-    await write.replace(sql.group_member.c.group_pk, [pks[group] for group in changed], members)
+    await session.replace(sql.group_member.c.group_pk, [pks[group] for group in changed], members)
     return pks
 
 
-async def _changed_groups(write: ImportSession, told: ParsedCatalogue) -> list[str]:
-    """Return the groups of the file whose members are others than the database has."""
+async def _groups_with_other_members(session: ImportSession, catalogue: ParsedCatalogue) -> list[str]:
+    """Return the groups of the file whose members differ from those in the database. One statement."""
     group, user, member = sql.principal.alias("in_group"), sql.principal.alias("member"), sql.group_member
     rows = (
         select(group.c.external_id.label("group"), user.c.external_id.label("user"))
@@ -44,7 +44,7 @@ async def _changed_groups(write: ImportSession, told: ParsedCatalogue) -> list[s
         .join(group, group.c.pk == member.c.group_pk)
         .join(user, user.c.pk == member.c.user_pk)
     )
-    held: dict[str, set[str]] = {}
-    for row in await write.connection.execute(rows):
-        held.setdefault(row.group, set()).add(row.user)
-    return [id_ for id_, line in told.groups.items() if held.get(id_, set()) != set(line.members)]
+    existing: dict[str, set[str]] = {}
+    for row in await session.connection.execute(rows):
+        existing.setdefault(row.group, set()).add(row.user)
+    return [id_ for id_, line in catalogue.groups.items() if existing.get(id_, set()) != set(line.members)]

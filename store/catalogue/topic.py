@@ -1,4 +1,4 @@
-"""This file is topics being written: new ones behind those there are, in the order of the file."""
+"""Import of topics: new ones come after existing ones, in the order of the file."""
 
 from store import sql
 from store.catalogue.parsed import ParsedCatalogue
@@ -6,19 +6,19 @@ from store.catalogue.upsert import DesiredRow, ImportSession
 from store.text import fold_name
 
 
-async def write_topics(write: ImportSession, told: ParsedCatalogue) -> None:
-    """Write the topics; those that are there keep the order that administrators gave them."""
-    ranks = await write.next_ranks(sql.topic.c.rank)
-    wanted = {
+async def write_topics(session: ImportSession, catalogue: ParsedCatalogue) -> None:
+    """Write the topics; existing ones keep the order that administrators gave them."""
+    ranks = await session.next_ranks(sql.topic.c.rank)
+    desired = {
         slug: DesiredRow(
             "topic",
             "top",
             {"name": line.name, "name_key": fold_name(line.name), "description": line.description},
-            {"rank": next(ranks), **write.stamps},
+            {"rank": next(ranks), **session.initial_stamps},
         )
-        for slug, line in told.topics.items()
+        for slug, line in catalogue.topics.items()
     }
-    held = await write.held(sql.topic, "slug", wanted)
-    renamed = [row.pk for slug, row in held.items() if row.name_key != wanted[slug].columns["name_key"]]
-    await write.free_names(sql.topic, renamed)
-    await write.upsert(sql.topic, "slug", wanted)
+    existing = await session.load_rows(sql.topic, "slug", desired)
+    renamed = [row.pk for slug, row in existing.items() if row.name_key != desired[slug].columns["name_key"]]
+    await session.release_names(sql.topic, renamed)
+    await session.upsert_and_log(sql.topic, "slug", desired)

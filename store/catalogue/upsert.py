@@ -1,4 +1,4 @@
-"""This file is rows being created, updated or left as they are, each outcome counted and logged."""
+"""Upserts of an import: rows are created, updated or left unchanged, and each outcome is counted and logged."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,24 +15,24 @@ from store.ranks import GAP
 from store.tables import ChangeAction
 from store.text import NAME_KEY_PLACEHOLDER
 
-BATCH = 1_000
-VERSIONED = frozenset({sql.topic, sql.collection})
+BATCH_SIZE = 1_000
+VERSIONED_TABLES = frozenset({sql.topic, sql.collection})
 
 
 @dataclass(frozen=True)
 class DesiredRow:
-    """A row as a line wants it."""
+    """A row as a line describes it."""
 
-    kind: str  # that it is counted as
-    prefix: str  # of its id
+    kind: str  # counted under it: "user", "group", "topic", "collection" or the kind of asset
+    id_prefix: str
     columns: Mapping[str, Any]
-    first: Mapping[str, Any] = field(default_factory=dict)  # columns that only a new row takes
-    is_touched: bool = False  # something beside the row's own columns differs
-    unstamped: frozenset[str] = frozenset()  # columns that not all see who see the row: its stamp tells of no change
+    insert_only: Mapping[str, Any] = field(default_factory=dict)  # columns that an existing row keeps
+    has_related_changes: bool = False  # rows of other tables differ, and the row counts as updated
+    restricted_columns: frozenset[str] = frozenset()  # a change of these alone leaves `updated_at`
 
 
-class SavedRows(NamedTuple):
-    """What became of rows, by name: their pks, the ids of new ones, and how those that differ were before."""
+class UpsertResult(NamedTuple):
+    """Outcome of an upsert, by key: all pks, the ids of created rows, and the former values of updated rows."""
 
     pks: dict[str, int]
     created: dict[str, str]
@@ -41,7 +41,7 @@ class SavedRows(NamedTuple):
 
 @dataclass
 class ImportSession:
-    """One import on its way: its transaction, its log, and what it did so far in objects by kind."""
+    """Transaction, change log and counters of one import."""
 
     connection: AsyncConnection
     log: ChangeLog
@@ -49,92 +49,99 @@ class ImportSession:
     updated: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
 
-    async def upsert(self, table: Table, by: str, wanted: Mapping[str, DesiredRow]) -> dict[str, int]:
-        """Insert what is new, update what differs, and log both; return the pk of each by the column `by`."""
-        saved = await self.save(table, by, wanted)
-        await self.log.append(ChangeAction.CREATED, saved.created.values())
-        await self.log.append(ChangeAction.UPDATED, [row.id for row in saved.updated.values()])
-        return saved.pks
+    async def upsert_and_log(self, table: Table, key: str, desired: Mapping[str, DesiredRow]) -> dict[str, int]:
+        """Upsert the rows and append CREATED and UPDATED; return the pks by the column `key`."""
+        result = await self.upsert(table, key, desired)
+        await self.log.append(ChangeAction.CREATED, result.created.values())
+        await self.log.append(ChangeAction.UPDATED, [row.id for row in result.updated.values()])
+        return result.pks
 
-    async def save(self, table: Table, by: str, wanted: Mapping[str, DesiredRow]) -> SavedRows:
-        """Insert what is new and update what differs, each counted; log nothing."""
-        held = await self.held(table, by, wanted)
-        ids = {name: new_id(row.prefix) for name, row in wanted.items() if name not in held}
-        differing = {name: row for name, row in held.items() if is_different(row, wanted[name])}
-        new = [{by: name, "id": id_, **wanted[name].first, **wanted[name].columns} for name, id_ in ids.items()]
+    async def upsert(self, table: Table, key: str, desired: Mapping[str, DesiredRow]) -> UpsertResult:
+        """Insert new rows, update those that differ and count them, without logging."""
+        existing = await self.load_rows(table, key, desired)
+        created = {name: new_id(row.id_prefix) for name, row in desired.items() if name not in existing}
+        updated = {name: row for name, row in existing.items() if _is_different(row, desired[name])}
+        new = [
+            {key: name, "id": id_, **desired[name].insert_only, **desired[name].columns}
+            for name, id_ in created.items()
+        ]
         await self.insert(table, new)
-        await self._update(table, [(row, wanted[name]) for name, row in differing.items()])
-        self._count(wanted, ids, differing)
-        return SavedRows(await self.pks(table, by, wanted), ids, differing)
+        await self._update(table, [(row, desired[name]) for name, row in updated.items()])
+        self._count(desired, created, updated)
+        return UpsertResult(await self.load_pks(table, key, desired), created, updated)
 
-    async def held(self, table: Table, by: str, names: Iterable[str]) -> dict[str, Row[Any]]:
-        """Return the rows that the database has of those names."""
-        rows = select(table).where(table.c[by].in_(sql.text_list(list(names))))
-        return {getattr(row, by): row for row in await self.connection.execute(rows)}
+    async def load_rows(self, table: Table, key: str, names: Iterable[str]) -> dict[str, Row[Any]]:
+        """Return the existing rows by the column `key`. One statement."""
+        rows = select(table).where(table.c[key].in_(sql.text_list(list(names))))
+        return {getattr(row, key): row for row in await self.connection.execute(rows)}
 
-    async def pks(self, table: Table, by: str, names: Iterable[str]) -> dict[str, int]:
-        """Return the pk of each row of those names."""
-        rows = select(table.c[by], table.c.pk).where(table.c[by].in_(sql.text_list(list(names))))
+    async def load_pks(self, table: Table, key: str, names: Iterable[str]) -> dict[str, int]:
+        """Return the pks of the existing rows by the column `key`. One statement."""
+        rows = select(table.c[key], table.c.pk).where(table.c[key].in_(sql.text_list(list(names))))
         return {row[0]: row.pk for row in await self.connection.execute(rows)}
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, a bounded number in a statement."""
-        for start in range(0, len(rows), BATCH):
-            await self.connection.execute(insert(table), rows[start : start + BATCH])
+        """Insert rows, at most BATCH_SIZE a statement."""
+        for start in range(0, len(rows), BATCH_SIZE):
+            await self.connection.execute(insert(table), rows[start : start + BATCH_SIZE])
 
     async def replace(self, column: ColumnElement[int], pks: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Put rows in the place of all those whose column is among the pks."""
+        """Delete all rows whose column is among the pks, then insert the new rows."""
         table: Table = column.table
         if pks:
             await self.connection.execute(delete(table).where(column.in_(sql.int_list(pks))))
         await self.insert(table, rows)
 
-    async def free_names(self, table: Table, pks: Sequence[int]) -> None:
-        """Take names away that other rows of this import may want; those rows get theirs later in it."""
+    async def release_names(self, table: Table, pks: Sequence[int]) -> None:
+        """Give rows placeholder names until their own update, so that other rows of the import can take theirs."""
         if pks:
-            nameless = (
-                update(table)
-                .where(table.c.pk.in_(sql.int_list(pks)))
-                .values(name_key=NAME_KEY_PLACEHOLDER + table.c.id)
-            )
-            await self.connection.execute(nameless)
+            placeholders = update(table).where(table.c.pk.in_(sql.int_list(pks)))
+            await self.connection.execute(placeholders.values(name_key=NAME_KEY_PLACEHOLDER + table.c.id))
 
     async def next_ranks(self, column: ColumnElement[int]) -> Iterator[int]:
-        """Return ranks behind all that there are."""
-        greatest = (await self.connection.scalar(select(func.max(column)))) or 0
-        return iter(range(greatest + GAP, 1 << 62, GAP))
+        """Return ranks after all existing ones. One statement."""
+        last = (await self.connection.scalar(select(func.max(column)))) or 0
+        return iter(range(last + GAP, 1 << 62, GAP))
 
     @property
-    def stamps(self) -> dict[str, int]:
-        """The columns that a new topic or collection begins with."""
+    def initial_stamps(self) -> dict[str, int]:
+        """Timestamps and version of a new topic or collection."""
         return {"created_at": self.log.at, "updated_at": self.log.at, "version": 1}
 
-    async def _update(self, table: Table, touched: Sequence[tuple[Row[Any], DesiredRow]]) -> None:
-        """Update the rows whose own columns differ. One statement, and none where no row's do."""
-        changes = [(row, wanted, values) for row, wanted in touched if (values := changed_columns(row, wanted.columns))]
+    async def _update(self, table: Table, updates: Sequence[tuple[Row[Any], DesiredRow]]) -> None:
+        """Update the rows whose own columns differ. One statement, or none if no row's do."""
+        changes = [
+            (row, desired, changed) for row, desired in updates if (changed := changed_columns(row, desired.columns))
+        ]
         if not changes:
             return
         stamps = {"updated_at": self.log.at} if "updated_at" in table.c else {}
-        columns = stamps.keys() | {column for _, wanted, _ in changes for column in wanted.columns}
-        setting: dict[str, Any] = {column: bindparam(f"to_{column}") for column in columns}
-        if table in VERSIONED:
-            setting["version"] = table.c.version + 1
+        columns = stamps.keys() | {column for _, desired, _ in changes for column in desired.columns}
+        assignments: dict[str, Any] = {column: bindparam(f"to_{column}") for column in columns}
+        if table in VERSIONED_TABLES:
+            assignments["version"] = table.c.version + 1
         rows = [
-            (row.pk, {**row._mapping, **(stamps if values.keys() - wanted.unstamped else {}), **wanted.columns})  # noqa: SLF001 - a row's public name for its columns
-            for row, wanted, values in changes
+            (
+                row.pk,
+                {
+                    **row._mapping,  # noqa: SLF001 - SQLAlchemy's public name
+                    **(stamps if changed.keys() - desired.restricted_columns else {}),
+                    **desired.columns,
+                },
+            )
+            for row, desired, changed in changes
         ]
         await self.connection.execute(
-            update(table).where(table.c.pk == bindparam("pk_")).values(setting),
+            update(table).where(table.c.pk == bindparam("pk_")).values(assignments),
             [{"pk_": pk} | {f"to_{column}": values[column] for column in columns} for pk, values in rows],
         )
 
-    def _count(self, wanted: Mapping[str, DesiredRow], created: Iterable[str], updated: Iterable[str]) -> None:
-        all_, new, changed = (Counter(wanted[name].kind for name in names) for names in (wanted, created, updated))
+    def _count(self, desired: Mapping[str, DesiredRow], created: Iterable[str], updated: Iterable[str]) -> None:
+        total, new, changed = (Counter(desired[name].kind for name in names) for names in (desired, created, updated))
         self.created += new
         self.updated += changed
-        self.unchanged += all_ - new - changed
+        self.unchanged += total - new - changed
 
 
-def is_different(row: Row[Any], wanted: DesiredRow) -> bool:
-    """Return whether a row of the database is not as a line wants it."""
-    return wanted.is_touched or bool(changed_columns(row, wanted.columns))
+def _is_different(row: Row[Any], desired: DesiredRow) -> bool:
+    return desired.has_related_changes or bool(changed_columns(row, desired.columns))

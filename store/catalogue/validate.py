@@ -1,152 +1,160 @@
-"""This file is what is wrong with a whole catalogue beside what the database holds: references, names, nesting."""
+"""Validation of a catalogue against the database: references, names and nesting."""
 
 from collections.abc import Iterator, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.catalogue.known import Known, Place, known
+from store.catalogue.existing import ExistingObjects, Placement, load_existing
 from store.catalogue.messages import format_value
 from store.catalogue.parsed import InvalidCatalogueError, LineProblem, ParsedCatalogue, Reference
 from store.tables import MAX_COLLECTION_DEPTH, PrincipalKind
 from store.text import fold_name
 
-_EITHER = "in the file or the database"
-_ARTICLE = {"user": "a user", "group": "a group"}
 
-
-async def validate(connection: AsyncConnection, told: ParsedCatalogue) -> None:
+async def validate(connection: AsyncConnection, catalogue: ParsedCatalogue) -> None:
     """Raise InvalidCatalogueError, with every problem, unless the whole file can be written. Four statements."""
-    asset_ids = {reference.id for reference in told.references if reference.kind == "asset"}
-    held = await known(connection, [id_ for id_ in asset_ids if not told.has("asset", id_)])
-    problems = [*told.problems, *_references(told, held), *_principals(told, held)]
-    problems += [*_topic_names(told, held), *_nesting(told, held)]
+    asset_ids = {reference.id for reference in catalogue.references if reference.kind == "asset"}
+    existing = await load_existing(connection, [id_ for id_ in asset_ids if not catalogue.defines("asset", id_)])
+    problems = [*catalogue.problems, *_reference_problems(catalogue, existing)]
+    problems += [*_principal_problems(catalogue, existing), *_topic_name_problems(catalogue, existing)]
+    problems += _nesting_problems(catalogue, existing)
     if problems:
         raise InvalidCatalogueError(problems)
 
 
-def _references(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
-    for reference in told.references:
-        if not _is_there(reference, told, held):
-            yield LineProblem(reference.line, f"{reference.field}: {_absent(reference, told, held)}")
+def _reference_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> Iterator[LineProblem]:
+    for reference in catalogue.references:
+        if not _exists(reference, catalogue, existing):
+            reason = f"{reference.field}: {_explain_missing(reference, catalogue, existing)}"
+            yield LineProblem(reference.line, reason)
 
 
-def _is_there(reference: Reference, told: ParsedCatalogue, held: Known) -> bool:
+def _exists(reference: Reference, catalogue: ParsedCatalogue, existing: ExistingObjects) -> bool:
     id_ = reference.id
     match reference.kind:
         case "user":
-            return told.has("user", id_) or held.principals.get(id_) == PrincipalKind.USER
+            return catalogue.defines("user", id_) or existing.principals.get(id_) == PrincipalKind.USER
         case "principal":
-            return told.has("user", id_) or told.has("group", id_) or id_ in held.principals
+            return catalogue.defines("user", id_) or catalogue.defines("group", id_) or id_ in existing.principals
         case "asset":
-            return told.has("asset", id_) or id_ in held.assets
+            return catalogue.defines("asset", id_) or id_ in existing.assets
         case "topic":
-            return told.has("topic", id_) or id_ in held.topics
+            return catalogue.defines("topic", id_) or id_ in existing.topics
         case _:
-            return told.has("collection", id_) or id_ in held.collections
+            return catalogue.defines("collection", id_) or id_ in existing.collections
 
 
-def _absent(reference: Reference, told: ParsedCatalogue, held: Known) -> str:
-    if reference.kind == "user" and (told.has("group", reference.id) or reference.id in held.principals):
-        return f"{format_value(reference.id)} is no user; only a user can stand here"
-    what = "user or group" if reference.kind == "principal" else reference.kind
-    return f"there is no {what} {format_value(reference.id)} {_EITHER}"
+def _explain_missing(reference: Reference, catalogue: ParsedCatalogue, existing: ExistingObjects) -> str:
+    is_group = catalogue.defines("group", reference.id) or reference.id in existing.principals
+    if reference.kind == "user" and is_group:
+        return f"{format_value(reference.id)} is not a user; name a user"
+    noun = "user or group" if reference.kind == "principal" else reference.kind
+    return f"there is no {noun} {format_value(reference.id)} in the file or the database"
 
 
-def _principals(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
-    for kind, ids in (("user", told.users), ("group", told.groups)):
+def _principal_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> Iterator[LineProblem]:
+    for kind, ids in (("user", catalogue.users), ("group", catalogue.groups)):
         for id_ in ids:
-            other = held.principals.get(id_)
+            other = existing.principals.get(id_)
             if other in {PrincipalKind.USER, PrincipalKind.GROUP} and other != kind.upper():
-                was = _ARTICLE[other.lower()]
-                yield LineProblem(told.number_of[kind, id_], f"id {id_!r} is {was} in the database, and stays one")
+                reason = f"id {id_!r} belongs to a {other.lower()} in the database; choose another id"
+                yield LineProblem(catalogue.line_numbers[kind, id_], reason)
 
 
-def _topic_names(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
-    others = {name_key: slug for slug, name_key in held.topics.items() if slug not in told.topics}
-    for slug, line in told.topics.items():
-        if other := others.get(fold_name(line.name)):
-            reason = f"name {line.name!r} is that of the topic {other!r} in the database"
-            yield LineProblem(told.number_of["topic", slug], reason)
+def _topic_name_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> Iterator[LineProblem]:
+    slugs = {name_key: slug for slug, name_key in existing.topics.items() if slug not in catalogue.topics}
+    for slug, line in catalogue.topics.items():
+        if holder := slugs.get(fold_name(line.name)):
+            reason = f"name {line.name!r} is already used by the topic {holder!r} in the database (case is ignored)"
+            yield LineProblem(catalogue.line_numbers["topic", slug], reason)
 
 
-def _nesting(told: ParsedCatalogue, held: Known) -> Iterator[LineProblem]:
-    mine = {slug: Place(line.topic, line.parent, fold_name(line.name)) for slug, line in told.collections.items()}
-    others = {slug: place for slug, place in held.collections.items() if slug not in mine}
-    places = others | mine
-    parents = {slug: place.parent for slug, place in places.items()}
-    circles = _circles(parents)
-    for slug, place in mine.items():
-        if slug in circles:
-            yield _of(told, slug, "parent: a collection cannot be below itself")
-        elif place.parent and place.parent in places and places[place.parent].topic != place.topic:
-            topic = places[place.parent].topic
-            yield _of(told, slug, f"parent: {place.parent!r} is in the topic {topic!r}, not in {place.topic!r}")
-    yield from _sibling_names(told, mine, others)
-    yield from _left_behind(told, mine, others)
-    yield from _too_deep(told, mine, {slug: parent for slug, parent in parents.items() if slug not in circles})
-
-
-def _sibling_names(
-    told: ParsedCatalogue, mine: Mapping[str, Place], others: Mapping[str, Place]
-) -> Iterator[LineProblem]:
-    taken = {place: slug for slug, place in others.items()}
-    for slug, place in mine.items():
-        if place in taken:
-            name = told.collections[slug].name
-            yield _of(
-                told, slug, f"name {name!r} is that of the collection {taken[place]!r} in the database, beside it"
+def _nesting_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> Iterator[LineProblem]:
+    """Yield problems of the tree as it would be: lines replace the placements of existing collections."""
+    lines = catalogue.collections
+    placed = {slug: Placement(line.topic, line.parent, fold_name(line.name)) for slug, line in lines.items()}
+    kept = {slug: placement for slug, placement in existing.collections.items() if slug not in placed}
+    placements = kept | placed
+    parents = {slug: placement.parent for slug, placement in placements.items()}
+    cycles = _slugs_in_cycles(parents)
+    for slug, placement in placed.items():
+        if slug in cycles:
+            yield _problem(catalogue, slug, f"parent {placement.parent!r} is below the collection itself")
+        elif placement.parent in placements and placements[placement.parent].topic != placement.topic:
+            reason = (
+                f"parent {placement.parent!r} is in topic {placements[placement.parent].topic!r}, but the collection"
+                f" in {placement.topic!r}; a collection is in the topic of its parent"
             )
+            yield _problem(catalogue, slug, reason)
+    yield from _sibling_name_problems(catalogue, placed, kept)
+    yield from _child_topic_problems(catalogue, placed, kept)
+    yield from _depth_problems(catalogue, placed, {slug: parents[slug] for slug in parents if slug not in cycles})
 
 
-def _left_behind(
-    told: ParsedCatalogue, mine: Mapping[str, Place], others: Mapping[str, Place]
+def _sibling_name_problems(
+    catalogue: ParsedCatalogue, placed: Mapping[str, Placement], kept: Mapping[str, Placement]
 ) -> Iterator[LineProblem]:
-    """A collection cannot leave for another topic without those below it."""
-    for slug, place in others.items():
-        if place.parent and place.parent in mine and mine[place.parent].topic != place.topic:
-            reason = f"below it the database has {slug!r}, in the topic {place.topic!r}: add a line that moves it along"
-            yield _of(told, place.parent, f"topic: {reason}")
+    slug_by_placement = {placement: slug for slug, placement in kept.items()}
+    for slug, placement in placed.items():
+        if holder := slug_by_placement.get(placement):
+            name = catalogue.collections[slug].name
+            sibling = f"the sibling collection {holder!r} in the database"
+            yield _problem(catalogue, slug, f"name {name!r} is already used by {sibling} (case is ignored)")
 
 
-def _too_deep(
-    told: ParsedCatalogue, mine: Mapping[str, Place], parents: Mapping[str, str | None]
+def _child_topic_problems(
+    catalogue: ParsedCatalogue, placed: Mapping[str, Placement], kept: Mapping[str, Placement]
 ) -> Iterator[LineProblem]:
+    """Yield a problem for each collection that changes its topic without its existing children."""
+    for slug, placement in kept.items():
+        if placement.parent and placement.parent in placed and placed[placement.parent].topic != placement.topic:
+            reason = (
+                f"topic: its child {slug!r} in the database is in topic {placement.topic!r};"
+                f" add a line that moves {slug!r} too"
+            )
+            yield _problem(catalogue, placement.parent, reason)
+
+
+def _depth_problems(
+    catalogue: ParsedCatalogue, placed: Mapping[str, Placement], parents: Mapping[str, str | None]
+) -> Iterator[LineProblem]:
+    limit = f"collections nest at most {MAX_COLLECTION_DEPTH} levels deep"
     for slug in parents:
-        line = list(_upwards(slug, parents))
-        if len(line) <= MAX_COLLECTION_DEPTH:
+        path = list(_path_up(slug, parents))
+        if len(path) <= MAX_COLLECTION_DEPTH:
             continue
-        if slug in mine:
-            yield _of(told, slug, f"parent: collections nest at most {MAX_COLLECTION_DEPTH} deep")
-        elif moved := next((above for above in line if above in mine), None):
-            reason = f"parent: it brings {slug!r} along from the database, and collections nest at most"
-            yield _of(told, moved, f"{reason} {MAX_COLLECTION_DEPTH} deep")
+        if slug in placed:
+            yield _problem(catalogue, slug, f"parent {placed[slug].parent!r} is too deep; {limit}")
+        elif moved := next((ancestor for ancestor in path if ancestor in placed), None):
+            reason = f"parent {placed[moved].parent!r} would put {slug!r} of the database too deep; {limit}"
+            yield _problem(catalogue, moved, reason)
 
 
-def _upwards(slug: str, parents: Mapping[str, str | None]) -> Iterator[str]:
-    """Yield the collection and those above it, one more than may be at most."""
-    above: str | None = slug
+def _path_up(slug: str, parents: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield the collection and its ancestors, at most one more than may nest."""
+    ancestor: str | None = slug
     for _ in range(MAX_COLLECTION_DEPTH + 1):
-        if above is None or above not in parents:
+        if ancestor is None or ancestor not in parents:
             return
-        yield above
-        above = parents[above]
+        yield ancestor
+        ancestor = parents[ancestor]
 
 
-def _circles(parents: Mapping[str, str | None]) -> set[str]:
-    """Return the collections that are below themselves. Each is looked at once."""
-    seen: set[str] = set()
-    circles: set[str] = set()
+def _slugs_in_cycles(parents: Mapping[str, str | None]) -> set[str]:
+    """Return the collections that are their own ancestors. Visits each collection once."""
+    visited: set[str] = set()
+    cycles: set[str] = set()
     for slug in parents:
-        path: dict[str, int] = {}
-        above: str | None = slug
-        while above and above in parents and above not in seen and above not in path:
-            path[above] = len(path)
-            above = parents[above]
-        if above and above in path:
-            circles.update(list(path)[path[above] :])
-        seen |= path.keys()
-    return circles
+        path: dict[str, int] = {}  # index by slug
+        ancestor: str | None = slug
+        while ancestor and ancestor in parents and ancestor not in visited and ancestor not in path:
+            path[ancestor] = len(path)
+            ancestor = parents[ancestor]
+        if ancestor and ancestor in path:
+            cycles.update(list(path)[path[ancestor] :])
+        visited |= path.keys()
+    return cycles
 
 
-def _of(told: ParsedCatalogue, slug: str, reason: str) -> LineProblem:
-    return LineProblem(told.number_of["collection", slug], reason)
+def _problem(catalogue: ParsedCatalogue, slug: str, reason: str) -> LineProblem:
+    return LineProblem(catalogue.line_numbers["collection", slug], reason)
