@@ -16,12 +16,12 @@ PkByExternalId = Mapping[str, int]
 class Relations(NamedTuple):
     """Grants, uses and tags of one asset."""
 
-    access_by_principal: Mapping[int, int] = {}
-    uses: list[str] = []  # external ids, in the asset's order
-    tags: frozenset[str] = frozenset()
+    access_by_principal: Mapping[int, int]
+    uses: list[str]  # external ids, in the asset's order
+    tags: frozenset[str]
 
 
-NO_RELATIONS = Relations()
+NO_RELATIONS = Relations({}, [], frozenset())
 
 
 async def load_relations(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, Relations]:

@@ -192,7 +192,7 @@ def parse_line(raw: bytes) -> AnyLine:
     except UnicodeDecodeError as error:
         raise InvalidLineError(f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8") from None
     except orjson.JSONDecodeError as error:
-        raise InvalidLineError(f"the line is not valid JSON: {error.msg} at character {error.colno}") from None
+        raise InvalidLineError(f"not valid JSON: {error.msg} at character {error.colno}") from None
     try:
         return _LINE.validate_python(values)
     except ValidationError as error:

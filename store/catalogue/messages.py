@@ -1,5 +1,6 @@
 """Messages about invalid fields of a line, in the catalogue's words."""
 
+import json
 import re
 from typing import NamedTuple
 
@@ -12,15 +13,23 @@ KINDS = "user, group, asset, topic or collection"
 MAX_ERRORS = 5  # in the message of one line
 MAX_VALUE_LENGTH = 60
 
-_EXPECTED = {
-    "string_type": "text",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "model_type": "an object",
-    "model_attributes_type": "an object",
+_PREDICATES = {
+    "missing": "is missing",
+    "string_type": "must be text, not {value}",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must consist of a-z, 0-9 and hyphens and not begin with a hyphen, unlike {value}",
+    "bool_type": "must be true or false, not {value}",
+    "list_type": "must be a list, not {value}",
+    "int_type": "must be a whole number, not {value}",
+    "int_from_float": "must be a whole number, not {value}",
+    "model_type": "must be an object, not {value}",
+    "model_attributes_type": "must be an object, not {value}",
+    "enum": "must be {expected}, not {value}",
+    "literal_error": "must be {expected}, not {value}",
+    "greater_than_equal": "must be at least {ge:,}, not {value}",
+    "less_than": "must be less than {lt:,}, not {value}",
 }
+"""Predicates by Pydantic's types of errors."""
 
 
 class FieldError(NamedTuple):
@@ -50,8 +59,9 @@ def format_errors(error: ValidationError) -> str:
 
 
 def format_value(value: object) -> str:
-    """Format a value for a message: quoted, bounded, on one line."""
-    text = re.sub(r"\s+", " ", repr(value))
+    """Format a value for a message: text in quotes, all else as JSON, bounded and on one line."""
+    full = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = re.sub(r"\s+", " ", full)
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"
 
 
@@ -78,24 +88,10 @@ def _field_error(details: ErrorDetails) -> FieldError:
 
 
 def _predicate(details: ErrorDetails) -> str:
-    context, value = details.get("ctx", {}), format_value(details["input"])
-    match details["type"]:
-        case "missing":
-            return "is missing"
-        case "string_too_short":
-            return "must not be empty"
-        case "string_pattern_mismatch":
-            return f"must consist of a-z, 0-9 and hyphens and begin with a letter or digit, not {value}"
-        case "enum" | "literal_error":
-            return f"must be {context['expected']}, not {value}"
-        case "greater_than_equal":
-            return f"must be at least {context['ge']:,}, not {value}"
-        case "less_than":
-            return f"must be less than {context['lt']:,}, not {value}"
-        case kind if kind in _EXPECTED:
-            return f"must be {_EXPECTED[kind]}, not {value}"
-        case _:
-            return details["msg"].removeprefix("Value error, ")
+    template = _PREDICATES.get(details["type"])
+    if template is None:  # raised by a validator of `lines.py`
+        return details["msg"].removeprefix("Value error, ")
+    return template.format(value=format_value(details["input"]), **details.get("ctx", {}))
 
 
 def _format_path(path: list[int | str]) -> str:

@@ -81,10 +81,8 @@ def _nesting_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> 
         if slug in cycles:
             yield _problem(catalogue, slug, f"parent {placement.parent!r} is below the collection itself")
         elif placement.parent in placements and placements[placement.parent].topic != placement.topic:
-            reason = (
-                f"parent {placement.parent!r} is in topic {placements[placement.parent].topic!r}, but the collection"
-                f" in {placement.topic!r}; a collection is in the topic of its parent"
-            )
+            reason = f"parent {placement.parent!r} is in topic {placements[placement.parent].topic!r}"
+            reason += f", not {placement.topic!r}; name a parent in the same topic"
             yield _problem(catalogue, slug, reason)
     yield from _sibling_name_problems(catalogue, placed, kept)
     yield from _child_topic_problems(catalogue, placed, kept)
