@@ -23,7 +23,7 @@ from app.settings import SettingError, Settings
 from app.tokens import TokenLifetimeError
 from schema.graph import print_schema as schema_text
 from store.catalogue.file import CatalogueFile, UnreadableFileError
-from store.catalogue.importer import ImportResult, import_catalogue
+from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database
 from store.error import DatabaseUnusableError, explain_driver_error
@@ -32,7 +32,6 @@ from store.migrate import current_revision, head_revision, migrate
 from store.search.index import index_stale_rows, reset_index
 from store.users import UserNotFoundError
 
-KINDS = ("user", "group", "topic", "collection", "CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FAILED = 2
 
@@ -97,10 +96,10 @@ def import_(file: Annotated[Path, typer.Argument(help="Catalogue: JSON Lines, UT
         outcome = _with_database(_settings(), lambda database: _import(database, file, size))
     except InvalidCatalogueError as bad:
         for problem in bad.problems:
-            sys.stderr.write(f"line {problem.line}: {problem.reason}\n")
+            sys.stderr.write(f"{problem}\n")
         lines = len({problem.line for problem in bad.problems})
         more = " or more" if len(bad.problems) >= MAX_PROBLEMS else ""
-        _fail(f"{lines:,}{more} bad line{'' if lines == 1 else 's'} in {file}: nothing was written.")
+        _fail(f"{lines:,}{more} invalid line{'' if lines == 1 else 's'} in {file}: nothing was written.")
     sys.stdout.write(_told(outcome) + "\n")
 
 
@@ -225,7 +224,7 @@ async def _import(database: Database, file: Path, size: int) -> ImportResult:
 def _told(outcome: ImportResult) -> str:
     rows = ((outcome.created, "created"), (outcome.updated, "updated"), (outcome.unchanged, "unchanged"))
     lines = [
-        f"{word}: " + ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])
+        f"{word}: " + ", ".join(f"{counts[kind]:,} {kind}" for kind in COUNTED_KINDS if counts[kind])
         for counts, word in rows
         if counts.total()
     ]

@@ -24,16 +24,9 @@ from resolvers.loaders import (
 )
 from resolvers.node import node
 from store import sql
+from store.asset_columns import ACCESS_BY_FIELD
 from store.rows import ChangeRow, CollectionRow, NodeRow, PrincipalRow, TopicRow
-from store.tables import AssetAccess
 
-# What a viewer needs to have to an asset to be told what became of these fields of it.
-REQUIRED_ACCESS: Mapping[str, AssetAccess] = {
-    "url": AssetAccess.VIEWER,
-    "source": AssetAccess.VIEWER,
-    "uses": AssetAccess.VIEWER,
-    "grants": AssetAccess.OWNER,
-}
 # Fields whose values are ids, and how what they name is seen.
 LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn[str, Any]]] = {
     "from": CollectionById,
@@ -153,7 +146,7 @@ async def subject(change: ChangeRow, context: Context) -> NodeRow | None:
 
 async def fields(change: ChangeRow, context: Context) -> list[FieldChange]:
     """Return what became of each field that the viewer may see, in the order of the log."""
-    shown = [each for each in change.fields if change.subject_access >= REQUIRED_ACCESS.get(str(each["field"]), 0)]
+    shown = [each for each in change.fields if change.subject_access >= ACCESS_BY_FIELD.get(str(each["field"]), 0)]
     return await gather(*(_field_change(context, str(each["field"]), each["before"], each["after"]) for each in shown))
 
 

@@ -25,6 +25,16 @@ class AssetCounts(NamedTuple):
     gold_standards: int = 0
 
 
+COUNT_FIELDS = {
+    AssetKind.CAPSULE: "capsules",
+    AssetKind.PIPELINE: "pipelines",
+    AssetKind.NO_CODE_APP: "no_code_apps",
+    AssetKind.DATA_ASSET: "data_assets",
+    AssetKind.MODEL: "models",
+}
+"""The field of AssetCounts that counts each kind."""
+
+
 @dataclass(frozen=True)
 class TopicAssets(Listing):
     """The distinct assets in the collections of a topic."""
@@ -65,7 +75,5 @@ class AssetCountsByParent(ListingLoader[int, AssetCounts]):
 
 
 def _counts(rows: list[tuple[str, int, int]]) -> AssetCounts:
-    by_kind = {kind: assets for kind, assets, _ in rows}
-    return AssetCounts._make(
-        (sum(by_kind.values()), *(by_kind.get(kind, 0) for kind in AssetKind), sum(gold for *_, gold in rows))
-    )
+    by_field = {COUNT_FIELDS[AssetKind(kind)]: assets for kind, assets, _ in rows}
+    return AssetCounts(sum(by_field.values()), gold_standards=sum(gold for *_, gold in rows), **by_field)

@@ -83,16 +83,16 @@ def test_a_bad_catalogue_is_told_line_by_line_and_nothing_of_it_is_written(atoll
     refused = atoll_world("import", str(file))
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.splitlines() == [
-        "line 2: it is no JSON: unexpected end of data at character 2",
-        "line 3: name is missing",
-        f"2 bad lines in {file}: nothing was written.",
+        "Line 2: not valid JSON: unexpected end of data at character 2.",
+        "Line 3: name is missing.",
+        f"2 invalid lines in {file}: nothing was written.",
     ]
     assert rows(atoll_world.database_url) == before
 
 
 def test_a_catalogue_that_cannot_be_read_leaves_the_database_alone(atoll_nowhere: CommandRunner) -> None:
     folder = atoll_nowhere.folder
-    assert atoll_nowhere("import", "absent.jsonl").error_line == "There is no file absent.jsonl."
+    assert atoll_nowhere("import", "absent.jsonl").error_line == "absent.jsonl does not exist."
     assert atoll_nowhere("import", str(folder)).error_line == f"{folder} is a folder, not a file."
     assert not (folder / "untouched.db").exists()
 

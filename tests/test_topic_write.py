@@ -64,7 +64,7 @@ async def test_places_between_two_topics_never_run_out(ask_own: GraphQLClient) -
     [
         ({"name": " "}, "REQUIRED", ["name"], "The name must not be empty."),
         ({"name": "x" * 201}, "TOO_LONG", ["name"], "The name is 201 characters long; at most 200 are allowed."),
-        ({"name": "a\u0007"}, "INVALID", ["name"], "The name holds the control character U+0007."),
+        ({"name": "a\u0007"}, "INVALID", ["name"], "The name contains the control character U+0007."),
         ({"name": "IMAGING"}, "TAKEN", ["name"], "There is a topic of the name «imaging»."),
         ({"name": "x", "slug": "Imaging"}, "TAKEN", ["slug"], "There is a topic of the slug imaging."),
         (

@@ -2,22 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, Table, select
 
 from store import sql
+from store.asset_columns import ASSET_COLUMNS, AssetColumn
 from store.search.query import NAME, WEIGHT_BY_FIELD, field_token
 from store.search.tokens import compounds, join_tokens, tokenize
 
-KIND_TOKENS = {
-    "CAPSULE": ("capsule",),
-    "PIPELINE": ("pipeline",),
-    "NO_CODE_APP": ("nocodeapp", "app"),
-    "DATA_ASSET": ("dataasset", "data", "dataset"),
-    "MODEL": ("model",),
-}
-"""Values of `kind:` for each kind of asset."""
+KIND_SYNONYMS = {"NO_CODE_APP": ("app",), "DATA_ASSET": ("data", "dataset")}
+"""Values of `kind:` that find a kind besides its own name."""
 MAX_LABEL_TOKENS = 2_000  # PostgreSQL stores at most a megabyte per tsvector
 PHRASE_BREAK = ":"
 """Token between texts that no phrase spans. No query can contain it."""
@@ -53,14 +49,28 @@ class SearchedTable(NamedTuple):
     document: Callable[[Row[Any]], Document]
 
 
+def _text_order(column: AssetColumn) -> Sequence[bool]:
+    """Order the kind and what refines it first, the description last: of a long text, `tokenize` keeps the beginning."""
+    return column.name == "description", column.name == "license", column.name != "kind", column.default is None
+
+
+_OTHERWISE_SEARCHED = {"name", "tags", "doi", "owner_pk"}
+_TEXT_COLUMNS = [column for column in ASSET_COLUMNS if column.is_searched and column.name not in _OTHERWISE_SEARCHED]
+_read_texts = attrgetter(*(column.name for column in sorted(_TEXT_COLUMNS, key=_text_order)))
+
+
+def _kind_tokens(kind: str) -> Sequence[str]:
+    return (kind.replace("_", "").lower(), *KIND_SYNONYMS.get(kind, ()))
+
+
 def _asset(row: Row[Any]) -> Document:
     tags = [tokenize(tag) for tag in row.tags]
     labels = [*tags, tokenize(row.external_id), *([field_token("tag", token) for token in tag] for tag in tags)]
     labels += [[*tokenize(row.doi), field_token("doi", _joined(row.doi))]] if row.doi else []
     owner = tokenize(row.owner_name)
-    kinds = [field_token("kind", kind) for kind in KIND_TOKENS[row.kind]]
-    texts = (row.kind, row.app_kind, row.data_kind, row.language, row.framework, row.license, row.description)
-    rest = [owner, [field_token("owner", token) for token in owner], kinds, tokenize(" ".join(filter(None, texts)))]
+    kinds = [field_token("kind", kind) for kind in _kind_tokens(row.kind)]
+    texts = tokenize(" ".join(filter(None, _read_texts(row))))
+    rest = [owner, [field_token("owner", token) for token in owner], kinds, texts]
     return Document(_name(row.name), _separate(labels)[:MAX_LABEL_TOKENS], _separate(rest))
 
 
