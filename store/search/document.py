@@ -49,8 +49,8 @@ class SearchedTable(NamedTuple):
     document: Callable[[Row[Any]], Document]
 
 
-def _text_order(column: AssetColumn) -> Sequence[bool]:
-    """Order the kind and what refines it first, the description last: of a long text, `tokenize` keeps the beginning."""
+def _text_order(column: AssetColumn) -> tuple[bool, ...]:
+    """Sort the kind and its subkind first, the description last: `tokenize` cuts off the end of a long text."""
     return column.name == "description", column.name == "license", column.name != "kind", column.default is None
 
 
