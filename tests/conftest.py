@@ -1,4 +1,4 @@
-"""This file is the world that the tests live in: a few people and assets, written as tables, on both databases."""
+"""World of the tests: a few users, assets and collections, written as tables, on both databases."""
 
 import asyncio
 import gc
@@ -67,7 +67,7 @@ VIEWERS = (*MEMBERS, ANONYMOUS)
 
 
 def pytest_collection_finish() -> None:
-    """Let garbage be collected seldom, and not among all that was imported: it took a fifth of the tests' time."""
+    """Collect garbage seldom, and freeze imported modules: it took a fifth of the tests' time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -143,7 +143,7 @@ async def set_public_sharing(database: Database, *, is_on: bool = True) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Give the run's PostgreSQL server."""
+    """Start the PostgreSQL server of the run."""
     with postgres_or_skip() as server:
         yield server
 
@@ -156,7 +156,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def world(backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Give the world that tests only read."""
+    """Return the world that tests only read."""
     folder = tmp_path_factory.mktemp(backend)
     url = _empty(backend, request, folder / "world.db", "world")
     return asyncio.run(_make(url, write_lines(folder / "world.jsonl", catalogue_lines())))
@@ -164,18 +164,18 @@ def world(backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest
 
 @pytest.fixture
 def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty database of the test's own."""
+    """Return the URL of an empty database for one test."""
     return _empty(backend, request, tmp_path / "empty.db", _name(request))
 
 
 @pytest.fixture
 def own_world(world: World, backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> World:
-    """Give a copy of the world that the test may change."""
+    """Return a copy of the world that the test may change."""
     return copied(world, backend, request, tmp_path / "own.db", _name(request))
 
 
 def copied(world: World, backend: str, request: pytest.FixtureRequest, path: Path, name: str) -> World:
-    """Return a copy of the world: a file at that path, or a database of that name."""
+    """Return a copy of the world: a file at the path, or a database of the name."""
     if backend == "sqlite":
         shutil.copy(str(Database(world.url).url.database), path)
         return World(f"sqlite+aiosqlite:///{path}", world.tokens)
@@ -196,7 +196,7 @@ def _name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def databases(backend: str, request: pytest.FixtureRequest) -> Iterator["Databases"]:
-    """Give where trials make databases of their own."""
+    """Return the factory of databases for trials."""
     from proofs.databases import open_databases  # noqa: PLC0415 - it speaks of what this file defines
 
     with open_databases(backend, request.getfixturevalue("postgres") if backend == "postgresql" else None) as made:
@@ -204,7 +204,7 @@ def databases(backend: str, request: pytest.FixtureRequest) -> Iterator["Databas
 
 
 class GraphQLClient:
-    """Asks the graph over HTTP, in process, as one of the people or as an anonymous visitor."""
+    """GraphQL client over HTTP, in process, for any user or an anonymous visitor."""
 
     def __init__(self, world: World) -> None:
         """Serve the world's database."""
@@ -228,7 +228,7 @@ class GraphQLClient:
         return [(error["extensions"]["code"], error["message"]) for error in answer["errors"]]
 
     async def response(self, who: str, query: str, **variables: Any) -> httpx.Response:
-        """Return the whole answer; `statements` then holds the statements it sent."""
+        """Return the HTTP response; `statements` then holds its SQL statements."""
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
         self.statements.clear()
         return await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
@@ -245,7 +245,7 @@ class GraphQLClient:
 
 @pytest.fixture
 async def ask(world: World) -> AsyncIterator[GraphQLClient]:
-    """Ask the world that tests only read."""
+    """Return a client of the world that tests only read."""
     asking = GraphQLClient(world)
     yield asking
     await asking.close()
@@ -253,7 +253,7 @@ async def ask(world: World) -> AsyncIterator[GraphQLClient]:
 
 @pytest.fixture
 async def ask_own(own_world: World) -> AsyncIterator[GraphQLClient]:
-    """Ask a copy of the world that the test may change."""
+    """Return a client of a copy of the world that the test may change."""
     asking = GraphQLClient(own_world)
     yield asking
     await asking.close()

@@ -1,4 +1,4 @@
-"""This file is a database as a test compares it: every row of every table."""
+"""Contents of a database for comparison: every row of every table."""
 
 from typing import Any
 

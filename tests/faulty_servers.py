@@ -1,4 +1,4 @@
-"""This file is servers that are wrong on purpose: for a moment they keep what belongs to one operation alone."""
+"""Servers with planted faults: they cache data of one operation for others."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -12,23 +12,23 @@ from permissions.viewer import Viewer, viewer_by_token
 from store.database import Snapshot
 
 SECONDS = 0.03
-"""How long it is kept, in time of the server's own processor: some operations, however busy the machine is."""
+"""Lifetime of the cache in the server's own CPU time: some operations, however busy the machine is."""
 
 
 def serve(kept: str) -> None:
-    """Run the command line with something kept that must not be: "viewers", "rows" or "answers"."""
+    """Run the command line with a planted cache: "viewers", "rows" or "answers"."""
     {"viewers": _keep_viewers, "rows": _keep_rows, "answers": _keep_answers}[kept]()
     cli.main()
 
 
 class Kept:
-    """What was read not long ago, by any key."""
+    """Values read recently, by key."""
 
     def __init__(self) -> None:
         self._values: dict[Any, tuple[float, Any]] = {}
 
     async def get(self, key: Any, read: Callable[[], Awaitable[Any]]) -> Any:
-        """Return what is kept under the key, or else what is read now."""
+        """Return the cached value of the key, or read it."""
         read_at, value = self._values.get(key, (0.0, None))
         if time.process_time() - read_at > SECONDS:
             value = await read()
@@ -37,7 +37,7 @@ class Kept:
 
 
 def _keep_viewers() -> None:
-    """Keep who the holder of a token is, with their groups and their rank."""
+    """Cache the viewer of a token, with groups and administrator status."""
     kept = Kept()
 
     async def stale(snapshot: Snapshot, token: str) -> Viewer | None:
@@ -48,7 +48,7 @@ def _keep_viewers() -> None:
 
 
 def _keep_rows() -> None:
-    """Keep the rows that a statement gave."""
+    """Cache the rows of a statement."""
     kept, rows = Kept(), Snapshot.rows
 
     async def stale(self: Snapshot, statement: Any, parameters: Any = None) -> Any:
@@ -56,11 +56,11 @@ def _keep_rows() -> None:
         key = (str(compiled), str(compiled.params), str(parameters))
         return await kept.get(key, lambda: rows(self, statement, parameters))
 
-    Snapshot.rows = stale  # type: ignore[method-assign]  # which is the fault
+    Snapshot.rows = stale  # type: ignore[method-assign]  # the planted fault
 
 
 def _keep_answers() -> None:
-    """Keep the answer to a query of a viewer."""
+    """Cache the response to a viewer's query."""
     kept, response = Kept(), getattr(Endpoint, "_response")  # noqa: B009 - private to the class
 
     async def stale(self: Endpoint, request: Request, request_id: str) -> Any:

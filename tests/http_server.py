@@ -1,4 +1,4 @@
-"""This file is a small graph behind the endpoint, asked in the same process or over sockets of a real server."""
+"""Small schema behind the endpoint, called in process or over the sockets of a real server."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ def _even(value: Any) -> int:
 
 @strawberry.type
 class Branch:
-    """A level as deep as one likes."""
+    """Type that nests to any depth."""
 
     name: str = "branch"
 
@@ -56,7 +56,7 @@ SHARED_FAILURE = RuntimeError("select secret from /etc/passwd")
 
 @strawberry.type
 class Query:
-    """What can be asked."""
+    """Root of queries."""
 
     @strawberry.field
     def hello(self) -> str:
@@ -92,7 +92,7 @@ class Query:
 
     @strawberry.field
     def broken(self) -> list[str] | None:
-        return 5  # type: ignore[return-value]  # as a mistaken resolver might
+        return 5  # type: ignore[return-value]  # like a resolver with a fault
 
     @strawberry.field
     def says(self) -> str | None:
@@ -111,7 +111,7 @@ class Query:
 
 @strawberry.type
 class Mutation:
-    """What can be done."""
+    """Root of mutations."""
 
     @strawberry.mutation
     def note(self, info: strawberry.Info[Any, None], text: str) -> str:
@@ -121,7 +121,7 @@ class Mutation:
 
 @strawberry.type
 class Subscription:
-    """What can be followed, though not over plain HTTP."""
+    """Root of subscriptions, which plain HTTP does not serve."""
 
     @strawberry.subscription
     async def ticks(self) -> AsyncIterator[int]:
@@ -129,7 +129,7 @@ class Subscription:
 
 
 def build_test_schema(extensions: list[Any]) -> strawberry.Schema:
-    """Return the small graph with the extensions."""
+    """Return the small schema with the extensions."""
     scalars: dict[object, Any] = {Even: strawberry.scalar(name="Even", parse_value=_even)}
     config = StrawberryConfig(scalar_map=scalars)
     return strawberry.Schema(Query, Mutation, Subscription, extensions=extensions, config=config)
@@ -137,7 +137,7 @@ def build_test_schema(extensions: list[Any]) -> strawberry.Schema:
 
 @dataclass
 class OperationContext:
-    """The context of one operation."""
+    """Context of one operation."""
 
     world: "World"
     request_id: str
@@ -145,7 +145,7 @@ class OperationContext:
 
 @dataclass
 class World:
-    """The endpoint, and what came of its operations."""
+    """The endpoint and a record of its operations."""
 
     opened: list[OperationContext] = field(default_factory=list)
     closed: list[OperationContext] = field(default_factory=list)
@@ -154,7 +154,7 @@ class World:
     has_ide: bool = False
 
     def __post_init__(self) -> None:
-        """Build the graph behind its endpoint."""
+        """Build the schema and its endpoint."""
         self.endpoint = Endpoint(
             build_test_schema(limits.extensions()), open_context=self.open_context, ide=_ide if self.has_ide else None
         )
@@ -162,7 +162,7 @@ class World:
 
     @asynccontextmanager
     async def open_context(self, request: Request, request_id: str) -> AsyncIterator[OperationContext]:
-        """Open what the bearer token asks for."""
+        """Open the context that the bearer token selects."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token == "bad":
             raise UnauthenticatedError

@@ -1,4 +1,4 @@
-"""This file is the lists of the graph as tests ask for them, each with what the oracle says it holds."""
+"""List fields of the schema as test queries, each with the oracle's expected rows."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ MEMBERSHIP_ORDERS = ("POSITION", "ADDED_AT", "NAME", "UPDATED_AT")
 COUNT_AND_PAGE_INFO = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor }"
 MAX_PAGES = 200
-MAX_ROOT_FIELDS = 20  # fields that one document may ask for at its root
+MAX_ROOT_FIELDS = 20  # of one document
 
 Expected = Callable[[Model, str, Line | None], Names]
 Found = dict[str, Any]
@@ -38,19 +38,17 @@ class ListField:
     field: str
     selection: str
     expected: Expected
-    arguments: Mapping[str, Any] = dataclasses.field(
-        default_factory=dict
-    )  # arguments; what is text in them, is an enum's
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # arguments; a string is an enum value
     is_two_way: bool = False
     filter: str | None = None  # the type of its filter
 
     @property
     def argument_text(self) -> str:
-        """The arguments as a document writes them."""
+        """The arguments in GraphQL syntax."""
         return _literal(self.arguments)[1:-1]
 
     def text(self, alias: str, further: str = "", body: str | None = None) -> str:
-        """Return the field of a document that asks for the list."""
+        """Return the list's field for a document."""
         arguments = ", ".join(part for part in (self.argument_text, further) if part)
         whole = f"{self.field}({arguments})" if arguments else self.field
         body = (
@@ -64,11 +62,11 @@ class ListField:
         return f"{alias}: {opened} {{ {f'... on AssetFields {{ {inside} }}' if kind == 'asset' else inside} }}"
 
     def extract(self, found: Found | None) -> Found | None:
-        """Return the list within what was found under its alias; None when its parent does not exist."""
+        """Return the list from the response under its alias; None if its parent is hidden."""
         return found if self.parent is None or found is None else found[self.field]
 
     def exists(self, model: Model, who: str) -> bool:
-        """Return whether the viewer sees the list's parent."""
+        """Return whether the list's parent is visible to the viewer."""
         kind, name = self.parent or ("", "")
         if kind == "topic":
             return model.sees_topic(who, name)
@@ -77,12 +75,12 @@ class ListField:
         return model.sees_asset(who, name) if kind == "asset" else kind != "viewer" or who != ANONYMOUS
 
     def __str__(self) -> str:
-        """Return the list as a sentence of a failure."""
+        """Describe the list for a failure message."""
         return self.text("list", body="…")
 
 
 def node_names(found: Found, item: str) -> Names:
-    """Return the platform's ids or slugs of the nodes of a page."""
+    """Return the external ids or slugs of a page's nodes."""
     return [node["slug" if item == SLUGS else "externalId"] for node in found["nodes"]]
 
 
@@ -94,7 +92,7 @@ async def ask_lists(
     body: str | None = None,
     **variables: Any,
 ) -> list[Found | None]:
-    """Return a page of each list, None where its parent does not exist; `further` has more arguments of each."""
+    """Return a page of each list, None if its parent is hidden; `further` has more arguments of each."""
     declared = {"filter": next((each.filter for each in lists if each.filter), None)}
     head = ", ".join(f"${name}: {declared[name]}" for name in variables)
     pages: list[Found | None] = []
@@ -112,7 +110,7 @@ async def ask_lists(
 async def walk(
     ask: GraphQLClient, who: str, lists: Sequence[ListField], sizes: Sequence[int], *, backward: bool
 ) -> list[list[Found]]:
-    """Return the pages of each list as a client comes by them, page after page from one end or the other."""
+    """Return the pages of each list in the order of a client's walk, from the start or from the end."""
     count, place, on, end = (
         ("last", "before", "hasPreviousPage", "startCursor")
         if backward
@@ -137,7 +135,7 @@ async def walk(
 
 
 def every_list(model: Model, who: str) -> Iterator[ListField]:
-    """Yield each list of the graph that this viewer may ask for, for every parent and in every order."""
+    """Yield each list that the viewer may query, for every parent and in every order."""
     yield ListField(None, "topics", SLUGS, _told("topics"), is_two_way=True)
     yield from _collection_lists(None)
     yield from _asset_lists()
@@ -201,7 +199,7 @@ def _literal(given: Any) -> str:
 
 
 def _told(method: str, *of: str) -> Expected:
-    """Return what the oracle's method of that name says."""
+    """Return the result of the oracle's method of that name."""
 
     def expected(model: Model, who: str, _kept: Line | None) -> Names:
         return list(getattr(model, method)(who, *of))
@@ -210,7 +208,7 @@ def _told(method: str, *of: str) -> Expected:
 
 
 def _filtered(method: str, *of: str, **asked: Any) -> Expected:
-    """Return what the oracle's method of that name says of what a filter keeps."""
+    """Return the oracle's rows that match a filter."""
 
     def expected(model: Model, who: str, kept: Line | None) -> Names:
         return list(getattr(model, method)(who, *of, filter=kept, **asked))

@@ -1,8 +1,7 @@
-"""This file is the world that writing changes, once more, as sets and dicts: what there is, and who may see what.
+"""Model of the world for mutations: its objects as sets and dicts, and their visibility.
 
-It reads as slowly and plainly as it can, and shares no code with what it judges. Everything goes by a label: people,
-groups and assets by their names, topics and collections by the slugs they began with or `t1`, `c1` where they were made
-since, changes by their number: `#1`.
+Slow and simple on purpose; it shares no code with the product. Every object has a label: users, groups and assets their
+names; topics and collections their first slugs, or `t1`, `c1` if a mutation created them; changes their number: `#1`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +15,12 @@ OWNERS_ONLY = {"ARCHIVED", "WITHDRAWN"}
 
 Line = Mapping[str, Any]
 Place = tuple[str, str | None]
-"""A topic, and the collection right above; None at the top."""
+"""A topic and the parent collection; None at the top level."""
 
 
 @dataclass
 class Asset:
-    """An asset, with who holds which access to it, and its award: whether it has one, and the note of it."""
+    """An asset with its grants and its gold standard: whether it has one, and its note."""
 
     owner: str
     status: str
@@ -32,7 +31,7 @@ class Asset:
 
 @dataclass
 class Member:
-    """An asset's membership: who added it, and why."""
+    """A membership: the user who added the asset, and the note."""
 
     by: str | None = None
     note: str | None = None
@@ -40,7 +39,7 @@ class Member:
 
 @dataclass
 class Topic:
-    """A topic; its place is its place among the world's topics."""
+    """A topic; its position is its index in the world's topics."""
 
     name: str
     slug: str
@@ -50,7 +49,7 @@ class Topic:
 
 @dataclass
 class Collection:
-    """A collection, with its members in their order."""
+    """A collection with its members, in order."""
 
     name: str
     slug: str
@@ -63,20 +62,20 @@ class Collection:
 
 @dataclass
 class Change:
-    """What one mutation did to one object, with the assets it touched and the members there were before."""
+    """Effect of one mutation on one object, with the changed assets and the members before it."""
 
     label: str
     revision: int
     action: str
     subject: str
     who: str
-    touched: dict[str, Member | None] = field(default_factory=dict)  # what the membership was; None for none
+    touched: dict[str, Member | None] = field(default_factory=dict)  # the membership before; None for none
     order: list[str] = field(default_factory=list)
 
 
 @dataclass
 class World:
-    """All there is."""
+    """The whole world."""
 
     admins: set[str]
     groups: dict[str, set[str]]
@@ -88,12 +87,12 @@ class World:
     is_shared: bool = True
     log: list[Change] = field(default_factory=list)
     revision: int = 0
-    kept: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)  # by viewer and key
-    made: int = 0  # how many topics and collections were made
-    put_back: dict[str, tuple[list[str], Change]] = field(default_factory=dict)  # by collection, by the last mutation
+    kept: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)  # stored results, by viewer and key
+    made: int = 0  # number of topics and collections created
+    put_back: dict[str, tuple[list[str], Change]] = field(default_factory=dict)  # of the last mutation, by collection
 
     def append(self, who: str, action: str, subject: str, touched: Mapping[str, Member | None] | None = None) -> Change:
-        """Return the change that the log tells of from now on. Call it before members change: it keeps their order."""
+        """Append a change to the log and return it. Call it before members change: it stores their order."""
         held = self.collections.get(subject)
         order = list(held.members) if held else []
         change = Change(f"#{len(self.log) + 1}", self.revision, action, subject, who, dict(touched or {}), order)
@@ -101,26 +100,26 @@ class World:
         return change
 
     def sisters(self, place: Place) -> list[str]:
-        """Return the collections at a place, in their order."""
+        """Return the collections of a topic and parent, in order."""
         return self.children.setdefault(place, [])
 
     def below(self, label: str) -> list[str]:
-        """Return all that is below a collection, each before what is below it."""
+        """Return the descendants of a collection, parents first."""
         place = (self.collections[label].place[0], label)
         return [found for child in self.sisters(place) for found in (child, *self.below(child))]
 
     def in_topic(self, topic: str) -> list[str]:
-        """Return the collections of a topic, each before what is below it."""
+        """Return the collections of a topic, parents first."""
         return [found for top in self.sisters((topic, None)) for found in (top, *self.below(top))]
 
     def above(self, label: str | None) -> list[str]:
-        """Return a collection and those above it, the nearest first; nothing for None."""
+        """Return a collection and its ancestors, the nearest first; an empty list for None."""
         return [] if label is None else [label, *self.above(self.collections[label].place[1])]
 
-    # Who may see what.
+    # Visibility.
 
     def access(self, who: str, asset: str) -> int:
-        """Return the greatest of the viewer's grants; 0 for none."""
+        """Return the viewer's highest access to the asset; 0 for none."""
         speaks_for = {"public"}
         if who != ANONYMOUS:
             speaks_for |= {who, "everyone"} | {group for group, members in self.groups.items() if who in members}
@@ -130,11 +129,11 @@ class World:
         return max(held, default=0)
 
     def owns(self, who: str, asset: str) -> bool:
-        """Return whether the viewer is an owner of the asset."""
+        """Return whether the viewer owns the asset."""
         return self.access(who, asset) == OWNER
 
     def sees(self, who: str, asset: str) -> bool:
-        """Return whether the asset exists for the viewer."""
+        """Return whether the asset is visible to the viewer."""
         if asset not in self.assets:
             return False
         if who in self.admins:
@@ -146,7 +145,7 @@ class World:
         )
 
     def sees_collection(self, who: str, label: str) -> bool:
-        """Return whether the collection exists for the viewer."""
+        """Return whether the collection is visible to the viewer."""
         if label not in self.collections:
             return False
         is_public = self.collections[label].visibility == "PUBLIC"
@@ -155,13 +154,13 @@ class World:
         return who in self.admins or self.is_shared or not is_public
 
     def sees_topic(self, who: str, label: str) -> bool:
-        """Return whether the topic exists for the viewer."""
+        """Return whether the topic is visible to the viewer."""
         if label not in self.topics or who != ANONYMOUS:
             return label in self.topics
         return any(self.sees_collection(who, each) for each in self.in_topic(label))
 
     def sees_change(self, who: str, change: Change) -> bool:
-        """Return whether the viewer may know of a change."""
+        """Return whether the change is visible to the viewer."""
         if who in self.admins:
             return change.action not in {"SHARED", "UNSHARED"} or self.owns(who, change.subject)
         if who == ANONYMOUS or not self.sees_collection(who, change.subject):
@@ -169,15 +168,15 @@ class World:
         return not change.touched or any(self.sees(who, asset) for asset in change.touched)
 
     def sees_person(self, who: str, person: str | None) -> bool:
-        """Return whether the viewer may know of a person: visitors know the owners of what they see."""
+        """Return whether the user is visible to the viewer: anonymous visitors see the owners of visible assets."""
         if person is None or who != ANONYMOUS:
             return person is not None
         return any(asset.owner == person and self.sees(who, label) for label, asset in self.assets.items())
 
-    # The world as somebody sees it.
+    # The world as one viewer sees it.
 
     def view(self, who: str) -> dict[str, Any]:
-        """Return the topics with all that is in them, in order, and every asset, by name."""
+        """Return the visible topics with their contents in order, and the visible assets by name."""
         topics = [label for label in self.topics if self.sees_topic(who, label)]
         assets = [label for label in sorted(self.assets) if self.sees(who, label)]
         return {
@@ -225,7 +224,7 @@ class World:
 
 
 def build_world(lines: Iterable[Line]) -> World:
-    """Return the world that a catalogue's lines tell of."""
+    """Return the world of a catalogue's lines."""
     told = list(lines)
     users = [line for line in told if line["kind"] == "user"]
     world = World(
@@ -254,7 +253,7 @@ def _asset(line: Line) -> Asset:
 
 
 def move_block(order: Iterable[str], block: Sequence[str], position: Mapping[str, Any] | None) -> list[str]:
-    """Return the order with the block, taken out of it where it was in, at the position; at the end for none."""
+    """Return the order with the block moved to the position; to the end without one."""
     rest = [label for label in order if label not in block]
     ((side, beside),) = (position or {"atEnd": True}).items()
     if side in {"atStart", "atEnd"}:

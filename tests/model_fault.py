@@ -1,4 +1,4 @@
-"""This file is how the model refuses: what was wrong, and where in the input."""
+"""Errors of the model: code, and path in the input."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,29 +7,29 @@ Given = Mapping[str, Any]
 """The input of a mutation, with labels for ids."""
 
 Answer = dict[str, Any]
-"""What a mutation came to, in labels; what is shown of it depends on who looks, and when."""
+"""Result of a mutation, in labels; a viewer sees the visible part of it."""
 
 Fault = tuple[str, str]
-"""A code, and the path in the input."""
+"""An error code and a path in the input."""
 
 
 class MutationRejectedError(Exception):
-    """A mutation that changes nothing, and what its payload tells all the same."""
+    """Rejection of a mutation, with the rest of its payload."""
 
     def __init__(self, faults: Iterable[Fault], answer: Answer | None = None) -> None:
-        """Take what was wrong, at least one thing."""
+        """Take the errors, at least one."""
         self.faults, self.answer = list(faults), answer or {}
         super().__init__(str(self.faults))
 
 
 def raise_faults(faults: Sequence[Fault]) -> None:
-    """Raise Rejected if anything was wrong."""
+    """Raise MutationRejectedError if there are errors."""
     if faults:
         raise MutationRejectedError(faults)
 
 
 def index_by_label(labels: Iterable[str]) -> dict[str, int]:
-    """Return each label once, in order, with where it first stands."""
+    """Return the distinct labels in order, each with its first index."""
     first: dict[str, int] = {}
     for index, label in enumerate(labels):
         first.setdefault(label, index)
@@ -37,6 +37,6 @@ def index_by_label(labels: Iterable[str]) -> dict[str, int]:
 
 
 def neighbour_of(given: Given) -> tuple[str | None, str]:
-    """Return the label that the position is beside, None for an end, and the path of it."""
+    """Return the neighbour's label, None for an end, and its path."""
     ((side, beside),) = (given.get("position") or {"atEnd": True}).items()
     return (None if beside is True else beside), f"position.{side}"

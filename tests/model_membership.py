@@ -1,4 +1,4 @@
-"""This file is the rules of memberships, as plain loops: adding, removing, moving, ordering and taking back."""
+"""Model of membership mutations: add, remove, move, reorder and undo."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -7,11 +7,11 @@ from tests.model_fault import Answer, Fault, Given, MutationRejectedError, index
 
 UNDOABLE = {"ASSETS_ADDED", "ASSETS_REMOVED", "ASSETS_MOVED", "UNDONE"}
 Result = tuple[str, str, Fault | None]
-"""The item as it was named, its status, and what was wrong with it."""
+"""The item's label, status and error."""
 
 
 def add(world: World, who: str, given: Given) -> Answer:
-    """Put assets into a collection."""
+    """Add assets to a collection."""
     faults = _none_named(given)
     here = _collection(world, who, given, "collectionId", faults)
     _refuse_neighbour(world, who, here, given, faults)
@@ -24,7 +24,7 @@ def add(world: World, who: str, given: Given) -> Answer:
 
 
 def remove(world: World, who: str, given: Given) -> Answer:
-    """Take assets out of a collection."""
+    """Remove assets from a collection."""
     faults = _none_named(given)
     here = _collection(world, who, given, "collectionId", faults)
     raise_faults(faults)
@@ -35,7 +35,7 @@ def remove(world: World, who: str, given: Given) -> Answer:
 
 
 def move(world: World, who: str, given: Given) -> Answer:
-    """Take assets out of one collection and put them into another; what is there already only leaves."""
+    """Move assets between collections; a member of both is only removed from the source."""
     faults = _none_named(given)
     here = _collection(world, who, given, "fromCollectionId", faults)
     there = _collection(world, who, given, "toCollectionId", faults)
@@ -56,7 +56,7 @@ def move(world: World, who: str, given: Given) -> Answer:
 
 
 def reorder(world: World, who: str, given: Given) -> Answer:
-    """Put members together, in the order given."""
+    """Move members together, in the given order."""
     faults = _none_named(given)
     here = _collection(world, who, given, "collectionId", faults)
     _refuse_neighbour(world, who, here, given, faults)
@@ -79,7 +79,7 @@ def reorder(world: World, who: str, given: Given) -> Answer:
 
 
 def update(world: World, who: str, given: Given) -> Answer:
-    """Put one asset into some collections and take it out of others, all or nothing."""
+    """Add an asset to collections and remove it from others, all or nothing."""
     adding, removing, asset = index_by_label(given["addTo"]), index_by_label(given["removeFrom"]), given["assetId"]
     faults: list[Fault] = [] if adding or removing else [("REQUIRED", "addTo")]
     faults += [("INVALID", f"removeFrom.{index}") for label, index in removing.items() if label in adding]
@@ -100,7 +100,7 @@ def update(world: World, who: str, given: Given) -> Answer:
 
 
 def undo(world: World, who: str, given: Given) -> Answer:
-    """Take back a membership change: each asset that nobody touched there since."""
+    """Undo a membership change, except for assets changed again since."""
     found = [change for change in world.log if change.label == given["changeId"] and world.sees_change(who, change)]
     if not found:
         raise MutationRejectedError([("NOT_FOUND", "changeId")])
@@ -121,7 +121,7 @@ def undo(world: World, who: str, given: Given) -> Answer:
 
 
 def may_add(world: World, who: str, asset: str, label: str) -> str:
-    """Return what becomes of an asset that is to be put in: a status, or the code of an error."""
+    """Return the status of an asset to add, or an error code."""
     if not world.sees(who, asset):
         return "NOT_FOUND"
     if asset in world.collections[label].members:
@@ -132,7 +132,7 @@ def may_add(world: World, who: str, asset: str, label: str) -> str:
 
 
 def may_remove(world: World, who: str, asset: str, label: str) -> str:
-    """Return what becomes of an asset that is to be taken out."""
+    """Return the status of an asset to remove, or an error code."""
     if not world.sees(who, asset):
         return "NOT_FOUND"
     if asset not in world.collections[label].members:
@@ -141,7 +141,7 @@ def may_remove(world: World, who: str, asset: str, label: str) -> str:
 
 
 def may_move(world: World, who: str, asset: str, here: str, there: str) -> str:
-    """Return what becomes of an asset that is to be moved: it is taken out, and added where it is not in yet."""
+    """Return the status of an asset to move: removed here, and added there unless it is a member."""
     leaving = may_remove(world, who, asset, here)
     if leaving in {"NOT_FOUND", "UNCHANGED"}:
         return leaving
@@ -150,7 +150,7 @@ def may_move(world: World, who: str, asset: str, here: str, there: str) -> str:
 
 
 def enforce_mode(mode: str, results: list[Result], **answer: str) -> None:
-    """Raise Rejected for a failed item in ATOMIC mode: the others are rolled back then."""
+    """Raise MutationRejectedError for a failed item in ATOMIC mode, which rolls the others back."""
     faults = [fault for _, _, fault in results if fault]
     if mode == "ATOMIC" and faults:
         told = [(label, "ROLLED_BACK" if status == "CHANGED" else status, fault) for label, status, fault in results]
@@ -160,7 +160,7 @@ def enforce_mode(mode: str, results: list[Result], **answer: str) -> None:
 def insert_members(
     world: World, who: str, label: str, new: Mapping[str, Member], given: Given, *, action: str = "ASSETS_ADDED"
 ) -> str | None:
-    """Put new members, as one block, where the input says; return the change, None where there are none."""
+    """Insert new members as one block at the input's position; return the change, None without members."""
     if not new:
         return None
     change = world.append(who, action, label, dict.fromkeys(new))
@@ -174,7 +174,7 @@ def insert_members(
 def delete_members(
     world: World, who: str, label: str, leaving: Iterable[str], action: str = "ASSETS_REMOVED"
 ) -> str | None:
-    """Take members out; return the change, None where there are none."""
+    """Delete members; return the change, None without members."""
     members = world.collections[label].members
     touched = {asset: members[asset] for asset in leaving}
     if not touched:
@@ -186,10 +186,10 @@ def delete_members(
 
 
 def adopt(world: World, label: str, seen: list[str]) -> None:
-    """Take over the order of a collection that something was put back into; fail where it is none of those allowed.
+    """Adopt the order of a collection with restored members; fail if that order is not allowed.
 
-    What was put back stands as it stood towards all that has been there ever since. Towards what came or was moved in
-    the meantime, any place will do.
+    A restored member keeps its order relative to all members that stayed. Relative to members that were added or moved
+    since, any position is allowed.
     """
     back, change = world.put_back[label]
     members = world.collections[label].members
@@ -238,7 +238,7 @@ def _turn_back(world: World, who: str, half: Change, undone: list[str]) -> str |
 
 
 def _touched_since(world: World, change: Change, asset: str) -> bool:
-    """Return whether a later mutation than the change, the present one aside, touched the asset in the collection."""
+    """Return whether a mutation between the change and the current one changed the asset's membership."""
     return any(
         change.revision < later.revision < world.revision and later.subject == change.subject and asset in later.touched
         for later in world.log

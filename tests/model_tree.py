@@ -1,4 +1,4 @@
-"""This file is the rules of topics and collections, as plain loops: made, changed, ordered, merged and deleted."""
+"""Model of topic and collection mutations: create, update, reorder, merge and delete."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ DEPTH = 5
 
 
 def topic_create(world: World, who: str, given: Given) -> Answer:
-    """Make a topic."""
+    """Create a topic."""
     faults = _named_well(given) + _free(world.topics, given)
     beside, path = neighbour_of(given)
     if beside is not None and beside not in world.topics:
@@ -40,7 +40,7 @@ def topic_update(world: World, who: str, given: Given) -> Answer:
 
 
 def topic_reorder(world: World, who: str, given: Given) -> Answer:
-    """Put a topic beside another."""
+    """Move a topic next to another."""
     label = _topic(world, given, "id", [])
     beside, path = neighbour_of(given)
     if beside is not None and beside not in world.topics:
@@ -74,7 +74,7 @@ def topic_merge(world: World, who: str, given: Given) -> Answer:
 
 
 def topic_delete(world: World, who: str, given: Given) -> Answer:
-    """Delete a topic; its collections, if it has any, go where the input says."""
+    """Delete a topic and move its collections to the topic of the input."""
     label = _topic(world, given, "id", [])
     faults, moved = _stale(given, world.topics[label].version), []
     if given.get("moveCollectionsTo"):
@@ -92,7 +92,7 @@ def topic_delete(world: World, who: str, given: Given) -> Answer:
 
 
 def collection_create(world: World, who: str, given: Given) -> Answer:
-    """Make a collection."""
+    """Create a collection."""
     faults = _named_well(given) + _slug_taken(world.collections, given)
     place = _place(world, given, None, faults)
     if len(world.above(place[1])) == DEPTH:
@@ -116,7 +116,7 @@ def collection_create(world: World, who: str, given: Given) -> Answer:
 
 
 def collection_update(world: World, who: str, given: Given) -> Answer:
-    """Change a collection, or move it with all that is below it."""
+    """Update a collection, or move it with its descendants."""
     label = _collection(world, given)
     collection = world.collections[label]
     others = {each: other for each, other in world.collections.items() if each != label}
@@ -138,7 +138,7 @@ def collection_update(world: World, who: str, given: Given) -> Answer:
 
 
 def collection_reorder(world: World, who: str, given: Given) -> Answer:
-    """Put a collection beside one of its siblings."""
+    """Move a collection next to a sibling."""
     label = _collection(world, given)
     place = world.collections[label].place
     faults = _no_neighbour(world, place, given)
@@ -152,7 +152,7 @@ def collection_reorder(world: World, who: str, given: Given) -> Answer:
 
 
 def collection_delete(world: World, who: str, given: Given) -> Answer:
-    """Delete a collection; its children move up to where it stood, and its memberships go."""
+    """Delete a collection with its memberships; its children take its position."""
     label = _collection(world, given)
     collection = world.collections[label]
     topic, parent = collection.place
@@ -182,7 +182,7 @@ def _place(world: World, given: Given, own: Place | None, faults: list[Fault]) -
     elif parent is not None and topic in world.topics and world.collections[parent].place[0] != topic:
         faults.append(("INVALID", "parentId"))
     if faults and faults[-1][1] in {"topicId", "parentId"}:
-        raise MutationRejectedError(faults)  # without a place there is nothing to hold the rest against
+        raise MutationRejectedError(faults)  # without a position, the rest cannot be validated
     if parent is not None:
         return (world.collections[parent].place[0], parent)
     if own is not None and topic in {None, own[0]}:
@@ -201,7 +201,7 @@ def _bad_nesting(world: World, label: str, place: Place) -> list[Fault]:
 
 
 def _move(world: World, who: str, label: str, place: Place) -> None:
-    """Move a collection to the end of its new siblings, with all that is below it."""
+    """Move a collection with its descendants to the end of its new siblings."""
     collection, below = world.collections[label], world.below(label)
     old = collection.place
     world.sisters(old).remove(label)
@@ -217,7 +217,7 @@ def _move(world: World, who: str, label: str, place: Place) -> None:
 
 
 def _empty_into(world: World, who: str, source: str, target: str) -> list[str]:
-    """Move all collections of a topic behind those of another; return them."""
+    """Move all collections of a topic to the end of another; return them."""
     moved = world.in_topic(source)
     for top in list(world.sisters((source, None))):
         world.collections[top].version += 1
@@ -270,7 +270,7 @@ def _set_topics(world: World, order: Iterable[str]) -> None:
 
 
 def _change_fields(thing: Any, given: Given) -> bool:
-    """Give the thing the fields that the input has; return whether any was another before."""
+    """Set the input's fields on the object; return whether any of them changed."""
     wanted = {name: given[name] for name in ("name", "slug", "description", "visibility") if name in given}
     wanted |= {"name": _clean(given["name"])} if "name" in given else {}
     wanted |= {"slug": given["slug"].casefold()} if "slug" in given else {}
@@ -315,7 +315,7 @@ def _slug_taken(others: Mapping[str, Topic] | Mapping[str, Collection], given: G
 
 
 def _slug(given: Given, others: Mapping[str, Any], otherwise: str) -> str:
-    """Return the slug asked for, or one made from the name with the least number that makes it free."""
+    """Return the requested slug, or one derived from the name with the smallest suffix that is free."""
     taken = {other.slug for other in others.values()}
     stem = "-".join(re.findall(r"[a-z0-9]+", _key(given["name"]))) or otherwise
     numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))

@@ -1,4 +1,4 @@
-"""This file is a mutation on its way through the model: permission, key, rules, and what its payload shows to whom."""
+"""Mutation runner of the model: permission, idempotency key, rules and the visible payload."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ Payload = dict[str, Any]
 
 
 def gold_standard_set(world: World, who: str, given: Given) -> Answer:
-    """Mark an asset as a gold standard, or take that back."""
+    """Award an asset the gold standard, or revoke it."""
     asset = world.assets.get(given["assetId"])
     if asset is None:
         raise MutationRejectedError([("NOT_FOUND", "assetId")])
@@ -37,7 +37,7 @@ def gold_standard_set(world: World, who: str, given: Given) -> Answer:
 
 
 def grants_update(world: World, who: str, given: Given) -> Answer:
-    """Give, change and take back grants on an asset that the viewer owns."""
+    """Add, change and revoke grants on an asset that the viewer owns."""
     raise_faults([] if given["set"] or given["revoke"] else [("REQUIRED", "set")])
     label = given["assetId"]
     is_theirs = world.sees(who, label) and world.owns(who, label)
@@ -105,7 +105,7 @@ def _share(world: World, who: str, label: str, after: Mapping[str, int | None]) 
 Rule = Callable[[World, str, Given], Answer]
 OF_ONE = ("collection", "change", "results", "summary")
 
-# Whether it is for administrators alone; what it does; what its payload shows beside the errors.
+# Whether it is for administrators only; its function; the fields of its payload beside the errors.
 MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
     "topicCreate": (True, topic_create, ("topic",)),
     "topicUpdate": (True, topic_update, ("topic",)),
@@ -129,7 +129,7 @@ MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
 
 
 def run_mutation(world: World, who: str, mutation: str, given: Given) -> Payload | str:
-    """Return the payload, or the code that the whole mutation is refused with; change the world if it is done."""
+    """Run the mutation; return its payload, or the code of the error that refuses all of it."""
     is_for_admins, rule, _ = MUTATIONS[mutation]
     if who == ANONYMOUS:
         return "UNAUTHENTICATED"
@@ -164,7 +164,7 @@ def _run_idempotent(world: World, who: str, mutation: str, given: Given, rule: R
 def _shown(
     world: World, who: str, mutation: str, given: Given, answer: Answer, *, faults: Sequence[Fault] = ()
 ) -> Payload:
-    """Return what the viewer sees of an answer, now."""
+    """Return the part of a result that the viewer may see now."""
     is_dry = bool(given.get("dryRun"))
     payload = {field: _field(world, who, field, answer, is_dry=is_dry) for field in MUTATIONS[mutation][2]}
     return payload | {"userErrors": sorted(faults)}

@@ -1,4 +1,4 @@
-"""This file is mutations as tests send them, and a world that must not have changed."""
+"""Mutations as tests send them, and a check that nothing was changed."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from tests.db_snapshot import db_snapshot
 
 @dataclass(frozen=True)
 class Mutation:
-    """A mutation of one input, with what is asked of its payload beside the errors."""
+    """A mutation with one input, and the selection of its payload beside the errors."""
 
     name: str
     selection: str
@@ -31,21 +31,21 @@ class Mutation:
 
 
 def error_paths(payload: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Return the code of each user error and its path within the input."""
+    """Return the code and the path of each user error."""
     assert all(error["message"].endswith((".", "?")) for error in payload["userErrors"])
     assert all(error["path"][0] == "input" for error in payload["userErrors"])
     return [(error["code"], error["path"][1:]) for error in payload["userErrors"]]
 
 
 async def refusal_code(ask: GraphQLClient, who: str, mutation: Mutation, **given: Any) -> str:
-    """Return the code that the whole operation is refused with."""
+    """Return the code of the error that refuses the operation."""
     ((code, _),) = await ask.errors(who, mutation.query, input=given)
     return code
 
 
 @asynccontextmanager
 async def assert_unchanged(ask: GraphQLClient) -> AsyncIterator[None]:
-    """Fail unless every row of every table is at the end of the block as it was at its start."""
+    """Fail if the block changes any row of any table."""
     before = await db_snapshot(ask.database)
     yield
     assert await db_snapshot(ask.database) == before

@@ -1,7 +1,7 @@
-"""This file is the graph's lists once more, as plain loops over a catalogue's lines: what every answer is held against.
+"""Oracle of lists: the expected response to each list field, computed by plain loops over a catalogue's lines.
 
-It reads as slowly and plainly as it can, and shares no code with what it judges. Objects go by the platform's id or by
-their slug; public ids come from outside and serve to break ties and to read filters.
+Slow and simple on purpose; it shares no code with the product. Objects are named by external id or slug; public ids are
+passed in, to break ties and to read filters.
 """
 
 import unicodedata
@@ -14,7 +14,7 @@ ANONYMOUS = "anonymous"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DISCOVERABLE, VIEWER, EDITOR, OWNER = 1, 2, 3, 4
 ACCESS = {"DISCOVERABLE": DISCOVERABLE, "VIEWER": VIEWER, "EDITOR": EDITOR, "OWNER": OWNER}
-TYPES = {  # of the graph, by kind
+TYPES = {  # of the schema, by kind
     "CAPSULE": "Capsule",
     "PIPELINE": "Pipeline",
     "NO_CODE_APP": "NoCodeApp",
@@ -28,36 +28,38 @@ Names = list[str]
 
 
 def milliseconds(text: str) -> int:
-    """Return an instant in milliseconds since 1970 UTC."""
+    """Return a timestamp in milliseconds since 1970 UTC."""
     instant = datetime.fromisoformat(text)
     return (instant.replace(tzinfo=instant.tzinfo or UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
 def name_key(line: Line) -> str:
-    """Return what names are sorted by."""
+    """Return the sort key of a name."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", line["name"]).strip().casefold())
 
 
 @dataclass
 class Model:
-    """A world: the lines of its catalogue, and what lines do not tell."""
+    """World: the lines of its catalogue, and facts that lines do not contain."""
 
     lines: Sequence[Line]
-    ids: Mapping[str, str]  # public id by the platform's id or slug, a collection's where a topic has the same
-    written_at: int = 0  # when the catalogue was written
+    ids: Mapping[str, str]  # public id by external id or slug; a collection's if a topic has the same slug
+    written_at: int = 0  # time of the import
     has_public_sharing: bool = True
     gold: set[str] = field(default_factory=set)
     added_at: dict[tuple[str, str], int] = field(default_factory=dict)  # by collection and asset
     changed_at: dict[str, int] = field(default_factory=dict)  # by collection
-    order: Names = field(default_factory=list)  # the administrators', of collections, and of topics unless they differ
+    order: Names = field(
+        default_factory=list
+    )  # administrators' order of collections, and of topics without an order of their own
     topic_order: Names = field(default_factory=list)
-    topic_ids: Mapping[str, str] = field(default_factory=dict)  # by slug, unless they are among `ids`
+    topic_ids: Mapping[str, str] = field(default_factory=dict)  # by slug, for topics that are not in `ids`
     added_by: dict[tuple[str, str], str] = field(default_factory=dict)  # a user, by collection and asset
     notes: dict[tuple[str, str], str] = field(default_factory=dict)  # by collection and asset
-    awards: dict[str, Line] = field(default_factory=dict)  # of gold standards: when, by whom, and why
+    awards: dict[str, Line] = field(default_factory=dict)  # of gold standards: time, administrator and note
 
     def __post_init__(self) -> None:
-        """Sort the lines by kind."""
+        """Group the lines by kind."""
         kinds = ("user", "group", "asset", "topic", "collection")
         by_kind = {kind: [line for line in self.lines if line["kind"] == kind] for kind in kinds}
         self.users = {line["id"]: line for line in by_kind["user"]}
@@ -71,14 +73,14 @@ class Model:
             for asset in held:
                 self.holders[asset].append(slug)
 
-    # Who may see what.
+    # Visibility.
 
     def is_admin(self, who: str) -> bool:
         """Return whether the viewer is an administrator."""
         return who != ANONYMOUS and bool(self.users[who].get("isAdmin"))
 
     def access(self, who: str, asset: str) -> int:
-        """Return the greatest of the viewer's grants; 0 for none."""
+        """Return the viewer's highest access to the asset; 0 for none."""
         speaks_for = {"public"}
         if who != ANONYMOUS:
             speaks_for |= {who, "everyone"} | {id_ for id_, group in self.groups.items() if who in group["members"]}
@@ -89,7 +91,7 @@ class Model:
         return max(held, default=0)
 
     def status(self, asset: str) -> str:
-        """Return where the asset is in its life."""
+        """Return the asset's status."""
         line = self.asset[asset]
         state = line.get("state", "READY")
         if line.get("withdrawn"):
@@ -101,7 +103,7 @@ class Model:
         return "RELEASED" if line.get("released", True) and state == "READY" else "DRAFT"
 
     def sees_asset(self, who: str, asset: str) -> bool:
-        """Return whether the asset exists for the viewer."""
+        """Return whether the asset is visible to the viewer."""
         if self.is_admin(who):
             return True
         if self.access(who, asset) < (OWNER if self.status(asset) in {"ARCHIVED", "WITHDRAWN"} else DISCOVERABLE):
@@ -109,19 +111,19 @@ class Model:
         return who != ANONYMOUS or any(self.sees_collection(who, slug) for slug in self.holders[asset])
 
     def sees_collection(self, who: str, slug: str) -> bool:
-        """Return whether the collection exists for the viewer."""
+        """Return whether the collection is visible to the viewer."""
         is_public = self.collection[slug]["visibility"] == "PUBLIC"
         if who == ANONYMOUS:
             return is_public and self.has_public_sharing
         return self.is_admin(who) or self.has_public_sharing or not is_public
 
     def sees_topic(self, who: str, slug: str) -> bool:
-        """Return whether the topic exists for the viewer."""
+        """Return whether the topic is visible to the viewer."""
         return who != ANONYMOUS or any(
             line["topic"] == slug and self.sees_collection(who, each) for each, line in self.collection.items()
         )
 
-    # Lists. `descending` turns the whole order round.
+    # Lists. `descending` reverses the whole order.
 
     def topics(self, who: str) -> Names:
         """Return the topics in the administrators' order."""
@@ -153,16 +155,16 @@ class Model:
         return sorted(found, key=orders[order], reverse=descending)
 
     def children(self, who: str, slug: str) -> Names:
-        """Return the collections right below, in the administrators' order."""
+        """Return the children of a collection, in the administrators' order."""
         return sorted((each for each in self.collection if self.parent(who, each) == slug), key=self._place)
 
     def parent(self, who: str, slug: str) -> str | None:
-        """Return the collection right above, None where the viewer cannot see it."""
+        """Return the parent of a collection; None if it is hidden."""
         above = self.collection[slug].get("parent")
         return above if above and self.sees_collection(who, slug) and self.sees_collection(who, above) else None
 
     def ancestors(self, who: str, slug: str) -> Names:
-        """Return the collections above, from the top down, as far as the viewer sees the way."""
+        """Return the ancestors of a collection from the root down, below the nearest hidden one."""
         above = self.parent(who, slug)
         return [] if above is None else [*self.ancestors(who, above), above]
 
@@ -176,7 +178,7 @@ class Model:
         descending: bool = False,
         include_descendants: bool = False,
     ) -> Names:
-        """Return what a collection holds, with `below` what those below it hold too: each asset once."""
+        """Return the distinct members of a collection; with `below`, also those of its descendants."""
         where = self.collection_of_asset(who, slug, include_descendants=include_descendants)
         found = [asset for asset in where if self.asset_matches(who, asset, filter)]
         places = list(where)
@@ -187,7 +189,7 @@ class Model:
         return sorted(found, key=orders.get(order) or self._asset_key(order), reverse=descending)
 
     def collection_of_asset(self, who: str, slug: str, *, include_descendants: bool) -> dict[str, str]:
-        """Return what a collection holds in order, each asset with the collection that it is first found in."""
+        """Return the members of a collection in order, each with the first collection that contains it."""
         where: dict[str, str] = {}
         level = [slug]
         while level:
@@ -201,24 +203,24 @@ class Model:
     def assets(
         self, who: str, order: str = "RELEVANCE", filter: Line | None = None, *, descending: bool = True
     ) -> Names:
-        """Return every asset that the viewer sees."""
+        """Return all visible assets."""
         found = [
             asset for asset in self.asset if self.sees_asset(who, asset) and self.asset_matches(who, asset, filter)
         ]
         return sorted(found, key=self._asset_key(order), reverse=descending)
 
     def collections_of(self, who: str, asset: str) -> Names:
-        """Return the collections that hold an asset, by name."""
+        """Return the collections that contain an asset, by name."""
         return [slug for slug in self.collections(who) if asset in self.members[slug]]
 
     def uses(self, who: str, asset: str) -> Names:
-        """Return what the asset uses, in the order of the file."""
+        """Return the assets that an asset uses, in the order of the catalogue."""
         if self.access(who, asset) < VIEWER:
             return []
         return [used for used in dict.fromkeys(self.asset[asset].get("uses", ())) if self.sees_asset(who, used)]
 
     def used_by(self, who: str, asset: str) -> Names:
-        """Return the assets that use it, by name."""
+        """Return the assets that use an asset, by name."""
         return [each for each in self.assets(who, "NAME", descending=False) if asset in self.uses(who, each)]
 
     def addable_assets(
@@ -231,7 +233,7 @@ class Model:
         descending: bool = True,
         exclude_members: bool = False,
     ) -> Names:
-        """Return what the viewer owns and may add to a collection, and unless `only_new` what of theirs is in it."""
+        """Return the viewer's eligible assets for a collection; unless `only_new`, also their members of it."""
         found = []
         for asset in self.assets(who, order, filter, descending=descending):
             is_member = asset in self.members[slug]
@@ -241,7 +243,7 @@ class Model:
         return found
 
     def counts(self, assets: Sequence[str]) -> dict[str, int]:
-        """Return how many of the assets are of each kind."""
+        """Count the assets of each kind."""
         kinds = [self.asset[asset]["type"] for asset in set(assets)]
         names = ("capsules", "pipelines", "noCodeApps", "dataAssets", "models")
         by_kind = {name: kinds.count(kind) for name, kind in zip(names, KINDS, strict=True)}
@@ -252,7 +254,7 @@ class Model:
         slugs = self.collections(who, topic=topic)
         return list(dict.fromkeys(asset for slug in slugs for asset in self.collection_assets(who, slug)))
 
-    # Filters, as variables of the graph; `ids` tells what their ids mean.
+    # Filters, as GraphQL variables; `ids` resolves the ids in them.
 
     def asset_matches(self, who: str, asset: str, filter: Line | None) -> bool:
         """Return whether an AssetFilter keeps the asset."""
@@ -287,13 +289,13 @@ class Model:
         return all(tests[name](value) for name, value in _given(filter).items())
 
     def created_at(self, asset: str) -> int:
-        """Return when the asset was made."""
+        """Return the time of the asset's creation."""
         line = self.asset[asset]
         told = line.get("createdAt") or line.get("updatedAt")
         return milliseconds(told) if told else self.written_at
 
     def updated_at(self, asset: str) -> int:
-        """Return when the asset last changed."""
+        """Return the time of the asset's last change."""
         told = self.asset[asset].get("updatedAt")
         return milliseconds(told) if told else self.created_at(asset)
 

@@ -1,6 +1,6 @@
-"""This file is the search once more, as plain loops over texts: what every search is held against.
+"""Oracle of search: the expected matches and their ranks, computed by plain loops over texts.
 
-It reads as slowly and plainly as it can, and shares no code with what it judges.
+Slow and simple on purpose; it shares no code with the product.
 """
 
 import unicodedata
@@ -10,11 +10,11 @@ from typing import Any
 from tests.oracle import KINDS, Line
 
 Words = list[str]
-Fields = tuple[Words, Words, Words]  # what something is called; its tags and identifiers; all else that is told of it
+Fields = tuple[Words, Words, Words]  # the name; tags and identifiers; all other text
 
 NEAR, NEAR_NAME, ANYWHERE, LABELS, NAME_BEGUN, NAME, WHOLE_NAME = range(7)
 PLACES = ("tag", "owner", "kind", "doi")
-APART = ":"  # what no phrase goes across
+APART = ":"  # separator that no phrase spans
 CALLED = dict(zip(KINDS, ("capsule", "pipeline", "nocodeapp app", "dataasset data dataset", "model"), strict=True))
 OTHERWISE = {"ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
 LONGEST_WORD, MOST_PARTS, MOST_WORDS, MOST_TIMES = 80, 6, 4_000, 200
@@ -37,7 +37,7 @@ def _is_accent(character: str) -> bool:
 
 
 def runs_of(piece: str) -> Words:
-    """Return the words of a text without spaces, as they are written."""
+    """Return the words of a text without spaces, with their case."""
     runs, run = [], ""
     for character in [*piece, " "]:
         if character.isalnum() or (run and unicodedata.category(character).startswith("M")):
@@ -50,14 +50,14 @@ def runs_of(piece: str) -> Words:
 
 
 def fold(word: str) -> str:
-    """Return the word without case."""
+    """Return the case-folded word."""
     if not word.isascii():
         word = unicodedata.normalize("NFC", "".join(OTHERWISE.get(each, each) for each in word.casefold()))
     return word.lower()[:LONGEST_WORD]
 
 
 def parts_of(run: str) -> list[Words]:
-    """Return the parts that a word's capitals and digits tell, in each of the ways that there are."""
+    """Return the parts of a word at capitals and digits, in each possible way."""
     if run.isdigit() or (run.isalpha() and run[1:].islower()):
         return []
     ways: list[Words] = []
@@ -73,7 +73,7 @@ def parts_of(run: str) -> list[Words]:
 
 
 def _turns(run: str, place: int, *, is_late: bool) -> bool:
-    """Return whether another part begins at the place."""
+    """Return whether a part begins at the index."""
     before, here, after = run[place - 1], run[place], run[place + 1 : place + 2]
     if (_is_small(before) and _is_capital(here)) or (not before.isdecimal() and here.isdecimal()):
         return _is_word(before)
@@ -97,17 +97,17 @@ def _is_word(character: str) -> bool:
 
 
 def chunks_of(text: str) -> list[Words]:
-    """Return what stands between spaces, as words that are written as they are."""
+    """Return the words between spaces, with their case."""
     return [runs for piece in strip_accents(text).split() if (runs := runs_of(piece))]
 
 
 def compound(text: str) -> str:
-    """Return the words of a text as one."""
+    """Return the words of a text, joined."""
     return "".join(fold(run) for runs in chunks_of(text) for run in runs)[:LONGEST_WORD]
 
 
 def words_of(text: str) -> Words:
-    """Return all words by which a text is found, in their order."""
+    """Return all searchable words of a text, in order."""
     chunks = chunks_of(text)
     found = [fold(run) for runs in chunks for run in runs]
     for runs in chunks:
@@ -119,11 +119,11 @@ def words_of(text: str) -> Words:
     return kept
 
 
-# What things are found by.
+# Searchable fields.
 
 
 def asset_fields(line: Line, owner: Line) -> Fields:
-    """Return the fields of an asset."""
+    """Return the searchable fields of an asset."""
     labels: Words = []
     for tag in line.get("tags", ()):
         labels += [*words_of(tag), APART]
@@ -141,7 +141,7 @@ def asset_fields(line: Line, owner: Line) -> Fields:
 
 
 def heading_fields(line: Line) -> Fields:
-    """Return the fields of a collection or a topic."""
+    """Return the searchable fields of a collection or a topic."""
     return _named(line["name"]), words_of(line["slug"]), words_of(line.get("description") or "")
 
 
@@ -150,11 +150,11 @@ def _named(name: str) -> Words:
     return [*words_of(name), f":name:{compound(name)}"]
 
 
-# What is typed.
+# Queries.
 
 
 def terms_of(typed: str) -> Iterator[tuple[str, str, bool, bool]]:
-    """Yield `(place, text, is quoted, is the last)` of each term."""
+    """Yield `(field, text, is quoted, is last)` of each term."""
     text = typed.rstrip()
     at = 0
     while at < len(text):
@@ -181,7 +181,7 @@ def _begins(text: str, at: int, with_: str) -> bool:
 
 
 def match_rank(typed: str, fields: Fields) -> int | None:
-    """Return how well something of those fields is found; None where it is not."""
+    """Return the match rank of an object with those fields; None without a match."""
     tests: list[tuple[str, Callable[[int], bool]]] = []
     name = ""
     for place, text, is_quoted, is_last in terms_of(typed):
@@ -209,13 +209,13 @@ def match_rank(typed: str, fields: Fields) -> int | None:
 
 
 def relevance_key(level: int, name: str) -> tuple[int, int]:
-    """Return what comes first as the greatest: what matches better, then, by its name, what is called less besides."""
+    """Return the relevance, highest first: the match rank, then for matches by name the shorter name."""
     by_name = level in {NAME, NAME_BEGUN, NEAR_NAME}
     return level, -min(len(unicodedata.normalize("NFC", name).strip()) // 16, 9) if by_name else 0
 
 
 def _test(place: str, chunks: list[Words], fields: Fields, *, is_quoted: bool, is_begun: bool) -> Callable[[int], bool]:
-    """Return the test whether a term is found at a level."""
+    """Return the predicate of a term at a match rank."""
     folded = [fold(run) for runs in chunks for run in runs]
     whole = "".join(folded)[:LONGEST_WORD]
     ways = [folded]
@@ -248,7 +248,7 @@ def _has(field: Words, phrase: Words, *, goes_on: bool) -> bool:
 
 
 def _is_near(asked: str, word: str) -> bool:
-    """Return whether one letter too many, too few or another, or two that changed places, make the one the other."""
+    """Return whether the words differ by one insertion, deletion, substitution or transposition."""
     if not word.isalpha() or min(len(asked), len(word)) < 4 or max(len(asked), len(word)) < 5 or asked == word:
         return False
     letters = sorted({*asked, *word})
@@ -262,7 +262,7 @@ def _is_near(asked: str, word: str) -> bool:
 
 
 def match_ranks(typed: str | None, things: dict[str, Fields]) -> dict[str, int] | None:
-    """Return how well each of some things is found, by their names; None where nothing is looked for."""
+    """Return the relevance of each object by name; None without a query."""
     if typed is None or not typed.strip():
         return None
     told: dict[str, Any] = {name: match_rank(typed, fields) for name, fields in things.items()}

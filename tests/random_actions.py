@@ -1,4 +1,4 @@
-"""This file is what somebody may do next, drawn at random: mostly what makes sense in the world as it is, in labels."""
+"""Random mutations for the model, in labels; most of them are applicable to the current world."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -12,7 +12,7 @@ from tests.model_membership import UNDOABLE
 T = TypeVar("T")
 Input = dict[str, Any]
 Action = tuple[str, str, Input]
-"""Who, which mutation (or `status`, which is the platform's), and its input."""
+"""Viewer, mutation (or `status`, for a change by the platform) and input."""
 
 IDLE: Action = ("ada", "idle", {})
 PEOPLE = ("ada", "olu", "lou", "sam", "mei", "eve")
@@ -32,22 +32,22 @@ PRINCIPALS: tuple[Input, ...] = (
 
 
 class ActionDrawing:
-    """Draws parts of inputs."""
+    """Random parts of inputs."""
 
     def __init__(self, chance: Random, world: World) -> None:
-        """Take where chance comes from, and the world."""
+        """Take the random source and the world."""
         self._chance, self.world = chance, world
 
     def one(self, options: Sequence[T]) -> T:
-        """Return one of the options; of an option that is there several times, more often."""
+        """Return one of the options; a repeated option is more likely."""
         return self._chance.choice(options)
 
     def is_so(self, chances: int, of: int = 8) -> bool:
-        """Return whether a chance comes true."""
+        """Return True with the given probability."""
         return self._chance.randrange(of) < chances
 
     def some(self, options: Sequence[T], most: int) -> list[T]:
-        """Return up to so many of the options, one perhaps twice; seldom none."""
+        """Return at most that many of the options, one possibly twice; seldom none."""
         return (
             []
             if not options or self.is_so(1, 40)
@@ -55,23 +55,23 @@ class ActionDrawing:
         )
 
     def mostly(self, likely: Sequence[str], *odd: str) -> str:
-        """Return one of the likely ones, seldom an odd one."""
+        """Return one of the likely options, seldom an unlikely one."""
         return self.one(odd if not likely or self.is_so(1, 16) else likely)
 
     def topic(self) -> str:
-        """Return a topic, seldom none that there is."""
+        """Return a topic, seldom one that does not exist."""
         return self.mostly(list(self.world.topics), "gone", "open")
 
     def collection(self) -> str:
-        """Return a collection, seldom none that there is."""
+        """Return a collection, seldom one that does not exist."""
         return self.mostly(list(self.world.collections), "gone", "imaging")
 
     def collections(self, most: int) -> list[str]:
-        """Return collections, one perhaps twice."""
+        """Return collections, one possibly twice."""
         return self.some([self.collection() for _ in range(most)], most)
 
     def members(self, label: str) -> list[str]:
-        """Return what a collection holds."""
+        """Return the members of a collection."""
         return list(self.world.collections[label].members) if label in self.world.collections else []
 
     def owned(self, who: str) -> list[str]:
@@ -79,13 +79,13 @@ class ActionDrawing:
         return [asset for asset in self.world.assets if self.world.owns(who, asset)]
 
     def assets(self, likely: Sequence[str], most: int = 4) -> list[str]:
-        """Return assets, mostly of those that are likely."""
+        """Return assets, mostly likely ones."""
         if self.is_so(1, 4):
             likely = [self.mostly(list(self.world.assets), "nobody", "open") for _ in range(most)]
         return self.some(likely or ["blast"], most)
 
     def place(self, beside: Sequence[str], odd: str) -> Input:
-        """Return a place at an end, or beside somebody."""
+        """Return a position at an end or next to a neighbour."""
         side = self.one(("atEnd", "atStart", "afterId", "beforeId", "afterId", "beforeId"))
         return {side: True if side.startswith("at") else self.mostly(beside, odd)}
 
@@ -94,11 +94,11 @@ class ActionDrawing:
         return {"position": self.place(beside, odd)} if self.is_so(4) else {}
 
     def bulk(self) -> Input:
-        """Return how a bulk change is to be made."""
+        """Return the mode of a bulk mutation."""
         return {"mode": self.one(("BEST_EFFORT", "ATOMIC")), "dryRun": self.is_so(1)} | self.key()
 
     def key(self) -> Input:
-        """Return no key, or one of two."""
+        """Return no idempotency key, or one of two."""
         return {"idempotencyKey": self.one(("k1", "k2"))} if self.is_so(1) else {}
 
     def fields(self, **given: Sequence[Any]) -> Input:
@@ -106,7 +106,7 @@ class ActionDrawing:
         return {name: self.one(values) for name, values in given.items() if self.is_so(3)}
 
     def version(self, things: Any, label: str) -> Input:
-        """Return no version to expect, the current one, or one that is none."""
+        """Return no expected version, the current one, or one that never existed."""
         if not self.is_so(2):
             return {}
         current = things[label].version if label in things else 1
@@ -114,14 +114,14 @@ class ActionDrawing:
 
 
 def add(draw: ActionDrawing, who: str) -> Input:
-    """Draw assets to put into a collection."""
+    """Draw assets to add to a collection."""
     to = draw.collection()
     fields = {"collectionId": to, "assetIds": draw.assets(draw.owned(who))} | draw.position(draw.members(to), "align")
     return fields | draw.bulk() | draw.fields(note=NOTES)
 
 
 def remove(draw: ActionDrawing, _who: str) -> Input:
-    """Draw assets to take out of a collection."""
+    """Draw assets to remove from a collection."""
     out_of = draw.collection()
     return {"collectionId": out_of, "assetIds": draw.assets(draw.members(out_of), 2)} | draw.bulk()
 
@@ -136,14 +136,14 @@ def move(draw: ActionDrawing, _who: str) -> Input:
 
 
 def reorder(draw: ActionDrawing, _who: str) -> Input:
-    """Draw assets to put together."""
+    """Draw assets to reorder."""
     label = draw.collection()
     assets = draw.assets(draw.members(label), 2)
     return {"collectionId": label, "assetIds": assets, "position": draw.place(draw.members(label), "align")}
 
 
 def update(draw: ActionDrawing, who: str) -> Input:
-    """Draw collections to put one asset in, and to take it out of."""
+    """Draw collections to add one asset to and to remove it from."""
     (asset,) = draw.assets(draw.owned(who), 1) or ["nobody"]
     holding = [label for label in draw.world.collections if asset in draw.members(label)]
     remove_from = draw.some(holding or draw.collections(2), 2) if draw.is_so(5) else []
@@ -152,28 +152,28 @@ def update(draw: ActionDrawing, who: str) -> Input:
 
 
 def undo(draw: ActionDrawing, _who: str) -> Input:
-    """Draw one of the last changes, mostly of those that can be taken back."""
+    """Draw one of the last changes, mostly an undoable one."""
     likely = [change.label for change in draw.world.log if change.action in UNDOABLE][-8:]
     odd = [change.label for change in draw.world.log][-3:]
     return {"changeId": draw.mostly(likely, *odd, "gone")} | draw.key()
 
 
 def topic_create(draw: ActionDrawing, _who: str) -> Input:
-    """Draw a topic to make."""
+    """Draw a topic to create."""
     topics = list(draw.world.topics)
     fields = {"name": draw.one(NAMES)} | draw.fields(slug=SLUGS, description=NOTES)
     return fields | draw.position(topics, "gone") | draw.key()
 
 
 def topic_update(draw: ActionDrawing, _who: str) -> Input:
-    """Draw what to change of a topic."""
+    """Draw changes of a topic."""
     label = draw.topic()
     fields = draw.fields(name=NAMES, slug=SLUGS, description=NOTES)
     return {"id": label} | fields | draw.version(draw.world.topics, label)
 
 
 def topic_reorder(draw: ActionDrawing, _who: str) -> Input:
-    """Draw where to put a topic."""
+    """Draw a position of a topic."""
     return {"id": draw.topic(), "position": draw.place(list(draw.world.topics), "gone")}
 
 
@@ -191,7 +191,7 @@ def topic_delete(draw: ActionDrawing, _who: str) -> Input:
 
 
 def collection_create(draw: ActionDrawing, _who: str) -> Input:
-    """Draw a collection to make."""
+    """Draw a collection to create."""
     topic = draw.topic()
     fields = {"topicId": topic, "name": draw.one(NAMES), "visibility": draw.one(("PUBLIC", "INTERNAL"))}
     if draw.is_so(4):
@@ -202,7 +202,7 @@ def collection_create(draw: ActionDrawing, _who: str) -> Input:
 
 
 def collection_update(draw: ActionDrawing, _who: str) -> Input:
-    """Draw what to change of a collection."""
+    """Draw changes of a collection."""
     label = draw.collection()
     fields = draw.fields(name=NAMES, slug=SLUGS, visibility=("PUBLIC", "INTERNAL"))
     if draw.is_so(3):
@@ -213,7 +213,7 @@ def collection_update(draw: ActionDrawing, _who: str) -> Input:
 
 
 def collection_reorder(draw: ActionDrawing, _who: str) -> Input:
-    """Draw where to put a collection."""
+    """Draw a position of a collection."""
     label = draw.collection()
     known = draw.world.collections.get(label)
     sisters = [each for each in draw.world.sisters(known.place) if each != label] if known else []
@@ -227,7 +227,7 @@ def collection_delete(draw: ActionDrawing, _who: str) -> Input:
 
 
 def share(draw: ActionDrawing, who: str) -> Input:
-    """Draw grants to give and to take back, mostly such as may be."""
+    """Draw grants to add and to revoke, mostly allowed ones."""
     (asset,) = draw.assets(draw.owned(who), 1) or ["nobody"]
     known, is_odd = draw.world.assets.get(asset), draw.is_so(1)
     held = known.grants if known else {}
@@ -248,18 +248,18 @@ def _holder(named: Input) -> str:
 
 
 def award(draw: ActionDrawing, _who: str) -> Input:
-    """Draw a gold standard to give or take."""
+    """Draw a gold standard to award or revoke."""
     (asset,) = draw.assets(list(draw.world.assets), 1) or ["nobody"]
     return {"assetId": asset, "awarded": draw.one((True, True, False))} | draw.fields(note=NOTES)
 
 
 def share_publicly(draw: ActionDrawing, _who: str) -> Input:
-    """Draw whether the deployment shares."""
+    """Draw whether public sharing is on."""
     return {"publicSharing": draw.is_so(5)}
 
 
 def status(draw: ActionDrawing, _who: str) -> Input:
-    """Draw where an asset is in its life."""
+    """Draw an asset's status."""
     return {"asset": draw.one(list(draw.world.assets)), "status": draw.one(STATUSES)}
 
 
@@ -267,7 +267,7 @@ MEMBERS_MAY = ("olu", "ada", "olu", "ada", "olu", "lou", "sam", "mei", "eve", "l
 OWNERS_MAY = ("olu", "olu", "lou", "sam", "olu", "ada", "mei", "eve")
 ADMINS_MAY = (*["ada"] * 14, "olu", "anonymous")
 
-# How often, what, who, and what of.
+# Weight, mutation, viewer, and the function that draws the input.
 ACTIONS: tuple[tuple[int, str, Sequence[str], Callable[[ActionDrawing, str], Input]], ...] = (
     (6, "collectionAssetsAdd", MEMBERS_MAY, add),
     (5, "collectionAssetsRemove", MEMBERS_MAY, remove),
@@ -293,10 +293,10 @@ OFTEN = tuple(act for act in ACTIONS for _ in range(act[0]))
 
 
 def actions(world: World) -> st.SearchStrategy[Action]:
-    """Return somebody's next acts in the world.
+    """Return the next actions in the world.
 
-    Hypothesis draws one number for each: left to draw every part of it, it repeats itself for most of its steps. What
-    it tries most, nothing but zeros, costs little.
+    Hypothesis draws one number for each action: if it draws every part of an input, most of its steps repeat. The
+    number that it tries most, zero, costs little.
     """
     return st.integers(0, 0xFFFF).flatmap(
         lambda number: st.just(_act(ActionDrawing(Random(number), world)) if number else IDLE)

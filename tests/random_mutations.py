@@ -1,4 +1,4 @@
-"""This file is the graph and the model side by side: a mutation goes to both, and both must answer and become alike."""
+"""Differential test of mutations: Atoll and the model must respond alike and end in the same state."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ NAMES = """{
 
 
 class Both:
-    """A copy of the tests' world, reached over HTTP in an event loop of its own, and the model of it."""
+    """A copy of the tests' world, served in an event loop of its own, and its model."""
 
     def __init__(self, world: World) -> None:
         """Serve the world's database."""
@@ -59,7 +59,7 @@ class Both:
         self.model = build_world(catalogue_lines())
         self._id_of: dict[str, str] = self._runner.run(self._first_ids())
         self._last_pk = 0
-        self._runner.run(self._new_changes())  # those of the import
+        self._runner.run(self._new_changes())  # skips the import's
         self._whole = self._runner.run(db_snapshot(self._ask.database))
 
     def close(self) -> None:
@@ -68,15 +68,15 @@ class Both:
         self._runner.close()
 
     def mutate(self, who: str, mutation: str, given: Mapping[str, Any]) -> None:
-        """Send a mutation, whose input has labels for ids; fail where its answer or effect is not the model's."""
+        """Send a mutation, its input in labels; fail if its response or effect differs from the model's."""
         self._runner.run(self._mutate(who, mutation, given))
 
     def set_status(self, asset: str, status: str) -> None:
-        """Let the platform say where an asset is in its life."""
+        """Set an asset's status, as the platform does."""
         self._runner.run(self._set_status(asset, status))
 
     def compare_views(self, viewers: Iterable[str] = VIEWERS) -> None:
-        """Fail where the world as somebody sees it is not the model's."""
+        """Fail if the world as the viewer sees it differs from the model's."""
         for who in viewers:
             _compare(self._runner.run(self._view(who)), self.model.view(who), who)
 
@@ -105,14 +105,14 @@ class Both:
 
     async def _compare_rows(self, given: Mapping[str, Any], *, is_same: bool) -> None:
         before, self._whole = self._whole, await db_snapshot(self._ask.database)
-        if is_same and "idempotencyKey" in given:  # the answer may have been kept, and with it a revision
+        if is_same and "idempotencyKey" in given:  # the result may have been stored, which spends a revision
             before |= {name: self._whole[name] for name in ("idempotency", "deployment")}
         if is_same:
             changed = [name for name, rows in self._whole.items() if rows != before[name]]
             assert not changed, {name: (before[name], self._whole[name]) for name in changed}
 
     async def _new_changes(self) -> list[tuple[str, str, str, set[str]]]:
-        """Return the id, action, subject and touched assets of each change since the last."""
+        """Return id, action, subject and assets of each change since the last call."""
         change, touched = sql.change, sql.change_asset
         assets = touched.outerjoin(sql.asset, sql.asset.c.pk == touched.c.asset_pk)
         rows = (
@@ -130,7 +130,7 @@ class Both:
         return list(found.values())
 
     def _name(self, payload: Mapping[str, Any]) -> None:
-        """Keep the id of what was made last."""
+        """Remember the id of the object created last."""
         made: Mapping[str, Any] = payload.get("topic") or payload["collection"]
         kind = "t" if "topic" in payload else "c"
         self._id_of[f"{kind}{self.model.made}"] = made["id"]
@@ -146,7 +146,7 @@ class Both:
         return {id_: label for label, id_ in self._id_of.items()}
 
     def _with_ids(self, given: Any, field: str = "") -> Any:
-        """Return the input with ids for labels; what has none gets an id that nothing has."""
+        """Return the input with ids for labels; an unknown label gets an unknown id."""
         if isinstance(given, dict):
             return {name: self._with_ids(value, name) for name, value in given.items()}
         if isinstance(given, list):
@@ -185,7 +185,7 @@ async def _open(world: World) -> GraphQLClient:
 
 
 def _compare(found: Any, expected: Any, where: str = "") -> None:
-    """Fail, telling the very place, where what was found is not what the model says."""
+    """Fail, with the path, if the actual value differs from the model's."""
     if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
         for name in found:
             _compare(found[name], expected[name], f"{where}.{name}")
@@ -208,7 +208,7 @@ def _document(mutation: str) -> str:
 
 
 def _flat(found: Any, labels: Mapping[str, str]) -> Any:
-    """Return an answer with labels for ids and for objects that only tell theirs, and with faults as the model's."""
+    """Return a response with labels for ids and with errors in the model's form."""
     if isinstance(found, list):
         return [_flat(each, labels) for each in found]
     if not isinstance(found, dict):
