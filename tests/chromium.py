@@ -1,4 +1,4 @@
-"""This file is a headless Chromium for tests, driven over its DevTools protocol and reaching this machine alone."""
+"""Headless Chromium for tests, driven over its DevTools protocol; it reaches this machine only."""
 
 import base64
 import json
@@ -35,29 +35,29 @@ Message = dict[str, Any]
 class Page:
     """One tab of the browser.
 
-    `requests` is every address that it and its workers asked for. `problems` is what went wrong in them: uncaught
-    exceptions, errors written to the console, refusals by the content security policy, answers that failed.
+    `requests` has every URL that the tab and its workers requested. `problems` has their uncaught exceptions, console
+    errors, violations of the content security policy and failed responses.
     """
 
     def __init__(self, browser: "Chromium", session: str) -> None:
-        """Attach to the session of a tab that is open."""
+        """Attach to the session of an open tab."""
         self.requests: list[str] = []
         self.problems: list[str] = []
         self._browser = browser
         self._session = session
 
     def go(self, url: str) -> None:
-        """Open the address in this tab, without waiting for what it loads."""
+        """Open the URL in this tab, without waiting for the page to load."""
         self._send("Page.navigate", url=url)
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of the JavaScript expression, once settled; raise AssertionError if it throws."""
+        """Return the settled value of the JavaScript expression; raise AssertionError if it throws."""
         answer = self._send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def wait_for(self, expression: str, seconds: float = 20) -> Any:
-        """Return the first true value of the expression; raise AssertionError if none comes in time."""
+        """Wait for a true value of the expression and return it; raise AssertionError after the timeout."""
         deadline = time.monotonic() + seconds
         while not (value := self.evaluate(expression)):
             assert time.monotonic() < deadline, f"never true: {expression}\n{self.problems}"
@@ -65,7 +65,7 @@ class Page:
         return value
 
     def click(self, selector: str) -> None:
-        """Scroll to the first element that matches the CSS selector, once there is one, and click its middle."""
+        """Wait for an element that matches the CSS selector, scroll to it and click its centre."""
         element = f"document.querySelector({json.dumps(selector)})"
         self.wait_for(f"{element} && ({element}.scrollIntoView({{block: 'nearest', inline: 'nearest'}}), true)")
         box = self.wait_for(f"{element}?.getBoundingClientRect().toJSON()")
@@ -74,18 +74,18 @@ class Page:
             self._send("Input.dispatchMouseEvent", type=act, x=x, y=y, button="left", clickCount=1)
 
     def type_text(self, text: str) -> None:
-        """Type the text into what has the focus."""
+        """Type the text into the focused element."""
         self._send("Input.insertText", text=text)
 
     def screenshot(self, path: Path) -> None:
-        """Write what the tab shows to the path, as a PNG."""
+        """Write a screenshot to the path, as PNG."""
         path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot", format="png")["data"]))
 
     def _send(self, method: str, **parameters: object) -> Message:
         return self._browser.send(method, self._session, **parameters)
 
     def on_event(self, message: Message) -> None:
-        """Note what the event says of requests and problems."""
+        """Record requests and problems of the event."""
         parameters = message["params"]
         match message["method"]:
             case "Network.requestWillBeSent":
@@ -102,10 +102,10 @@ class Page:
 
 
 class Chromium:
-    """The browser, with a new and empty profile, for the length of a `with`."""
+    """The browser, with a new and empty profile, as a context manager."""
 
     def __enter__(self) -> Self:
-        """Start it; skip or fail the test where there is no Chromium."""
+        """Start the browser; without Chromium, skip or fail the test."""
         program = next(filter(None, map(shutil.which, NAMES)), None)
         if program is None:
             skip_or_fail("no Chromium is installed (Debian: apt-get install chromium)")
@@ -120,11 +120,11 @@ class Chromium:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it and remove its profile."""
+        """Stop the browser and remove its profile."""
         self._started.close()
 
     def open(self, url: str) -> Page:
-        """Return a new tab that is loading the address, and that shares no storage with the others."""
+        """Return a new tab that loads the URL and shares no storage with other tabs."""
         context = self.send("Target.createBrowserContext")["browserContextId"]
         target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -134,7 +134,7 @@ class Chromium:
         return page
 
     def send(self, method: str, session: str | None = None, **parameters: object) -> Message:
-        """Return the answer to the command; hand the events that come before it to their pages."""
+        """Return the response to the command; pass earlier events to their tabs."""
         sent = self._post(method, session, parameters)
         while True:
             message = json.loads(self._socket.recv(timeout=60))
@@ -162,7 +162,7 @@ class Chromium:
         page.on_event(message)
 
     def _watch(self, session: str) -> None:
-        """Have the events of a tab or a worker sent, from before its first line runs."""
+        """Subscribe to the events of a tab or a worker before its first line runs."""
         for domain in ("Runtime", "Log", "Network", "Page"):
             self._post(f"{domain}.enable", session, {})
         attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
@@ -185,7 +185,7 @@ def _running(words: list[str]) -> Iterator[None]:
 
 
 def _connected(port_file: Path) -> ClientConnection:
-    """Return a connection to the browser that writes its port and path to the file once it listens."""
+    """Connect to the browser, which writes its port and path to the file once it listens."""
     deadline = time.monotonic() + 30
     while not (port_file.exists() and "\n" in port_file.read_text()):
         assert time.monotonic() < deadline, "Chromium did not start"

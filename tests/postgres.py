@@ -1,4 +1,4 @@
-"""This file is a real PostgreSQL for the tests: a server of their own, thrown away with its folder."""
+"""PostgreSQL server for the tests: temporary, deleted with its folder."""
 
 import asyncio
 import os
@@ -67,8 +67,8 @@ def postgres_or_skip() -> Iterator["Postgres"]:
 class Postgres:
     """One server on a free port of 127.0.0.1, with a password and a folder of its own.
 
-    `with Postgres() as server:` starts it in about a second. The server and its folder go when the block ends, and when
-    this process dies, however it dies.
+    `with Postgres() as server:` starts it in about a second. The server and its folder are removed when the block ends
+    or this process dies, in any way.
     """
 
     def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
@@ -85,7 +85,7 @@ class Postgres:
         self.collation = ""
 
     def __enter__(self) -> Self:
-        """Lay out a new server and start it."""
+        """Initialize a new server and start it."""
         # Another account can rely on no temporary folder but everybody's.
         self.folder = Path(tempfile.mkdtemp(prefix="atoll-postgres-", dir="/tmp" if self._account else None))  # noqa: S108 - mkdtemp makes it ours
         try:
@@ -99,7 +99,7 @@ class Postgres:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Stop the server at once, for nothing of it is kept, and remove its folder."""
+        """Stop the server at once and remove its folder."""
         self._end(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 
@@ -113,16 +113,16 @@ class Postgres:
         return f"postgresql+asyncpg://postgres:{self._password}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
     def create_database(self, name: str, template: str = "template1") -> str:
-        """Make a database as a copy of the template, which nobody may be connected to; return its URL."""
+        """Create a database as a copy of the template, which must have no connections; return its URL."""
         self._execute(f"CREATE DATABASE {_quoted(name)} TEMPLATE {_quoted(template)}")
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, cutting whoever is connected to it; no error when there is none."""
+        """Drop a database if it exists, and its connections."""
         self._execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
     def start(self) -> None:
-        """Start the server, on the port it had, and return when it takes connections.
+        """Start the server on its port and wait until it accepts connections.
 
         Raises RuntimeError with the end of its log.
         """
@@ -141,11 +141,11 @@ class Postgres:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Stop the server as an operator would: sessions are cut, all that was committed is kept."""
+        """Stop the server as an operator would: sessions end, committed data stays."""
         self._end(signal.SIGINT)
 
     def crash(self) -> None:
-        """Kill the server and all its processes at once, as when a machine dies; `start` recovers."""
+        """Kill the server and all its processes, like a power failure; `start` recovers."""
         if pid := self.pid:
             os.kill(pid, signal.SIGSTOP)  # it makes no child while we list them
             for process in (*_children(pid), pid):
@@ -153,7 +153,7 @@ class Postgres:
         self._end(signal.SIGKILL)
 
     def _lay_out(self) -> str:
-        """Make the data folder; return the name of its collation."""
+        """Create the data folder; return the name of its collation."""
         password = self.folder / "password"
         password.write_text(self._password)
         self._give(password)
@@ -214,7 +214,7 @@ class Postgres:
             thread.submit(lambda: asyncio.run(execute())).result()
 
     def _reach_binaries(self) -> None:
-        """Copy the binaries into our folder where the server's account may not run them: under /root, say."""
+        """Copy the binaries into the server's folder if its account may not run them, for example under /root."""
         try:
             self._run("postgres", "--version")
         except PermissionError:

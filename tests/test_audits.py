@@ -1,4 +1,4 @@
-"""This file is what the GraphQL over HTTP specification asks of a server: its audits on Node, then in Python."""
+"""Audits of the GraphQL over HTTP specification: the official ones on Node.js, then in Python."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ RUN_SECONDS = 60
 
 @pytest.fixture
 def world() -> World:
-    """Give the endpoint before a small graph."""
+    """Return the endpoint with a small schema."""
     return World()
 
 
@@ -33,7 +33,7 @@ def test_every_audit_of_the_specification_passes(world: World) -> None:
 
 
 async def post(world: World, body: Any = None, /, accept: str | None = RESPONSE, **more: Any) -> httpx.Response:
-    """Return the answer to a POST of the body as JSON, unless `more` says what is sent."""
+    """POST the body as JSON, or the content in `more`; return the response."""
     headers = ({} if accept is None else {"accept": accept}) | more.pop("headers", {})
     async with world.client() as client:
         # httpx accepts anything unless told; the audits mean a client that says nothing.
@@ -42,7 +42,7 @@ async def post(world: World, body: Any = None, /, accept: str | None = RESPONSE,
 
 
 def kind_of(answer: httpx.Response) -> str:
-    """Return the media type of the answer, which has to be in UTF-8."""
+    """Return the media type of the response, which must be in UTF-8."""
     media_type, _, charset = answer.headers["content-type"].partition("; ")
     assert charset == "charset=utf-8"
     return str(media_type)

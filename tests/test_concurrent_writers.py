@@ -1,4 +1,4 @@
-"""This file is sixty writers at once on the same members: no update is lost, and the log tells what happened."""
+"""Sixty concurrent writers on the same members: no lost update, and a complete change log."""
 
 import asyncio
 import random
@@ -28,11 +28,11 @@ OWNERS = {
 COLLECTIONS = ("open", "inner", "bare")
 PROMISED = {"NOT_FOUND", "NOT_OWNER", "NOT_ELIGIBLE", "CONFLICT", "INVALID"}
 Members = set[tuple[str, str]]
-"""Collections by slug, and the names of the assets in them."""
+"""Names of the members by the collection's slug."""
 
 
 class Answer(NamedTuple):
-    """What a writer was told: the change there is to find in the log, and the assets that were changed."""
+    """Response to a writer: the id of the change and the changed assets."""
 
     who: str
     change: str
@@ -40,7 +40,7 @@ class Answer(NamedTuple):
 
 
 class Logged(NamedTuple):
-    """A change as the log tells it: with `was_in` by asset, whether it was a member before."""
+    """A change of the log; `was_in` says by asset whether it was a member before."""
 
     pk: int
     id: str
@@ -53,7 +53,7 @@ class Logged(NamedTuple):
 
 @pytest.fixture(params=[1, 2], ids=["one-server", "two-servers"])
 async def servers(own_world: World, request: pytest.FixtureRequest) -> AsyncIterator[list[GraphQLClient]]:
-    """Give one server, or two that share the database."""
+    """Start one server, or two that share the database."""
     asking = [GraphQLClient(own_world) for _ in range(request.param)]
     yield asking
     for ask in asking:
@@ -68,14 +68,14 @@ async def test_sixty_writers_at_once_lose_no_update(servers: list[GraphQLClient]
     answers = [answer for told in await asyncio.gather(*writers) for answer in told]
 
     log = (await _log(ask))[first:]
-    assert _replayed(before, log) == await _members(ask)
+    assert _replay(before, log) == await _members(ask)
     assert len(answers) >= WRITERS  # enough of them came to something
     _compare_with_log(answers, log)
     await _compare_revisions(ask, log)
 
 
 def _compare_with_log(answers: list[Answer], log: list[Logged]) -> None:
-    """Fail unless each answer is in the log, as it was told, and the log tells of nothing else."""
+    """Fail unless the log contains exactly the changes of the responses."""
     logged = {change.id: change for change in log}
     told = {answer.change for answer in answers}
     assert len(told) == len(answers)
@@ -89,7 +89,7 @@ def _compare_with_log(answers: list[Answer], log: list[Logged]) -> None:
 
 
 async def _compare_revisions(ask: GraphQLClient, log: list[Logged]) -> None:
-    """Fail unless revisions go up one by one, in the order in which changes were written."""
+    """Fail unless revisions increase by one in the order of the log."""
     revisions = [change.revision for change in log]
     assert revisions == sorted(revisions)
     assert sorted(set(revisions)) == list(range(revisions[0], revisions[-1] + 1))
@@ -97,8 +97,8 @@ async def _compare_revisions(ask: GraphQLClient, log: list[Logged]) -> None:
         assert (await snapshot.rows(select(sql.deployment.c.revision)))[0].revision == revisions[-1]
 
 
-def _replayed(members: Members, log: list[Logged]) -> Members:
-    """Return the members after the changes: who was in is out, and who was out is in."""
+def _replay(members: Members, log: list[Logged]) -> Members:
+    """Return the members after the changes, each of which toggles its assets."""
     now = set(members)
     for change in log:
         for asset, was_in in change.was_in.items():
@@ -109,7 +109,7 @@ def _replayed(members: Members, log: list[Logged]) -> Members:
 
 
 async def _write(ask: GraphQLClient, id_of: dict[str, str], number: int) -> list[Answer]:
-    """Change members at random, now and then taking back what was changed last; return what was told of each."""
+    """Change members at random, sometimes undoing the last change; return the response to each."""
     chance, who = random.Random(number), tuple(OWNERS)[number % len(OWNERS)]
     name_of = {id_: name for name, id_ in id_of.items()}
     told: list[Answer] = []
@@ -159,7 +159,7 @@ async def _members(ask: GraphQLClient) -> Members:
 
 
 async def _log(ask: GraphQLClient) -> list[Logged]:
-    """Return every change of members, in the order of writing."""
+    """Return every change of members, in the order of the log."""
     change, touched = sql.change, sql.change_asset
     ends = (
         change.join(touched, touched.c.change_pk == change.c.pk)

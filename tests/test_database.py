@@ -1,4 +1,4 @@
-"""This file is the database: what cannot be used is refused, and writers and readers at once."""
+"""Databases: unusable ones are rejected; concurrent readers and writers."""
 
 import asyncio
 import os
@@ -25,33 +25,33 @@ from tests.postgres import Postgres
 
 @pytest.fixture(scope="module")
 def forker() -> Iterator[Popen[str]]:
-    """Start commands quickly."""
+    """Return a runner that starts commands quickly."""
     with start_forker() as process:
         yield process
 
 
 @pytest.fixture
 def atoll(forker: Popen[str], tmp_path: Path) -> CommandRunner:
-    """Run commands on a file that is not there yet."""
+    """Return a runner of commands on a file that does not exist yet."""
     return CommandRunner(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'atoll.db'}")
 
 
 @pytest.fixture
 def file(atoll: CommandRunner) -> Path:
-    """Give the file of those commands."""
+    """Return the file of those commands."""
     return atoll.folder / "atoll.db"
 
 
 @pytest.fixture
 async def database(own_world: World) -> AsyncIterator[Database]:
-    """Give a copy of the world."""
+    """Return a copy of the world."""
     world = Database(own_world.url)
     yield world
     await world.close()
 
 
 def refused_by_all(atoll: CommandRunner) -> str:
-    """Return how a database is refused, the same by every command that comes to use it."""
+    """Return the error message for a database; it is the same for every command."""
     refusals = {atoll(*words).error_line for words in (("migrate",), ("serve", "--port", str(free_port())))}
     (refusal,) = refusals
     assert atoll("check").err == refusal + "\n"
@@ -124,7 +124,7 @@ def test_a_file_that_another_program_writes_to_is_refused_after_seconds(atoll: C
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Give a folder that every account can reach."""
+    """Return a folder that every account can reach."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o755)
     yield folder

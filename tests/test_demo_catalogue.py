@@ -1,4 +1,4 @@
-"""This file is the check of the demo's catalogue, `app/demo.jsonl`, read as plain JSON and nothing else."""
+"""Checks of the demo's catalogue, `app/demo.jsonl`, read as plain JSON."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def is_shelved(asset: Line) -> bool:
 
 
 def sees(viewer: str, asset: Line) -> bool:
-    """Return whether the asset exists for the viewer, whatever collection it is in."""
+    """Return whether the asset is visible to the viewer, in any collection."""
     if viewer == ANONYMOUS:
         return not is_shelved(asset) and any(grant["to"] == "public" for grant in asset["grants"])
     if USERS[viewer].get("isAdmin"):
@@ -65,26 +65,26 @@ def sees(viewer: str, asset: Line) -> bool:
 
 
 def seen_in(collection: Line, viewer: str) -> set[str]:
-    """Return the ids of the assets that the viewer sees in the collection while public sharing is on."""
+    """Return the ids of the collection's visible members while public sharing is on."""
     if viewer == ANONYMOUS and collection["visibility"] != "PUBLIC":
         return set()
     return {asset_id for asset_id in collection["assets"] if sees(viewer, ASSETS[asset_id])}
 
 
 def seen_anywhere(viewer: str) -> set[str]:
-    """Return the ids of all assets that the viewer sees; a visitor sees none outside the public collections."""
+    """Return the ids of all visible assets; an anonymous visitor sees members of PUBLIC collections only."""
     if viewer == ANONYMOUS:
         return set().union(*(seen_in(collection, viewer) for collection in COLLECTIONS.values()))
     return {asset["id"] for asset in ASSETS.values() if sees(viewer, asset)}
 
 
 def numbers_seen(collection: Line) -> list[int]:
-    """Return how many assets each of the five viewers sees in the collection."""
+    """Count the collection's visible members for each of the five viewers."""
     return [len(seen_in(collection, viewer)) for viewer in VIEWERS]
 
 
 def ancestry(slug: str) -> list[str]:
-    """Return the slugs from the collection up to the top, itself first; a circle stops after DEEPEST + 1."""
+    """Return the slugs from the collection up to its root; a cycle stops after DEEPEST + 1."""
     path = [slug]
     while (parent := COLLECTIONS[path[-1]]["parent"]) is not None and len(path) <= DEEPEST:
         path.append(parent)

@@ -1,4 +1,4 @@
-"""This file is the floor under every dependency: no version older than the fix of a known vulnerability."""
+"""Minimum versions of dependencies: the fixes of known vulnerabilities."""
 
 from importlib.metadata import distributions
 from pathlib import Path

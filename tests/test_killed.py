@@ -1,4 +1,4 @@
-"""This file is processes killed amid bulk changes: what was acknowledged is there, and no batch is there in part."""
+"""Processes killed during bulk mutations: acknowledged batches are durable, and no batch is partial."""
 
 import asyncio
 import json
@@ -78,8 +78,8 @@ def forking() -> Iterator[subprocess.Popen[str]]:
         forker.communicate(timeout=60)
 
 
-async def _filled(url: str, folder: Path) -> dict[str, Any]:
-    """Return what a child needs to know of a database with the assets and empty collections."""
+async def _fill_database(url: str, folder: Path) -> dict[str, Any]:
+    """Create a database with assets and empty collections; return the child's parameters."""
     lines: list[dict[str, Any]] = [{"kind": "user", "id": "olu", "name": "olu"}]
     lines += [{"kind": "topic", "slug": "topic", "name": "topic"}]
     lines += [
@@ -102,8 +102,8 @@ async def _filled(url: str, folder: Path) -> dict[str, Any]:
     return {"url": url, "token": token, "assets": assets, "collections": collections}
 
 
-async def _kept(url: str) -> tuple[list[int], list[int]]:
-    """Return how many assets each collection holds, and how many each logged change touched, in the log's order."""
+async def _count_rows(url: str) -> tuple[list[int], list[int]]:
+    """Return the member count of each collection, and the asset count of each change in the log's order."""
     database = Database(url)
     held = (
         select(func.count(sql.membership.c.asset_pk).label("held"))
@@ -124,13 +124,13 @@ async def _kept(url: str) -> tuple[list[int], list[int]]:
 
 
 def _expected(batches: int) -> list[int]:
-    """Return how many assets each collection holds after so many batches."""
+    """Return the expected member count of each collection after that many batches."""
     of_each = [len(range(place, batches, len(COLLECTIONS))) for place in range(len(COLLECTIONS))]
     return [len(ASSETS) if count % 2 else 0 for count in of_each]
 
 
-def _killed(forker: subprocess.Popen[str], asked: dict[str, Any], seconds: float) -> list[int]:
-    """Return the batches that a child acknowledged before it was killed, so long after its first."""
+def _kill_child(forker: subprocess.Popen[str], asked: dict[str, Any], seconds: float) -> list[int]:
+    """Kill a child some time after its first batch; return the batches that it acknowledged."""
     assert forker.stdin
     assert forker.stdout
     forker.stdin.write(json.dumps(asked) + "\n")
@@ -148,11 +148,11 @@ def test_a_killed_process_leaves_all_of_a_batch_or_nothing_and_loses_none_that_i
 ) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
-    asked, done = asyncio.run(_filled(empty_url, tmp_path)), 0
+    asked, done = asyncio.run(_fill_database(empty_url, tmp_path)), 0
     with forking() as forker:
         for kill in range(KILLS):
-            acknowledged = _killed(forker, asked | {"first": done}, chance.uniform(0, 0.06))
-            held, touched = asyncio.run(_kept(empty_url))
+            acknowledged = _kill_child(forker, asked | {"first": done}, chance.uniform(0, 0.06))
+            held, touched = asyncio.run(_count_rows(empty_url))
             told = f"seed {seed}, kill {kill}"
             assert acknowledged == list(range(done, done + len(acknowledged))), told
             least = done + len(acknowledged)

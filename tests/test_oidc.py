@@ -1,4 +1,4 @@
-"""This file is which bearer tokens of an issuer are honoured: few, and every other is refused in the same words."""
+"""Bearer tokens of an OpenID Connect issuer: few are accepted; all others are rejected with one message."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ MESSAGE = "The bearer token is not valid."
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeIssuer]:
-    """Give an issuer of one key of each good kind, and of every kind that must not verify anything."""
+    """Return an issuer with one key of each supported kind and one of each kind that must not verify any token."""
     async with FakeIssuer(keys=[*(key.published() for key in GOOD_KEYS), *USELESS_KEYS]) as started:
         yield started
 

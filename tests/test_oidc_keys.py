@@ -1,4 +1,4 @@
-"""This file is when an issuer's keys are fetched, how long they are honoured, and what the issuer cannot make us do."""
+"""Keys of an OpenID Connect issuer: fetching, expiry, and resistance to a hostile issuer."""
 
 import asyncio
 import gzip
@@ -18,13 +18,13 @@ UNKNOWN = signing_key("unknown", "EdDSA")
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeIssuer]:
-    """Give an issuer of one key."""
+    """Return an issuer with one key."""
     async with FakeIssuer(keys=[OLD.published()]) as started:
         yield started
 
 
 async def is_honoured(issuer: Issuer, token: str) -> bool:
-    """Return whether the token passes; IssuerUnreachable passes through."""
+    """Return whether the token is accepted. Raises IssuerUnreachableError."""
     try:
         return await issuer.verify(token) == "user:ann"
     except InvalidTokenError:
@@ -189,12 +189,12 @@ async def test_a_clock_that_is_set_back_does_not_lengthen_the_life_of_keys(fake:
 
 
 def document(**members: object) -> tuple[int, str, bytes]:
-    """Return an answer of that JSON object."""
+    """Return a response with the JSON object."""
     return 200, "", json.dumps(members).encode()
 
 
 def padded(size: int) -> tuple[int, str, bytes]:
-    """Return a key set of the good key and that many bytes."""
+    """Return a key set with the valid key, padded to that many bytes."""
     text = json.dumps({"keys": [OLD.published()]}).encode()
     return 200, "", text + b" " * (size - len(text))
 

@@ -1,4 +1,4 @@
-"""This file is the judging of tokens of a real issuer, oidc-provider on Node, through the rotation of its keys."""
+"""Tokens of a real issuer, oidc-provider on Node.js, while its keys rotate."""
 
 import asyncio
 import json
@@ -23,20 +23,20 @@ START_SECONDS: Final = 20
 
 @dataclass
 class Provider:
-    """A running issuer, which rotates its keys when told to."""
+    """A running issuer that rotates its keys on command."""
 
     process: asyncio.subprocess.Process
     issuer: str = ""
     kids: tuple[str, ...] = ()
 
     async def told(self, command: str) -> "Provider":
-        """Return the issuer after it carried out the command (`add ALG`, `drop KID`)."""
+        """Execute the command (`add ALG`, `drop KID`); return the issuer's new state."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{command}\n".encode())
         return await self.answer()
 
     async def answer(self) -> "Provider":
-        """Return the issuer as it describes itself next."""
+        """Return the issuer's next description of itself."""
         assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), START_SECONDS)
         described = json.loads(line)
@@ -44,7 +44,7 @@ class Provider:
         return self
 
     async def token(self, audience: str = AUDIENCE) -> str:
-        """Return an access token for that audience, got by the client's credentials."""
+        """Request an access token for the audience by client credentials."""
         form = {"grant_type": "client_credentials", "resource": audience, "scope": "collections"}
         async with httpx.AsyncClient(trust_env=False) as client:
             answer = await client.post(f"{self.issuer}/token", data=form, auth=(CLIENT, CLIENT_SECRET))
@@ -54,7 +54,7 @@ class Provider:
 
 @pytest.fixture
 async def provider() -> AsyncIterator[Provider]:
-    """Give a running issuer with one RS256 key."""
+    """Start an issuer with one RS256 key."""
     node = node_for(HERE)
     process = await asyncio.create_subprocess_exec(
         node,

@@ -1,4 +1,4 @@
-"""This file is the proof that the tests' PostgreSQL is a real one, keeps its word under a crash, and leaves nothing."""
+"""The tests' PostgreSQL: a real server, durable after a crash, and removed without a trace."""
 
 import asyncio
 import os
@@ -31,14 +31,14 @@ with Postgres() as server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """Give one server to the tests of this file."""
+    """Return one server for the tests of this file."""
     with postgres_or_skip() as running:
         yield running
 
 
 @pytest.fixture
 def someone() -> int:
-    """Give the user id of an ordinary account that is not ours; only root can be somebody else."""
+    """Return the user id of another, ordinary account; only root can switch to one."""
     account = find_account()
     if account is None:
         pytest.skip("only root can run a program as another user")
@@ -234,7 +234,7 @@ def test_without_binaries_a_test_is_skipped_unless_it_is_required(
 
 
 async def ask(server: Postgres, statement: str, database: str = "postgres") -> object:
-    """Return the first value of the statement's answer, through a connection of its own."""
+    """Return the statement's first value, over a new connection."""
     connection = await asyncpg.connect(driverless(server.url(database)))
     try:
         return await connection.fetchval(statement)
@@ -243,12 +243,12 @@ async def ask(server: Postgres, statement: str, database: str = "postgres") -> o
 
 
 def driverless(url: str) -> str:
-    """Return a URL of SQLAlchemy as asyncpg reads it."""
+    """Return SQLAlchemy's URL in asyncpg's form."""
     return url.replace("postgresql+asyncpg", "postgresql")
 
 
 def python_for(uid: int) -> str | None:
-    """Return a Python like this one that the user may run, packages and all; None when there is none."""
+    """Return a Python with the same packages that the user may run; None if there is none."""
     named = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{named}", f"/usr/local/bin/{named}"):
         try:
@@ -270,7 +270,7 @@ def python_for(uid: int) -> str | None:
 
 
 def processes_naming(folder: Path) -> list[str]:
-    """Return the command lines that speak of the folder."""
+    """Return the command lines that contain the folder."""
     lines = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
@@ -279,7 +279,7 @@ def processes_naming(folder: Path) -> list[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether there is such a process."""
+    """Return whether the process exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -288,7 +288,7 @@ def is_alive(pid: int) -> bool:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    """Return whether the condition came to hold in time."""
+    """Wait for the condition; return whether it held before the timeout."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""This file is random mutations by random viewers: whatever they ask for, graph and model answer and become alike."""
+"""Random mutations by random viewers: Atoll and the model respond alike and end in the same state."""
 
 import ast
 import shutil
@@ -25,12 +25,12 @@ PRODUCT = {"app", "schema", "resolvers", "permissions", "store", "sqlalchemy", "
 
 
 class Writing(RuleBasedStateMachine):
-    """One world, changed at random step by step."""
+    """State machine of one world, changed by random mutations."""
 
     steps = 0  # of all machines
 
     def __init__(self, both: Both, forget: Callable[[], None]) -> None:
-        """Take a world, and what removes it in the end."""
+        """Take a world, and the function that removes it."""
         super().__init__()
         self.both, self.forget = both, forget
         self.taken = 0
@@ -43,7 +43,7 @@ class Writing(RuleBasedStateMachine):
 
     @rule(act=st.runner().flatmap(lambda machine: actions(machine.both.model)))
     def act(self, act: Action) -> None:
-        """Send a mutation to graph and model; look at the world through some pairs of eyes, every few steps."""
+        """Send a mutation to Atoll and the model; every few steps, compare the world as some viewers see it."""
         who, mutation, asked = act
         if act == IDLE:
             return

@@ -1,4 +1,4 @@
-"""This file is a real catalogue walked from end to end: 1,467 assets in 527 collections, page by page, on SQLite."""
+"""A real catalogue read completely, page by page: 1,467 assets in 527 collections, on SQLite."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ WHO = (*(owner for owner, _ in OWNERS), ADMIN, ANONYMOUS)
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Give a database with the catalogue in it, one of its users an administrator."""
+    """Import the catalogue into a database and make one of its users an administrator."""
     folder = tmp_path_factory.mktemp("real")
     url = f"sqlite+aiosqlite:///{folder / 'real.db'}"
 
@@ -58,14 +58,14 @@ def _promotion(folder: Path) -> Path:
 
 @pytest.fixture
 async def ask_real(real: World) -> AsyncIterator[GraphQLClient]:
-    """Ask the catalogue."""
+    """Return a client of the catalogue."""
     asking = GraphQLClient(real)
     yield asking
     await asking.close()
 
 
 def largest(model: Model, who: str) -> list[ListField]:
-    """Return the lists of the root, and those of the fullest and the most nested parents."""
+    """Return the root lists, and those of the largest and the most nested parents."""
     slugs = [slug for slug in model.collection if model.sees_collection(who, slug)]
     fullest = sorted(slugs, key=lambda slug: len(model.members[slug]))[-2:]
     nested = [slug for slug in slugs if model.children(who, slug)][:2]

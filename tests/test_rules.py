@@ -1,4 +1,4 @@
-"""This file is the rules of sight, as sentences about the people of the world."""
+"""Rules of visibility, as sentences about the users of the test world."""
 
 import pytest
 from sqlalchemy import update

@@ -1,4 +1,4 @@
-"""This file is `visible` by itself, table by table: each wall holds without the others."""
+"""`visible`, table by table: each condition holds without the others."""
 
 import re
 from collections.abc import AsyncIterator
@@ -211,7 +211,7 @@ as_owner    SHARED           align      -             4      2              -
 
 @pytest.fixture
 async def changed_world(own_world: World) -> World:
-    """Give a world whose log holds the changes above and no other, each under its name as its request's."""
+    """Return a world whose log contains only the changes above, each with its name as the request id."""
     async with _written(own_world) as connection:
         await connection.execute(sql.change_asset.delete())
         await connection.execute(sql.change.delete())
@@ -255,7 +255,7 @@ async def test_while_sharing_is_off_changes_of_public_collections_exist_for_admi
 
 @pytest.fixture
 async def busy_world(changed_world: World) -> World:
-    """Give a world in which olu and eve started a job each, of an item each."""
+    """Return a world in which olu and eve each started a job with one item."""
     async with _written(changed_world) as connection:
         for pk, who in enumerate(("olu", "eve"), 1):
             row = {"pk": pk, "id": who, "kind": "ASSETS_ADD", "status": "QUEUED", "request_id": who, "user_errors": []}
@@ -284,7 +284,7 @@ SOURCES = (
 
 @pytest.mark.parametrize("who", VIEWERS)
 async def test_what_else_a_read_is_joined_to_shows_and_hides_nothing(busy_world: World, who: str) -> None:
-    """A rule that takes the read's own table for the one that it looks into would look at one row of it alone."""
+    """A rule that confuses the table that is read with the table that it searches would search one row only."""
     async with _read(busy_world) as opened:
         viewer = await _viewer(opened, who)
         for source in SOURCES:

@@ -1,4 +1,4 @@
-"""This file is an issuer on loopback that the tests hold the keys of: it signs anything and answers as it is told."""
+"""OpenID Connect issuer on the loopback for tests, which sign with its keys and set its responses."""
 
 import asyncio
 import base64
@@ -17,32 +17,32 @@ from app.oidc import Issuer
 AUDIENCE: Final = "https://atoll.test/graphql"
 NOW: Final = 1_800_000_000.0
 ABSENT: Final = object()
-"""The value of a member to leave out."""
+"""Value of a member to omit."""
 DISCOVERY: Final = "/.well-known/openid-configuration"
 JWKS: Final = "/jwks"
 
 
 @dataclass
 class Clock:
-    """A clock that tests turn by hand, in seconds."""
+    """Clock that tests set, in seconds."""
 
     now: float
 
     def __call__(self) -> float:
-        """Return the time it was set to."""
+        """Return the time."""
         return self.now
 
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key, its id and the algorithm it signs by."""
+    """A private key with its id and algorithm."""
 
     kid: str
     alg: str
     private: Any
 
     def published(self, **changes: object) -> dict[str, object]:
-        """Return the public half as a JSON Web Key, with members changed or ABSENT."""
+        """Return the public key as a JSON Web Key, with members changed or ABSENT."""
         public = jwt.get_algorithm_by_name(self.alg).to_jwk(self.private.public_key(), as_dict=True)
         public.pop("key_ops", None)
         return changed(public | {"kid": self.kid, "alg": self.alg, "use": "sig"}, changes)
@@ -50,7 +50,7 @@ class SigningKey:
 
 @cache
 def signing_key(kid: str, alg: str, bits: int = 2048) -> SigningKey:
-    """Return the key of that name, the same one every time; `bits` are an RSA key's."""
+    """Return the key of that name, always the same one; `bits` is the size of an RSA key."""
     if alg in {"RS256", "PS256"}:
         return SigningKey(kid, alg, rsa.generate_private_key(65537, bits))
     curves = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1()}
@@ -58,36 +58,36 @@ def signing_key(kid: str, alg: str, bits: int = 2048) -> SigningKey:
 
 
 def changed(members: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
-    """Return the members with the changes made and the ABSENT left out."""
+    """Return the members with the changes, without those that are ABSENT."""
     return {name: value for name, value in {**members, **changes}.items() if value is not ABSENT}
 
 
 def encoded(part: bytes | Mapping[str, object]) -> str:
-    """Return a part of a token: bytes as they are, an object as JSON, in base64url without padding."""
+    """Encode a part of a token in base64url without padding: bytes, or an object as JSON."""
     text = part if isinstance(part, bytes) else json.dumps(part).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def signed(header: bytes | Mapping[str, object], claims: bytes | Mapping[str, object], key: object, alg: str) -> str:
-    """Return a token of any header and claims, truly signed by that key (a private one, or an HMAC secret)."""
+    """Return a token with this header and these claims, signed with the key (private, or an HMAC secret)."""
     text = f"{encoded(header)}.{encoded(claims)}"
     return f"{text}.{encoded(jwt.get_algorithm_by_name(alg).sign(text.encode(), key))}"
 
 
 @dataclass
 class FakeIssuer:
-    """A server of the two documents, which counts what it is asked for. Use as a context; it listens inside only."""
+    """Server of the two documents that counts requests; a context manager that listens inside the block."""
 
     keys: list[object] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
-    """Status, further header lines and body of paths that answer otherwise than they should."""
+    """Status, further headers and body for paths with a faulty response."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    """No answer is given while it is clear."""
+    """Responses wait while it is clear."""
     held: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once a request waits at the gate."""
+    """Set when a request waits at the gate."""
     seconds_a_byte: float = 0
-    """How long each byte of a body takes it."""
+    """Seconds for each byte of a body."""
     clock: Clock = field(default_factory=lambda: Clock(NOW))
     timer: Clock = field(default_factory=lambda: Clock(1_000.0))
     port: int = 0
@@ -100,14 +100,14 @@ class FakeIssuer:
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        """Start to listen, on the port of the last time if there was one."""
+        """Start to listen, on the previous port if there was one."""
         self.gate.set()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop listening, and end what is not answered yet."""
+        """Stop listening and drop open requests."""
         assert self._server is not None
         self._server.close()
         self.gate.set()
@@ -115,24 +115,24 @@ class FakeIssuer:
             await asyncio.wait([task for task in self._serving if task])
 
     def issuer(self) -> Issuer:
-        """Return a judge of this issuer's tokens that has fetched nothing yet."""
+        """Return a verifier of this issuer's tokens that has fetched no keys yet."""
         return Issuer(self.url, AUDIENCE, clock=self.clock, timer=self.timer)
 
     def header(self, key: SigningKey, **changes: object) -> dict[str, object]:
-        """Return the header of a good token, with members changed or ABSENT."""
+        """Return the header of a valid token, with members changed or ABSENT."""
         return changed({"alg": key.alg, "kid": key.kid, "typ": "at+jwt"}, changes)
 
     def claims(self, **changes: object) -> dict[str, object]:
-        """Return the claims of a good token, with members changed or ABSENT."""
+        """Return the claims of a valid token, with members changed or ABSENT."""
         good = {"iss": self.url, "aud": AUDIENCE, "sub": "user:ann", "iat": NOW - 10, "exp": NOW + 300}
         return changed(good, changes)
 
     def token(self, key: SigningKey, header: Mapping[str, object] | None = None, **claims: object) -> str:
-        """Return a good token but for the changes to its header and claims."""
+        """Return a valid token except for the changes of header and claims."""
         return signed(self.header(key, **(header or {})), self.claims(**claims), key.private, key.alg)
 
     def fetches(self) -> int:
-        """Return how often the keys were asked for."""
+        """Return the number of requests for the keys."""
         return self.requests.count(JWKS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
-"""This file is the bearer tokens that must be refused, by the one reason that must refuse each, and the few that pass.
+"""Bearer tokens that must be rejected, by the reason, and the few that must be accepted.
 
-A forged token differs from a good one in one thing, so that only the check of that thing can refuse it.
+A forged token differs from a valid one in one respect, so that only the check of that respect can reject it.
 """
 
 import base64
@@ -37,53 +37,53 @@ USELESS_KEYS: Final[tuple[object, ...]] = (
     {"kty": ["EC"], "crv": {}, "alg": []},
     "no key",
 )
-"""Entries of the key set that must not verify anything, nor stand in the way of the others."""
+"""Entries of the key set that must not verify any token nor affect the others."""
 
 Forge = Callable[[FakeIssuer], str]
 
 
 def header(alg: str = "EdDSA", **changes: object) -> Forge:
-    """Forge by changes to the header, signed with the good key of that algorithm."""
+    """Forge by changes to the header, signed with the valid key of that algorithm."""
     return lambda fake: fake.token(next(key for key in GOOD_KEYS if key.alg == alg), changes)
 
 
 def said(alg: object) -> Forge:
-    """Forge by another `alg` than the one the RSA key signed by."""
+    """Forge by an `alg` other than that of the RSA key."""
     return lambda fake: fake.token(RSA, {"alg": alg})
 
 
 def claims(**changes: object) -> Forge:
-    """Forge by changes to the claims, signed with a good key."""
+    """Forge by changes to the claims, signed with a valid key."""
     return lambda fake: fake.token(EDDSA, None, **changes)
 
 
 def by_other(alg: str, key: object, **changes: object) -> Forge:
-    """Forge by another signature under the name of the RSA key."""
+    """Forge by another signature with the RSA key's id."""
     return lambda fake: signed(fake.header(RSA, **{"alg": alg, **changes}), fake.claims(), key, alg)
 
 
 def raw_header(write: Callable[[str], str]) -> Forge:
-    """Forge by another text of the header, signed with a good key."""
+    """Forge by another text of the header, signed with a valid key."""
     return lambda fake: signed(_bytes(write(json.dumps(fake.header(EDDSA)))), fake.claims(), EDDSA.private, "EdDSA")
 
 
 def raw_claims(write: Callable[[str], str]) -> Forge:
-    """Forge by another text of the claims, signed with a good key."""
+    """Forge by another text of the claims, signed with a valid key."""
     return lambda fake: signed(fake.header(EDDSA), _bytes(write(json.dumps(fake.claims()))), EDDSA.private, "EdDSA")
 
 
 def text(change: Callable[[str], str]) -> Forge:
-    """Forge by a change to the finished token."""
+    """Forge by a change to the complete token."""
     return lambda fake: change(fake.token(EDDSA))
 
 
 def unsigned(alg: object) -> Forge:
-    """Forge by leaving the signature away."""
+    """Forge by omitting the signature."""
     return lambda fake: f"{encoded(fake.header(RSA, alg=alg))}.{encoded(fake.claims())}."
 
 
 def also(member: str) -> Callable[[str], str]:
-    """Write a member before those of a JSON object."""
+    """Prepend a member to the text of a JSON object."""
     return lambda written: "{" + member + ", " + written[1:]
 
 
@@ -278,7 +278,7 @@ FORGED: dict[str, dict[str, Forge]] = {
         "sub half of a surrogate pair": claims(sub="\udfff"),
     },
 }
-"""By the reason for which each is refused."""
+"""Forged tokens by the reason for rejecting each."""
 
 HONOURED: dict[str, tuple[Forge, str]] = {
     "aud a list with ours": (claims(aud=["https://other.test", AUDIENCE]), "user:ann"),
@@ -298,4 +298,4 @@ HONOURED: dict[str, tuple[Forge, str]] = {
         "user:ann",
     ),
 }
-"""With the subject of each."""
+"""Accepted tokens with their subjects."""
