@@ -1,9 +1,9 @@
-"""This file is every table: what is kept, and under which constraints.
+"""Database tables and their constraints.
 
-A *row* in this project is what a SELECT of one of these tables gives, its columns read by name; hot reads never make
-ORM objects. Two keys name every object: `pk`, a number that joins and never leaves the server, and `id`, random and
-opaque, which is all a client ever sees. Times are milliseconds since 1970 UTC: they compare, sort and page the same
-on SQLite and PostgreSQL. Text compares by code point on both.
+Elsewhere a *row* is the result of a SELECT, its columns read by name: hot reads never create ORM objects. Every object
+has two keys: `pk`, a number for joins that never leaves the server, and `id`, random and opaque, the only one that
+clients see. Timestamps are milliseconds since 1970 UTC, so that they compare, sort and page alike on SQLite and
+PostgreSQL. Text compares by code point on both.
 """
 
 from enum import IntEnum, StrEnum
@@ -27,7 +27,7 @@ from sqlmodel import Field, SQLModel
 
 from store.ids import new_id
 
-# Names for every constraint, so that a migration can speak of it.
+# Migrations refer to constraints by name.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -50,7 +50,7 @@ class AssetKind(StrEnum):
 
 
 class AssetStatus(StrEnum):
-    """Where an asset is in its life."""
+    """Life cycle status of an asset."""
 
     RELEASED = "RELEASED"
     DRAFT = "DRAFT"
@@ -60,7 +60,7 @@ class AssetStatus(StrEnum):
 
 
 class AssetAccess(IntEnum):
-    """Each access holds all that stand before it."""
+    """Access levels to an asset; each includes the lower ones."""
 
     DISCOVERABLE = 1
     VIEWER = 2
@@ -68,13 +68,13 @@ class AssetAccess(IntEnum):
     OWNER = 4
 
 
-# Who owns by a grant, NULL by lesser ones: one expression, so that PostgreSQL knows how much each of them owns. Of
-# who holds grants and of what access they are, each by itself, it would suppose that everyone owns what they know of.
+# Principal of an OWNER grant, NULL for lower access. As one indexed expression it has statistics, so that PostgreSQL
+# estimates how many assets each principal owns; from the two columns alone it would expect all with a grant to own.
 OWNER_BY_GRANT = f"(CASE WHEN access >= {AssetAccess.OWNER.value} THEN principal_pk END)"
 
 
 class AppKind(StrEnum):
-    """What a no-code app runs in."""
+    """Runtime of a no-code app."""
 
     APP_PANEL = "APP_PANEL"
     SHINY = "SHINY"
@@ -86,7 +86,7 @@ class AppKind(StrEnum):
 
 
 class DataAssetKind(StrEnum):
-    """What a data asset holds."""
+    """Content of a data asset."""
 
     DATASET = "DATASET"
     RESULT = "RESULT"
@@ -94,14 +94,14 @@ class DataAssetKind(StrEnum):
 
 
 class CollectionVisibility(StrEnum):
-    """Who sees a collection."""
+    """Visibility of a collection."""
 
     INTERNAL = "INTERNAL"
     PUBLIC = "PUBLIC"
 
 
 class PrincipalKind(StrEnum):
-    """Who a grant can name."""
+    """Kinds of principal, the holders of grants."""
 
     USER = "USER"
     GROUP = "GROUP"
@@ -110,7 +110,7 @@ class PrincipalKind(StrEnum):
 
 
 class ChangeAction(StrEnum):
-    """What a write did to an object."""
+    """Action of a change on its subject."""
 
     CREATED = "CREATED"
     UPDATED = "UPDATED"
@@ -127,43 +127,43 @@ class ChangeAction(StrEnum):
     UNDONE = "UNDONE"
 
 
-# The two principals that every deployment has; a migration writes them.
+# Principals of every deployment, inserted by a migration.
 EVERYONE_PK = 1
 PUBLIC_PK = 2
 
 
 def _pk() -> int:
-    return Field(default=None, primary_key=True)  # type: ignore[no-any-return]  # the database gives it
+    return Field(default=None, primary_key=True)  # type: ignore[no-any-return]  # assigned by the database
 
 
 def _text(**options: object) -> str:
-    return Field(sa_type=TEXT, **options)  # type: ignore[no-any-return, call-overload]  # Field is typed for its result
+    return Field(sa_type=TEXT, **options)  # type: ignore[no-any-return, call-overload]  # Field returns Any
 
 
-def _maybe_text(**options: object) -> str | None:
+def _optional_text(**options: object) -> str | None:
     return Field(default=None, sa_type=TEXT, **options)  # type: ignore[no-any-return, call-overload]  # as above
 
 
-def _ms(**options: object) -> int:
+def _big_int(**options: object) -> int:
     return Field(sa_type=BigInteger, **options)  # type: ignore[no-any-return, call-overload]  # as above
 
 
-def _maybe_big() -> int | None:
+def _optional_big_int() -> int | None:
     return Field(default=None, sa_type=BigInteger)  # type: ignore[no-any-return]  # as above
 
 
 class Deployment(SQLModel, table=True):
-    """The one row of what is true of the whole deployment."""
+    """State of the deployment, in a single row."""
 
     __tablename__ = "deployment"
     pk: int = _pk()
-    revision: int = _ms(default=0)
+    revision: int = _big_int(default=0)
     public_sharing: bool = False
     cursor_key: bytes = Field(sa_type=LargeBinary)
 
 
 class Principal(SQLModel, table=True):
-    """A user, a group, everyone or public: whoever a grant can name."""
+    """A user, a group, `everyone` or `public`."""
 
     __tablename__ = "principal"
     pk: int = _pk()
@@ -171,12 +171,12 @@ class Principal(SQLModel, table=True):
     external_id: str = _text(unique=True)
     kind: str = _text()
     name: str = _text()
-    email: str | None = _maybe_text()
+    email: str | None = _optional_text()
     is_admin: bool = False
 
 
 class GroupMember(SQLModel, table=True):
-    """A user in a group."""
+    """Membership of a user in a group."""
 
     __tablename__ = "group_member"
     __table_args__ = (Index("ix_group_member_user", "user_pk", "group_pk"), {"sqlite_with_rowid": False})
@@ -194,22 +194,22 @@ class Topic(SQLModel, table=True):
     name: str = _text()
     name_key: str = _text(unique=True)
     description: str = _text(default="")
-    rank: int = _ms(unique=True)
+    rank: int = _big_int(unique=True)
     version: int = 1
-    created_at: int = _ms()
-    updated_at: int = _ms()
+    created_at: int = _big_int()
+    updated_at: int = _big_int()
     created_by_pk: int | None = Field(default=None, foreign_key="principal.pk")
 
 
-MAX_COLLECTION_DEPTH = 5  # the most levels of collections, one below the other
+MAX_COLLECTION_DEPTH = 5  # levels of nested collections
 
 
 class Collection(SQLModel, table=True):
-    """A named set of assets in one topic; `parent_pk` is another collection of the same topic."""
+    """A named set of assets within one topic; the parent is in the same topic."""
 
     __tablename__ = "collection"
     __table_args__ = (
-        # Siblings: those of one parent, or the top of one topic.
+        # Siblings share a parent, or are top-level collections of one topic.
         Index("uq_collection_sibling", "topic_pk", func.coalesce(Column("parent_pk"), 0), "name_key", unique=True),
         Index("uq_collection_rank", "topic_pk", "rank", "pk", unique=True),
         Index("ix_collection_parent", "parent_pk", "rank", "pk"),
@@ -224,15 +224,15 @@ class Collection(SQLModel, table=True):
     visibility: str = _text()
     topic_pk: int = Field(foreign_key="topic.pk")
     parent_pk: int | None = Field(default=None, foreign_key="collection.pk")
-    rank: int = _ms()
+    rank: int = _big_int()
     version: int = 1
-    created_at: int = _ms()
-    updated_at: int = _ms()
+    created_at: int = _big_int()
+    updated_at: int = _big_int()
     created_by_pk: int | None = Field(default=None, foreign_key="principal.pk")
 
 
 class Asset(SQLModel, table=True):
-    """An asset of any of the five kinds, recorded under the platform's `external_id`."""
+    """An asset of any kind, identified by the platform's `external_id`. `asset_columns.py` declares its columns."""
 
     __tablename__ = "asset"
     __table_args__ = (
@@ -249,31 +249,31 @@ class Asset(SQLModel, table=True):
     status: str = _text()
     name: str = _text()
     name_key: str = _text()
-    description: str | None = _maybe_text()
+    description: str | None = _optional_text()
     owner_pk: int = Field(foreign_key="principal.pk")
     tags: list[str] = Field(default_factory=list, sa_type=JSON)
-    license: str | None = _maybe_text()
-    doi: str | None = _maybe_text()
-    version: str | None = _maybe_text()
-    url: str | None = _maybe_text()
-    language: str | None = _maybe_text()
+    license: str | None = _optional_text()
+    doi: str | None = _optional_text()
+    version: str | None = _optional_text()
+    url: str | None = _optional_text()
+    language: str | None = _optional_text()
     step_count: int | None = None
-    app_kind: str | None = _maybe_text()
-    data_kind: str | None = _maybe_text()
-    size_bytes: int | None = _maybe_big()
-    file_count: int | None = _maybe_big()
-    source: str | None = _maybe_text()
-    framework: str | None = _maybe_text()
-    created_at: int = _ms()
-    updated_at: int = _ms()
+    app_kind: str | None = _optional_text()
+    data_kind: str | None = _optional_text()
+    size_bytes: int | None = _optional_big_int()
+    file_count: int | None = _optional_big_int()
+    source: str | None = _optional_text()
+    framework: str | None = _optional_text()
+    created_at: int = _big_int()
+    updated_at: int = _big_int()
     is_gold: int = Field(default=0)
-    gold_at: int | None = _maybe_big()
+    gold_at: int | None = _optional_big_int()
     gold_by_pk: int | None = Field(default=None, foreign_key="principal.pk")
-    gold_note: str | None = _maybe_text()
+    gold_note: str | None = _optional_text()
 
 
 class AssetTag(SQLModel, table=True):
-    """A tag of an asset, once; `Asset.tags` keeps their order."""
+    """A distinct tag of an asset; `Asset.tags` has their order."""
 
     __tablename__ = "asset_tag"
     __table_args__ = (Index("ix_asset_tag_tag", "tag", "asset_pk"), {"sqlite_with_rowid": False})
@@ -282,7 +282,7 @@ class AssetTag(SQLModel, table=True):
 
 
 class AssetUse(SQLModel, table=True):
-    """An asset that was made from or runs another; `rank` is the order the platform told."""
+    """A use: the asset was made from or runs the used asset. `rank` is the platform's order."""
 
     __tablename__ = "asset_use"
     __table_args__ = (
@@ -292,16 +292,16 @@ class AssetUse(SQLModel, table=True):
     )
     asset_pk: int = Field(foreign_key="asset.pk", primary_key=True)
     uses_pk: int = Field(foreign_key="asset.pk", primary_key=True)
-    rank: int = _ms()
+    rank: int = _big_int()
 
 
 class Grant(SQLModel, table=True):
-    """An access to an asset, held by a principal. The owner of an asset holds one as well."""
+    """A principal's access to an asset. The asset's owner has an OWNER grant too."""
 
     __tablename__ = "access_grant"
     __table_args__ = (
         CheckConstraint("access between 1 and 4", name="ck_access_grant_access"),
-        # It answers «what access has this viewer to that asset» without the table.
+        # Covering index for the viewer's access to an asset.
         Index("ix_access_grant_asset", "asset_pk", "principal_pk", "access"),
         Index("ix_access_grant_owner", literal_column(OWNER_BY_GRANT), "asset_pk"),
         {"sqlite_with_rowid": False},
@@ -312,55 +312,55 @@ class Grant(SQLModel, table=True):
 
 
 class Membership(SQLModel, table=True):
-    """An asset in a collection. `rank` orders and never leaves the server: neighbours may be hidden."""
+    """An asset in a collection. `rank` orders and never leaves the server, as it would reveal hidden neighbours."""
 
     __tablename__ = "membership"
     __table_args__ = (
-        # It ends in the asset, so that a page of a collection stops at its limit.
+        # Ends in the asset, so that reading a page of a collection stops at its limit.
         Index("uq_membership_rank", "collection_pk", "rank", "asset_pk", unique=True),
         Index("ix_membership_asset", "asset_pk", "collection_pk"),
         {"sqlite_with_rowid": False},
     )
     collection_pk: int = Field(foreign_key="collection.pk", primary_key=True)
     asset_pk: int = Field(foreign_key="asset.pk", primary_key=True)
-    rank: int = _ms()
-    added_at: int = _ms()
+    rank: int = _big_int()
+    added_at: int = _big_int()
     added_by_pk: int | None = Field(default=None, foreign_key="principal.pk")
-    note: str | None = _maybe_text()
+    note: str | None = _optional_text()
 
 
 class Change(SQLModel, table=True):
-    """One accepted write's effect on one object. The log is only ever appended to."""
+    """Effect of one write on one object. The change log is append-only."""
 
     __tablename__ = "change"
     __table_args__ = (Index("ix_change_subject", "subject_id", "pk"),)
     pk: int = _pk()
     id: str = _text(unique=True, default_factory=lambda: new_id("chg"))
-    revision: int = _ms(index=True)
-    at: int = _ms()
+    revision: int = _big_int(index=True)
+    at: int = _big_int()
     actor_pk: int | None = Field(default=None, foreign_key="principal.pk")
     action: str = _text()
     subject_id: str = _text()
-    least_access: int = 0  # to the subject, where that is an asset: whoever has less does not see the change
+    least_access: int = 0  # to the subject, if it is an asset: viewers with less do not see the change
     fields: list[dict[str, str | None]] = Field(default_factory=list, sa_type=JSON)
     request_id: str = _text()
 
 
 class ChangeAsset(SQLModel, table=True):
-    """An asset that a Change touched, and what its membership was before: undoing puts that back."""
+    """An asset of a membership change, with its membership before the change, which an undo restores."""
 
     __tablename__ = "change_asset"
     __table_args__ = (Index("ix_change_asset_asset", "asset_pk", "change_pk"), {"sqlite_with_rowid": False})
     change_pk: int = Field(sa_column=Column(ForeignKey("change.pk"), primary_key=True))
     asset_pk: int = Field(foreign_key="asset.pk", primary_key=True)
-    rank: int | None = _maybe_big()
-    added_at: int | None = _maybe_big()
-    added_by_pk: int | None = None  # a principal's, copied from a membership that refers to it
-    note: str | None = _maybe_text()
+    rank: int | None = _optional_big_int()
+    added_at: int | None = _optional_big_int()
+    added_by_pk: int | None = None  # no foreign key: copied from a membership
+    note: str | None = _optional_text()
 
 
 class Idempotency(SQLModel, table=True):
-    """What a mutation that carried a key came to, kept for a day so that a retry does nothing twice."""
+    """Result of a mutation with an idempotency key, kept for a day and returned to retries."""
 
     __tablename__ = "idempotency"
     __table_args__ = (Index("ix_idempotency_at", "at"), {"sqlite_with_rowid": False})
@@ -368,11 +368,11 @@ class Idempotency(SQLModel, table=True):
     key: str = _text(primary_key=True)
     digest: str = _text()  # of the mutation and its input
     answer: dict[str, Any] = Field(sa_type=JSON)
-    at: int = _ms()
+    at: int = _big_int()
 
 
 class JobKind(StrEnum):
-    """What a job does."""
+    """Operation of a job."""
 
     ASSETS_ADD = "ASSETS_ADD"
     ASSETS_REMOVE = "ASSETS_REMOVE"
@@ -380,7 +380,7 @@ class JobKind(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """Where a job is."""
+    """Status of a job."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -391,7 +391,7 @@ class JobStatus(StrEnum):
 
 
 class Job(SQLModel, table=True):
-    """Long work. Whoever runs it holds a lease; a lease that ran out is anyone's to take up."""
+    """An asynchronous bulk operation. Its worker holds a lease; any worker may claim a job with an expired lease."""
 
     __tablename__ = "job"
     __table_args__ = (Index("ix_job_status", "status", "pk"),)
@@ -403,16 +403,16 @@ class Job(SQLModel, table=True):
     request_id: str = _text()
     total: int
     done: int = 0
-    last_put_pk: int | None = None  # the asset that it put in last, behind which the next may go
+    last_put_pk: int | None = None  # asset inserted last; the next chunk follows it
     is_cancelled: bool = False
     user_errors: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
-    created_at: int = _ms()
-    finished_at: int | None = _maybe_big()
-    leased_until: int = _ms(default=0)
+    created_at: int = _big_int()
+    finished_at: int | None = _optional_big_int()
+    leased_until: int = _big_int(default=0)
 
 
 class JobInput(SQLModel, table=True):
-    """What a job was asked for: some megabytes, apart from the row that is written again with each chunk."""
+    """Input of a job: up to megabytes, so kept out of the job's row, which is rewritten with each chunk."""
 
     __tablename__ = "job_input"
     job_pk: int = Field(foreign_key="job.pk", primary_key=True)
@@ -420,19 +420,19 @@ class JobInput(SQLModel, table=True):
 
 
 class JobItem(SQLModel, table=True):
-    """One of the items that a job was given, in the order of its input, and what came of it."""
+    """An item of a job in the order of the input, with its result."""
 
     __tablename__ = "job_item"
     __table_args__ = ({"sqlite_with_rowid": False},)
     job_pk: int = Field(foreign_key="job.pk", primary_key=True)
     place: int = Field(primary_key=True)
     asset_id: str = _text()
-    status: str | None = _maybe_text()
-    error: str | None = _maybe_text()
+    status: str | None = _optional_text()
+    error: str | None = _optional_text()
 
 
 class SearchStale(SQLModel, table=True):
-    """A row that is no longer found by what it says: triggers note it, and the transaction that wrote it looks anew."""
+    """A row whose search document is stale. Triggers insert it; the writing transaction indexes it and deletes it."""
 
     __tablename__ = "search_stale"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -441,7 +441,7 @@ class SearchStale(SQLModel, table=True):
 
 
 class SearchWord(SQLModel, table=True):
-    """A word of anything, so that those near a misspelt one are found from either end; its rows may be gone."""
+    """A word of the search index, for fuzzy matching from either end. Rows that had it may be deleted."""
 
     __tablename__ = "search_word"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -450,17 +450,17 @@ class SearchWord(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """A bearer token of a user. Only its SHA-256 is kept: who reads the table can act as nobody."""
+    """A bearer token of a user. Only its SHA-256 digest is stored, so that reading the table grants nothing."""
 
     __tablename__ = "api_token"
     pk: int = _pk()
     digest: str = _text(unique=True)
     user_pk: int = Field(foreign_key="principal.pk")
-    created_at: int = _ms()
-    expires_at: int = _ms()
-    revoked_at: int | None = _maybe_big()
+    created_at: int = _big_int()
+    expires_at: int = _big_int()
+    revoked_at: int | None = _optional_big_int()
 
 
 def table(model: type[SQLModel]) -> Table:
-    """Return the model's table for statements that read columns."""
+    """Return the model's table."""
     return SQLModel.metadata.tables[str(model.__tablename__)]
