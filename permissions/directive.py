@@ -1,4 +1,4 @@
-"""This file is `@permission`: one class that prints a rule into the schema and enforces it there."""
+"""`@permission`: one class that prints a rule into the schema and enforces it."""
 
 from enum import StrEnum
 from inspect import isawaitable
@@ -14,7 +14,7 @@ from store.tables import AssetAccess
 
 
 class PermissionScope(StrEnum):
-    """On what a permission is checked; schema/enums.py describes each."""
+    """Object that a permission is checked on; schema/enums.py describes each."""
 
     VIEWER = "VIEWER"
     PARENT = "PARENT"
@@ -22,7 +22,7 @@ class PermissionScope(StrEnum):
 
 
 class DeniedResult(StrEnum):
-    """What a viewer without the permission gets; schema/enums.py describes each."""
+    """Result for a viewer without the permission; schema/enums.py describes each."""
 
     ERROR = "ERROR"
     NULL = "NULL"
@@ -33,10 +33,10 @@ class DeniedResult(StrEnum):
     locations=[Location.FIELD_DEFINITION],
     name="permission",
     repeatable=True,
-    description="A rule the server enforces on this field, printed so that clients can plan for it.",
+    description="Authorization rule of this field, which the server enforces. Printed so that clients can plan for it.",
 )
 class PermissionDirective:
-    """A rule as it is printed."""
+    """Printed form of a rule."""
 
     requires: Permission = strawberry.directive_field(name="requires")
     on: PermissionScope = strawberry.directive_field(name="on", default=PermissionScope.VIEWER)
@@ -44,19 +44,19 @@ class PermissionDirective:
 
 
 @runtime_checkable
-class Narrowable(Protocol):
-    """A list not yet fetched, so that what is denied is left out before paging and counting."""
+class RestrictableList(Protocol):
+    """A list that is not fetched yet, so that denied items are left out before paging and counting."""
 
-    def with_required_access(self, least: AssetAccess) -> Any:
+    def with_required_access(self, required: AssetAccess) -> Any:
         """Return the list of only the assets that the viewer has at least this access to."""
 
     def as_empty(self) -> Any:
-        """Return the list without anything."""
+        """Return the list without items."""
 
 
 @runtime_checkable
-class Checked(Protocol):
-    """What a mutation answers: whether it changed anything, and what it asked of each item before it did."""
+class CheckedPayload(Protocol):
+    """A mutation's payload: whether it changed anything, and the permissions it checked on each item before."""
 
     did_change: bool
     checked_permissions: frozenset[Permission]
@@ -65,9 +65,9 @@ class Checked(Protocol):
 class permission(FieldExtension):  # noqa: N801 - reads as the directive it prints
     """Prints `@permission(requires:, on:, denied:)` on a field and enforces it.
 
-    VIEWER asks the viewer, before anything is fetched. PARENT asks the access that came with the asset that holds the
-    field. ITEM asks each asset that the field returns: a list is narrowed before it is fetched, so that counts and
-    pages never know of the rest. That an asset exists for the viewer at all is `visible`'s doing, and holds everywhere.
+    VIEWER checks the viewer before anything is fetched. PARENT checks the viewer's access to the asset that has the
+    field. ITEM checks each asset that the field returns: a list is restricted before it is fetched, so that counts and
+    pages depend only on the rest. Visibility itself is enforced by `visible`, everywhere.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
             field.directives.append(rule)
 
     def resolve(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
-        """Return what the field gives a viewer who holds the permission, and what `denied` says to any other."""
+        """Return the field's value for a viewer who holds the permission, and the `denied` result for any other."""
         if self.on is PermissionScope.VIEWER:
             if self.denied is DeniedResult.ERROR:
                 require(info.context.viewer, self.requires)
@@ -98,20 +98,20 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
             if has_asset_permission(source, self.requires):
                 return next_(source, info, **arguments)
             return None if self.denied is DeniedResult.NULL else next_(source, info, **arguments).as_empty()
-        answer = next_(source, info, **arguments)
-        return self._awaited(answer) if isawaitable(answer) else self._item(answer)
+        value = next_(source, info, **arguments)
+        return self._check_awaited(value) if isawaitable(value) else self._check_item(value)
 
-    async def _awaited(self, answer: Any) -> Any:
-        return self._item(await answer)
+    async def _check_awaited(self, value: Any) -> Any:
+        return self._check_item(await value)
 
-    def _item(self, answer: Any) -> Any:
-        if isinstance(answer, Narrowable):
-            return answer.with_required_access(ACCESS_BY_PERMISSION[self.requires])
-        if isinstance(answer, Checked):
-            assert self.requires in answer.checked_permissions or not answer.did_change  # noqa: S101 - a fault of the schema
-            return answer
-        if hasattr(answer, "viewer_access"):
-            return answer if has_asset_permission(answer, self.requires) else None
-        # A count or the like: made from `visible`, which knows ASSET_DISCOVER and nothing beyond.
-        assert self.requires is Permission.ASSET_DISCOVER or answer is None  # noqa: S101 - a fault of the schema
-        return answer
+    def _check_item(self, value: Any) -> Any:
+        if isinstance(value, RestrictableList):
+            return value.with_required_access(ACCESS_BY_PERMISSION[self.requires])
+        if isinstance(value, CheckedPayload):
+            assert self.requires in value.checked_permissions or not value.did_change  # noqa: S101 - a schema bug
+            return value
+        if hasattr(value, "viewer_access"):
+            return value if has_asset_permission(value, self.requires) else None
+        # A count, for example: computed through `visible`, which guarantees ASSET_DISCOVER and nothing more.
+        assert self.requires is Permission.ASSET_DISCOVER or value is None  # noqa: S101 - a schema bug
+        return value

@@ -1,10 +1,10 @@
-"""This file is how a refusal is said: one exception, with a code that clients act on."""
+"""Errors that refuse an operation, with the codes that clients act on."""
 
 from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """Why an operation was refused; what clients find in `extensions.code`."""
+    """Codes of refused operations; clients find them in `extensions.code`."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
@@ -14,7 +14,7 @@ class ErrorCode(StrEnum):
 
 
 class OperationError(Exception):
-    """The viewer asked for what they may not have, or in a form nobody can answer; the message is for them."""
+    """A refused operation: not authorized, invalid, or unavailable. The client is shown its code and message."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)

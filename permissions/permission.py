@@ -1,7 +1,7 @@
-"""This file is the permissions by name, and whether a viewer holds one."""
+"""Permissions by name, and whether a viewer holds them."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Protocol
 
 from permissions.error import ErrorCode, OperationError
 from permissions.viewer import Viewer
@@ -9,7 +9,7 @@ from store.tables import AssetAccess
 
 
 class Permission(StrEnum):
-    """What a field can require; schema/enums.py describes each."""
+    """Permissions that a field can require; schema/enums.py describes each."""
 
     SIGNED_IN = "SIGNED_IN"
     ADMIN = "ADMIN"
@@ -25,8 +25,16 @@ ACCESS_BY_PERMISSION = {
 }
 
 
+class HasViewerAccess(Protocol):
+    """A row of an asset that was read through `visible`."""
+
+    @property
+    def viewer_access(self) -> int:
+        """The viewer's access to the asset."""
+
+
 def require(viewer: Viewer, permission: Permission) -> None:
-    """Do nothing for a viewer who holds the site-wide permission; raise OperationError for any other."""
+    """Raise OperationError unless the viewer holds the site-wide permission."""
     if not has_permission(viewer, permission):
         if viewer.is_signed_in:
             raise OperationError(ErrorCode.FORBIDDEN, "You are not allowed to do this: it is for administrators.")
@@ -38,7 +46,6 @@ def has_permission(viewer: Viewer, permission: Permission) -> bool:
     return viewer.is_admin if permission is Permission.ADMIN else viewer.is_signed_in
 
 
-def has_asset_permission(asset: Any, permission: Permission) -> bool:
-    """Return whether the access that came with the asset's row holds the permission."""
-    held: int = asset.viewer_access
-    return held >= ACCESS_BY_PERMISSION[permission]
+def has_asset_permission(asset: HasViewerAccess, permission: Permission) -> bool:
+    """Return whether the viewer's access to the asset grants the permission."""
+    return asset.viewer_access >= ACCESS_BY_PERMISSION[permission]

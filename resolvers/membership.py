@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, literal, or_, tuple_
 
 from permissions import Viewer, visible
+from permissions.may import is_eligible, may_remove
+from permissions.permission import Permission, has_asset_permission
 from permissions.visible import owned_assets
 from resolvers.asset import asset_order
 from resolvers.context import Context
@@ -20,7 +22,7 @@ from resolvers.loaders import AssetById, AssetByPk, ContainsAssetByCollection, P
 from store import sql
 from store.rows import CollectionRow, PrincipalRow
 from store.search.query import Search
-from store.tables import AssetAccess, AssetStatus
+from store.tables import AssetAccess
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class AddableAssets(Listing):
     def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
         """Return the eligible assets and the members."""
         is_member = _membership_in(parents).exists()
-        eligible = sql.asset.c.status == AssetStatus.RELEASED
+        eligible = is_eligible(sql.asset.c.status)
         offered = and_(eligible, ~is_member) if self.exclude_members else or_(eligible, is_member)
         return owned_assets(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
 
@@ -188,8 +190,7 @@ async def added_by(edge: Edge, context: Context) -> PrincipalRow | None:
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:
     """Return whether the viewer may take the asset out: its owners and administrators may."""
-    viewer = context.viewer
-    return viewer.is_signed_in and (viewer.is_admin or edge.node.viewer_access >= AssetAccess.OWNER)
+    return may_remove(context.viewer, is_owner=has_asset_permission(edge.node, Permission.ASSET_OWN))
 
 
 def is_member(edge: Edge, _context: Context) -> bool:
