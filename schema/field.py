@@ -1,7 +1,7 @@
-"""This file is how a field is declared: its resolver, its description, its arguments, its permissions, and no code.
+"""Declaration of fields: description, permissions, arguments and resolver; no code.
 
-A field without a resolver is the attribute of that name of its row. A resolver is called with the row, the operation's
-context and the arguments, and knows nothing of the graph.
+A field without a resolver is the row's attribute of its name. A resolver is called with the row, the operation's
+context and the arguments, and does not depend on the schema.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,15 @@ from strawberry.extensions import FieldExtension
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
-from permissions.directive import permission
+from permissions.directive import PermissionScope, permission
+from permissions.permission import Permission
 from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, DefaultPageSize
+from resolvers.write.transaction import MutationFunction, run_mutation
 
 Resolver = Callable[..., Any]
 QUERY_DESCRIPTION = (
-    'What to look for: words in any order, the last of which may go on, "a phrase", or tag:, owner:, kind: or doi:'
-    " and what to look for there; one typing error is looked past. At most 500 characters and 30 words."
+    'Search query: words in any order, the last of which matches as a prefix, "a phrase", or tag:, owner:, kind: or'
+    " doi: followed by a value. Matching is fuzzy: one typing error is tolerated. At most 500 characters and 30 words."
 )
 
 
@@ -31,21 +33,32 @@ class Field(StrawberryField):
     resolver: Resolver | None = None
 
     def __copy__(self) -> "Field":
-        """Return the field as another type has it."""
-        field = super().__copy__()
-        field.resolver = self.resolver
-        return field
+        """Return a copy for another type."""
+        copy = super().__copy__()
+        copy.resolver = self.resolver
+        return copy
 
     @property
     def is_basic_field(self) -> bool:
-        """Whether the field is an attribute of its row and nothing more."""
+        """Whether the field is only an attribute of its row."""
         return self.resolver is None and super().is_basic_field
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        """Return what the resolver gives."""
+        """Return the resolver's result."""
         if self.resolver is None:
             return super().get_result(source, info, args, kwargs)
         return self.resolver(source, info.context, **kwargs)
+
+
+class MutationField(Field):
+    """A field that runs its resolver as a mutation, with the site-wide permission that it prints."""
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        """Return the mutation's payload."""
+        del source, args
+        assert self.resolver is not None  # noqa: S101 - `mutation` sets it
+        required, values = site_wide_permission(self), to_plain(kwargs["input"])
+        return run_mutation(info.context, required, info.field_name, values, self.resolver)
 
 
 def argument(kind: Any, description: str, default: Any = UNSET) -> StrawberryArgument:
@@ -65,10 +78,11 @@ def field(
     resolver: Resolver | None = None,
     arguments: dict[str, StrawberryArgument] | None = None,
     name: str | None = None,
+    kind: type[Field] = Field,
 ) -> Any:
-    """Declare a field of the type its annotation names; `name` is for what Python cannot call so."""
+    """Declare a field of its annotation's type; `name` is for GraphQL names that Python reserves."""
     extensions: list[FieldExtension] = list(permissions)
-    declared = Field(description=description, extensions=extensions, graphql_name=name)
+    declared = kind(description=description, extensions=extensions, graphql_name=name)
     declared.resolver = resolver
     for python_name, each in (arguments or {}).items():
         each.python_name = python_name
@@ -76,48 +90,58 @@ def field(
     return declared
 
 
-def mutation(description: str, *permissions: permission, resolver: Resolver, of: type) -> Any:
-    """Declare a mutation: its resolver is called with the operation's context and the input as plain values."""
+def mutation(description: str, *permissions: permission, resolver: MutationFunction, of: type) -> Any:
+    """Declare a mutation, which runs in a transaction and is authorized by the site-wide permission that it prints."""
+    name = of.__name__.removesuffix("Input")
+    arguments = {"input": argument(of, f"Input for `{name[0].lower()}{name[1:]}`.")}
+    declared = field(description, *permissions, resolver=resolver, arguments=arguments, kind=MutationField)
+    site_wide_permission(declared)
+    return declared
 
-    def resolve(_root: None, context: Any, **arguments: Any) -> Any:
-        return resolver(context, to_plain(arguments["input"]))
 
-    return field(description, *permissions, resolver=resolve, arguments={"input": argument(of, "What is asked for.")})
+def site_wide_permission(declared: Field) -> Permission:
+    """Return the one permission on the viewer that the field prints and enforces."""
+    (required,) = (
+        rule.requires
+        for rule in declared.extensions
+        if isinstance(rule, permission) and rule.on is PermissionScope.VIEWER
+    )
+    return required
 
 
 def to_plain(value: Any) -> Any:
-    """Return an input as a dictionary by Python's names, without what was left out; enums as what they stand for."""
+    """Return an input as a dictionary by Python names without omitted fields, and enums as their values."""
     if isinstance(value, list):
         return [to_plain(each) for each in value]
     if isinstance(value, Enum):
         return value.value
     if not hasattr(value, "__strawberry_definition__"):
         return value
-    fields = [each.python_name for each in value.__strawberry_definition__.fields]
-    given = {name: getattr(value, name) for name in fields}
-    return {name: to_plain(each) for name, each in given.items() if each is not UNSET}
+    names = [each.python_name for each in value.__strawberry_definition__.fields]
+    values = {name: getattr(value, name) for name in names}
+    return {name: to_plain(each) for name, each in values.items() if each is not UNSET}
 
 
 def omittable(description: str) -> Any:
-    """Declare a field of an input that may be left out, which is not the same as null."""
+    """Declare an input field that can be omitted, which differs from null."""
     return strawberry.field(default=UNSET, description=description)
 
 
 def optional(description: str, name: str | None = None) -> Any:
-    """Declare a field of an input that may be left out, and then is None."""
+    """Declare an input field that can be omitted, which is the same as null."""
     declared = strawberry.field(default=None, description=description, name=name)
-    declared.default_value = UNSET  # left out is not null: the schema names no default
+    declared.default_value = UNSET  # so that the schema prints no default
     return declared
 
 
 def query_argument() -> StrawberryArgument:
-    """Declare what is typed into a search."""
+    """Declare the search query of a list."""
     return argument(str | None, QUERY_DESCRIPTION)
 
 
 def forward_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
-    """Declare the arguments of a page from the start of a list, and further ones."""
-    first = f"Number of items of the page, counted from the start; at most {MAX_PAGE_SIZE}."
+    """Declare the arguments of forward pagination, and further ones."""
+    first = f"Page size, counted from the start of the list; at most {MAX_PAGE_SIZE}."
     return {
         "first": argument(int | None, first, DefaultPageSize(DEFAULT_PAGE_SIZE)),
         "after": argument(str | None, "Cursor of the item right before the page."),
@@ -126,8 +150,8 @@ def forward_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgu
 
 
 def paging_arguments(**further: StrawberryArgument) -> dict[str, StrawberryArgument]:
-    """Declare the arguments of a page from either end of a list, and further ones."""
-    last = f"Number of items of the page, counted from the end; at most {MAX_PAGE_SIZE}."
+    """Declare the arguments of forward and backward pagination, and further ones."""
+    last = f"Page size, counted from the end of the list; at most {MAX_PAGE_SIZE}."
     return forward_arguments(
         last=argument(int | None, last),
         before=argument(str | None, "Cursor of the item right after the page."),

@@ -1,26 +1,27 @@
 """Field changes of grants: the access that each principal gained, kept or lost."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import cast
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from store.changes import FieldChange
+from store.rows import PrincipalRow
 from store.tables import AssetAccess, PrincipalKind
 
 AccessByPrincipal = Mapping[int, int]
 """Access to one asset by the pk of the principal that holds it."""
 
-PrincipalByPk = Mapping[int, Row[Any]]
+PrincipalByPk = Mapping[int, PrincipalRow]
 """Principals, with `id` and `kind`, by pk."""
 
 
-async def principals_by_pk(connection: AsyncConnection, pks: Iterable[int]) -> dict[int, Row[Any]]:
+async def principals_by_pk(connection: AsyncConnection, pks: Iterable[int]) -> dict[int, PrincipalRow]:
     """Return principals by pk. One statement."""
     rows = select(sql.principal).where(sql.principal.c.pk.in_(sql.int_list(sorted(set(pks)))))
-    return {row.pk: row for row in await connection.execute(rows)}
+    return {row.pk: cast("PrincipalRow", row) for row in await connection.execute(rows)}
 
 
 def shared_fields(before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalByPk) -> list[FieldChange]:
@@ -36,7 +37,7 @@ def unshared_fields(
     return [_grant_change(principals[pk], access, None) for pk, access in before.items() if pk not in after]
 
 
-def _grant_change(principal: Row[Any], before: int | None, after: int | None) -> FieldChange:
+def _grant_change(principal: PrincipalRow, before: int | None, after: int | None) -> FieldChange:
     has_id = principal.kind in {PrincipalKind.USER, PrincipalKind.GROUP}
     field = f"{principal.kind.lower()}:{principal.id}" if has_id else principal.kind.lower()
     return {"field": field, "before": _access_name(before), "after": _access_name(after)}

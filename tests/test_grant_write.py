@@ -241,8 +241,8 @@ async def test_a_refusal_says_why(ask_own: GraphQLClient) -> None:
     )
     assert [error["message"] for error in answer["userErrors"]] == [
         "Everyone can hold VIEWER at most.",
-        "This is the asset's owner, who stays OWNER: no asset is ever without one.",
-        "Everyone is named twice.",
+        "The asset's owner keeps OWNER: every asset has an owner.",
+        "Everyone occurs twice.",
     ]
 
 

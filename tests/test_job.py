@@ -1,6 +1,7 @@
 """This file is jobs: bulk changes done chunk by chunk, by whoever takes them up, and told item by item."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from app.worker import run_worker
 from resolvers.write import job as jobs
-from resolvers.write import membership_operations
+from resolvers.write.membership_operations import MembershipOperation
 from store import sql
 from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
@@ -195,7 +196,7 @@ async def test_a_job_goes_on_where_a_killed_worker_left_it(
     id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
     await chunk(ask_own)
     with monkeypatch.context() as patched:
-        patched.setattr(membership_operations.AddAssets, "do", _killed)
+        patched.setattr(MembershipOperation, "apply", _killed)
         with pytest.raises(asyncio.CancelledError):
             await jobs.run_next_job(ask_own.database)
     assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
@@ -208,7 +209,7 @@ async def test_a_job_goes_on_where_a_killed_worker_left_it(
     assert await held(ask_own, "bare") == list(FIVE)
 
 
-async def _killed(_act: object, _ids: object) -> None:
+async def _killed(_operation: object, _ids: object) -> None:
     raise asyncio.CancelledError
 
 
@@ -256,7 +257,7 @@ async def test_a_job_that_cannot_go_on_ends_and_lets_the_next_begin(
     given = {"assetIds": [id_[name] for name in FIVE]}
     await started(ask_own, "olu", REMOVE, collectionId=id_["open"], **given)
     await started(ask_own, "olu", ADD, collectionId=id_["bare"], **given)
-    monkeypatch.setattr(membership_operations.RemoveAssets, "do", _broken)
+    monkeypatch.setattr(MembershipOperation, "apply", _broken_removal)
     async with run_worker(ask_own.database), asyncio.timeout(30):
         while (await _all(ask_own))[-1].status != "SUCCEEDED":  # noqa: ASYNC110 - the database tells no event
             await asyncio.sleep(0.01)
@@ -265,8 +266,13 @@ async def test_a_job_that_cannot_go_on_ends_and_lets_the_next_begin(
     assert await held(ask_own, "bare") == list(FIVE)
 
 
-async def _broken(_act: object, _ids: object) -> None:
-    raise RuntimeError("broken")
+APPLY = MembershipOperation.apply
+
+
+async def _broken_removal(operation: MembershipOperation, ids: Sequence[str]) -> str | None:
+    if operation.target is None:
+        raise RuntimeError("broken")
+    return await APPLY(operation, ids)
 
 
 async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: GraphQLClient) -> None:

@@ -159,8 +159,8 @@ async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_o
         ]
         assert [error["message"] for error in answer["userErrors"]] == [
             "There is no such asset.",
-            "The asset is a draft: release it first.",
-            "Only owners of the asset may put it in.",
+            "The asset is a draft. Release it first.",
+            "Only owners of the asset may add it.",
         ]
 
 

@@ -65,13 +65,13 @@ async def test_places_between_two_topics_never_run_out(ask_own: GraphQLClient) -
         ({"name": " "}, "REQUIRED", ["name"], "The name must not be empty."),
         ({"name": "x" * 201}, "TOO_LONG", ["name"], "The name is 201 characters long; at most 200 are allowed."),
         ({"name": "a\u0007"}, "INVALID", ["name"], "The name contains the control character U+0007."),
-        ({"name": "IMAGING"}, "TAKEN", ["name"], "There is a topic of the name «imaging»."),
-        ({"name": "x", "slug": "Imaging"}, "TAKEN", ["slug"], "There is a topic of the slug imaging."),
+        ({"name": "IMAGING"}, "TAKEN", ["name"], 'A topic named "imaging" already exists.'),
+        ({"name": "x", "slug": "Imaging"}, "TAKEN", ["slug"], 'A topic with the slug "imaging" already exists.'),
         (
             {"name": "x", "slug": "a b"},
             "INVALID",
             ["slug"],
-            "The slug must be letters a-z, digits and hyphens, with no hyphen in front.",
+            'Invalid slug "a b". Use letters a-z, digits and hyphens, and do not start with a hyphen.',
         ),
         (
             {"name": "x", "description": "x" * 20_001},

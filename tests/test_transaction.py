@@ -8,8 +8,14 @@ import pytest
 from sqlalchemy import event, text, update
 
 from app.tokens import revoke_token
+from permissions import ErrorCode, OperationError, Viewer
+from permissions.permission import Permission
+from permissions.viewer import anonymous_viewer, viewer_by_external_id
+from resolvers.context import open_context
+from resolvers.write.input import InputReader
+from resolvers.write.transaction import MutationTransaction, Result, run_mutation
 from store import sql
-from store.database import READER_CONNECTIONS, Database
+from store.database import READER_CONNECTIONS, Database, Snapshot
 from tests.conftest import GraphQLClient
 from tests.db_snapshot import db_snapshot
 from tests.mutations import assert_unchanged
@@ -49,6 +55,36 @@ async def test_a_mutation_runs_to_its_end_though_its_client_hangs_up(ask_own: Gr
     await _while_another_writes(ask_own, act, hang_up)
     await ask_own.database.close()  # which waits for it
     assert await order(ask_own) == ["imaging", "genomics", "empty", "new"]
+
+
+@pytest.mark.parametrize(
+    ("permission", "who", "code"),
+    [
+        (Permission.ADMIN, "olu", ErrorCode.FORBIDDEN),
+        (Permission.ADMIN, None, ErrorCode.UNAUTHENTICATED),
+        (Permission.SIGNED_IN, None, ErrorCode.UNAUTHENTICATED),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_the_permission_is_checked_in_the_transaction(
+    ask_own: GraphQLClient,
+    permission: Permission,
+    who: str | None,
+    code: ErrorCode,
+    dry_run: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    async def identify(snapshot: Snapshot) -> Viewer:
+        viewer = await viewer_by_external_id(snapshot, who) if who else await anonymous_viewer(snapshot)
+        assert viewer
+        return viewer
+
+    async def function(_tx: MutationTransaction, _reader: InputReader) -> Result:
+        raise AssertionError("run without the permission")
+
+    async with assert_unchanged(ask_own), open_context(ask_own.database, identify, "request") as context:
+        with pytest.raises(OperationError) as refused:
+            await run_mutation(context, permission, "test", {"dry_run": dry_run}, function)
+    assert refused.value.code is code
 
 
 async def test_an_administrator_who_is_none_any_more_changes_nothing(ask_own: GraphQLClient) -> None:
@@ -96,7 +132,7 @@ async def test_a_writer_who_gets_no_turn_is_told_to_try_again(ask_own: GraphQLCl
         await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
         answer = await ask_own.errors("ada", TOPIC)
     await other.close()
-    assert answer == [("UNAVAILABLE", "Others are writing: nothing was changed. Try again.")]
+    assert answer == [("UNAVAILABLE", "Too many concurrent writes: nothing was changed. Retry.")]
     assert await order(ask_own) == ["imaging", "genomics", "empty"]
 
 

@@ -1,63 +1,48 @@
-"""This file is assets being marked as gold standards: the administrators' word, which no import takes back."""
+"""Gold standards: an administrator's award on an asset, which imports never change."""
 
 from typing import Any
 
-from sqlalchemy import Row, update
+from sqlalchemy import update
 
-from permissions.permission import Permission
-from resolvers.context import Context
-from resolvers.write.input import Input, InputReader
-from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
+from resolvers.write.input import InputReader
+from resolvers.write.transaction import MutationTransaction, Result
 from store import sql
 from store.changes import FieldChange
+from store.rows import AssetRow
 from store.tables import ChangeAction
 
 NO_AWARD = {"is_gold": 0, "gold_at": None, "gold_by_pk": None, "gold_note": None}
 
 
-async def set_gold_standard(context: Context, given: Input) -> Payload:
-    """Mark an asset as a gold standard, or take that back."""
-    return await run_mutation(context, Permission.ADMIN, "assetGoldStandardSet", given, _set_gold_standard)
-
-
-async def find_asset(write: MutationTransaction, reading: InputReader) -> Any:
-    """Return the asset that `assetId` names; refuse one that does not exist for the viewer. One statement."""
-    id_ = reading.input["asset_id"]
-    found = await write.visible_by_id(sql.asset, [id_])
-    if not found:
-        reading.add_not_found("asset", "assetId")
-    return found.get(id_)
-
-
-async def _set_gold_standard(write: MutationTransaction, reading: InputReader) -> Result:
-    note = reading.note()
-    asset = await find_asset(write, reading)
-    reading.raise_errors()
-    if not reading.input["awarded"]:
-        await _revoke(write, asset)
+async def set_gold_standard(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Award an asset gold standard status, or revoke it."""
+    note = reader.note()
+    asset: AssetRow = await tx.get(reader, sql.asset, "asset_id")
+    if not reader.input["awarded"]:
+        await _revoke(tx, asset)
     else:
-        await _award(write, asset, note if reading.has("note") else asset.gold_note)
+        await _award(tx, asset, note if reader.has("note") else asset.gold_note)
     return {"asset": asset.id}
 
 
-async def _award(write: MutationTransaction, asset: Row[Any], note: str | None) -> None:
+async def _award(tx: MutationTransaction, asset: AssetRow, note: str | None) -> None:
     if asset.is_gold and asset.gold_note == note:
         return
-    award = {"is_gold": 1, "gold_at": write.log.at, "gold_by_pk": write.viewer.user_pk, "gold_note": note}
-    await _write(write, asset, award)
-    await write.log.append(ChangeAction.AWARDED, [asset.id], [_note(asset.gold_note, note)])
+    award = {"is_gold": 1, "gold_at": tx.log.at, "gold_by_pk": tx.viewer.user_pk, "gold_note": note}
+    await _update(tx, asset, award)
+    await tx.log.append(ChangeAction.AWARDED, [asset.id], [_note_change(asset.gold_note, note)])
 
 
-async def _revoke(write: MutationTransaction, asset: Row[Any]) -> None:
+async def _revoke(tx: MutationTransaction, asset: AssetRow) -> None:
     if asset.is_gold:
-        await _write(write, asset, NO_AWARD)
-        await write.log.append(ChangeAction.REVOKED, [asset.id], [_note(asset.gold_note, None)])
+        await _update(tx, asset, NO_AWARD)
+        await tx.log.append(ChangeAction.REVOKED, [asset.id], [_note_change(asset.gold_note, None)])
 
 
-async def _write(write: MutationTransaction, asset: Row[Any], award: dict[str, Any]) -> None:
-    # Its `updated_at` is the platform's, which knows nothing of awards.
-    await write.execute(update(sql.asset).where(sql.asset.c.pk == asset.pk).values(award))
+async def _update(tx: MutationTransaction, asset: AssetRow, award: dict[str, Any]) -> None:
+    # `updated_at` stays: it is the platform's, which does not know about awards.
+    await tx.execute(update(sql.asset).where(sql.asset.c.pk == asset.pk).values(award))
 
 
-def _note(before: str | None, after: str | None) -> FieldChange:
+def _note_change(before: str | None, after: str | None) -> FieldChange:
     return {"field": "note", "before": before, "after": after}

@@ -1,4 +1,4 @@
-"""This file is many items changed at once: what becomes of each, and of all when one of them fails."""
+"""Bulk mutations: the result of each item, the mode, and the summary."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +10,14 @@ from resolvers.write.user_error import MutationRejectedError, Path, UserError, U
 
 
 class BulkMode(StrEnum):
-    """What a failed item means for the others."""
+    """Effect of a failed item on the others."""
 
     ATOMIC = "ATOMIC"
     BEST_EFFORT = "BEST_EFFORT"
 
 
 class ItemStatus(StrEnum):
-    """What became of an item."""
+    """Status of an item after the mutation."""
 
     CHANGED = "CHANGED"
     UNCHANGED = "UNCHANGED"
@@ -26,27 +26,35 @@ class ItemStatus(StrEnum):
 
 
 class ItemResult(NamedTuple):
-    """What became of the item of that id."""
+    """Result of one item: its id as in the input, its status, and the error if it failed."""
 
     id: str
     status: ItemStatus
     error: UserError | None = None
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the item is changed, or is to be."""
+        return self.status is ItemStatus.CHANGED
+
+    def rolled_back(self) -> Self:
+        """Return the item as it is after a rollback."""
+        return self._replace(status=ItemStatus.ROLLED_BACK) if self.is_changed else self
+
     def to_json(self) -> dict[str, Any]:
-        """Return the item as JSON keeps it."""
+        """Return the item as a JSON object."""
         return {"id": self.id, "status": self.status, "error": self.error.to_json() if self.error else None}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """Return the item that `kept` gave."""
-        return cls(
-            kept["id"], ItemStatus(kept["status"]), UserError.from_json(kept["error"]) if kept["error"] else None
-        )
+    def from_json(cls, item: Mapping[str, Any]) -> Self:
+        """Return the item that `to_json` serialized."""
+        error = UserError.from_json(item["error"]) if item["error"] else None
+        return cls(item["id"], ItemStatus(item["status"]), error)
 
 
 @dataclass(frozen=True)
 class BulkSummary:
-    """How many distinct items were asked for, and what became of them."""
+    """Number of distinct items requested, and of each status."""
 
     requested: int
     changed: int
@@ -56,33 +64,38 @@ class BulkSummary:
 
 
 def failed_item(id_: str, code: UserErrorCode, message: str, path: Path) -> ItemResult:
-    """Return an item that cannot be changed."""
+    """Return the result of an item that cannot be changed."""
     return ItemResult(id_, ItemStatus.FAILED, UserError(code, message, path))
 
 
-def enforce_mode(mode: str, items: Iterable[ItemResult], **answer: Any) -> list[dict[str, Any]]:
-    """Return the items as an answer keeps them, in their order; raise Rejected for a failed one in ATOMIC mode.
+def enforce_mode(mode: str, items: Sequence[ItemResult], **result: Any) -> None:
+    """Raise MutationRejectedError if an item failed and the mode is ATOMIC.
 
-    The errors of failed items are the mutation's then, the others are told to be rolled back, and `answer` is what its
-    payload tells beside them.
+    The failed items' errors become the mutation's, the others are reported as rolled back, and `result` is the rest of
+    its result.
     """
-    found = list(items)
-    errors = [item.error for item in found if item.error]
-    if mode != BulkMode.ATOMIC or not errors:
-        return [item.to_json() for item in found]
-    rolled_back = (
-        item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in found
-    )
-    raise MutationRejectedError(errors, {**answer, "results": [item.to_json() for item in rolled_back]})
+    errors = [item.error for item in items if item.error]
+    if mode == BulkMode.ATOMIC and errors:
+        raise MutationRejectedError(errors, {**result, "results": to_json(item.rolled_back() for item in items)})
+
+
+def to_json(items: Iterable[ItemResult]) -> list[dict[str, Any]]:
+    """Return the items as JSON objects, in their order."""
+    return [item.to_json() for item in items]
+
+
+def changed_ids(items: Iterable[ItemResult]) -> list[str]:
+    """Return the ids of the items that change, in their order."""
+    return [item.id for item in items if item.is_changed]
 
 
 def summarize(results: Sequence[Mapping[str, Any]], *, dry_run: bool) -> BulkSummary:
-    """Return how many of the results there are of each status."""
-    counted = Counter(kept["status"] for kept in results)
+    """Return the number of items, serialized by `to_json`, of each status."""
+    counts = Counter(item["status"] for item in results)
     return BulkSummary(
         requested=len(results),
-        changed=counted[ItemStatus.CHANGED],
-        unchanged=counted[ItemStatus.UNCHANGED],
-        failed=counted[ItemStatus.FAILED],
+        changed=counts[ItemStatus.CHANGED],
+        unchanged=counts[ItemStatus.UNCHANGED],
+        failed=counts[ItemStatus.FAILED],
         dry_run=dry_run,
     )

@@ -1,7 +1,7 @@
-"""This file is how collections nest: the place of one in the tree, what is above and below it, and how deep."""
+"""Positions of collections in the tree: topic, ancestors, descendants and siblings."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqlalchemy import Row, Select, literal
 
@@ -12,127 +12,144 @@ from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.tables import MAX_COLLECTION_DEPTH
 
+if TYPE_CHECKING:
+    from store.rows import CollectionRow, TopicRow
+
+    class PathRow(CollectionRow):
+        """A collection with the public id of its topic."""
+
+        topic_id: str
+
+    class DescendantRow(CollectionRow):
+        """A collection with its level below the collection that was asked for."""
+
+        level: int
+else:
+    PathRow = DescendantRow = Row
+
 
 class TreePosition(NamedTuple):
-    """Where a collection stands: in a topic, below those above it."""
+    """Position of a collection: its topic and its ancestors, the nearest first."""
 
     topic_pk: int
     topic_id: str
-    ancestors: tuple[Row[Any], ...] = ()  # the nearest first
+    ancestors: tuple[PathRow, ...] = ()
 
     @classmethod
-    def from_path(cls, line: Sequence[Row[Any]]) -> Self:
-        """Return the place of the first of a line that leads upwards."""
-        return cls(line[0].topic_pk, line[0].topic_id, tuple(line[1:]))
+    def of(cls, path: Sequence[PathRow]) -> Self:
+        """Return the position of the first collection of a path to the root."""
+        return cls(path[0].topic_pk, path[0].topic_id, tuple(path[1:]))
 
     @classmethod
-    def under(cls, line: Sequence[Row[Any]]) -> Self:
-        """Return the place right below the first of a line that leads upwards."""
-        return cls(line[0].topic_pk, line[0].topic_id, tuple(line))
+    def under(cls, path: Sequence[PathRow]) -> Self:
+        """Return the position of children of the first collection of a path to the root."""
+        return cls(path[0].topic_pk, path[0].topic_id, tuple(path))
 
     @property
-    def parent(self) -> Row[Any] | None:
-        """The collection right above, None at the top."""
+    def parent(self) -> PathRow | None:
+        """The parent, None at the top of the topic."""
         return self.ancestors[0] if self.ancestors else None
 
     @property
     def columns(self) -> dict[str, int | None]:
-        """The columns of a row that stands here."""
+        """The columns of a row at this position."""
         return {"topic_pk": self.topic_pk, "parent_pk": self.parent.pk if self.parent else None}
 
     @property
     def log_fields(self) -> dict[str, str | None]:
-        """The fields, as the log tells them, of a collection that stands here."""
+        """The fields of this position in the change log."""
         return {"topic": self.topic_id, "parent": self.parent.id if self.parent else None}
 
     def siblings(self, viewer: Viewer) -> Select[Any]:
-        """Return a SELECT of the collections that stand here."""
-        here = [sql.collection.c[column] == value for column, value in self.columns.items()]
-        return visible(sql.collection, viewer).where(*here)
+        """Return a SELECT of the collections at this position."""
+        is_sibling = [sql.collection.c[column] == value for column, value in self.columns.items()]
+        return visible(sql.collection, viewer).where(*is_sibling)
 
 
 async def requested_position(
-    write: MutationTransaction, reading: InputReader, own: TreePosition | None = None
+    tx: MutationTransaction, reader: InputReader, current: TreePosition | None = None
 ) -> TreePosition:
-    """Return the place that topicId and parentId name; `own`, where a collection stands already, for neither.
+    """Return the position of topicId and parentId; the current one if both are omitted.
 
-    A topic without a parent means the top of it, unless the collection is in it already. Raises Rejected for no such
-    place. Statements: one for each of the two that is given.
+    A topicId without a parentId means the top of that topic, unless it is the current topic. Raises
+    MutationRejectedError for absent objects. One statement for each of the two fields in the input.
     """
-    topic_id, parent_id = reading.value("topic_id", "topicId"), reading.input.get("parent_id")
-    faults = len(reading.user_errors)
-    topics = [] if topic_id is None else list((await write.visible_by_id(sql.topic, [topic_id])).values())
-    line = [] if parent_id is None else await path_to_root(write, parent_id)
-    if topic_id is not None and not topics:
-        reading.add_not_found("topic", "topicId")
-    if parent_id is not None and not line:
-        reading.add_not_found("collection", "parentId")
-    elif line and topics and line[0].topic_pk != topics[0].pk:
-        reading.add_error(UserErrorCode.INVALID, "The parent is in another topic than topicId says.", "parentId")
-    if len(reading.user_errors) > faults:
-        reading.raise_errors()  # without a place there is nothing to hold the rest against
-    if line:
-        return TreePosition.under(line)
-    if own is not None and topic_id in {None, own.topic_id}:
-        return TreePosition(own.topic_pk, own.topic_id) if reading.has("parent_id") else own
-    return TreePosition(topics[0].pk, topics[0].id)
+    topic_id, parent_id = reader.non_null("topic_id"), reader.input.get("parent_id")
+    error_count = len(reader.user_errors)
+    topic: TopicRow | None = None
+    path: Sequence[PathRow] = ()
+    if topic_id is not None:
+        topic = await tx.find(reader, sql.topic, "topic_id")
+    if parent_id is not None:
+        path = await path_to_root(tx, parent_id)
+        if not path:
+            reader.add_not_found("collection", "parentId")
+        elif topic is not None and path[0].topic_pk != topic.pk:
+            message = "The parent is in another topic. Omit topicId, or choose a parent in this topic."
+            reader.add_error(UserErrorCode.INVALID, message, "parentId")
+    if len(reader.user_errors) > error_count:
+        reader.raise_errors()  # without a position the rest cannot be checked
+    if path:
+        return TreePosition.under(path)
+    if current is not None and topic_id in {None, current.topic_id}:
+        return TreePosition(current.topic_pk, current.topic_id) if reader.has("parent_id") else current
+    assert topic is not None  # noqa: S101 - a new collection has a topicId
+    return TreePosition(topic.pk, topic.id)
 
 
-async def path_to_root(write: MutationTransaction, id_: str) -> Sequence[Row[Any]]:
-    """Return the collection and those above it, to the top, each with its `topic_id`; nothing for no such one.
-
-    One statement.
-    """
-    collection, above = sql.collection, sql.collection.alias("above")
-    line = (
-        visible(collection, write.viewer)
+async def path_to_root(tx: MutationTransaction, id_: str) -> Sequence[PathRow]:
+    """Return the collection and its ancestors, the nearest first; nothing if it is absent or hidden. One statement."""
+    collection, ancestor = sql.collection, sql.collection.alias("ancestor")
+    path = (
+        visible(collection, tx.viewer)
         .where(collection.c.id == id_)
         .with_only_columns(collection.c.pk, collection.c.parent_pk, literal(0).label("height"))
-        .cte("line", recursive=True)
+        .cte("path", recursive=True)
     )
-    line = line.union_all(
-        visible(above, write.viewer)
-        .join(line, line.c.parent_pk == above.c.pk)
-        .with_only_columns(above.c.pk, above.c.parent_pk, line.c.height + 1)
+    path = path.union_all(
+        visible(ancestor, tx.viewer)
+        .join(path, path.c.parent_pk == ancestor.c.pk)
+        .with_only_columns(ancestor.c.pk, ancestor.c.parent_pk, path.c.height + 1)
     )
-    return await write.rows(
-        visible(collection, write.viewer)
-        .join(line, line.c.pk == collection.c.pk)
+    return await tx.rows(
+        visible(collection, tx.viewer)
+        .join(path, path.c.pk == collection.c.pk)
         .join(sql.topic, sql.topic.c.pk == collection.c.topic_pk)
         .add_columns(sql.topic.c.id.label("topic_id"))
-        .order_by(line.c.height)
+        .order_by(path.c.height)
     )
 
 
-async def descendants_of(write: MutationTransaction, pk: int) -> Sequence[Row[Any]]:
-    """Return all that is below a collection, in the topic's order, each with how many levels below. One statement."""
-    collection, child, deeper = sql.collection, sql.collection.alias("child"), sql.collection.alias("deeper")
+async def descendants_of(tx: MutationTransaction, pk: int) -> Sequence[DescendantRow]:
+    """Return the collection's descendants in the topic's order, each with its `level` below it. One statement."""
+    collection, child, grandchild = sql.collection, sql.collection.alias("child"), sql.collection.alias("grandchild")
     tree = (
-        visible(child, write.viewer)
+        visible(child, tx.viewer)
         .where(child.c.parent_pk == pk)
-        .with_only_columns(child.c.pk, literal(1).label("levels"))
+        .with_only_columns(child.c.pk, literal(1).label("level"))
         .cte("tree", recursive=True)
     )
     tree = tree.union_all(
-        visible(deeper, write.viewer)
-        .join(tree, tree.c.pk == deeper.c.parent_pk)
-        .with_only_columns(deeper.c.pk, tree.c.levels + 1)
+        visible(grandchild, tx.viewer)
+        .join(tree, tree.c.pk == grandchild.c.parent_pk)
+        .with_only_columns(grandchild.c.pk, tree.c.level + 1)
     )
-    return await write.rows(
-        visible(collection, write.viewer)
+    return await tx.rows(
+        visible(collection, tx.viewer)
         .join(tree, tree.c.pk == collection.c.pk)
-        .add_columns(tree.c.levels)
+        .add_columns(tree.c.level)
         .order_by(collection.c.rank, collection.c.pk)
     )
 
 
 def check_nesting(
-    reading: InputReader, place: TreePosition, pk: int | None = None, below: Sequence[Row[Any]] = ()
+    reader: InputReader, position: TreePosition, pk: int | None = None, descendants: Sequence[DescendantRow] = ()
 ) -> None:
-    """Refuse a place that is too deep for a collection and what is below it, or that is below the collection itself."""
-    levels = 1 + max((row.levels for row in below), default=0)
-    if pk in [row.pk for row in place.ancestors]:
-        reading.add_error(UserErrorCode.CYCLE, "A collection cannot be below itself.", "parentId")
-    elif len(place.ancestors) + levels > MAX_COLLECTION_DEPTH:
-        message = f"Collections nest at most {MAX_COLLECTION_DEPTH} deep."
-        reading.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=MAX_COLLECTION_DEPTH)
+    """Add an error for a position below the collection itself, or too deep for it or its descendants."""
+    levels = 1 + max((row.level for row in descendants), default=0)
+    if pk in [row.pk for row in position.ancestors]:
+        message = "A collection cannot be moved below itself or its descendants."
+        reader.add_error(UserErrorCode.CYCLE, message, "parentId")
+    elif len(position.ancestors) + levels > MAX_COLLECTION_DEPTH:
+        message = f"Collections nest at most {MAX_COLLECTION_DEPTH} levels deep."
+        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=MAX_COLLECTION_DEPTH)

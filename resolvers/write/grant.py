@@ -1,81 +1,78 @@
-"""This file is assets being shared: by their owners, with users, groups, everyone and public."""
+"""Sharing assets: owners set and revoke grants of users, groups, everyone and public."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Row, delete
+from sqlalchemy import delete
 
 from permissions import visible
-from permissions.permission import Permission
-from resolvers.context import Context
-from resolvers.write.asset import find_asset
+from permissions.may import may_share
 from resolvers.write.grant_input import GrantReader, check_count, principal_ids, principals_by_id
 from resolvers.write.input import Input, InputReader
-from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
+from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.grant_changes import AccessByPrincipal, PrincipalByPk, shared_fields, unshared_fields
+from store.rows import AssetRow
 from store.tables import AssetAccess, ChangeAction
 
-NOT_OWNER = "Only owners of the asset may do this."
+NOT_OWNER = "Only owners of the asset may share it."
 
 
-async def update_(context: Context, given: Input) -> Payload:
-    """Give, change and take back grants on an asset that the viewer owns."""
-    return await run_mutation(context, Permission.SIGNED_IN, "assetGrantsUpdate", given, _update)
-
-
-async def _update(write: MutationTransaction, reading: InputReader) -> Result:
-    given, taken = reading.input["set"], reading.input["revoke"]
-    _refuse_size(reading, given, taken)
-    asset = await _owned(write, reading)
-    named = principal_ids([*(grant["to"] for grant in given), *taken])
-    sharing = GrantReader(reading, await principals_by_id(write, named), asset and asset.owner_pk)
-    grants, revoked = sharing.grants(given, "set"), sharing.principals(taken, "revoke")
-    reading.raise_errors()
-    accesses = {principal.pk: access for principal, access in grants}
-    principals = {principal.pk: principal for principal in [*(who for who, _ in grants), *revoked]}
-    await _share(write, asset, accesses, principals)
+async def update(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Set and revoke grants of an asset that the viewer owns."""
+    to_set, to_revoke = reader.input["set"], reader.input["revoke"]
+    _check_size(reader, to_set, to_revoke)
+    asset = await _find_shareable(tx, reader)
+    ids = principal_ids([*(grant["to"] for grant in to_set), *to_revoke])
+    owner_pk = None if asset is None else asset.owner_pk
+    grant_reader = GrantReader(reader, await principals_by_id(tx, ids), owner_pk)
+    grants, revoked = grant_reader.grants(to_set, "set"), grant_reader.principals(to_revoke, "revoke")
+    reader.raise_errors()
+    assert asset is not None  # noqa: S101 - raised above
+    access = {principal.pk: granted for principal, granted in grants}
+    principals = {principal.pk: principal for principal in [*(principal for principal, _ in grants), *revoked]}
+    await _share(tx, asset, access, principals)
     return {"asset": asset.id}
 
 
-def _refuse_size(reading: InputReader, given: Sequence[Input], taken: Sequence[Input]) -> None:
-    check_count(reading, given, "set")
-    check_count(reading, taken, "revoke")
-    if not (given or taken):
-        message = "Name at least one to share with, or one whose access to take back."
-        reading.add_error(UserErrorCode.REQUIRED, message, "set")
-    reading.raise_errors()
+def _check_size(reader: InputReader, to_set: Sequence[Input], to_revoke: Sequence[Input]) -> None:
+    check_count(reader, to_set, "set")
+    check_count(reader, to_revoke, "revoke")
+    if not (to_set or to_revoke):
+        reader.add_error(UserErrorCode.REQUIRED, "Give at least one grant to set or to revoke.", "set")
+    reader.raise_errors()
 
 
-async def _owned(write: MutationTransaction, reading: InputReader) -> Any:
-    """Return the asset that the input names; refuse one that the viewer does not own, None then. One statement."""
-    asset = await find_asset(write, reading)
-    if asset is None or write.has_permission(asset, Permission.ASSET_OWN):
+async def _find_shareable(tx: MutationTransaction, reader: InputReader) -> AssetRow | None:
+    """Return the asset; add an error and return None unless the viewer may share it. One statement."""
+    asset: AssetRow | None = await tx.find(reader, sql.asset, "asset_id")
+    if asset is None or may_share(is_owner=tx.is_owner(asset)):
         return asset
-    reading.add_error(UserErrorCode.NOT_OWNER, NOT_OWNER, "assetId")
+    reader.add_error(UserErrorCode.NOT_OWNER, NOT_OWNER, "assetId")
     return None
 
 
 async def _share(
-    write: MutationTransaction, asset: Row[Any], accesses: AccessByPrincipal, principals: PrincipalByPk
+    tx: MutationTransaction, asset: AssetRow, access: AccessByPrincipal, principals: PrincipalByPk
 ) -> None:
-    """Give the principals their access, none to those without one, and log what that changes. One to five statements.
+    """Replace the principals' grants by `access`, and log the differences. One to five statements.
 
-    The asset's `updated_at` stays: whoever may not see its grants would see that they changed.
+    The asset's `updated_at` stays: it would tell viewers who may not see its grants that they changed.
     """
     of_asset = sql.grant.c.asset_pk == asset.pk
-    held = {row.principal_pk: row.access for row in await write.rows(visible(sql.grant, write.viewer).where(of_asset))}
-    before = {pk: access for pk, access in held.items() if pk in principals and access != accesses.get(pk)}
-    after = {pk: access for pk, access in accesses.items() if access != held.get(pk)}
+    rows = await tx.rows(visible(sql.grant, tx.viewer).where(of_asset))
+    existing = {row.principal_pk: row.access for row in rows}
+    before = {pk: old for pk, old in existing.items() if pk in principals and old != access.get(pk)}
+    after = {pk: new for pk, new in access.items() if new != existing.get(pk)}
     if before:
-        await write.execute(delete(sql.grant).where(of_asset, sql.grant.c.principal_pk.in_(sql.int_list([*before]))))
+        await tx.execute(delete(sql.grant).where(of_asset, sql.grant.c.principal_pk.in_(sql.int_list([*before]))))
     if after:
-        rows = [{"asset_pk": asset.pk, "principal_pk": pk, "access": access} for pk, access in after.items()]
-        await write.insert(sql.grant, rows)
-    told = {
+        await tx.insert(
+            sql.grant, [{"asset_pk": asset.pk, "principal_pk": pk, "access": new} for pk, new in after.items()]
+        )
+    changes = {
         ChangeAction.SHARED: shared_fields(before, after, principals),
         ChangeAction.UNSHARED: unshared_fields(before, after, principals),
     }
-    for action, fields in told.items():
-        await write.log.append(action, [asset.id] if fields else [], fields, AssetAccess.OWNER.value)
+    for action, fields in changes.items():
+        await tx.log.append(action, [asset.id] if fields else [], fields, AssetAccess.OWNER.value)

@@ -1,22 +1,23 @@
-"""This file is inputs being read: normalised and bounded in one place, with every fault told at once."""
+"""Input validation: normalizes and bounds fields, and reports all errors together."""
 
 import re
 import unicodedata
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode, not_found
 from store.text import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, MAX_SLUG_LENGTH, MAX_TEXT_LENGTH, TextTooLongError, clean_text
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 MAX_KEY_LENGTH = 200
-MAX_ID_LENGTH = 200  # ours are shorter; each is kept with what became of it
+MAX_ID_LENGTH = 200  # ids are shorter; each is stored with the result of its item
 Input = Mapping[str, Any]
+RowT = TypeVar("RowT")
 
 
 class Side(StrEnum):
-    """Which side of a neighbour, or which end of the list."""
+    """Side of a neighbour, or end of the list."""
 
     AFTER = "after_id"
     BEFORE = "before_id"
@@ -25,145 +26,179 @@ class Side(StrEnum):
 
 
 class Position(NamedTuple):
-    """A place in an order, relative to a neighbour: an absolute one would tell of hidden neighbours."""
+    """Position in an order, relative to a neighbour: an absolute one would count hidden rows."""
 
     side: Side = Side.END
     id: str | None = None
 
     @property
     def is_after(self) -> bool:
-        """Whether the place is behind the neighbour, or behind all."""
+        """Whether the position is after the neighbour, or at the end."""
         return self.side in {Side.AFTER, Side.END}
 
     @property
     def path(self) -> Path:
-        """Where the neighbour is named in the arguments."""
-        return ("input", "position", "afterId" if self.is_after else "beforeId")
+        """Path of the neighbour's id within the input."""
+        return ("position", "afterId" if self.is_after else "beforeId")
+
+
+class Versioned(Protocol):
+    """A row with a version, which each update raises."""
+
+    @property
+    def id(self) -> str:
+        """The public id."""
+
+    @property
+    def version(self) -> int:
+        """The current version."""
 
 
 class InputReader:
-    """Reads the fields of an input, keeping each fault until `stop` is called.
+    """Reads the fields of an input and collects their errors until `raise_errors`.
 
-    A field that was left out is absent from the input; one that was given as null is None.
+    An omitted field is absent from the input; an explicit null is None.
     """
 
-    def __init__(self, given: Input) -> None:
+    def __init__(self, input: Input) -> None:
         """Take the input."""
-        self.input = given
+        self.input = input
         self.user_errors: list[UserError] = []
 
     def has(self, name: str) -> bool:
-        """Return whether the field was given, be it null."""
+        """Return whether the input has the field, even as null."""
         return name in self.input
 
-    def add_error(self, code: UserErrorCode, message: str, *path: str, **further: Any) -> None:
-        """Keep a fault of the field at the path within the input."""
-        self.user_errors.append(UserError(code, message, ("input", *path), **further))
+    def add_error(self, code: UserErrorCode, message: str, *path: str, **details: Any) -> None:
+        """Add an error of the field at the path within the input; `details` are further fields of UserError."""
+        self.user_errors.append(UserError(code, message, ("input", *path), **details))
+
+    def add_not_found(self, noun: str, *path: str) -> None:
+        """Add that no object of the noun has the id at the path, or that it is hidden from the viewer."""
+        self.user_errors.append(not_found(noun, "input", *path))
+
+    def check_found(self, row: RowT | None, noun: str, field: str) -> RowT | None:
+        """Return the row that an input field names; add that it was not found if it is None."""
+        if row is None:
+            self.add_not_found(noun, graph_name(field))
+        return row
 
     def raise_errors(self) -> None:
-        """Raise Rejected with the faults kept so far; do nothing where there are none."""
+        """Raise MutationRejectedError if there are errors."""
         if self.user_errors:
             raise MutationRejectedError(self.user_errors)
 
     def name(self) -> str:
         """Return the name."""
-        return self._text("name", MAX_NAME_LENGTH, is_needed=True) or ""
+        return self._text("name", MAX_NAME_LENGTH, is_required=True) or ""
 
     def description(self) -> str:
-        """Return the description; empty where none was given."""
-        return self._text("description", MAX_TEXT_LENGTH, lines=True) or ""
+        """Return the description; empty if omitted."""
+        return self._text("description", MAX_TEXT_LENGTH, multiline=True) or ""
 
     def note(self) -> str | None:
-        """Return the note; None where none was given or it is empty."""
-        return self._text("note", MAX_NOTE_LENGTH, lines=True) or None
+        """Return the note; None if omitted or empty."""
+        return self._text("note", MAX_NOTE_LENGTH, multiline=True) or None
 
     def slug(self) -> str | None:
-        """Return the slug, in small letters; None where none was given."""
+        """Return the slug in lower case; None if omitted."""
         if self.input.get("slug") is None:
             if self.has("slug"):
-                self.add_error(UserErrorCode.REQUIRED, "The slug must not be null: leave it out.", "slug")
+                self.add_error(UserErrorCode.REQUIRED, "The slug must not be null. Omit it instead.", "slug")
             return None
-        slug = (self._text("slug", MAX_SLUG_LENGTH, is_needed=True) or "").casefold()
+        slug = (self._text("slug", MAX_SLUG_LENGTH, is_required=True) or "").casefold()
         if slug and not SLUG.fullmatch(slug):
-            message = "The slug must be letters a-z, digits and hyphens, with no hyphen in front."
+            message = f'Invalid slug "{slug}". Use letters a-z, digits and hyphens, and do not start with a hyphen.'
             self.add_error(UserErrorCode.INVALID, message, "slug")
         return slug
 
-    def value(self, name: str, field: str) -> Any:
-        """Return what was given for a field that cannot be null; None, too, where nothing was. `field` is its name."""
+    def non_null(self, name: str) -> Any:
+        """Return a field that cannot be null; None if omitted."""
         value = self.input.get(name)
         if value is None and self.has(name):
-            self.add_error(UserErrorCode.REQUIRED, f"{field} must not be null: leave it out to keep it.", field)
+            field = graph_name(name)
+            message = f"{field} must not be null. Omit it to keep the current value."
+            self.add_error(UserErrorCode.REQUIRED, message, field)
         return value
 
     def position(self) -> Position:
-        """Return the place asked for; the end where none was."""
-        given = self.input.get("position")
-        if given is None:
+        """Return the requested position; the end if omitted."""
+        position = self.input.get("position")
+        if position is None:
             return Position()
-        ((side, value),) = given.items()
+        ((side, value),) = position.items()
         if side in {Side.START, Side.END}:
             if value is not True:
-                name = "atStart" if side == Side.START else "atEnd"
-                self.add_error(UserErrorCode.INVALID, f"{name} must be true.", "position", name)
+                field = graph_name(side)
+                self.add_error(UserErrorCode.INVALID, f"{field} must be true.", "position", field)
             return Position(Side(side))
         return Position(Side(side), value)
 
-    def ids(self, name: str, field: str, most: int, *, needs_one: bool = True) -> dict[str, int]:
-        """Return the distinct ids of a list in its order, each with its first index. `field` is the graph's name."""
-        given = self.input.get(name) or []
-        if len(given) > most:
-            message = f"{field} has {len(given):,} ids; at most {most:,} are allowed."
-            self.add_error(UserErrorCode.LIMIT_EXCEEDED, message, field, limit=most)
-        if needs_one and not given:
-            self.add_error(UserErrorCode.REQUIRED, f"{field} must name at least one.", field)
-        indexes: dict[str, int] = {}
-        for index, id_ in enumerate(given):
-            if indexes.setdefault(id_, index) == index and len(id_) > MAX_ID_LENGTH:
-                message = f"An id has at most {MAX_ID_LENGTH} characters."
+    def ids(self, name: str, max_count: int, *, is_required: bool = True) -> dict[str, int]:
+        """Return the distinct ids of a list in order, each with its first index."""
+        ids, field = self.input.get(name) or [], graph_name(name)
+        if len(ids) > max_count:
+            message = f"{field} has {len(ids):,} ids; at most {max_count:,} are allowed."
+            self.add_error(UserErrorCode.LIMIT_EXCEEDED, message, field, limit=max_count)
+        if is_required and not ids:
+            self.add_error(UserErrorCode.REQUIRED, f"{field} must contain at least one id.", field)
+        indexes = index_by_id(ids)
+        for id_, index in indexes.items():
+            if len(id_) > MAX_ID_LENGTH:
+                message = f"The id is longer than {MAX_ID_LENGTH} characters."
                 self.add_error(UserErrorCode.TOO_LONG, message, field, str(index), limit=MAX_ID_LENGTH)
         return indexes
 
-    def check_version(self, row: Any) -> None:
-        """Refuse a row whose version is not the one expected, if one was."""
+    def check_version(self, row: Versioned) -> None:
+        """Add a conflict if `expectedVersion` is given and is not the row's version."""
         expected = self.input.get("expected_version")
         if expected is not None and expected != row.version:
-            message = f"It was changed meanwhile: its version is {row.version}, not {expected}. Read it again."
+            message = f"Version conflict: expected {expected}, current version is {row.version}. Reload and retry."
             self.add_error(
                 UserErrorCode.CONFLICT, message, "expectedVersion", current_version=row.version, current_id=row.id
             )
 
-    def add_not_found(self, noun: str, *path: str) -> None:
-        """Keep that there is no such object."""
-        self.user_errors.append(not_found(noun, "input", *path))
-
-    def _text(self, name: str, longest: int, *, lines: bool = False, is_needed: bool = False) -> str | None:
+    def _text(self, name: str, max_length: int, *, multiline: bool = False, is_required: bool = False) -> str | None:
         value = self.input.get(name)
         if value is None:
-            if is_needed or self.has(name):
+            if is_required or self.has(name):
                 self.add_error(UserErrorCode.REQUIRED, f"The {name} must not be null.", name)
             return None
         try:
-            text = clean_text(value, longest, multiline=lines)
+            text = clean_text(value, max_length, multiline=multiline)
         except TextTooLongError as error:
             self.add_error(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.max_length)
             return None
         except ValueError as error:
             self.add_error(UserErrorCode.INVALID, f"The {name} {error}.", name)
             return None
-        if is_needed and not text:
+        if is_required and not text:
             self.add_error(UserErrorCode.REQUIRED, f"The {name} must not be empty.", name)
         return text
 
 
-def make_slug(name: str, otherwise: str) -> str:
-    """Return a slug made from the name's letters and digits; `otherwise` where it has none of a-z."""
+def graph_name(name: str) -> str:
+    """Return the GraphQL name of an input field: `asset_ids` is `assetIds`."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def index_by_id(ids: Iterable[str]) -> dict[str, int]:
+    """Return the distinct ids in order, each with its first index."""
+    indexes: dict[str, int] = {}
+    for index, id_ in enumerate(ids):
+        indexes.setdefault(id_, index)
+    return indexes
+
+
+def make_slug(name: str, fallback: str) -> str:
+    """Return a slug of the name's letters a-z and digits; `fallback` if it has none."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: MAX_SLUG_LENGTH - 8].strip("-") or otherwise
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: MAX_SLUG_LENGTH - 8].strip("-") or fallback
 
 
 def unique_slug(stem: str, taken: Container[str]) -> str:
-    """Return the slug, with the least number behind it that makes it free where it is taken."""
+    """Return the slug; if it is taken, with the least number appended that makes it unique."""
     slug, number = stem, 1
     while slug in taken:
         number += 1

@@ -1,7 +1,7 @@
-"""This file is bulk changes too large to be made at once: queued as jobs, and gone on with chunk by chunk.
+"""Jobs: bulk changes too large for one request, queued and run in chunks.
 
-What is told of a chunk is committed with it: a job whose worker was killed is taken up where it stands. An ATOMIC job
-is one transaction. The viewer's rights are those they have when each transaction begins.
+A chunk's results are committed with it, so that a job whose worker was killed resumes where it stopped. An ATOMIC job
+is one transaction. Each transaction uses the viewer's permissions as of its start.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,61 +14,58 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import visible
-from permissions.permission import Permission
 from permissions.viewer import viewer_by_pk
-from resolvers.context import Context
-from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus
-from resolvers.write.input import Input, InputReader, Position, Side
-from resolvers.write.membership_operations import AddAssets, IndexById, MembershipOperation, MoveAssets, RemoveAssets
-from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
+from resolvers.write.bulk import BulkMode, ItemResult, changed_ids
+from resolvers.write.input import Input, InputReader, Position, Side, index_by_id
+from resolvers.write.membership_operations import (
+    OPERATION_KINDS,
+    IndexById,
+    MembershipOperation,
+    Placement,
+    find_collections,
+)
+from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store import jobs, sql
 from store.changes import open_change_log
 from store.database import Database, Snapshot
 from store.jobs import ClaimedJob
+from store.rows import CollectionRow, JobRow, MembershipRow
 from store.tables import JobKind, JobStatus
 
 CHUNK_SIZE = 4_000
-MAX_JOBS = 3  # of one user at once: all wait for the same workers
-MAX_ERRORS = 100  # told of a failed job; each item tells its own
+MAX_JOBS = 3  # active at once per user: all users share the workers
+MAX_ERRORS = 100  # stored with a failed job; each item has its own
 
 
-async def enqueue(write: MutationTransaction, kind: JobKind, given: Input, ids: IndexById) -> str:
-    """Queue a bulk change and return the job's id; raise Rejected for one too many of the viewer's.
+async def enqueue(tx: MutationTransaction, kind: JobKind, input: Input, indexes: IndexById) -> str:
+    """Queue a bulk change and return the job's id. Three statements.
 
-    Three statements.
+    Raises MutationRejectedError if the viewer has MAX_JOBS active jobs.
     """
-    assert write.viewer.user_pk is not None  # noqa: S101 - members alone may ask for it
-    if await jobs.count_active(write.connection, write.viewer.user_pk) >= MAX_JOBS:
-        message = f"{MAX_JOBS} jobs of yours have not ended: wait for one of them, or cancel it."
+    assert tx.viewer.user_pk is not None  # noqa: S101 - bulk changes require SIGNED_IN
+    if await jobs.count_active(tx.connection, tx.viewer.user_pk) >= MAX_JOBS:
+        message = f"You have {MAX_JOBS} active jobs. Wait until one ends, or cancel one."
         path = ("input", "assetIds")
         raise MutationRejectedError([UserError(UserErrorCode.LIMIT_EXCEEDED, message, path, limit=MAX_JOBS)])
-    write.must_commit = True
+    tx.must_commit = True
     return await jobs.queue(
-        write.connection, kind, write.viewer.user_pk, dict(given), total=len(ids), request_id=write.log.request_id
+        tx.connection, kind, tx.viewer.user_pk, dict(input), total=len(indexes), request_id=tx.log.request_id
     )
 
 
-async def cancel(context: Context, given: Input) -> Payload:
-    """Keep a job from going on; what it has done stays done."""
-    return await run_mutation(context, Permission.SIGNED_IN, "jobCancel", given, _cancel)
-
-
-async def _cancel(write: MutationTransaction, reading: InputReader) -> Result:
-    found = await write.visible_by_id(sql.job, [reading.input["id"]])
-    if not found:
-        reading.add_not_found("job", "id")
-    reading.raise_errors()
-    for job in found.values():
-        await jobs.cancel(write.connection, job.pk)
-        write.must_commit = job.status in jobs.ACTIVE
-    return {"job": reading.input["id"]}
+async def cancel(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Cancel a job of the viewer; its applied changes stay."""
+    job: JobRow = await tx.get(reader, sql.job, "id")
+    await jobs.cancel(tx.connection, job.pk)
+    tx.must_commit = job.status in jobs.ACTIVE
+    return {"job": job.id}
 
 
 async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lambda: False) -> bool:
-    """Take up the oldest job that waits and do it to its end, or until `is_stopping`; return whether there was one.
+    """Claim the oldest waiting job and run it to its end, or until `is_stopping`; return whether there was one.
 
-    A job that no retry can bring further ends as FAILED, and what went wrong is raised.
+    A job that fails for another reason than an unavailable database ends as FAILED, and its exception is raised.
     """
     async with database.write() as connection:
         job = await jobs.claim_next(connection)
@@ -80,7 +77,7 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
         else:
             await _run_chunked(database, job, is_stopping)
     except (DBAPIError, OSError, PoolTimeoutError):
-        raise  # the database is away: another will take the job up
+        raise  # the database is unavailable: another worker will claim the job
     except Exception:
         async with database.write() as connection:
             await jobs.finish(connection, job.pk, JobStatus.FAILED)
@@ -89,27 +86,28 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
 
 
 async def _run_chunked(database: Database, job: ClaimedJob, is_stopping: Callable[[], bool]) -> None:
-    """Do a BEST_EFFORT job, each chunk in a transaction."""
-    items = list(_index_by_id(job).items())
+    """Run a BEST_EFFORT job, each chunk in a transaction."""
+    indexes = list(index_by_id(job.input["asset_ids"]).items())
     while not is_stopping():
         async with database.write() as connection:
-            if await _run_chunk(connection, job, items):
+            if await _run_chunk(connection, job, indexes):
                 return
     async with database.write() as connection:
         await jobs.release(connection, job.pk)
 
 
-async def _run_chunk(connection: AsyncConnection, job: ClaimedJob, all_items: Sequence[tuple[str, int]]) -> bool:
-    """Do the next items of a BEST_EFFORT job; return whether it has ended."""
+async def _run_chunk(connection: AsyncConnection, job: ClaimedJob, indexes: Sequence[tuple[str, int]]) -> bool:
+    """Run the next chunk of a BEST_EFFORT job; return whether the job has ended."""
     resumed = await _resume(connection, job)
     if resumed is None:
         return True
-    act, done = resumed
-    ids = dict(all_items[done : done + CHUNK_SIZE])
-    items = await act.judge(ids)
-    await act.do(item.id for item in items if item.status is ItemStatus.CHANGED)
-    await jobs.record_progress(connection, job.pk, done + len(ids), list(_job_rows(done, items)), act.last_put_pk)
-    if done + len(ids) < job.total:
+    operation, done = resumed
+    chunk = dict(indexes[done : done + CHUNK_SIZE])
+    items = await operation.plan(chunk)
+    await operation.apply(changed_ids(items))
+    rows = list(_job_rows(done, items))
+    await jobs.record_progress(connection, job.pk, done + len(chunk), rows, operation.last_inserted_pk)
+    if done + len(chunk) < job.total:
         return False
     is_partial = await jobs.has_failed(connection, job.pk)
     await jobs.finish(connection, job.pk, JobStatus.PARTIALLY_FAILED if is_partial else JobStatus.SUCCEEDED)
@@ -117,120 +115,98 @@ async def _run_chunk(connection: AsyncConnection, job: ClaimedJob, all_items: Se
 
 
 class _ItemsFailedError(Exception):
-    """An ATOMIC job in which items failed: its transaction is rolled back."""
+    """An ATOMIC job with failed items; raised to roll its transaction back."""
 
     def __init__(self, items: list[ItemResult]) -> None:
-        """Take all items, as they were judged."""
+        """Take all items as planned."""
         super().__init__()
         self.items = items
 
 
 async def _run_atomic(database: Database, job: ClaimedJob) -> None:
-    """Do an ATOMIC job, all of it in one transaction."""
+    """Run an ATOMIC job in one transaction."""
     try:
         async with database.write() as connection:
             await _apply_all(connection, job)
-    except _ItemsFailedError as failed:
+    except _ItemsFailedError as error:
         async with database.write() as connection:
-            await _record_failure(connection, job, failed.items)
+            await _record_failure(connection, job, error.items)
 
 
 async def _apply_all(connection: AsyncConnection, job: ClaimedJob) -> None:
     resumed = await _resume(connection, job)
     if resumed is None:
         return
-    act, _ = resumed
+    operation, _ = resumed
     items: list[ItemResult] = []
-    ids = iter(_index_by_id(job).items())
-    while chunk := dict(islice(ids, CHUNK_SIZE)):
-        items += await act.judge(chunk)
+    indexes = iter(index_by_id(job.input["asset_ids"]).items())
+    while chunk := dict(islice(indexes, CHUNK_SIZE)):
+        items += await operation.plan(chunk)
     if any(item.error for item in items):
         raise _ItemsFailedError(items)
-    await act.do(item.id for item in items if item.status is ItemStatus.CHANGED)
+    await operation.apply(changed_ids(items))
     await jobs.record_progress(connection, job.pk, len(items), list(_job_rows(0, items)))
     await jobs.finish(connection, job.pk, JobStatus.SUCCEEDED)
 
 
 async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: list[ItemResult]) -> None:
-    rolled_back = [
-        item._replace(status=ItemStatus.ROLLED_BACK) if item.status is ItemStatus.CHANGED else item for item in items
-    ]
     errors = [item.error.to_json() for item in items if item.error][:MAX_ERRORS]
-    await jobs.record_progress(connection, job.pk, len(items), list(_job_rows(0, rolled_back)))
+    rows = list(_job_rows(0, (item.rolled_back() for item in items)))
+    await jobs.record_progress(connection, job.pk, len(items), rows)
     await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
 
 
 async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[MembershipOperation, int] | None:
-    """Return what the job does and how many items are done; None where it has ended: cancelled, or with nowhere to go.
+    """Return the job's operation, as its user with their current permissions, and the number of items done.
 
-    It is done as its user, with the rights of now.
+    None if the job has ended: it was cancelled, or its collection no longer exists.
     """
     log = await open_change_log(connection, job.request_id)
     log.actor_pk = job.user_pk
-    now = await jobs.renew_lease(connection, job.pk)
-    if now.status != JobStatus.RUNNING:
+    state = await jobs.renew_lease(connection, job.pk)
+    if state.status != JobStatus.RUNNING:
         return None
-    if now.is_cancelled:
+    if state.is_cancelled:
         await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
     viewer = await viewer_by_pk(Snapshot(connection), job.user_pk)
     assert viewer is not None  # noqa: S101 - no user is ever deleted
     try:
-        return await _operation(MutationTransaction(connection, viewer, log), job, now.last_put_pk), now.done
+        return await _operation(MutationTransaction(connection, viewer, log), job, state.last_put_pk), state.done
     except MutationRejectedError as rejected:
         errors = [error.to_json() for error in rejected.user_errors]
         await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
         return None
 
 
-async def _operation(write: MutationTransaction, job: ClaimedJob, last_put_pk: int | None) -> MembershipOperation:
-    reading, fields = InputReader(job.input), _COLLECTION_FIELDS[JobKind(job.kind)]
-    found = await write.visible_by_id(sql.collection, [job.input[name] for name in fields])
-    for name, field in fields.items():
-        if job.input[name] not in found:
-            reading.add_not_found("collection", field)
-    reading.raise_errors()
-    collections = [found[job.input[name]] for name in fields]
-    first, last = collections[0], collections[-1]
-    if job.kind == JobKind.ASSETS_REMOVE:
-        return RemoveAssets(write, first)
-    neighbour, is_after = await _next_position(write, last, reading.position(), last_put_pk)
-    if job.kind == JobKind.ASSETS_ADD:
-        return AddAssets(write, first, neighbour, is_after, reading.note())
-    return MoveAssets(write, first, last, neighbour, is_after)
+async def _operation(tx: MutationTransaction, job: ClaimedJob, last_inserted_pk: int | None) -> MembershipOperation:
+    reader, kind = InputReader(job.input), OPERATION_KINDS[JobKind(job.kind)]
+    source, target = await find_collections(tx, reader, kind)
+    reader.raise_errors()
+    placement = Placement()
+    if target is not None:
+        placement = await _next_placement(tx, target, reader.position(), last_inserted_pk)
+    return MembershipOperation(tx, kind.action, source, target, placement, reader.note())
 
 
-_COLLECTION_FIELDS = {
-    JobKind.ASSETS_ADD: {"collection_id": "collectionId"},
-    JobKind.ASSETS_REMOVE: {"collection_id": "collectionId"},
-    JobKind.ASSETS_MOVE: {"from_collection_id": "fromCollectionId", "to_collection_id": "toCollectionId"},
-}
+async def _next_placement(
+    tx: MutationTransaction, collection: CollectionRow, position: Position, last_inserted_pk: int | None
+) -> Placement:
+    """Return the placement of the next chunk: after the last inserted asset, where the block grows from its start.
 
-
-async def _next_position(
-    write: MutationTransaction, collection: Any, position: Position, last_put_pk: int | None
-) -> tuple[int | None, bool]:
-    """Return where the next items go: behind those of the job that are in, where the place grows from its start.
-
-    A neighbour that is not in any more leaves the end.
+    The end if the neighbour is no longer a member.
     """
-    last = last_put_pk if position.side in {Side.START, Side.AFTER} else None
+    last = last_inserted_pk if position.side in {Side.START, Side.AFTER} else None
     if last is None and position.id is None:
-        return None, position.is_after
-    beside = sql.asset.c.id == position.id if last is None else sql.asset.c.pk == last
-    rows = visible(sql.membership, write.viewer).where(sql.membership.c.collection_pk == collection.pk, beside)
-    found = await write.rows(rows)
-    return (found[0].asset_pk, last is not None or position.is_after) if found else (None, True)
-
-
-def _index_by_id(job: ClaimedJob) -> dict[str, int]:
-    indexes: dict[str, int] = {}
-    for index, id_ in enumerate(job.input["asset_ids"]):
-        indexes.setdefault(id_, index)
-    return indexes
+        return Placement(None, position.is_after)
+    is_neighbour = sql.asset.c.id == position.id if last is None else sql.asset.c.pk == last
+    in_collection = sql.membership.c.collection_pk == collection.pk
+    rows: Sequence[MembershipRow] = await tx.rows(visible(sql.membership, tx.viewer).where(in_collection, is_neighbour))
+    return Placement(rows[0].asset_pk, last is not None or position.is_after) if rows else Placement()
 
 
 def _job_rows(first: int, items: Iterable[ItemResult]) -> Iterator[dict[str, Any]]:
+    """Yield the items as rows of `job_item`, numbered from `first`."""
     for place, item in enumerate(items, start=first):
         error = orjson.dumps(item.error.to_json()).decode() if item.error else None
         yield {"place": place, "asset_id": item.id, "status": item.status, "error": error}

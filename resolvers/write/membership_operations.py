@@ -1,256 +1,258 @@
-"""This file is what is done to members of collections: judged item by item, then done to all that may change at once.
+"""Bulk membership operations: plan each item, then apply all valid ones in one pass.
 
-An asset may be put in by its owner, when it is released; taken out by its owner or an administrator, whatever its
-state. What is in already, or out already, is unchanged and never an error; what the viewer may not see is not there.
+Adding or removing a member again is UNCHANGED, never an error. A hidden asset is reported as absent.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, delete
+from sqlalchemy import and_, delete
 
 from permissions import visible
-from permissions.permission import Permission
+from permissions.may import may_add, may_remove
 from permissions.visible import access
 from resolvers.loaders import where_in
 from resolvers.write.bulk import ItemResult, ItemStatus, failed_item
+from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction, Result
-from resolvers.write.user_error import UserErrorCode
+from resolvers.write.user_error import UserErrorCode, not_found
 from store import sql
 from store.changes import FieldChange, MemberChange
 from store.membership_ranks import RankedMembers
 from store.ranks import RankedList
-from store.tables import AssetStatus, ChangeAction
+from store.rows import AssetRow, CollectionRow
+from store.tables import AssetStatus, ChangeAction, JobKind
 
-ASSET_IDS = ("input", "assetIds")
-NOT_OWNER = (UserErrorCode.NOT_OWNER, "Only owners of the asset may put it in.")
-NOT_REMOVER = (UserErrorCode.NOT_OWNER, "Only owners of the asset and administrators may take it out.")
-NOT_FOUND = (UserErrorCode.NOT_FOUND, "There is no such asset.")
+NOT_OWNER = (UserErrorCode.NOT_OWNER, "Only owners of the asset may add it.")
+NOT_REMOVER = (UserErrorCode.NOT_OWNER, "Only owners of the asset and administrators may remove it.")
 INELIGIBLE = {
-    AssetStatus.DRAFT: "The asset is a draft: release it first.",
-    AssetStatus.ARCHIVED: "The asset is archived: bring it back first.",
-    AssetStatus.WITHDRAWN: "The asset was withdrawn.",
-    AssetStatus.FAILED: "The asset's creation failed.",
+    AssetStatus.DRAFT: "The asset is a draft. Release it first.",
+    AssetStatus.ARCHIVED: "The asset is archived. Restore it first.",
+    AssetStatus.WITHDRAWN: "The asset is withdrawn.",
+    AssetStatus.FAILED: "The asset could not be created.",
 }
+MEMBERSHIP = ("rank", "added_at", "added_by_pk", "note")
 
 Outcome = ItemStatus | tuple[UserErrorCode, str]
-"""What is to become of an item, or why it cannot be changed."""
-
-Member = Row[Any]
-"""An asset with the viewer's access and its membership: `rank`, `added_at`, `added_by_pk`, `note`, NULL if not in."""
+"""Planned status of an item, or the error that prevents it."""
 
 IndexById = Mapping[str, int]
-"""Ids of assets, each with where it stands in the input."""
+"""Ids of items, each with its index in the input."""
 
 
-class MembershipOperation(Protocol):
-    """Something that is done to members."""
+class Member(NamedTuple):
+    """An asset as a member of a collection; without a rank it is none. `id` is the item's in the input."""
 
-    last_put_pk: int | None  # the asset that was put in last
+    id: str
+    asset_pk: int
+    collection_pk: int
+    status: str
+    viewer_access: int
+    rank: int | None
+    added_at: int | None
+    added_by_pk: int | None
+    note: str | None
 
     @property
-    def answer(self) -> Result:
-        """What the payload tells beside the items."""
+    def change(self) -> MemberChange:
+        """The membership as the change log stores it, so that it can be restored."""
+        return MemberChange(self.asset_pk, self.rank, self.added_at, self.added_by_pk, self.note)
 
-    async def judge(self, ids: IndexById) -> list[ItemResult]:
-        """Return what is to become of each id, in their order. It may be asked again and again for more."""
 
-    async def do(self, ids: Iterable[str]) -> str | None:
-        """Change those of the ids, judged to be changed; return the id of the log's change, None for nothing."""
+class Placement(NamedTuple):
+    """Place of new members: right after (or before) the asset with this pk, or at an end."""
+
+    next_to: int | None = None
+    is_after: bool = True
+
+
+class OperationKind(NamedTuple):
+    """Kind of membership operation: its change, and the input fields of the collections that assets leave and enter."""
+
+    action: ChangeAction
+    source: str | None
+    target: str | None
+
+
+OPERATION_KINDS = {
+    JobKind.ASSETS_ADD: OperationKind(ChangeAction.ASSETS_ADDED, None, "collection_id"),
+    JobKind.ASSETS_REMOVE: OperationKind(ChangeAction.ASSETS_REMOVED, "collection_id", None),
+    JobKind.ASSETS_MOVE: OperationKind(ChangeAction.ASSETS_MOVED, "from_collection_id", "to_collection_id"),
+}
 
 
 @dataclass
-class AddAssets:
-    """Puts assets into a collection, in their order, right after (or before) a neighbour, or at an end."""
+class MembershipOperation:
+    """Assets leave `source`, enter `target`, or both. An asset that is already in the target only leaves."""
 
-    write: MutationTransaction
-    collection: Any
-    neighbour: int | None = None
-    is_after: bool = True
+    tx: MutationTransaction
+    action: ChangeAction
+    source: CollectionRow | None
+    target: CollectionRow | None
+    placement: Placement = Placement()
     note: str | None = None
-    last_put_pk: int | None = None
-    _members: dict[str, Member] = field(default_factory=dict)
+    last_inserted_pk: int | None = None
+    _leaving: dict[str, Member] = field(default_factory=dict)
+    _entering: dict[str, Member] = field(default_factory=dict)
 
     @property
-    def answer(self) -> Result:
-        """The collection."""
-        return {"collection": self.collection.id}
+    def result(self) -> Result:
+        """The collections, as the mutation's result names them."""
+        ids = [collection.id for collection in (self.source, self.target) if collection is not None]
+        return dict(zip(("collection", "to"), ids, strict=False))
 
-    async def judge(self, ids: IndexById) -> list[ItemResult]:
-        """Return what is to become of each id. One statement."""
-        self._members |= await members_by_id(self.write, ids, self.collection)
-        return plan_items(ids, self._members, lambda row: may_add(self.write, row))
+    async def plan(self, indexes: IndexById) -> list[ItemResult]:
+        """Return the planned result of each id, in order; can be called again for more.
 
-    async def do(self, ids: Iterable[str]) -> str | None:
-        """Put them in."""
-        rows = [self._members[id_] for id_ in ids]
-        await insert_members(self.write, self.collection, rows, self.neighbour, self.note, is_after=self.is_after)
-        self.last_put_pk = rows[-1].pk if rows else None
-        added = {self.collection.id: [MemberChange(row.pk) for row in rows]}
-        change = await self.write.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
-        return change.get(self.collection.id)
+        One statement, two for a move.
+        """
+        if self.source is not None:
+            self._leaving |= await members_by_asset(self.tx, indexes, self.source)
+        if self.target is not None:
+            self._entering |= await members_by_asset(self.tx, indexes, self.target)
+        visible_ids = self._leaving if self.source is not None else self._entering
+        outcomes = {id_: self._outcome(id_) for id_ in indexes if id_ in visible_ids}
+        return plan_items(indexes, outcomes, "asset", "assetIds")
 
+    def _outcome(self, id_: str) -> Outcome:
+        if self.source is not None and self._leaving[id_].rank is None:
+            return ItemStatus.UNCHANGED
+        if self.target is not None:
+            outcome = add_outcome(self.tx, self._entering[id_])
+            if self.source is None or outcome is not ItemStatus.UNCHANGED:
+                return outcome
+        return remove_outcome(self.tx, self._leaving[id_])
 
-@dataclass
-class RemoveAssets:
-    """Takes assets out of a collection."""
+    async def apply(self, ids: Sequence[str]) -> str | None:
+        """Change the ids, which must be planned as CHANGED; return the id of the logged change, None if there is none.
 
-    write: MutationTransaction
-    collection: Any
-    last_put_pk: int | None = None
-    _members: dict[str, Member] = field(default_factory=dict)
+        A move logs a change on both collections; the target's is returned unless all assets were in it already.
+        """
+        member_changes: dict[str, list[MemberChange]] = {}
+        if self.source is not None:
+            leaving = [self._leaving[id_] for id_ in ids]
+            await delete_members(self.tx, self.source.pk, [member.asset_pk for member in leaving])
+            member_changes[self.source.id] = [member.change for member in leaving]
+        if self.target is not None:
+            entering = [self._leaving.get(id_, self._entering[id_]) for id_ in ids if self._entering[id_].rank is None]
+            await insert_members(self.tx, self.target, entering, self.placement, self.note)
+            self.last_inserted_pk = entering[-1].asset_pk if entering else None
+            member_changes[self.target.id] = [MemberChange(member.asset_pk) for member in entering]
+        change_ids = await self.tx.log.append_member_changes(self.action, member_changes, self._fields())
+        return next((change_ids[id_] for id_ in reversed(member_changes) if id_ in change_ids), None)
 
-    @property
-    def answer(self) -> Result:
-        """The collection."""
-        return {"collection": self.collection.id}
-
-    async def judge(self, ids: IndexById) -> list[ItemResult]:
-        """Return what is to become of each id. One statement."""
-        self._members |= await members_by_id(self.write, ids, self.collection)
-        return plan_items(ids, self._members, lambda row: may_remove(self.write, row))
-
-    async def do(self, ids: Iterable[str]) -> str | None:
-        """Take them out."""
-        rows = [self._members[id_] for id_ in ids]
-        await delete_members(self.write, self.collection, rows)
-        removed = {self.collection.id: list(map(member_change, rows))}
-        change = await self.write.log.append_member_changes(ChangeAction.ASSETS_REMOVED, removed)
-        return change.get(self.collection.id)
-
-
-@dataclass
-class MoveAssets:
-    """Takes assets out of one collection and puts them into another; what is not in the first is left alone."""
-
-    write: MutationTransaction
-    source: Any
-    target: Any
-    neighbour: int | None = None
-    is_after: bool = True
-    last_put_pk: int | None = None
-    _here: dict[str, Member] = field(default_factory=dict)
-    _there: dict[str, Member] = field(default_factory=dict)
-
-    @property
-    def answer(self) -> Result:
-        """Both collections."""
-        return {"collection": self.source.id, "to": self.target.id}
-
-    async def judge(self, ids: IndexById) -> list[ItemResult]:
-        """Return what is to become of each id. Two statements."""
-        self._here |= await members_by_id(self.write, ids, self.source)
-        self._there |= await members_by_id(self.write, ids, self.target)
-        return plan_items(ids, self._here, lambda row: may_move(self.write, row, self._there[row.id]))
-
-    async def do(self, ids: Iterable[str]) -> str | None:
-        """Move them. One change on each collection: the target's unless all of them were in it already."""
-        leaving = [self._here[id_] for id_ in ids]
-        arriving = [row for row in leaving if self._there[row.id].rank is None]
-        await delete_members(self.write, self.source, leaving)
-        await insert_members(self.write, self.target, arriving, self.neighbour, None, is_after=self.is_after)
-        self.last_put_pk = arriving[-1].pk if arriving else None
-        moved = {
-            self.source.id: list(map(member_change, leaving)),
-            self.target.id: [MemberChange(row.pk) for row in arriving],
+    def _fields(self) -> dict[str, list[FieldChange]]:
+        if self.source is None or self.target is None:
+            return {}
+        return {
+            self.source.id: [{"field": "to", "before": None, "after": self.target.id}],
+            self.target.id: [{"field": "from", "before": None, "after": self.source.id}],
         }
-        whence = {self.source.id: [_told("to", self.target)], self.target.id: [_told("from", self.source)]}
-        change = await self.write.log.append_member_changes(ChangeAction.ASSETS_MOVED, moved, whence)
-        return change.get(self.target.id) or change.get(self.source.id)
 
 
-async def members_by_id(write: MutationTransaction, ids: Iterable[str], collection: Any) -> dict[str, Member]:
-    """Return the assets that exist for the viewer, members of the collection or not, by id. One statement."""
+async def find_collections(
+    tx: MutationTransaction, reader: InputReader, kind: OperationKind
+) -> tuple[CollectionRow | None, CollectionRow | None]:
+    """Return the collections that assets leave and enter; add NOT_FOUND for absent or hidden ones. One statement."""
+    fields = [name for name in (kind.source, kind.target) if name is not None]
+    rows = await tx.visible_by_id(sql.collection, [reader.input[name] for name in fields])
+    found: dict[str | None, CollectionRow | None] = {
+        name: reader.check_found(rows.get(reader.input[name]), "collection", name) for name in fields
+    }
+    return found.get(kind.source), found.get(kind.target)
+
+
+async def members_by_asset(tx: MutationTransaction, ids: Iterable[str], collection: CollectionRow) -> dict[str, Member]:
+    """Return the visible assets with these ids, members of the collection or not, by id. One statement."""
     asset, membership = sql.asset, sql.membership
-    here = and_(membership.c.asset_pk == asset.c.pk, membership.c.collection_pk == collection.pk)
-    columns = (asset.c.id, asset.c.pk, asset.c.status, access(asset, write.viewer).label("viewer_access"))
-    kept = (membership.c.rank, membership.c.added_at, membership.c.added_by_pk, membership.c.note)
-    rows = where_in(visible(asset, write.viewer), asset.c.id, ids).outerjoin(membership, here)
-    return {row.id: row for row in await write.rows(rows.with_only_columns(*columns, *kept))}
+    of_asset = and_(membership.c.asset_pk == asset.c.pk, membership.c.collection_pk == collection.pk)
+    columns = (asset.c.id, asset.c.pk, asset.c.status, access(asset, tx.viewer), *membership.c[MEMBERSHIP])
+    rows = where_in(visible(asset, tx.viewer), asset.c.id, ids).outerjoin(membership, of_asset)
+    members = {}
+    for id_, pk, *state in await tx.rows(rows.with_only_columns(*columns)):
+        members[id_] = Member(id_, pk, collection.pk, *state)
+    return members
 
 
-def plan_items(ids: IndexById, members: Mapping[str, Member], verdict: Callable[[Member], Outcome]) -> list[ItemResult]:
-    """Return what is to become of each id, in their order."""
+async def members_by_collection(tx: MutationTransaction, asset: AssetRow, ids: Iterable[str]) -> dict[str, Member]:
+    """Return the asset, as a member or not, of each visible collection with these ids, by id. One statement."""
+    collection, membership = sql.collection, sql.membership
+    of_collection = and_(membership.c.collection_pk == collection.c.pk, membership.c.asset_pk == asset.pk)
+    columns = (collection.c.id, collection.c.pk, *membership.c[MEMBERSHIP])
+    rows = where_in(visible(collection, tx.viewer), collection.c.id, ids).outerjoin(membership, of_collection)
+    members = {}
+    for id_, pk, *state in await tx.rows(rows.with_only_columns(*columns)):
+        members[id_] = Member(id_, asset.pk, pk, asset.status, asset.viewer_access, *state)
+    return members
+
+
+def plan_items(indexes: IndexById, outcomes: Mapping[str, Outcome], noun: str, *path: str) -> list[ItemResult]:
+    """Return the planned result of each id, in order; ids without an outcome are absent or hidden."""
     items = []
-    for id_, index in ids.items():
-        said = verdict(members[id_]) if id_ in members else NOT_FOUND
-        if isinstance(said, ItemStatus):
-            items.append(ItemResult(id_, said))
+    for id_, index in indexes.items():
+        outcome, item_path = outcomes.get(id_), ("input", *path, str(index))
+        if outcome is None:
+            items.append(ItemResult(id_, ItemStatus.FAILED, not_found(noun, *item_path)))
+        elif isinstance(outcome, ItemStatus):
+            items.append(ItemResult(id_, outcome))
         else:
-            items.append(failed_item(id_, *said, (*ASSET_IDS, str(index))))
+            items.append(failed_item(id_, *outcome, item_path))
     return items
 
 
-def may_add(write: MutationTransaction, row: Any) -> Outcome:
-    """Return what becomes of an asset that is to be put in."""
-    if row.rank is not None:
+def add_outcome(tx: MutationTransaction, member: Member) -> Outcome:
+    """Return the outcome of adding an asset to a collection."""
+    if member.rank is not None:
         return ItemStatus.UNCHANGED
-    if not write.has_permission(row, Permission.ASSET_OWN):
-        return NOT_OWNER
-    if row.status != AssetStatus.RELEASED:
-        return UserErrorCode.NOT_ELIGIBLE, INELIGIBLE[row.status]
-    return ItemStatus.CHANGED
+    is_owner = tx.is_owner(member)
+    if may_add(is_owner=is_owner, status=member.status):
+        return ItemStatus.CHANGED
+    return (UserErrorCode.NOT_ELIGIBLE, INELIGIBLE[AssetStatus(member.status)]) if is_owner else NOT_OWNER
 
 
-def may_remove(write: MutationTransaction, row: Any) -> Outcome:
-    """Return what becomes of an asset that is to be taken out."""
-    if row.rank is None:
+def remove_outcome(tx: MutationTransaction, member: Member) -> Outcome:
+    """Return the outcome of removing an asset from a collection."""
+    if member.rank is None:
         return ItemStatus.UNCHANGED
-    is_theirs = write.has_permission(row, Permission.ASSET_OWN) or write.viewer.is_admin
-    return ItemStatus.CHANGED if is_theirs else NOT_REMOVER
-
-
-def may_move(write: MutationTransaction, here: Any, there: Any) -> Outcome:
-    """Return what becomes of an asset that is to go from one collection to another: what is not in the first stays."""
-    if here.rank is None:
-        return ItemStatus.UNCHANGED
-    arriving = may_add(write, there)
-    return may_remove(write, here) if arriving is ItemStatus.UNCHANGED else arriving
-
-
-def member_change(row: Any) -> MemberChange:
-    """Return what the log keeps of a membership, so that it can be put back."""
-    return MemberChange(row.pk, row.rank, row.added_at, row.added_by_pk, row.note)
+    return ItemStatus.CHANGED if may_remove(tx.viewer, is_owner=tx.is_owner(member)) else NOT_REMOVER
 
 
 async def insert_members(
-    write: MutationTransaction,
-    collection: Any,
-    rows: Sequence[Member],
-    neighbour: int | None,
+    tx: MutationTransaction,
+    collection: CollectionRow,
+    members: Sequence[Member],
+    placement: Placement,
     note: str | None,
-    *,
-    is_after: bool,
 ) -> None:
-    """Insert memberships, in order, right after (or before) the neighbour, or at an end without one.
-
-    They get the note or, for none, keep the one that their rows bring along.
-    """
-    if not rows:
+    """Insert memberships in order; without a note each keeps the one that it has in another collection."""
+    if not members:
         return
-    ranks = await member_ranking(write, collection).allocate_ranks(len(rows), next_to=neighbour, is_after=is_after)
-    same = {"collection_pk": collection.pk, "added_at": write.log.at, "added_by_pk": write.viewer.user_pk}
-    new = [
-        {"asset_pk": row.pk, "rank": rank, "note": note or row.note, **same}
-        for row, rank in zip(rows, ranks, strict=True)
+    ranked = member_ranking(tx, collection)
+    ranks = await ranked.allocate_ranks(len(members), next_to=placement.next_to, is_after=placement.is_after)
+    rows = [
+        membership_row(tx, member.asset_pk, collection.pk, rank, note or member.note)
+        for member, rank in zip(members, ranks, strict=True)
     ]
-    await write.insert(sql.membership, new)
+    await tx.insert(sql.membership, rows)
 
 
-async def delete_members(write: MutationTransaction, collection: Any, rows: Sequence[Member]) -> None:
-    """Delete memberships. One statement, and none for no rows."""
+def membership_row(
+    tx: MutationTransaction, asset_pk: int, collection_pk: int, rank: int, note: str | None
+) -> dict[str, Any]:
+    """Return the row of a membership that the viewer creates now."""
+    row = {"collection_pk": collection_pk, "asset_pk": asset_pk, "rank": rank, "note": note}
+    return row | {"added_at": tx.log.at, "added_by_pk": tx.viewer.user_pk}
+
+
+async def delete_members(tx: MutationTransaction, collection_pk: int, asset_pks: Sequence[int]) -> None:
+    """Delete memberships of one collection. One statement, none without assets."""
     membership = sql.membership
-    if rows:
-        pks = sql.int_list([row.pk for row in rows])
-        here = (membership.c.collection_pk == collection.pk, membership.c.asset_pk.in_(pks))
-        await write.execute(delete(membership).where(*here))
+    if asset_pks:
+        is_member = (membership.c.collection_pk == collection_pk, membership.c.asset_pk.in_(sql.int_list(asset_pks)))
+        await tx.execute(delete(membership).where(*is_member))
 
 
-def member_ranking(write: MutationTransaction, collection: Any) -> RankedList:
+def member_ranking(tx: MutationTransaction, collection: CollectionRow) -> RankedList:
     """Return the order of the collection's members."""
-    return RankedMembers(write.connection, sql.membership, "asset_pk", {"collection_pk": collection.pk}, collection.id)
-
-
-def _told(name: str, collection: Any) -> FieldChange:
-    return {"field": name, "before": None, "after": collection.id}
+    return RankedMembers(tx.connection, sql.membership, "asset_pk", {"collection_pk": collection.pk}, collection.id)

@@ -1,4 +1,4 @@
-"""This file is the platform registering assets: by the same code that imports a catalogue, each item judged first."""
+"""Registration of assets by the platform, through the code that imports catalogues; each item is validated first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,14 +7,12 @@ from pydantic import ValidationError
 from sqlalchemy import Row
 
 from permissions import visible
-from permissions.permission import Permission
-from resolvers.context import Context
 from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import where_in
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode
 from resolvers.write.grant_input import GrantReader, PrincipalById, check_count, principal_ids, principals_by_id
 from resolvers.write.input import Input, InputReader
-from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
+from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserError, UserErrorCode
 from store import sql
 from store.catalogue.lines import RegistrationLine
@@ -41,46 +39,42 @@ Assets = Mapping[str, Row[Any]]
 """The assets that there are, by the platform's ids."""
 
 
-async def register_(context: Context, given: Input) -> Payload:
-    """Create or update assets by the platform's ids."""
-    return await run_mutation(context, Permission.ADMIN, "assetsRegister", given, _register)
-
-
-async def _register(write: MutationTransaction, reading: InputReader) -> Result:
-    items = reading.input["assets"]
-    _refuse_size(reading, items)
-    principals = await principals_by_id(write, _ids_of_principals(items))
+async def register(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Create assets, or update those with a known external id."""
+    items = reader.input["assets"]
+    _refuse_size(reader, items)
+    principals = await principals_by_id(tx, _ids_of_principals(items))
     ids = [_cleaned(item["external_id"]) for item in items]
-    lines = _lines(reading, items, principals)
-    assets = await _assets(write, ids, lines)
+    lines = _lines(reader, items, principals)
+    assets = await _assets(tx, ids, lines)
     for index, line in lines.items():
-        _refuse_kind(reading, index, line, assets)
-        _refuse_absent(reading, index, line, {*ids, *assets})
-    _refuse_again(reading, ids)
-    if reading.input["mode"] == BulkMode.BEST_EFFORT:
-        _refuse_dependent(reading, lines, assets)
-    errors = _errors(reading)
+        _refuse_kind(reader, index, line, assets)
+        _refuse_absent(reader, index, line, {*ids, *assets})
+    _refuse_again(reader, ids)
+    if reader.input["mode"] == BulkMode.BEST_EFFORT:
+        _refuse_dependent(reader, lines, assets)
+    errors = _errors(reader)
     judged = [
         ItemResult(
             _id(item, id_, assets), ItemStatus.FAILED if index in errors else ItemStatus.CHANGED, errors.get(index)
         )
         for index, (item, id_) in enumerate(zip(items, ids, strict=True))
     ]
-    enforce_mode(reading.input["mode"], judged)
+    enforce_mode(reader.input["mode"], judged)
     good = {index: line for index, line in lines.items() if index not in errors}
-    changed = await register_assets(write.connection, write.log, [*good.values()])
-    now = await _assets(write, [line.id for line in good.values()], {})
+    changed = await register_assets(tx.connection, tx.log, [*good.values()])
+    now = await _assets(tx, [line.id for line in good.values()], {})
     done = {index: ItemResult(now[line.id].id, _status(is_changed=line.id in changed)) for index, line in good.items()}
     return {"results": [done.get(index, item).to_json() for index, item in enumerate(judged)]}
 
 
-def _refuse_size(reading: InputReader, items: Sequence[Input]) -> None:
+def _refuse_size(reader: InputReader, items: Sequence[Input]) -> None:
     if not items:
-        reading.add_error(UserErrorCode.REQUIRED, "assets must name at least one.", "assets")
+        reader.add_error(UserErrorCode.REQUIRED, "assets must name at least one.", "assets")
     if len(items) > INLINE_BULK_ITEMS:
         message = f"assets has {len(items):,} entries; at most {INLINE_BULK_ITEMS:,} are allowed."
-        reading.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "assets", limit=INLINE_BULK_ITEMS)
-    reading.raise_errors()
+        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "assets", limit=INLINE_BULK_ITEMS)
+    reader.raise_errors()
 
 
 def _ids_of_principals(items: Iterable[Input]) -> list[str]:
@@ -99,23 +93,23 @@ def _cleaned(text: str) -> str:
         return text
 
 
-def _lines(reading: InputReader, items: Sequence[Input], principals: PrincipalById) -> Lines:
+def _lines(reader: InputReader, items: Sequence[Input], principals: PrincipalById) -> Lines:
     """Return the items that have the form they must have; refuse the others' values."""
-    found = {index: _line(reading, item, principals, "assets", str(index)) for index, item in enumerate(items)}
+    found = {index: _line(reader, item, principals, "assets", str(index)) for index, item in enumerate(items)}
     return {index: line for index, line in found.items() if line is not None}
 
 
-def _line(reading: InputReader, item: Input, principals: PrincipalById, *path: str) -> RegistrationLine | None:
+def _line(reader: InputReader, item: Input, principals: PrincipalById, *path: str) -> RegistrationLine | None:
     values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in {"owner_id", "status"}}
     owner = principals.get(item["owner_id"])
     if owner is None or owner.kind != PrincipalKind.USER:
-        reading.add_not_found("user", *path, "ownerId")
+        reader.add_not_found("user", *path, "ownerId")
         owner = None
     if "status" in item:
-        values |= _flags(reading, item["status"], *path, "status")
+        values |= _flags(reader, item["status"], *path, "status")
     if item.get("grants") is not None:
-        check_count(reading, item["grants"], *path, "grants")
-        held = GrantReader(reading, principals).grants(item["grants"], *path, "grants")
+        check_count(reader, item["grants"], *path, "grants")
+        held = GrantReader(reader, principals).grants(item["grants"], *path, "grants")
         values["grants"] = [{"to": who.external_id, "role": AssetAccess(access).name} for who, access in held]
     try:
         line = RegistrationLine.model_validate(
@@ -123,73 +117,73 @@ def _line(reading: InputReader, item: Input, principals: PrincipalById, *path: s
         )
     except ValidationError as error:
         for fault in field_errors(error):
-            _refuse_fault(reading, fault, *path)
+            _refuse_fault(reader, fault, *path)
         return None
     return line if owner else None
 
 
-def _flags(reading: InputReader, status: str | None, *path: str) -> Mapping[str, Any]:
+def _flags(reader: InputReader, status: str | None, *path: str) -> Mapping[str, Any]:
     if status is None:
-        reading.add_error(UserErrorCode.REQUIRED, "The status must not be null: leave it out to keep it.", *path)
+        reader.add_error(UserErrorCode.REQUIRED, "The status must not be null: leave it out to keep it.", *path)
         return {}
     return FLAGS_BY_STATUS[AssetStatus(status)]
 
 
-def _refuse_fault(reading: InputReader, fault: FieldError, *path: str) -> None:
+def _refuse_fault(reader: InputReader, fault: FieldError, *path: str) -> None:
     field, *place = fault.path
     graph = fault._replace(path=(GRAPH_FIELDS.get(str(field), field), *place))
     code = UserErrorCode.REQUIRED if graph.is_empty else UserErrorCode.INVALID
     if graph.max_length is not None:
         code = UserErrorCode.TOO_LONG
-    reading.add_error(
+    reader.add_error(
         code, f"{graph.path_text} {graph.predicate}.", *path, *map(str, graph.path), limit=graph.max_length
     )
 
 
-async def _assets(write: MutationTransaction, ids: Iterable[str], lines: Lines) -> dict[str, Row[Any]]:
+async def _assets(tx: MutationTransaction, ids: Iterable[str], lines: Lines) -> dict[str, Row[Any]]:
     """Return the assets of those ids, and those that the lines use. One statement."""
     named = {*ids, *(id_ for line in lines.values() for id_ in line.uses)}
-    rows = where_in(visible(sql.asset, write.viewer), sql.asset.c.external_id, sorted(named))
-    return {row.external_id: row for row in await write.rows(rows)}
+    rows = where_in(visible(sql.asset, tx.viewer), sql.asset.c.external_id, sorted(named))
+    return {row.external_id: row for row in await tx.rows(rows)}
 
 
-def _refuse_kind(reading: InputReader, index: int, line: RegistrationLine, assets: Assets) -> None:
+def _refuse_kind(reader: InputReader, index: int, line: RegistrationLine, assets: Assets) -> None:
     held = assets.get(line.id)
     if held is not None and held.kind != line.type:
         message = f"The asset is of the kind {held.kind}, and stays so."
-        reading.add_error(UserErrorCode.INVALID, message, "assets", str(index), "kind")
+        reader.add_error(UserErrorCode.INVALID, message, "assets", str(index), "kind")
 
 
-def _refuse_absent(reading: InputReader, index: int, line: RegistrationLine, there: set[str]) -> None:
+def _refuse_absent(reader: InputReader, index: int, line: RegistrationLine, there: set[str]) -> None:
     for place, id_ in enumerate(line.uses):
         if id_ not in there:
-            reading.add_not_found("asset", "assets", str(index), "uses", str(place))
+            reader.add_not_found("asset", "assets", str(index), "uses", str(place))
 
 
-def _refuse_again(reading: InputReader, ids: Sequence[str]) -> None:
+def _refuse_again(reader: InputReader, ids: Sequence[str]) -> None:
     first: dict[str, int] = {}
     for index, id_ in enumerate(ids):
         if first.setdefault(id_, index) != index:
             message = f"This externalId is that of the item {first[id_]} as well."
-            reading.add_error(UserErrorCode.INVALID, message, "assets", str(index), "externalId")
+            reader.add_error(UserErrorCode.INVALID, message, "assets", str(index), "externalId")
 
 
-def _refuse_dependent(reading: InputReader, lines: Lines, assets: Assets) -> None:
+def _refuse_dependent(reader: InputReader, lines: Lines, assets: Assets) -> None:
     """Refuse items that use what will not be there, because its own item is refused; and so on for those who use it."""
     refused = -1
-    while len(reading.user_errors) > refused:
-        refused = len(reading.user_errors)
-        failed = _errors(reading)
+    while len(reader.user_errors) > refused:
+        refused = len(reader.user_errors)
+        failed = _errors(reader)
         left = {index: line for index, line in lines.items() if index not in failed}
         there = {*assets, *(line.id for line in left.values())}
         for index, line in left.items():
-            _refuse_absent(reading, index, line, there)
+            _refuse_absent(reader, index, line, there)
 
 
-def _errors(reading: InputReader) -> dict[int, UserError]:
+def _errors(reader: InputReader) -> dict[int, UserError]:
     """Return the first error of each refused item, by its index."""
     errors: dict[int, UserError] = {}
-    for error in reading.user_errors:
+    for error in reader.user_errors:
         assert error.path is not None  # noqa: S101 - every error here is of an item
         errors.setdefault(int(error.path[2]), error)
     return errors

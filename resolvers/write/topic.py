@@ -1,198 +1,177 @@
-"""This file is topics being changed: by administrators, each change logged on the topic that it is about."""
+"""Topic mutations: create, update, reorder, merge and delete; each change is logged on the topic it is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, update
+from sqlalchemy import delete, insert, update
 
 from permissions import visible
-from permissions.permission import Permission
-from resolvers.context import Context
-from resolvers.write.input import Input, InputReader, Position, make_slug, unique_slug
-from resolvers.write.moving import check_names_free, move_collections
-from resolvers.write.transaction import MutationTransaction, Payload, Result, run_mutation
+from resolvers.write.collection_move import check_names_free, move_collections
+from resolvers.write.input import InputReader, Position, make_slug, unique_slug
+from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import changed_columns, field_changes
 from store.ids import new_id
 from store.ranks import RankedList
+from store.rows import TopicRow
 from store.tables import ChangeAction
 from store.text import fold_name
 
-MOST_SOURCES = 100
-Topics = Mapping[str, Row[Any]]
+MAX_SOURCES = 100
+TopicById = Mapping[str, TopicRow]
 
 
-async def create(context: Context, given: Input) -> Payload:
-    """Make a topic."""
-    return await run_mutation(context, Permission.ADMIN, "topicCreate", given, _create)
-
-
-async def update_(context: Context, given: Input) -> Payload:
-    """Change a topic's name, slug or description."""
-    return await run_mutation(context, Permission.ADMIN, "topicUpdate", given, _update)
-
-
-async def reorder(context: Context, given: Input) -> Payload:
-    """Put a topic beside another."""
-    return await run_mutation(context, Permission.ADMIN, "topicReorder", given, _reorder)
-
-
-async def merge(context: Context, given: Input) -> Payload:
-    """Move the collections of topics into another, and delete those topics."""
-    return await run_mutation(context, Permission.ADMIN, "topicMerge", given, _merge)
-
-
-async def delete_(context: Context, given: Input) -> Payload:
-    """Delete a topic; its collections, if it has any, go where the input says."""
-    return await run_mutation(context, Permission.ADMIN, "topicDelete", given, _delete)
-
-
-async def _create(write: MutationTransaction, reading: InputReader) -> Result:
-    name, description, slug, position = reading.name(), reading.description(), reading.slug(), reading.position()
-    topics = await _topics(write)
-    _refuse_taken(reading, topics.values(), name, slug)
-    neighbour = _neighbour(reading, topics, position)
-    reading.raise_errors()
-    slugs = {topic.slug for topic in topics.values()}
-    (rank,) = await _order(write).allocate_ranks(1, next_to=neighbour, is_after=position.is_after)
+async def create(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Create a topic."""
+    name, description, slug, position = reader.name(), reader.description(), reader.slug(), reader.position()
+    topics = await _all_topics(tx)
+    _check_unique(reader, topics.values(), name, slug)
+    neighbour_pk = _find_neighbour(reader, topics, position)
+    reader.raise_errors()
+    slug = slug or unique_slug(make_slug(name, "topic"), {topic.slug for topic in topics.values()})
+    (rank,) = await _ranking(tx).allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after)
     id_ = new_id("top")
-    told = {"name": name, "slug": slug or unique_slug(make_slug(name, "topic"), slugs), "description": description}
-    row = told | {
+    columns = {"name": name, "slug": slug, "description": description}
+    row = columns | {
         "id": id_,
         "name_key": fold_name(name),
         "rank": rank,
         "version": 1,
-        "created_at": write.log.at,
-        "updated_at": write.log.at,
-        "created_by_pk": write.viewer.user_pk,
+        "created_at": tx.log.at,
+        "updated_at": tx.log.at,
+        "created_by_pk": tx.viewer.user_pk,
     }
-    await write.execute(insert(sql.topic).values(row))
-    await write.log.append(ChangeAction.CREATED, [id_], field_changes(None, told))
+    await tx.execute(insert(sql.topic).values(row))
+    await tx.log.append(ChangeAction.CREATED, [id_], field_changes(None, columns))
     return {"topic": id_}
 
 
-async def _update(write: MutationTransaction, reading: InputReader) -> Result:
-    topics = await _topics(write)
-    topic = _topic(reading, topics, "id")
-    wanted: dict[str, Any] = {}
-    if reading.has("name"):
-        wanted["name"] = reading.name()
-    if reading.has("slug"):
-        wanted["slug"] = reading.slug()
-    if reading.has("description"):
-        wanted["description"] = reading.description()
+async def update_topic(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Update a topic's name, slug or description."""
+    topics = await _all_topics(tx)
+    topic = _get_topic(reader, topics, "id")
+    columns: dict[str, Any] = {}
+    if reader.has("name"):
+        columns["name"] = reader.name()
+    if reader.has("slug"):
+        columns["slug"] = reader.slug()
+    if reader.has("description"):
+        columns["description"] = reader.description()
     others = [other for other in topics.values() if other.pk != topic.pk]
-    _refuse_taken(reading, others, wanted.get("name"), wanted.get("slug"))
-    reading.check_version(topic)
-    reading.raise_errors()
-    differing = changed_columns(topic, wanted)
-    if differing:
-        stamps = {"version": topic.version + 1, "updated_at": write.log.at}
-        keys = {"name_key": fold_name(differing["name"])} if "name" in differing else {}
-        await write.execute(update(sql.topic).where(sql.topic.c.pk == topic.pk).values(differing | keys | stamps))
-        await write.log.append(ChangeAction.UPDATED, [topic.id], field_changes(topic, differing))
+    _check_unique(reader, others, columns.get("name"), columns.get("slug"))
+    reader.check_version(topic)
+    reader.raise_errors()
+    changed = changed_columns(topic, columns)
+    if changed:
+        derived: dict[str, Any] = {"name_key": fold_name(changed["name"])} if "name" in changed else {}
+        derived |= {"version": topic.version + 1, "updated_at": tx.log.at}
+        await tx.execute(update(sql.topic).where(sql.topic.c.pk == topic.pk).values(changed | derived))
+        await tx.log.append(ChangeAction.UPDATED, [topic.id], field_changes(topic, changed))
     return {"topic": topic.id}
 
 
-async def _reorder(write: MutationTransaction, reading: InputReader) -> Result:
-    topics, position = await _topics(write), reading.position()
-    topic = _topic(reading, topics, "id")
-    neighbour = _neighbour(reading, topics, position)
-    if neighbour == topic.pk:
-        reading.add_error(UserErrorCode.INVALID, "A topic cannot stand beside itself.", *position.path[1:])
-    reading.raise_errors()
-    order, ranked = _order(write), sorted(topics.values(), key=lambda each: int(each.rank))
-    places = await order.allocate_ranks(1, next_to=neighbour, is_after=position.is_after, moving=[topic.pk])
-    await order.set_ranks({topic.pk: places[0]})
-    if [each.pk for each in ranked] != await order.ordered_keys():
-        await write.log.append(ChangeAction.REORDERED, [topic.id])
+async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Move a topic in the order of topics."""
+    topics, position = await _all_topics(tx), reader.position()
+    topic = _get_topic(reader, topics, "id")
+    neighbour_pk = _find_neighbour(reader, topics, position)
+    if neighbour_pk == topic.pk:
+        reader.add_error(UserErrorCode.INVALID, "A topic cannot be placed next to itself.", *position.path)
+    reader.raise_errors()
+    ranked, before = _ranking(tx), sorted(topics.values(), key=lambda topic: topic.rank)
+    (rank,) = await ranked.allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after, moving=[topic.pk])
+    await ranked.set_ranks({topic.pk: rank})
+    if [topic.pk for topic in before] != await ranked.ordered_keys():
+        await tx.log.append(ChangeAction.REORDERED, [topic.id])
     return {"topic": topic.id}
 
 
-async def _merge(write: MutationTransaction, reading: InputReader) -> Result:
-    topics = await _topics(write)
-    indexes = reading.ids("source_ids", "sourceIds", MOST_SOURCES)
-    target = _topic(reading, topics, "target_id")
+async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Move the collections of topics to another topic, and delete the emptied topics."""
+    topics = await _all_topics(tx)
+    indexes = reader.ids("source_ids", MAX_SOURCES)
+    target = _get_topic(reader, topics, "target_id")
     for id_, index in indexes.items():
         if id_ not in topics:
-            reading.add_not_found("topic", "sourceIds", str(index))
+            reader.add_not_found("topic", "sourceIds", str(index))
         elif id_ == target.id:
             message = "A topic cannot be merged into itself."
-            reading.add_error(UserErrorCode.INVALID, message, "sourceIds", str(index))
-    reading.raise_errors()
-    sources = {topics[id_].pk: ("sourceIds", str(index)) for id_, index in indexes.items()}
-    await check_names_free(write, reading, sources, target)
-    reading.raise_errors()
-    moved = await move_collections(write, [topics[id_] for id_ in indexes], target)
-    await _remove(write, [topics[id_] for id_ in indexes])
-    merged = [{"field": "mergedTopic", "before": topics[id_].name, "after": None} for id_ in indexes]
-    await write.log.append(ChangeAction.MERGED, [target.id], merged)
-    return {"topic": target.id, "movedCollections": moved, "deletedTopicIds": list(indexes)}
+            reader.add_error(UserErrorCode.INVALID, message, "sourceIds", str(index))
+    reader.raise_errors()
+    sources = [topics[id_] for id_ in indexes]
+    paths = {topics[id_].pk: ("sourceIds", str(index)) for id_, index in indexes.items()}
+    await check_names_free(tx, reader, paths, target)
+    reader.raise_errors()
+    moved_ids = await move_collections(tx, sources, target)
+    await _delete(tx, sources)
+    merged = [{"field": "mergedTopic", "before": topic.name, "after": None} for topic in sources]
+    await tx.log.append(ChangeAction.MERGED, [target.id], merged)
+    return {"topic": target.id, "movedCollections": moved_ids, "deletedTopicIds": list(indexes)}
 
 
-async def _delete(write: MutationTransaction, reading: InputReader) -> Result:
-    topics = await _topics(write)
-    topic = _topic(reading, topics, "id")
-    reading.check_version(topic)
-    has_target = reading.input.get("move_collections_to") is not None
-    target = _topic(reading, topics, "move_collections_to") if has_target else None
+async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Delete a topic; its collections, if any, move to `moveCollectionsTo`."""
+    topics = await _all_topics(tx)
+    topic = _get_topic(reader, topics, "id")
+    reader.check_version(topic)
+    has_target = reader.input.get("move_collections_to") is not None
+    target = _get_topic(reader, topics, "move_collections_to") if has_target else None
     if target is not None and target.pk == topic.pk:
-        reading.add_error(UserErrorCode.INVALID, "Its collections cannot stay in it.", "moveCollectionsTo")
-    reading.raise_errors()
-    moved: list[str] = []
+        message = "The collections cannot stay in the deleted topic. Choose another topic."
+        reader.add_error(UserErrorCode.INVALID, message, "moveCollectionsTo")
+    reader.raise_errors()
+    moved_ids: list[str] = []
     if target is not None:
-        await check_names_free(write, reading, {topic.pk: ("moveCollectionsTo",)}, target)
-        reading.raise_errors()
-        moved = await move_collections(write, [topic], target)
-    elif await write.rows(visible(sql.collection, write.viewer).where(sql.collection.c.topic_pk == topic.pk).limit(1)):
-        message = "The topic holds collections: say where they go in moveCollectionsTo."
-        reading.add_error(UserErrorCode.NOT_EMPTY, message, "moveCollectionsTo")
-        reading.raise_errors()
-    await _remove(write, [topic])
-    return {"deletedTopicId": topic.id, "movedCollections": moved}
+        await check_names_free(tx, reader, {topic.pk: ("moveCollectionsTo",)}, target)
+        reader.raise_errors()
+        moved_ids = await move_collections(tx, [topic], target)
+    elif await tx.rows(visible(sql.collection, tx.viewer).where(sql.collection.c.topic_pk == topic.pk).limit(1)):
+        message = "The topic has collections. Give the topic to move them to in moveCollectionsTo."
+        reader.add_error(UserErrorCode.NOT_EMPTY, message, "moveCollectionsTo")
+        reader.raise_errors()
+    await _delete(tx, [topic])
+    return {"deletedTopicId": topic.id, "movedCollections": moved_ids}
 
 
-async def _topics(write: MutationTransaction) -> Topics:
-    """Return every topic, by id: there are few, and names and slugs are held against all of them."""
-    return {topic.id: topic for topic in await write.rows(visible(sql.topic, write.viewer))}
+async def _all_topics(tx: MutationTransaction) -> TopicById:
+    """Return every topic by id: there are few, and names and slugs are compared with all of them. One statement."""
+    rows: Sequence[TopicRow] = await tx.rows(visible(sql.topic, tx.viewer))
+    return {topic.id: topic for topic in rows}
 
 
-def _topic(reading: InputReader, topics: Topics, field: str) -> Row[Any]:
-    """Return the topic that the field names; raise Rejected for no such topic."""
-    topic = topics.get(reading.input.get(field) or "")
+def _get_topic(reader: InputReader, topics: TopicById, field: str) -> TopicRow:
+    """Return the topic that the input field names; raise MutationRejectedError if it is absent."""
+    topic = reader.check_found(topics.get(reader.input[field]), "topic", field)
     if topic is None:
-        reading.add_not_found(
-            "topic", {"target_id": "targetId", "move_collections_to": "moveCollectionsTo"}.get(field, "id")
-        )
-        reading.raise_errors()
-    assert topic is not None  # noqa: S101 - stopped above
+        reader.raise_errors()
+    assert topic is not None  # noqa: S101 - raised above
     return topic
 
 
-def _refuse_taken(reading: InputReader, others: Any, name: str | None, slug: str | None) -> None:
+def _check_unique(reader: InputReader, others: Iterable[TopicRow], name: str | None, slug: str | None) -> None:
     for other in others:
         if name and other.name_key == fold_name(name):
-            reading.add_error(UserErrorCode.TAKEN, f"There is a topic of the name «{other.name}».", "name")
+            reader.add_error(UserErrorCode.TAKEN, f'A topic named "{other.name}" already exists.', "name")
         if slug and other.slug == slug:
-            reading.add_error(UserErrorCode.TAKEN, f"There is a topic of the slug {slug}.", "slug")
+            reader.add_error(UserErrorCode.TAKEN, f'A topic with the slug "{slug}" already exists.', "slug")
 
 
-def _neighbour(reading: InputReader, topics: Topics, position: Position) -> int | None:
-    """Return the pk of the topic that the place is beside, None for an end."""
+def _find_neighbour(reader: InputReader, topics: TopicById, position: Position) -> int | None:
+    """Return the pk of the topic that the position names, None for an end; add NOT_FOUND if it is absent."""
     if position.id is None:
         return None
     if position.id not in topics:
-        reading.add_not_found("topic", *position.path[1:])
+        reader.add_not_found("topic", *position.path)
         return None
-    return int(topics[position.id].pk)
+    return topics[position.id].pk
 
 
-def _order(write: MutationTransaction) -> RankedList:
-    return RankedList(write.connection, sql.topic, "pk", {})
+async def _delete(tx: MutationTransaction, topics: Sequence[TopicRow]) -> None:
+    await tx.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.int_list([topic.pk for topic in topics]))))
+    changes = {topic.id: [{"field": "name", "before": topic.name, "after": None}] for topic in topics}
+    await tx.log.append_by_subject(ChangeAction.DELETED, changes)
 
 
-async def _remove(write: MutationTransaction, topics: Sequence[Row[Any]]) -> None:
-    await write.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.int_list([topic.pk for topic in topics]))))
-    named = {topic.id: [{"field": "name", "before": topic.name, "after": None}] for topic in topics}
-    await write.log.append_by_subject(ChangeAction.DELETED, named)
+def _ranking(tx: MutationTransaction) -> RankedList:
+    return RankedList(tx.connection, sql.topic, "pk", {})

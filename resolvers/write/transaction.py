@@ -1,4 +1,4 @@
-"""This file is a mutation on its way: one transaction, with the viewer as of it, its log, and its answer."""
+"""Mutation runner: transaction, current viewer, change log, idempotency, dry run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -8,13 +8,13 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from sqlalchemy import Executable, Row, Table
+from sqlalchemy import Executable, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import ErrorCode, OperationError, Viewer, visible
-from permissions.permission import Permission, has_asset_permission, require
+from permissions.permission import HasViewerAccess, Permission, has_asset_permission, require
 from resolvers.context import Context
 from resolvers.loaders import where_in
 from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
@@ -25,25 +25,25 @@ from store.database import Snapshot
 from store.idempotency import find_result, save_result
 
 Result = dict[str, Any]
-"""What a mutation came to, as JSON keeps it: ids, never rows, so that a retry is answered through today's sight."""
+"""JSON result of a mutation: ids, never rows, so that a replay is answered through current permissions."""
 
 
 class MutationTransaction:
-    """One mutation's transaction. No other write runs beside it, and all that it reads is as of now."""
+    """Transaction of one mutation. No other write runs beside it, so every read in it is current."""
 
     def __init__(self, connection: AsyncConnection, viewer: Viewer, log: ChangeLog) -> None:
-        """Take the transaction, who asks, and the log that holds the writers' lock."""
+        """Take the transaction, the viewer as of it, and the change log, which holds the writers' lock."""
         self.connection, self.viewer, self.log = connection, viewer, log
         self.checked_permissions: set[Permission] = set()
-        self.must_commit = False  # whether there is something to commit that the log does not tell
+        self.must_commit = False  # set when a write is not in the change log
 
-    def has_permission(self, asset: Any, permission: Permission) -> bool:
-        """Return whether the viewer holds the permission on the asset; that it was asked is kept."""
-        self.checked_permissions.add(permission)
-        return has_asset_permission(asset, permission)
+    def is_owner(self, asset: HasViewerAccess) -> bool:
+        """Return whether the viewer owns the asset, and record that ASSET_OWN was checked."""
+        self.checked_permissions.add(Permission.ASSET_OWN)
+        return has_asset_permission(asset, Permission.ASSET_OWN)
 
-    async def rows(self, statement: Executable) -> Sequence[Row[Any]]:
-        """Return every row of the statement."""
+    async def rows(self, statement: Executable) -> Sequence[Any]:
+        """Return all rows of the statement; annotate them with their type in store/rows.py."""
         return (await self.connection.execute(statement)).all()
 
     async def execute(self, statement: Executable) -> None:
@@ -51,44 +51,59 @@ class MutationTransaction:
         await self.connection.execute(statement)
 
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert the rows, in their order."""
+        """Insert the rows in their order."""
         await insert_many(self.connection, table, rows)
 
-    async def visible_by_id(self, table: Table, ids: Iterable[str]) -> dict[str, Row[Any]]:
-        """Return the rows with those ids that exist for the viewer, by id. One statement."""
-        found = await self.rows(where_in(visible(table, self.viewer), table.c.id, ids))
-        return {row.id: row for row in found}
+    async def visible_by_id(self, table: Table, ids: Iterable[str]) -> dict[str, Any]:
+        """Return the rows with these ids that the viewer may see, by id. One statement."""
+        rows = await self.rows(where_in(visible(table, self.viewer), table.c.id, ids))
+        return {row.id: row for row in rows}
 
-    def payload(self, answer: Mapping[str, Any]) -> "Payload":
-        """Return the payload of what was done."""
-        return Payload(answer, (), self.log.has_changes, checked_permissions=frozenset(self.checked_permissions))
+    async def find(self, reader: InputReader, table: Table, field: str) -> Any:
+        """Return the row whose id the input field holds; add NOT_FOUND if it is absent or hidden. One statement."""
+        id_ = reader.input[field]
+        row = (await self.visible_by_id(table, [id_])).get(id_)
+        return reader.check_found(row, table.name, field)
+
+    async def get(self, reader: InputReader, table: Table, field: str) -> Any:
+        """Return the row like `find`, and raise the errors so far, so that the row exists. One statement."""
+        row = await self.find(reader, table, field)
+        reader.raise_errors()
+        return row
+
+    def payload(self, result: Result) -> "Payload":
+        """Return the payload of an accepted mutation."""
+        checked = frozenset(self.checked_permissions)
+        return Payload(result, did_change=self.log.has_changes, checked_permissions=checked)
 
 
 @dataclass(frozen=True)
 class Payload:
-    """What a mutation answers: ids to be read through the viewer's sight, or what was wrong with it."""
+    """Outcome of a mutation: its result, to be resolved through the viewer's permissions, or its user errors."""
 
     result: Mapping[str, Any]
     user_errors: Sequence[UserError] = ()
     did_change: bool = False
     is_dry_run: bool = False
-    checked_permissions: frozenset[Permission] = frozenset()  # what was asked of items before they were changed
+    checked_permissions: frozenset[Permission] = frozenset()  # those that were checked on assets before changing them
 
 
-Work = Callable[[MutationTransaction, InputReader], Awaitable[Result]]
-"""Does what a mutation asks for, within its transaction; raises Rejected to change nothing."""
+MutationFunction = Callable[[MutationTransaction, InputReader], Awaitable[Result]]
+"""A mutation's own part, within its transaction. Raises MutationRejectedError to change nothing."""
 
 
-async def run_mutation(context: Context, permission: Permission, mutation: str, given: Input, work: Work) -> Payload:
-    """Do the work in a transaction and return its payload, to be read as of right after it.
+async def run_mutation(
+    context: Context, permission: Permission, name: str, input: Input, function: MutationFunction
+) -> Payload:
+    """Run a mutation in a transaction and return its payload; afterwards the context reads the state right after it.
 
-    It runs to its end though whoever waits for it is gone. A dry run does the same work, and is read and rolled back.
-    Raises OperationError without the permission, and (UNAVAILABLE) where no transaction could be had in time.
+    It completes even if the client disconnects. A dry run does the same work, and is rolled back once its payload is
+    read. Raises OperationError without the permission, and (UNAVAILABLE) if other writers hold the lock for too long.
     """
-    await context.close()  # whoever waits for a turn holds no snapshot, nor a transaction that was tried before
-    if given.get("dry_run"):
-        return replace(await _dry_run(context, permission, given, work), is_dry_run=True)
-    running = asyncio.create_task(_commit(context, permission, mutation, given, work))
+    await context.close()  # while it waits for the lock it holds no snapshot, nor the transaction of a dry run
+    if input.get("dry_run"):
+        return replace(await _dry_run(context, permission, input, function), is_dry_run=True)
+    running = asyncio.create_task(_commit(context, permission, name, input, function))
     context.database.track_write(running)
     viewer, payload = await asyncio.shield(running)
     if "job" in payload.result:
@@ -98,47 +113,47 @@ async def run_mutation(context: Context, permission: Permission, mutation: str, 
 
 
 async def _commit(
-    context: Context, permission: Permission, mutation: str, given: Input, work: Work
+    context: Context, permission: Permission, name: str, input: Input, function: MutationFunction
 ) -> tuple[Viewer, Payload]:
     try:
         async with context.database.write() as connection:
-            write = await _open(context, connection, permission)
+            tx = await _begin(context, connection, permission)
             try:
-                answer = await _run_idempotent(write, mutation, given, work)
+                result = await _run_idempotent(tx, name, input, function)
             except MutationRejectedError as rejected:
                 await connection.rollback()
-                return write.viewer, Payload(rejected.result, rejected.user_errors)
-            if not (write.log.has_changes or write.must_commit):
-                await connection.rollback()  # nothing changed: no revision is spent
-            return write.viewer, write.payload(answer)
+                return tx.viewer, Payload(rejected.result, rejected.user_errors)
+            if not (tx.log.has_changes or tx.must_commit):
+                await connection.rollback()  # nothing changed: do not use up a revision
+            return tx.viewer, tx.payload(result)
     except (DBAPIError, PoolTimeoutError) as error:
-        raise _unavailable(error) from error
+        raise _translate(error) from error
 
 
-async def _dry_run(context: Context, permission: Permission, given: Input, work: Work) -> Payload:
-    held = AsyncExitStack()
+async def _dry_run(context: Context, permission: Permission, input: Input, function: MutationFunction) -> Payload:
+    stack = AsyncExitStack()
     try:
-        connection = await held.enter_async_context(context.database.write())
-        write = await _open(context, connection, permission)
-        payload = await _tried(write, given, work)
+        connection = await stack.enter_async_context(context.database.write())
+        tx = await _begin(context, connection, permission)
+        payload = await _run_uncommitted(tx, input, function)
     except BaseException as error:
-        await held.__aexit__(type(error), error, error.__traceback__)
+        await stack.__aexit__(type(error), error, error.__traceback__)
         if isinstance(error, DBAPIError | PoolTimeoutError):
-            raise _unavailable(error) from error
+            raise _translate(error) from error
         raise
-    await context.read_uncommitted(held, connection, write.viewer)
+    await context.read_uncommitted(stack, connection, tx.viewer)
     return payload
 
 
-async def _tried(write: MutationTransaction, given: Input, work: Work) -> Payload:
+async def _run_uncommitted(tx: MutationTransaction, input: Input, function: MutationFunction) -> Payload:
     try:
-        return write.payload(await work(write, InputReader(given)))
+        return tx.payload(await function(tx, InputReader(input)))
     except MutationRejectedError as rejected:
         return Payload(rejected.result, rejected.user_errors)
 
 
-async def _open(context: Context, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
-    # The lock comes first: a right that was taken back while this waited for it is gone.
+async def _begin(context: Context, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
+    # The lock comes first, so that a permission revoked while this waited for it is no longer held.
     log = await open_change_log(connection, context.request_id)
     viewer = await context.identify(Snapshot(connection))
     require(viewer, permission)
@@ -146,33 +161,33 @@ async def _open(context: Context, connection: AsyncConnection, permission: Permi
     return MutationTransaction(connection, viewer, log)
 
 
-async def _run_idempotent(write: MutationTransaction, mutation: str, given: Input, work: Work) -> Result:
-    """Return what the work comes to, or came to when its key was first used."""
-    reading = InputReader(given)
-    key, user_pk = given.get("idempotency_key"), write.viewer.user_pk
+async def _run_idempotent(tx: MutationTransaction, name: str, input: Input, function: MutationFunction) -> Result:
+    """Return the function's result, or the saved one if the idempotency key was used before with the same input."""
+    reader = InputReader(input)
+    key, user_pk = input.get("idempotency_key"), tx.viewer.user_pk
     if key is None or user_pk is None:
-        return await work(write, reading)
+        return await function(tx, reader)
     if not 0 < len(key) <= MAX_KEY_LENGTH:
         message = f"The key must have 1 to {MAX_KEY_LENGTH} characters."
-        reading.add_error(UserErrorCode.INVALID, message, "idempotencyKey")
-        reading.raise_errors()
-    digest = sha256(orjson.dumps([mutation, given], option=orjson.OPT_SORT_KEYS)).hexdigest()
-    before = await find_result(write.connection, user_pk, key)
-    if before is not None:
-        if before.digest != digest:
-            message = "This key was used for something else within the last day: take another."
-            reading.add_error(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
-            reading.raise_errors()
-        return dict(before.result)
-    answer = await work(write, reading)
-    await save_result(write.connection, user_pk, key, digest, answer)
-    write.must_commit = True
-    return answer
+        reader.add_error(UserErrorCode.INVALID, message, "idempotencyKey")
+        reader.raise_errors()
+    digest = sha256(orjson.dumps([name, input], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    saved = await find_result(tx.connection, user_pk, key)
+    if saved is not None:
+        if saved.digest != digest:
+            message = "This key was used with other input within the last 24 hours. Use a new key."
+            reader.add_error(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
+            reader.raise_errors()
+        return dict(saved.result)
+    result = await function(tx, reader)
+    await save_result(tx.connection, user_pk, key, digest, result)
+    tx.must_commit = True
+    return result
 
 
-def _unavailable(error: Exception) -> Exception:
-    """Return the refusal of a writer that could not get its turn; any other failure is a failure."""
-    told = str(error)
-    if isinstance(error, PoolTimeoutError) or "database is locked" in told or "lock timeout" in told:
-        return OperationError(ErrorCode.UNAVAILABLE, "Others are writing: nothing was changed. Try again.")
+def _translate(error: Exception) -> Exception:
+    """Return UNAVAILABLE for a writer that did not get the lock in time, any other error as it is."""
+    text = str(error)
+    if isinstance(error, PoolTimeoutError) or "database is locked" in text or "lock timeout" in text:
+        return OperationError(ErrorCode.UNAVAILABLE, "Too many concurrent writes: nothing was changed. Retry.")
     return error

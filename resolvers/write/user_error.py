@@ -1,4 +1,4 @@
-"""This file is what a client did wrong and can put right: told in the payload, never as an error of the operation."""
+"""Errors that a client can fix; reported in the payload's `userErrors`, not as errors of the operation."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ Path = tuple[str, ...]
 
 
 class UserErrorCode(StrEnum):
-    """What kind of mistake it is."""
+    """Kinds of user errors; schema/enums.py describes each."""
 
     INVALID = "INVALID"
     REQUIRED = "REQUIRED"
@@ -28,9 +28,9 @@ class UserErrorCode(StrEnum):
 
 @dataclass(frozen=True)
 class UserError:
-    """A mistake, with a sentence and the path to the very element of the arguments.
+    """An error in the input: a message and the path of the faulty element in the arguments.
 
-    `limit` is told where one was exceeded, `current_version` and `current_id` where `expectedVersion` was not met.
+    `limit` is set where one was exceeded, `current_version` and `current_id` where `expectedVersion` did not match.
     """
 
     code: UserErrorCode
@@ -41,26 +41,26 @@ class UserError:
     current_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the error as JSON keeps it."""
+        """Return the error as a JSON object."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """Return the error that `kept` gave."""
-        path = kept["path"]
-        return cls(**{**kept, "code": UserErrorCode(kept["code"]), "path": None if path is None else tuple(path)})
+    def from_json(cls, error: Mapping[str, Any]) -> Self:
+        """Return the error that `to_json` serialized."""
+        path = error["path"]
+        return cls(**{**error, "code": UserErrorCode(error["code"]), "path": None if path is None else tuple(path)})
 
 
 class MutationRejectedError(Exception):
-    """A mutation that changes nothing: what is wrong with it, and what its payload tells all the same."""
+    """A mutation that changes nothing: its user errors, and the rest of its result."""
 
-    def __init__(self, user_errors: Iterable[UserError], answer: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, user_errors: Iterable[UserError], result: Mapping[str, Any] | None = None) -> None:
         """Take the errors, at least one."""
         self.user_errors: Sequence[UserError] = tuple(user_errors)
-        self.result: Mapping[str, Any] = answer or {}
+        self.result: Mapping[str, Any] = result or {}
         super().__init__("; ".join(error.message for error in self.user_errors))
 
 
 def not_found(noun: str, *path: str) -> UserError:
-    """Return that there is no such object: the same words for one that the viewer may not see."""
+    """Return the error of an absent object; the wording is the same for a hidden one."""
     return UserError(UserErrorCode.NOT_FOUND, f"There is no such {noun}.", path)

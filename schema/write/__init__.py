@@ -1,1 +1,1 @@
-"""This folder is the shape of what changes things: a file a noun, inputs and payloads, with no SQL and no logic."""
+"""Inputs and payloads of mutations: one file per noun, without SQL or logic."""

@@ -1,4 +1,4 @@
-"""This file is assets being changed: gold standards, grants and what the platform registers; inputs and payloads."""
+"""Inputs and payloads of asset mutations: gold standards, grants and registration."""
 
 import strawberry
 
@@ -16,111 +16,112 @@ from schema.write.user_error import UserError, user_errors
 SEEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
 
 
-@strawberry.input(description="Whether an asset is a gold standard.")
+@strawberry.input(description="Input for `assetGoldStandardSet`.")
 class AssetGoldStandardSetInput:
-    """Whether an asset is a gold standard."""
+    """Input for `assetGoldStandardSet`."""
 
     asset_id: strawberry.ID = field("Id of the asset.")
-    awarded: bool = field("Whether the asset is a gold standard; false takes the award and its note away.")
+    awarded: bool = field("Whether the asset is a gold standard; false revokes the award and deletes its note.")
     note: str | None = omittable(
-        "Reason for the award; at most 1,000 characters. Left out, the note that there is stays; empty, it goes."
+        "Reason for the award; at most 1,000 characters. Omit it to keep the current note; null or empty deletes it."
     )
 
 
-@strawberry.input(one_of=True, description="Whoever a grant can name.")
+@strawberry.input(
+    one_of=True, description="Reference to a principal, the holder of a grant. Exactly one field must be set."
+)
 class PrincipalInput:
-    """Whoever a grant can name."""
+    """Reference to a principal."""
 
     user_id: strawberry.ID | None = omittable("Id of a user.")
     group_id: strawberry.ID | None = omittable("Id of a group.")
-    everyone: bool | None = omittable("True: every member.")
-    public: bool | None = omittable("True: anyone, without signing in.")
+    everyone: bool | None = omittable("Must be true: all members of the deployment.")
+    public: bool | None = omittable("Must be true: anyone, even without signing in.")
 
 
-@strawberry.input(description="An access to an asset, to be held by someone.")
+@strawberry.input(description="A grant to set: a principal and their access to the asset.")
 class GrantInput:
-    """An access to an asset."""
+    """A grant to set."""
 
-    to: PrincipalInput = field("Who is to hold the access.")
-    access: AssetAccess = field("Access to be held; everyone and public can hold VIEWER at most.")
+    to: PrincipalInput = field("Principal to share the asset with.")
+    access: AssetAccess = field("Access of the principal; everyone and public can hold VIEWER at most.")
 
 
-@strawberry.input(description="What to change of an asset's grants. Whoever is not named keeps theirs.")
+@strawberry.input(description="Input for `assetGrantsUpdate`. Principals that it does not mention keep their grants.")
 class AssetGrantsUpdateInput:
-    """What to change of an asset's grants."""
+    """Input for `assetGrantsUpdate`."""
 
     asset_id: strawberry.ID = field("Id of the asset, which the viewer must own.")
     set: list[GrantInput] = strawberry.field(
         default_factory=list,
-        description="Accesses to be held, at most 100, in place of those held before. The asset's owner stays OWNER.",
+        description="Grants to set, at most 100; each replaces the principal's current one. The owner keeps OWNER.",
     )
     revoke: list[PrincipalInput] = strawberry.field(
         default_factory=list,
-        description="Whose access to take back, at most 100; none for whoever holds none. The asset's owner stays.",
+        description="Principals whose grants to revoke, at most 100; no error for one without a grant.",
     )
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.type(description="What became of an asset.")
+@strawberry.type(description="Payload of `assetGoldStandardSet` and `assetGrantsUpdate`.")
 class AssetPayload:
-    """What became of an asset."""
+    """Payload of mutations of one asset."""
 
     asset: Asset | None = field(
-        "The asset as it is now; null when the viewer may not see it any more.", SEEN, resolver=resolve.asset
+        "The updated asset; null if the viewer may no longer see it.", SEEN, resolver=resolve.asset
     )
     user_errors: list[UserError] = user_errors()
 
 
 @strawberry.input(
-    description="An asset as the platform tells of it: the fields of a catalogue file's asset line. Of a known asset,"
-    " a field left out is kept, and null takes away what can be empty."
+    description="An asset of the platform to register: the fields of an asset line in a catalogue file. For a known"
+    " asset, omitted fields keep their value, and null clears those that can be empty."
 )
 class AssetRegistration:
-    """An asset as the platform tells of it."""
+    """An asset of the platform to register."""
 
-    external_id: str = field("Id that the platform gave the asset.")
-    kind: AssetKind = field("Kind of the asset, which it keeps.")
+    external_id: str = field("Id of the asset in the platform.")
+    kind: AssetKind = field("Kind of the asset; it cannot change.")
     name: str = field("Name of the asset; need not be unique, at most 200 characters.")
     owner_id: strawberry.ID = field("Id of the user who owns the asset.")
     description: str | None = omittable("Description of the asset; at most 20,000 characters.")
-    status: AssetStatus | None = omittable("Status of the asset; RELEASED for a new one when left out.")
+    status: AssetStatus | None = omittable("Status of the asset; RELEASED by default for a new one.")
     tags: list[str] | None = omittable("Tags of the asset, in order.")
     license: str | None = omittable("Licence of the asset.")
     doi: str | None = omittable("Digital object identifier of the asset, without https://doi.org/.")
     version: str | None = omittable("Version of the newest release, as major.minor.")
-    url: Url | None = omittable("Address where the asset opens in the platform.")
+    url: Url | None = omittable("URL that opens the asset in the platform.")
     uses: list[str] | None = omittable(
-        "externalIds of what the asset was made from or runs, in order: known, or of this call."
+        "externalIds of the assets that it was made from or runs, in order; each is known or registered in this call."
     )
     size_bytes: Long | None = omittable("Size of the data, in bytes.")
     file_count: Long | None = omittable("Number of files.")
     source: str | None = omittable("Bucket and prefix of the data or the model.")
     language: str | None = omittable("Language of the capsule or pipeline.")
     step_count: int | None = omittable("Number of steps of the pipeline.")
-    app_kind: AppKind | None = omittable("What the app runs in; OTHER for a new one when left out.")
+    app_kind: AppKind | None = omittable("Framework that the app runs in; OTHER by default for a new one.")
     framework: str | None = omittable("Framework that runs the model.")
     grants: list[GrantInput] | None = omittable(
-        "With whom the asset is shared, at most 100: its grants become these and the owner's. Left out, they stay."
+        "Grants of the asset, at most 100: they replace all others but the owner's. Omit them to keep the current ones."
     )
 
 
-@strawberry.input(description="Assets to be created, or updated where their externalId is known.")
+@strawberry.input(description="Input for `assetsRegister`.")
 class AssetsRegisterInput:
-    """Assets to be created or updated."""
+    """Input for `assetsRegister`."""
 
-    assets: list[AssetRegistration] = field("The assets, at most 1,000.")
+    assets: list[AssetRegistration] = field("The assets to create or update, at most 1,000.")
     mode: BulkMode = mode()
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.type(description="What became of registered assets.")
+@strawberry.type(description="Payload of `assetsRegister`.")
 class AssetsRegisterPayload:
-    """What became of registered assets."""
+    """Payload of `assetsRegister`."""
 
     results: list[AssetResult] = field(
-        "What became of each asset, in the order of the input. One that failed and is not known has its externalId for"
-        " its id.",
+        "Result of each asset, in the order of the input. The id of an unknown asset that failed is its externalId.",
         resolver=resolve.results,
     )
-    summary: BulkSummary = field("How many were asked for, and what became of them.", resolver=resolve.summary)
+    summary: BulkSummary = field("Number of assets of each status.", resolver=resolve.summary)
     user_errors: list[UserError] = user_errors()

@@ -1,4 +1,4 @@
-"""This file is many items changed at once: the mode, what became of each item, and the summary."""
+"""Types shared by bulk mutations: mode, item results and summary."""
 
 from typing import Any
 
@@ -17,44 +17,43 @@ SEEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=Den
 
 
 @strawberry.type(
-    description="What became of an asset. One that the viewer may not see fails as NOT_FOUND, word for word as one that"
-    " does not exist."
+    description="Result of one asset. A hidden asset fails with NOT_FOUND, exactly like one that does not exist."
 )
 class AssetResult:
-    """What became of an asset."""
+    """Result of one asset."""
 
-    asset_id: strawberry.ID = field("Id of the asset, as it was given.", resolver=resolve.item_id)
-    asset: Asset | None = field("The asset; null when the viewer may not see it.", SEEN, resolver=resolve.item_asset)
-    status: ItemStatus = field("What became of it.")
-    error: UserError | None = field("Why it failed; null when it did not.")
+    asset_id: strawberry.ID = field("Id of the asset, as in the input.", resolver=resolve.item_id)
+    asset: Asset | None = field("The asset; null if the viewer may not see it.", SEEN, resolver=resolve.item_asset)
+    status: ItemStatus = field("Status of the item.")
+    error: UserError | None = field("Error that prevented the change; null if there is none.")
 
 
-@strawberry.type(description="What became of a collection that an asset was to be put in or taken out of.")
+@strawberry.type(description="Result of one collection that an asset was to be added to or removed from.")
 class CollectionResult:
-    """What became of a collection."""
+    """Result of one collection."""
 
-    collection_id: strawberry.ID = field("Id of the collection, as it was given.", resolver=resolve.item_id)
+    collection_id: strawberry.ID = field("Id of the collection, as in the input.", resolver=resolve.item_id)
     collection: Collection | None = field(
-        "The collection; null when the viewer may not see it.", resolver=resolve.item_collection
+        "The collection; null if the viewer may not see it.", resolver=resolve.item_collection
     )
-    status: ItemStatus = field("What became of it.")
-    error: UserError | None = field("Why it failed; null when it did not.")
+    status: ItemStatus = field("Status of the item.")
+    error: UserError | None = field("Error that prevented the change; null if there is none.")
 
 
-@strawberry.type(description="How many distinct items were asked for, and what became of them.")
+@strawberry.type(description="Number of distinct items, in total and of each status.")
 class BulkSummary:
-    """How many items, and what became of them."""
+    """Number of items of each status."""
 
-    requested: int = field("Number of distinct items asked for.")
+    requested: int = field("Number of distinct items in the input.")
     changed: int = field("Number of items that were changed.")
-    unchanged: int = field("Number of items that were already as asked for.")
+    unchanged: int = field("Number of items that already were as requested.")
     failed: int = field("Number of items that failed.")
-    dry_run: bool = field("Whether this is what would be, and nothing was changed.")
+    dry_run: bool = field("Whether this was a dry run, which changes nothing.")
 
 
 def mode() -> Any:
-    """Declare what a failed item means for the others."""
-    return strawberry.field(default=BulkMode.ATOMIC, description="What a failed item means for the others.")
+    """Declare the mode of a bulk mutation."""
+    return strawberry.field(default=BulkMode.ATOMIC, description="Effect of a failed item on the others.")
 
 
 __all__ = ["AssetResult", "BulkMode", "BulkSummary", "CollectionResult", "ItemStatus", "mode"]

@@ -1,4 +1,4 @@
-"""This file is collections being changed: inputs and payloads."""
+"""Inputs and payloads of collection mutations."""
 
 import strawberry
 
@@ -11,80 +11,83 @@ from schema.write.shared import PositionInput, dry_run, expected_version, idempo
 from schema.write.user_error import UserError, user_errors
 
 
-@strawberry.input(description="A collection to be made.")
+@strawberry.input(description="Input for `collectionCreate`.")
 class CollectionCreateInput:
-    """A collection to be made."""
+    """Input for `collectionCreate`."""
 
     topic_id: strawberry.ID = field("Id of the collection's topic.")
     parent_id: strawberry.ID | None = omittable(
-        "Id of the collection right above, in the same topic; at the top of the topic when left out. Collections nest,"
-        " at most deployment.limits.collectionDepth deep."
+        "Id of the parent collection, in the same topic; omit it for the top of the topic. Collections nest at most"
+        " deployment.limits.collectionDepth levels deep."
     )
     name: str = field("Name of the collection, unique among its siblings; at most 200 characters.")
-    slug: str | None = omittable("Slug of the collection, unique among collections; made from the name when left out.")
+    slug: str | None = omittable(
+        "Slug of the collection, unique among collections; generated from the name if omitted."
+    )
     description: str | None = omittable("Description of the collection, in Markdown; at most 20,000 characters.")
     visibility: CollectionVisibility = strawberry.field(
-        default=CollectionVisibility.INTERNAL, description="Who sees the collection."
+        default=CollectionVisibility.INTERNAL, description="Who may see the collection."
     )
-    position: PositionInput | None = omittable("Place of the collection among its siblings; the end when left out.")
+    position: PositionInput | None = omittable("Position of the collection among its siblings; the end by default.")
     idempotency_key: str | None = idempotency_key()
 
 
 @strawberry.input(
-    description="What to change of a collection. A field left out is kept; null is refused for what cannot be empty."
+    description="Input for `collectionUpdate`. Omitted fields keep their value; null is an error for those that need"
+    " one."
 )
 class CollectionUpdateInput:
-    """What to change of a collection."""
+    """Input for `collectionUpdate`."""
 
     id: strawberry.ID = field("Id of the collection.")
     topic_id: strawberry.ID | None = omittable(
-        "Id of the topic to move it to, with all that is below it: to the end of its top unless parentId is given."
+        "Id of the topic to move the collection to, with its descendants: to the end of its top level, unless parentId"
+        " is set."
     )
     parent_id: strawberry.ID | None = omittable(
-        "Id of the collection to move it below, to the end of its children, in whichever topic that is. null moves it"
-        " to the top of its topic; its children go with it."
+        "Id of the new parent collection, of any topic: moves the collection, with its descendants, to the end of the"
+        " parent's children. null moves it to the top of its topic."
     )
     name: str | None = omittable("New name of the collection, unique among its siblings.")
     slug: str | None = omittable("New slug of the collection, unique among collections.")
     description: str | None = omittable("New description of the collection, in Markdown.")
-    visibility: CollectionVisibility | None = omittable("Who is to see the collection.")
+    visibility: CollectionVisibility | None = omittable(
+        "Who may see the collection: PUBLIC publishes it, INTERNAL unpublishes it."
+    )
     expected_version: int | None = expected_version()
 
 
-@strawberry.input(description="Where to put a collection.")
+@strawberry.input(description="Input for `collectionReorder`.")
 class CollectionReorderInput:
-    """Where to put a collection."""
+    """Input for `collectionReorder`."""
 
     id: strawberry.ID = field("Id of the collection.")
-    position: PositionInput = field("Place of the collection among its siblings; what is below it goes with it.")
+    position: PositionInput = field("New position of the collection among its siblings; its descendants move with it.")
 
 
-@strawberry.input(
-    description="A collection to be deleted. Its children move up to its parent; its memberships go; no asset is ever"
-    " deleted."
-)
+@strawberry.input(description="Input for `collectionDelete`.")
 class CollectionDeleteInput:
-    """A collection to be deleted."""
+    """Input for `collectionDelete`."""
 
     id: strawberry.ID = field("Id of the collection.")
     expected_version: int | None = expected_version()
     dry_run: bool = dry_run()
 
 
-@strawberry.type(description="What became of a collection.")
+@strawberry.type(description="Payload of `collectionCreate`, `collectionUpdate` and `collectionReorder`.")
 class CollectionPayload:
-    """What became of a collection."""
+    """Payload of mutations of one collection."""
 
-    collection: Collection | None = field("The collection as it is now.", resolver=resolve.collection)
+    collection: Collection | None = field("The created or updated collection.", resolver=resolve.collection)
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What became of a collection that was to be deleted.")
+@strawberry.type(description="Payload of `collectionDelete`.")
 class CollectionDeletePayload:
-    """What became of a collection that was to be deleted."""
+    """Payload of `collectionDelete`."""
 
     deleted_collection_id: strawberry.ID | None = field(
-        "Id of the collection that is gone.", resolver=resolve.deleted_collection_id
+        "Id of the deleted collection.", resolver=resolve.deleted_collection_id
     )
-    topic: Topic | None = field("The topic that the collection was in.", resolver=resolve.topic)
+    topic: Topic | None = field("The topic of the deleted collection.", resolver=resolve.topic)
     user_errors: list[UserError] = user_errors()

@@ -1,4 +1,4 @@
-"""This file is the deployment being changed: its input and payload."""
+"""Input and payload of the deployment mutation."""
 
 import strawberry
 
@@ -8,19 +8,19 @@ from schema.field import field, omittable
 from schema.write.user_error import UserError, user_errors
 
 
-@strawberry.input(description="What to change of the deployment.")
+@strawberry.input(description="Input for `deploymentUpdate`.")
 class DeploymentUpdateInput:
-    """What to change of the deployment."""
+    """Input for `deploymentUpdate`."""
 
     public_sharing: bool | None = omittable(
-        "Whether PUBLIC collections are shared with anyone. While they are not, administrators alone see them, and"
-        " nothing is deleted."
+        "Whether PUBLIC collections are visible to members and anonymous visitors. While false, only administrators see"
+        " them; nothing is deleted."
     )
 
 
-@strawberry.type(description="What became of the deployment.")
+@strawberry.type(description="Payload of `deploymentUpdate`.")
 class DeploymentPayload:
-    """What became of the deployment."""
+    """Payload of `deploymentUpdate`."""
 
-    deployment: Deployment | None = field("The deployment as it is now.", resolver=resolve.deployment)
+    deployment: Deployment | None = field("The updated deployment.", resolver=resolve.deployment)
     user_errors: list[UserError] = user_errors()

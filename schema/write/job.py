@@ -1,4 +1,4 @@
-"""This file is jobs being cancelled: input and payload."""
+"""Input and payload of the job mutation."""
 
 import strawberry
 
@@ -8,16 +8,16 @@ from schema.job import Job
 from schema.write.user_error import UserError, user_errors
 
 
-@strawberry.input(description="A job to be cancelled.")
+@strawberry.input(description="Input for `jobCancel`.")
 class JobCancelInput:
-    """A job to be cancelled."""
+    """Input for `jobCancel`."""
 
     id: strawberry.ID = field("Id of the job.")
 
 
-@strawberry.type(description="What became of a job.")
+@strawberry.type(description="Payload of `jobCancel`.")
 class JobPayload:
-    """What became of a job."""
+    """Payload of `jobCancel`."""
 
-    job: Job | None = field("The job as it is now.", resolver=resolve.job)
+    job: Job | None = field("The cancelled job.", resolver=resolve.job)
     user_errors: list[UserError] = user_errors()

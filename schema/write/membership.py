@@ -1,4 +1,4 @@
-"""This file is memberships being changed: inputs and payloads."""
+"""Inputs and payloads of membership mutations."""
 
 from typing import Any
 
@@ -18,55 +18,53 @@ from schema.write.user_error import UserError, user_errors
 
 SEEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
 ASSET_IDS = (
-    "Ids of the assets, at most deployment.limits.bulkItems; one given twice counts once. Above"
-    " deployment.limits.inlineBulkItems it becomes a Job."
+    "Ids of the assets, at most deployment.limits.bulkItems; duplicates count once. More than"
+    " deployment.limits.inlineBulkItems are queued as a Job."
 )
+RESULTS = "Result of each asset, in the order of the input; of an undo, by name."
 
 
 def _position() -> Any:
-    return omittable("Place of the assets, as one block in their order; the end when left out.")
+    return omittable("Position of the assets, as one block in the order of the input; the end by default.")
 
 
-def _results(what: str) -> Any:
-    return field(
-        f"What became of each {what}, in the order of the input; of what is taken back, by name.",
-        resolver=resolve.results,
-    )
+def _results(description: str) -> Any:
+    return field(description, resolver=resolve.results)
 
 
 def _summary() -> Any:
-    return field("How many items were asked for, and what became of them.", resolver=resolve.summary)
+    return field("Number of items of each status.", resolver=resolve.summary)
 
 
 def _change() -> Any:
     return field(
-        "What the log tells of it, which `changeUndo` takes; null when nothing was changed, and for a dry run.",
+        "The logged change, which `changeUndo` can undo; null if nothing changed, and for a dry run.",
         resolver=resolve.change,
     )
 
 
 def _job() -> Any:
     return field(
-        "What does it, when there was too much to be done at once: `results` are told there.", resolver=resolve.job
+        "The queued job, if there were too many items to run at once; it has the `results` then.", resolver=resolve.job
     )
 
 
-@strawberry.input(description="Assets to be put into a collection.")
+@strawberry.input(description="Input for `collectionAssetsAdd`.")
 class CollectionAssetsAddInput:
-    """Assets to be put into a collection."""
+    """Input for `collectionAssetsAdd`."""
 
     collection_id: strawberry.ID = field("Id of the collection.")
     asset_ids: list[strawberry.ID] = field(ASSET_IDS)
     position: PositionInput | None = _position()
-    note: str | None = omittable("Note on why the assets are there, at most 1,000 characters.")
+    note: str | None = omittable("Note on the membership, such as a reason; at most 1,000 characters.")
     mode: BulkMode = mode()
     dry_run: bool = dry_run()
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.input(description="Assets to be taken out of a collection.")
+@strawberry.input(description="Input for `collectionAssetsRemove`.")
 class CollectionAssetsRemoveInput:
-    """Assets to be taken out of a collection."""
+    """Input for `collectionAssetsRemove`."""
 
     collection_id: strawberry.ID = field("Id of the collection.")
     asset_ids: list[strawberry.ID] = field(ASSET_IDS)
@@ -75,12 +73,14 @@ class CollectionAssetsRemoveInput:
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.input(description="Assets to go from one collection to another. One that is not in the first is unchanged.")
+@strawberry.input(
+    description="Input for `collectionAssetsMove`. An asset that is not in the first collection is UNCHANGED."
+)
 class CollectionAssetsMoveInput:
-    """Assets to go from one collection to another."""
+    """Input for `collectionAssetsMove`."""
 
-    from_collection_id: strawberry.ID = field("Id of the collection that they leave.")
-    to_collection_id: strawberry.ID = field("Id of the collection that they go to.")
+    from_collection_id: strawberry.ID = field("Id of the collection to move the assets from.")
+    to_collection_id: strawberry.ID = field("Id of the collection to move the assets to.")
     asset_ids: list[strawberry.ID] = field(ASSET_IDS)
     position: PositionInput | None = _position()
     mode: BulkMode = mode()
@@ -88,72 +88,76 @@ class CollectionAssetsMoveInput:
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.input(description="Assets of a collection to be put together at one place.")
+@strawberry.input(description="Input for `collectionAssetsReorder`.")
 class CollectionAssetsReorderInput:
-    """Assets of a collection to be put together."""
+    """Input for `collectionAssetsReorder`."""
 
     collection_id: strawberry.ID = field("Id of the collection.")
     asset_ids: list[strawberry.ID] = field(
-        "Ids of the assets, at most deployment.limits.inlineBulkItems. They stand in this order, as one block."
+        "Ids of the assets, at most deployment.limits.inlineBulkItems, in the order of the new block."
     )
-    position: PositionInput = field("Place of the block among the other assets.")
+    position: PositionInput = field("Position of the block among the other assets.")
 
 
-@strawberry.input(description="Collections to put one asset in, and to take it out of: all of it or nothing.")
+@strawberry.input(description="Input for `assetCollectionsUpdate`.")
 class AssetCollectionsUpdateInput:
-    """Collections to put one asset in, and to take it out of."""
+    """Input for `assetCollectionsUpdate`."""
 
     asset_id: strawberry.ID = field("Id of the asset.")
     add_to: list[strawberry.ID] = strawberry.field(
         default_factory=list,
-        description="Ids of the collections to put it in, at most deployment.limits.inlineBulkItems.",
+        description="Ids of the collections to add the asset to, at most deployment.limits.inlineBulkItems.",
     )
     remove_from: list[strawberry.ID] = strawberry.field(
         default_factory=list,
-        description="Ids of the collections to take it out of, at most deployment.limits.inlineBulkItems.",
+        description="Ids of the collections to remove the asset from, at most deployment.limits.inlineBulkItems.",
     )
     dry_run: bool = dry_run()
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.input(description="A membership change to be taken back.")
+@strawberry.input(description="Input for `changeUndo`.")
 class ChangeUndoInput:
-    """A membership change to be taken back."""
+    """Input for `changeUndo`."""
 
-    change_id: strawberry.ID = field("Id of the change.")
+    change_id: strawberry.ID = field("Id of the change to undo.")
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.type(description="What became of assets in a collection.")
+@strawberry.type(description="Payload of mutations of a collection's assets.")
 class CollectionAssetsPayload:
-    """What became of assets in a collection."""
+    """Payload of mutations of a collection's assets."""
 
-    collection: Collection | None = field("The collection as it is now.", resolver=resolve.collection)
-    results: list[AssetResult] = _results("asset")
+    collection: Collection | None = field("The updated collection.", resolver=resolve.collection)
+    results: list[AssetResult] = _results(RESULTS)
     summary: BulkSummary = _summary()
     change: Change | None = _change()
     job: Job | None = _job()
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What became of assets that were to go from one collection to another.")
+@strawberry.type(description="Payload of `collectionAssetsMove`.")
 class CollectionAssetsMovePayload:
-    """What became of assets that were to be moved."""
+    """Payload of `collectionAssetsMove`."""
 
-    from_: Collection | None = field("The collection that they left.", resolver=resolve.collection, name="from")
-    to: Collection | None = field("The collection that they went to.", resolver=resolve.target)
-    results: list[AssetResult] = _results("asset")
+    from_: Collection | None = field(
+        "The collection that the assets were moved from.", resolver=resolve.collection, name="from"
+    )
+    to: Collection | None = field("The collection that the assets were moved to.", resolver=resolve.target)
+    results: list[AssetResult] = _results(RESULTS)
     summary: BulkSummary = _summary()
     change: Change | None = _change()
     job: Job | None = _job()
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What became of an asset in several collections.")
+@strawberry.type(description="Payload of `assetCollectionsUpdate`.")
 class AssetCollectionsPayload:
-    """What became of an asset in several collections."""
+    """Payload of `assetCollectionsUpdate`."""
 
-    asset: Asset | None = field("The asset as it is now.", SEEN, resolver=resolve.asset)
-    results: list[CollectionResult] = _results("collection: first those of addTo, then those of removeFrom")
+    asset: Asset | None = field("The updated asset.", SEEN, resolver=resolve.asset)
+    results: list[CollectionResult] = _results(
+        "Result of each collection: those of addTo, then those of removeFrom, in the order of the input."
+    )
     summary: BulkSummary = _summary()
     user_errors: list[UserError] = user_errors()

@@ -1,4 +1,4 @@
-"""This file is where every change begins."""
+"""Root of all mutations."""
 
 import strawberry
 
@@ -23,127 +23,138 @@ OWNER = permission(Permission.ASSET_OWN, on=PermissionScope.ITEM)
 
 
 @strawberry.type(
-    description="Where every change begins. What a client can put right is told in `userErrors`, and then nothing was"
-    " changed; whatever was acknowledged is on disk."
+    description="Root of all mutations. Errors that the client can fix are reported in `userErrors`; nothing is changed"
+    " then, except by bulk mutations in BEST_EFFORT mode. Every successful mutation is durable."
 )
 class Mutation:
-    """Where every change begins."""
+    """Root of all mutations."""
 
     topic_create: topic.TopicPayload = mutation(
-        "Makes a topic.", ADMIN, resolver=resolve_topic.create, of=topic.TopicCreateInput
+        "Creates a topic. Administrators only.", ADMIN, resolver=resolve_topic.create, of=topic.TopicCreateInput
     )
     topic_update: topic.TopicPayload = mutation(
-        "Changes the name, slug or description of a topic.",
+        "Renames a topic, or changes its slug or description. Administrators only.",
         ADMIN,
-        resolver=resolve_topic.update_,
+        resolver=resolve_topic.update_topic,
         of=topic.TopicUpdateInput,
     )
     topic_reorder: topic.TopicPayload = mutation(
-        "Puts a topic beside another.", ADMIN, resolver=resolve_topic.reorder, of=topic.TopicReorderInput
+        "Moves a topic to another position in the order of topics. Administrators only.",
+        ADMIN,
+        resolver=resolve_topic.reorder,
+        of=topic.TopicReorderInput,
     )
     topic_merge: topic.TopicMergePayload = mutation(
-        "Moves all collections of topics into another, and deletes those topics.",
+        "Merges topics into another: moves all their collections there, then deletes them. Administrators only.",
         ADMIN,
         resolver=resolve_topic.merge,
         of=topic.TopicMergeInput,
     )
     topic_delete: topic.TopicDeletePayload = mutation(
-        "Deletes a topic. Its collections, if it has any, move to the one that the input names.",
+        "Deletes a topic. Its collections, if any, move to the topic in `moveCollectionsTo`. Administrators only.",
         ADMIN,
-        resolver=resolve_topic.delete_,
+        resolver=resolve_topic.delete_topic,
         of=topic.TopicDeleteInput,
     )
     collection_create: collection.CollectionPayload = mutation(
-        "Makes a collection.", ADMIN, resolver=resolve_collection.create, of=collection.CollectionCreateInput
+        "Creates a collection in a topic, at its top or below another collection. Administrators only.",
+        ADMIN,
+        resolver=resolve_collection.create,
+        of=collection.CollectionCreateInput,
     )
     collection_update: collection.CollectionPayload = mutation(
-        "Changes the name, slug, description or visibility of a collection, or moves it, with all that is below it, to"
-        " another parent or topic.",
+        "Renames a collection, changes its slug or description, publishes or unpublishes it (`visibility`), or moves it"
+        " with its descendants to another parent or topic. Administrators only.",
         ADMIN,
-        resolver=resolve_collection.update_,
+        resolver=resolve_collection.update_collection,
         of=collection.CollectionUpdateInput,
     )
     collection_reorder: collection.CollectionPayload = mutation(
-        "Puts a collection beside one of its siblings.",
+        "Moves a collection to another position among its siblings. Administrators only.",
         ADMIN,
         resolver=resolve_collection.reorder,
         of=collection.CollectionReorderInput,
     )
     collection_delete: collection.CollectionDeletePayload = mutation(
-        "Deletes a collection. Its children move up to its parent; no asset is ever deleted.",
+        "Deletes a collection. Its children move up to its parent; no asset is deleted. Administrators only.",
         ADMIN,
-        resolver=resolve_collection.delete_,
+        resolver=resolve_collection.delete_collection,
         of=collection.CollectionDeleteInput,
     )
     collection_assets_add: membership.CollectionAssetsPayload = mutation(
-        "Puts assets that the viewer owns into a collection.",
+        "Adds RELEASED assets to a collection. Owners of each asset only.",
         OWNER,
         MEMBER,
         resolver=resolve_membership.add,
         of=membership.CollectionAssetsAddInput,
     )
     collection_assets_remove: membership.CollectionAssetsPayload = mutation(
-        "Takes assets that the viewer owns out of a collection; an administrator may take out any.",
+        "Removes assets from a collection. Owners of each asset and administrators only.",
         OWNER,
         MEMBER,
         resolver=resolve_membership.remove,
         of=membership.CollectionAssetsRemoveInput,
     )
     collection_assets_move: membership.CollectionAssetsMovePayload = mutation(
-        "Takes assets that the viewer owns out of one collection and puts them into another, as one change.",
+        "Moves assets from one collection to another, as one change. Owners of each asset only; an asset that is"
+        " already in the other collection is only removed, which administrators may do as well.",
         OWNER,
         MEMBER,
         resolver=resolve_membership.move,
         of=membership.CollectionAssetsMoveInput,
     )
     collection_assets_reorder: membership.CollectionAssetsPayload = mutation(
-        "Puts assets of a collection together at one place.",
+        "Moves assets, as one block, to another position in their collection. Administrators only.",
         ADMIN,
         resolver=resolve_membership.reorder,
         of=membership.CollectionAssetsReorderInput,
     )
     asset_collections_update: membership.AssetCollectionsPayload = mutation(
-        "Puts one asset into many collections and takes it out of others: the «Add to Collection» button.",
+        "Adds an asset to collections and removes it from others, all or nothing; behind the"
+        ' "Add to Collection" button. Owners of the asset only; administrators may remove it as well.',
         OWNER,
         MEMBER,
         resolver=resolve_asset_collections.update,
         of=membership.AssetCollectionsUpdateInput,
     )
     change_undo: membership.CollectionAssetsPayload = mutation(
-        "Takes back one membership change, as far as nobody has changed the same items since.",
+        "Undoes (reverts) a change that added, removed or moved assets, or undid such a change, except for assets that"
+        " were added or removed again since. Owners of each asset; administrators may remove any added asset, and"
+        " restore those that they removed themselves.",
         MEMBER,
         resolver=resolve_undo.undo,
         of=membership.ChangeUndoInput,
     )
     asset_gold_standard_set: asset.AssetPayload = mutation(
-        "Marks an asset as a gold standard, or takes that back.",
+        "Awards gold standard status to an asset, or revokes it. Administrators only.",
         ADMIN,
         resolver=resolve_asset.set_gold_standard,
         of=asset.AssetGoldStandardSetInput,
     )
     asset_grants_update: asset.AssetPayload = mutation(
-        "Shares an asset that the viewer owns, or takes accesses to it back. It holds for every operation that starts"
-        " after the answer.",
+        "Shares an asset with users, groups, everyone or the public, changes their access, or revokes it. Owners of the"
+        " asset only. Takes effect for every operation that starts after the response.",
         OWNER,
         MEMBER,
-        resolver=resolve_grant.update_,
+        resolver=resolve_grant.update,
         of=asset.AssetGrantsUpdateInput,
     )
     assets_register: asset.AssetsRegisterPayload = mutation(
-        "Creates assets, or updates those whose externalId is known: for the platform.",
+        "Registers assets of the platform: creates them, or updates those with a known `externalId`. Administrators"
+        " only.",
         ADMIN,
-        resolver=resolve_registration.register_,
+        resolver=resolve_registration.register,
         of=asset.AssetsRegisterInput,
     )
     deployment_update: deployment.DeploymentPayload = mutation(
-        "Changes the settings of the deployment.",
+        "Changes the settings of the deployment, such as public sharing. Administrators only.",
         ADMIN,
-        resolver=resolve_deployment.update_,
+        resolver=resolve_deployment.update_deployment,
         of=deployment.DeploymentUpdateInput,
     )
     job_cancel: job.JobPayload = mutation(
-        "Keeps a job of the viewer's from going on, between two chunks of a BEST_EFFORT job and before an ATOMIC one"
-        " begins. What it has done stays done; one that has ended stays as it is.",
+        "Cancels a job that the viewer started: a BEST_EFFORT job between two chunks, an ATOMIC one before it begins."
+        " Changes already made stay; a job that has ended is unaffected. Members, for their own jobs.",
         MEMBER,
         resolver=resolve_job.cancel,
         of=job.JobCancelInput,

@@ -1,4 +1,4 @@
-"""This file is what inputs of several nouns share."""
+"""Input fields shared by mutations of several nouns."""
 
 from typing import Any
 
@@ -7,33 +7,35 @@ import strawberry
 from schema.field import omittable
 
 IDEMPOTENCY_KEY = (
-    "Key of the client's choice: for a day, the same key with the same input does nothing again and answers as the"
-    " first time."
+    "Key of the client's choice, for safe retries: within 24 hours, the same key with the same input changes nothing"
+    " again and returns the first result."
 )
-EXPECTED_VERSION = "Version that the object must be at; another is refused with the current one."
-DRY_RUN = "Whether to change nothing and answer what would be."
+EXPECTED_VERSION = "Version that the object must be at; otherwise a ConflictError has the current version."
+DRY_RUN = "Whether to return the outcome without changing anything."
 
 
-@strawberry.input(one_of=True, description="A place in an order. Relative, never a number.")
+@strawberry.input(
+    one_of=True, description="Position in an order, relative to a neighbour or an end. Exactly one field must be set."
+)
 class PositionInput:
-    """A place in an order."""
+    """Position in an order."""
 
-    after_id: strawberry.ID | None = omittable("Id of the neighbour right before.")
-    before_id: strawberry.ID | None = omittable("Id of the neighbour right behind.")
-    at_start: bool | None = omittable("True: before all others.")
-    at_end: bool | None = omittable("True: behind all others.")
+    after_id: strawberry.ID | None = omittable("Id of the neighbour to place it right after.")
+    before_id: strawberry.ID | None = omittable("Id of the neighbour to place it right before.")
+    at_start: bool | None = omittable("Must be true: before all others.")
+    at_end: bool | None = omittable("Must be true: after all others.")
 
 
 def idempotency_key() -> Any:
-    """Declare the key of a mutation that can be retried."""
+    """Declare the idempotency key of a mutation."""
     return omittable(IDEMPOTENCY_KEY)
 
 
 def expected_version() -> Any:
-    """Declare the version that an object must be at."""
+    """Declare the expected version of an object."""
     return omittable(EXPECTED_VERSION)
 
 
 def dry_run() -> Any:
-    """Declare that a mutation can be tried."""
+    """Declare the dry run of a mutation."""
     return strawberry.field(default=False, description=DRY_RUN)

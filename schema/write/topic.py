@@ -1,4 +1,4 @@
-"""This file is topics being changed: inputs and payloads."""
+"""Inputs and payloads of topic mutations."""
 
 import strawberry
 
@@ -10,20 +10,20 @@ from schema.write.shared import PositionInput, dry_run, expected_version, idempo
 from schema.write.user_error import UserError, user_errors
 
 
-@strawberry.input(description="A topic to be made.")
+@strawberry.input(description="Input for `topicCreate`.")
 class TopicCreateInput:
-    """A topic to be made."""
+    """Input for `topicCreate`."""
 
     name: str = field("Name of the topic, unique among topics; at most 200 characters.")
-    slug: str | None = omittable("Slug of the topic, unique among topics; made from the name when left out.")
+    slug: str | None = omittable("Slug of the topic, unique among topics; generated from the name if omitted.")
     description: str | None = omittable("Description of the topic, in Markdown; at most 20,000 characters.")
-    position: PositionInput | None = omittable("Place of the topic among the others; the end when left out.")
+    position: PositionInput | None = omittable("Position of the topic among the others; the end by default.")
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.input(description="What to change of a topic. A field left out is kept.")
+@strawberry.input(description="Input for `topicUpdate`. Omitted fields keep their value.")
 class TopicUpdateInput:
-    """What to change of a topic."""
+    """Input for `topicUpdate`."""
 
     id: strawberry.ID = field("Id of the topic.")
     name: str | None = omittable("New name of the topic.")
@@ -32,64 +32,62 @@ class TopicUpdateInput:
     expected_version: int | None = expected_version()
 
 
-@strawberry.input(description="Where to put a topic.")
+@strawberry.input(description="Input for `topicReorder`.")
 class TopicReorderInput:
-    """Where to put a topic."""
+    """Input for `topicReorder`."""
 
     id: strawberry.ID = field("Id of the topic.")
-    position: PositionInput = field("Place of the topic among the others.")
+    position: PositionInput = field("New position of the topic among the others.")
 
 
-@strawberry.input(description="Which topics to merge into which.")
+@strawberry.input(description="Input for `topicMerge`.")
 class TopicMergeInput:
-    """Which topics to merge into which."""
+    """Input for `topicMerge`."""
 
-    source_ids: list[strawberry.ID] = field("Ids of the topics that go, at most 100.")
-    target_id: strawberry.ID = field("Id of the topic that takes their collections.")
+    source_ids: list[strawberry.ID] = field("Ids of the topics to merge and delete, at most 100.")
+    target_id: strawberry.ID = field("Id of the topic that receives their collections.")
     dry_run: bool = dry_run()
     idempotency_key: str | None = idempotency_key()
 
 
-@strawberry.input(description="A topic to be deleted.")
+@strawberry.input(description="Input for `topicDelete`.")
 class TopicDeleteInput:
-    """A topic to be deleted."""
+    """Input for `topicDelete`."""
 
     id: strawberry.ID = field("Id of the topic.")
     move_collections_to: strawberry.ID | None = omittable(
-        "Id of the topic where its collections go; needed unless it has none."
+        "Id of the topic to move its collections to; required if it has any."
     )
     expected_version: int | None = expected_version()
     dry_run: bool = dry_run()
 
 
-@strawberry.type(description="What became of a topic.")
+@strawberry.type(description="Payload of `topicCreate`, `topicUpdate` and `topicReorder`.")
 class TopicPayload:
-    """What became of a topic."""
+    """Payload of mutations of one topic."""
 
-    topic: Topic | None = field("The topic as it is now.", resolver=resolve.topic)
+    topic: Topic | None = field("The created or updated topic.", resolver=resolve.topic)
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What became of merged topics.")
+@strawberry.type(description="Payload of `topicMerge`.")
 class TopicMergePayload:
-    """What became of merged topics."""
+    """Payload of `topicMerge`."""
 
-    topic: Topic | None = field("The topic that took the collections.", resolver=resolve.topic)
+    topic: Topic | None = field("The topic that received the collections.", resolver=resolve.topic)
     moved_collections: list[Collection] = field(
-        "The collections that moved, in their order.", resolver=resolve.moved_collections
+        "The moved collections, in their order.", resolver=resolve.moved_collections
     )
-    deleted_topic_ids: list[strawberry.ID] = field(
-        "Ids of the topics that are gone.", resolver=resolve.deleted_topic_ids
-    )
+    deleted_topic_ids: list[strawberry.ID] = field("Ids of the deleted topics.", resolver=resolve.deleted_topic_ids)
     user_errors: list[UserError] = user_errors()
 
 
-@strawberry.type(description="What became of a topic that was to be deleted.")
+@strawberry.type(description="Payload of `topicDelete`.")
 class TopicDeletePayload:
-    """What became of a topic that was to be deleted."""
+    """Payload of `topicDelete`."""
 
-    deleted_topic_id: strawberry.ID | None = field("Id of the topic that is gone.", resolver=resolve.deleted_topic_id)
+    deleted_topic_id: strawberry.ID | None = field("Id of the deleted topic.", resolver=resolve.deleted_topic_id)
     moved_collections: list[Collection] = field(
-        "The collections that moved, in their order.", resolver=resolve.moved_collections
+        "The moved collections, in their order.", resolver=resolve.moved_collections
     )
     user_errors: list[UserError] = user_errors()

@@ -1,4 +1,4 @@
-"""This file is what a client did wrong and can put right, as payloads tell it."""
+"""User errors in payloads: errors that the client can fix."""
 
 from typing import Any
 
@@ -10,53 +10,55 @@ from schema.field import field
 from schema.node import Node
 
 
-@strawberry.interface(description="A mistake that the client can put right; nothing was changed by the part it is of.")
+@strawberry.interface(
+    description="An error that the client can fix. The mutation, or the item that the error is about, changed nothing."
+)
 class UserError:
-    """A mistake that the client can put right."""
+    """An error that the client can fix."""
 
-    code: UserErrorCode = field("Kind of the mistake.")
-    message: str = field("The mistake in one sentence.")
-    path: list[str] | None = field('Path into the arguments, such as ["input", "assetIds", "3"].')
+    code: UserErrorCode = field("Kind of error.")
+    message: str = field("The error in plain English.")
+    path: list[str] | None = field('Path of the faulty element in the arguments, such as ["input", "assetIds", "3"].')
 
 
-@strawberry.type(description="A mistake in the input.")
+@strawberry.type(description="Invalid input.")
 class InputError(UserError):
-    """A mistake in the input."""
+    """Invalid input."""
 
     @classmethod
     def is_type_of(cls, error: object, _info: object) -> bool:
-        """Return whether the error is of no other type."""
+        """Return whether the error has neither a limit nor a version."""
         return getattr(error, "limit", 0) is None and getattr(error, "current_version", 0) is None
 
 
-@strawberry.type(description="More than is allowed.")
+@strawberry.type(description="A limit was exceeded.")
 class LimitError(UserError):
-    """More than is allowed."""
+    """A limit was exceeded."""
 
-    limit: int = field("The most that is allowed: items, characters or levels.")
+    limit: int = field("The exceeded limit: a number of items, characters or levels.")
 
     @classmethod
     def is_type_of(cls, error: object, _info: object) -> bool:
-        """Return whether the error tells a limit."""
+        """Return whether the error has a limit."""
         return getattr(error, "limit", None) is not None
 
 
-@strawberry.type(description="`expectedVersion` was not the current one: nothing was changed.")
+@strawberry.type(description="Version conflict: the object is not at `expectedVersion`, and was not changed.")
 class ConflictError(UserError):
-    """The object was changed meanwhile."""
+    """The object is not at the expected version."""
 
-    current_version: int = field("The version that the object is at.")
-    current: Node | None = field("The object as it is.", resolver=resolve.current)
+    current_version: int = field("Current version of the object.")
+    current: Node | None = field("The object at its current version.", resolver=resolve.current)
 
     @classmethod
     def is_type_of(cls, error: object, _info: object) -> bool:
-        """Return whether the error tells a version."""
+        """Return whether the error has a version."""
         return getattr(error, "current_version", None) is not None
 
 
 def user_errors() -> Any:
-    """Declare the mistakes of a payload."""
+    """Declare the user errors of a payload."""
     return field(
-        "What was wrong, at most once for each element; empty when the mutation was accepted.",
+        "Errors in the input, at most one for each element; empty if the mutation succeeded.",
         resolver=resolve.user_errors,
     )
