@@ -1,4 +1,4 @@
-"""Errors of an unusable database: driver errors and invalid URLs as messages that say what to do."""
+"""Errors of an unusable database: driver errors and invalid URLs, explained to operators."""
 
 import inspect
 from pathlib import Path
@@ -46,11 +46,11 @@ _POSTGRESQL = (
 
 
 class DatabaseUnusableError(Exception):
-    """The database cannot be used; the message says why and what to do."""
+    """The database cannot be used; the message gives the reason and the way out."""
 
 
 def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableError:
-    """Return the error that tells an operator what a driver's error means. It never contains a password."""
+    """Translate a driver's error into a message for operators. It never contains a password."""
     is_sqlite = url.get_backend_name() == "sqlite"
     name = str(url.database) if is_sqlite else f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
     if isinstance(error, TimeoutError) and not is_sqlite:

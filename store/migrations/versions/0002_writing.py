@@ -1,4 +1,4 @@
-"""This file is the migration: what mutations need to be undone, retried and run as jobs."""
+"""Add undo data of changes, idempotency keys and jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -73,7 +73,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Revert the change."""
     op.drop_table("job_item")
     op.drop_table("job_input")
     op.drop_table("job")

@@ -1,4 +1,4 @@
-"""This file is the migration: what search looks in, and triggers that note what has to be looked at again."""
+"""Add the search index, and triggers that mark changed rows as stale."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,20 +7,20 @@ revision = "0003"
 down_revision = "0002"
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
-TOLD = {
+INDEXED_COLUMNS = {
     "asset": "external_id, kind, name, description, owner_pk, tags, license, doi, language, app_kind, data_kind,"
     " framework",
     "collection": "slug, name, description",
     "topic": "slug, name, description",
 }
-"""The columns of each table by which its rows are found."""
-# Words come in as they are to be kept: only spaces part them.
+"""The columns of each table that are indexed."""
+# Texts are tokenized before they are inserted: here only spaces separate tokens.
 FTS5 = """CREATE VIRTUAL TABLE {table}_search USING fts5(name, labels, rest,
     tokenize = "unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'")"""
-RENAMED = "UPDATE OF name"
+NAME_UPDATE = "UPDATE OF name"
 PG_TRIGGER = """CREATE TRIGGER {table}_search_write AFTER {when} ON {table}
     FOR EACH ROW EXECUTE FUNCTION search_{note}"""
-OWNED = "INSERT INTO search_stale (kind, row_pk) SELECT 'asset', pk FROM asset WHERE owner_pk = new.pk"
+MARK_OWNED = "INSERT INTO search_stale (kind, row_pk) SELECT 'asset', pk FROM asset WHERE owner_pk = new.pk"
 
 
 def upgrade() -> None:
@@ -42,26 +42,26 @@ def upgrade() -> None:
     op.create_index("ix_search_word_backward", "search_word", ["backward"])
     for statement in _sqlite() if op.get_bind().dialect.name == "sqlite" else _postgresql():
         op.execute(statement)
-    for table in TOLD:
+    for table in INDEXED_COLUMNS:
         op.execute(f"INSERT INTO search_stale (kind, row_pk) SELECT '{table}', pk FROM {table}")
 
 
 def downgrade() -> None:
-    """Undo the change."""
+    """Revert the change."""
     is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for table in (*TOLD, "principal"):
+    for table in (*INDEXED_COLUMNS, "principal"):
         for event in ("insert", "update", "delete") if is_sqlite else ("write",):
             op.execute(f"DROP TRIGGER IF EXISTS {table}_search_{event}" + ("" if is_sqlite else f" ON {table}"))
     if not is_sqlite:
         op.execute("DROP FUNCTION search_note")
         op.execute("DROP FUNCTION search_note_owned")
-    for table in (*(f"{each}_search" for each in TOLD), "search_word", "search_stale"):
+    for table in (*(f"{each}_search" for each in INDEXED_COLUMNS), "search_word", "search_stale"):
         op.drop_table(table)
 
 
 def _sqlite() -> list[str]:
     statements = []
-    for table, columns in TOLD.items():
+    for table, columns in INDEXED_COLUMNS.items():
         statements.append(FTS5.format(table=table))
         for event, when, which in (
             ("insert", "INSERT", "new"),
@@ -70,8 +70,8 @@ def _sqlite() -> list[str]:
         ):
             note = f"INSERT OR IGNORE INTO search_stale (kind, row_pk) VALUES ('{table}', {which}.pk)"
             statements.append(f"CREATE TRIGGER {table}_search_{event} AFTER {when} ON {table} BEGIN {note}; END")
-    owned = OWNED.replace("INSERT INTO", "INSERT OR IGNORE INTO")
-    when = f"AFTER {RENAMED} ON principal"
+    owned = MARK_OWNED.replace("INSERT INTO", "INSERT OR IGNORE INTO")
+    when = f"AFTER {NAME_UPDATE} ON principal"
     return [*statements, f"CREATE TRIGGER principal_search_update {when} BEGIN {owned}; END"]
 
 
@@ -80,12 +80,12 @@ def _postgresql() -> list[str]:
     statements = [
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN {body} ON CONFLICT DO NOTHING; RETURN NULL; END $$"
-        for name, body in (("search_note", note), ("search_note_owned", OWNED))
+        for name, body in (("search_note", note), ("search_note_owned", MARK_OWNED))
     ]
-    for table, columns in TOLD.items():
+    for table, columns in INDEXED_COLUMNS.items():
         statements += [
             f"CREATE TABLE {table}_search (rowid integer PRIMARY KEY, words tsvector NOT NULL)",
             f"CREATE INDEX ix_{table}_search_words ON {table}_search USING gin (words) WITH (fastupdate = off)",
             PG_TRIGGER.format(table=table, when=f"INSERT OR DELETE OR UPDATE OF {columns}", note=f"note('{table}')"),
         ]
-    return [*statements, PG_TRIGGER.format(table="principal", when=RENAMED, note="note_owned()")]
+    return [*statements, PG_TRIGGER.format(table="principal", when=NAME_UPDATE, note="note_owned()")]

@@ -1,4 +1,4 @@
-"""This file is the migration: an index of what each principal owns, which tells PostgreSQL how much that is."""
+"""Index grants by owner, so that PostgreSQL knows how much each principal owns."""
 
 from alembic import op
 
@@ -13,10 +13,10 @@ def upgrade() -> None:
     op.drop_index("ix_access_grant_principal", "access_grant")
     op.execute(f"CREATE INDEX ix_access_grant_owner ON access_grant ({OWNER}, asset_pk)")
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("ANALYZE access_grant")  # or nothing is known of the new expression until grants have changed
+        op.execute("ANALYZE access_grant")  # else it has no statistics of the new expression until grants have changed
 
 
 def downgrade() -> None:
-    """Undo the change."""
+    """Revert the change."""
     op.drop_index("ix_access_grant_owner", "access_grant")
     op.create_index("ix_access_grant_principal", "access_grant", ["principal_pk", "access", "asset_pk"])
