@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 or newer. Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check prove permissions schema graphiql wheel lock clean set-up set-up-dev
+.PHONY: help run quick test check prove permissions schema migration graphiql wheel lock clean set-up set-up-dev
 
 # Passed on to the command of the target: make run ARGS="--port 9000", make test ARGS="-n 2 -k viewer".
 ARGS ?=
@@ -46,6 +46,10 @@ schema: set-up ## regenerate schema.graphql
 	@mkdir -p build
 	.venv/bin/atoll schema >build/schema.graphql
 	mv build/schema.graphql schema.graphql
+
+migration: set-up-dev ## generate a migration of changed models: make migration MESSAGE="Add the colour of topics"
+	@.venv/bin/python -m store.make_migration "$$MESSAGE"
+	@.venv/bin/ruff format --quiet store/migrations
 
 graphiql: set-up ## build GraphiQL, the editor at /graphql
 	.venv/bin/python -m app.graphiql.build

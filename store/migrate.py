@@ -50,15 +50,17 @@ def head_revision() -> str:
     return str(_scripts().get_current_head())
 
 
-def _config(connection: Connection | None = None) -> Config:
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Return the configuration of Alembic's commands, run on a connection."""
     config = Config()
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+    return ScriptDirectory.from_config(alembic_config())
 
 
 def _current(connection: Connection) -> str | None:
@@ -72,7 +74,7 @@ def _upgrade(connection: Connection) -> str:
             f"The database is at revision {current}, which this version of Atoll does not know: a newer one wrote it. "
             "Run the newer version, or restore an older backup."
         )
-    command.upgrade(_config(connection), "head")
+    command.upgrade(alembic_config(connection), "head")
     return head_revision()
 
 

@@ -1,32 +1,35 @@
-"""This file is migrations: by several processes at once, to the tables the code knows, and back."""
+"""Migrations: run by several processes at once, equal to the models, reversible, and generated."""
 
 import os
-import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from subprocess import Popen
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect, select, text
 from sqlmodel import SQLModel
 
 from store import sql
 from store.database import Database
-from store.migrate import _config, current_revision, head_revision, migrate
+from store.make_migration import main
+from store.migrate import MIGRATIONS, alembic_config, current_revision, head_revision, migrate
+from store.model_comparison import COMPARISON, expression_indexes
 from tests.cli_process import ROOT
 from tests.conftest import World
 
-MIGRATING = """
+MIGRATE = """
 import asyncio, sys
 from sqlalchemy import select
 from store import sql
 from store.database import Database
 from store.migrate import migrate
 
-async def start():
+async def run():
     database = Database(sys.argv[1])
     print("ready", flush=True)
     sys.stdin.readline()
@@ -35,14 +38,52 @@ async def start():
         print(len(await snapshot.rows(select(sql.principal))))
     await database.close()
 
-asyncio.run(start())
+asyncio.run(run())
 """
 
 
-def test_of_processes_that_start_at_once_one_migrates_and_all_serve(empty_url: str) -> None:
-    starts = [
+ALL_INDEXES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+    "postgresql": "SELECT indexname FROM pg_indexes",
+}
+# A process of its own, because a model cannot be changed back. It prints what still differs after the migration.
+CHANGE_MODEL = """
+import asyncio, sys, warnings
+from pathlib import Path
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column
+from sqlmodel import SQLModel
+from store import migrate, sql
+from store.database import Database
+from store.make_migration import make_migration
+from store.model_comparison import COMPARISON
+from store.tables import TEXT
+
+warnings.simplefilter("ignore")
+url, directory = sys.argv[1:]
+migrate.MIGRATIONS = Path(directory)
+sql.topic.append_column(Column("colour", TEXT, nullable=True, index=True))
+
+def compare(connection):
+    return compare_metadata(MigrationContext.configure(connection, opts=COMPARISON), SQLModel.metadata)
+
+async def change():
+    await make_migration("Add the colour of topics")
+    database = Database(url)
+    await migrate.migrate(database)
+    async with database.write() as connection:
+        print(await connection.run_sync(compare))
+    await database.close()
+
+asyncio.run(change())
+"""
+
+
+def test_one_of_several_processes_migrates_while_the_others_wait(empty_url: str) -> None:
+    processes = [
         Popen(
-            [sys.executable, "-c", MIGRATING, empty_url],
+            [sys.executable, "-c", MIGRATE, empty_url],
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -51,37 +92,71 @@ def test_of_processes_that_start_at_once_one_migrates_and_all_serve(empty_url: s
         )
         for _ in range(4)
     ]
-    for start in starts:
-        assert start.stdout
-        assert start.stdout.readline() == "ready\n"
-    for start in starts:
-        assert start.stdin
-        start.stdin.write("\n")
-        start.stdin.flush()
-    assert [start.communicate(timeout=60) for start in starts] == [("2\n", "")] * 4  # everyone and public, once
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60) for process in processes] == [
+        ("2\n", "")
+    ] * 4  # the principals everyone and public, once
 
 
 def _differences(connection: Connection) -> list[object]:
-    # Indexes over expressions are made by hand, and SQLite's cannot be read back; so are those that are searched.
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
-    by_hand = re.compile("uq_collection_sibling|ix_access_grant_owner|(asset|collection|topic)_search")
-    return [each for each in compare_metadata(context, SQLModel.metadata) if not by_hand.search(str(each))]
+    context = MigrationContext.configure(connection, opts=COMPARISON)
+    return list(compare_metadata(context, SQLModel.metadata))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
-async def test_migrations_make_the_tables_that_the_code_knows(empty_url: str) -> None:
+async def test_migrations_create_the_tables_of_the_models(empty_url: str) -> None:
     database = Database(empty_url)
-    assert await migrate(database) == head_revision() == await current_revision(database)
-    async with database.write() as connection:
-        assert await connection.run_sync(_differences) == []
-    await database.close()
+    try:
+        assert await migrate(database) == head_revision() == await current_revision(database)
+        async with database.write() as connection:
+            assert await connection.run_sync(_differences) == []
+            indexes = set((await connection.scalars(text(ALL_INDEXES[connection.dialect.name]))).all())
+    finally:
+        await database.close()
+    assert expression_indexes() <= indexes
 
 
-async def test_migrations_go_back_and_forth_with_data_in_the_tables(own_world: World) -> None:
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let migrations be read from, and written to, a copy of the directory."""
+    copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    monkeypatch.setattr("store.migrate.MIGRATIONS", copy)
+    return copy
+
+
+@pytest.mark.usefixtures("migrations")
+def test_no_migration_is_generated_without_a_message_or_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    for message, error in (("", "needs a message"), ("Add nothing", "nothing to migrate")):
+        monkeypatch.setattr(sys, "argv", ["make_migration", message])
+        with pytest.raises(SystemExit, match=error):
+            main()
+
+
+def test_a_generated_migration_creates_the_changed_model(empty_url: str, migrations: Path) -> None:
+    number = int(head_revision()) + 1
+    changed = subprocess.run(
+        (sys.executable, "-c", CHANGE_MODEL, empty_url, str(migrations)),
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    generated = migrations / "versions" / f"{number:04}_add_the_colour_of_topics.py"
+    assert (changed.stdout.splitlines()[-1], changed.stderr) == ("[]", "")
+    assert generated.read_text(encoding="utf-8").startswith('"""Add the colour of topics."""\n')
+
+
+async def test_migrations_are_reversible_with_data_in_the_tables(own_world: World) -> None:
     database = Database(own_world.url)
-    async with database.engines[0].begin() as connection:  # whose writes nothing is done for
-        await connection.run_sync(lambda sync: command.downgrade(_config(sync), "base"))
+    async with database.engines[0].begin() as connection:  # without an index update
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "base"))
         assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == ["alembic_version"]
     assert await migrate(database) == head_revision()
     async with database.snapshot() as snapshot:

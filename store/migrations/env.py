@@ -1,16 +1,15 @@
-"""This file is Alembic's entry: it runs migrations on the connection that `store.migrate` hands over."""
+"""Alembic environment: runs migrations on the connection that `store.migrate` passes on."""
 
 from alembic import context
 from sqlmodel import SQLModel
 
-import store.tables  # noqa: F401 - fills the metadata that autogenerate compares with
+from store.model_comparison import COMPARISON
 
-connection = context.config.attributes["connection"]
 context.configure(
-    connection=connection,
+    connection=context.config.attributes["connection"],
     target_metadata=SQLModel.metadata,
-    render_as_batch=True,  # SQLite alters by copying
     transactional_ddl=True,
+    **COMPARISON,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,19 +1,29 @@
-"""This file is the migration: ${message}."""
+<%!
+    def operations(text):
+        lines = (text or "pass").splitlines()
+        return "\n".join(line for line in lines if "# ###" not in line).strip()
+%>\
+<% text = (upgrades or "") + (downgrades or "") %>\
+"""${message}."""
 
+% if "sa." in text or "TEXT" in text:
 import sqlalchemy as sa
-import sqlmodel
+% endif
 from alembic import op
 
-${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
+
+% if "TEXT" in text:
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+% endif
 
 
 def upgrade() -> None:
     """Make the change."""
-    ${upgrades if upgrades else "pass"}
+    ${upgrades | operations}
 
 
 def downgrade() -> None:
-    """Take it back."""
-    ${downgrades if downgrades else "pass"}
+    """Revert the change."""
+    ${downgrades | operations}

@@ -1,0 +1,44 @@
+"""Comparison of the models with a database: options of Alembic for generated migrations and for their test."""
+
+from typing import Any, Literal
+
+from sqlalchemy import Column, String
+from sqlmodel import AutoString, SQLModel
+
+from store.search.document import SEARCHED_TABLES
+
+
+def expression_indexes() -> set[str]:
+    """Return the names of the models' indexes over expressions."""
+    return {
+        str(index.name)
+        for table in SQLModel.metadata.tables.values()
+        for index in table.indexes
+        if not all(isinstance(expression, Column) for expression in index.expressions)
+    }
+
+
+def _is_compared(name: str | None, type_: str) -> bool:
+    """Return whether models and database are compared in that object.
+
+    Not compared are indexes over expressions, which SQLite cannot reflect, and the tables of the search index, which
+    have no models. Their migrations are written by hand.
+    """
+    if type_ == "index":
+        return name not in expression_indexes()
+    return type_ != "table" or not str(name).startswith(tuple(f"{kind}_search" for kind in SEARCHED_TABLES))
+
+
+def _render_type(item_type: str, item: object, _context: object) -> str | Literal[False]:
+    """Return the Python text of a column's type, False for Alembic's own. Strings are TEXT: sorted by code point."""
+    if item_type == "type" and isinstance(item, AutoString):
+        raise TypeError("A column of str needs sa_type=TEXT, as the others in store/tables.py.")
+    return "TEXT" if item_type == "type" and isinstance(item, String) else False
+
+
+COMPARISON: dict[str, Any] = {
+    "compare_type": True,
+    "include_name": lambda name, type_, _parents: _is_compared(name, type_),
+    "include_object": lambda _object, name, type_, _is_reflected, _other: _is_compared(name, type_),
+    "render_item": _render_type,
+}
