@@ -66,6 +66,25 @@ MEMBERS = tuple(line.split()[0] for line in PEOPLE.strip().splitlines())
 VIEWERS = (*MEMBERS, ANONYMOUS)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare `slow_tests`, which pyproject.toml sets."""
+    parser.addini("slow_tests", "Files and tests that `make quick` leaves out.", type="linelist")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of `make quick`, before `-m quick` selects them."""
+    slow_tests = tuple(f"tests/{name}" for name in config.getini("slow_tests"))
+    for item in items:
+        if not item.nodeid.startswith(slow_tests) and not _needs_postgres(item):
+            item.add_marker("quick")
+
+
+def _needs_postgres(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return "postgres" in fixtures or ("backend" in fixtures and "postgresql" in item.name)
+
+
 def pytest_collection_finish() -> None:
     """Collect garbage seldom, and freeze imported modules: it took a fifth of the tests' time."""
     gc.collect()

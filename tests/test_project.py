@@ -1,4 +1,4 @@
-"""Imports: each package that is imported is declared in pyproject.toml, and none needs a POSIX system."""
+"""pyproject.toml: every imported package is declared, none needs a POSIX system, and slow tests exist."""
 
 import ast
 import sys
@@ -21,7 +21,8 @@ POSIX_ONLY = {
 }  # fmt: skip
 # SQLAlchemy imports the driver that the URL of the database names.
 DRIVERS = {"aiosqlite", "asyncpg"}
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 
 
 def names_of(requirements: list[str]) -> set[str]:
@@ -84,6 +85,12 @@ def test_each_dependency_is_imported() -> None:
 
 def test_the_product_imports_no_module_that_windows_lacks() -> None:
     assert [(file, modules & POSIX_ONLY) for file, modules in modules_of(PRODUCT).items() if modules & POSIX_ONLY] == []
+
+
+def test_each_slow_test_exists() -> None:
+    for entry in PYPROJECT["tool"]["pytest"]["ini_options"]["slow_tests"]:
+        file, _, name = entry.partition("::")
+        assert f"def {name}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), entry
 
 
 def test_an_import_is_found_wherever_it_is() -> None:
