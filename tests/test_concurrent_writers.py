@@ -65,7 +65,7 @@ async def test_sixty_writers_at_once_lose_no_update(servers: list[GraphQLClient]
     before, first = await _members(ask), len(await _log(ask))
     id_of = await _ids(ask)
     writers = [_write(servers[number % len(servers)], id_of, number) for number in range(WRITERS)]
-    answers = [answer for told in await asyncio.gather(*writers) for answer in told]
+    answers = [answer for batch in await asyncio.gather(*writers) for answer in batch]
 
     log = (await _log(ask))[first:]
     assert _replay(before, log) == await _members(ask)
@@ -77,14 +77,14 @@ async def test_sixty_writers_at_once_lose_no_update(servers: list[GraphQLClient]
 def _compare_with_log(answers: list[Answer], log: list[Logged]) -> None:
     """Fail unless the log contains exactly the changes of the responses."""
     logged = {change.id: change for change in log}
-    told = {answer.change for answer in answers}
-    assert len(told) == len(answers)
+    change_ids = {answer.change for answer in answers}
+    assert len(change_ids) == len(answers)
     for answer in answers:
         change = logged[answer.change]
         halves = [each for each in log if each.revision == change.revision]
         assert {asset for half in halves for asset in half.was_in} == answer.assets
         assert {half.who for half in halves} == {answer.who}
-    revisions = {logged[id_].revision for id_ in told}
+    revisions = {logged[id_].revision for id_ in change_ids}
     assert {change.revision for change in log} == revisions
 
 
@@ -112,9 +112,9 @@ async def _write(ask: GraphQLClient, id_of: dict[str, str], number: int) -> list
     """Change members at random, sometimes undoing the last change; return the response to each."""
     chance, who = random.Random(number), tuple(OWNERS)[number % len(OWNERS)]
     name_of = {id_: name for name, id_ in id_of.items()}
-    told: list[Answer] = []
+    responses: list[Answer] = []
     for _ in range(TURNS):
-        mutation, asked = _next(chance, who, id_of, told)
+        mutation, asked = _next(chance, who, id_of, responses)
         response = await ask.response(who, mutation.query, input=asked)
         assert "errors" not in response.json(), response.text
         payload = response.json()["data"][mutation.name]
@@ -124,15 +124,15 @@ async def _write(ask: GraphQLClient, id_of: dict[str, str], number: int) -> list
         changed = [name_of[each["assetId"]] for each in payload["results"] if each["status"] == "CHANGED"]
         assert (payload["change"] is None) == (not changed) == (payload["summary"]["changed"] == 0)
         if changed:
-            told.append(Answer(who, payload["change"]["id"], frozenset(changed)))
-    return told
+            responses.append(Answer(who, payload["change"]["id"], frozenset(changed)))
+    return responses
 
 
 def _next(
-    chance: random.Random, who: str, id_of: dict[str, str], told: list[Answer]
+    chance: random.Random, who: str, id_of: dict[str, str], responses: list[Answer]
 ) -> tuple[Mutation, dict[str, Any]]:
-    if told and chance.random() < 0.4:
-        return UNDO, {"changeId": told[-1].change}
+    if responses and chance.random() < 0.4:
+        return UNDO, {"changeId": responses[-1].change}
     assets = [id_of[asset] for asset in chance.sample(OWNERS[who], min(3, len(OWNERS[who])))]
     here, there = (id_of[slug] for slug in chance.sample(COLLECTIONS, 2))
     common = {"assetIds": assets, "mode": "BEST_EFFORT"}

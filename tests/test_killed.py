@@ -27,18 +27,18 @@ KILLS = 50  # on each database
 ASSETS = [f"asset-{number}" for number in range(60)]
 COLLECTIONS = [f"collection-{number}" for number in range(3)]
 
-# Importing takes seconds: one process imports, and forks for each that is to be killed. A child adds all assets to one
-# collection after another, then takes them out again, and so on, and tells each batch that was acknowledged.
+# Importing takes seconds: one process imports, and forks each child to be killed. A child adds all assets to one
+# collection after another, then removes them, and so on; it prints each acknowledged batch.
 FORKER = """
 import asyncio, itertools, json, os, sys
 import aiosqlite, asyncpg, httpx
-from app.application import application
+from app.application import create_application
 from app.settings import Settings
 
 MUTATION = "mutation($input: %sInput!) { %s(input: $input) { summary { changed } userErrors { code } } }"
 
 async def change(asked):
-    transport = httpx.ASGITransport(application(Settings(database_url=asked["url"])))
+    transport = httpx.ASGITransport(create_application(Settings(database_url=asked["url"])))
     headers = {"authorization": "Bearer " + asked["token"]}
     async with httpx.AsyncClient(transport=transport, base_url="http://atoll.test", headers=headers) as client:
         for batch in itertools.count(asked["first"]):
@@ -47,11 +47,11 @@ async def change(asked):
             query = MUTATION % ("CollectionAssets" + name, "collectionAssets" + name)
             given = {"collectionId": collection, "assetIds": asked["assets"]}
             answer = (await client.post("/graphql", json={"query": query, "variables": {"input": given}})).json()
-            ((_, told),) = answer["data"].items()
-            assert told == {"summary": {"changed": len(asked["assets"])}, "userErrors": []}, answer
+            ((_, payload),) = answer["data"].items()
+            assert payload == {"summary": {"changed": len(asked["assets"])}, "userErrors": []}, answer
             os.write(1, b"%d\\n" % batch)
 
-application(Settings())  # which makes the schema, once for all children
+create_application(Settings())  # builds the schema once for all children
 
 for line in sys.stdin:
     child = os.fork()
@@ -118,9 +118,9 @@ async def _count_rows(url: str) -> tuple[list[int], list[int]]:
         .order_by(sql.change_asset.c.change_pk)
     )
     async with database.snapshot() as snapshot:
-        kept = [row.held for row in await snapshot.rows(held)], [row.touched for row in await snapshot.rows(touched)]
+        counts = [row.held for row in await snapshot.rows(held)], [row.touched for row in await snapshot.rows(touched)]
     await database.close()
-    return kept
+    return counts
 
 
 def _expected(batches: int) -> list[int]:
@@ -135,12 +135,12 @@ def _kill_child(forker: subprocess.Popen[str], asked: dict[str, Any], seconds: f
     assert forker.stdout
     forker.stdin.write(json.dumps(asked) + "\n")
     forker.stdin.flush()
-    child, told = int(forker.stdout.readline()), [forker.stdout.readline()]
+    child, lines = int(forker.stdout.readline()), [forker.stdout.readline()]
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
-    while told[-1] != "dead\n":
-        told.append(forker.stdout.readline())
-    return [int(line) for line in told[:-1]]
+    while lines[-1] != "dead\n":
+        lines.append(forker.stdout.readline())
+    return [int(line) for line in lines[:-1]]
 
 
 def test_a_killed_process_leaves_all_of_a_batch_or_nothing_and_loses_none_that_it_acknowledged(
@@ -153,10 +153,10 @@ def test_a_killed_process_leaves_all_of_a_batch_or_nothing_and_loses_none_that_i
         for kill in range(KILLS):
             acknowledged = _kill_child(forker, asked | {"first": done}, chance.uniform(0, 0.06))
             held, touched = asyncio.run(_count_rows(empty_url))
-            told = f"seed {seed}, kill {kill}"
-            assert acknowledged == list(range(done, done + len(acknowledged))), told
+            trial = f"seed {seed}, kill {kill}"
+            assert acknowledged == list(range(done, done + len(acknowledged))), trial
             least = done + len(acknowledged)
-            assert touched in ([len(ASSETS)] * least, [len(ASSETS)] * (least + 1)), told
-            assert held == _expected(len(touched)), told
+            assert touched in ([len(ASSETS)] * least, [len(ASSETS)] * (least + 1)), trial
+            assert held == _expected(len(touched)), trial
             done = len(touched)
     assert done > KILLS, "every child acknowledges its first batch"
