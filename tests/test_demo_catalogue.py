@@ -24,7 +24,7 @@ VIEWERS = [*MEMBERS, ANONYMOUS]
 DEEPEST = 5
 SHORTEST = 40
 LONGEST = 160
-DIFFERING = 10  # collections in which at least three of the numbers that the viewers see differ
+DIFFERING = 10  # collections with at least three different counts among the viewers
 SHARED_WITH_SAM = 2
 OWNED_BY_THE_CORE = 6
 IN_SEVERAL = 50
@@ -45,7 +45,7 @@ COLLECTIONS = {collection["slug"]: collection for collection in lines("collectio
 
 
 def is_shelved(asset: Line) -> bool:
-    """Return whether only owners and administrators may see the asset: it is archived or withdrawn."""
+    """Return whether the asset is archived or withdrawn, and visible to owners and administrators only."""
     return bool(asset.get("archived") or asset.get("withdrawn"))
 
 
@@ -64,23 +64,23 @@ def sees(viewer: str, asset: Line) -> bool:
     return any(grant["to"] in own | {"everyone", "public"} for grant in asset["grants"])
 
 
-def seen_in(collection: Line, viewer: str) -> set[str]:
+def visible_in(collection: Line, viewer: str) -> set[str]:
     """Return the ids of the collection's visible members while public sharing is on."""
     if viewer == ANONYMOUS and collection["visibility"] != "PUBLIC":
         return set()
     return {asset_id for asset_id in collection["assets"] if sees(viewer, ASSETS[asset_id])}
 
 
-def seen_anywhere(viewer: str) -> set[str]:
+def visible_assets(viewer: str) -> set[str]:
     """Return the ids of all visible assets; an anonymous visitor sees members of PUBLIC collections only."""
     if viewer == ANONYMOUS:
-        return set().union(*(seen_in(collection, viewer) for collection in COLLECTIONS.values()))
+        return set().union(*(visible_in(collection, viewer) for collection in COLLECTIONS.values()))
     return {asset["id"] for asset in ASSETS.values() if sees(viewer, asset)}
 
 
-def numbers_seen(collection: Line) -> list[int]:
+def visible_counts(collection: Line) -> list[int]:
     """Count the collection's visible members for each of the five viewers."""
-    return [len(seen_in(collection, viewer)) for viewer in VIEWERS]
+    return [len(visible_in(collection, viewer)) for viewer in VIEWERS]
 
 
 def ancestry(slug: str) -> list[str]:
@@ -108,7 +108,7 @@ def test_the_counts_by_kind_are_those_of_the_catalogue() -> None:
     }
 
 
-def test_the_kind_comes_first_in_each_line_and_orders_the_file() -> None:
+def test_the_kind_comes_first_in_each_line_and_lines_are_sorted_by_kind() -> None:
     assert all(next(iter(line)) == "kind" for line in LINES)
     kinds = [KIND_ORDER.index(line["kind"]) for line in LINES]
     assert kinds == sorted(kinds)
@@ -120,23 +120,23 @@ def test_no_id_or_slug_is_used_twice() -> None:
     assert [slug for slug in [*TOPICS, *COLLECTIONS] if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug)] == []
 
 
-def test_every_owner_member_and_grantee_is_in_the_file() -> None:
-    grantees = {"everyone", "public", *USERS, *GROUPS}
+def test_every_owner_member_and_principal_is_in_the_file() -> None:
+    principals = {"everyone", "public", *USERS, *GROUPS}
     assert {asset["owner"] for asset in ASSETS.values()} <= USERS.keys()
     assert {user for group in GROUPS.values() for user in group["members"]} <= USERS.keys()
     grants = [grant for asset in ASSETS.values() for grant in asset["grants"]]
-    assert {grant["to"] for grant in grants} <= grantees
+    assert {grant["to"] for grant in grants} <= principals
     assert {grant["role"] for grant in grants} == ROLES
 
 
-def test_every_use_names_another_asset_of_the_file_once() -> None:
+def test_every_use_is_another_asset_of_the_file() -> None:
     for asset in ASSETS.values():
         uses = asset.get("uses", [])
         assert set(uses) <= ASSETS.keys() - {asset["id"]}
         assert len(set(uses)) == len(uses)
 
 
-def test_every_collection_names_a_topic_a_parent_and_assets_of_the_file() -> None:
+def test_every_collection_has_a_topic_parent_and_assets_of_the_file() -> None:
     for collection in COLLECTIONS.values():
         assert collection["topic"] in TOPICS
         assert collection["parent"] is None or COLLECTIONS[collection["parent"]]["topic"] == collection["topic"]
@@ -190,36 +190,36 @@ def test_no_public_collection_lies_under_an_internal_one() -> None:
     assert visibilities.keys() == {"PUBLIC", "INTERNAL"}
 
 
-def test_the_five_viewers_see_five_different_numbers_overall() -> None:
-    totals = [len(seen_anywhere(viewer)) for viewer in VIEWERS]
+def test_the_five_viewers_see_five_different_numbers_of_assets() -> None:
+    totals = [len(visible_assets(viewer)) for viewer in VIEWERS]
     assert len(set(totals)) == len(VIEWERS), totals
 
 
-def test_in_ten_collections_or_more_the_viewers_see_three_different_numbers() -> None:
-    differing = [slug for slug, collection in COLLECTIONS.items() if len(set(numbers_seen(collection))) >= DISTINCT]
+def test_in_at_least_ten_collections_viewers_see_three_different_numbers() -> None:
+    differing = [slug for slug, collection in COLLECTIONS.items() if len(set(visible_counts(collection))) >= DISTINCT]
     assert len(differing) >= DIFFERING
 
 
-def test_one_collection_shows_each_viewer_another_number() -> None:
-    assert any(len(set(numbers_seen(collection))) == len(VIEWERS) for collection in COLLECTIONS.values())
+def test_in_one_collection_each_viewer_sees_a_different_number() -> None:
+    assert any(len(set(visible_counts(collection))) == len(VIEWERS) for collection in COLLECTIONS.values())
 
 
-def test_one_collection_is_empty_for_visitors_and_rich_for_members() -> None:
+def test_one_collection_is_empty_for_visitors_and_full_for_members() -> None:
     assert any(
-        not seen_in(collection, ANONYMOUS) and min(len(seen_in(collection, member)) for member in MEMBERS) >= RICH
+        not visible_in(collection, ANONYMOUS) and min(len(visible_in(collection, member)) for member in MEMBERS) >= RICH
         for collection in COLLECTIONS.values()
     )
 
 
 @pytest.mark.parametrize("asset_type", sorted(ASSET_TYPES))
-def test_the_owner_holds_released_assets_and_drafts_of_each_kind(asset_type: str) -> None:
+def test_the_owner_has_released_assets_and_drafts_of_each_kind(asset_type: str) -> None:
     owned = [asset for asset in ASSETS.values() if asset["owner"] == "user:olu" and asset["type"] == asset_type]
     drafts = [asset for asset in owned if not asset.get("released", True) or asset.get("state") in {"DRAFT", "FAILED"}]
     assert drafts
     assert len(owned) > len(drafts)
 
 
-def test_the_owner_has_released_assets_that_are_in_no_collection_yet() -> None:
+def test_the_owner_has_released_assets_outside_collections() -> None:
     collected = {asset_id for collection in COLLECTIONS.values() for asset_id in collection["assets"]}
     addable = [
         asset
@@ -239,19 +239,19 @@ def test_drafts_are_in_no_collection() -> None:
     assert not collected & unready
 
 
-def test_archived_and_withdrawn_assets_are_shown_to_their_owner_and_not_to_a_member() -> None:
+def test_archived_and_withdrawn_assets_are_visible_to_their_owner_and_not_to_a_member() -> None:
     shelved = [asset for asset in ASSETS.values() if is_shelved(asset)]
-    seen_by_olu = {asset["id"] for asset in shelved if sees("user:olu", asset)}
-    assert {"archived", "withdrawn"} <= {key for asset in shelved if asset["id"] in seen_by_olu for key in asset}
+    visible_to_olu = {asset["id"] for asset in shelved if sees("user:olu", asset)}
+    assert {"archived", "withdrawn"} <= {key for asset in shelved if asset["id"] in visible_to_olu for key in asset}
     assert [asset["id"] for asset in shelved if sees("user:sam", asset) or sees(ANONYMOUS, asset)] == []
 
 
-def test_a_group_owns_assets_and_a_member_holds_edit_grants() -> None:
+def test_a_group_owns_assets_and_a_member_has_editor_grants() -> None:
     grants = [(grant["to"], grant["role"]) for asset in ASSETS.values() for grant in asset["grants"]]
     assert grants.count(("group:imaging-core", "OWNER")) == OWNED_BY_THE_CORE
     assert grants.count(("user:sam", "EDITOR")) == SHARED_WITH_SAM
 
 
-def test_a_number_of_assets_sit_in_several_collections() -> None:
+def test_many_assets_are_in_several_collections() -> None:
     memberships = Counter(asset_id for collection in COLLECTIONS.values() for asset_id in collection["assets"])
     assert sum(times > 1 for times in memberships.values()) >= IN_SEVERAL

@@ -64,57 +64,57 @@ async def ask_real(real: World) -> AsyncIterator[GraphQLClient]:
     await asking.close()
 
 
-def largest(model: Model, who: str) -> list[ListField]:
+def sampled_lists(model: Model, who: str) -> list[ListField]:
     """Return the root lists, and those of the largest and the most nested parents."""
     slugs = [slug for slug in model.collection if model.sees_collection(who, slug)]
-    fullest = sorted(slugs, key=lambda slug: len(model.members[slug]))[-2:]
+    largest = sorted(slugs, key=lambda slug: len(model.members[slug]))[-2:]
     nested = [slug for slug in slugs if model.children(who, slug)][:2]
     assets = sorted(
         (asset for asset in model.asset if model.sees_asset(who, asset)), key=lambda asset: len(model.holders[asset])
     )
     topic = max(model.topic, key=lambda slug: sum(line["topic"] == slug for line in model.collection.values()))
-    parents = {None, ("viewer", ""), ("topic", topic), *(("collection", slug) for slug in (*fullest, *nested))}
+    parents = {None, ("viewer", ""), ("topic", topic), *(("collection", slug) for slug in (*largest, *nested))}
     parents |= {("asset", asset) for asset in assets[-3:]}
-    asked = [each for each in every_list(model, who) if each.parent in parents and each.exists(model, who)]
-    return [each for index, each in enumerate(asked) if index % 3 == 0 or not each.argument_text]
+    lists = [field for field in every_list(model, who) if field.parent in parents and field.exists(model, who)]
+    return [field for index, field in enumerate(lists) if index % 3 == 0 or not field.argument_text]
 
 
 @pytest.mark.parametrize("who", WHO)
-async def test_a_real_catalogue_is_told_as_the_oracle_tells_it_page_by_page(ask_real: GraphQLClient, who: str) -> None:
+async def test_lists_of_a_real_catalogue_match_the_oracle_page_by_page(ask_real: GraphQLClient, who: str) -> None:
     model = await load_model(ask_real, LINES)
-    lists = largest(model, who)
-    counted = await ask_lists(ask_real, who, lists, ["first: 7"] * len(lists))
+    lists = sampled_lists(model, who)
+    first_pages = await ask_lists(ask_real, who, lists, ["first: 7"] * len(lists))
     pages = await walk(ask_real, who, lists, [100 - index % 3 for index in range(len(lists))], backward=False)
-    for each, start, walked in zip(lists, counted, pages, strict=True):
-        expected = each.expected(model, who, None)
-        assert start is not None
-        assert (node_names(start, each.selection), start["totalCount"]) == (expected[:7], len(expected)), each
-        cursors = [edge["cursor"] for page in walked for edge in page["edges"]]
-        assert len(cursors) == len(set(cursors)) == len(expected), each
+    for field, first_page, read_pages in zip(lists, first_pages, pages, strict=True):
+        expected = field.expected(model, who, None)
+        assert first_page is not None
+        names = node_names(first_page, field.selection)
+        assert (names, first_page["totalCount"]) == (expected[:7], len(expected)), field
+        cursors = [edge["cursor"] for page in read_pages for edge in page["edges"]]
+        assert len(cursors) == len(set(cursors)) == len(expected), field
 
 
 @pytest.mark.parametrize("who", WHO)
-async def test_every_collection_of_a_real_catalogue_holds_and_counts_what_the_oracle_says(
-    ask_real: GraphQLClient, who: str
-) -> None:
+async def test_collections_of_a_real_catalogue_match_the_oracle(ask_real: GraphQLClient, who: str) -> None:
     model = await load_model(ask_real, LINES)
     query = """query($after: String) { collections(first: 100, after: $after) {
       pageInfo { hasNextPage endCursor } nodes { slug ancestors { slug }
         assets(first: 100) { totalCount nodes { ... on AssetFields { externalId } } }
         assetCounts(includeDescendants: true) {
           total capsules pipelines noCodeApps dataAssets models goldStandards } } } }"""
-    after, told = None, []
+    after, collections = None, []
     for _ in range(len(model.collection)):
-        found = (await ask_real(who, query, after=after))["collections"]
-        told += found["nodes"]
-        after = found["pageInfo"]["endCursor"]
-        if not found["pageInfo"]["hasNextPage"]:
+        page = (await ask_real(who, query, after=after))["collections"]
+        collections += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
             break
-    assert [each["slug"] for each in told] == model.collections(who)
-    for each in told:
-        slug = each["slug"]
-        held = model.collection_assets(who, slug)
-        assert [asset["externalId"] for asset in each["assets"]["nodes"]] == held[:100], slug
-        assert each["assets"]["totalCount"] == len(held), slug
-        assert each["assetCounts"] == model.counts(model.collection_assets(who, slug, include_descendants=True)), slug
-        assert [above["slug"] for above in each["ancestors"]] == model.ancestors(who, slug), slug
+    assert [collection["slug"] for collection in collections] == model.collections(who)
+    for collection in collections:
+        slug = collection["slug"]
+        members = model.collection_assets(who, slug)
+        assert [asset["externalId"] for asset in collection["assets"]["nodes"]] == members[:100], slug
+        assert collection["assets"]["totalCount"] == len(members), slug
+        descendants = model.collection_assets(who, slug, include_descendants=True)
+        assert collection["assetCounts"] == model.counts(descendants), slug
+        assert [ancestor["slug"] for ancestor in collection["ancestors"]] == model.ancestors(who, slug), slug
