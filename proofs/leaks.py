@@ -5,12 +5,12 @@ cursors, texts, orders, times and logs of well-known systems tell of hidden thin
 differ only in what is hidden have to be told apart.
 """
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import count
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -26,12 +26,12 @@ from proofs.databases import Databases
 from proofs.interference.trial import Making
 from proofs.interference.world import USERS
 from proofs.proof import BrokenPromiseError, Proof
-from resolvers import asset, change, collection, context, counts, loaders, membership, node
+from resolvers import asset, change, collection, context, loaders, membership, node
 from resolvers import filter as filters
-from resolvers.asset import asset_order
-from resolvers.listing import aggregate, listing, page
+from resolvers.listing import aggregate, count, listing, page, part
 from resolvers.listing import search as searching
 from resolvers.listing.statement_cache import clear
+from resolvers.order import asset_sort_keys
 from resolvers.write import membership as write_membership
 from resolvers.write import membership_operations
 from store import changes, sql
@@ -105,17 +105,9 @@ def _condition(*, viewing: bool, used_end: bool) -> Callable[[Any, Viewer], Any]
     return rows
 
 
-def _rows_of_all(self: Any, parents: Any) -> Any:
-    viewer, of = everything(self.context.viewer), self.listing
-    return restrict_to_access(of.select_rows(viewer, parents), of.table, viewer, of.required_access)
-
-
-class _PageOfAll(page.PageByParent):
-    select_rows = _rows_of_all
-
-
-class _CountOfAll(page.CountByParent):
-    select_rows = _rows_of_all
+def _select_for_all(select: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the SELECT of a list as for a viewer to whom everything is visible."""
+    return lambda of, viewer, *more: select(of, everything(viewer), *more)
 
 
 def _all_assets(self: Any, viewer: Viewer, parents: Any) -> Any:
@@ -125,35 +117,39 @@ def _all_assets(self: Any, viewer: Viewer, parents: Any) -> Any:
 
 @contextmanager
 def _pages_filtered_late() -> Iterator[None]:
-    fetch = page.PageByParent.fetch
+    select, fetch = page.select_page, part.PartByKey._fetch_pages  # noqa: SLF001 - the fault is planted in it
 
-    async def late(self: Any, keys: list[int]) -> Any:
+    def of_all(of: Any, viewer: Viewer, *more: Any) -> Any:
+        return select(of, everything(viewer) if of.table is sql.asset else viewer, *more)
+
+    async def late(self: Any, *which: Any) -> Any:
+        pages: Any = await fetch(self, *which)
         if self.listing.table is not sql.asset:
-            return await fetch(self, keys)
-        found = await fetch(_PageOfAll(self.context, self.listing), keys)
+            return pages
         rows = visible(sql.asset, self.context.viewer).with_only_columns(sql.asset.c.pk)
         seen = {row.pk for row in await self.context.snapshot.rows(rows)}
         return {
-            key: page._replace(items=[item for item in page.items if item.pk in seen]) for key, page in found.items()
+            key: each._replace(items=[item for item in each.items if item.pk in seen]) for key, each in pages.items()
         }
 
-    with patch.object(page.PageByParent, "fetch", late):
+    with patch.object(part, "select_page", of_all), patch.object(part.PartByKey, "_fetch_pages", late):
         yield
 
 
 @contextmanager
 def _more_among_all() -> Iterator[None]:
-    fetch = page.PageByParent.fetch
+    fetch = part.PartByKey._fetch_pages  # noqa: SLF001 - the fault is planted in it
 
-    async def told(self: Any, keys: list[int]) -> Any:
-        found = await fetch(self, keys)
-        counts = await _CountOfAll(self.context, self.listing).fetch(keys)
+    async def counted(self: Any, which: Any, bounds: Any, parents: Any) -> Any:
+        pages: Any = await fetch(self, which, bounds, parents)
+        statement = count.select_count(self.listing, everything(self.context.viewer))
+        rows = await self._rows_by_parent(statement, parents)
         return {
-            key: page._replace(has_more=page.has_more or counts.get(key, 0) > len(page.items))
-            for key, page in found.items()
+            key: each._replace(has_more=each.has_more or rows[key.parent][0][0] > len(each.items))
+            for key, each in pages.items()
         }
 
-    with patch.object(page.PageByParent, "fetch", told):
+    with patch.object(part.PartByKey, "_fetch_pages", counted):
         yield
 
 
@@ -348,7 +344,7 @@ def _uses_without_access() -> Iterator[None]:
 
     with (
         _reads("asset_use", _condition(viewing=False, used_end=True))(),
-        patch.object(page, "restrict_to_access", narrowed),
+        patch.object(listing, "restrict_to_access", narrowed),
     ):
         yield
 
@@ -447,7 +443,7 @@ def _touched(_self: Any, viewer: Viewer, parents: Any) -> Any:
 
 def _by_namesakes(order: str, search: Any = None) -> Any:
     """Order what is found by how many have the same name, as a rank by rarity does."""
-    keys, other = asset_order(order, search), sql.asset.alias()
+    keys, other = asset_sort_keys(order, search), sql.asset.alias()
     if search is None or order != "RELEVANCE":
         return keys
     namesakes = select(func.count()).where(other.c.name_key == sql.asset.c.name_key).correlate(sql.asset)
@@ -499,10 +495,14 @@ LEAKS: Sequence[Leak] = (
     Leak("lists", "the list of assets has no condition", _object(asset.Assets, "select_rows", _all_assets)),
     Leak("lists", "assets are read without a condition", _reads("asset", unseen)),
     Leak("lists", "memberships are read without their collections", _reads("membership", _members_anywhere)),
-    Leak("counts", "totalCount counts all rows", _object(page.CountByParent, "select_rows", _rows_of_all)),
-    Leak("counts", "assetCounts counts all assets", _object(counts.AssetCountsByParent, "select_rows", _rows_of_all)),
-    Leak("facets", "facets count all rows", _object(aggregate.AggregatesByParent, "select_rows", _rows_of_all)),
-    Leak("relevance", "what has a rare name comes first", _object(asset, "asset_order", _by_namesakes)),
+    Leak("counts", "totalCount counts all rows", _object(part, "select_count", _select_for_all(count.select_count))),
+    Leak(
+        "counts",
+        "assetCounts counts all assets",
+        _object(part, "select_counts_by_kind", _select_for_all(count.select_counts_by_kind)),
+    ),
+    Leak("facets", "facets count all rows", _object(part, "select_parts", _select_for_all(aggregate.select_parts))),
+    Leak("relevance", "what has a rare name comes first", _object(asset, "asset_sort_keys", _by_namesakes)),
     Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
     Leak("relevance", "one word near is tried", _one_word_near),
     Leak("search", "owners are found by what the platform knows them as", _owners_known),
@@ -587,7 +587,7 @@ async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
     """Return how many answers were the same before the worlds were told apart; None where they never were."""
     checks = 0
     with leak.plant(), silence():
-        for seed in count():
+        for seed in itertools.count():
             made = Making(Random(seed))
             if leak.who not in {None, made.case.who}:
                 continue

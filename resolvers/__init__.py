@@ -1,1 +1,1 @@
-"""This room is what fetches: plain functions from rows to rows, in files named as the noun."""
+"""Resolvers: plain functions from rows to rows, in files named after the noun."""

@@ -1,18 +1,16 @@
-"""This file is what is asked of assets."""
+"""Resolvers of assets and their lists."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, Unpack
 
-from sqlalchemy import ColumnElement, FromClause, Select
+from sqlalchemy import FromClause
 
 from permissions import Viewer, visible
 from permissions.visible import used_asset
 from resolvers.context import Context
 from resolvers.filter import AssetFilter
-from resolvers.listing.connection import Connection, connect
-from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, with_search
+from resolvers.listing.connection import Connection, PageArguments, connect
+from resolvers.listing.listing import Listing, OrderInput
 from resolvers.loaders import (
     AssetByExternalId,
     AssetById,
@@ -23,29 +21,15 @@ from resolvers.loaders import (
     ReleaseByApp,
     load_reference,
 )
+from resolvers.order import asset_sort_keys
 from store import sql
 from store.rows import AssetRow, GrantRow, PrincipalRow
-from store.search.match import match_rank
-from store.search.query import Search
-
-
-def asset_order(order: str, search: Search | None = None) -> Sequence[ColumnElement[Any]]:
-    """Return the keys of an order of assets, ended by the id where they may be equal."""
-    asset = sql.asset
-    if order == "NAME":
-        return (asset.c.name_key, asset.c.id)
-    if order == "CREATED_AT":
-        return (asset.c.created_at, asset.c.id)
-    if order == "UPDATED_AT":
-        return (asset.c.updated_at, asset.c.id)
-    # Relevance speaks of the asset alone: what matches best, then a gold standard, then what changed last.
-    matched = () if search is None else (match_rank(asset),)
-    return (*matched, asset.c.is_gold, asset.c.updated_at, asset.c.id)
+from store.sql import Expressions, Selection
 
 
 @dataclass(frozen=True)
 class Assets(Listing):
-    """Every asset."""
+    """List of all assets."""
 
     order: str = "RELEVANCE"
     descending: bool = True
@@ -56,20 +40,20 @@ class Assets(Listing):
     node_loader = AssetByPk
     filter: AssetFilter = AssetFilter()
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the assets that the viewer may see and the filter keeps."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible assets that match the filter."""
         del parents
         return visible(sql.asset, viewer).where(*self.filter.conditions(viewer))
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the keys of the order."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the sort keys."""
         del viewer
-        return asset_order(self.order, self.filter.search)
+        return asset_sort_keys(self.order, self.filter.search)
 
 
 @dataclass(frozen=True)
 class AssetCollections(Listing):
-    """The collections that hold an asset, by name."""
+    """List of the collections that contain an asset, by name."""
 
     order: str = "NAME"
     name = "asset.collections"
@@ -78,34 +62,34 @@ class AssetCollections(Listing):
     inlines_rows = True
     edge_columns = ("added_at", "added_by_pk", "note")
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the asset's memberships that the viewer may see."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the asset's visible memberships."""
         return visible(sql.membership, viewer).where(sql.membership.c.asset_pk == parents.c.value)
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the collection's name."""
         del viewer
         return (sql.collection.c.name_key, sql.collection.c.id)
 
-    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
-        """Return what the membership tells."""
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
+        """Return the columns of the membership."""
         del viewer, parents
         return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
 
 
 @dataclass(frozen=True)
 class Uses(Listing):
-    """What an asset was made from or runs, in the platform's order."""
+    """List of the assets that an asset was made from or runs, in the platform's order."""
 
     name = "asset.uses"
     table = used_asset
     node_loader = AssetByPk
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the uses of which the viewer may see both ends."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible uses."""
         return visible(sql.asset_use, viewer).where(sql.asset_use.c.asset_pk == parents.c.value)
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the rank."""
         del viewer
         return (sql.asset_use.c.rank, sql.asset_use.c.uses_pk)
@@ -113,97 +97,105 @@ class Uses(Listing):
 
 @dataclass(frozen=True)
 class UsedBy(Listing):
-    """What was made from an asset or runs it, by name."""
+    """List of the assets that were made from an asset or run it, by name."""
 
     order: str = "NAME"
     name = "asset.usedBy"
     table = sql.asset
     node_loader = AssetByPk
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the uses of which the viewer may see both ends."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible uses."""
         return visible(sql.asset_use, viewer).where(sql.asset_use.c.uses_pk == parents.c.value)
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the name."""
         del viewer
-        return asset_order("NAME")
+        return asset_sort_keys("NAME")
 
 
 class GoldStandard(NamedTuple):
-    """That an administrator marked the asset as one to follow."""
+    """Award of an administrator that marks an asset as exemplary."""
 
     awarded_at: int | None
     awarded_by_pk: int | None
     note: str | None
 
 
-async def asset(_root: None, context: Context, by: Any) -> AssetRow | None:
-    """Return the asset that the reference names, None when it does not exist for the viewer."""
+class AssetReference(Protocol):
+    """One-of input that names an asset by its id here or in the platform."""
+
+    id: str | None
+    external_id: str  # set if the id is not
+
+
+async def asset(_root: None, context: Context, by: AssetReference) -> AssetRow | None:
+    """Return the asset that the input names; None for an unknown or hidden one."""
     if isinstance(by.id, str):
         return await context.loader(AssetById).load(by.id)
     return await context.loader(AssetByExternalId).load(by.external_id)
 
 
 def assets(
-    _root: None, context: Context, *, order_by: Any = None, filter: Any = None, query: str | None = None, **page: Any
-) -> Searched:
-    """Return every asset that the viewer may see."""
-
-    def listed(search: Search | None) -> Connection:
-        return connect(
-            context, Assets.ordered_by(order_by, filter=AssetFilter.from_input(filter, search=search)), **page
-        )
-
-    return with_search(context, query, listed)
+    _root: None,
+    context: Context,
+    *,
+    order_by: OrderInput | None = None,
+    filter: object = None,
+    query: str | None = None,
+    **page: Unpack[PageArguments],
+) -> Connection:
+    """Return all visible assets, filtered and searched."""
+    listing = Assets.ordered_by(order_by, filter=AssetFilter.from_input(filter))
+    return connect(context, listing, query=query, **page)
 
 
 async def owner(asset: AssetRow, context: Context) -> PrincipalRow | None:
-    """Return who owns the asset."""
+    """Return the owner."""
     return await context.loader(PrincipalByPk).load(asset.owner_pk)
 
 
 def gold_standard(asset: AssetRow, _context: Context) -> GoldStandard | None:
-    """Return the award, None without one."""
+    """Return the award; None without one."""
     return GoldStandard(asset.gold_at, asset.gold_by_pk, asset.gold_note) if asset.is_gold else None
 
 
 async def awarded_by(award: GoldStandard, context: Context) -> PrincipalRow | None:
-    """Return who marked the asset."""
+    """Return the administrator who gave the award."""
     return await load_reference(context, PrincipalByPk, award.awarded_by_pk)
 
 
-def collections(asset: AssetRow, context: Context, **page: Any) -> Connection:
-    """Return the collections that hold the asset."""
+def collections(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
+    """Return the collections that contain the asset."""
     return connect(context, AssetCollections(), asset, **page)
 
 
-def uses(asset: AssetRow, context: Context, **page: Any) -> Connection:
-    """Return what the asset was made from or runs."""
+def uses(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
+    """Return the assets that the asset was made from or runs."""
     return connect(context, Uses(), asset, **page)
 
 
-def used_by(asset: AssetRow, context: Context, **page: Any) -> Connection:
-    """Return what was made from the asset or runs it."""
+def used_by(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
+    """Return the assets that were made from the asset or run it."""
     return connect(context, UsedBy(), asset, **page)
 
 
 async def release(app: AssetRow, context: Context) -> AssetRow | None:
-    """Return the capsule or pipeline behind an app: the first it uses."""
+    """Return the capsule or pipeline that an app runs: the first that it uses."""
     pk = await context.loader(ReleaseByApp).load(app.pk)
     return None if pk is None else await context.loader(AssetByPk).load(pk)
 
 
 async def grants(asset: AssetRow, context: Context) -> list[GrantRow]:
-    """Return with whom the asset is shared, the greatest access first."""
+    """Return the grants, the greatest access first."""
     return await context.loader(GrantsByAsset).load(asset.pk)
 
 
 def principal(grant: GrantRow, _context: Context) -> GrantRow:
-    """Return who holds the grant: its row is the principal's, with `access`."""
+    """Return the holder of the grant, whose row it is."""
     return grant
 
 
 def label(principal: PrincipalRow, _context: Context) -> str:
-    """Return what everyone or public is called."""
+    """Return the name of everyone or public."""
     return str(principal.name)

@@ -1,17 +1,16 @@
-"""This file is what is asked of changes: the log as the viewer may read it, of one object or of all."""
+"""Resolvers of changes: the audit log and the histories of objects, by the viewer's current permissions."""
 
 from asyncio import gather
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table
+from sqlalchemy import FromClause, Table
 
 from permissions import Viewer, visible
-from resolvers.asset import asset_order
 from resolvers.context import Context
 from resolvers.filter import ChangeFilter
-from resolvers.listing.connection import Connection, connect
+from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.listing.listing import Listing
 from resolvers.loaders import (
     AssetByPk,
@@ -23,22 +22,27 @@ from resolvers.loaders import (
     load_reference,
 )
 from resolvers.node import node
+from resolvers.order import asset_sort_keys
 from store import sql
 from store.asset_columns import ACCESS_BY_FIELD
 from store.rows import ChangeRow, CollectionRow, NodeRow, PrincipalRow, TopicRow
+from store.sql import Expressions, Selection
 
-# Fields whose values are ids, and how what they name is seen.
 LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn[str, Any]]] = {
     "from": CollectionById,
     "to": CollectionById,
     "parent": CollectionById,
     "topic": TopicById,
 }
+"""Loader of the object whose id is the value of a field; the id of a hidden object is not shown."""
 
 
 @dataclass(frozen=True)
 class Changes(Listing):
-    """Every change, the newest first: by the place in the log, which counts hidden ones too and is in no cursor."""
+    """List of all changes, the newest first.
+
+    It is sorted by pk, which counts hidden changes and is therefore treated as a rank: no cursor contains it.
+    """
 
     descending: bool = True
     name = "auditLog"
@@ -46,27 +50,27 @@ class Changes(Listing):
     node_loader = ChangeByPk
     filter: ChangeFilter = ChangeFilter()
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the changes that the viewer may see and the filter keeps."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible changes that match the filter."""
         del parents
-        return visible(sql.change, viewer).where(*self.filter.conditions())
+        return visible(sql.change, viewer).where(*self.filter.conditions(viewer))
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the place in the log."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the pk."""
         del viewer
         return (sql.change.c.pk,)
 
 
 @dataclass(frozen=True)
 class History(Changes):
-    """The changes of one object."""
+    """List of the changes of one object."""
 
     subject: ClassVar[Table]
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the object's changes that the viewer may see."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible changes of the object."""
         subject = self.subject
-        # Not joined: PostgreSQL would sort the whole history where it can stop at the page.
+        # A subquery, not a join: with a join PostgreSQL sorts the whole history instead of stopping at the page.
         id_ = visible(subject, viewer).where(subject.c.pk == parents.c.value).with_only_columns(subject.c.id)
         return (
             super()
@@ -77,7 +81,7 @@ class History(Changes):
 
 @dataclass(frozen=True)
 class CollectionHistory(History):
-    """The changes of a collection and of what it holds."""
+    """List of the changes of a collection and of its members."""
 
     name = "collection.history"
     subject = sql.collection
@@ -85,7 +89,7 @@ class CollectionHistory(History):
 
 @dataclass(frozen=True)
 class TopicHistory(History):
-    """The changes of a topic."""
+    """List of the changes of a topic."""
 
     name = "topic.history"
     subject = sql.topic
@@ -93,64 +97,64 @@ class TopicHistory(History):
 
 @dataclass(frozen=True)
 class ChangeAssets(Listing):
-    """The assets that a change touched, by name."""
+    """List of the assets that a change touched, by name."""
 
     order: str = "NAME"
     name = "change.assets"
     table = sql.asset
     node_loader = AssetByPk
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the touched assets that the viewer may see."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible assets that the change touched."""
         touched = visible(sql.asset, viewer).join(sql.change_asset, sql.change_asset.c.asset_pk == sql.asset.c.pk)
         return touched.where(sql.change_asset.c.change_pk == parents.c.value)
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the asset's name."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the name."""
         del viewer
-        return asset_order(self.order)
+        return asset_sort_keys(self.order)
 
 
 class FieldChange(NamedTuple):
-    """What became of one field."""
+    """Change of one field."""
 
     field: str
     before: str | None
     after: str | None
 
 
-def audit_log(_root: None, context: Context, *, filter: Any = None, **page: Any) -> Connection:
-    """Return every change."""
+def audit_log(_root: None, context: Context, *, filter: object = None, **page: Unpack[PageArguments]) -> Connection:
+    """Return all visible changes, filtered."""
     return connect(context, Changes(filter=ChangeFilter.from_input(filter)), **page)
 
 
-def collection_history(collection: CollectionRow, context: Context, **page: Any) -> Connection:
+def collection_history(collection: CollectionRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
     """Return the changes of the collection."""
     return connect(context, CollectionHistory(), collection, **page)
 
 
-def topic_history(topic: TopicRow, context: Context, **page: Any) -> Connection:
+def topic_history(topic: TopicRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
     """Return the changes of the topic."""
     return connect(context, TopicHistory(), topic, **page)
 
 
 async def actor(change: ChangeRow, context: Context) -> PrincipalRow | None:
-    """Return who made the change, None for the platform."""
+    """Return the user who made the change; None for an import."""
     return await load_reference(context, PrincipalByPk, change.actor_pk)
 
 
 async def subject(change: ChangeRow, context: Context) -> NodeRow | None:
-    """Return what was changed; None when it is gone, hidden, or the deployment, which is no object."""
+    """Return the changed object; None when it is deleted or hidden, and for the deployment, which has no id."""
     return await node(None, context, change.subject_id)
 
 
 async def fields(change: ChangeRow, context: Context) -> list[FieldChange]:
-    """Return what became of each field that the viewer may see, in the order of the log."""
-    shown = [each for each in change.fields if change.subject_access >= ACCESS_BY_FIELD.get(str(each["field"]), 0)]
+from store.sql import Expressions, Selection
+
     return await gather(*(_field_change(context, str(each["field"]), each["before"], each["after"]) for each in shown))
 
 
-def assets(change: ChangeRow, context: Context, **page: Any) -> Connection:
+def assets(change: ChangeRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
     """Return the assets that the change touched."""
     return connect(context, ChangeAssets(), change, **page)
 
@@ -160,7 +164,7 @@ async def _field_change(context: Context, field: str, before: str | None, after:
 
 
 async def _value(context: Context, field: str, value: str | None) -> str | None:
-    """Return the value; None for the id of what the viewer does not see."""
+    """Return the value; None for the id of a hidden object."""
     loader = LOADER_OF_REFERENCE.get(field)
     if loader is None or value is None:
         return value

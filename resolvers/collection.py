@@ -1,47 +1,46 @@
-"""This file is what is asked of collections."""
+"""Resolvers of collections and their lists."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
-from sqlalchemy import ColumnElement, FromClause, Select, func
+from sqlalchemy import ColumnElement, FromClause, func
 
 from permissions import Viewer, visible
 from resolvers.context import Context
 from resolvers.filter import CollectionFilter
-from resolvers.listing.connection import Connection, connect
-from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, with_search
+from resolvers.listing.connection import Connection, PageArguments, connect
+from resolvers.listing.listing import Listing, OrderInput
 from resolvers.loaders import (
     AncestorsByCollection,
     CollectionById,
     CollectionByPk,
     CollectionBySlug,
     PrincipalByPk,
+    SlugReference,
     TopicByPk,
     load_reference,
 )
 from store import sql
 from store.rows import CollectionRow, PrincipalRow, TopicRow
-from store.search.query import Search
+from store.sql import Expressions, Selection
 
 
 @dataclass(frozen=True)
 class CollectionListing(Listing):
-    """Collections, wherever they stand."""
+    """List of collections, the base of those of a certain place."""
 
     table = sql.collection
     node_loader = CollectionByPk
     inlines_rows = True
     filter: CollectionFilter = CollectionFilter()
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the collections that the viewer may see and the filter keeps."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible collections that match the filter."""
         del parents
         return visible(sql.collection, viewer).where(*self.filter.conditions(viewer))
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the keys of the order, ended by the id where they may be equal."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the sort keys of a `CollectionOrderField`, with the id to break ties."""
         collection = sql.collection
         if self.order == "POSITION":
             return (collection.c.rank, collection.c.pk)
@@ -54,34 +53,34 @@ class CollectionListing(Listing):
 
 @dataclass(frozen=True)
 class Collections(CollectionListing):
-    """Every collection; by position, topic after topic."""
+    """List of all collections; by position, topic after topic."""
 
     order: str = "NAME"
     name = "collections"
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
         """Return the collections, joined to their topics."""
         return super().select_rows(viewer, parents).join(sql.topic, sql.topic.c.pk == sql.collection.c.topic_pk)
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the keys of the order."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the sort keys."""
         keys = super().sort_keys(viewer)
         return (sql.topic.c.rank, *keys) if self.order == "POSITION" else keys
 
 
 @dataclass(frozen=True)
 class Children(CollectionListing):
-    """The collections right below another, in the administrators' order."""
+    """List of the children of a collection, in the administrators' order."""
 
     name = "collection.children"
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the children that the viewer may see."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible children."""
         return super().select_rows(viewer, parents).where(sql.collection.c.parent_pk == parents.c.value)
 
 
 class CollectionViewerCan(NamedTuple):
-    """What the viewer can do with a collection."""
+    """Actions on a collection that the viewer is permitted to take."""
 
     update: bool
     delete: bool
@@ -90,64 +89,65 @@ class CollectionViewerCan(NamedTuple):
     move_to_topic: bool
 
 
-async def collection(_root: None, context: Context, by: Any) -> CollectionRow | None:
-    """Return the collection that the reference names, None when the viewer may not see it."""
+async def collection(_root: None, context: Context, by: SlugReference) -> CollectionRow | None:
+    """Return the collection that the input names; None for an unknown or hidden one."""
     if isinstance(by.id, str):
         return await context.loader(CollectionById).load(by.id)
     return await context.loader(CollectionBySlug).load(by.slug)
 
 
 def collections(
-    _root: None, context: Context, *, order_by: Any = None, filter: Any = None, query: str | None = None, **page: Any
-) -> Searched:
-    """Return every collection."""
-
-    def listed(search: Search | None) -> Connection:
-        return connect(
-            context, Collections.ordered_by(order_by, filter=CollectionFilter.from_input(filter, search=search)), **page
-        )
-
-    return with_search(context, query, listed)
+    _root: None,
+    context: Context,
+    *,
+    order_by: OrderInput | None = None,
+    filter: object = None,
+    query: str | None = None,
+    **page: Unpack[PageArguments],
+) -> Connection:
+    """Return all visible collections, filtered and searched."""
+    listing = Collections.ordered_by(order_by, filter=CollectionFilter.from_input(filter))
+    return connect(context, listing, query=query, **page)
 
 
 async def topic(collection: CollectionRow, context: Context) -> TopicRow | None:
-    """Return the collection's topic."""
+    """Return the topic."""
     return await context.loader(TopicByPk).load(collection.topic_pk)
 
 
 async def parent(collection: CollectionRow, context: Context) -> CollectionRow | None:
-    """Return the collection above, None at the top and where the viewer may not see it."""
+    """Return the parent collection; None at the top of the topic and for a hidden one."""
     return await load_reference(context, CollectionByPk, collection.parent_pk)
 
 
 async def ancestors(collection: CollectionRow, context: Context) -> list[CollectionRow]:
-    """Return the collections above, from the top down."""
+    """Return the ancestors from the top down, up to the first that is hidden."""
     return await context.loader(AncestorsByCollection).load(collection.pk)
 
 
-def children(collection: CollectionRow, context: Context, **page: Any) -> Connection:
-    """Return the collections right below."""
+def children(collection: CollectionRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
+    """Return the children."""
     return connect(context, Children(), collection, **page)
 
 
 def viewer_can(_collection: CollectionRow, context: Context) -> CollectionViewerCan:
-    """Return what the viewer can do: members may add what they own, the rest is the administrators'."""
+    """Return the permitted actions: members add assets that they own, administrators do the rest."""
     viewer = context.viewer
     return CollectionViewerCan(viewer.is_admin, viewer.is_admin, viewer.is_signed_in, viewer.is_admin, viewer.is_admin)
 
 
 async def created_by(row: CollectionRow | TopicRow, context: Context) -> PrincipalRow | None:
-    """Return who created the topic or collection."""
+    """Return the user who created the topic or collection."""
     return await load_reference(context, PrincipalByPk, row.created_by_pk)
 
 
 def _asset_count(viewer: Viewer) -> ColumnElement[int]:
     asset, membership = sql.asset.alias(), sql.membership.alias()
-    counted = (
+    count = (
         visible(asset, viewer)
         .join(membership, membership.c.asset_pk == asset.c.pk)
         .where(membership.c.collection_pk == sql.collection.c.pk)
         .with_only_columns(func.count(), maintain_column_froms=True)
         .correlate(sql.collection)
     )
-    return counted.scalar_subquery()
+    return count.scalar_subquery()

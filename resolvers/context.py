@@ -1,4 +1,4 @@
-"""This file is what one operation carries: viewer, snapshot and loaders, none of which outlives it."""
+"""Context of an operation: viewer, snapshot and loaders, none of which outlives it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
@@ -12,70 +12,75 @@ from permissions.viewer import Viewer
 from store.database import Database, Snapshot, end_on_exit
 
 DRY_RUN_READ_SECONDS = 2
-"""How long the payload of a dry run may take to be read."""
+"""Time limit for reading the payload of a dry run, since other writers wait meanwhile."""
 
 LoaderT = TypeVar("LoaderT")
 Identify = Callable[[Snapshot], Awaitable[Viewer]]
-"""From a snapshot to the viewer as of it; it may raise what an operation without a viewer is declined with."""
+"""Load the viewer as of a snapshot, or raise the error of a request without a valid viewer."""
 
 
 class Context:
-    """One operation of one viewer on one snapshot; after a mutation, on the next."""
+    """State of one operation: one viewer on one snapshot, replaced by a later one after a mutation."""
 
     viewer: Viewer
     snapshot: Snapshot
 
     def __init__(self, database: Database, identify: Identify, request_id: str) -> None:
-        """Take what the operation reads; use `opened`."""
+        """Create a context without snapshot; use `open_context`."""
         self.database, self.identify, self.request_id = database, identify, request_id
         self._loaders: dict[Hashable, Any] = {}
-        self._opened = AsyncExitStack()
+        self._exit_stack = AsyncExitStack()
         self._expiring: asyncio.Future[None] | None = None
 
     def loader(self, kind: Callable[..., LoaderT], *arguments: Hashable) -> LoaderT:
-        """Return the operation's one loader of that kind and arguments."""
+        """Return the operation's loader of that class and arguments, created on first use."""
         key = (kind, *arguments)
         if key not in self._loaders:
             self._loaders[key] = kind(self, *arguments)
-        return self._loaders[key]  # type: ignore[no-any-return]  # the key tells the kind
+        return self._loaders[key]  # type: ignore[no-any-return]  # the key contains the class
 
     async def refresh(self, viewer: Viewer | None = None) -> None:
-        """Read what is committed now, as the viewer given or as whoever asks is now."""
+        """Read the latest committed state, as the given viewer or as the current state of this one."""
         await self.close()
-        self.snapshot = await self._opened.enter_async_context(self.database.snapshot())
+        self.snapshot = await self._exit_stack.enter_async_context(self.database.snapshot())
         self.viewer = viewer or await self.identify(self.snapshot)
 
     async def read_uncommitted(self, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer) -> None:
-        """Read a transaction that is rolled back with the next reading or the end of the operation."""
+        """Serve reads from an uncommitted write transaction (dry run) until it is rolled back.
+
+        The next `refresh` and the end of the operation roll it back, at the latest after DRY_RUN_READ_SECONDS.
+        """
         await self.close()
-        self._opened.push_async_callback(write.aclose)
-        self._opened.push_async_callback(connection.rollback)
-        self.snapshot = await self._opened.enter_async_context(end_on_exit(Snapshot(connection)))
+        self._exit_stack.push_async_callback(write.aclose)
+        self._exit_stack.push_async_callback(connection.rollback)
+        self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(Snapshot(connection)))
         self.viewer = viewer
-        # All other writers wait meanwhile: whoever asks for a large payload must not keep them.
+        # All other writers wait meanwhile: a large payload must not block them.
         expiring = asyncio.get_running_loop().call_later(DRY_RUN_READ_SECONDS, self._expire)
-        self._opened.callback(expiring.cancel)
+        self._exit_stack.callback(expiring.cancel)
 
     def _expire(self) -> None:
         self._expiring = asyncio.ensure_future(self._expired())
 
     async def _expired(self) -> None:
         await self.snapshot.end(
-            OperationError(ErrorCode.UNAVAILABLE, "The dry run took too long: ask for less of what would be.")
+            OperationError(
+                ErrorCode.UNAVAILABLE, "Reading the result of the dry run took too long. Select fewer fields."
+            )
         )
-        await self._opened.aclose()
+        await self._exit_stack.aclose()
 
     async def close(self) -> None:
-        """End what is read, and forget what was."""
+        """End the snapshot and drop the loaders."""
         self._loaders.clear()
         if self._expiring is not None:
             await self._expiring
-        await self._opened.aclose()
+        await self._exit_stack.aclose()
 
 
 @asynccontextmanager
 async def open_context(database: Database, identify: Identify, request_id: str) -> AsyncIterator[Context]:
-    """Open the context of an operation; its snapshot ends on leaving."""
+    """Open the context of an operation; its snapshot ends on exit."""
     context = Context(database, identify, request_id)
     try:
         await context.refresh()

@@ -1,20 +1,16 @@
-"""This file is how many: assets by kind, counted over what the viewer may see and nothing else."""
+"""Asset counts: assets of a list by kind, only those that the viewer may see."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from sqlalchemy import FromClause, Select, func
-
-from permissions import Viewer, visible
+from resolvers.context import Context
 from resolvers.listing.listing import Listing
-from resolvers.listing.page import ListingLoader
-from resolvers.loaders import AssetByPk
-from store import sql
+from resolvers.listing.part import PartByKey
 from store.tables import AssetKind
 
 
 class AssetCounts(NamedTuple):
-    """Distinct assets, in all and by kind."""
+    """Numbers of distinct assets, in total and by kind."""
 
     total: int = 0
     capsules: int = 0
@@ -25,55 +21,18 @@ class AssetCounts(NamedTuple):
     gold_standards: int = 0
 
 
-COUNT_FIELDS = {
+COUNT_FIELDS: Mapping[str, str] = {
     AssetKind.CAPSULE: "capsules",
     AssetKind.PIPELINE: "pipelines",
     AssetKind.NO_CODE_APP: "no_code_apps",
     AssetKind.DATA_ASSET: "data_assets",
     AssetKind.MODEL: "models",
 }
-"""The field of AssetCounts that counts each kind."""
+"""Field of `AssetCounts` by kind."""
 
 
-@dataclass(frozen=True)
-class TopicAssets(Listing):
-    """The distinct assets in the collections of a topic."""
-
-    name = "topic.assets"
-    table = sql.asset
-    node_loader = AssetByPk
-
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return each asset once, however many collections of the topic hold it."""
-        collection, membership = sql.collection.alias(), sql.membership.alias()
-        members = (
-            visible(collection, viewer)
-            .join(membership, membership.c.collection_pk == collection.c.pk)
-            .where(collection.c.topic_pk == parents.c.value)
-            .with_only_columns(membership.c.asset_pk)
-            .correlate(parents)
-        )
-        return visible(sql.asset, viewer).where(sql.asset.c.pk.in_(members))
-
-
-class AssetCountsByParent(ListingLoader[int, AssetCounts]):
-    """The counts of a list of assets for each parent: one statement."""
-
-    missing = AssetCounts()
-
-    async def fetch(self, keys: list[int]) -> dict[int, AssetCounts]:
-        """Return counts by the parent's pk."""
-        return {parent: _counts(rows) for parent, rows in (await self.rows_by_parent(keys, self._statement)).items()}
-
-    def _statement(self) -> Select[Any]:
-        parents, asset = sql.int_table("parents"), sql.asset
-        columns = (asset.c.kind, func.count().label("assets"), func.sum(asset.c.is_gold).label("gold"))
-        by_kind = (
-            self.select_rows(parents).with_only_columns(*columns, maintain_column_froms=True).group_by(asset.c.kind)
-        )
-        return sql.per_parent(parents, by_kind)
-
-
-def _counts(rows: list[tuple[str, int, int]]) -> AssetCounts:
-    by_field = {COUNT_FIELDS[AssetKind(kind)]: assets for kind, assets, _ in rows}
-    return AssetCounts(sum(by_field.values()), gold_standards=sum(gold for *_, gold in rows), **by_field)
+async def count_assets(context: Context, listing: Listing, parent_pk: int) -> AssetCounts:
+    """Count the assets of a parent's list by kind. One statement for all parents."""
+    counts = await context.loader(PartByKey, listing).counts_by_kind(parent_pk)
+    by_field = {COUNT_FIELDS[kind]: count for kind, count, _ in counts}
+    return AssetCounts(**by_field, total=sum(by_field.values()), gold_standards=sum(gold for *_, gold in counts))

@@ -1,4 +1,4 @@
-"""This file is what is asked of the deployment."""
+"""Resolver of the deployment: version, settings and limits."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
@@ -13,7 +13,7 @@ BULK_ITEMS = 100_000
 
 
 class Limits(NamedTuple):
-    """The most at once."""
+    """Limits of operations and objects."""
 
     depth: int = OPERATION_DEPTH
     page_size: int = MAX_PAGE_SIZE
@@ -23,7 +23,7 @@ class Limits(NamedTuple):
 
 
 class Deployment(NamedTuple):
-    """This deployment."""
+    """Deployment as its clients see it."""
 
     version: str
     public_sharing: bool
@@ -31,7 +31,7 @@ class Deployment(NamedTuple):
 
 
 def deployment(_root: None, context: Context) -> Deployment:
-    """Return this deployment as of the operation's snapshot."""
+    """Return the deployment as of the operation's snapshot."""
     return Deployment(_version(), context.viewer.public_sharing)
 
 

@@ -1,47 +1,123 @@
-"""This file is what lists can be narrowed by: the filters of the graph as conditions on rows."""
+"""Filters of lists, compiled to SQL conditions. Fields combine with AND; values within a field with OR.
 
+Each class has the fields of the input type of the same name in `schema/filter.py` (a test compares the two), and each
+field a function in the table below its class that returns its conditions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from sqlalchemy import ColumnElement, FromClause, exists
+from sqlalchemy import ColumnElement, FromClause, Table, exists
 
 from permissions import Viewer, visible
 from store import sql
 from store.search.match import matches_search
 from store.search.query import Search
+from store.sql import Selection
+
+Conditions = Sequence[ColumnElement[bool]]
+ConditionsOf = Mapping[str, Callable[[Any, Viewer], Conditions]]
+"""By field: from its value and the viewer to its conditions. Ids of hidden objects match like unknown ids."""
 
 
 @dataclass(frozen=True)
 class TimeRange:
-    """Half-open, in milliseconds: from <= t < until."""
+    """Half-open range of timestamps in milliseconds: from <= t < until."""
 
     from_: int | None = None
     until: int | None = None
 
-    def conditions(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
-        """Return the conditions that the column lies within."""
+    def conditions(self, column: ColumnElement[int]) -> Conditions:
+        """Return the conditions that the column is in the range."""
         from_ = [] if self.from_ is None else [column >= self.from_]
         return from_ if self.until is None else [*from_, column < self.until]
 
 
 @dataclass(frozen=True)
-class _Filter:
+class Filter:
+    """Filter of a list; a field that is None does not restrict it. Hashable, as a part of a `Listing`."""
+
+    search: Search | None = None
+
+    table: ClassVar[Table]
+    conditions_of: ClassVar[ConditionsOf] = {}
+
     @classmethod
-    def from_input(cls, given: Any, **more: Any) -> Self:
-        """Return the filter with what the input gives, and more; an input left out narrows nothing."""
-        return cls(**{field.name: _frozen(getattr(given, field.name, None)) for field in fields(cls)} | more)
+    def from_input(cls, given: object) -> Self:
+        """Create the filter from a GraphQL input, or from None.
+
+        Raises TypeError for an input with other fields: to ignore one would return unfiltered rows.
+        """
+        if given is None:
+            return cls()
+        values = {name: _frozen(value) for name, value in vars(given).items()}
+        unknown = values.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}. Add it in resolvers/filter.py.")
+        return cls(**values)
 
     @property
     def text_length(self) -> int:
-        """How many letters the texts that are given have, and their number."""
-        given = (getattr(self, field.name) for field in fields(self))
-        texts = ((value,) if isinstance(value, str) else value for value in given if isinstance(value, str | tuple))
-        return sum(len(text) + 1 for each in texts for text in each)
+        """Number of characters in all text values, plus one for each value."""
+        values = (getattr(self, field.name) for field in fields(self))
+        texts = ((value,) if isinstance(value, str) else value for value in values if isinstance(value, str | tuple))
+        return sum(len(text) + 1 for value in texts for text in value)
+
+    def conditions(self, viewer: Viewer) -> Conditions:
+        """Return the conditions that a row meets."""
+        names = [field.name for field in fields(self) if field.name != "search"]
+        values = {name: getattr(self, name) for name in names}
+        conditions = [
+            condition
+            for name, value in values.items()
+            if value is not None
+            for condition in self.conditions_of[name](value, viewer)
+        ]
+        return conditions if self.search is None else [*conditions, matches_search(self.table, self.search)]
+
+
+def contains_asset(viewer: Viewer, asset_id: str) -> ColumnElement[bool]:
+    """Return the condition that the collection contains the asset and the viewer sees it there."""
+    asset, membership = sql.asset.alias(), sql.membership.alias()
+    contained = (
+        visible(asset, viewer)
+        .join(membership, membership.c.asset_pk == asset.c.pk)
+        .where(asset.c.id == asset_id, membership.c.collection_pk == sql.collection.c.pk)
+        .correlate(sql.collection)
+    )
+    return contained.exists()
+
+
+def _members(viewer: Viewer, collection_ids: tuple[str, ...]) -> Selection:
+    collection, membership = sql.collection.alias(), sql.membership.alias()
+    return (
+        visible(collection, viewer)
+        .join(membership, membership.c.collection_pk == collection.c.pk)
+        .where(collection.c.id.in_(sql.text_list(collection_ids)))
+        .with_only_columns(membership.c.asset_pk)
+    )
+
+
+def _has_id(source: FromClause, pk: ColumnElement[int], ids: tuple[str, ...]) -> ColumnElement[bool]:
+    return exists().where(source.c.pk == pk, source.c.id.in_(sql.text_list(ids)))
+
+
+def _tagged(tags: Sequence[str]) -> ColumnElement[bool]:
+    tag = sql.asset_tag
+    return exists().where(tag.c.asset_pk == sql.asset.c.pk, tag.c.tag.in_(sql.text_list(tags)))
+
+
+def _is_top_level(viewer: Viewer) -> ColumnElement[bool]:
+    # A collection below a hidden one is top-level for the viewer.
+    collection, parent = sql.collection, sql.collection.alias()
+    shown = visible(parent, viewer).where(parent.c.pk == collection.c.parent_pk).correlate(collection)
+    return ~shown.exists()
 
 
 @dataclass(frozen=True)
-class AssetFilter(_Filter):
-    """All that is given must hold; within a list any may."""
+class AssetFilter(Filter):
+    """Filter of assets."""
 
     kinds: tuple[str, ...] | None = None
     statuses: tuple[str, ...] | None = None
@@ -52,128 +128,64 @@ class AssetFilter(_Filter):
     updated_at: TimeRange | None = None
     in_collection_ids: tuple[str, ...] | None = None
     not_in_collection_ids: tuple[str, ...] | None = None
-    search: Search | None = None
 
-    def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
-        """Return what an asset must meet; ids that the viewer cannot see match as unknown ones do."""
-        asset = sql.asset
-        found: list[ColumnElement[bool]] = []
-        if self.kinds is not None:
-            found.append(asset.c.kind.in_(sql.text_list(self.kinds)))
-        if self.statuses is not None:
-            found.append(asset.c.status.in_(sql.text_list(self.statuses)))
-        if self.tags is not None:
-            tag = sql.asset_tag
-            found.append(exists().where(tag.c.asset_pk == asset.c.pk, tag.c.tag.in_(sql.text_list(self.tags))))
-        if self.owner_ids is not None:
-            found.append(_has_id(sql.principal.alias(), asset.c.owner_pk, self.owner_ids))
-        if self.gold_standard is not None:
-            found.append(asset.c.is_gold == int(self.gold_standard))
-        if self.created_at is not None:
-            found += self.created_at.conditions(asset.c.created_at)
-        if self.updated_at is not None:
-            found += self.updated_at.conditions(asset.c.updated_at)
-        if self.in_collection_ids is not None:
-            found.append(asset.c.pk.in_(_members(viewer, self.in_collection_ids)))
-        if self.not_in_collection_ids is not None:
-            found.append(asset.c.pk.not_in(_members(viewer, self.not_in_collection_ids)))
-        return [*found, *_searched(asset, self.search)]
+    table = sql.asset
+    conditions_of = {  # noqa: RUF012 - its base declares the type
+        "kinds": lambda kinds, _: [sql.asset.c.kind.in_(sql.text_list(kinds))],
+        "statuses": lambda statuses, _: [sql.asset.c.status.in_(sql.text_list(statuses))],
+        "tags": lambda tags, _: [_tagged(tags)],
+        "owner_ids": lambda ids, _: [_has_id(sql.principal.alias(), sql.asset.c.owner_pk, ids)],
+        "gold_standard": lambda is_gold, _: [sql.asset.c.is_gold == int(is_gold)],
+        "created_at": lambda range_, _: range_.conditions(sql.asset.c.created_at),
+        "updated_at": lambda range_, _: range_.conditions(sql.asset.c.updated_at),
+        "in_collection_ids": lambda ids, viewer: [sql.asset.c.pk.in_(_members(viewer, ids))],
+        "not_in_collection_ids": lambda ids, viewer: [sql.asset.c.pk.not_in(_members(viewer, ids))],
+    }
 
 
 @dataclass(frozen=True)
-class CollectionFilter(_Filter):
-    """All that is given must hold; within a list any may."""
+class CollectionFilter(Filter):
+    """Filter of collections."""
 
     visibility: str | None = None
     topic_ids: tuple[str, ...] | None = None
     top_level_only: bool | None = None
     contains_asset_id: str | None = None
     updated_at: TimeRange | None = None
-    search: Search | None = None
 
-    def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
-        """Return what a collection must meet; ids that the viewer cannot see match as unknown ones do."""
-        collection = sql.collection
-        found: list[ColumnElement[bool]] = []
-        if self.visibility is not None:
-            found.append(collection.c.visibility == self.visibility)
-        if self.topic_ids is not None:
-            found.append(_has_id(sql.topic.alias(), collection.c.topic_pk, self.topic_ids))
-        if self.top_level_only:
-            # A parent that the viewer cannot see is none: such a collection is at the top for them.
-            parent = sql.collection.alias()
-            shown = visible(parent, viewer).where(parent.c.pk == collection.c.parent_pk).correlate(collection)
-            found.append(~shown.exists())
-        if self.contains_asset_id is not None:
-            found.append(contains_asset(viewer, self.contains_asset_id))
-        if self.updated_at is not None:
-            found += self.updated_at.conditions(collection.c.updated_at)
-        return [*found, *_searched(collection, self.search)]
+    table = sql.collection
+    conditions_of = {  # noqa: RUF012 - as above
+        "visibility": lambda visibility, _: [sql.collection.c.visibility == visibility],
+        "topic_ids": lambda ids, _: [_has_id(sql.topic.alias(), sql.collection.c.topic_pk, ids)],
+        "top_level_only": lambda is_only, viewer: [_is_top_level(viewer)] if is_only else [],
+        "contains_asset_id": lambda id_, viewer: [contains_asset(viewer, id_)],
+        "updated_at": lambda range_, _: range_.conditions(sql.collection.c.updated_at),
+    }
 
 
 @dataclass(frozen=True)
-class TopicFilter(_Filter):
-    """What is looked for, if anything is."""
+class TopicFilter(Filter):
+    """Filter of topics: the search only."""
 
-    search: Search | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what a topic must meet."""
-        return _searched(sql.topic, self.search)
+    table = sql.topic
 
 
 @dataclass(frozen=True)
-class ChangeFilter(_Filter):
-    """All that is given must hold; within a list any may."""
+class ChangeFilter(Filter):
+    """Filter of changes."""
 
     actor_ids: tuple[str, ...] | None = None
     actions: tuple[str, ...] | None = None
     subject_ids: tuple[str, ...] | None = None
     at: TimeRange | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what a change must meet; ids that name nothing match nothing."""
-        change = sql.change
-        found: list[ColumnElement[bool]] = []
-        if self.actor_ids is not None:
-            found.append(_has_id(sql.principal.alias(), change.c.actor_pk, self.actor_ids))
-        if self.actions is not None:
-            found.append(change.c.action.in_(sql.text_list(self.actions)))
-        if self.subject_ids is not None:
-            found.append(change.c.subject_id.in_(sql.text_list(self.subject_ids)))
-        if self.at is not None:
-            found += self.at.conditions(change.c.at)
-        return found
-
-
-def contains_asset(viewer: Viewer, asset_id: str) -> ColumnElement[bool]:
-    """Return whether the collection holds the asset, as far as the viewer can see it."""
-    asset, membership = sql.asset.alias(), sql.membership.alias()
-    held = (
-        visible(asset, viewer)
-        .join(membership, membership.c.asset_pk == asset.c.pk)
-        .where(asset.c.id == asset_id, membership.c.collection_pk == sql.collection.c.pk)
-        .correlate(sql.collection)
-    )
-    return held.exists()
-
-
-def _members(viewer: Viewer, collection_ids: tuple[str, ...]) -> Any:
-    collection, membership = sql.collection.alias(), sql.membership.alias()
-    return (
-        visible(collection, viewer)
-        .join(membership, membership.c.collection_pk == collection.c.pk)
-        .where(collection.c.id.in_(sql.text_list(collection_ids)))
-        .with_only_columns(membership.c.asset_pk)
-    )
-
-
-def _searched(source: FromClause, search: Search | None) -> list[ColumnElement[bool]]:
-    return [] if search is None else [matches_search(source, search)]
-
-
-def _has_id(source: FromClause, pk: ColumnElement[int], ids: tuple[str, ...]) -> ColumnElement[bool]:
-    return exists().where(source.c.pk == pk, source.c.id.in_(sql.text_list(ids)))
+    table = sql.change
+    conditions_of = {  # noqa: RUF012 - as above
+        "actor_ids": lambda ids, _: [_has_id(sql.principal.alias(), sql.change.c.actor_pk, ids)],
+        "actions": lambda actions, _: [sql.change.c.action.in_(sql.text_list(actions))],
+        "subject_ids": lambda ids, _: [sql.change.c.subject_id.in_(sql.text_list(ids))],
+        "at": lambda range_, _: range_.conditions(sql.change.c.at),
+    }
 
 
 def _frozen(value: Any) -> Any:

@@ -1,58 +1,60 @@
-"""This file is what is asked of jobs."""
+"""Resolvers of jobs and the results of their items."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Unpack
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, Select
+from sqlalchemy import FromClause
 
 from permissions import Viewer, visible
 from resolvers.context import Context
-from resolvers.listing.connection import Connection, Edge, connect
+from resolvers.listing.connection import Connection, Edge, PageArguments, connect
 from resolvers.listing.listing import Listing
 from resolvers.loaders import JobById
 from resolvers.write.bulk import ItemResult, ItemStatus
 from resolvers.write.user_error import UserError
 from store import sql
 from store.rows import JobRow
+from store.sql import Expressions, Selection
 
 
 @dataclass(frozen=True)
 class JobResults(Listing):
-    """What became of the items of a job, in the order of its input."""
+    """List of the results of a job's items, in the order of its input."""
 
     order: str = "PLACE"
     name = "job.results"
-    # Items are told apart by their place, which the client itself chose: a cursor may hold it.
+    # An item is identified by its place, which the client itself chose, so a cursor may contain it.
     table = SimpleNamespace(c=SimpleNamespace(pk=sql.job_item.c.place, id=sql.job_item.c.asset_id))
     edge_columns = ("status", "error")
     only_failed: bool = False
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the items that are done."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the items, or those that failed."""
         rows = visible(sql.job_item, viewer).where(sql.job_item.c.job_pk == parents.c.value)
         return rows.where(sql.job_item.c.status == ItemStatus.FAILED) if self.only_failed else rows
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the place."""
         del viewer
         return (sql.job_item.c.place,)
 
-    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
-        """Return what became of the item."""
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
+        """Return the columns of the result."""
         del viewer, parents
         return (sql.job_item.c.status, sql.job_item.c.error)
 
 
 async def job(_root: None, context: Context, id: str) -> JobRow | None:
-    """Return the job, None when the viewer did not start it."""
+    """Return the job; None for an unknown one and for one that another user started."""
     return await context.loader(JobById).load(id)
 
 
-def results(job: JobRow, context: Context, *, only_failed: bool | None = False, **page: Any) -> Connection:
-    """Return what became of the job's items."""
+def results(
+    job: JobRow, context: Context, *, only_failed: bool | None = False, **page: Unpack[PageArguments]
+) -> Connection:
+    """Return the results of the job's items."""
     return connect(context, JobResults(only_failed=bool(only_failed)), job, **page)
 
 
@@ -62,14 +64,14 @@ async def result_nodes(connection: Connection, _context: Context) -> list[ItemRe
 
 
 async def result_edges(connection: Connection, context: Context) -> list[Edge]:
-    """Return the results of the page, each with its cursor."""
+    """Return the edges of the page."""
     items, page = await result_nodes(connection, context), await connection.page()
     return [Edge(connection, page, index, item) for index, item in enumerate(items)]
 
 
 def user_errors(job: JobRow, _context: Context) -> list[UserError]:
-    """Return why the job failed."""
-    return [UserError.from_json(kept) for kept in job.user_errors]
+    """Return the errors for which the job failed."""
+    return [UserError.from_json(error) for error in job.user_errors]
 
 
 def _item(id_: str, status: str, error: str | None) -> ItemResult:

@@ -1,11 +1,11 @@
-"""This file is the batched reads of rows and small sets: `<Value>By<Key>`, one statement for all keys."""
+"""Batched reads of rows and small sets, named `<Value>By<Key>`: one statement for all keys of a tick."""
 
 import asyncio
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from aiodataloader import DataLoader
-from sqlalchemy import Integer, Select, Table, literal
+from sqlalchemy import Integer, Table, literal
 
 from permissions import visible
 from permissions.visible import used_asset
@@ -13,11 +13,11 @@ from resolvers.context import Context
 from resolvers.listing.statement_cache import cached
 from store import sql
 from store.rows import AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
+from store.sql import Expression, Selection
 from store.tables import AssetKind, Principal
 
 NO_PK = 0
 """A pk that no row has."""
-
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -64,155 +64,162 @@ class RowByColumn(Loader[K, R | None]):
         rows = await self.context.snapshot.rows(statement, {"keys": sql.json_text(keys)})
         return {getattr(row, self.column): cast("R", row) for row in rows}
 
-    def _statement(self) -> Select[Any]:
+    def _statement(self) -> Selection:
         column = self.table.c[self.column]
         keys = (sql.int_table if isinstance(column.type, Integer) else sql.text_table)("keys")
         return visible(self.table, self.context.viewer).where(column.in_(keys.select()))
 
 
 async def load_reference(context: Context, kind: type[RowByColumn[int, R]], pk: int | None) -> R | None:
-    """Return the row that a pk refers to; None for none, and for one that the viewer may not see.
+    """Return the row that a foreign key refers to; None for a null key and for a hidden row.
 
-    What refers to none is looked for as well: a statement less would tell it from what refers to something hidden.
+    A null key is queried too, so that the statement count does not distinguish null from hidden.
     """
     return await context.loader(kind).load(pk or NO_PK)
 
 
-def where_in(rows: Select[Any], column: Any, keys: Iterable[Any]) -> Select[Any]:
-    """Return the SELECT narrowed to rows whose column is among the keys."""
-    listed = list(keys)
-    return rows.where(
-        column.in_(sql.int_list(listed) if listed and isinstance(listed[0], int) else sql.text_list(listed))
-    )
+class SlugReference(Protocol):
+    """One-of input that names a topic or a collection by its id or slug."""
+
+    id: str | None
+    slug: str  # set if the id is not
+
+
+def where_in(rows: Selection, column: Expression, keys: Iterable[int] | Iterable[str]) -> Selection:
+    """Restrict the SELECT to rows whose column is one of the keys, which are all numbers or all texts."""
+    values: list[Any] = list(keys)
+    is_text = not values or isinstance(values[0], str)
+    return rows.where(column.in_(sql.text_list(values) if is_text else sql.int_list(values)))
 
 
 class AssetByPk(RowByColumn[int, AssetRow]):
-    """An asset with the viewer's access to it."""
+    """Asset by pk, with the viewer's access to it."""
 
     table = sql.asset
 
 
 class AssetById(RowByColumn[str, AssetRow]):
-    """An asset by its public id."""
+    """Asset by public id."""
 
     table = sql.asset
     column = "id"
 
 
 class AssetByExternalId(RowByColumn[str, AssetRow]):
-    """An asset by the platform's id."""
+    """Asset by the platform's id."""
 
     table = sql.asset
     column = "external_id"
 
 
 class CollectionByPk(RowByColumn[int, CollectionRow]):
-    """A collection."""
+    """Collection by pk."""
 
     table = sql.collection
 
 
 class CollectionById(RowByColumn[str, CollectionRow]):
-    """A collection by its public id."""
+    """Collection by public id."""
 
     table = sql.collection
     column = "id"
 
 
 class CollectionBySlug(RowByColumn[str, CollectionRow]):
-    """A collection by its slug."""
+    """Collection by slug."""
 
     table = sql.collection
     column = "slug"
 
 
 class TopicByPk(RowByColumn[int, TopicRow]):
-    """A topic."""
+    """Topic by pk."""
 
     table = sql.topic
 
 
 class TopicById(RowByColumn[str, TopicRow]):
-    """A topic by its public id."""
+    """Topic by public id."""
 
     table = sql.topic
     column = "id"
 
 
 class TopicBySlug(RowByColumn[str, TopicRow]):
-    """A topic by its slug."""
+    """Topic by slug."""
 
     table = sql.topic
     column = "slug"
 
 
 class PrincipalByPk(RowByColumn[int, PrincipalRow]):
-    """A user, a group, everyone or public."""
+    """Principal by pk: a user, a group, everyone or public."""
 
     table = sql.principal
 
 
 class PrincipalById(RowByColumn[str, PrincipalRow]):
-    """A user or group by its public id."""
+    """User or group by public id."""
 
     table = sql.principal
     column = "id"
 
 
 class ChangeByPk(RowByColumn[int, ChangeRow]):
-    """A change with the viewer's access to its subject."""
+    """Change by pk, with the viewer's access to its subject."""
 
     table = sql.change
 
 
 class ChangeById(RowByColumn[str, ChangeRow]):
-    """A change by its public id."""
+    """Change by public id."""
 
     table = sql.change
     column = "id"
 
 
 class JobById(RowByColumn[str, JobRow]):
-    """A job by its public id."""
+    """Job by public id."""
 
     table = sql.job
     column = "id"
 
 
 class GrantsByAsset(Loader[int, list[GrantRow]]):
-    """The grants of an asset that the viewer owns: the greatest first, then by name."""
+    """Grants of an asset that the viewer owns: greatest access first, then by name."""
 
-    missing = []  # noqa: RUF012 - typed by its generic base, and never written to
+    missing = []  # noqa: RUF012 - its base declares the type, and nothing changes it
 
     async def fetch(self, keys: list[int]) -> dict[int, list[GrantRow]]:
-        """Return lists of the principals' rows, each with `access`, by the asset's pk."""
+        """Return the principals' rows, each with `access`, by the asset's pk. One statement."""
         grant, principal = sql.grant, sql.principal
+        columns = [principal.c[name] for name in Principal.model_fields]
         rows = (
             where_in(visible(grant, self.context.viewer), grant.c.asset_pk, keys)
             .join(principal, principal.c.pk == grant.c.principal_pk)
-            .with_only_columns(grant.c.asset_pk, grant.c.access, *_named(principal), maintain_column_froms=True)
+            .with_only_columns(grant.c.asset_pk, grant.c.access, *columns, maintain_column_froms=True)
             .order_by(grant.c.access.desc(), principal.c.name, principal.c.id)
         )
         return group_rows(cast("Sequence[GrantRow]", await self.context.snapshot.rows(rows)), "asset_pk")
 
 
 class AncestorsByCollection(Loader[int, list[CollectionRow]]):
-    """The collections above one, from the top down, as far up as the viewer can see without a gap."""
+    """Ancestors of a collection from the top down, up to the first that is hidden from the viewer."""
 
-    missing = []  # noqa: RUF012 - typed by its generic base, and never written to
+    missing = []  # noqa: RUF012 - as above
 
     async def fetch(self, keys: list[int]) -> dict[int, list[CollectionRow]]:
-        """Return lists of collections' rows by the pk of the one below them all."""
-        viewer, below, above = self.context.viewer, sql.collection.alias("below"), sql.collection.alias("above")
+        """Return the ancestors' rows by the collection's pk. One statement."""
+        viewer, descendant, parent = self.context.viewer, sql.collection.alias("below"), sql.collection.alias("above")
         chain = (
-            where_in(visible(below, viewer), below.c.pk, keys)
-            .with_only_columns(below.c.pk.label("root"), below.c.parent_pk, literal(0).label("height"))
+            where_in(visible(descendant, viewer), descendant.c.pk, keys)
+            .with_only_columns(descendant.c.pk.label("root"), descendant.c.parent_pk, literal(0).label("height"))
             .cte("chain", recursive=True)
         )
         chain = chain.union_all(
-            visible(above, viewer)
-            .join(chain, chain.c.parent_pk == above.c.pk)
-            .with_only_columns(chain.c.root, above.c.parent_pk, chain.c.height + 1)
+            visible(parent, viewer)
+            .join(chain, chain.c.parent_pk == parent.c.pk)
+            .with_only_columns(chain.c.root, parent.c.parent_pk, chain.c.height + 1)
         )
         rows = (
             visible(sql.collection, viewer)
@@ -224,12 +231,12 @@ class AncestorsByCollection(Loader[int, list[CollectionRow]]):
 
 
 class ReleaseByApp(Loader[int, int | None]):
-    """The pk of the capsule or pipeline behind an app: the first among what it uses."""
+    """Pk of the capsule or pipeline that an app runs: the first of these that it uses."""
 
     missing = None
 
     async def fetch(self, keys: list[int]) -> dict[int, int | None]:
-        """Return pks by the app's pk."""
+        """Return pks by the app's pk. One statement."""
         use = sql.asset_use
         rows = (
             where_in(visible(use, self.context.viewer), use.c.asset_pk, keys)
@@ -240,30 +247,26 @@ class ReleaseByApp(Loader[int, int | None]):
 
 
 class ContainsAssetByCollection(Loader[int, bool]):
-    """Whether a collection holds an asset, given by its id, that the viewer can see."""
+    """Whether a collection contains a certain asset, visibly to the viewer."""
 
     missing = False
 
     def __init__(self, context: Context, asset_id: str) -> None:
-        """Make the loader for one asset."""
+        """Create the loader of one asset."""
         super().__init__(context)
         self.asset_id = asset_id
 
     async def fetch(self, keys: list[int]) -> dict[int, bool]:
-        """Return True by the collection's pk."""
+        """Return True by the collection's pk. One statement."""
         membership = sql.membership
         rows = where_in(visible(membership, self.context.viewer), membership.c.collection_pk, keys)
-        held = await self.context.snapshot.rows(rows.where(sql.asset.c.id == self.asset_id))
-        return {row.collection_pk: True for row in held}
+        members = await self.context.snapshot.rows(rows.where(sql.asset.c.id == self.asset_id))
+        return {row.collection_pk: True for row in members}
 
 
-def group_rows(rows: Iterable[R], key: str) -> dict[int, list[R]]:
-    """Return the rows in lists by a column, in their order."""
+def group_rows(rows: Iterable[R], column: str) -> dict[int, list[R]]:
+    """Return lists of rows by the value of a column, in their order."""
     lists: dict[int, list[R]] = {}
     for row in rows:
-        lists.setdefault(getattr(row, key), []).append(row)
+        lists.setdefault(getattr(row, column), []).append(row)
     return lists
-
-
-def _named(principal: Table) -> list[Any]:
-    return [principal.c[name] for name in Principal.model_fields]

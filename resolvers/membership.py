@@ -1,33 +1,31 @@
-"""This file is what collections hold: their assets, counted and listed, and the assets that may be added to them."""
+"""Resolvers of the assets of collections: lists, counts, and the panel of assets to add."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Unpack
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, literal, or_, tuple_
+from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, literal, or_, tuple_
 
 from permissions import Viewer, visible
 from permissions.may import is_eligible, may_remove
 from permissions.permission import Permission, has_asset_permission
 from permissions.visible import owned_assets
-from resolvers.asset import asset_order
 from resolvers.context import Context
-from resolvers.counts import AssetCounts, AssetCountsByParent
+from resolvers.counts import AssetCounts, count_assets
 from resolvers.filter import AssetFilter
-from resolvers.listing.connection import Connection, Edge, connect
-from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, with_search
+from resolvers.listing.connection import Connection, Edge, PageArguments, connect
+from resolvers.listing.listing import Listing, OrderInput
 from resolvers.loaders import AssetById, AssetByPk, ContainsAssetByCollection, PrincipalByPk, load_reference
+from resolvers.order import asset_sort_keys
 from store import sql
 from store.rows import CollectionRow, PrincipalRow
-from store.search.query import Search
+from store.sql import Expressions, Selection
 from store.tables import AssetAccess
 
 
 @dataclass(frozen=True)
 class CollectionAssets(Listing):
-    """What a collection holds itself."""
+    """List of the assets of a collection itself."""
 
     name = "collection.assets"
     has_facets = True
@@ -36,37 +34,37 @@ class CollectionAssets(Listing):
     edge_columns = ("added_at", "added_by_pk", "note")
     filter: AssetFilter = AssetFilter()
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the memberships that the viewer may see and the filter keeps."""
-        held = visible(sql.membership, viewer).where(sql.membership.c.collection_pk == parents.c.value)
-        return held.where(*self.filter.conditions(viewer))
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible memberships whose assets match the filter."""
+        members = visible(sql.membership, viewer).where(sql.membership.c.collection_pk == parents.c.value)
+        return members.where(*self.filter.conditions(viewer))
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the keys of the order, ended by the asset."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the sort keys, with the asset to break ties."""
         del viewer
         if self.order == "POSITION":
             return (sql.membership.c.rank, sql.membership.c.asset_pk)
         if self.order == "ADDED_AT":
             return (sql.membership.c.added_at, sql.asset.c.id)
-        return asset_order(self.order)
+        return asset_sort_keys(self.order)
 
-    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
-        """Return what the membership tells."""
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
+        """Return the columns of the membership."""
         del viewer, parents
         return (sql.membership.c.added_at, sql.membership.c.added_by_pk, sql.membership.c.note)
 
 
 @dataclass(frozen=True)
 class DescendantAssets(CollectionAssets):
-    """What a collection and all below it hold, each asset once, where it comes first: nearest, then by position."""
+    """List of the distinct assets of a collection and its descendants, each at its nearest, then first membership."""
 
     name = "collection.descendantAssets"
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the first visible membership of each asset in the tree below the parent."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the first visible membership of each asset in the tree of the collection."""
         tree = _tree(viewer)
         earlier, other = tree.alias(), sql.membership.alias()
-        # A collection holds an asset once, so the collections' places tell which membership comes first.
+        # An asset is once in a collection, so the order of collections decides which membership is first.
         here = (tree.c.depth, tree.c.rank, tree.c.pk)
         there = (earlier.c.depth, earlier.c.rank, earlier.c.pk)
         repeated = exists().where(
@@ -81,8 +79,8 @@ class DescendantAssets(CollectionAssets):
             .where(tree.c.root == parents.c.value, ~repeated, *self.filter.conditions(viewer))
         )
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the keys of the order."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the sort keys."""
         if self.order == "POSITION":
             tree = _tree(viewer)
             return (tree.c.depth, tree.c.rank, tree.c.pk, sql.membership.c.rank, sql.membership.c.asset_pk)
@@ -91,7 +89,7 @@ class DescendantAssets(CollectionAssets):
 
 @dataclass(frozen=True)
 class AddableAssets(Listing):
-    """What the viewer owns and may add to a collection, and what they own and is in it already."""
+    """List of the viewer's assets that they may add to a collection, and of those of theirs that it contains."""
 
     order: str = "RELEVANCE"
     descending: bool = True
@@ -105,20 +103,20 @@ class AddableAssets(Listing):
     filter: AssetFilter = AssetFilter()
     exclude_members: bool = False
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the eligible assets and the members."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the viewer's eligible assets and members."""
         is_member = _membership_in(parents).exists()
         eligible = is_eligible(sql.asset.c.status)
         offered = and_(eligible, ~is_member) if self.exclude_members else or_(eligible, is_member)
         return owned_assets(sql.asset, viewer).where(offered, *self.filter.conditions(viewer))
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return the keys of the order."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the sort keys."""
         del viewer
-        return asset_order(self.order, self.filter.search)
+        return asset_sort_keys(self.order, self.filter.search)
 
-    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
-        """Return when the asset was added, NULL for one that is not in."""
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
+        """Return the time when the asset was added; NULL for one that is not a member."""
         del viewer
         return (_membership_in(parents).scalar_subquery(),)
 
@@ -127,37 +125,32 @@ def assets(
     collection: CollectionRow,
     context: Context,
     *,
-    order_by: Any = None,
-    filter: Any = None,
+    order_by: OrderInput | None = None,
+    filter: object = None,
     query: str | None = None,
     include_descendants: bool | None = False,
-    **page: Any,
-) -> Searched:
-    """Return what the collection holds."""
+    **page: Unpack[PageArguments],
+) -> Connection:
+    """Return the assets of the collection, optionally with those of all collections below it."""
     kind = DescendantAssets if include_descendants else CollectionAssets
-
-    def listed(search: Search | None) -> Connection:
-        listing = kind.ordered_by(order_by, filter=AssetFilter.from_input(filter, search=search))
-        return connect(context, listing, collection, **page)
-
-    return with_search(context, query, listed)
+    listing = kind.ordered_by(order_by, filter=AssetFilter.from_input(filter))
+    return connect(context, listing, collection, query=query, **page)
 
 
 async def asset_counts(
     collection: CollectionRow,
     context: Context,
     *,
-    filter: Any = None,
+    filter: object = None,
     include_descendants: bool | None = False,
 ) -> AssetCounts:
-    """Return how many assets the collection holds that the viewer may see."""
+    """Count the assets of the collection, optionally with those of all collections below it."""
     kind = DescendantAssets if include_descendants else CollectionAssets
-    listing = kind(filter=AssetFilter.from_input(filter))
-    return await context.loader(AssetCountsByParent, listing).load(collection.pk)
+    return await count_assets(context, kind(filter=AssetFilter.from_input(filter)), collection.pk)
 
 
 async def contains_asset(collection: CollectionRow, context: Context, asset_id: str) -> bool | None:
-    """Return whether the collection holds the asset; None for an asset that does not exist for the viewer."""
+    """Return whether the collection contains the asset; None for an unknown or hidden asset."""
     if await context.loader(AssetById).load(asset_id) is None:
         return None
     return await context.loader(ContainsAssetByCollection, asset_id).load(collection.pk)
@@ -167,38 +160,34 @@ def addable_assets(
     collection: CollectionRow,
     context: Context,
     *,
-    order_by: Any = None,
-    filter: Any = None,
+    order_by: OrderInput | None = None,
+    filter: object = None,
     query: str | None = None,
     exclude_members: bool | None = False,
-    **page: Any,
-) -> Searched:
-    """Return what the viewer may add, and what of theirs is in already."""
-
-    def listed(search: Search | None) -> Connection:
-        narrowed = AssetFilter.from_input(filter, search=search)
-        listing = AddableAssets.ordered_by(order_by, filter=narrowed, exclude_members=bool(exclude_members))
-        return connect(context, listing, collection, **page)
-
-    return with_search(context, query, listed)
+    **page: Unpack[PageArguments],
+) -> Connection:
+    """Return the viewer's assets that they may add to the collection, and those of theirs that it contains."""
+    narrowed = AssetFilter.from_input(filter)
+    listing = AddableAssets.ordered_by(order_by, filter=narrowed, exclude_members=bool(exclude_members))
+    return connect(context, listing, collection, query=query, **page)
 
 
 async def added_by(edge: Edge, context: Context) -> PrincipalRow | None:
-    """Return who added the asset."""
+    """Return the user who added the asset."""
     return await load_reference(context, PrincipalByPk, edge.added_by_pk)
 
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:
-    """Return whether the viewer may take the asset out: its owners and administrators may."""
+    """Return whether the viewer may remove the asset: its owners and administrators may."""
     return may_remove(context.viewer, is_owner=has_asset_permission(edge.node, Permission.ASSET_OWN))
 
 
 def is_member(edge: Edge, _context: Context) -> bool:
-    """Return whether the asset is in the collection."""
+    """Return whether the collection contains the asset."""
     return edge.added_at is not None
 
 
-def _membership_in(parents: FromClause) -> Any:
+def _membership_in(parents: FromClause) -> Selection:
     membership = sql.membership.alias()
     return (
         membership.select()
@@ -208,9 +197,9 @@ def _membership_in(parents: FromClause) -> Any:
     )
 
 
-@lru_cache(maxsize=64)  # a statement that names the tree in several places must name the same object
-def _tree(viewer: Viewer) -> Any:
-    """Return each parent and the visible collections below it: `(root, pk, depth, rank)`."""
+@lru_cache(maxsize=64)  # all parts of a statement must refer to the same CTE object
+def _tree(viewer: Viewer) -> CTE:
+    """Return the CTE of each parent and its visible descendants: `(root, pk, depth, rank)`."""
     parents, child = sql.int_table("parents"), sql.collection.alias("child")
     root = sql.collection.alias("root")
     tree = (
@@ -226,5 +215,5 @@ def _tree(viewer: Viewer) -> Any:
     )
 
 
-def _before(there: Sequence[Any], here: Sequence[Any]) -> ColumnElement[bool]:
+def _before(there: Expressions, here: Expressions) -> ColumnElement[bool]:
     return tuple_(*there) < tuple_(*here)

@@ -1,4 +1,4 @@
-"""This file is any object by its id."""
+"""Resolvers of any object by its id."""
 
 from asyncio import gather
 from typing import Any
@@ -22,13 +22,14 @@ LOADER_OF_PREFIX: dict[str, type[RowByColumn[str, Any]]] = {
 
 
 async def node(_root: None, context: Context, id: str) -> NodeRow | None:
-    """Return the object, None when there is none or the viewer may not see it, and for what is no id at all."""
+    """Return the object; None for an unknown, hidden or malformed id."""
     loader = LOADER_OF_PREFIX.get(id[:3])
     return await context.loader(loader).load(id) if loader and is_id(id) else None
 
 
 async def nodes(_root: None, context: Context, ids: list[str]) -> list[NodeRow | None]:
-    """Return the objects in the order asked for. Raises OperationError(BAD_USER_INPUT) for too many."""
+    """Return the objects in the order of the ids. Raises OperationError(BAD_USER_INPUT) for more than 100."""
     if len(ids) > MAX_PAGE_SIZE:
-        raise OperationError(ErrorCode.BAD_USER_INPUT, f"ids has {len(ids)} ids; at most {MAX_PAGE_SIZE} are allowed.")
+        message = f"ids has {len(ids)} ids; at most {MAX_PAGE_SIZE} are allowed."
+        raise OperationError(ErrorCode.BAD_USER_INPUT, message)
     return await gather(*(node(None, context, id_) for id_ in ids))

@@ -1,28 +1,26 @@
-"""This file is what is asked of topics."""
+"""Resolvers of topics and their lists."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
-from sqlalchemy import ColumnElement, FromClause, Select
+from sqlalchemy import FromClause
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
 from resolvers.context import Context
-from resolvers.counts import AssetCounts, AssetCountsByParent, TopicAssets
+from resolvers.counts import AssetCounts, count_assets
 from resolvers.filter import CollectionFilter, TopicFilter
-from resolvers.listing.connection import Connection, connect
-from resolvers.listing.listing import Listing
-from resolvers.listing.search import Searched, with_search
-from resolvers.loaders import TopicById, TopicByPk, TopicBySlug
+from resolvers.listing.connection import Connection, PageArguments, connect
+from resolvers.listing.listing import Listing, OrderInput
+from resolvers.loaders import AssetByPk, SlugReference, TopicById, TopicByPk, TopicBySlug
 from store import sql
 from store.rows import TopicRow
-from store.search.query import Search
+from store.sql import Expressions, Selection
 
 
 @dataclass(frozen=True)
 class Topics(Listing):
-    """The topics, in the administrators' order."""
+    """List of topics in the administrators' order."""
 
     name = "topics"
     table = sql.topic
@@ -30,12 +28,12 @@ class Topics(Listing):
     inlines_rows = True
     filter: TopicFilter = TopicFilter()
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return every topic that the viewer may see and the filter keeps."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible topics that match the filter."""
         del parents
-        return visible(sql.topic, viewer).where(*self.filter.conditions())
+        return visible(sql.topic, viewer).where(*self.filter.conditions(viewer))
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
+    def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the rank."""
         del viewer
         return (sql.topic.c.rank,)
@@ -43,17 +41,38 @@ class Topics(Listing):
 
 @dataclass(frozen=True)
 class TopicCollections(CollectionListing):
-    """The collections of a topic."""
+    """List of the collections of a topic."""
 
     name = "topic.collections"
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the topic's collections that the viewer may see."""
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible collections of the topic that match the filter."""
         return super().select_rows(viewer, parents).where(sql.collection.c.topic_pk == parents.c.value)
 
 
+@dataclass(frozen=True)
+class TopicAssets(Listing):
+    """List of the distinct assets of a topic; it is only counted."""
+
+    name = "topic.assets"
+    table = sql.asset
+    node_loader = AssetByPk
+
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return each visible asset once."""
+        collection, membership = sql.collection.alias(), sql.membership.alias()
+        members = (
+            visible(collection, viewer)
+            .join(membership, membership.c.collection_pk == collection.c.pk)
+            .where(collection.c.topic_pk == parents.c.value)
+            .with_only_columns(membership.c.asset_pk)
+            .correlate(parents)
+        )
+        return visible(sql.asset, viewer).where(sql.asset.c.pk.in_(members))
+
+
 class TopicViewerCan(NamedTuple):
-    """What the viewer can do with a topic."""
+    """Actions on a topic that the viewer is permitted to take."""
 
     update: bool
     delete: bool
@@ -62,35 +81,36 @@ class TopicViewerCan(NamedTuple):
     create_collection: bool
 
 
-async def topic(_root: None, context: Context, by: Any) -> TopicRow | None:
-    """Return the topic that the reference names, None when the viewer may not see it."""
+async def topic(_root: None, context: Context, by: SlugReference) -> TopicRow | None:
+    """Return the topic that the input names; None for an unknown or hidden one."""
     if isinstance(by.id, str):
         return await context.loader(TopicById).load(by.id)
     return await context.loader(TopicBySlug).load(by.slug)
 
 
-def topics(_root: None, context: Context, *, query: str | None = None, **page: Any) -> Searched:
-    """Return the topics in the administrators' order."""
-
-    def listed(search: Search | None) -> Connection:
-        return connect(context, Topics(filter=TopicFilter(search=search)), **page)
-
-    return with_search(context, query, listed)
+def topics(_root: None, context: Context, *, query: str | None = None, **page: Unpack[PageArguments]) -> Connection:
+    """Return the visible topics in the administrators' order, searched."""
+    return connect(context, Topics(), query=query, **page)
 
 
 def collections(
-    topic: TopicRow, context: Context, *, order_by: Any = None, filter: Any = None, **page: Any
+    topic: TopicRow,
+    context: Context,
+    *,
+    order_by: OrderInput | None = None,
+    filter: object = None,
+    **page: Unpack[PageArguments],
 ) -> Connection:
-    """Return the topic's collections."""
+    """Return the collections of the topic, filtered."""
     listing = TopicCollections.ordered_by(order_by, filter=CollectionFilter.from_input(filter))
     return connect(context, listing, topic, **page)
 
 
 async def asset_counts(topic: TopicRow, context: Context) -> AssetCounts:
-    """Return how many distinct assets of the topic the viewer may see, by kind."""
-    return await context.loader(AssetCountsByParent, TopicAssets()).load(topic.pk)
+    """Count the distinct assets of the topic."""
+    return await count_assets(context, TopicAssets(), topic.pk)
 
 
 def viewer_can(_topic: TopicRow, context: Context) -> TopicViewerCan:
-    """Return what the viewer can do: topics are the administrators'."""
+    """Return the permitted actions: all for administrators, none for others."""
     return TopicViewerCan(*[context.viewer.is_admin] * 5)

@@ -1,34 +1,32 @@
-"""This file is what is asked of whoever asks."""
+"""Resolvers of the viewer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
-from sqlalchemy import ColumnElement, FromClause, case, null
+from sqlalchemy import FromClause, case, null
 
 from permissions import Viewer, visible
 from resolvers.collection import CollectionListing
 from resolvers.context import Context
-from resolvers.filter import CollectionFilter, contains_asset
-from resolvers.listing.connection import Connection, connect
-from resolvers.listing.search import Searched, with_search
+from resolvers.filter import contains_asset
+from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.loaders import PrincipalByPk, load_reference
 from store import sql
 from store.rows import PrincipalRow
-from store.search.query import Search
+from store.sql import Expressions
 
 
 @dataclass(frozen=True)
 class ViewerCollections(CollectionListing):
-    """The collections that the viewer may add assets to, by name: all they see."""
+    """List of the collections that the viewer may add assets to, by name: all that are visible."""
 
     order: str = "NAME"
     name = "viewer.collections"
     edge_columns = ("contains_asset",)
     asset_id: str | None = None
 
-    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
-        """Return whether the collection holds the asset; NULL without one, and for one the viewer cannot see."""
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
+        """Return whether the collection contains the asset; NULL without an asset and for a hidden one."""
         del parents
         if self.asset_id is None:
             return (null(),)
@@ -38,21 +36,22 @@ class ViewerCollections(CollectionListing):
 
 
 def viewer(_root: None, context: Context) -> Viewer | None:
-    """Return who asks, None when not signed in."""
+    """Return the viewer; None for an anonymous visitor."""
     return context.viewer if context.viewer.is_signed_in else None
 
 
 async def user(viewer: Viewer, context: Context) -> PrincipalRow | None:
-    """Return the viewer's user."""
+    """Return the user of the viewer."""
     return await load_reference(context, PrincipalByPk, viewer.user_pk)
 
 
 def collections(
-    _viewer: Viewer, context: Context, *, asset_id: str | None = None, query: str | None = None, **page: Any
-) -> Searched:
-    """Return the collections that the viewer may add assets to."""
-
-    def listed(search: Search | None) -> Connection:
-        return connect(context, ViewerCollections(asset_id=asset_id, filter=CollectionFilter(search=search)), **page)
-
-    return with_search(context, query, listed)
+    _viewer: Viewer,
+    context: Context,
+    *,
+    asset_id: str | None = None,
+    query: str | None = None,
+    **page: Unpack[PageArguments],
+) -> Connection:
+    """Return the collections that the viewer may add assets to, searched."""
+    return connect(context, ViewerCollections(asset_id=asset_id), query=query, **page)

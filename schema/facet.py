@@ -59,7 +59,4 @@ class AssetFacets:
 class FacetedConnection(Connection):
     """Base of asset connections, with facets. No field returns it, so it is not in the schema."""
 
-    total_count: int = field(
-        "The number of items in the whole list that are visible to the viewer.", resolver=resolve.total_count
-    )
     facets: AssetFacets = field("Facet counts of the list, by kind, tag and owner.", resolver=resolve.facets)

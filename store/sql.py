@@ -7,6 +7,7 @@ import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     FromClause,
     Insert,
     Integer,
@@ -27,6 +28,11 @@ from sqlalchemy.types import TypeEngine
 
 from store import tables
 from store.tables import table
+
+Selection = Select[Any]
+"""A SELECT. The type of its rows is stated where they are fetched (`store.rows`)."""
+Expression = ColumnElement[Any]
+Expressions = Sequence[Expression]
 
 api_token = table(tables.ApiToken)
 asset = table(tables.Asset)

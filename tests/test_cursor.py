@@ -14,8 +14,8 @@ from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient
 from tests.lists import ask_lists, every_list
 from tests.test_listing import load_model
 
-BAD = [("BAD_CURSOR", "This cursor is not one of this list: start again without it.")]
-GONE = [("BAD_CURSOR", "The place this cursor marks is gone: start again without it.")]
+BAD = [("BAD_CURSOR", "This cursor does not belong to this list. Start again without a cursor.")]
+GONE = [("BAD_CURSOR", "The rows that this cursor marks have left the list. Start again without a cursor.")]
 OPEN = """query($s: String!, $after: String, $before: String, $first: Int, $last: Int) {
   collection(by: {slug: $s}) { assets(first: $first, after: $after, last: $last, before: $before) {
     pageInfo { hasNextPage endCursor startCursor } edges { cursor node { ... on AssetFields { externalId } } } } } }"""

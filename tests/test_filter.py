@@ -234,7 +234,7 @@ async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_th
 async def test_statements_with_long_filters_are_not_kept(ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "query ($tags: [String!]) { assets(filter: {tags: $tags}) { totalCount } }"
     looking = Mock(wraps=statement_cache.cached)
-    monkeypatch.setattr("resolvers.listing.page.cached", looking)
+    monkeypatch.setattr("resolvers.listing.part.cached", looking)
     for tags, is_kept in ((["kept"], True), ([f"tag{number}" for number in range(1_000)], False)):
         looking.reset_mock()
         await ask("ada", query, tags=tags)

@@ -367,7 +367,7 @@ async def test_a_cursor_is_of_one_list_and_one_viewer(ask: GraphQLClient) -> Non
     in_log = f"{head} auditLog{paged} }}"
     cursor = (await ask("olu", of_open))["collection"]["history"]["edges"][0]["cursor"]
     assert len((await ask("olu", of_open, after=cursor))["collection"]["history"]["edges"]) == 1
-    refusal = [("BAD_CURSOR", "This cursor is not one of this list: start again without it.")]
+    refusal = [("BAD_CURSOR", "This cursor does not belong to this list. Start again without a cursor.")]
     assert await ask.errors("olu", of_deep, after=cursor) == refusal
     assert await ask.errors("ada", of_open, after=cursor) == refusal
     assert await ask.errors("ada", in_log, after=cursor) == refusal

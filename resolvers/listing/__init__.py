@@ -1,1 +1,1 @@
-"""List engine: pages, cursors, counts, facets and search of every connection."""
+"""List engine: pages, cursors, counts, facets and search of every list, declared as a `Listing`."""

@@ -1,21 +1,19 @@
-"""This file is what a list of assets comes to: how many there are, in all and of each kind, tag and owner.
+"""Aggregates of asset lists: total and facet counts, batched over parents, in one SELECT.
 
-Where a list is gathered, its first page is read along: all of it is there by then.
+Where a list collects its matches before sorting, its first page comes from the same SELECT.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
     FromClause,
-    Select,
     String,
     and_,
     case,
@@ -28,172 +26,177 @@ from sqlalchemy import (
     union_all,
 )
 
+from permissions import Viewer
 from resolvers.filter import AssetFilter
-from resolvers.listing.listing import MAX_PAGE_SIZE, NO_PARENT, Listing, PageBounds
-from resolvers.listing.page import ListingLoader, Page, PageByParent, build_page, fetch_limit
+from resolvers.listing.listing import MAX_PAGE_SIZE, NO_PARENT, Listing, accessible_rows
+from resolvers.listing.page import PageBounds, descends, fetch_limit
 from store import sql
+from store.sql import Expressions, Selection
+
+
+class PartKind(StrEnum):
+    """Result that a field of a connection can ask for."""
+
+    PAGE = "page"
+    COUNT = "count"
+    COUNTS_BY_KIND = "counts by kind"
+    KINDS = "kinds"
+    TAGS = "tags"
+    OWNERS = "owners"
+
+
+class Part(NamedTuple):
+    """Requested result of a list: its kind and its size, the bounds of a page or the number of facets."""
+
+    kind: PartKind
+    size: int | PageBounds = MAX_PAGE_SIZE
+
+
+FILTER_OF_FACET = {PartKind.KINDS: "kinds", PartKind.TAGS: "tags", PartKind.OWNERS: "owner_ids"}
+"""Field of the filter that each facet ignores, so that a facet counts what other values of it would match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A value, a kind or a tag or the pk of an owner, and how many assets have it."""
+    """Value of a facet (a kind, a tag, the pk of an owner; None for the total) and its number of assets."""
 
     value: str
     count: int
 
     @property
     def kind(self) -> str:
-        """The value of a kind's facet."""
+        """The value, in the facet of kinds."""
         return self.value
 
     @property
     def tag(self) -> str:
-        """The value of a tag's facet."""
+        """The value, in the facet of tags."""
         return self.value
 
 
-class AggregateKey(NamedTuple):
-    """What is asked of one parent's list: `count`, `kinds`, `tags` or `owners` and how many values, or a `page`."""
+def select_parts(listing: Listing, viewer: Viewer, parts: Sequence[Part]) -> Selection:
+    """Return the SELECT of `(part, parent, value, number, place)` of all parts: their index in `parts`, then in order.
 
-    parent: int
-    what: str
-    first: int | PageBounds = MAX_PAGE_SIZE
-
-
-FILTER_OF_FACET = {"kinds": "kinds", "tags": "tags", "owners": "owner_ids"}
-"""The filter that each facet does without."""
-COUNT, PAGE = "count", "page"
-
-
-class AggregatesByParent(ListingLoader[AggregateKey, Any]):
-    """Facets, the most frequent first, and the count as one without a value: one statement for all that is asked."""
-
-    missing = ()
-
-    async def fetch(self, keys: list[AggregateKey]) -> dict[AggregateKey, Any]:
-        """Return what there is by part: facets, or a page."""
-        asked = tuple(dict.fromkeys(key[1:] for key in keys))
-        parents = list(dict.fromkeys(key.parent for key in keys))
-        if len(asked) == 1 and asked[0][0] == PAGE:
-            pages = await PageByParent(self.context, self._bounded(asked[0][1])).fetch(parents)
-            return {AggregateKey(parent, *asked[0]): page for parent, page in pages.items()}
-        found = defaultdict[AggregateKey, list[Facet]](list)  # also what one parent was asked, and another was not
-        for row in await self.context.snapshot.rows(self.cached(self._statement, *asked), self.parameters(parents)):
-            found[AggregateKey(row.parent, *asked[row.part])].append(Facet(row.value, row.number))
-        return {key: self._page(found[key], key.first) if key.what == PAGE else found[key] for key in keys}
-
-    def _bounded(self, bounds: Any) -> Listing:
-        return replace(self.listing, bounds=bounds)
-
-    def _page(self, rows: Sequence[Facet], bounds: Any) -> Page:
-        return build_page(orjson.loads(rows[0].value), self._bounded(bounds), ())
-
-    def _statement(self, *asked: tuple[str, Any]) -> Select[Any]:
-        wider, narrowed = self._narrowing({FILTER_OF_FACET[what] for what, _ in asked if what in FILTER_OF_FACET})
-        parents = sql.int_table("parents").select().cte("parents").prefix_with("MATERIALIZED")
-        found = self._found(wider, parents, narrowed, with_order=any(what == PAGE for what, _ in asked))
-        if len(asked) > 1:
-            found = found.prefix_with("MATERIALIZED")  # read once for all parts
-        # What is counted by more than one of these is sorted by all of them at once, and the sums are few.
-        by_columns = sum(what not in {PAGE, "tags"} for what, _ in asked)
-        sums = _sums(found, narrowed) if by_columns > 1 else found
-        parts = []
-        for part, (what, first) in enumerate(asked):
-            if what == PAGE:
-                parts.append(self._rows(found, parents, narrowed, part, first))
-            else:
-                parts.append(_counts(found if what == "tags" else sums, narrowed, part, what, first))
-        together = union_all(*parts).subquery()
-        return together.select().order_by(together.c.part, together.c.place)
-
-    def _found(self, wider: Listing, parents: CTE, narrowed: Mapping[str, Sequence[Any]], *, with_order: bool) -> CTE:
-        """Return the wider list's assets, each with its parent and with what the narrowing filters say of it."""
-        item, viewer = self.listing.table, self.context.viewer
-        columns = [item.c.pk, item.c.kind, item.c.owner_pk]
-        columns += [parents.c.value.label("parent")] if self.listing.has_parents else []
-        columns += [case((and_(*conditions), 1), else_=0).label(name) for name, conditions in narrowed.items()]
-        if with_order:
-            columns += [key.label(f"key{index}") for index, key in enumerate(self.listing.sort_keys(viewer))]
-            columns += [] if self.listing.defer_edge_columns else self._extras(parents)
-        rows = type(self)(self.context, wider).select_rows(parents)
-        rows = rows.join(parents, true()) if self.listing.has_parents else rows
-        return rows.with_only_columns(*columns, maintain_column_froms=True).cte("found")
-
-    def _extras(self, parents: CTE) -> list[ColumnElement[Any]]:
-        columns = self.listing.select_edge_columns(self.context.viewer, parents)
-        return [column.label(f"extra{index}") for index, column in enumerate(columns)]
-
-    def _rows(self, found: CTE, parents: CTE, narrowed: Iterable[str], part: int, bounds: PageBounds) -> Select[Any]:
-        """Return the SELECT of `(part, parent, value, number, place)` of first pages: each value all rows as JSON."""
-        listing, item = self._bounded(bounds), self.listing.table
-
-        def ordered(of: Any) -> list[ColumnElement[Any]]:
-            return [key.desc() if listing.scans_descending else key.asc() for key in _called("key", of)]
-
-        # The sum keeps SQLite from an index of all that is found, made to be looked into once for each parent.
-        kept = [found.c[name] == 1 for name in narrowed]
-        kept += [parent + 0 == parents.c.value for parent in _parents(found)]
-        rows = (
-            found.select().with_only_columns(found.c.pk, *_called("key", found), *_called("extra", found)).where(*kept)
-        )
-        best = rows.order_by(*ordered(found)).limit(fetch_limit(listing)).correlate(parents).subquery()
-        keys = () if listing.is_ranked else _called("key", best)
-        extras = self._extras(parents) if listing.defer_edge_columns else _called("extra", best)
-        told = best.select().with_only_columns(item.c.pk, item.c.id, *keys, *extras)
-        told = told.select_from(best.join(item, item.c.pk == best.c.pk)).order_by(*ordered(best))
-        page = sql.per_parent(parents, told).subquery()
-        columns = (literal(part).label("part"), page.c.value.label("parent"), cast(page.c.rows, String).label("value"))
-        return page.select().with_only_columns(*columns, literal(0).label("number"), literal(0).label("place"))
-
-    def _narrowing(self, names: AbstractSet[str]) -> tuple[Listing, Mapping[str, Sequence[Any]]]:
-        """Return the list without the filters of those names, and their conditions, if they have any."""
-        given, viewer = self.listing.filter, self.context.viewer
-        if given is None:
-            return self.listing, {}
-        wider = replace(self.listing, filter=replace(given, **dict.fromkeys(names)))
-        alone = {name: AssetFilter(**{name: getattr(given, name)}).conditions(viewer) for name in sorted(names)}
-        return wider, {name: conditions for name, conditions in alone.items() if conditions}
+    A facet has a row for each value, the most frequent first; the count one row; a page one row, whose value is its
+    rows as JSON.
+    """
+    kinds = [kind for kind, _ in parts]
+    wider, ignored = _split_filter(
+        listing, viewer, {FILTER_OF_FACET[kind] for kind in kinds if kind in FILTER_OF_FACET}
+    )
+    parents = sql.int_table("parents").select().cte("parents").prefix_with("MATERIALIZED")
+    found = _select_matches(wider, viewer, parents, ignored, with_order=PartKind.PAGE in kinds)
+    if len(parts) > 1:
+        found = found.prefix_with("MATERIALIZED")  # read once for all parts
+    # Where several parts count columns of the asset, group once by all of these: the groups are few.
+    by_columns = sum(kind not in {PartKind.PAGE, PartKind.TAGS} for kind in kinds)
+    groups = _select_groups(found, ignored) if by_columns > 1 else found
+    selects = []
+    for index, (kind, size) in enumerate(parts):
+        if isinstance(size, PageBounds):
+            selects.append(_select_page(listing, viewer, size, found, parents, ignored, index))
+        else:
+            selects.append(_select_counts(found if kind is PartKind.TAGS else groups, ignored, index, kind, size))
+    union = union_all(*selects).subquery()
+    return union.select().order_by(union.c.part, union.c.place)
 
 
-def _sums(found: CTE, narrowed: Iterable[str]) -> CTE:
-    """Return how many there are of each kind and owner, by parent and by what the narrowing filters say."""
-    columns = (found.c.owner_pk, found.c.kind, *(found.c[name] for name in narrowed), *_parents(found))
-    summed = found.select().with_only_columns(*columns, func.count().label("number")).group_by(*columns)
-    return summed.cte("sums").prefix_with("MATERIALIZED")
+def _split_filter(
+    listing: Listing, viewer: Viewer, names: AbstractSet[str]
+) -> tuple[Listing, Mapping[str, Sequence[ColumnElement[bool]]]]:
+    """Return the list without the named fields of its filter, and the conditions of those that are set."""
+    given = listing.filter
+    wider = replace(listing, filter=replace(given, **dict.fromkeys(names)))
+    alone = {name: AssetFilter(**{name: getattr(given, name)}).conditions(viewer) for name in sorted(names)}
+    return wider, {name: conditions for name, conditions in alone.items() if conditions}
 
 
-def _counts(of: CTE, narrowed: Iterable[str], part: int, what: str, first: int) -> Select[Any]:
-    """Return the SELECT of `(part, parent, value, number, place)` of a facet or the count, of assets or of sums."""
-    rows, value, *order = _VALUES[what](of)
-    kept = [of.c[name] == 1 for name in narrowed if FILTER_OF_FACET.get(what) != name]
+def _select_matches(
+    wider: Listing, viewer: Viewer, parents: CTE, ignored: Mapping[str, Sequence[Any]], *, with_order: bool
+) -> CTE:
+    """Return the assets of the wider list, each with its parent and whether it meets the ignored filters."""
+    asset = wider.table
+    columns = [asset.c.pk, asset.c.kind, asset.c.owner_pk]
+    columns += [parents.c.value.label("parent")] if wider.has_parents else []
+    columns += [case((and_(*conditions), 1), else_=0).label(name) for name, conditions in ignored.items()]
+    if with_order:
+        columns += [key.label(f"key{index}") for index, key in enumerate(wider.sort_keys(viewer))]
+        columns += [] if wider.defer_edge_columns else _edge_columns(wider, viewer, parents)
+    rows = accessible_rows(wider, viewer, parents)
+    rows = rows.join(parents, true()) if wider.has_parents else rows
+    return rows.with_only_columns(*columns, maintain_column_froms=True).cte("found")
+
+
+def _edge_columns(listing: Listing, viewer: Viewer, parents: CTE) -> list[ColumnElement[Any]]:
+    return [column.label(f"extra{index}") for index, column in enumerate(listing.select_edge_columns(viewer, parents))]
+
+
+def _select_page(  # noqa: PLR0917 - each is another aspect of the statement
+    listing: Listing,
+    viewer: Viewer,
+    bounds: PageBounds,
+    found: CTE,
+    parents: CTE,
+    ignored: Iterable[str],
+    index: int,
+) -> Selection:
+    asset = listing.table
+
+    def sort_order(of: FromClause) -> Expressions:
+        return [key.desc() if descends(listing, bounds) else key.asc() for key in _columns("key", of)]
+
+    conditions = [found.c[name] == 1 for name in ignored]
+    # `+ 0` keeps SQLite from building an index of all matches for one lookup per parent.
+    conditions += [parent + 0 == parents.c.value for parent in _columns("parent", found)]
+    columns = (found.c.pk, *_columns("key", found), *_columns("extra", found))
+    rows = found.select().with_only_columns(*columns).where(*conditions)
+    best = rows.order_by(*sort_order(found)).limit(fetch_limit(listing, bounds)).correlate(parents).subquery()
+    keys = () if listing.is_ranked else _columns("key", best)
+    edge_columns = _edge_columns(listing, viewer, parents) if listing.defer_edge_columns else _columns("extra", best)
+    items = best.select().with_only_columns(asset.c.pk, asset.c.id, *keys, *edge_columns)
+    items = items.select_from(best.join(asset, asset.c.pk == best.c.pk)).order_by(*sort_order(best))
+    page = sql.per_parent(parents, items).subquery()
+    part = (literal(index).label("part"), page.c.value.label("parent"), cast(page.c.rows, String).label("value"))
+    return page.select().with_only_columns(*part, literal(0).label("number"), literal(0).label("place"))
+
+
+def _select_groups(found: CTE, ignored: Iterable[str]) -> CTE:
+    """Return the number of assets by kind, owner, parent and the ignored filters."""
+    columns = (found.c.owner_pk, found.c.kind, *(found.c[name] for name in ignored), *_columns("parent", found))
+    groups = found.select().with_only_columns(*columns, func.count().label("number")).group_by(*columns)
+    return groups.cte("sums").prefix_with("MATERIALIZED")
+
+
+def _select_counts(of: CTE, ignored: Iterable[str], index: int, kind: PartKind, first: int) -> Selection:
+    """Return the SELECT of a facet's values or of the count, from assets or from groups of them."""
+    rows, value, *order = _VALUES[kind](of)
+    conditions = [of.c[name] == 1 for name in ignored if FILTER_OF_FACET.get(kind) != name]
     number = cast(func.coalesce(func.sum(of.c.number), 0), BigInteger) if "number" in of.c else func.count()
-    parents = _parents(of)
+    # A list without parents has no such column: grouping by one more takes long.
+    parents = _columns("parent", of)
     place = func.row_number().over(partition_by=parents or None, order_by=(number.desc(), *order)).label("place")
     parent = parents[0] if parents else literal(NO_PARENT).label("parent")
-    columns = (literal(part).label("part"), parent, cast(value, String).label("value"), number.label("number"))
-    counted = rows.select().with_only_columns(*columns, place if order else literal(0).label("place"))
-    counted = counted.select_from(rows).where(*kept).group_by(*order, *parents)  # the fewest last: SQLite compares less
+    columns = (literal(index).label("part"), parent, cast(value, String).label("value"), number.label("number"))
+    counts = rows.select().with_only_columns(*columns, place if order else literal(0).label("place"))
+    # The parent last: it has the fewest values, and SQLite compares from the first on.
+    counts = counts.select_from(rows).where(*conditions).group_by(*order, *parents)
     if not order:
-        return counted
-    best = counted.subquery()
-    return best.select().where(best.c.place <= first)
+        return counts
+    ranked = counts.subquery()
+    return ranked.select().where(ranked.c.place <= first)
 
 
-def _parents(rows: FromClause) -> list[ColumnElement[Any]]:
-    """Return the column of the parents, to be grouped by; none of a list without: to group by one more takes long."""
-    return _called("parent", rows)
-
-
-def _called(prefix: str, rows: FromClause) -> list[ColumnElement[Any]]:
+def _columns(prefix: str, rows: FromClause) -> list[ColumnElement[Any]]:
     return [column for column in rows.c if column.key.startswith(prefix)]
 
 
 _Values = tuple[FromClause, Any, *tuple[Any, ...]]
+"""Rows to count, the value to group by, and the order of values with equal counts."""
 
 
 def _tags(found: CTE) -> _Values:
     tag = sql.asset_tag.alias()
-    # The sum of texts keeps SQLite from walking through all tags there are, in their order, for a few of them.
+    # Concatenation keeps SQLite from walking the index of all tags for the few of these assets.
     name = tag.c.tag + literal_column("''")
     return found.join(tag, tag.c.asset_pk == found.c.pk), name, name
 
@@ -203,10 +206,9 @@ def _owners(found: CTE) -> _Values:
     return found.join(owner, owner.c.pk == found.c.owner_pk), owner.c.pk, owner.c.name, owner.c.id, owner.c.pk
 
 
-# What is counted, and by what those of one number are ordered.
-_VALUES: Mapping[str, Callable[[CTE], _Values]] = {
-    COUNT: lambda found: (found, null()),
-    "kinds": lambda found: (found, found.c.kind, found.c.kind),
-    "tags": _tags,
-    "owners": _owners,
+_VALUES: Mapping[PartKind, Callable[[CTE], _Values]] = {
+    PartKind.COUNT: lambda found: (found, null()),
+    PartKind.KINDS: lambda found: (found, found.c.kind, found.c.kind),
+    PartKind.TAGS: _tags,
+    PartKind.OWNERS: _owners,
 }

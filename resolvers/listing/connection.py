@@ -1,76 +1,86 @@
-"""This file is connections: one parent's list, not yet fetched; its fields fetch what is selected and no more."""
+"""Connections: a parent's list before it is fetched; each selected field fetches its part."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
-from resolvers.listing import cursor as cursors
-from resolvers.listing.aggregate import PAGE, AggregateKey, AggregatesByParent
-from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, NO_PARENT, DefaultPageSize, Listing, PageBounds
-from resolvers.listing.page import RANKED_CURSOR_IDS, CountByParent, Page, PageByParent
+from resolvers.listing import cursor
+from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, NO_PARENT, DefaultPageSize, Listing
+from resolvers.listing.page import EMPTY_PAGE, RANKED_CURSOR_IDS, Page, PageBounds
+from resolvers.listing.part import PartByKey
+from resolvers.listing.search import parse_search, with_similar_words
+from store.rows import NodeRow
 from store.tables import AssetAccess
+
+
+class PageArguments(TypedDict, total=False):
+    """Arguments of a list field that choose its page."""
+
+    first: int | None
+    after: str | None
+    last: int | None
+    before: str | None
 
 
 @dataclass(frozen=True)
 class Connection:
-    """One parent's list, not yet fetched."""
+    """A parent's list before it is fetched; `parent` is None for a list at the root."""
 
     context: Context
     listing: Listing
-    parent: Any = None
+    bounds: PageBounds
+    parent: NodeRow | None = None
     is_empty: bool = False
 
     @property
-    def key(self) -> int:
-        """The parent's key for loaders."""
-        return NO_PARENT if self.parent is None else int(self.parent.pk)
+    def parent_pk(self) -> int:
+        """Key of the parent in the loader."""
+        return NO_PARENT if self.parent is None else self.parent.pk
 
     @property
-    def binding(self) -> str:
-        """What a cursor of this list is bound to."""
-        return _binding(self.listing, self.parent)
+    def cursor_scope(self) -> str:
+        """Scope of the list's cursors: a cursor of another list, order or parent is rejected."""
+        return _cursor_scope(self.listing, self.parent)
 
-    def with_required_access(self, least: AssetAccess) -> Self:
-        """Return the list of only the assets that the viewer has at least this access to."""
-        return replace(self, listing=replace(self.listing, required_access=max(least, self.listing.required_access)))
+    def with_required_access(self, access: AssetAccess) -> Self:
+        """Restrict the list to assets to which the viewer has at least this access."""
+        return replace(self, listing=replace(self.listing, required_access=max(access, self.listing.required_access)))
 
     def as_empty(self) -> Self:
-        """Return the list without anything."""
+        """Return the connection without items."""
         return replace(self, is_empty=True)
 
+    async def loader(self) -> PartByKey:
+        """Return the loader of the list. Searching takes one statement for the similar words of all queries."""
+        return self.context.loader(PartByKey, await with_similar_words(self.context, self.listing))
+
     async def page(self) -> Page:
-        """Return the page asked for."""
-        if self.is_empty:
-            return PageByParent.missing
-        bounds, whole = self.listing.bounds, replace(self.listing, bounds=PageBounds())
-        if self.listing.has_facets and self.listing.collects_first and bounds.is_open:
-            page: Page = await self.context.loader(AggregatesByParent, whole).load(AggregateKey(self.key, PAGE, bounds))
-            return page
-        return await self.context.loader(PageByParent, self.listing).load(self.key)
+        """Return the requested page."""
+        return EMPTY_PAGE if self.is_empty else await (await self.loader()).page(self.parent_pk, self.bounds)
 
 
 class Edge:
-    """A row of a list with its cursor and what the list says of it."""
+    """Node of a page with its cursor; the list's edge columns are attributes."""
 
-    __slots__ = ("_connection", "_index", "_page", "extras", "node")
+    __slots__ = ("_connection", "_index", "_page", "columns", "node")
 
     def __init__(self, connection: Connection, page: Page, index: int, node: Any) -> None:
-        """Make the edge of the index-th item."""
+        """Create the edge of the page's item at the index."""
         self._connection, self._page, self._index, self.node = connection, page, index, node
         names = connection.listing.edge_columns
-        self.extras = dict(zip(names, page.items[index].edge_values, strict=True))
+        self.columns = dict(zip(names, page.items[index].edge_values, strict=True))
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the list says of the row under that name."""
+        """Return the value of an edge column."""
         try:
-            return self.extras[name]
+            return self.columns[name]
         except KeyError:
             raise AttributeError(name) from None
 
     @property
     def cursor(self) -> str:
-        """The place of this row in the list."""
+        """Cursor of the node in the list."""
         return _cursor(self._connection, self._page, self._index)
 
 
@@ -83,14 +93,14 @@ async def page_nodes(connection: Connection, context: Context) -> list[Any]:
 
 
 async def page_edges(connection: Connection, context: Context) -> list[Edge]:
-    """Return the rows of the page, each with its cursor and what the list says of it."""
-    rows, page = await page_nodes(connection, context), await connection.page()
-    return [Edge(connection, page, index, row) for index, row in enumerate(rows)]
+    """Return the edges of the page."""
+    nodes, page = await page_nodes(connection, context), await connection.page()
+    return [Edge(connection, page, index, node) for index, node in enumerate(nodes)]
 
 
 @dataclass(frozen=True)
 class PageInfo:
-    """Where a page lies in its list."""
+    """Position of a page in its list."""
 
     has_next_page: bool
     has_previous_page: bool
@@ -98,63 +108,69 @@ class PageInfo:
     end_cursor: str | None
 
 
-async def page_info(connection: Connection, context: Context) -> PageInfo:
-    """Return where the page lies. Beyond the end it began from, more is known to lie when a cursor was given."""
-    del context
-    page, bounds = await connection.page(), connection.listing.bounds
+async def page_info(connection: Connection, _context: Context) -> PageInfo:
+    """Return the position of the page. On the side that it was read from, a cursor shows that items lie beyond."""
+    page, bounds = await connection.page(), connection.bounds
     ends = [_cursor(connection, page, index) for index in (0, len(page.items) - 1)] if page.items else [None, None]
     if bounds.is_backward:
         return PageInfo(bounds.before is not None, page.has_more, *ends)
     return PageInfo(page.has_more, bounds.after is not None, *ends)
 
 
-async def total_count(connection: Connection, context: Context) -> int:
-    """Return how many rows of the whole list the viewer may see, whatever the page."""
-    if connection.is_empty:
-        return 0
-    listing = replace(connection.listing, bounds=PageBounds())
-    return await context.loader(CountByParent, listing).load(connection.key)
+async def total_count(connection: Connection, _context: Context) -> int:
+    """Return the number of rows of the whole list that the viewer may see."""
+    return 0 if connection.is_empty else await (await connection.loader()).count(connection.parent_pk)
 
 
 def connect(
     context: Context,
     listing: Listing,
-    parent: Any = None,
+    parent: NodeRow | None = None,
+    *,
+    query: str | None = None,
+    **page: Unpack[PageArguments],
+) -> Connection:
+    """Return a parent's list, restricted to the matches of a search query, with the requested page.
+
+    Raises OperationError(BAD_USER_INPUT) for a query that is too long, a size out of 0 to 100 and for both sizes,
+    OperationError(BAD_CURSOR) for a cursor of another list.
+    """
+    search = parse_search(query)
+    listing = listing if search is None else listing.with_search(search)
+    return Connection(context, listing, _page_bounds(context, _cursor_scope(listing, parent), **page), parent)
+
+
+def _page_bounds(
+    context: Context,
+    scope: str,
     *,
     first: int | None = None,
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
-) -> Connection:
-    """Return a parent's list with the page asked for.
-
-    Raises OperationError(BAD_USER_INPUT) for a size out of 0 to 100 or for both sizes,
-    OperationError(BAD_CURSOR) for a cursor that
-    is not of this list.
-    """
+) -> PageBounds:
     if first is not None and last is not None and not isinstance(first, DefaultPageSize):
         raise OperationError(ErrorCode.BAD_USER_INPUT, "Give first or last, not both.")
     for name, size in (("first", first), ("last", last)):
         if size is not None and not 0 <= size <= MAX_PAGE_SIZE:
-            raise OperationError(ErrorCode.BAD_USER_INPUT, f"{name} is {size}; it must be from 0 to {MAX_PAGE_SIZE}.")
-    size, backward = (last, True) if last is not None else (DEFAULT_PAGE_SIZE if first is None else int(first), False)
-    binding = _binding(listing, parent)
-    after_, before_ = (
-        None if given is None else cursors.unseal(context.viewer, binding, given) for given in (after, before)
+            message = f"{name} is {size}; it must be from 0 to {MAX_PAGE_SIZE}."
+            raise OperationError(ErrorCode.BAD_USER_INPUT, message)
+    size = first if last is None else last
+    after_values, before_values = (
+        None if text is None else cursor.unseal(context.viewer, scope, text) for text in (after, before)
     )
-    of = None if (after_, before_) == (None, None) or parent is None else int(parent.pk)
-    return Connection(context, replace(listing, bounds=PageBounds(size, backward, after_, before_, of)), parent)
+    return PageBounds(DEFAULT_PAGE_SIZE if size is None else int(size), last is not None, after_values, before_values)
 
 
-def _binding(listing: Listing, parent: Any) -> str:
+def _cursor_scope(listing: Listing, parent: NodeRow | None) -> str:
     direction = "desc" if listing.descending else "asc"
-    searches = "?" if getattr(listing.filter, "search", None) else ""  # whose order has keys of its own
-    return f"{listing.name}|{listing.order}{searches}|{direction}|{'' if parent is None else parent.id}"
+    order = listing.order if listing.search is None else f"{listing.order}?"  # a search has sort keys of its own
+    return f"{listing.name}|{order}|{direction}|{'' if parent is None else parent.id}"
 
 
 def _cursor(connection: Connection, page: Page, index: int) -> str:
     values = page.items[index].sort_values
     if connection.listing.is_ranked:
-        before = [item.id for item in page.items[max(0, index + 1 - RANKED_CURSOR_IDS) : index + 1]]
-        values = [*before[::-1], *page.preceding][:RANKED_CURSOR_IDS]
-    return cursors.seal(connection.context.viewer, connection.binding, values)
+        ids = [item.id for item in page.items[max(0, index + 1 - RANKED_CURSOR_IDS) : index + 1]]
+        values = [*ids[::-1], *page.preceding][:RANKED_CURSOR_IDS]
+    return cursor.seal(connection.context.viewer, connection.cursor_scope, values)

@@ -1,8 +1,8 @@
-"""This file is cursors: encrypted, authenticated, and made of nothing but what their viewer saw.
+"""Cursors: encrypted and authenticated (AES-SIV, RFC 5297), built only from what their viewer has seen.
 
-The same row in the same list gives the same viewer the same text. A cursor is bound to its list, order, parent and
-viewer: anywhere else it is refused, as a forged one is. Where a list is in the administrators' order a cursor holds no
-rank, which would tell of hidden neighbours, but the id of its row, and of two rows before it for when that row is gone.
+The same row in the same list has the same cursor for the same viewer. A cursor is bound to its list, order, parent and
+viewer; elsewhere it is rejected as a forged one is. In a list sorted by rank a cursor contains no rank, which would
+count hidden rows, but the id of its row and of the two rows before it, for when that row has left the list.
 """
 
 import base64
@@ -16,41 +16,44 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from permissions import ErrorCode, OperationError, Viewer
 
-LONGEST = 2_000
+MAX_CURSOR_LENGTH = 2_000
 
-BAD_CURSOR = "This cursor is not one of this list: start again without it."
-GONE = "The place this cursor marks is gone: start again without it."
-
-
-def seal(viewer: Viewer, binding: str, values: list[Any]) -> str:
-    """Return the cursor that holds the values."""
-    sealed = _cipher(viewer.cursor_key).encrypt(orjson.dumps(values), [_bound(viewer, binding)])
-    return _text(sealed)
+INVALID = "This cursor does not belong to this list. Start again without a cursor."
+GONE = "The rows that this cursor marks have left the list. Start again without a cursor."
 
 
-def unseal(viewer: Viewer, binding: str, cursor: str) -> tuple[Any, ...]:
-    """Return the values of a cursor; raise OperationError(BAD_CURSOR) unless it was made here for this viewer."""
-    if len(cursor) > LONGEST:
-        raise OperationError(ErrorCode.BAD_CURSOR, BAD_CURSOR)
+def seal(viewer: Viewer, scope: str, values: list[Any]) -> str:
+    """Encrypt the values as a cursor of the scope: a list, its order and its parent."""
+    sealed = _cipher(viewer.cursor_key).encrypt(orjson.dumps(values), [_associated_data(viewer, scope)])
+    return _base64(sealed)
+
+
+def unseal(viewer: Viewer, scope: str, cursor: str) -> tuple[Any, ...]:
+    """Return the values of a cursor.
+
+    Raises OperationError(BAD_CURSOR) for a cursor that was not created here for this viewer and scope.
+    """
+    if len(cursor) > MAX_CURSOR_LENGTH:
+        raise OperationError(ErrorCode.BAD_CURSOR, INVALID)
     try:
         sealed = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         # Base64 has several texts for the same bytes; a cursor has one.
-        if _text(sealed) != cursor:
-            raise ValueError  # noqa: TRY301 - refused as every other forgery is
-        return tuple(orjson.loads(_cipher(viewer.cursor_key).decrypt(sealed, [_bound(viewer, binding)])))
+        if _base64(sealed) != cursor:
+            raise ValueError  # noqa: TRY301 - rejected as every other forgery is
+        return tuple(orjson.loads(_cipher(viewer.cursor_key).decrypt(sealed, [_associated_data(viewer, scope)])))
     except (ValueError, InvalidTag, binascii.Error):
-        raise OperationError(ErrorCode.BAD_CURSOR, BAD_CURSOR) from None
+        raise OperationError(ErrorCode.BAD_CURSOR, INVALID) from None
 
 
-def _text(sealed: bytes) -> str:
+def _base64(sealed: bytes) -> str:
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
 @lru_cache(maxsize=4)
 def _cipher(key: bytes) -> AESSIV:
-    # Deterministic on purpose: a random nonce would make equal answers differ.
+    # Deterministic on purpose: with a random nonce equal responses would differ.
     return AESSIV(key)
 
 
-def _bound(viewer: Viewer, binding: str) -> bytes:
-    return f"{binding}|{viewer.user_pk or ''}".encode()
+def _associated_data(viewer: Viewer, scope: str) -> bytes:
+    return f"{scope}|{viewer.user_pk or ''}".encode()

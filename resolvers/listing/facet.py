@@ -1,13 +1,13 @@
-"""This file is facets: by what a list of assets could be narrowed further, and how many each would leave."""
+"""Facets of asset lists: the number of assets by kind, tag and owner, each ignoring its own filter."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
-from resolvers.listing.aggregate import COUNT, AggregateKey, AggregatesByParent, Facet
+from resolvers.listing.aggregate import Facet, PartKind
 from resolvers.listing.connection import Connection
-from resolvers.listing.listing import MAX_PAGE_SIZE, PageBounds
+from resolvers.listing.listing import MAX_PAGE_SIZE
 from resolvers.loaders import PrincipalByPk
 from store.rows import PrincipalRow
 
@@ -15,49 +15,39 @@ DEFAULT_FACETS = 20
 
 
 def facets(connection: Connection, _context: Context) -> Connection:
-    """Return what the facets are of: the list."""
+    """Return the list of which the facets are."""
     return connection
 
 
-async def total_count(connection: Connection, context: Context) -> int:
-    """Return how many assets of the whole list the viewer may see, whatever the page."""
-    found = await _summary(connection, context, COUNT, MAX_PAGE_SIZE)
-    return found[0].count if found else 0
+async def kinds(connection: Connection, _context: Context) -> Sequence[Facet]:
+    """Return the number of assets of each kind in the list."""
+    return await _facets(connection, PartKind.KINDS, MAX_PAGE_SIZE)
 
 
-async def kinds(connection: Connection, context: Context) -> Sequence[Facet]:
-    """Return how many assets of each kind the list has."""
-    return await _summary(connection, context, "kinds", MAX_PAGE_SIZE)
-
-
-async def tags(connection: Connection, context: Context, *, first: int | None = None) -> Sequence[Facet]:
-    """Return how many assets of each of the most frequent tags the list has."""
-    return await _summary(connection, context, "tags", first)
+async def tags(connection: Connection, _context: Context, *, first: int | None = None) -> Sequence[Facet]:
+    """Return the most frequent tags in the list and their numbers of assets."""
+    return await _facets(connection, PartKind.TAGS, first)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerFacet:
-    """Who owns assets, and how many."""
+    """Owner of assets in a list, and how many."""
 
     owner: PrincipalRow | None
     count: int
 
 
 async def owners(connection: Connection, context: Context, *, first: int | None = None) -> Sequence[OwnerFacet]:
-    """Return how many assets of each of those who own most of the list it has."""
-    facets = await _summary(connection, context, "owners", first)
+    """Return the owners of most assets in the list and their numbers of assets."""
+    facets = await _facets(connection, PartKind.OWNERS, first)
     rows = await context.loader(PrincipalByPk).load_many([int(facet.value) for facet in facets])
     return [OwnerFacet(row, facet.count) for row, facet in zip(rows, facets, strict=True)]
 
 
-async def _summary(connection: Connection, context: Context, what: str, first: int | None) -> Sequence[Facet]:
+async def _facets(connection: Connection, kind: PartKind, first: int | None) -> Sequence[Facet]:
     size = DEFAULT_FACETS if first is None else int(first)
     if not 0 <= size <= MAX_PAGE_SIZE:
         raise OperationError(ErrorCode.BAD_USER_INPUT, f"first is {size}; it must be from 0 to {MAX_PAGE_SIZE}.")
     if connection.is_empty:
         return ()
-    listing = replace(connection.listing, bounds=PageBounds())
-    found: Sequence[Facet] = await context.loader(AggregatesByParent, listing).load(
-        AggregateKey(connection.key, what, size)
-    )
-    return found
+    return await (await connection.loader()).facets(connection.parent_pk, kind, size)

@@ -1,117 +1,123 @@
-"""This file is lists that can grow, declared as data: which rows, in which orders, told by which loader."""
+"""Declarations of lists: rows, orders, columns of edges, and the loader of nodes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
-from sqlalchemy import ColumnElement, FromClause, Select
+from sqlalchemy import FromClause
 
 from permissions import Viewer
+from permissions.visible import restrict_to_access
+from resolvers.filter import Filter
 from resolvers.loaders import RowByColumn
 from store.search.query import Search
+from store.sql import Expressions, Selection
 from store.tables import AssetAccess
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
-MAX_CACHED_FILTER_LENGTH = 4_000  # letters of a filter
-NO_PARENT = 0  # the parent of a list that has none
+NO_PARENT = 0
+"""Key of the parent of a list at the root."""
+MAX_CACHED_FILTER_LENGTH = 4_000
+"""Characters of a filter; the statement of a longer one takes more memory than caching it saves time."""
 
 
-@dataclass(frozen=True)
-class PageBounds:
-    """How much of a list, from where: forward from the start or after a cursor, or backward."""
+class DefaultPageSize(int):
+    """Default page size as a distinct type, so that an omitted `first` differs from an explicit one."""
 
-    size: int = DEFAULT_PAGE_SIZE
-    is_backward: bool = False
-    after: tuple[Any, ...] | None = None
-    before: tuple[Any, ...] | None = None
-    parent: int | None = None  # whose cursor it is: in lists of others the same rows stand elsewhere
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the page is at an end of the list."""
-        return self.after is None and self.before is None
+class OrderInput(Protocol):
+    """Order given as an argument; the enum values are strings."""
+
+    field: str
+    direction: str
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What is asked of a list, whoever's it is: order, filter and bounds. Equal ones share a statement."""
+    """Query of a list field (order, filter), independent of parent and page.
+
+    Hashable: equal queries share one statement and one loader.
+    """
 
     order: str = "POSITION"
     descending: bool = False
-    filter: Any = None
+    filter: Filter = Filter()
     required_access: AssetAccess = AssetAccess.DISCOVERABLE
-    bounds: PageBounds = PageBounds()
 
     name: ClassVar[str]
-    row_access: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # the access that the viewer has to every row at least
-    has_facets: ClassVar[bool] = False
-    has_parents: ClassVar[bool] = True  # whether there is one of each of something
-    table: ClassVar[Any]  # the table whose rows the list is of
+    table: ClassVar[Any]  # of the nodes: a Table, or an object with the columns pk and id
     node_loader: ClassVar[type[RowByColumn[int, Any]]]
-    edge_columns: ClassVar[tuple[str, ...]] = ()  # what an edge tells beyond its node
-    defer_edge_columns: ClassVar[bool] = False  # whether they are looked up for a row, and so for those of a page alone
-    # Orders that are the administrators': their keys are ranks, which no cursor may hold.
+    row_access: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # that the viewer has to every row of the list
+    has_facets: ClassVar[bool] = False
+    has_parents: ClassVar[bool] = True  # False for a list at the root of the graph
+    edge_columns: ClassVar[tuple[str, ...]] = ()  # names of the columns of an edge beside its node
+    defer_edge_columns: ClassVar[bool] = False  # select them for the rows of the page only, since each costs a lookup
+    # Orders by rank. Cursors contain no ranks, because ranks count hidden rows.
     ranked_orders: ClassVar[frozenset[str]] = frozenset({"POSITION"})
-    inlines_rows: ClassVar[bool] = (
-        False  # whether a page brings its rows along: small ones that every viewer sees alike
-    )
+    inlines_rows: ClassVar[bool] = False  # select whole rows with the page: small ones, the same for every viewer
 
     @property
     def is_ranked(self) -> bool:
-        """Whether the list is in the administrators' order."""
+        """Whether the list is sorted by a rank."""
         return self.order in self.ranked_orders
 
     @property
-    def scans_descending(self) -> bool:
-        """Whether a page is read from the greatest key on."""
-        return self.descending != self.bounds.is_backward
-
-    @property
     def collects_first(self) -> bool:
-        """Whether all rows are found before they are ordered: a few, far apart in an index of the order."""
+        """Whether to collect all matches before sorting.
+
+        True for selective lists, where walking the sort index would visit mostly non-matching rows.
+        """
         return self.required_access is AssetAccess.OWNER or self.search is not None
 
     @property
     def search(self) -> Search | None:
-        """What is looked for, if anything is."""
-        return getattr(self.filter, "search", None)
+        """The parsed search query, if there is one."""
+        return self.filter.search
 
     @property
     def is_cacheable(self) -> bool:
-        """Whether its statements may be: those with long lists in a filter would take more room than they are worth."""
-        return self.filter is None or self.filter.text_length <= MAX_CACHED_FILTER_LENGTH
+        """Whether statements of the list may be cached."""
+        return self.filter.text_length <= MAX_CACHED_FILTER_LENGTH
 
     @property
     def cache_key(self) -> Self:
-        """The list as its statements tell it: whatever is looked for, these are the same."""
-        return self if self.search is None else replace(self, filter=replace(self.filter, search=self.search.cache_key))
+        """The list without its search terms: these are parameters of its statements."""
+        return self if self.search is None else self.with_search(self.search.cache_key)
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The values of what its statements leave open."""
-        return {} if self.search is None else self.search.parameters
+    def parameters(self) -> Mapping[str, object]:
+        """Values of the search parameters of the statements."""
+        return self.search.parameters if self.search else {}
 
     @classmethod
-    def ordered_by(cls, order_by: Any, **asked: Any) -> Self:
-        """Return the list in the order that an input asks for; in its own for none."""
+    def ordered_by(cls, order_by: OrderInput | None, **attributes: Any) -> Self:
+        """Create the list in the given order, or in its default order."""
         if order_by is None:
-            return cls(**asked)
-        return cls(order=order_by.field, descending=order_by.direction == "DESC", **asked)
+            return cls(**attributes)
+        return cls(order=order_by.field, descending=order_by.direction == "DESC", **attributes)
 
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Select[Any]:
-        """Return the SELECT of the list's rows, from `visible`, for the parent at hand."""
+    def with_search(self, search: Search) -> Self:
+        """Return the list of the matches of a search query."""
+        return replace(self, filter=replace(self.filter, search=search))
+
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the SELECT of the list's rows, built on `visible` and correlated with the parent."""
         raise NotImplementedError
 
-    def sort_keys(self, viewer: Viewer) -> Sequence[ColumnElement[Any]]:
-        """Return what the list is ordered by, unique in it and never NULL."""
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the sort keys: unique together, never NULL."""
         raise NotImplementedError
 
-    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
-        """Return the columns of `extras`, in their order."""
+    def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
+        """Return the expressions of `edge_columns`, in the same order."""
         del viewer, parents
         return ()
 
 
-class DefaultPageSize(int):
-    """The size of a page when none was asked for, to be told from the same size asked for."""
+def accessible_rows(listing: Listing, viewer: Viewer, parents: FromClause) -> Selection:
+    """Return the SELECT of the list's rows to which the viewer has the required access."""
+    rows = listing.select_rows(viewer, parents)
+    if listing.required_access <= listing.row_access:
+        return rows
+    return restrict_to_access(rows, listing.table, viewer, listing.required_access)

@@ -1,27 +1,43 @@
-"""This file is pages and counts of lists: each one statement for all the parents that ask at once."""
+"""Pages of lists by keyset pagination; one SELECT for any number of parents, which stops at the end of each page."""
 
 from collections import namedtuple
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, tuple_
+from sqlalchemy import ColumnElement, FromClause, Table, literal, tuple_
 
 from permissions import ErrorCode, OperationError, Viewer
-from permissions.visible import restrict_to_access
-from resolvers.context import Context
-from resolvers.listing import cursor as cursors
-from resolvers.listing.listing import Listing
-from resolvers.listing.statement_cache import cached
-from resolvers.loaders import K, Loader, V
+from resolvers.listing import cursor
+from resolvers.listing.listing import DEFAULT_PAGE_SIZE, Listing, accessible_rows
 from store import sql
+from store.sql import Expressions, Selection
 
 KEYS_AT = 2  # in a row of a page: behind the pk and the id
-RANKED_CURSOR_IDS = 3  # rows that a ranked cursor remembers: its own and those right before it
+RANKED_CURSOR_IDS = 3  # ids in the cursor of a ranked list: of its row and of those right before it
+
+Values = tuple[Any, ...]
+"""Values of sort keys, or ids, of a cursor."""
+
+
+@dataclass(frozen=True)
+class PageBounds:
+    """Size and place of a page: forward from the start or after a cursor, or backward."""
+
+    size: int = DEFAULT_PAGE_SIZE
+    is_backward: bool = False
+    after: Values | None = None
+    before: Values | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the page begins at an end of the list."""
+        return self.after is None and self.before is None
 
 
 class PageItem(NamedTuple):
-    """A row of a page: its keys in the order of the list, what the list says of it, and itself where it came along."""
+    """Row of a page: the values of its sort keys and of its edge columns, and the row itself if the list inlines it."""
 
     pk: int
     id: str
@@ -31,9 +47,10 @@ class PageItem(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Items in the order of the list, whether more lie beyond, and the ids right before the items, the nearest first.
+    """Items in the order of the list, and whether more items follow in the direction of reading.
 
-    `preceding` is of ranked lists alone: what a cursor falls back on when the row it marks is gone.
+    `preceding` is for ranked lists only: ids of the rows right before the items, nearest first. A cursor falls back on
+    them when its own row has left the list.
     """
 
     items: list[PageItem]
@@ -41,170 +58,123 @@ class Page(NamedTuple):
     preceding: Sequence[str] = ()
 
 
-class ListingLoader(Loader[K, V]):
-    """What is read of one listing, by the parent's pk."""
-
-    def __init__(self, context: Context, listing: Listing) -> None:
-        """Make the loader of one listing."""
-        super().__init__(context)
-        self.listing = listing
-
-    async def rows_by_parent(
-        self, keys: Sequence[int], make: Callable[..., Select[Any]], *of: Hashable, is_kept: bool = True
-    ) -> dict[int, list[Any]]:
-        """Return the rows of each parent, of a SELECT that is made of these for `parents`; it is kept, or made anew."""
-        statement = self.cached(make, *of) if is_kept else make(*of)
-        found = await self.context.snapshot.rows(statement, self.parameters(keys))
-        return {row.value: row.rows for row in found}
-
-    def cached(self, make: Callable[..., Select[Any]], *of: Hashable) -> Select[Any]:
-        """Return the statement of this list that is made of these."""
-        if not self.listing.is_cacheable:
-            return make(*of)
-        shape = (self.context.viewer, type(self).__qualname__, make.__name__, self.listing.cache_key, *of)
-        return cached(shape, lambda: make(*of))
-
-    def parameters(self, keys: Sequence[int]) -> Mapping[str, Any]:
-        """Return the values of what statements of the list leave open: the parents, and what is looked for."""
-        return {"parents": sql.json_text(keys), **self.listing.parameters}
-
-    def select_rows(self, parents: FromClause) -> Select[Any]:
-        """Return the SELECT of the list's rows that the viewer has the asked-for access to."""
-        viewer, listing = self.context.viewer, self.listing
-        rows = listing.select_rows(viewer, parents)
-        return (
-            rows
-            if listing.required_access <= listing.row_access
-            else restrict_to_access(rows, listing.table, viewer, listing.required_access)
-        )
-
-
-class PageByParent(ListingLoader[int, Page]):
-    """A page of a list for each parent: one statement that stops at each page's end; one more for a ranked cursor."""
-
-    missing = Page([], has_more=False)
-
-    async def fetch(self, keys: list[int]) -> dict[int, Page]:
-        """Return pages by the parent's pk."""
-        listing, bounds = self.listing, self.listing.bounds
-        preceding: Sequence[str] = ()
-        ends: list[KeysetBound] = []
-        for place, is_after in ((bounds.after, True), (bounds.before, False)):
-            if place is not None:
-                values, left = await self._place(place, keys)
-                ends.append(KeysetBound(values, is_after, not is_after and left[0] != place[0]))
-                preceding = left if is_after and listing.is_ranked else preceding
-        found = await self.rows_by_parent(keys, self._statement, *ends, is_kept=not ends)
-        return {parent: build_page(each, listing, preceding) for parent, each in found.items()}
-
-    def _statement(self, *ends: "KeysetBound") -> Select[Any]:
-        listing, viewer, parents = self.listing, self.context.viewer, sql.int_table("parents")
-        keys, rows = listing.sort_keys(viewer), self.select_rows(parents)
-        for end in ends:
-            rows = rows.where(
-                _keyset_condition(keys, end.values, up=end.is_after != listing.descending, including=end.including)
-            )
-        columns = _columns(listing, viewer, parents)
-        return sql.per_parent(
-            parents, _ordered(rows.correlate(parents), keys, columns, listing).limit(fetch_limit(listing))
-        )
-
-    async def _place(self, place: tuple[Any, ...], keys: list[int]) -> tuple[Sequence[Any], Sequence[Any]]:
-        """Return the keys of a cursor's row, or of the nearest before it that is left, and what is left."""
-        if not self.listing.is_ranked:
-            return place, place
-        found = await self.rows_by_parent(keys, self._placed, *place, is_kept=False)
-        ranks = {id_: rank for each in found.values() for id_, *rank in each}
-        left = [anchor for anchor in place if anchor in ranks]
-        if not left:
-            raise OperationError(ErrorCode.BAD_CURSOR, cursors.GONE)
-        return ranks[left[0]], left
-
-    def _placed(self, *ids: str) -> Select[Any]:
-        parents, item = sql.int_table("parents"), self.listing.table
-        columns = _named((item.c.id, *self.listing.sort_keys(self.context.viewer)))
-        rows = self.select_rows(parents).where(item.c.id.in_(sql.text_list(ids)))
-        return sql.per_parent(parents, rows.with_only_columns(*columns, maintain_column_froms=True))
+EMPTY_PAGE = Page([], has_more=False)
 
 
 class KeysetBound(NamedTuple):
-    """Where a page begins or has to end: the keys of a row that a cursor marks, which may itself be on the page."""
+    """Bound of a page: the sort keys of a row, which is itself on the page if `is_inclusive`."""
 
     values: Sequence[Any]
     is_after: bool
-    including: bool
+    is_inclusive: bool
 
 
-class CountByParent(ListingLoader[int, int]):
-    """How many rows of a list the viewer may see, for each parent: one statement."""
+def resolve_bounds(
+    listing: Listing, bounds: PageBounds, rank_by_id: Mapping[str, Sequence[Any]]
+) -> tuple[list[KeysetBound], Sequence[str]]:
+    """Return the keyset bounds of a page, and the ids of its `after` cursor that are still in a ranked list.
 
-    missing = 0
-
-    async def fetch(self, keys: list[int]) -> dict[int, int]:
-        """Return counts by the parent's pk."""
-        return {parent: rows[0][0] for parent, rows in (await self.rows_by_parent(keys, self._statement)).items()}
-
-    def _statement(self) -> Select[Any]:
-        parents = sql.int_table("parents")
-        counted = self.select_rows(parents).with_only_columns(func.count().label("count"), maintain_column_froms=True)
-        return sql.per_parent(parents, counted)
-
-
-def _ordered(
-    rows: Select[Any], keys: Sequence[ColumnElement[Any]], columns: Sequence[ColumnElement[Any]], listing: Listing
-) -> Select[Any]:
-    """Return the SELECT of the columns, among which are the keys unless they are ranks, in the list's order."""
-    if listing.collects_first:
-        hidden = [key.label(f"key{index}") for index, key in enumerate(keys)] if listing.is_ranked else []
-        # Neither database looks through an OFFSET: none walks an index of the order to come upon a few rows.
-        found = rows.with_only_columns(*columns, *hidden, maintain_column_froms=True).offset(0).subquery()
-        first = len(columns) if hidden else KEYS_AT
-        keys, columns = list(found.c)[first : first + len(keys)], list(found.c)[: len(columns)]
-        rows = found.select()
-    ordered = rows.order_by(*(key.desc() if listing.scans_descending else key.asc() for key in keys))
-    return ordered.with_only_columns(*columns, maintain_column_froms=True)
+    A ranked cursor contains ids; `rank_by_id` has the sort keys of those that are still in the list. Raises
+    OperationError(BAD_CURSOR) when none of a cursor's ids is.
+    """
+    keyset: list[KeysetBound] = []
+    preceding: Sequence[str] = ()
+    for values, is_after in ((bounds.after, True), (bounds.before, False)):
+        if values is None:
+            continue
+        if not listing.is_ranked:
+            keyset.append(KeysetBound(values, is_after, is_inclusive=False))
+            continue
+        ids = [id_ for id_ in values if id_ in rank_by_id]
+        if not ids:
+            raise OperationError(ErrorCode.BAD_CURSOR, cursor.GONE)
+        # Where the row of `before` has left the list, the page ends with the nearest row before it.
+        keyset.append(KeysetBound(rank_by_id[ids[0]], is_after, is_inclusive=not is_after and ids[0] != values[0]))
+        preceding = ids if is_after else preceding
+    return keyset, preceding
 
 
-def _columns(listing: Listing, viewer: Viewer, parents: FromClause) -> Sequence[ColumnElement[Any]]:
-    keys = () if listing.is_ranked else tuple(listing.sort_keys(viewer))
-    row = tuple(listing.table.c) if listing.inlines_rows else ()
-    return _named((listing.table.c.pk, listing.table.c.id, *keys, *listing.select_edge_columns(viewer, parents), *row))
+def select_page(listing: Listing, viewer: Viewer, bounds: PageBounds, keyset: Sequence[KeysetBound]) -> Selection:
+    """Return the SELECT of a page for each parent: rows `[pk, id, *sort keys, *edge columns, *row]`."""
+    parents, keys = sql.int_table("parents"), listing.sort_keys(viewer)
+    rows = accessible_rows(listing, viewer, parents)
+    for bound in keyset:
+        rows = rows.where(_keyset_condition(keys, bound, is_ascending=bound.is_after != listing.descending))
+    columns = _page_columns(listing, viewer, parents)
+    page = _ordered(rows.correlate(parents), keys, columns, listing, descending=descends(listing, bounds))
+    return sql.per_parent(parents, page.limit(fetch_limit(listing, bounds)))
 
 
-def _named(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    return [column.label(f"c{index}") for index, column in enumerate(columns)]
+def select_ranks(listing: Listing, viewer: Viewer, *ids: str) -> Selection:
+    """Return the SELECT of `[id, *sort keys]` for each parent, of those ids that are in its list."""
+    parents, table = sql.int_table("parents"), listing.table
+    columns = _labelled((table.c.id, *listing.sort_keys(viewer)))
+    rows = accessible_rows(listing, viewer, parents).where(table.c.id.in_(sql.text_list(ids)))
+    return sql.per_parent(parents, rows.with_only_columns(*columns, maintain_column_froms=True))
 
 
-def _keyset_condition(
-    keys: Sequence[ColumnElement[Any]], values: Sequence[Any], *, up: bool, including: bool
-) -> ColumnElement[bool]:
-    here = tuple_(*keys)
-    there = tuple_(*(literal(value, key.type) for key, value in zip(keys, values, strict=True)))
-    if including:
-        return here >= there if up else here <= there
-    return here > there if up else here < there
+def descends(listing: Listing, bounds: PageBounds) -> bool:
+    """Return whether the page is read from the greatest key on."""
+    return listing.descending != bounds.is_backward
 
 
-def fetch_limit(listing: Listing) -> int:
-    """Return one row more than the page has, which tells whether there are more; or all that its cursors remember."""
-    bounds = listing.bounds
+def fetch_limit(listing: Listing, bounds: PageBounds) -> int:
+    """Return the number of rows to fetch: one more than the page shows whether more follow.
+
+    A backward page of a ranked list fetches all rows that its cursors contain.
+    """
     return bounds.size + (RANKED_CURSOR_IDS - 1 if listing.is_ranked and bounds.is_backward else 1)
 
 
-def build_page(rows: list[list[Any]], listing: Listing, preceding: Sequence[str]) -> Page:
-    """Return the page of rows `[pk, id, *keys, *extras, *row]`, as many as `limit_of` says if there are."""
-    bounds, row_of = listing.bounds, _row_type(listing.table) if listing.inlines_rows else None
-    width = len(listing.table.c) if row_of else 0
+def build_page(rows: list[list[Any]], listing: Listing, bounds: PageBounds, preceding: Sequence[str] = ()) -> Page:
+    """Build a page of fetched rows `[pk, id, *sort keys, *edge columns, *row]`."""
+    row_type = _row_type(listing.table) if listing.inlines_rows else None
+    width = len(listing.table.c) if row_type else 0
     items = []
     for pk, id_, *rest in rows[: bounds.size]:
-        extras_at = len(rest) - width - len(listing.edge_columns)
-        row = row_of(*rest[len(rest) - width :]) if row_of else None
-        items.append(PageItem(pk, id_, rest[:extras_at], rest[extras_at : len(rest) - width], row))
+        row_at = len(rest) - width
+        edge_at = row_at - len(listing.edge_columns)
+        row = row_type(*rest[row_at:]) if row_type else None
+        items.append(PageItem(pk, id_, rest[:edge_at], rest[edge_at:row_at], row))
     if bounds.is_backward:
         preceding = (*(id_ for _, id_, *_ in rows[bounds.size :]), *preceding)
     return Page(items[::-1] if bounds.is_backward else items, len(rows) > bounds.size, preceding)
 
 
+def _ordered(
+    rows: Selection, keys: Expressions, columns: Expressions, listing: Listing, *, descending: bool
+) -> Selection:
+    """Return the SELECT of the columns in order. The columns contain the sort keys, unless these are ranks."""
+    if listing.collects_first:
+        hidden = [key.label(f"key{index}") for index, key in enumerate(keys)] if listing.is_ranked else []
+        # Neither planner looks through OFFSET, so none walks the sort index in search of a few rows.
+        matches = rows.with_only_columns(*columns, *hidden, maintain_column_froms=True).offset(0).subquery()
+        first = len(columns) if hidden else KEYS_AT
+        keys, columns = list(matches.c)[first : first + len(keys)], list(matches.c)[: len(columns)]
+        rows = matches.select()
+    ordered = rows.order_by(*(key.desc() if descending else key.asc() for key in keys))
+    return ordered.with_only_columns(*columns, maintain_column_froms=True)
+
+
+def _page_columns(listing: Listing, viewer: Viewer, parents: FromClause) -> Expressions:
+    keys = () if listing.is_ranked else tuple(listing.sort_keys(viewer))
+    row = tuple(listing.table.c) if listing.inlines_rows else ()
+    columns = (listing.table.c.pk, listing.table.c.id, *keys, *listing.select_edge_columns(viewer, parents), *row)
+    return _labelled(columns)
+
+
+def _labelled(columns: Expressions) -> Expressions:
+    return [column.label(f"c{index}") for index, column in enumerate(columns)]
+
+
+def _keyset_condition(keys: Expressions, bound: KeysetBound, *, is_ascending: bool) -> ColumnElement[bool]:
+    row = tuple_(*keys)
+    values = tuple_(*(literal(value, key.type) for key, value in zip(keys, bound.values, strict=True)))
+    if bound.is_inclusive:
+        return row >= values if is_ascending else row <= values
+    return row > values if is_ascending else row < values
+
+
 @cache
 def _row_type(table: Table) -> Any:
-    return namedtuple(table.name, table.c.keys())  # noqa: PYI024 - its fields are the table's
+    return namedtuple(table.name, table.c.keys())  # noqa: PYI024 - its fields are the table's columns

@@ -1,50 +1,46 @@
-"""This file is searching: what was typed, and the words near those in it."""
-
-from collections.abc import Callable, Coroutine
-from typing import Any
+"""Search of lists: the parsed query, and the words that its fuzzy match includes."""
 
 from rapidfuzz.distance import OSA
 
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
-from resolvers.listing.connection import Connection
+from resolvers.listing.listing import Listing
 from resolvers.loaders import Loader
 from store.search.fuzzy import candidate_ranges, fuzzy_candidates
 from store.search.query import MIN_FUZZY_LENGTH, InvalidQueryError, Search, parse_query
 
 
 class SimilarWordsByWord(Loader[str, tuple[str, ...]]):
-    """The words of anything that differ from one by a typing error: one statement."""
+    """Indexed words that differ from a word by one typing error, also words of hidden rows.
+
+    Whether a row matches depends on the row alone, so words of other rows change nothing.
+    """
 
     missing = ()
 
     async def fetch(self, keys: list[str]) -> dict[str, tuple[str, ...]]:
-        """Return words by the one that they are near."""
+        """Return similar words by word. One statement."""
         rows = await self.context.snapshot.rows(fuzzy_candidates(), candidate_ranges(keys))
-        found: dict[str, tuple[str, ...]] = {}
+        similar: dict[str, tuple[str, ...]] = {}
         for key, word in map(tuple, rows):
             if max(len(key), len(word)) >= MIN_FUZZY_LENGTH and OSA.distance(key, word, score_cutoff=1) == 1:
-                found[key] = (*found.get(key, ()), word)
-        return found
+                similar[key] = (*similar.get(key, ()), word)
+        return similar
 
 
-Searched = Connection | Coroutine[Any, Any, Connection]
-"""A list, at once where nothing is looked for."""
-
-
-def with_search(context: Context, query: str | None, listed: Callable[[Search | None], Connection]) -> Searched:
-    """Return the list of what is looked for. Raises OperationError(BAD_USER_INPUT) for a query that is too long.
-
-    Which words are near is asked of all that there are, seen or not: whether a row is found depends on it alone.
-    """
+def parse_search(query: str | None) -> Search | None:
+    """Parse a search query; None for a blank one. Raises OperationError(BAD_USER_INPUT) for one that is too long."""
     try:
-        search = parse_query(query or "")
-    except InvalidQueryError as bad:
-        raise OperationError(ErrorCode.BAD_USER_INPUT, str(bad)) from None
-    return listed(search) if search is None or not search.fuzzy_tokens else _near(context, search, listed)
+        return parse_query(query or "")
+    except InvalidQueryError as error:
+        raise OperationError(ErrorCode.BAD_USER_INPUT, str(error)) from None
 
 
-async def _near(context: Context, search: Search, listed: Callable[[Search | None], Connection]) -> Connection:
+async def with_similar_words(context: Context, listing: Listing) -> Listing:
+    """Add the similar words to the search of a list; without a search, return the list as it is."""
+    search = listing.search
+    if search is None or not search.fuzzy_tokens:
+        return listing
     words = search.fuzzy_tokens
-    near = await context.loader(SimilarWordsByWord).load_many(words)
-    return listed(search.with_similar(dict(zip(words, near, strict=True))))
+    similar = await context.loader(SimilarWordsByWord).load_many(words)
+    return listing.with_search(search.with_similar(dict(zip(words, similar, strict=True))))

@@ -1,26 +1,25 @@
-"""This file is statements that are kept: to make one takes longer than many a one runs."""
+"""LRU cache of built SELECTs. Building one with SQLAlchemy often takes longer than running it."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
 
-from sqlalchemy import Select
+from store.sql import Selection
 
 MAX_STATEMENTS = 256  # a large one takes some 300 kB
-_STATEMENTS: OrderedDict[tuple[Hashable, ...], Select[Any]] = OrderedDict()
+_STATEMENTS: OrderedDict[tuple[Hashable, ...], Selection] = OrderedDict()
 
 
-def cached(of: tuple[Hashable, ...], make: Callable[[], Select[Any]]) -> Select[Any]:
-    """Return the statement that is made of these, among which is the viewer, since each has their own."""
-    statement = _STATEMENTS.pop(of, None)
+def cached(key: tuple[Hashable, ...], build: Callable[[], Selection]) -> Selection:
+    """Return the statement of the key, built on first use. The key includes the viewer, by whom statements differ."""
+    statement = _STATEMENTS.pop(key, None)
     if statement is None:
-        statement = make()
+        statement = build()
         if len(_STATEMENTS) == MAX_STATEMENTS:
-            _STATEMENTS.popitem(last=False)  # the one that was not asked for the longest
-    _STATEMENTS[of] = statement
+            _STATEMENTS.popitem(last=False)
+    _STATEMENTS[key] = statement
     return statement
 
 
 def clear() -> None:
-    """Forget every statement: whoever changes how one is made has to."""
+    """Remove every statement: call it after changing how statements are built."""
     _STATEMENTS.clear()
