@@ -82,6 +82,7 @@ class Uses(Listing):
     """List of the assets that an asset was made from or runs, in the platform's order."""
 
     name = "asset.uses"
+    has_facets = True
     table = used_asset
     node_loader = AssetByPk
 
@@ -101,6 +102,7 @@ class UsedBy(Listing):
 
     order: str = "NAME"
     name = "asset.usedBy"
+    has_facets = True
     table = sql.asset
     node_loader = AssetByPk
 

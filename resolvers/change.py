@@ -101,6 +101,7 @@ class ChangeAssets(Listing):
 
     order: str = "NAME"
     name = "change.assets"
+    has_facets = True
     table = sql.asset
     node_loader = AssetByPk
 

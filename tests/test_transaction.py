@@ -219,5 +219,6 @@ async def test_a_dry_run_is_read_for_seconds_and_then_lets_others_write(
     given = {"collectionId": id_["open"], "assetIds": [id_["blast"]], "dryRun": True}
     async with assert_unchanged(ask_own):
         (code, message), *_ = await ask_own.errors("olu", tried, input=given)
-        assert (code, message) == ("UNAVAILABLE", "Reading the result of the dry run took too long. Select fewer fields.")
+        explanation = "Reading the result of the dry run took too long. Select fewer fields."
+        assert (code, message) == ("UNAVAILABLE", explanation)
     assert (await CREATE(ask_own, "ada", name="New"))["userErrors"] == []

@@ -5,7 +5,7 @@ Where a list collects its matches before sorting, its first page comes from the 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -27,7 +27,6 @@ from sqlalchemy import (
 )
 
 from permissions import Viewer
-from resolvers.filter import AssetFilter
 from resolvers.listing.listing import MAX_PAGE_SIZE, NO_PARENT, Listing, accessible_rows
 from resolvers.listing.page import PageBounds, descends, fetch_limit
 from store import sql
@@ -102,12 +101,13 @@ def select_parts(listing: Listing, viewer: Viewer, parts: Sequence[Part]) -> Sel
 
 
 def _split_filter(
-    listing: Listing, viewer: Viewer, names: AbstractSet[str]
+    listing: Listing, viewer: Viewer, ignored: AbstractSet[str]
 ) -> tuple[Listing, Mapping[str, Sequence[ColumnElement[bool]]]]:
     """Return the list without the named fields of its filter, and the conditions of those that are set."""
     given = listing.filter
+    names = sorted(ignored & {field.name for field in fields(given)})
     wider = replace(listing, filter=replace(given, **dict.fromkeys(names)))
-    alone = {name: AssetFilter(**{name: getattr(given, name)}).conditions(viewer) for name in sorted(names)}
+    alone = {name: type(given)(**{name: getattr(given, name)}).conditions(viewer) for name in names}
     return wider, {name: conditions for name, conditions in alone.items() if conditions}
 
 

@@ -49,7 +49,7 @@ class Listing:
     table: ClassVar[Any]  # of the nodes: a Table, or an object with the columns pk and id
     node_loader: ClassVar[type[RowByColumn[int, Any]]]
     row_access: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # that the viewer has to every row of the list
-    has_facets: ClassVar[bool] = False
+    has_facets: ClassVar[bool] = False  # True for all lists of assets
     has_parents: ClassVar[bool] = True  # False for a list at the root of the graph
     edge_columns: ClassVar[tuple[str, ...]] = ()  # names of the columns of an edge beside its node
     defer_edge_columns: ClassVar[bool] = False  # select them for the rows of the page only, since each costs a lookup
