@@ -150,8 +150,8 @@ async def subject(change: ChangeRow, context: Context) -> NodeRow | None:
 
 
 async def fields(change: ChangeRow, context: Context) -> list[FieldChange]:
-from store.sql import Expressions, Selection
-
+    """Return the changes of fields that the viewer may see, in the order of the log."""
+    shown = [each for each in change.fields if change.subject_access >= ACCESS_BY_FIELD.get(str(each["field"]), 0)]
     return await gather(*(_field_change(context, str(each["field"]), each["before"], each["after"]) for each in shown))
 
 
