@@ -22,7 +22,7 @@ NODE_WHEEL_LOCK = FOLDER / "nodejs.lock"
 
 
 class BuildError(Exception):
-    """Failure of the build. The message says why and what to do about it."""
+    """Failure of the build, with the way out in the message."""
 
 
 class Node(NamedTuple):
