@@ -1,1 +1,1 @@
-"""This room is what serves: the ASGI application and the command line. Nobody imports it."""
+"""ASGI application and command line. No other package imports this one."""

@@ -1,4 +1,4 @@
-"""This file is the ASGI application: routes, one database, one issuer, and what each operation is given."""
+"""ASGI application: routes, health checks, and the context of each operation."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -29,7 +29,7 @@ from store.error import explain_driver_error
 from store.migrate import current_revision, head_revision
 from store.search.tokens import token_pattern
 
-# What is raised when there is no database, or none of its connections is free in time.
+# Raised when the database cannot be reached, or none of its connections is free in time.
 UNREACHABLE_ERRORS = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
 
 
@@ -40,38 +40,37 @@ def create_application(
     tabs: Sequence[Tab] | None = None,
     database: Database | None = None,
 ) -> Starlette:
-    """Return the application; `accounts` are what GraphiQL offers to be, `tabs` what it opens with.
+    """Create the application; GraphiQL offers the accounts and opens the tabs, by default the worked examples.
 
-    Without tabs it opens with the worked examples as they are written.
-    The database is opened with the first request and closed when the server stops, unless one is given.
+    A database that is passed in stays open when the server stops; the application's own is closed.
     """
-    token_pattern()  # no request shall wait until it is made
+    token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
-    kept = database or Database(settings.database_url)
+    used_database = database or Database(settings.database_url)
     endpoint = Endpoint(
-        _graph(),
-        open_context=_operations(kept, issuer),
+        _schema(),
+        open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with run_worker(kept):
+        async with run_worker(used_database):
             yield
         if database is None:
-            await kept.close()
+            await used_database.close()
 
     async def ready(_request: Request) -> Response:
-        return await _readiness(kept)
+        return await _check_readiness(used_database)
 
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
-        Route("/healthz", _healthy, methods=["GET"]),
+        Route("/healthz", _check_health, methods=["GET"]),
         Route("/readyz", ready, methods=["GET"]),
     ]
     if settings.graphiql:
         routes = [
-            Route("/", _to_graphql, methods=["GET"]),
+            Route("/", _redirect_to_graphql, methods=["GET"]),
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
@@ -79,16 +78,16 @@ def create_application(
 
 
 @cache
-def _graph() -> Schema:
+def _schema() -> Schema:
     return build_schema(limits.extensions())
 
 
-def _operations(
+def _context_opener(
     database: Database, issuer: Issuer | None
 ) -> Callable[[Request, str], AbstractAsyncContextManager[Context]]:
     @asynccontextmanager
     async def open_for_request(request: Request, request_id: str) -> AsyncIterator[Context]:
-        # The token is judged before a connection is taken: an issuer that is slow to answer holds none.
+        # The token is verified before a connection is taken, so that a slow issuer does not occupy one.
         api_token, subject = await verify_bearer_token(request, issuer)
 
         async def identify(snapshot: Snapshot) -> Viewer:
@@ -103,23 +102,25 @@ def _operations(
     return open_for_request
 
 
-async def _healthy(_request: Request) -> Response:
-    """The process answers; nothing is said of the database."""
+async def _check_health(_request: Request) -> Response:
+    """Answer that the process runs, without a look at the database."""
     return JSONResponse({"status": "ok"})
 
 
-async def _readiness(database: Database) -> Response:
-    """The database answers and its tables are the ones this code knows."""
+async def _check_readiness(database: Database) -> Response:
+    """Answer 200 if the database can be reached and has this version's tables, else 503."""
     try:
         async with database.snapshot() as snapshot:
             await snapshot.rows(text("select 1"))
         is_current = await current_revision(database) == head_revision()
     except UNREACHABLE_ERRORS:
-        return JSONResponse({"status": "unavailable", "reason": "The database does not answer."}, 503)
+        return JSONResponse({"status": "unavailable", "reason": "The database cannot be reached."}, 503)
     if not is_current:
-        return JSONResponse({"status": "unavailable", "reason": "The database is at another revision."}, 503)
+        return JSONResponse(
+            {"status": "unavailable", "reason": "The database has another revision. Run: atoll migrate"}, 503
+        )
     return JSONResponse({"status": "ready"})
 
 
-async def _to_graphql(_request: Request) -> Response:
+async def _redirect_to_graphql(_request: Request) -> Response:
     return RedirectResponse("/graphql")

@@ -1,4 +1,4 @@
-"""This file is who asks: from a request's bearer token to its Viewer, inside the operation's snapshot."""
+"""Authentication: from a request's bearer token to its viewer."""
 
 from starlette.requests import Request
 
@@ -7,20 +7,20 @@ from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
 from permissions.viewer import Viewer, anonymous_viewer, viewer_by_external_id, viewer_by_token
 from store.database import Snapshot
 
-API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - how a token of ours begins
+API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - a prefix, not a password
 MAX_TOKEN_LENGTH = 8_192
 
 
 async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[str | None, str | None]:
-    """Return `(API token, None)`, `(None, the user that an issuer's token names)`, or two Nones without a token.
+    """Return `(API token, None)`, `(None, the issuer's subject)`, or two Nones for a request without a token.
 
-    It asks the issuer if it must, and so is done before any snapshot is opened. Raises Unauthenticated for a header
-    that is no bearer token and a token that is not good, Unavailable when the issuer's keys cannot be had.
+    Called before a snapshot is opened, because it may wait for the issuer. Raises UnauthenticatedError for a malformed
+    header or an invalid token, and UnavailableError if the issuer's keys cannot be fetched.
     """
     headers = request.headers.getlist("authorization")
     if not headers:
         return None, None
-    # Blanks around a header's value are not of it, and not every server takes them off.
+    # White space around a header's value is not part of it (RFC 9110), and not every server strips it.
     scheme, _, token = headers[0].strip(" \t").partition(" ")
     token = token.lstrip(" ")
     if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_LENGTH:
@@ -38,7 +38,7 @@ async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[
 
 
 async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
-    """Return the viewer; raise Unauthenticated for a token that is unknown, expired, revoked or of nobody here."""
+    """Return the viewer; raise UnauthenticatedError if the token is unknown, expired or revoked, or has no user."""
     if api_token is not None:
         viewer = await viewer_by_token(snapshot, api_token)
     elif subject is not None:

@@ -1,13 +1,14 @@
-"""This file is the command line: `atoll serve | import | token | migrate | schema | check`."""
+"""Command line: `atoll serve | import | token | migrate | schema | check`."""
 
 import asyncio
+import errno
 import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 import uvicorn
@@ -21,24 +22,32 @@ from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.oidc import create_issuer
 from app.settings import SettingError, Settings
 from app.tokens import TokenLifetimeError
-from schema.graph import print_schema as schema_text
+from resolvers.deployment import installed_version
+from schema.graph import print_schema
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database
-from store.error import DatabaseUnusableError, explain_driver_error
+from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error
 from store.ids import new_id
 from store.migrate import current_revision, head_revision, migrate
-from store.search.index import index_stale_rows, reset_index
+from store.search.index import count_stale_rows, index_stale_rows, reset_index
 from store.users import UserNotFoundError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-FAILED = 2
+LOCAL = "--host 127.0.0.1"
+
+FAILURE: Final = 1
+"""Exit code of a command that could not do its work, and of a check that found something to do."""
+USAGE: Final = 2
+"""Exit code of an invalid command line or setting, recognised without reading a file or the database."""
 
 Result = TypeVar("Result")
 
 commands = typer.Typer(
-    help="Atoll: collections of research assets, as a graph in which hidden is absent.",
+    help="Atoll: a GraphQL API for collections of research assets. Settings are environment variables; `atoll check`"
+    " lists them.",
+    epilog="Exit codes: 0 success, 1 failure, 2 invalid option, argument or setting.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,23 +56,57 @@ console = Console(stderr=True, highlight=False)
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is one plain sentence and exit code 2."""
+    """Run the command line. An expected error is printed as one line, without a traceback."""
     try:
         commands(prog_name="atoll")
-    except (SettingError, TokenLifetimeError, DatabaseUnusableError, UnreadableFileError, UserNotFoundError) as problem:
-        _fail(str(problem))
+    except (SettingError, TokenLifetimeError, DatabaseUrlError) as error:
+        _exit(str(error), USAGE)
+    except (DatabaseUnusableError, UnreadableFileError, UserNotFoundError) as error:
+        _exit(str(error), FAILURE)
+
+
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - the signature of typer's callbacks
+    if requested:
+        sys.stdout.write(f"atoll {installed_version()}\n")
+        raise typer.Exit
+
+
+@commands.callback()
+def atoll(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Accept the options that stand before a command."""
 
 
 @commands.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65_535)] = 8000,
-    workers: Annotated[int, typer.Option(help="Processes that serve.", min=1, max=64)] = 1,
-    with_demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with the demo.")] = False,  # noqa: FBT002 - typer's form of a flag
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65_535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Number of server processes.", min=1, max=64)] = 1,
+    with_demo: Annotated[  # noqa: FBT002 - typer's form of a flag
+        bool,
+        typer.Option(
+            "--demo",
+            help="Load the demo catalogue into an empty database, and serve GraphiQL with a demo account for each role."
+            " Only with a loopback --host and --workers 1.",
+        ),
+    ] = False,
 ) -> None:
-    """Bring the database up to date and serve the graph."""
+    """Migrate the database if necessary, then serve the API at /graphql.
+
+    Example: atoll serve --host 0.0.0.0 --port 9000 --workers 4
+    """
     settings = _settings()
-    _refuse_taken(host, port)
+    if with_demo and (host not in LOOPBACK or workers > 1):
+        _exit(
+            "--demo gives an administrator's token to anyone who opens the page: use it with --host 127.0.0.1 and"
+            " --workers 1.",
+            USAGE,
+        )
+    _require_free_port(host, port)
     options: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -71,17 +114,15 @@ def serve(
         "timeout_graceful_shutdown": 20,
         "log_level": "warning",
     }
-    # The server passes the signal on once it has stopped: that is how it should end, and no failure.
+    # uvicorn raises the signal again after it has shut down; a stop on request is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if with_demo:
-        if host not in LOOPBACK or workers > 1:
-            _fail("The demo gives an administrator's token to whoever opens it: it serves 127.0.0.1, with one worker.")
-        accounts, tabs = _with_database(settings, _demo)
-        _tell_demo(host, port, accounts)
+        accounts, tabs = _with_database(settings, _load_demo)
+        _print_demo(host, port, accounts)
         uvicorn.run(create_application(replace(settings, graphiql=True), accounts=accounts, tabs=tabs), **options)
         return
     _with_database(settings, migrate)
-    console.print(f"Atoll serves http://{_shown(host)}:{port}/graphql", soft_wrap=True)
+    console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
     if workers == 1:
         uvicorn.run(create_application(settings), **options)
     else:
@@ -89,33 +130,44 @@ def serve(
 
 
 @commands.command("import")
-def import_(file: Annotated[Path, typer.Argument(help="Catalogue: JSON Lines, UTF-8.", readable=False)]) -> None:
-    """Create and update what a catalogue file tells, all of it or nothing."""
-    size = CatalogueFile(file).size_bytes
+def import_(
+    file: Annotated[Path, typer.Argument(help="Catalogue file: JSON Lines, UTF-8.", readable=False)],
+) -> None:
+    """Import a catalogue file: create and update its objects, all or nothing.
+
+    Example: atoll import catalogue.jsonl
+    """
+    size_bytes = CatalogueFile(file).size_bytes
     try:
-        outcome = _with_database(_settings(), lambda database: _import(database, file, size))
-    except InvalidCatalogueError as bad:
-        for problem in bad.problems:
+        result = _with_database(_settings(), lambda database: _import(database, file, size_bytes))
+    except InvalidCatalogueError as error:
+        for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
-        lines = len({problem.line for problem in bad.problems})
-        more = " or more" if len(bad.problems) >= MAX_PROBLEMS else ""
-        _fail(f"{lines:,}{more} invalid line{'' if lines == 1 else 's'} in {file}: nothing was written.")
-    sys.stdout.write(_told(outcome) + "\n")
+        count = len({problem.line for problem in error.problems})
+        more = " or more" if len(error.problems) >= MAX_PROBLEMS else ""
+        _exit(f"{file} has {count:,}{more} invalid line{'' if count == 1 else 's'}: nothing was imported.", FAILURE)
+    sys.stdout.write(_format_import(result) + "\n")
 
 
 @commands.command()
 def token(
-    user: Annotated[str | None, typer.Argument(help="Id of the user in the catalogue file, such as user:nih.")] = None,
-    ttl: Annotated[str, typer.Option(help="How long the token is good: 30d, 12h, 15m.")] = "30d",
-    revoke: Annotated[str | None, typer.Option(help="A token to take back, instead of making one.")] = None,
+    user: Annotated[str | None, typer.Argument(help="The user's id in the catalogue, for example user:nih.")] = None,
+    ttl: Annotated[str, typer.Option(help="Lifetime of the token, for example 30d, 12h or 15m; at most 366d.")] = "30d",
+    revoke: Annotated[str | None, typer.Option(help="Revoke this token instead of creating one.")] = None,
 ) -> None:
-    """Print a new bearer token for a user, or take one back."""
+    """Create an API token for a user and print it, or revoke a token.
+
+    Examples: atoll token user:nih --ttl 12h, and atoll token --revoke atoll_…
+    """
     if (user is None) == (revoke is None):
-        _fail("Name the user whom the token is for, or the token to take back: atoll token USER | --revoke TOKEN")
+        _exit(
+            "Name either a user or a token to revoke: atoll token USER [--ttl TTL], or atoll token --revoke TOKEN.",
+            USAGE,
+        )
     if revoke is not None:
-        old = revoke.strip()
-        if not _with_database(_settings(), lambda database: tokens.revoke_token(database, old)):
-            _fail("No such token is live: nothing was changed.")
+        old_token = revoke.strip()
+        if not _with_database(_settings(), lambda database: tokens.revoke_token(database, old_token)):
+            _exit("The token is unknown, expired or already revoked: nothing was changed.", FAILURE)
         console.print("Revoked.")
         return
     seconds, name = tokens.parse_ttl(ttl), str(user)
@@ -124,23 +176,24 @@ def token(
 
 @commands.command("migrate")
 def migrate_() -> None:
-    """Bring the database's tables up to date."""
+    """Migrate the database to this version's tables, and index rows for search that are not indexed yet."""
     sys.stdout.write(f"The database is at revision {_with_database(_settings(), migrate)}.\n")
 
 
 @commands.command()
 def schema(
     check_file: Annotated[
-        Path | None, typer.Option("--check", help="Compare with this file instead of printing.")
+        Path | None,
+        typer.Option("--check", help="Compare the schema with this file instead of printing it; exit 1 if it differs."),
     ] = None,
 ) -> None:
-    """Print the graph as SDL."""
+    """Print the GraphQL schema as SDL."""
     if check_file is None:
-        sys.stdout.write(schema_text())
+        sys.stdout.write(print_schema())
     elif not check_file.is_file():
-        _fail(f"There is no file {check_file}. Write it: make schema")
-    elif check_file.read_bytes() != schema_text().encode():
-        _fail(f"{check_file} is not the schema any more. Write it again: make schema")
+        _exit(f"{check_file} does not exist. Write it with: make schema", FAILURE)
+    elif check_file.read_bytes() != print_schema().encode():
+        _exit(f"{check_file} is out of date. Write it again with: make schema", FAILURE)
 
 
 @commands.command()
@@ -148,33 +201,53 @@ def check(
     *,
     rebuild_search: Annotated[
         bool,
-        typer.Option("--rebuild-search", help="Look anew at all that searches find: others cannot write meanwhile."),
+        typer.Option(
+            "--rebuild-search", help="Migrate, then build the search index anew. Writes wait until it is done."
+        ),
     ] = False,
 ) -> None:
-    """Show every setting with its source, and whether the database can be used."""
+    """List all settings with value and source, and check the database; exit 1 if something needs to be done."""
     settings = _settings()
     rows = [("setting", "value", "source"), *settings.describe()]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, source in rows:
         sys.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}\n")
-    revision = asyncio.run(_revision(settings))
-    newest = head_revision()
-    state = "up to date" if revision == newest else f"this code's is {newest}: run atoll migrate"
-    sys.stdout.write(f"database revision {revision or 'none'}: {state}\n")
     if rebuild_search:
-        sys.stdout.write(f"search finds {_with_database(settings, _rebuilt):,} topics, collections and assets\n")
+        count = _with_database(settings, _rebuild_search)
+        sys.stdout.write(f"search index: rebuilt for {count:,} topics, collections and assets\n")
+    revision, stale_rows = _run(settings, _inspect)
+    head = head_revision()
+    is_current = revision == head
+    state = "up to date" if is_current else f"this version needs {head}. Run: atoll migrate"
+    sys.stdout.write(f"database revision {revision or 'none'}: {state}\n")
+    if is_current:
+        state = "up to date" if not stale_rows else f"{stale_rows:,} rows are not indexed. Run: atoll migrate"
+        sys.stdout.write(f"search index: {state}\n")
+    if not is_current or stale_rows:
+        raise typer.Exit(FAILURE)
 
 
 def create_application_from_environment() -> object:
-    """Return the application as the environment sets it, for a worker process."""
+    """Return the application with the environment's settings, for a worker process."""
     return create_application(_settings())
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
+    """Migrate the database, then return the result of `work` on it."""
+
+    async def migrate_and_work(database: Database) -> Result:
+        await migrate(database)
+        return await work(database)
+
+    return _run(settings, migrate_and_work)
+
+
+def _run(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
+    """Return the result of `work` on the database; raise DatabaseUnusableError for a driver's error."""
+
     async def run() -> Result:
         database = Database(settings.database_url)
         try:
-            await migrate(database)
             return await work(database)
         except (DBAPIError, OSError) as error:
             raise explain_driver_error(error, database.url) from error
@@ -184,64 +257,64 @@ def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any,
     return asyncio.run(run())
 
 
-async def _revision(settings: Settings) -> str | None:
-    database = Database(settings.database_url)
-    try:
-        return await current_revision(database)
-    except (DBAPIError, OSError) as error:
-        raise explain_driver_error(error, database.url) from error
-    finally:
-        await database.close()
+async def _inspect(database: Database) -> tuple[str | None, int]:
+    """Return the database's revision, and how many rows its search index lacks if that revision is current."""
+    revision = await current_revision(database)
+    if revision != head_revision():
+        return revision, 0
+    async with database.engines[-1].connect() as connection:
+        return revision, await count_stale_rows(connection)
 
 
-async def _demo(database: Database) -> tuple[list[Account], list[Tab]]:
+async def _load_demo(database: Database) -> tuple[list[Account], list[Tab]]:
     await demo.load(database)
     if not await demo.is_loaded(database):
         raise DatabaseUnusableError(
-            f"{database.url.database} holds something else than the demo: serve it without --demo,"
-            " or name another file in ATOLL_DATABASE_URL."
+            f"{database.url.database} has other data than the demo. Serve it without --demo, or name another file in"
+            " ATOLL_DATABASE_URL."
         )
     return await demo.create_accounts(database), await demo.insert_ids(database, read_examples(EXAMPLES))
 
 
-async def _rebuilt(database: Database) -> int:
+async def _rebuild_search(database: Database) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with database.write() as connection:
         count = await reset_index(connection)
         with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
-            task = bar.add_task("Looking at what searches find", total=count)
+            task = bar.add_task("Building the search index", total=count)
             await index_stale_rows(connection, lambda done: bar.advance(task, done))
     return count
 
 
-async def _import(database: Database, file: Path, size: int) -> ImportResult:
+async def _import(database: Database, file: Path, size_bytes: int) -> ImportResult:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(f"Importing {file.name}", total=size * 2)  # it is read twice
+        task = bar.add_task(f"Importing {file.name}", total=size_bytes * 2)  # the file is read twice
         return await import_catalogue(database, file, new_id("req"), lambda done: bar.advance(task, done))
 
 
-def _told(outcome: ImportResult) -> str:
-    rows = ((outcome.created, "created"), (outcome.updated, "updated"), (outcome.unchanged, "unchanged"))
-    lines = [
+def _format_import(result: ImportResult) -> str:
+    counts_by_word = {"created": result.created, "updated": result.updated, "unchanged": result.unchanged}
+    parts = [
         f"{word}: " + ", ".join(f"{counts[kind]:,} {kind}" for kind in COUNTED_KINDS if counts[kind])
-        for counts, word in rows
+        for word, counts in counts_by_word.items()
         if counts.total()
     ]
-    return "; ".join([*lines, f"memberships added: {outcome.memberships:,}"])
+    return "; ".join([*parts, f"memberships added: {result.memberships:,}"])
 
 
-def _tell_demo(host: str, port: int, accounts: list[Account]) -> None:
-    console.print(f"Atoll's demo is at [bold]http://{_shown(host)}:{port}/graphql[/bold]", soft_wrap=True)
-    console.print("Choose who to be at the top of the page, or send a bearer token:", soft_wrap=True)
+def _print_demo(host: str, port: int, accounts: list[Account]) -> None:
+    console.print(f"Atoll is serving its demo at [bold]http://{_url_host(host)}:{port}/graphql[/bold]", soft_wrap=True)
+    console.print("Choose an account at the top of the page, or send its bearer token:", soft_wrap=True)
     for account in accounts:
         console.print(f"  {account.name:<12} {account.about}", soft_wrap=True)
         if account.token:
             console.print(f"  {'':<12} {account.token}", soft_wrap=True, style="dim")
-    console.print("Stop it with Ctrl+C.")
+    console.print("Press Ctrl+C to stop.")
 
 
 def _settings() -> Settings:
+    """Return the environment's settings; raise SettingError for any that cannot be used."""
     settings = Settings.from_environment()
     try:
         create_issuer(settings.oidc_issuer, settings.oidc_audience)
@@ -250,21 +323,25 @@ def _settings() -> Settings:
     return settings
 
 
-def _shown(host: str) -> str:
+def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _refuse_taken(host: str, port: int) -> None:
+def _require_free_port(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except socket.gaierror:
-            _fail(f"{host} is no address of this machine. Choose another: --host 127.0.0.1")
+            _exit(f"Cannot listen on {host}: not an address of this machine. Use for example {LOCAL}.", FAILURE)
         except OSError as error:
-            _fail(f"Port {port} at {host} cannot be had ({error.strerror}). Choose another: --port {port % 65_535 + 1}")
+            reason = (error.strerror or str(error)).lower()
+            is_other_machine = error.errno == errno.EADDRNOTAVAIL
+            option = LOCAL if is_other_machine else f"--port {port % 65_535 + 1}"
+            _exit(f"Cannot listen on {_url_host(host)}:{port}: {reason}. Use for example {option}.", FAILURE)
 
 
-def _fail(sentence: str) -> NoReturn:
-    console.print(sentence, soft_wrap=True, markup=False)
-    raise SystemExit(FAILED)
+def _exit(message: str, code: int) -> NoReturn:
+    """Print the message to stderr and exit."""
+    console.print(message, soft_wrap=True, markup=False)
+    raise SystemExit(code)

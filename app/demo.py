@@ -1,10 +1,10 @@
-"""This file is the demo: a catalogue that ships with Atoll, accounts to look at it with, and tabs that know its ids."""
+"""Demo: a catalogue shipped with Atoll, accounts for each role, and example tabs with the demo's ids."""
 
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import select, update  # noqa: TID251 - no viewer asks here: the demo shows its ids to whoever opens it
+from sqlalchemy import select, update  # noqa: TID251 - not a viewer's read: the demo's ids are shown to everyone
 
 from app.graphiql import Account, Reference, Tab, find_references, replace_references
 from app.tokens import create_token
@@ -21,10 +21,10 @@ A_DAY = 86_400
 ACCOUNTS = (
     ("Ada Moreau", "user:ada", "administrator: every asset, and content where granted"),
     ("Olu Adeyemi", "user:olu", "owner of about 60 assets of all five kinds"),
-    ("Mei Tanaka", "user:mei", "member of the group «Controlled access»"),
+    ("Mei Tanaka", "user:mei", "member of the group Controlled access"),
     ("Sam Rivera", "user:sam", "plain member"),
 )
-# The words that examples name things by.
+# The column that examples name the objects of a kind by.
 COLUMN_BY_KIND = {
     "topic": sql.topic.c.slug,
     "collection": sql.collection.c.slug,
@@ -36,11 +36,11 @@ ANONYMOUS = Account("Anonymous", "visitor without a token: what is public", None
 
 
 async def load(database: Database) -> bool:
-    """Write the demo into an empty database and turn public sharing on; return whether it was empty."""
+    """Import the demo into an empty database and turn public sharing on; return whether it was empty."""
     async with database.write() as connection:
         if not await has_no_users(connection):
             return False
-        # Sharing comes first: a load that was cut short leaves the database empty, and the next begins again.
+        # Public sharing is turned on first: an interrupted load leaves the database without users, and can be repeated.
         log = await open_change_log(connection, "demo")
         await connection.execute(update(sql.deployment).values(public_sharing=True))
         sharing = {"field": "publicSharing", "before": "false", "after": "true"}
@@ -50,7 +50,7 @@ async def load(database: Database) -> bool:
 
 
 async def is_loaded(database: Database) -> bool:
-    """Return whether the database has every user that the demo's accounts are of."""
+    """Return whether the database has all users of the demo's accounts."""
     async with database.write() as connection:
         try:
             for _, user, _ in ACCOUNTS:
@@ -61,18 +61,18 @@ async def is_loaded(database: Database) -> bool:
 
 
 async def create_accounts(database: Database) -> list[Account]:
-    """Return the demo's accounts with a token of a day for each, and the anonymous visitor."""
+    """Return the demo's accounts, each with a token for a day, and the anonymous visitor."""
     members = [Account(name, about, await create_token(database, user, A_DAY)) for name, user, about in ACCOUNTS]
     return [*members, ANONYMOUS]
 
 
 async def insert_ids(database: Database, tabs: Sequence[Tab]) -> list[Tab]:
-    """Return the tabs with the ids of what they name in words; what is not there stays named. One statement a kind."""
+    """Return the tabs with references replaced by ids; unknown references stay. One statement a kind."""
     ids: dict[Reference, str] = {}
-    named = sorted(set[Reference]().union(*map(find_references, tabs)))
+    references = sorted(set[Reference]().union(*map(find_references, tabs)))
     async with database.snapshot() as snapshot:
-        for kind, names in groupby(named, key=lambda name: name[0]):
-            word = COLUMN_BY_KIND[kind]
-            rows = select(word, word.table.c.id).where(word.in_([name for _, name in names]))
+        for kind, of_kind in groupby(references, key=lambda reference: reference[0]):
+            column = COLUMN_BY_KIND[kind]
+            rows = select(column, column.table.c.id).where(column.in_([name for _, name in of_kind]))
             ids |= {(kind, row[0]): row.id for row in await snapshot.rows(rows)}
     return [replace_references(tab, ids) for tab in tabs]

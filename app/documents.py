@@ -1,4 +1,4 @@
-"""This file is how a document becomes an operation: parsed and validated once, then given its context and executed."""
+"""GraphQL documents: parsed and validated with a cache, and their operation's context opened late."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -23,124 +23,124 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ExecutionContext
 
-TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often to be validated."
+TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often. Simplify it."
 CACHE_SIZE: Final = 128
-"""Documents remembered with their errors, least recently used first out."""
+"""Number of parsed documents kept with their errors; the least recently used is dropped first."""
 
 _MAX_CACHED_LENGTH: Final = 4_096
-"""Characters. Parsed, each takes up to 300 bytes, and strangers choose the texts: 150 MB in all at worst."""
+"""Characters. A character takes up to 300 bytes once parsed, so that hostile documents fill 150 MB at most."""
 
-# GraphQL allows 500,000, which takes a second. What clients write, fragments and all, comes to some hundreds.
+# graphql-core allows 500,000, which takes a second to validate. Real documents need some hundreds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
 
 LimitCheck = Callable[[DocumentNode], Iterator[GraphQLError]]
-"""From a document to an error for each limit that it exceeds."""
+"""Yields an error for each limit that a document exceeds."""
 
 
 class LazyContext:
-    """A context that is not there yet: what an operation is executed with until it is known to be worth opening."""
+    """Placeholder context; the real one is opened after validation succeeds."""
 
     def __init__(self, opening: Callable[[], Awaitable[object]]) -> None:
-        """Take the function that opens the context."""
+        """Take the function that opens the real context."""
         self.open = opening
 
 
 class LazyContextExtension(SchemaExtension):
-    """Opens the operation's context when its document has been found good, and not before."""
+    """Opens the operation's context after its document was validated."""
 
     async def on_execute(self) -> AsyncIterator[None]:
-        """Put the context in the place of a pending one; leave any other as it is."""
-        pending = self.execution_context.context
-        if isinstance(pending, LazyContext):
-            self.execution_context.context = await pending.open()
+        """Replace a LazyContext by the real context; keep any other."""
+        context = self.execution_context.context
+        if isinstance(context, LazyContext):
+            self.execution_context.context = await context.open()
         yield
 
 
 class DocumentCache(SchemaExtension):
-    """Parses and validates documents, and remembers the short ones.
+    """Parses and validates documents, with a cache of the short ones.
 
-    A document that exceeds the limits is not looked at further: the rules of GraphQL itself cost more than linear time.
+    The limits are checked before GraphQL's own rules, because those take more than linear time.
     """
 
-    def __init__(self, excesses: LimitCheck, most_tokens: int, most_errors: int) -> None:
-        """Take what finds the limits that are exceeded, and how many tokens are parsed and errors reported at most."""
-        self._excesses = excesses
-        self._most_tokens = most_tokens
-        self._most_errors = most_errors
-        self._known: _ParsedDocument | None = None
+    def __init__(self, check_limits: LimitCheck, max_tokens: int, max_errors: int) -> None:
+        """Take the check of limits, and the maximum numbers of parsed tokens and of reported errors."""
+        self._check_limits = check_limits
+        self._max_tokens = max_tokens
+        self._max_errors = max_errors
+        self._document: _ParsedDocument | None = None
 
     def on_parse(self) -> Iterator[None]:
-        """Parse the document; raise GraphQLError when it does not tell which one operation is meant."""
+        """Parse the document; raise GraphQLError unless the request selects one of its operations."""
         execution, text = self.execution_context, self.execution_context.query
         if text and execution.graphql_document is None:
-            know = _parse_cached if len(text) <= _MAX_CACHED_LENGTH else _ParsedDocument.parse
-            self._known = know(text, self._most_tokens)
-            execution.graphql_document = self._known.document
+            parse_text = _parse_cached if len(text) <= _MAX_CACHED_LENGTH else _ParsedDocument.parse
+            self._document = parse_text(text, self._max_tokens)
+            execution.graphql_document = self._document.document
         if execution.graphql_document:
-            # The public name falls back on that of the first operation, which a request that names none did not mean.
-            _require_operation(execution.graphql_document, execution._provided_operation_name)  # noqa: SLF001 - the public name would be wrong, as just said
+            # The public attribute falls back to the first operation's name if the request gives none.
+            _require_operation(execution.graphql_document, execution._provided_operation_name)  # noqa: SLF001 - see above
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Set the errors that the document has, at most as many as are reported."""
+        """Set the document's errors, at most the number that is reported."""
         execution = self.execution_context
         if execution.graphql_document:
-            known = self._known or _ParsedDocument(execution.graphql_document)
-            execution.pre_execution_errors = known.errors(self._validation(execution))
+            document = self._document or _ParsedDocument(execution.graphql_document)
+            execution.pre_execution_errors = document.errors(self._validation(execution))
         yield
 
     def _validation(self, execution: ExecutionContext) -> "_Validation":
         return _Validation(
             schema=execution.schema._schema,  # noqa: SLF001 - as Strawberry's own extensions do
-            excesses=self._excesses,
+            check_limits=self._check_limits,
             rules=(*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule, NullCharacterRule),
-            most_errors=self._most_errors,
+            max_errors=self._max_errors,
             hides_suggestions=execution.schema.config.disable_field_suggestions,
         )
 
 
 class NullCharacterRule(ASTValidationRule):
-    """Refuses the one character that strings may hold and databases do not take."""
+    """Rejects U+0000, a character that GraphQL strings may contain but databases cannot store."""
 
     def enter_string_value(self, text: StringValueNode, *_: Any) -> None:
         """Report a string with the character U+0000."""
         if "\0" in text.value:
-            message = "A string must not hold the character U+0000."
+            message = "A string must not contain the character U+0000."
             self.report_error(GraphQLError(message, text, extensions={"code": "BAD_USER_INPUT"}))
 
 
 @dataclass(frozen=True)
 class _Validation:
-    """All that the errors of a document depend on, the document aside."""
+    """Inputs of validation except the document: equal ones give equal errors."""
 
     schema: GraphQLSchema
-    excesses: LimitCheck
+    check_limits: LimitCheck
     rules: tuple[type[ASTValidationRule], ...]
-    most_errors: int
+    max_errors: int
     hides_suggestions: bool
 
     def errors(self, document: DocumentNode) -> list[GraphQLError]:
-        exceeded = list(islice(self.excesses(document), self.most_errors))
-        if exceeded:
-            return exceeded
-        found = validate(self.schema, document, self.rules, self.most_errors, self.hides_suggestions)
-        return [_explained(error) for error in found[: self.most_errors]]
+        limit_errors = list(islice(self.check_limits(document), self.max_errors))
+        if limit_errors:
+            return limit_errors
+        errors = validate(self.schema, document, self.rules, self.max_errors, self.hides_suggestions)
+        return [_rewrite_abort(error) for error in errors[: self.max_errors]]
 
 
-def _explained(error: GraphQLError) -> GraphQLError:
+def _rewrite_abort(error: GraphQLError) -> GraphQLError:
     return GraphQLError(TOO_COMPLEX) if isinstance(error, ValidationAbortedError) else error
 
 
 @dataclass
 class _ParsedDocument:
-    """A document, and its errors as they were last asked for."""
+    """A parsed document with the errors of its last validation."""
 
     document: DocumentNode
     _last: tuple[_Validation, list[GraphQLError]] | None = None
 
     @classmethod
-    def parse(cls, text: str, most_tokens: int) -> Self:
-        return cls(parse(text, max_tokens=most_tokens))
+    def parse(cls, text: str, max_tokens: int) -> Self:
+        return cls(parse(text, max_tokens=max_tokens))
 
     def errors(self, validation: _Validation) -> list[GraphQLError]:
         if self._last is None or self._last[0] != validation:
@@ -152,18 +152,18 @@ _parse_cached = lru_cache(CACHE_SIZE)(_ParsedDocument.parse)
 
 
 def _require_operation(document: DocumentNode, name: str | None) -> None:
-    """Raise GraphQLError unless the document holds the named operation, or without a name no more than one."""
+    """Raise GraphQLError unless the document has the named operation, or exactly one if there is no name."""
     names = [
         definition.name.value if definition.name else None
         for definition in document.definitions
         if isinstance(definition, OperationDefinitionNode)
     ]
     if not names:
-        problem = "The document holds no operation."
+        problem = "The document has no operation."
     elif name is not None and name not in names:
-        problem = f"The document holds no operation named '{name}'."
+        problem = f"The document has no operation named '{name}'."
     elif name is None and len(names) > 1:
-        problem = f"The document holds {len(names)} operations; operationName must tell which one to execute."
+        problem = f"The document has {len(names)} operations. Select one with operationName."
     else:
         return
     raise GraphQLError(problem, extensions={"code": "OPERATION_RESOLUTION_FAILURE"})

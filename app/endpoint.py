@@ -1,4 +1,4 @@
-"""This file is GraphQL over HTTP: one ASGI application that answers every request, however malformed."""
+"""GraphQL over HTTP: an ASGI application that answers every request, however malformed."""
 
 import re
 import secrets
@@ -21,16 +21,16 @@ from strawberry.types.graphql import OperationType
 
 from app import errors, negotiation
 from app.documents import LazyContext
-from app.errors import HTTPError
+from app.errors import HTTPError, RequestErrorCode
 from app.request import GraphQLRequest, read_request
 
 BODY_BYTES: Final = 4 * 1024 * 1024
-"""The most that the body of a request may take: the ids of the largest bulk change, and some room."""
+"""Maximum size of a request's body: the ids of the largest bulk mutation, with room to spare."""
 
 OpenContext = Callable[[Request, str], AbstractAsyncContextManager[object]]
-"""From a request and its id to the context of its operation; it may raise Declined."""
+"""Opens the context of a request's operation, given the request's id; may raise HTTPError."""
 
-Page = Callable[[Request], Awaitable[Response]]
+PageHandler = Callable[[Request], Awaitable[Response]]
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS: Final = {
@@ -46,14 +46,14 @@ _BY_METHOD: Final = {
 
 
 class Endpoint(GraphQL[object, None]):
-    """Queries by GET and POST, mutations by POST; WebSockets are refused in the handshake.
+    """Queries by GET and POST, mutations by POST. WebSockets are rejected in the handshake.
 
-    Every answer, a page for browsers aside, is JSON in the type that the request accepts. A request that is malformed,
-    too large, or holds a document with errors is answered before any context is opened for it.
+    Every response is JSON in the media type that the request accepts, except the page for browsers. A request that is
+    malformed, too large, or has an invalid document is answered without opening a context.
     """
 
-    def __init__(self, schema: BaseSchema, *, open_context: OpenContext, ide: Page | None = None) -> None:
-        """Take the schema, what opens and closes each operation's context, and the page that browsers get, if any."""
+    def __init__(self, schema: BaseSchema, *, open_context: OpenContext, ide: PageHandler | None = None) -> None:
+        """Take the schema, the opener of contexts, and the handler of the page for browsers, if any."""
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
@@ -72,37 +72,39 @@ class Endpoint(GraphQL[object, None]):
     async def _response(self, request: Request, request_id: str) -> Response:
         accept = ",".join(request.headers.getlist("accept"))
         media_type = negotiation.choose_media_type(accept) or negotiation.JSON
-        told = partial(_json, media_type)
+        respond = partial(_json, media_type)
         try:
             _require_method(request)
             if self._ide is not None and request.method == "GET" and negotiation.prefers_html(accept):
                 return await self._ide(request)
             _require_acceptable(request, accept)
             result = await self._result(await read_request(request, BODY_BYTES), request, request_id)
-            return told(_status(result, media_type), _answer(result, request_id))
-        except HTTPError as declined:
-            errors.log_http_error(declined, request_id)
-            return told(declined.status, errors.error_body(declined.code, declined.message), declined.headers)
+            return respond(_status(result, media_type), _body(result, request_id))
+        except HTTPError as error:
+            errors.log_http_error(error, request_id)
+            return respond(error.status, errors.error_body(error.code, error.message), error.headers)
         except ClientDisconnect:
-            # Nobody is left to read it, but middleware waits for an answer to every request.
-            return told(HTTPStatus.BAD_REQUEST, errors.error_body("BAD_REQUEST", "The request ended early."))
-        except Exception as failure:  # noqa: BLE001 - whatever it is, clients are told its id and no more
+            # No client is left to read the response, but middleware waits for one.
+            return respond(
+                HTTPStatus.BAD_REQUEST, errors.error_body(RequestErrorCode.BAD_REQUEST, "The request ended early.")
+            )
+        except Exception as failure:  # noqa: BLE001 - clients get the request's id, the log the rest
             errors.log_failure(failure, request_id)
-            body = errors.error_body("INTERNAL", errors.INTERNAL_MESSAGE, requestId=request_id)
-            return told(HTTPStatus.INTERNAL_SERVER_ERROR, body)
+            body = errors.error_body(RequestErrorCode.INTERNAL, errors.INTERNAL_MESSAGE, requestId=request_id)
+            return respond(HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
-    async def _result(self, asked: GraphQLRequest, request: Request, request_id: str) -> ExecutionResult:
-        """Return what the operation came to, its context closed; raise Declined when it was not to be executed."""
-        async with AsyncExitStack() as opened:
-            context = LazyContext(lambda: opened.enter_async_context(self._open_context(request, request_id)))
+    async def _result(self, graphql_request: GraphQLRequest, request: Request, request_id: str) -> ExecutionResult:
+        """Execute the operation and close its context; raise HTTPError if it must not be executed."""
+        async with AsyncExitStack() as stack:
+            context = LazyContext(lambda: stack.enter_async_context(self._open_context(request, request_id)))
             try:
                 result = await self.schema.execute(
-                    asked.query,
-                    variable_values=asked.variables,
+                    graphql_request.query,
+                    variable_values=graphql_request.variables,
                     context_value=context,
-                    operation_name=asked.operation_name,
+                    operation_name=graphql_request.operation_name,
                     allowed_operation_types=_BY_METHOD[request.method],
-                    operation_extensions=asked.extensions,
+                    operation_extensions=graphql_request.extensions,
                 )
             except InvalidOperationTypeError as error:
                 raise _not_served(error.operation_type) from None
@@ -111,20 +113,20 @@ class Endpoint(GraphQL[object, None]):
 
 
 def _request_id(request: Request) -> str:
-    """Return the id that the client or a proxy gave the request, or a random one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    """Return the request's `x-request-id` header, or a random id if it is absent or malformed."""
+    request_id = request.headers.get("x-request-id", "")
+    return request_id if _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
 
 
-def _answer(result: ExecutionResult, request_id: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {}
+def _body(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    body: dict[str, Any] = {}
     if result.errors:
-        answer["errors"] = errors.format_errors(result, request_id)
+        body["errors"] = errors.format_errors(result, request_id)
     if not errors.is_request_error(result):
-        answer["data"] = result.data
+        body["data"] = result.data
     if result.extensions:
-        answer["extensions"] = result.extensions
-    return answer
+        body["extensions"] = result.extensions
+    return body
 
 
 def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
@@ -136,30 +138,32 @@ def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
 
 
 def _json(
-    media_type: str, status: HTTPStatus, answer: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    media_type: str, status: HTTPStatus, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response:
-    return Response(orjson.dumps(answer), status, headers, f"{media_type}; charset=utf-8")
+    return Response(orjson.dumps(body), status, headers, f"{media_type}; charset=utf-8")
 
 
 def _require_method(request: Request) -> None:
     if request.method not in _BY_METHOD:
-        raise _not_allowed("GraphQL is served by GET and POST.", "GET, POST")
+        raise _not_allowed("Send GraphQL requests by GET or POST.", "GET, POST")
 
 
 def _require_acceptable(request: Request, accept: str) -> None:
     if negotiation.choose_media_type(accept) is None:
-        message = f"The answer is {negotiation.GRAPHQL_RESPONSE} or {negotiation.JSON}; the request accepts neither."
-        raise HTTPError(HTTPStatus.NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
+        message = f"The request must accept {negotiation.GRAPHQL_RESPONSE} or {negotiation.JSON}."
+        raise HTTPError(HTTPStatus.NOT_ACCEPTABLE, RequestErrorCode.NOT_ACCEPTABLE, message)
     if request.method == "GET" and negotiation.prefers_html(accept):
-        raise HTTPError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is no page here; ask for JSON to query.")
+        raise HTTPError(
+            HTTPStatus.NOT_FOUND, RequestErrorCode.NOT_FOUND, "GraphiQL is turned off here. Accept JSON to run a query."
+        )
 
 
 def _not_allowed(message: str, allowed: str) -> HTTPError:
-    return HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message, {"allow": allowed})
+    return HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, RequestErrorCode.METHOD_NOT_ALLOWED, message, {"allow": allowed})
 
 
 def _not_served(operation_type: OperationType) -> HTTPError:
     if operation_type is OperationType.MUTATION:
-        return _not_allowed("Mutations are sent by POST.", "POST")
-    message = "Subscriptions are not served over plain HTTP."
-    return HTTPError(HTTPStatus.BAD_REQUEST, "SUBSCRIPTION_NOT_SUPPORTED", message)
+        return _not_allowed("Send mutations by POST.", "POST")
+    message = "Subscriptions are not supported over HTTP."
+    return HTTPError(HTTPStatus.BAD_REQUEST, RequestErrorCode.SUBSCRIPTION_NOT_SUPPORTED, message)

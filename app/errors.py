@@ -1,7 +1,8 @@
-"""This file is what clients are told when something went wrong, and what the log is told instead."""
+"""Errors of HTTP requests: their type, their format in responses, and their logging."""
 
 import logging
 from collections.abc import Mapping
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -9,25 +10,46 @@ from graphql import ArgumentNode, GraphQLError, GraphQLSyntaxError, ValueNode
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.utils.logging import StrawberryLogger
 
-from permissions.error import OperationError
+from permissions.error import ErrorCode, OperationError
 
 INTERNAL_MESSAGE: Final = "Internal error."
 MAX_REQUEST_ERRORS: Final = 5
-"""Told of one request that was not executed; an executed one tells each field's."""
+"""Errors reported for a request that was not executed. An executed one reports the error of every field."""
 
 MAX_MESSAGE_LENGTH: Final = 500
-"""Of a message: it may repeat what the client sent."""
+"""Longer messages are cut, because a message may repeat input."""
 
 _log = logging.getLogger(__name__)
-# Strawberry logs every error as a failure with its traceback, clients' misspellings too. `told` does the logging here.
+# Strawberry logs every error with its traceback, misspelt fields too. `format_errors` logs instead.
 StrawberryLogger.logger.addFilter(lambda _record: False)
 
 
-class HTTPError(Exception):
-    """A request that is not executed: the HTTP status, code and message of its answer, and headers to send along."""
+class RequestErrorCode(StrEnum):
+    """`extensions.code` of errors that concern a whole request. `ErrorCode` has those of an operation's fields."""
 
-    def __init__(self, status: HTTPStatus, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
-        """Take what the client is told."""
+    BAD_REQUEST = "BAD_REQUEST"
+    CROSS_SITE = "CROSS_SITE"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    INTERNAL = "INTERNAL"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
+    NOT_FOUND = "NOT_FOUND"
+    OPERATION_RESOLUTION_FAILURE = "OPERATION_RESOLUTION_FAILURE"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    SUBSCRIPTION_NOT_SUPPORTED = "SUBSCRIPTION_NOT_SUPPORTED"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+
+
+Code = RequestErrorCode | ErrorCode
+
+
+class HTTPError(Exception):
+    """A request that is not executed, with the HTTP status, `extensions.code`, message and headers of its response."""
+
+    def __init__(self, status: HTTPStatus, code: Code, message: str, headers: Mapping[str, str] | None = None) -> None:
+        """Take the parts of the response."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -36,34 +58,34 @@ class HTTPError(Exception):
 
 
 class UnauthenticatedError(HTTPError):
-    """A token is no good; the answer is the same whatever is wrong with it."""
+    """An invalid bearer token. The response is the same for every reason."""
 
     def __init__(self) -> None:
-        """Take no reason, so that none can reach a client."""
+        """Take no reason, so that none can reach the client."""
         super().__init__(
             HTTPStatus.UNAUTHORIZED,
-            "UNAUTHENTICATED",
+            ErrorCode.UNAUTHENTICATED,
             "The bearer token is not valid.",
             {"www-authenticate": 'Bearer error="invalid_token"'},
         )
 
 
 class UnavailableError(HTTPError):
-    """What the answer depends on is not there for now; the reason is for the log alone."""
+    """A dependency (database, token issuer) that cannot be reached for now. Only the log has the reason."""
 
     def __init__(self, reason: str = "") -> None:
         """Take the reason."""
         super().__init__(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "UNAVAILABLE",
-            "Atoll cannot answer for now. Try again.",
+            ErrorCode.UNAVAILABLE,
+            "The service is temporarily unavailable. Try again in a few seconds.",
             {"retry-after": "5"},
         )
         self.reason = reason
 
 
 def raise_http_error(result: ExecutionResult) -> None:
-    """Raise what the context was declined with, if it was: nothing was executed then."""
+    """Raise the HTTPError by which the context could not be opened, if any: nothing was executed then."""
     if isinstance(result, PreExecutionError):
         for error in result.errors or ():
             if isinstance(error.original_error, HTTPError):
@@ -71,65 +93,66 @@ def raise_http_error(result: ExecutionResult) -> None:
 
 
 def is_request_error(result: ExecutionResult) -> bool:
-    """Return whether nothing was executed because of the request or of a failure before it; such has no data."""
+    """Return whether nothing was executed, so that the response has no `data`."""
     return isinstance(result, PreExecutionError) or (
         result.data is None and bool(result.errors) and all(error.path is None for error in result.errors or ())
     )
 
 
 def is_failure(result: ExecutionResult) -> bool:
-    """Return whether the fault is not the request's."""
+    """Return whether the server failed, not the request."""
     is_early = isinstance(result, PreExecutionError)
-    return any(_code_and_message(error, is_early=is_early)[0] == "INTERNAL" for error in result.errors or ())
+    return any(
+        _code_and_message(error, is_early=is_early)[0] == RequestErrorCode.INTERNAL for error in result.errors or ()
+    )
 
 
 def format_errors(result: ExecutionResult, request_id: str) -> list[dict[str, Any]]:
-    """Return what clients are told of each error of the result, as GraphQL writes errors.
+    """Format the result's errors for the response, at most MAX_REQUEST_ERRORS if nothing was executed.
 
-    Mistakes and refusals keep their messages, cut where they are long, and have a code. Anything else is «Internal
-    error.», and is logged under the request's id, once for each exception however many fields it failed. Of a request
-    that was not executed, no more than `MOST_REQUEST_ERRORS` are told.
+    Expected errors keep their message and code. Unexpected ones are masked as "Internal error." and logged under the
+    request's id, once for each exception however many fields it failed.
     """
-    answers: list[dict[str, Any]] = []
+    formatted: list[dict[str, Any]] = []
     logged = set[int]()
     for error in (result.errors or [])[: MAX_REQUEST_ERRORS if is_request_error(result) else None]:
         code, message = _code_and_message(error, is_early=isinstance(result, PreExecutionError))
-        extensions = {"code": code} | ({"requestId": request_id} if code == "INTERNAL" else {})
-        answers.append({**error.formatted, "message": _cut(message), "extensions": extensions})
+        extensions = {"code": code} | ({"requestId": request_id} if code == RequestErrorCode.INTERNAL else {})
+        formatted.append({**error.formatted, "message": _cut(message), "extensions": extensions})
         cause = cause_of(error)
         if id(cause) not in logged:
             logged.add(id(cause))
             _log_cause(cause, code, request_id)
-    return answers
+    return formatted
 
 
 def cause_of(error: Exception) -> Exception:
-    """Return the exception that GraphQL's errors are wrapped around, or the innermost of them."""
+    """Unwrap GraphQL errors: return the exception that a resolver raised, or the innermost GraphQL error."""
     while isinstance(error, GraphQLError) and error.original_error is not None:
         error = error.original_error
     return error
 
 
 def log_failure(failure: Exception, request_id: str) -> None:
-    """Log what failed, with its traceback, under the id that the client was told."""
+    """Log an unexpected exception with its traceback, under the request's id."""
     _log.error("Request %s failed.", request_id, exc_info=failure)
 
 
-def log_http_error(declined: HTTPError, request_id: str) -> None:
-    """Log what was declined: a warning with the reason when it is the deployment that cannot answer."""
-    if isinstance(declined, UnavailableError):
-        _log.warning("Request %s could not be answered: %s", request_id, declined.reason or "unavailable")
+def log_http_error(error: HTTPError, request_id: str) -> None:
+    """Log an expected error: as a warning with its reason if a dependency is unavailable."""
+    if isinstance(error, UnavailableError):
+        _log.warning("Request %s could not be answered: %s", request_id, error.reason or "unavailable")
     else:
-        _log.info("Request %s: %s.", request_id, declined.code)
+        _log.info("Request %s: %s.", request_id, error.code)
 
 
-def error_body(code: str, message: str, **extensions: str) -> dict[str, Any]:
-    """Return the answer of a request that was not executed."""
+def error_body(code: Code, message: str, **extensions: str) -> dict[str, Any]:
+    """Return the response body of a request that was not executed."""
     return {"errors": [{"message": _cut(message), "extensions": {"code": code, **extensions}}]}
 
 
 def _log_cause(cause: Exception, code: str, request_id: str) -> None:
-    if code == "INTERNAL":
+    if code == RequestErrorCode.INTERNAL:
         log_failure(cause, request_id)
     elif isinstance(cause, HTTPError):
         log_http_error(cause, request_id)
@@ -145,16 +168,16 @@ def _code_and_message(error: GraphQLError, *, is_early: bool) -> tuple[str, str]
     if isinstance(code, str):
         return code, error.message
     if isinstance(error, GraphQLSyntaxError):
-        return "GRAPHQL_PARSE_FAILED", error.message
+        return RequestErrorCode.GRAPHQL_PARSE_FAILED, error.message
     if is_early and (error.original_error is None or error.nodes):
-        return "GRAPHQL_VALIDATION_FAILED", error.message
+        return RequestErrorCode.GRAPHQL_VALIDATION_FAILED, error.message
     if not is_early and (error.path is None or _is_about_input(cause)):
-        return "BAD_USER_INPUT", error.message
-    return "INTERNAL", INTERNAL_MESSAGE
+        return ErrorCode.BAD_USER_INPUT, error.message
+    return RequestErrorCode.INTERNAL, INTERNAL_MESSAGE
 
 
 def _is_about_input(cause: Exception) -> bool:
-    """Return whether GraphQL found fault with an argument; of what resolvers return it speaks in the same words."""
+    """Return whether GraphQL rejects an argument. It rejects a resolver's return value in the same words."""
     return isinstance(cause, GraphQLError) and any(
         isinstance(node, ValueNode | ArgumentNode) for node in cause.nodes or ()
     )

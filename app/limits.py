@@ -1,4 +1,4 @@
-"""This file is how large a document may be: the limits, and the measuring of documents in linear time."""
+"""Limits of documents, measured in linear time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from app.errors import MAX_REQUEST_ERRORS
 from resolvers.deployment import OPERATION_DEPTH
 
 COUNT_CAP: Final = 1_000_000
-"""Where counting stops: fragments within fragments double it at each step."""
+"""Counting stops here: nested fragments can double a count at each level."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one document may ask for; what it counts in fragments counts once for each spread."""
+    """Maximum size of a document. A fragment counts once for each spread."""
 
     tokens: int = 5_000
     depth: int = OPERATION_DEPTH
@@ -44,9 +44,10 @@ LIMITS: Final = Limits()
 
 
 class Measure(NamedTuple):
-    """What a selection set comes to with its fragments expanded.
+    """Size of a selection set with its fragments expanded.
 
-    `depth` is its levels of fields; what lies within `__schema` and `__type` counts in `introspection_depth` instead.
+    `depth` is the number of nested levels of fields. Fields within `__schema` and `__type` count in
+    `introspection_depth` instead.
     """
 
     root_fields: int = 0
@@ -57,7 +58,7 @@ class Measure(NamedTuple):
     introspection_depth: int = 0
 
     def plus(self, other: "Measure") -> "Measure":
-        """Return the measure of both in one selection set: counts add up, the deeper tells the depth."""
+        """Return the size of both in one selection set: counts are added, depths are maxima."""
         return Measure(
             min(self.root_fields + other.root_fields, COUNT_CAP),
             min(self.fields + other.fields, COUNT_CAP),
@@ -68,7 +69,7 @@ class Measure(NamedTuple):
         )
 
     def nested_in(self, field: FieldNode) -> "Measure":
-        """Return the measure of a field whose selection set measures this."""
+        """Return the size of a field that has this selection set."""
         depth, introspection_depth = self.depth + 1, self.introspection_depth
         if field.name.value in {"__schema", "__type"}:
             depth, introspection_depth = 1, max(depth, introspection_depth)
@@ -83,10 +84,10 @@ class Measure(NamedTuple):
 
 
 class Selections:
-    """The selection sets of one document, each fragment of it measured once however often it is spread."""
+    """Selection sets of one document. Each fragment is measured once, however often it is spread."""
 
     def __init__(self, document: DocumentNode) -> None:
-        """Take the document; nothing is measured yet."""
+        """Take the document, without measuring it."""
         self._fragments = {
             definition.name.value: definition
             for definition in document.definitions
@@ -94,16 +95,16 @@ class Selections:
         }
         self._measures: dict[str, Measure] = {}
         self.visited = 0
-        """Selections looked at so far."""
+        """Number of selections visited, for tests of the linear time."""
 
     def measure(self, selection_set: SelectionSetNode) -> Measure:
-        """Return the measure; a fragment that is unknown or spreads itself adds nothing, for other rules report it."""
+        """Measure a selection set. An unknown or cyclic fragment counts nothing: GraphQL's own rules report it."""
         self._measure_fragments(selection_set)
         return self._expanded(selection_set)
 
     def _measure_fragments(self, selection_set: SelectionSetNode) -> None:
-        # A chain of fragments may be longer than the stack is deep, so it is walked without recursion: a fragment is
-        # measured when the walk comes back to it, after all that it spreads.
+        # Without recursion, because a chain of fragments may be deeper than Python's stack. A fragment is measured when
+        # the walk returns to it, after the fragments that it spreads.
         entered: set[str] = set()
         walk = [*_spread(selection_set)]
         while walk:
@@ -134,41 +135,39 @@ class Selections:
 
 
 def limit_errors(document: DocumentNode, limits: Limits = LIMITS) -> Iterator[GraphQLError]:
-    """Return an error for each limit that an operation of the document exceeds, naming it and what was found."""
+    """Yield an error for each limit that an operation of the document exceeds, with count and limit."""
     selections = Selections(document)
-    fragments = (each for each in document.definitions if isinstance(each, FragmentDefinitionNode))
+    fragments = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
     on_fragments = sum(map(_directives, fragments))
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
             around = on_fragments + sum(map(_directives, (operation, *(operation.variable_definitions or ()))))
-            found = selections.measure(operation.selection_set).plus(Measure(directives=around))
-            for told, count, most in _compare(found, limits):
-                if count > most:
-                    yield GraphQLError(
-                        f"The {operation.operation.value} {told}; at most {most:,} are allowed.", operation
-                    )
+            size = selections.measure(operation.selection_set).plus(Measure(directives=around))
+            for problem, count, limit in _compare(size, limits):
+                if count > limit:
+                    yield GraphQLError(f"The {operation.operation.value} {problem}; the limit is {limit:,}.", operation)
 
 
 def extensions(limits: Limits = LIMITS) -> list[Callable[[], SchemaExtension]]:
-    """Return the extensions that a schema is served with: documents within the limits, and contexts opened late."""
-    # Made once: it is part of what the errors of documents are remembered by.
-    exceeded = partial(limit_errors, limits=limits)
-    return [partial(DocumentCache, exceeded, limits.tokens, limits.errors), LazyContextExtension]
+    """Return the schema's extensions for serving: limits and cache of documents, contexts opened late."""
+    # Created once, because cached errors are found by it.
+    check_limits = partial(limit_errors, limits=limits)
+    return [partial(DocumentCache, check_limits, limits.tokens, limits.errors), LazyContextExtension]
 
 
-def _compare(found: Measure, limits: Limits) -> list[tuple[str, int, int]]:
-    """Return what is told of each limit, the count found, and the most allowed."""
+def _compare(size: Measure, limits: Limits) -> list[tuple[str, int, int]]:
+    """Return a description, the count and the limit, for each limit."""
     return [
-        (f"is {_format_count(found.depth)} levels deep", found.depth, limits.depth),
+        (f"is {_format_count(size.depth)} levels deep", size.depth, limits.depth),
         (
-            f"goes {_format_count(found.introspection_depth)} levels deep into the schema",
-            found.introspection_depth,
+            f"goes {_format_count(size.introspection_depth)} levels deep into the schema",
+            size.introspection_depth,
             limits.introspection_depth,
         ),
-        (f"selects {_format_count(found.fields)} fields", found.fields, limits.fields),
-        (f"selects {_format_count(found.root_fields)} fields at its root", found.root_fields, limits.root_fields),
-        (f"uses {_format_count(found.aliases)} aliases", found.aliases, limits.aliases),
-        (f"uses {_format_count(found.directives)} directives", found.directives, limits.directives),
+        (f"selects {_format_count(size.fields)} fields", size.fields, limits.fields),
+        (f"selects {_format_count(size.root_fields)} fields at its root", size.root_fields, limits.root_fields),
+        (f"uses {_format_count(size.aliases)} aliases", size.aliases, limits.aliases),
+        (f"uses {_format_count(size.directives)} directives", size.directives, limits.directives),
     ]
 
 
@@ -181,14 +180,14 @@ def _directives(node: Any) -> int:
 
 
 def _spread(selection_set: SelectionSetNode) -> Iterator[str]:
-    """Return the names of the fragments that are spread anywhere within the selection set."""
-    within: list[SelectionSetNode | None] = [selection_set]
-    while within:
-        for selection in _selections(within.pop()):
+    """Yield the names of all fragments that are spread within the selection set."""
+    pending: list[SelectionSetNode | None] = [selection_set]
+    while pending:
+        for selection in _selections(pending.pop()):
             if isinstance(selection, FragmentSpreadNode):
                 yield selection.name.value
             elif isinstance(selection, FieldNode | InlineFragmentNode):
-                within.append(selection.selection_set)
+                pending.append(selection.selection_set)
 
 
 def _selections(selection_set: SelectionSetNode | None) -> tuple[SelectionNode, ...]:

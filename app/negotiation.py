@@ -1,14 +1,14 @@
-"""This file is the choice of an answer's media type: what the `Accept` header of a request leaves Atoll to send."""
+"""Content negotiation: the media type of a response, by the request's `Accept` header (RFC 9110)."""
 
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
-"""The type of GraphQL over HTTP, whose status tells whether the request was well-formed and valid."""
+"""Media type of the GraphQL over HTTP specification; the status says whether the request was valid."""
 
 JSON: Final = "application/json"
-"""What clients of before know, and get who say nothing: GraphQL's errors come with status 200."""
+"""Legacy media type and the default; GraphQL errors come with status 200."""
 
 HTML: Final = "text/html"
 
@@ -16,17 +16,17 @@ _QUALITY: Final = re.compile(r"[01](\.[0-9]*)?")
 
 
 class Preference(NamedTuple):
-    """How welcome a media type is."""
+    """Preference of a client for a media type."""
 
     quality: float
     is_explicit: bool
-    """Whether the client wrote the very type, not a range that it falls in."""
+    """Whether the header names the type itself, not a range such as `*/*`."""
 
 
 def choose_media_type(accept: str | None) -> str | None:
-    """Return the media type to answer in, or None when the client takes neither.
+    """Return the media type of the response, or None if the client accepts neither.
 
-    Of two that are equally welcome the one that the client named wins, then the newer if it was named.
+    At equal quality, a type that the header names wins, and of two named ones the newer.
     """
     response, json = preference_for(accept, GRAPHQL_RESPONSE), preference_for(accept, JSON)
     if not (response.quality or json.quality):
@@ -41,25 +41,25 @@ def choose_media_type(accept: str | None) -> str | None:
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Return whether a page is more welcome than any answer in JSON: whether a browser is asking."""
+    """Return whether the client prefers HTML to JSON, as browsers do."""
     page = preference_for(accept, HTML)
     return page.quality > max(preference_for(accept, GRAPHQL_RESPONSE).quality, preference_for(accept, JSON).quality)
 
 
 def preference_for(accept: str | None, media_type: str) -> Preference:
-    """Return how welcome the media type is; the most specific range of the header that it falls in tells."""
+    """Return the preference for a media type, by the most specific range that includes it."""
     if not accept or not accept.strip():
         return Preference(1, is_explicit=False)
     qualities = _qualities(accept)
     if media_type in qualities:
         return Preference(qualities[media_type], is_explicit=True)
-    within = media_type.partition("/")[0] + "/*"
-    return Preference(qualities.get(within, qualities.get("*/*", 0)), is_explicit=False)
+    type_range = media_type.partition("/")[0] + "/*"
+    return Preference(qualities.get(type_range, qualities.get("*/*", 0)), is_explicit=False)
 
 
 @lru_cache(maxsize=64)
 def _qualities(accept: str) -> dict[str, float]:
-    """Return the quality of each media range; of one named twice the greater, and 1 where it is in no known form."""
+    """Return the quality of each media range: the highest of a repeated range, and 1 for a malformed quality."""
     qualities: dict[str, float] = {}
     for part in accept.lower().split(","):
         media_range, *parameters = (piece.strip() for piece in part.split(";"))

@@ -1,7 +1,7 @@
-"""This file is the judge of bearer tokens that an OpenID Connect issuer signed: whose they are, or that they are bad.
+"""Verification of bearer tokens that an OpenID Connect issuer signed.
 
-A token is read as the JWT access token of RFC 9068. Which key and algorithm verify it is settled by what the issuer
-publishes; nothing a token says of itself (`alg`, `jwk`, `jku`, `x5u`, `x5c`) is believed or fetched.
+A token is read as a JWT access token (RFC 9068). Key and algorithm come from the issuer's published keys; a token's own
+claims about them (`alg`, `jwk`, `jku`, `x5u`, `x5c`) are neither trusted nor fetched.
 """
 
 import base64
@@ -19,7 +19,7 @@ from app.oidc_keys import IssuerKeys, IssuerUnreachableError, Key, is_safe_url, 
 __all__ = ["LEEWAY_SECONDS", "InvalidTokenError", "Issuer", "IssuerUnreachableError", "create_issuer"]
 
 LEEWAY_SECONDS: Final = 30
-"""How far the issuer's clock and this one may differ."""
+"""Allowed difference between the issuer's clock and this one."""
 
 _TOKEN_BYTES: Final = 8_192
 _SUBJECT_CHARACTERS: Final = 255
@@ -34,31 +34,31 @@ _log = logging.getLogger(__name__)
 
 
 class InvalidTokenError(Exception):
-    """A token that is not honoured: one message for every reason, which the log alone tells."""
+    """An invalid token. The message is the same for every reason; only the log has the reason."""
 
     def __init__(self) -> None:
-        """Take no reason, so that none can reach a client."""
+        """Take no reason, so that none can reach the client."""
         super().__init__("The bearer token is not valid.")
 
 
 def create_issuer(issuer: str | None, audience: str | None) -> "Issuer | None":
-    """Return the issuer that the two settings describe, or None when both are absent.
+    """Create the issuer from the two settings, or return None if both are absent.
 
-    Raises ValueError, naming the environment variables, when one is absent or either cannot be used.
+    Raises ValueError, naming the environment variables, if one is absent or either is invalid.
     """
     if issuer is None and audience is None:
         return None
     if issuer is None or audience is None:
-        given, absent = ("AUDIENCE", "ISSUER") if issuer is None else ("ISSUER", "AUDIENCE")
+        present, absent = ("AUDIENCE", "ISSUER") if issuer is None else ("ISSUER", "AUDIENCE")
         raise ValueError(
-            f"ATOLL_OIDC_{given} is set, but ATOLL_OIDC_{absent} is not. Set ATOLL_OIDC_ISSUER to the issuer's address "
-            "and ATOLL_OIDC_AUDIENCE to the audience its tokens name, or neither to take no tokens of an issuer."
+            f"ATOLL_OIDC_{present} is set, but ATOLL_OIDC_{absent} is not. Set ATOLL_OIDC_ISSUER to the issuer's URL "
+            "and ATOLL_OIDC_AUDIENCE to the audience of its tokens, or neither to accept no issuer's tokens."
         )
     return Issuer(issuer, audience)
 
 
 class Issuer:
-    """An issuer whose tokens for one audience are honoured."""
+    """Issuer whose tokens for one audience are accepted."""
 
     def __init__(
         self,
@@ -67,36 +67,34 @@ class Issuer:
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the issuer's identifier, letter by letter as it writes it; nothing is fetched before the first token.
+        """Take the issuer's identifier exactly as its tokens write it; nothing is fetched before the first token.
 
-        `clock` is the time of day that tokens are held to, `timer` the one that keys age by, both in seconds.
-        Raises ValueError, naming the environment variable, for an issuer or audience that cannot be used.
+        `clock` is the time of day for the validity of tokens, `timer` the time for the age of keys, both in seconds.
+        Raises ValueError, naming the environment variable, for an invalid issuer or audience.
         """
         if not is_safe_url(issuer, loopback=True) or "?" in issuer or "#" in issuer:
             raise ValueError(
-                "ATOLL_OIDC_ISSUER must be an https address without user, query or fragment, such as "
-                "https://login.example.org (http is for loopback addresses alone)."
+                "ATOLL_OIDC_ISSUER must be an https URL without user, query or fragment, for example "
+                "https://login.example.org (http only for a loopback address)."
             )
         if not audience.strip():
-            raise ValueError(
-                "ATOLL_OIDC_AUDIENCE is empty. Set it to the audience that the issuer's tokens for Atoll name."
-            )
+            raise ValueError("ATOLL_OIDC_AUDIENCE is empty. Set it to the audience of the issuer's tokens for Atoll.")
         self.issuer: Final = issuer
         self.audience: Final = audience
         self._clock = clock
         self._keys = IssuerKeys(issuer, timer)
 
     async def verify(self, token: str) -> str:
-        """Return the `sub` of a token that this issuer signed for this audience and that holds now.
+        """Return the `sub` of a token that this issuer signed for this audience and that is valid now.
 
-        Raises BadToken for every other token, and IssuerUnreachable when there are no keys to judge it by.
+        Raises InvalidTokenError for any other token, and IssuerUnreachableError if there are no keys to verify it with.
         """
         try:
             header = _header(token)
             key = await self._keys.find(header.get("kid"))
             return self._subject(_signed_claims(token, header, key))
-        except _RejectedTokenError as refused:
-            _log.info("A bearer token was refused: %s.", refused)
+        except _RejectedTokenError as error:
+            _log.info("Rejected a bearer token: %s.", error)
             raise InvalidTokenError from None
 
     def _subject(self, claims: dict[str, Any]) -> str:
@@ -112,14 +110,14 @@ class Issuer:
         if "nbf" in claims and _timestamp(claims, "nbf") > now + LEEWAY_SECONDS:
             _reject("not valid yet")
         subject = claims.get("sub")
-        # isprintable: neither controls, nor invisible characters, nor halves of a surrogate pair, which no store takes.
+        # isprintable excludes control and invisible characters, and lone surrogates, which no database can store.
         if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_CHARACTERS or not subject.isprintable():
             _reject("no usable sub")
         return subject
 
 
 class _RejectedTokenError(Exception):
-    """Why a token is not honoured, in words of ours alone: nothing a token says reaches the log."""
+    """The reason for rejecting a token, in fixed words: none of the token's content reaches the log."""
 
 
 def _reject(reason: str) -> Never:
@@ -170,16 +168,16 @@ def _parse_object(text: bytes) -> dict[str, Any]:
 
 
 def _audiences(claims: dict[str, Any]) -> list[str]:
-    found = claims.get("aud")
-    audiences = [found] if isinstance(found, str) else found
+    audiences = claims.get("aud")
+    audiences = [audiences] if isinstance(audiences, str) else audiences
     if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):
         _reject("no usable aud")
     return audiences
 
 
 def _timestamp(claims: dict[str, Any], claim: str) -> float:
-    found = claims.get(claim)
-    # A bool is an int to Python, and 1e999 is the infinity that JSON does not have.
-    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= _LAST_SECOND:
+    seconds = claims.get(claim)
+    # A bool is an int in Python, and 1e999 parses as infinity.
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LAST_SECOND:
         _reject(f"no usable {claim}")
-    return found
+    return seconds

@@ -1,4 +1,4 @@
-"""This file is the published keys of an OpenID Connect issuer: fetched, sifted, cached and found by their id."""
+"""Published keys of an OpenID Connect issuer: fetched, validated, cached and looked up by id."""
 
 import asyncio
 import ipaddress
@@ -13,104 +13,104 @@ import httpx
 import jwt
 
 REFRESH_SECONDS: Final = 600
-"""Age at which keys are fetched anew; while the issuer answers, a key it removed is honoured this long at most."""
+"""Age at which keys are fetched again. While the issuer answers, a removed key is accepted this long at most."""
 STALE_SECONDS: Final = 3_600
-"""Age at which keys are forgotten when the issuer has not answered since."""
+"""Age at which keys expire if the issuer has not answered since."""
 PAUSE_SECONDS: Final = 30
-"""Least time between two fetches for unknown key ids, and after a failed fetch while keys are at hand."""
+"""Minimum time between fetches for unknown key ids, and after a failed fetch while keys are cached."""
 RETRY_SECONDS: Final = 5
-"""Least time between two fetches while no keys are at hand."""
+"""Minimum time between fetches while no keys are cached."""
 FETCH_SECONDS: Final = 5
-"""Longest wait for one document of the issuer, from connecting to its last byte."""
+"""Timeout for one document of the issuer, from connecting to its last byte."""
 DOCUMENT_BYTES: Final = 1_048_576
-"""Greatest size of one document of the issuer."""
+"""Maximum size of one document of the issuer."""
 
-# Of two, the first is meant where a key names no algorithm.
+# The first applies to keys that name no algorithm.
 _ALGORITHMS: Final = {("RSA", None): ("RS256", "PS256"), ("EC", "P-256"): ("ES256",), ("OKP", "Ed25519"): ("EdDSA",)}
 _log = logging.getLogger(__name__)
 
 
 class IssuerUnreachableError(Exception):
-    """The issuer's keys cannot be had and none are cached: no token can be judged, good or bad."""
+    """The issuer's keys cannot be fetched and none are cached, so that no token can be verified."""
 
     def __init__(self) -> None:
-        """Take no reason: the log has it."""
+        """Take no reason; it is logged where the fetch fails."""
         super().__init__("The issuer of bearer tokens cannot be reached.")
 
 
 @dataclass(frozen=True)
 class Key:
-    """A public key, which verifies by one algorithm, and the id the issuer gave it."""
+    """A public key for one algorithm, with the id that the issuer gave it."""
 
     kid: str | None
     public: jwt.PyJWK
 
 
 class IssuerKeys:
-    """The keys of one issuer, fetched when first asked for. Many may ask at once; one fetch serves them all."""
+    """Cached keys of one issuer, fetched on first use. Concurrent lookups share one fetch."""
 
     def __init__(self, issuer: str, timer: Callable[[], float]) -> None:
-        """Take the issuer's identifier, an address that `is_safe_address` passed, and a timer in seconds."""
+        """Take the issuer's identifier, a URL that `is_safe_url` accepts, and a timer in seconds."""
         self._issuer = issuer
         self._timer = timer
         self._keys: list[Key] = []
-        self._fetched = self._tried = self._sought = float("-inf")
+        self._fetched_at = self._tried_at = self._unknown_fetch_at = float("-inf")
         self._fetch: asyncio.Task[None] | None = None
 
     async def find(self, kid: str | None) -> Key | None:
-        """Return the only key with that id (without an id: the only key), or None.
+        """Return the only key with this id (without an id: the only key), or None.
 
-        Fetches the keys when they are due, or at once, within limits, when the id is unknown.
-        Raises IssuerUnreachable when there are no keys that may still be honoured.
+        Fetches the keys if they are too old or, at a limited rate, if the id is unknown.
+        Raises IssuerUnreachableError if no keys are left that are young enough.
         """
         if self._is_due():
             await self._refresh()
         elif kid is not None and self._cached(kid) is None and self._age() < STALE_SECONDS:
-            await self._seek()
+            await self._fetch_unknown()
         if self._age() >= STALE_SECONDS:
             raise IssuerUnreachableError
         return self._cached(kid)
 
     def _age(self) -> float:
-        return self._timer() - self._fetched
+        return self._timer() - self._fetched_at
 
     def _is_due(self) -> bool:
         pause = PAUSE_SECONDS if self._age() < STALE_SECONDS else RETRY_SECONDS
-        return self._age() >= REFRESH_SECONDS and self._timer() - self._tried >= pause
+        return self._age() >= REFRESH_SECONDS and self._timer() - self._tried_at >= pause
 
     def _cached(self, kid: str | None) -> Key | None:
-        # Two keys under one id would leave the choice to the token.
+        # With two keys under one id, the token would choose its key.
         keys = [key for key in self._keys if kid is None or key.kid == kid]
         return keys[0] if len(keys) == 1 else None
 
-    async def _seek(self) -> None:
-        # Anyone may invent key ids, so that they must not decide how often the issuer is asked.
+    async def _fetch_unknown(self) -> None:
+        # Anyone can invent key ids, so they must not control the rate of fetches.
         if self._fetch is None:
-            if self._timer() - self._sought < PAUSE_SECONDS:
+            if self._timer() - self._unknown_fetch_at < PAUSE_SECONDS:
                 return
-            self._sought = self._timer()
+            self._unknown_fetch_at = self._timer()
         await self._refresh()
 
     async def _refresh(self) -> None:
         if self._fetch is None:
             self._fetch = asyncio.create_task(self._fetch_once())
-        # A caller who hangs up must not end the fetch that others wait for, nor use up the only one in a while.
+        # A client that disconnects must not cancel the fetch that others wait for.
         await asyncio.shield(self._fetch)
 
     async def _fetch_once(self) -> None:
         started = self._timer()
         try:
             self._keys = await _published_keys(self._issuer)
-            self._fetched = started
+            self._fetched_at = started
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
             _log.warning("The keys of %s could not be fetched: %s: %s", self._issuer, type(error).__name__, error)
         finally:
-            self._tried = self._timer()
+            self._tried_at = self._timer()
             self._fetch = None
 
 
 def is_safe_url(address: str, *, loopback: bool) -> bool:
-    """Return whether keys may be fetched from there: over https or, where `loopback` allows, http on this machine."""
+    """Return whether keys may be fetched from the URL: https or, if `loopback` is set, http on this machine."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
@@ -122,18 +122,19 @@ def is_safe_url(address: str, *, loopback: bool) -> bool:
 
 
 def parse_json_object(text: bytes) -> dict[str, Any]:
-    """Return the object of a JSON text.
+    """Parse a JSON object.
 
-    Raises ValueError for another value or encoding, a name given twice, NaN and Infinity; RecursionError for a pit.
+    Raises ValueError for another value or encoding, a duplicate name, NaN or Infinity, and RecursionError for too deep
+    a nesting.
     """
-    value = json.loads(text.decode(), object_pairs_hook=_distinct, parse_constant=_no_constant)
+    value = json.loads(text.decode(), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant)
     if not isinstance(value, dict):
-        raise ValueError("the JSON is no object")  # noqa: TRY004 - a fault of the text, as the decoder's own are
+        raise ValueError("the JSON is not an object")  # noqa: TRY004 - like the decoder's own errors
     return value
 
 
 async def _published_keys(issuer: str) -> list[Key]:
-    # Discovery is read each time: an issuer may move its keys.
+    # Discovery is fetched each time, because an issuer may move its keys.
     loopback = urlsplit(issuer).scheme == "http"
     async with httpx.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False, trust_env=not loopback) as client:
         discovery = await _document(client, f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
@@ -144,18 +145,18 @@ async def _published_keys(issuer: str) -> list[Key]:
             raise ValueError("the discovery document has no safe jwks_uri")
         entries = (await _document(client, address)).get("keys")
     if not isinstance(entries, list):
-        raise ValueError("the key set has no list of keys")  # noqa: TRY004 - a fault of the text, as the decoder's own are
+        raise ValueError("the key set has no list of keys")  # noqa: TRY004 - like the decoder's own errors
     return [key for key in map(_signing_key, entries) if key]
 
 
 async def _document(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
     headers = {"accept": "application/json", "accept-encoding": "identity"}
-    # httpx times each read, and only a deadline stops a server that dribbles.
+    # httpx limits each read only; the deadline stops a server that sends byte by byte.
     async with asyncio.timeout(FETCH_SECONDS), client.stream("GET", address, headers=headers) as response:
         if response.status_code != httpx.codes.OK:
             raise ValueError(f"status {response.status_code} from {address}")
         text = bytearray()
-        # Raw, because a compressed body could grow past the limit within one chunk.
+        # Raw, because one chunk of a compressed body could expand past the limit.
         async for chunk in response.aiter_raw():
             text += chunk
             if len(text) > DOCUMENT_BYTES:
@@ -164,7 +165,7 @@ async def _document(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
 
 
 def _signing_key(entry: object) -> Key | None:
-    """Return the key; None for a symmetric or private one, another purpose, type or algorithm, and nonsense."""
+    """Return the key, or None for a symmetric, private, malformed or unsupported one, or another use than signing."""
     if not isinstance(entry, dict) or "d" in entry or entry.get("use", "sig") != "sig":
         return None
     kid, operations = entry.get("kid"), entry.get("key_ops", ["verify"])
@@ -188,12 +189,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _distinct(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    if len(found) != len(members):
-        raise ValueError("a name is given twice in a JSON object")
-    return found
+def _reject_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    distinct = dict(members)
+    if len(distinct) != len(members):
+        raise ValueError("a JSON object has a duplicate name")
+    return distinct
 
 
-def _no_constant(name: str) -> Never:
+def _reject_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")

@@ -1,4 +1,4 @@
-"""This file is the settings: environment variables named `ATOLL_…`, each with a default, a meaning and a source."""
+"""Settings: environment variables named `ATOLL_…`, each with a default."""
 
 import os
 import re
@@ -11,12 +11,12 @@ TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 class SettingError(ValueError):
-    """A setting has a value that nothing can be made of; the message names it and says what would do."""
+    """A setting that is unknown or has an invalid value; the message names it and the valid ones."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a deployment can choose."""
+    """Settings of a deployment."""
 
     database_url: str = "sqlite+aiosqlite:///atoll.db"
     graphiql: bool = False
@@ -25,14 +25,14 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Return the settings of the environment.
+        """Read the settings from the environment.
 
-        Raises BadSetting for a value out of its kind and for an unknown name, which would be a typing error unseen.
+        Raises SettingError for an invalid value, and for an unknown name, which is likely a misspelt one.
         """
         known = {PREFIX + field.name.upper(): field for field in fields(cls)}
         for name in environment:
             if name.startswith(PREFIX) and name not in known and not name.startswith("ATOLL_REQUIRE_"):
-                raise SettingError(f"{name} is no setting of Atoll. They are: {', '.join(known)}.")
+                raise SettingError(f"Unknown setting {name}. The settings are: {', '.join(known)}.")
         return cls(
             **{
                 field.name: _read(name, environment[name], field.default)
@@ -42,7 +42,7 @@ class Settings:
         )
 
     def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
-        """Return name, value and source of each setting; passwords in addresses are left out."""
+        """Return the name, value and source of each setting, with passwords in URLs masked."""
         rows = []
         for field in fields(self):
             name, value = PREFIX + field.name.upper(), getattr(self, field.name)
@@ -58,10 +58,10 @@ def _read(name: str, text: str, default: Any) -> Any:
         return True
     if text.lower() in FALSE:
         return False
-    raise SettingError(f"{name} is {text!r}; it must be 1 or 0.")
+    raise SettingError(f"Invalid {name} {text!r}. Use 1 or 0.")
 
 
 def _without_password(text: str) -> str:
-    """Return an address without its passwords, be it well formed or not."""
+    """Mask the passwords in a URL, well-formed or not."""
     text = re.sub(r"([?&]password=)[^&]*", r"\1***", text)
     return re.sub(r"^([\w+.-]*:?//)?([^:@/]*):(?!//).*@", r"\1\2:***@", text)

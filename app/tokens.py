@@ -1,4 +1,4 @@
-"""This file is API tokens being made and taken back."""
+"""API tokens: create, revoke, and parse their lifetime."""
 
 import re
 import secrets
@@ -17,7 +17,7 @@ MAX_TTL_DAYS = 366
 
 
 async def create_token(database: Database, user: str, seconds: int) -> str:
-    """Return a new bearer token of the user with that external id; only its digest is kept.
+    """Create a bearer token for the user with this external id; only its digest is stored.
 
     Raises UserNotFoundError.
     """
@@ -34,24 +34,24 @@ async def create_token(database: Database, user: str, seconds: int) -> str:
 
 
 async def revoke_token(database: Database, token: str) -> bool:
-    """Take a token back for every operation that starts from now on; return whether there was such a live token."""
+    """Revoke a token for every operation that starts from now on; return whether it was valid until now."""
     async with database.write() as connection:
-        live = update(sql.api_token).where(
+        valid = update(sql.api_token).where(
             sql.api_token.c.digest == token_digest(token),
             sql.api_token.c.revoked_at.is_(None),
             sql.api_token.c.expires_at > now_ms(),
         )
-        return bool((await connection.execute(live.values(revoked_at=now_ms()))).rowcount)
+        return bool((await connection.execute(valid.values(revoked_at=now_ms()))).rowcount)
 
 
 class TokenLifetimeError(ValueError):
-    """A text is no span of time; the message is a sentence."""
+    """A text that is not the lifetime of a token; the message names the option."""
 
 
 def parse_ttl(text: str) -> int:
-    """Return the seconds of a span such as `30d`, `12h`, `15m` or `90s`; raise BadSpan for any other text."""
+    """Return the seconds of a lifetime such as `30d`, `12h`, `15m` or `90s`; raise TokenLifetimeError otherwise."""
     match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
     seconds = int(match[1]) * UNITS[match[2]] if match else 0
     if not 0 < seconds <= MAX_TTL_DAYS * UNITS["d"]:
-        raise TokenLifetimeError(f"{text!r} is no span of time such as 30d, 12h or 15m, of at most {MAX_TTL_DAYS}d.")
+        raise TokenLifetimeError(f"Invalid --ttl {text!r}. Use for example 30d, 12h or 15m (at most {MAX_TTL_DAYS}d).")
     return seconds

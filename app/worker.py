@@ -1,4 +1,4 @@
-"""This file is the worker of a server: it does the jobs that wait, one after another, beside the requests."""
+"""Job worker of a server process: runs queued jobs one after another, beside the requests."""
 
 import asyncio
 import logging
@@ -10,16 +10,16 @@ from resolvers.write.job import run_next_job
 from store.database import Database
 
 POLL_SECONDS: Final = 5
-"""How long a job may wait that another process queued, or left behind."""
+"""Longest wait before this process notices a job that another process queued or abandoned."""
 
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def run_worker(database: Database) -> AsyncIterator[None]:
-    """Do jobs until the end of the block, which waits for the chunk at hand."""
+    """Run jobs until the end of the block, which waits for the current chunk."""
     stopping = asyncio.Event()
-    worker = asyncio.create_task(_work(database, stopping))
+    worker = asyncio.create_task(_run_jobs(database, stopping))
     try:
         yield
     finally:
@@ -28,13 +28,13 @@ async def run_worker(database: Database) -> AsyncIterator[None]:
         await worker
 
 
-async def _work(database: Database, stopping: asyncio.Event) -> None:
+async def _run_jobs(database: Database, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         database.job_queued.clear()
         try:
             while await run_next_job(database, stopping.is_set):
                 pass
-        except Exception:  # noqa: BLE001 - whatever it is, the jobs behind it are to be done
+        except Exception:  # noqa: BLE001 - a failed job must not stop the jobs behind it
             _log.exception("A job failed.")
         try:
             await asyncio.wait_for(database.job_queued.wait(), POLL_SECONDS)

@@ -32,10 +32,11 @@ class Deployment(NamedTuple):
 
 def deployment(_root: None, context: Context) -> Deployment:
     """Return the deployment as of the operation's snapshot."""
-    return Deployment(_version(), context.viewer.public_sharing)
+    return Deployment(installed_version(), context.viewer.public_sharing)
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """Return the version of the installed package, or 0 where Atoll runs without being installed."""
     try:
         return version("atoll")
     except PackageNotFoundError:

@@ -49,6 +49,10 @@ class DatabaseUnusableError(Exception):
     """The database cannot be used; the message gives the reason and the way out."""
 
 
+class DatabaseUrlError(DatabaseUnusableError):
+    """ATOLL_DATABASE_URL is not a URL that Atoll can use, whatever exists at it."""
+
+
 def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableError:
     """Translate a driver's error into a message for operators. It never contains a password."""
     is_sqlite = url.get_backend_name() == "sqlite"
@@ -69,13 +73,13 @@ def damaged_file(name: str, verdict: str) -> DatabaseUnusableError:
 
 
 def parse_database_url(text: str) -> URL:
-    """Return the parsed URL. Raises DatabaseUnusableError unless Atoll can use the database."""
+    """Return the parsed URL. Raises DatabaseUrlError for an invalid URL, DatabaseUnusableError for a wrong path."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # the text is not shown: it may contain a password
-        raise DatabaseUnusableError(f"{SETTING} is not a valid database URL. {EXAMPLES}") from None
+        raise DatabaseUrlError(f"{SETTING} is not a valid database URL. {EXAMPLES}") from None
     if url.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
-        raise DatabaseUnusableError(f"{SETTING} has the unsupported driver {url.drivername!r}. {EXAMPLES}")
+        raise DatabaseUrlError(f"{SETTING} has the unsupported driver {url.drivername!r}. {EXAMPLES}")
     _check_options(url)
     if url.get_backend_name() == "sqlite":
         _check_path(url)
@@ -86,12 +90,12 @@ def _check_options(url: URL) -> None:
     is_sqlite = url.get_backend_name() == "sqlite"
     known: set[str] = set() if is_sqlite else _DIALECT_OPTIONS | inspect.signature(asyncpg.connect).parameters.keys()
     if unknown := sorted(url.query.keys() - known):
-        raise DatabaseUnusableError(f"{SETTING} has unknown options: {', '.join(unknown)}. Remove them.")
+        raise DatabaseUrlError(f"{SETTING} has unknown options: {', '.join(unknown)}. Remove them.")
 
 
 def _check_path(url: URL) -> None:
     if url.database in {None, "", ":memory:"}:
-        raise DatabaseUnusableError(
+        raise DatabaseUrlError(
             f"{SETTING} names no file, and a database in memory ends with its first connection. {EXAMPLES}"
         )
     path = Path(str(url.database))

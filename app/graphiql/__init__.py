@@ -1,4 +1,4 @@
-"""This folder is GraphiQL: the page at /graphql for browsers, built and served from Atoll's own files."""
+"""GraphiQL: the page at /graphql for browsers, built from locked packages and served from Atoll's own files."""
 
 import json
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ __all__ = [
 
 DIST = Path(__file__).parent / "dist"
 
-# Monaco and the menus write <style> elements and style attributes whose text is known only at run time, so neither
-# a hash nor a nonce covers them: inline styles are let in, inline scripts never.
+# Monaco and the menus write inline styles whose text is known only at run time, so neither a hash nor a nonce can allow
+# them: inline styles are allowed, inline scripts are not.
 CONTENT_SECURITY_POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -41,16 +41,18 @@ CONTENT_SECURITY_POLICY = {
     "form-action": "'none'",
 }
 SECURITY_HEADERS = {
-    "content-security-policy": "; ".join(f"{what} {whence}" for what, whence in CONTENT_SECURITY_POLICY.items()),
+    "content-security-policy": "; ".join(
+        f"{directive} {sources}" for directive, sources in CONTENT_SECURITY_POLICY.items()
+    ),
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
 NOT_STORED = SECURITY_HEADERS | {"cache-control": "no-store"}
-# The name of an asset holds a hash of its content, so what a name stands for never changes.
+# The name of an asset contains a hash of its content, so a cached asset is never out of date.
 STORED = SECURITY_HEADERS | {"cache-control": "public, max-age=31536000, immutable"}
 
-# The machine's own table of types may differ, and with `nosniff` a script of another type does not run.
+# Fixed, because the machine's own table may differ, and with `nosniff` a script of a wrong type does not run.
 MEDIA_TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -78,23 +80,23 @@ NOT_BUILT = """<!doctype html>
 
 
 def build_routes(tabs: Sequence[Tab], accounts: Sequence[Account]) -> list[BaseRoute]:
-    """Return the routes of what the page loads: its assets, and the tabs and accounts that it offers.
+    """Return the routes of the page's assets and of its configuration: tabs and accounts.
 
-    Whoever can open the page can read the tokens of the accounts: name accounts in a demonstration only.
+    Anyone who can open the page can read the accounts' tokens: pass accounts only for the demo.
     """
     config = json.dumps({"tabs": [asdict(tab) for tab in tabs], "accounts": [asdict(account) for account in accounts]})
 
-    async def offer(_request: Request) -> Response:
+    async def serve_config(_request: Request) -> Response:
         return Response(config, media_type="application/json", headers=NOT_STORED)
 
     return [
-        Route("/graphql/ide/config.json", offer),
-        Route("/graphql/ide/assets/{name}", _asset),
+        Route("/graphql/ide/config.json", serve_config),
+        Route("/graphql/ide/assets/{name}", _serve_asset),
     ]
 
 
 async def serve_page(_request: Request) -> Response:
-    """Return the page of GraphiQL, or one that says how to build it where that has not been done."""
+    """Return the page of GraphiQL, or one that says how to build it if it is not built."""
     try:
         html = (DIST / "index.html").read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -102,8 +104,8 @@ async def serve_page(_request: Request) -> Response:
     return HTMLResponse(html, headers=NOT_STORED)
 
 
-async def _asset(request: Request) -> Response:
-    """Return the named file of the build; raise HTTPException 404 for any name that is not in the folder's listing."""
+async def _serve_asset(request: Request) -> Response:
+    """Return an asset of the build; raise HTTPException(404) for a name that is not in the folder's listing."""
     assets = DIST / "assets"
     built = {path.name: path for path in assets.iterdir() if path.is_file()} if assets.is_dir() else {}
     path = built.get(request.path_params["name"])

@@ -1,4 +1,4 @@
-"""This file is what GraphiQL opens with: its tabs, the worked examples they are read from, and the accounts to be."""
+"""Tabs and accounts of GraphiQL, and the worked examples that tabs are read from."""
 
 import json
 import re
@@ -12,16 +12,16 @@ EXAMPLES = next(
     filter(Path.is_dir, (FOLDER / "examples", FOLDER.parents[1] / "docs" / "examples")), FOLDER / "examples"
 )
 GROUPS = ("web", "admin", "analyst")
-# Ids differ from database to database, so variables name things in words: "<topic bioimaging>".
+# Ids differ between databases, so that variables refer to objects by name: "<topic bioimaging>".
 REFERENCE = re.compile(r"<(topic|collection|asset|user|group) ([^<>]+)>")
 
 Reference = tuple[str, str]
-"""A kind of thing and what one is called: a slug, or the platform's id of an asset, a user or a group."""
+"""The kind and name of an object: a slug, or the id of an asset, a user or a group in the platform."""
 
 
 @dataclass(frozen=True)
 class Tab:
-    """A document to open in the editor; `account` names the Account that it is meant to be run as."""
+    """A document to open in the editor; `account` is the name of the Account to run it as."""
 
     title: str
     group: str
@@ -32,7 +32,7 @@ class Tab:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody to be in GraphiQL; `token` is sent as a bearer token, and None is an anonymous visitor."""
+    """An account to run operations as; its `token` is a bearer token, and None for the anonymous visitor."""
 
     name: str
     about: str
@@ -40,30 +40,30 @@ class Account:
 
 
 def read_examples(folder: Path) -> list[Tab]:
-    """Return the worked examples of the folder, in the order of GROUPS and then of file names.
+    """Read the worked examples of the folder, ordered by GROUPS and then by file name.
 
-    One is `<group>/<NN-name>.graphql`, with its variables, if it has any, in `<NN-name>.json` beside it. Its first
-    line is the title (`# title`); the second may name an account (`# as: name`). A missing folder holds none.
-    Raises ValueError, naming the file, for one without a title and for variables that are no JSON object.
+    An example is `<group>/<NN-name>.graphql`, with its variables, if any, in `<NN-name>.json`. Its first line is the
+    title (`# title`); the second may name an account (`# as: name`). A missing folder has no examples.
+    Raises ValueError, naming the file, for a missing title and for variables that are not a JSON object.
     """
     return [_tab(group, path) for group in GROUPS for path in sorted((folder / group).glob("*.graphql"))]
 
 
 def find_references(tab: Tab) -> set[Reference]:
-    """Return what the variables name in words."""
-    return {(found[1], found[2]) for found in REFERENCE.finditer(tab.variables)}
+    """Return the references in the tab's variables."""
+    return {(match[1], match[2]) for match in REFERENCE.finditer(tab.variables)}
 
 
 def replace_references(tab: Tab, ids: Mapping[Reference, str]) -> Tab:
-    """Return the tab with ids in place of names; a name without an id stays."""
-    return replace(tab, variables=REFERENCE.sub(lambda found: ids.get((found[1], found[2]), found[0]), tab.variables))
+    """Return the tab with references replaced by ids; a reference without an id stays."""
+    return replace(tab, variables=REFERENCE.sub(lambda match: ids.get((match[1], match[2]), match[0]), tab.variables))
 
 
 def _tab(group: str, path: Path) -> Tab:
     query = path.read_text(encoding="utf-8")
     comments = list(_leading_comments(query))
     if not comments or not comments[0]:
-        message = f"{path}: the first line is no title, like `# Every topic with its collections`"
+        message = f"{path}: the first line is not a title. Example: `# Every topic with its collections`"
         raise ValueError(message)
     return Tab(
         title=comments[0],
@@ -98,6 +98,6 @@ def _variables(path: Path) -> str:
     except ValueError:
         is_object = False
     if not is_object:
-        message = f"{path}: the variables are no JSON object"
+        message = f"{path}: the variables are not a JSON object."
         raise ValueError(message)
     return text

@@ -6,16 +6,16 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "/graphql/ide/",
   plugins: [react()],
-  // Shared by the workers too, so each of them is one module script of this origin.
+  // Workers too are module scripts of this origin.
   worker: { format: "es" },
   build: {
     // The licences of the bundled packages ask to be passed on with them.
     license: { fileName: "LICENSES.md" },
     // A font or picture inlined as data: would need a wider content security policy.
     assetsInlineLimit: 0,
-    // The editor alone is larger than the limit from which Vite warns.
+    // The editor alone exceeds the size above which Vite warns.
     chunkSizeWarningLimit: 6000,
-    // The polyfill is for browsers older than those GraphiQL runs in.
+    // The polyfill is for browsers that GraphiQL does not support.
     modulePreload: { polyfill: false },
   },
 });

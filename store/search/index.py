@@ -61,6 +61,11 @@ async def index_stale_rows(connection: AsyncConnection, progress: Progress = lam
         last = rows[-1]
 
 
+async def count_stale_rows(connection: AsyncConnection) -> int:
+    """Return how many rows were written or deleted since they were indexed."""
+    return await connection.scalar(select(func.count()).select_from(sql.search_stale)) or 0
+
+
 async def reset_index(connection: AsyncConnection) -> int:
     """Empty the index and mark all rows as stale; return their number. Other writers wait until the transaction ends.
 

@@ -1,4 +1,4 @@
-// This file is the bar on top: Atoll's name, the menu of worked examples, and who asks.
+// The bar at the top: logo, menu of worked examples, and the account or token that operations run as.
 
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import * as Menu from "@radix-ui/react-dropdown-menu";
@@ -25,11 +25,11 @@ export function Bar({ groups, opened, open, identity }) {
   );
 }
 
-/** Become the account that a tab names, each time such a tab is turned to. */
+/** Switch to the account that a tab names whenever the tab is selected. */
 function useAccountOfTab(opened, identity) {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const tab = tabs[activeTabIndex];
-  // A page that is loaded again keeps the account that was chosen last, whatever its tab says.
+  // After a reload, the account that was chosen last stays, even if the tab names another.
   const seen = useRef(opened.isNew ? null : tab?.id);
   useEffect(() => {
     if (tab && tab.id !== seen.current) {
@@ -39,7 +39,7 @@ function useAccountOfTab(opened, identity) {
   }, [tab, identity]);
 }
 
-/** Scroll the strip of tabs to the one that is turned to: a set has more than fit. */
+/** Scroll the selected tab into view: a set has more tabs than fit. */
 function useTabInView() {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   useEffect(() => {
@@ -48,7 +48,7 @@ function useTabInView() {
   }, [tabs.length, activeTabIndex]);
 }
 
-/** Return a function that turns to the example of a title, or opens the group's tabs when given none. */
+/** Return a function that selects the tab of an example, or opens the group's tabs if no title is given. */
 function useShow(opened, open) {
   const { tabs, queryEditor, variableEditor } = useGraphiQL(pick("tabs", "queryEditor", "variableEditor"));
   const { addTab, changeTab } = useGraphiQLActions();
@@ -58,9 +58,9 @@ function useShow(opened, open) {
       return;
     }
     const example = group.tabs.find((other) => other.title === title) ?? group.tabs[0];
-    const at = tabs.findIndex((tab) => headingOf(tab.query).title === example.title);
-    if (at >= 0) {
-      changeTab(at);
+    const index = tabs.findIndex((tab) => headingOf(tab.query).title === example.title);
+    if (index >= 0) {
+      changeTab(index);
       return;
     }
     addTab();
@@ -114,7 +114,7 @@ function Token({ identity }) {
         type="password"
         autoComplete="off"
         spellCheck="false"
-        placeholder="paste a bearer token"
+        placeholder="Paste a bearer token"
         value={pasted}
         onChange={(event) => identity.paste(event.target.value)}
       />
@@ -124,7 +124,7 @@ function Token({ identity }) {
 
 function DropDown({ name, chosen, about, align, children }) {
   return (
-    // Modal menus stop the page from scrolling; this page never scrolls.
+    // Modal menus block the page's scrolling, and this page never scrolls.
     <Menu.Root modal={false}>
       <Menu.Trigger className="atoll-button" data-menu={name}>
         <span className="atoll-quiet">{name}</span> {chosen}

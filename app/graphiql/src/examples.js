@@ -1,13 +1,13 @@
-// This file is the worked examples as sets of tabs, and where the browser keeps each set.
+// The worked examples as sets of tabs, and the browser storage of each set.
 
 const LABELS = { web: "Web client", admin: "Administrators", analyst: "Analysts" };
-const CHOSEN = "atoll:set";
-// What GraphiQL remembers of one set of tabs; all else (theme, history, widths) is common to the sets.
-const OF_A_SET = ["graphiql:tabState", "graphiql:query", "graphiql:variables", "graphiql:headers"];
-// The history writes down the headers of what was run, tokens and all, and has no setting against it.
-const WITH_HEADERS = ["graphiql:queries", "graphiql:favorites"];
+const CURRENT_SET = "atoll:set";
+// Keys that GraphiQL stores per set of tabs. All others (theme, history, widths) are shared by the sets.
+const KEYS_OF_SET = ["graphiql:tabState", "graphiql:query", "graphiql:variables", "graphiql:headers"];
+// GraphiQL has no setting to keep the headers, and the tokens in them, out of its history.
+const KEYS_WITH_HEADERS = ["graphiql:queries", "graphiql:favorites"];
 
-/** Return the groups that have examples, in the order they come: `{ name, label, tabs }`. */
+/** Return the groups of the examples, in the examples' order: `{ name, label, tabs }`. */
 export function groupsOf(examples) {
   const names = [...new Set(examples.map(({ group }) => group))];
   return names.map((name) => ({
@@ -17,28 +17,28 @@ export function groupsOf(examples) {
   }));
 }
 
-/** Return the group that was open last, or the first; null when there are none. */
+/** Return the group that was open last, or the first; null if there are no examples. */
 export function firstGroup(groups) {
-  return groups.find(({ name }) => name === localStorage.getItem(CHOSEN)) ?? groups[0] ?? null;
+  return groups.find(({ name }) => name === localStorage.getItem(CURRENT_SET)) ?? groups[0] ?? null;
 }
 
 /**
- * Open the tabs of a group, at the example of that title if one is given, and return what GraphiQL is to read them
- * from. Tabs come back as they were left, until the examples themselves change: then only the tabs that are no
- * example are kept.
+ * Open the tabs of a group, at the example with this title if one is given, and return the storage for GraphiQL to read
+ * them from. Tabs are restored as they were left. When the examples have changed, their tabs are reset, and the user's
+ * own tabs are kept.
  */
 export function openSet(group, title) {
   const name = group?.name ?? "own";
   const storage = storageOf(name);
-  localStorage.setItem(CHOSEN, name);
+  localStorage.setItem(CURRENT_SET, name);
   if (!group) {
     return { name, storage, tabs: [], isNew: false };
   }
-  const kept = JSON.parse(storage.getItem("graphiql:tabState") ?? "null");
+  const stored = JSON.parse(storage.getItem("graphiql:tabState") ?? "null");
   const source = JSON.stringify(group.tabs);
-  const isNew = !kept || storage.getItem("source") !== source;
-  const tabs = isNew ? [...group.tabs.map(tabOf), ...ownTabs(kept, group)] : kept.tabs;
-  const active = title ? place(tabs, group, title) : isNew ? 0 : kept.activeTabIndex;
+  const isNew = !stored || storage.getItem("source") !== source;
+  const tabs = isNew ? [...group.tabs.map(tabOf), ...ownTabs(stored, group)] : stored.tabs;
+  const active = title ? findOrAddTab(tabs, group, title) : isNew ? 0 : stored.activeTabIndex;
   storage.setItem("source", source);
   storage.setItem("graphiql:tabState", JSON.stringify({ tabs, activeTabIndex: active }));
   storage.setItem("graphiql:query", tabs[active]?.query ?? "");
@@ -46,7 +46,7 @@ export function openSet(group, title) {
   return { name, storage, tabs: group.tabs, isNew: isNew || Boolean(title) };
 }
 
-/** Return the text to edit: the query under its title and account, added where it does not open with them. */
+/** Return the text to edit: the query below its title and account, which are added unless the query has them. */
 export function textOf({ title, account, query }) {
   const own = headingOf(query);
   if (own.title === title && own.account === account) {
@@ -55,7 +55,7 @@ export function textOf({ title, account, query }) {
   return `# ${title}\n${account ? `# as: ${account}\n` : ""}\n${query}`;
 }
 
-/** Return the title and the account that a text opens with, each null where there is none. */
+/** Return the title and the account in the first lines of a text, each null if absent. */
 export function headingOf(text) {
   const comments = [];
   for (const line of (text ?? "").split("\n")) {
@@ -80,22 +80,22 @@ function tabOf(example) {
   };
 }
 
-function ownTabs(kept, group) {
-  return (kept?.tabs ?? []).filter((tab) => !group.tabs.some(({ title }) => title === headingOf(tab.query).title));
+function ownTabs(stored, group) {
+  return (stored?.tabs ?? []).filter((tab) => !group.tabs.some(({ title }) => title === headingOf(tab.query).title));
 }
 
-function place(tabs, group, title) {
-  const at = tabs.findIndex((tab) => headingOf(tab.query).title === title);
-  return at >= 0 ? at : tabs.push(tabOf(group.tabs.find((example) => example.title === title))) - 1;
+function findOrAddTab(tabs, group, title) {
+  const index = tabs.findIndex((tab) => headingOf(tab.query).title === title);
+  return index >= 0 ? index : tabs.push(tabOf(group.tabs.find((example) => example.title === title))) - 1;
 }
 
 function storageOf(set) {
-  const keyOf = (key) => (key === "source" || OF_A_SET.includes(key) ? `atoll:${set}:${key}` : `atoll:${key}`);
+  const keyOf = (key) => (key === "source" || KEYS_OF_SET.includes(key) ? `atoll:${set}:${key}` : `atoll:${key}`);
   const ownKeys = () => Object.keys(localStorage).filter((key) => key.startsWith("atoll:"));
   return {
     getItem: (key) => localStorage.getItem(keyOf(key)),
     setItem(key, value) {
-      localStorage.setItem(keyOf(key), WITH_HEADERS.includes(key) ? withoutHeaders(value) : value);
+      localStorage.setItem(keyOf(key), KEYS_WITH_HEADERS.includes(key) ? withoutHeaders(value) : value);
     },
     removeItem: (key) => localStorage.removeItem(keyOf(key)),
     clear: () => ownKeys().forEach((key) => localStorage.removeItem(key)),

@@ -1,11 +1,11 @@
-// This file is how GraphiQL asks the API: queries and mutations by POST, subscriptions over a WebSocket.
+// Fetcher of GraphiQL: queries and mutations by POST, subscriptions over a WebSocket.
 
 import { getOperationAST } from "graphql";
 import { createClient } from "graphql-ws";
 
 const PATH = "/graphql";
 
-/** Return a GraphiQL fetcher; `token()` is asked at each operation, and null or "" is an anonymous visitor. */
+/** Return a GraphiQL fetcher. It calls `token()` for each operation; null or "" is an anonymous visitor. */
 export function createFetcher(token) {
   const socket = createClient({
     url: () => Object.assign(new URL(PATH, location), { protocol: location.protocol.replace("http", "ws") }).href,
@@ -13,8 +13,8 @@ export function createFetcher(token) {
     retryAttempts: 0,
   });
   return (operation, { headers, documentAST } = {}) => {
-    const asked = documentAST && getOperationAST(documentAST, operation.operationName);
-    return asked?.operation === "subscription"
+    const definition = documentAST && getOperationAST(documentAST, operation.operationName);
+    return definition?.operation === "subscription"
       ? subscription(socket, operation)
       : post(operation, { ...authorization(token()), ...lowerCased(headers) });
   };
@@ -24,7 +24,7 @@ function authorization(token) {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-// So that an `Authorization` typed among the headers takes the place of the account's own.
+// An `Authorization` header typed by the user then replaces the account's.
 function lowerCased(headers) {
   return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
 }
@@ -41,13 +41,13 @@ async function post(operation, headers) {
       },
       body: JSON.stringify(operation),
     });
-    return answerOf(response, await response.text());
+    return parseResponse(response, await response.text());
   } catch (error) {
-    return failure(`The server could not be asked: ${error.message}`);
+    return failure(`The server cannot be reached: ${error.message}`);
   }
 }
 
-function answerOf(response, text) {
+function parseResponse(response, text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -55,7 +55,7 @@ function answerOf(response, text) {
   }
 }
 
-// An answer and not an Error, which GraphiQL would show with the stack of its own minified script.
+// A response instead of an Error, which GraphiQL would show with the stack of its minified script.
 function failure(message) {
   return { errors: [{ message }] };
 }
@@ -68,7 +68,7 @@ function subscription(socket, operation) {
   };
 }
 
-// A CloseEvent prints as nothing but {"isTrusted": true}.
+// GraphiQL would print a CloseEvent as {"isTrusted": true}.
 function readable(problem) {
   return problem instanceof CloseEvent
     ? { message: `The connection closed: ${problem.reason || problem.code}` }

@@ -1,4 +1,4 @@
-// This file is GraphiQL put together: its editor, explorer, documentation and history under Atoll's own bar.
+// GraphiQL with its explorer, documentation and history, below Atoll's bar.
 
 import { DOC_EXPLORER_PLUGIN, DocExplorerStore } from "@graphiql/plugin-doc-explorer";
 import { explorerPlugin } from "@graphiql/plugin-explorer";
@@ -12,14 +12,14 @@ import { firstGroup, groupsOf, openSet } from "./examples.js";
 import { EDITOR_THEME } from "./theme.js";
 
 const PLUGINS = [DOC_EXPLORER_PLUGIN, explorerPlugin(), HISTORY_PLUGIN];
-const WELCOME = "# Write a query here. Ctrl-Space completes, Ctrl-Enter runs it.\n\n{\n  __typename\n}\n";
+const WELCOME = "# Write a query here. Ctrl-Space completes it, Ctrl-Enter runs it.\n\n{\n  __typename\n}\n";
 
 export function Ide({ examples, identity, fetcher }) {
   const groups = groupsOf(examples);
   const [opened, setOpened] = useState(() => openSet(firstGroup(groups)));
   const open = (group, title) => setOpened(openSet(group, title));
   return (
-    // Another set of tabs is another GraphiQL: it reads its tabs only when it starts.
+    // GraphiQL reads its tabs only when it is mounted, so another set of tabs mounts it again.
     <GraphiQLProvider
       key={opened.name}
       fetcher={fetcher}

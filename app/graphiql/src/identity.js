@@ -1,14 +1,14 @@
-// This file is who asks: one of the accounts on offer or, where there are none, the bearer of a pasted token.
+// The identity that operations run as: one of the offered accounts or, if there are none, a pasted token.
 
-const CHOSEN = "atoll:account";
-const PASTED = "atoll:token";
+const ACCOUNT_KEY = "atoll:account";
+const TOKEN_KEY = "atoll:token";
 
 /** Return a store for React's useSyncExternalStore whose snapshot is `{ account, pasted }`. */
 export function createIdentity(accounts) {
   const listeners = new Set();
   let state = {
-    account: accounts.find(({ name }) => name === localStorage.getItem(CHOSEN)) ?? accounts[0] ?? null,
-    pasted: sessionStorage.getItem(PASTED) ?? "",
+    account: accounts.find(({ name }) => name === localStorage.getItem(ACCOUNT_KEY)) ?? accounts[0] ?? null,
+    pasted: sessionStorage.getItem(TOKEN_KEY) ?? "",
   };
 
   function change(part) {
@@ -24,18 +24,18 @@ export function createIdentity(accounts) {
       return () => listeners.delete(listener);
     },
     token: () => (accounts.length > 0 ? state.account.token : state.pasted),
-    /** Become the account of that name; a name that is not on offer changes nothing. */
+    /** Switch to the account with this name; an unknown name changes nothing. */
     become(name) {
       const account = accounts.find((other) => other.name === name);
       if (account) {
-        localStorage.setItem(CHOSEN, name);
+        localStorage.setItem(ACCOUNT_KEY, name);
         change({ account });
       }
     },
-    /** Keep the token until the browser's tab is closed, and no longer. */
+    /** Store the token until the browser's tab is closed. */
     paste(text) {
       const pasted = text.trim().replace(/^bearer\s+/i, "");
-      sessionStorage.setItem(PASTED, pasted);
+      sessionStorage.setItem(TOKEN_KEY, pasted);
       change({ pasted });
     },
   };

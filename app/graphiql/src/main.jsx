@@ -1,4 +1,4 @@
-// This file is where the page starts: it asks for the tabs and accounts on offer, then shows GraphiQL.
+// Entry point of the page: loads the tabs and accounts, then renders GraphiQL.
 
 import { createRoot } from "react-dom/client";
 

@@ -1,9 +1,9 @@
-// This file is the editor's colours, in Atoll's in place of GraphiQL's own.
+// Editor themes in Atoll's colours.
 
 import { useGraphiQL, useGraphiQLActions, useMonaco } from "@graphiql/react";
 import { useEffect } from "react";
 
-/** The names of the themes, as GraphiQL's `editorTheme`. */
+/** Names of the themes, for GraphiQL's `editorTheme`. */
 export const EDITOR_THEME = { light: "atoll-light", dark: "atoll-dark" };
 
 const THEMES = {
@@ -11,7 +11,7 @@ const THEMES = {
   [EDITOR_THEME.dark]: themeOf("vs-dark", "#22d3ee", "#212a3b", "#908aff"),
 };
 
-/** Define the themes as soon as the editor is there to be told of them. */
+/** Define the themes as soon as the editor is loaded. */
 export function useEditorTheme() {
   const monaco = useMonaco((state) => state.monaco);
   const theme = useGraphiQL((state) => state.theme);
@@ -30,7 +30,7 @@ function themeOf(base, accent, ground, argument) {
     inherit: true,
     rules: [{ token: "argument.identifier.gql", foreground: argument.slice(1) }],
     colors: {
-      // The page shows through, so the editors take the colour of the panes they are in.
+      // Transparent, so that the editors have the colour of their panes.
       "editor.background": "#ffffff00",
       "scrollbar.shadow": "#ffffff00",
       focusBorder: accent,

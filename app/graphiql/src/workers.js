@@ -1,4 +1,4 @@
-// This file is the editor's background workers, each a module of this origin.
+// Background workers of the editor, each a module of this origin.
 
 import EditorWorker from "monaco-editor/esm/vs/editor/editor.worker.js?worker";
 import JsonWorker from "monaco-editor/esm/vs/language/json/json.worker.js?worker";
