@@ -1,4 +1,4 @@
-"""Headless Chromium for tests, driven over its DevTools protocol; it reaches this machine only."""
+"""Headless Chromium for tests, driven over the DevTools protocol and limited to this machine."""
 
 import base64
 import json
@@ -33,10 +33,10 @@ Message = dict[str, Any]
 
 
 class Page:
-    """One tab of the browser.
+    """A tab of the browser.
 
-    `requests` has every URL that the tab and its workers requested. `problems` has their uncaught exceptions, console
-    errors, violations of the content security policy and failed responses.
+    `requests` has the URLs that the tab and its workers requested. `problems` has their uncaught exceptions, console
+    errors, violations of the content security policy, and failed responses.
     """
 
     def __init__(self, browser: "Chromium", session: str) -> None:
@@ -47,45 +47,45 @@ class Page:
         self._session = session
 
     def go(self, url: str) -> None:
-        """Open the URL in this tab, without waiting for the page to load."""
+        """Open the URL in this tab, without waiting until it is loaded."""
         self._send("Page.navigate", url=url)
 
     def evaluate(self, expression: str) -> Any:
-        """Return the settled value of the JavaScript expression; raise AssertionError if it throws."""
+        """Evaluate a JavaScript expression, and await its promise; raise AssertionError if it throws."""
         answer = self._send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def wait_for(self, expression: str, seconds: float = 20) -> Any:
-        """Wait for a true value of the expression and return it; raise AssertionError after the timeout."""
+        """Wait until the expression is truthy and return its value; raise AssertionError after a timeout."""
         deadline = time.monotonic() + seconds
         while not (value := self.evaluate(expression)):
-            assert time.monotonic() < deadline, f"never true: {expression}\n{self.problems}"
+            assert time.monotonic() < deadline, f"not true in time: {expression}\n{self.problems}"
             time.sleep(0.05)
         return value
 
     def click(self, selector: str) -> None:
-        """Wait for an element that matches the CSS selector, scroll to it and click its centre."""
+        """Wait for an element that matches the CSS selector, scroll it into view and click its centre."""
         element = f"document.querySelector({json.dumps(selector)})"
         self.wait_for(f"{element} && ({element}.scrollIntoView({{block: 'nearest', inline: 'nearest'}}), true)")
         box = self.wait_for(f"{element}?.getBoundingClientRect().toJSON()")
-        for act in ("mousePressed", "mouseReleased"):
+        for event in ("mousePressed", "mouseReleased"):
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-            self._send("Input.dispatchMouseEvent", type=act, x=x, y=y, button="left", clickCount=1)
+            self._send("Input.dispatchMouseEvent", type=event, x=x, y=y, button="left", clickCount=1)
 
     def type_text(self, text: str) -> None:
         """Type the text into the focused element."""
         self._send("Input.insertText", text=text)
 
     def screenshot(self, path: Path) -> None:
-        """Write a screenshot to the path, as PNG."""
+        """Write a screenshot of the tab, as a PNG."""
         path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot", format="png")["data"]))
 
     def _send(self, method: str, **parameters: object) -> Message:
         return self._browser.send(method, self._session, **parameters)
 
     def on_event(self, message: Message) -> None:
-        """Record requests and problems of the event."""
+        """Record the request or problem of an event."""
         parameters = message["params"]
         match message["method"]:
             case "Network.requestWillBeSent":
@@ -102,29 +102,29 @@ class Page:
 
 
 class Chromium:
-    """The browser, with a new and empty profile, as a context manager."""
+    """The browser, with a new and empty profile. A context manager."""
 
     def __enter__(self) -> Self:
-        """Start the browser; without Chromium, skip or fail the test."""
+        """Start the browser; skip or fail the test if there is no Chromium."""
         program = next(filter(None, map(shutil.which, NAMES)), None)
         if program is None:
             skip_or_fail("no Chromium is installed (Debian: apt-get install chromium)")
         self._pages: dict[str, Page] = {}
         self._sent = 0
-        with ExitStack() as started:
+        with ExitStack() as stack:
             profile = tempfile.TemporaryDirectory(prefix="atoll-chromium-", ignore_cleanup_errors=True)
-            folder = Path(started.enter_context(profile))
-            started.enter_context(_running([program, *FLAGS, f"--user-data-dir={folder}", "about:blank"]))
-            self._socket = started.enter_context(_connected(folder / "DevToolsActivePort"))
-            self._started = started.pop_all()
+            folder = Path(stack.enter_context(profile))
+            stack.enter_context(_running([program, *FLAGS, f"--user-data-dir={folder}", "about:blank"]))
+            self._socket = stack.enter_context(_connected(folder / "DevToolsActivePort"))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop the browser and remove its profile."""
-        self._started.close()
+        self._stack.close()
 
     def open(self, url: str) -> Page:
-        """Return a new tab that loads the URL and shares no storage with other tabs."""
+        """Open the URL in a new tab with its own storage; return the tab without waiting until it is loaded."""
         context = self.send("Target.createBrowserContext")["browserContextId"]
         target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -134,14 +134,14 @@ class Chromium:
         return page
 
     def send(self, method: str, session: str | None = None, **parameters: object) -> Message:
-        """Return the response to the command; pass earlier events to their tabs."""
+        """Send a command and return its result; pass events that arrive before it to their pages."""
         sent = self._post(method, session, parameters)
         while True:
             message = json.loads(self._socket.recv(timeout=60))
             if message.get("id") == sent:
                 assert "error" not in message, f"{method}: {message['error']}"
-                answer: Message = message["result"]
-                return answer
+                result: Message = message["result"]
+                return result
             if "method" in message:
                 self._on_event(message)
 
@@ -162,7 +162,7 @@ class Chromium:
         page.on_event(message)
 
     def _watch(self, session: str) -> None:
-        """Subscribe to the events of a tab or a worker before its first line runs."""
+        """Subscribe to the events of a tab or a worker, before it runs its first line."""
         for domain in ("Runtime", "Log", "Network", "Page"):
             self._post(f"{domain}.enable", session, {})
         attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}

@@ -1,4 +1,4 @@
-"""This file is the command line as a user runs it: each command in a process and an environment of its own."""
+"""The command line as a user runs it: each command in a process and an environment of its own."""
 
 import json
 import os
@@ -16,28 +16,28 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 NOBODY = 65_534
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 ATOLL = "from app.cli import main; main()"
-# Importing takes seconds: one process imports, and forks for each command. Another account may be unable to read what
-# would be imported late: Python may lie in a folder of root's own.
+# Importing takes seconds, so one process imports and forks for each command. It also imports what is otherwise imported
+# late, because another account may be unable to read Python's directory.
 FORKER = """
 import json, os, sys
 import aiosqlite, alembic.ddl.sqlite
 from app.cli import main
 for line in sys.stdin:
-    asked = json.loads(line)
+    request = json.loads(line)
     child = os.fork()
     if not child:
         os.environ.clear()
-        os.environ.update(asked["environment"])
+        os.environ.update(request["environment"])
         for descriptor, name in enumerate((os.devnull, "out", "err")):
-            path = os.path.join(asked["folder"], name)
+            path = os.path.join(request["folder"], name)
             os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), descriptor)
-        if asked["user"]:
+        if request["user"]:
             os.setgroups([])
-            os.setgid(asked["user"])
-            os.setuid(asked["user"])
-        sys.argv = ["atoll", *asked["arguments"]]
+            os.setgid(request["user"])
+            os.setuid(request["user"])
+        sys.argv = ["atoll", *request["arguments"]]
         sys.exit(main())
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -45,7 +45,7 @@ for line in sys.stdin:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -53,8 +53,16 @@ class CommandResult:
 
     @property
     def error_line(self) -> str:
-        """The one plain line of a command that refuses; fail for any other end."""
-        assert (self.code, self.out) == (2, ""), self
+        """The one line that a failed command prints; fail for any other end."""
+        return self._single_line(1)
+
+    @property
+    def usage_error(self) -> str:
+        """The one line that a command prints for an invalid option or setting; fail for any other end."""
+        return self._single_line(2)
+
+    def _single_line(self, code: int) -> str:
+        assert (self.code, self.out) == (code, ""), self
         assert self.err.endswith("\n"), self
         [line] = self.err.splitlines()
         assert "Traceback" not in line, self
@@ -63,93 +71,93 @@ class CommandResult:
 
 @dataclass
 class CommandRunner:
-    """Runs commands, by default on one database of the test's own."""
+    """Runs commands, by default on the test's own database."""
 
     forker: subprocess.Popen[str]
     folder: Path
     database_url: str
-    user: int = 0  # the number of the account to run as; 0 for our own
+    user: int = 0  # id of the account to run as; 0 for the test's own
 
     def __call__(self, *arguments: str, **settings: str) -> CommandResult:
-        """Run `atoll` with the arguments, under these ATOLL_ settings."""
+        """Run `atoll` with these arguments and ATOLL_ settings."""
         assert self.forker.stdin
         assert self.forker.stdout
-        asked = {
+        request = {
             "arguments": arguments,
             "environment": self.environment(**settings),
             "folder": str(self.folder),
             "user": self.user,
         }
-        self.forker.stdin.write(json.dumps(asked) + "\n")
+        self.forker.stdin.write(json.dumps(request) + "\n")
         self.forker.stdin.flush()
         code = int(self.forker.stdout.readline())
         out, err = ((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
         return CommandResult(code, out, err)
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """Return the environment of a command: nothing of ours but what Python needs."""
+        """Return the environment of a command: these ATOLL_ settings only."""
         return environment(**{"DATABASE_URL": self.database_url} | settings)
 
     @contextmanager
     def run_server(self, *arguments: str, **settings: str) -> Iterator["Server"]:
-        """Run `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
-        with run_server(self.folder, self.environment(**settings), *arguments) as served:
-            yield served
+        """Run `atoll serve` on a free port until the end of the block, then stop it by SIGTERM."""
+        with run_server(self.folder, self.environment(**settings), *arguments) as server:
+            yield server
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return what a process of ours is to know: these ATOLL_ settings alone, and what Python needs."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
-    return kept | {"PYTHONPATH": str(ROOT)} | {f"ATOLL_{name}": value for name, value in settings.items()}
+    """Return the environment of a process: these ATOLL_ settings only, and the PYTHONPATH."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
+    return others | {"PYTHONPATH": str(ROOT)} | {f"ATOLL_{name}": value for name, value in settings.items()}
 
 
 @contextmanager
 def run_server(
     folder: Path,
-    surroundings: dict[str, str],
+    process_environment: dict[str, str],
     *arguments: str,
     program: str = ATOLL,
     python: str | Path = sys.executable,
 ) -> Iterator["Server"]:
-    """Run the program as `atoll serve` on a free port until the end of the block, when it has to stop by SIGTERM."""
+    """Run the program as `atoll serve` on a free port until the end of the block, then stop it by SIGTERM."""
     port = free_port()
-    said = folder / f"serve-{port}"
-    with said.open("wb") as log:
-        server = subprocess.Popen(
+    log_file = folder / f"serve-{port}"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
             [python, "-c", program, "serve", "--port", str(port), *arguments],
-            env=surroundings,
+            env=process_environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
-    served = Server(f"http://127.0.0.1:{port}", server, said)
+    server = Server(f"http://127.0.0.1:{port}", process, log_file)
     try:
-        served.wait()
-        yield served
-        served.stop()
+        server.wait()
+        yield server
+        server.stop()
     finally:
-        if server.poll() is None:
-            server.kill()
-            server.wait()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @dataclass
 class Server:
-    """A server that runs."""
+    """A running server."""
 
     url: str
     process: subprocess.Popen[bytes]
-    _said: Path
+    _log_file: Path
 
     @property
     def output(self) -> str:
-        """What it printed so far."""
-        return self._said.read_text(encoding="utf-8")
+        """The output so far."""
+        return self._log_file.read_text(encoding="utf-8")
 
     def wait(self) -> None:
-        """Return when it answers; fail when it ends or takes too long."""
-        deadline = time.monotonic() + SECONDS
+        """Wait until the server answers; fail if it ends or takes too long."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.output
             try:
@@ -160,7 +168,7 @@ class Server:
         raise AssertionError(self.output)
 
     def stop(self) -> None:
-        """Send SIGTERM; fail unless it stops in seconds, with exit code 0."""
+        """Send SIGTERM; fail unless the server stops within seconds, with exit code 0."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(10) == 0, self.output
         assert "Traceback" not in self.output, self.output
@@ -168,7 +176,7 @@ class Server:
 
 @contextmanager
 def start_forker() -> Iterator[subprocess.Popen[str]]:
-    """Start the process that commands are forked from; it ends with the block."""
+    """Start the process that commands are forked from, until the end of the block."""
     forker = subprocess.Popen(
         [sys.executable, "-c", FORKER],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -179,10 +187,10 @@ def start_forker() -> Iterator[subprocess.Popen[str]]:
     try:
         yield forker
     finally:
-        forker.communicate(timeout=SECONDS)
+        forker.communicate(timeout=TIMEOUT_SECONDS)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

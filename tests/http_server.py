@@ -1,4 +1,4 @@
-"""Small schema behind the endpoint, called in process or over the sockets of a real server."""
+"""A small schema behind the endpoint, for requests in the same process or to a real server."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ def _even(value: Any) -> int:
 
 @strawberry.type
 class Branch:
-    """Type that nests to any depth."""
+    """A type that nests without limit."""
 
     name: str = "branch"
 
@@ -56,7 +56,7 @@ SHARED_FAILURE = RuntimeError("select secret from /etc/passwd")
 
 @strawberry.type
 class Query:
-    """Root of queries."""
+    """Queries of the small schema."""
 
     @strawberry.field
     def hello(self) -> str:
@@ -79,39 +79,39 @@ class Query:
         return Branch()
 
     @strawberry.field
-    def fails(self) -> str | None:
+    def fail(self) -> str | None:
         raise SHARED_FAILURE
 
     @strawberry.field
-    def refuses(self) -> str | None:
+    def refuse(self) -> str | None:
         raise OperationError(ErrorCode.FORBIDDEN, "That is for administrators.")
 
     @strawberry.field
-    def misses(self) -> str | None:
+    def unavailable(self) -> str | None:
         raise UnavailableError("postgresql://db.internal does not answer")
 
     @strawberry.field
     def broken(self) -> list[str] | None:
-        return 5  # type: ignore[return-value]  # like a resolver with a fault
+        return 5  # type: ignore[return-value]  # as a faulty resolver might
 
     @strawberry.field
-    def says(self) -> str | None:
-        raise GraphQLError("Said on purpose.", extensions={"code": "ON_PURPOSE"})
+    def explain(self) -> str | None:
+        raise GraphQLError("Explained on purpose.", extensions={"code": "ON_PURPOSE"})
 
     @strawberry.field
-    async def waits(self, info: strawberry.Info[Any, None]) -> str:
-        info.context.world.waits.set()
+    async def wait(self, info: strawberry.Info[Any, None]) -> str:
+        info.context.world.waiting.set()
         await asyncio.sleep(30)
         return "late"
 
     @strawberry.field
-    def who(self, info: strawberry.Info[Any, None]) -> str:
+    def request_id(self, info: strawberry.Info[Any, None]) -> str:
         return str(info.context.request_id)
 
 
 @strawberry.type
 class Mutation:
-    """Root of mutations."""
+    """Mutations of the small schema."""
 
     @strawberry.mutation
     def note(self, info: strawberry.Info[Any, None], text: str) -> str:
@@ -121,7 +121,7 @@ class Mutation:
 
 @strawberry.type
 class Subscription:
-    """Root of subscriptions, which plain HTTP does not serve."""
+    """Subscriptions, which the endpoint does not support."""
 
     @strawberry.subscription
     async def ticks(self) -> AsyncIterator[int]:
@@ -129,7 +129,7 @@ class Subscription:
 
 
 def build_test_schema(extensions: list[Any]) -> strawberry.Schema:
-    """Return the small schema with the extensions."""
+    """Build the small schema with the extensions."""
     scalars: dict[object, Any] = {Even: strawberry.scalar(name="Even", parse_value=_even)}
     config = StrawberryConfig(scalar_map=scalars)
     return strawberry.Schema(Query, Mutation, Subscription, extensions=extensions, config=config)
@@ -145,12 +145,12 @@ class OperationContext:
 
 @dataclass
 class World:
-    """The endpoint and a record of its operations."""
+    """The endpoint, with a record of its operations."""
 
     opened: list[OperationContext] = field(default_factory=list)
     closed: list[OperationContext] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    waits: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
     has_ide: bool = False
 
     def __post_init__(self) -> None:
@@ -162,7 +162,7 @@ class World:
 
     @asynccontextmanager
     async def open_context(self, request: Request, request_id: str) -> AsyncIterator[OperationContext]:
-        """Open the context that the bearer token selects."""
+        """Open a context, or fail as the bearer token says."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token == "bad":
             raise UnauthenticatedError
@@ -180,7 +180,7 @@ class World:
             raise UnavailableError("the connection was lost")
 
     def client(self) -> httpx.AsyncClient:
-        """Return a client in the same process."""
+        """Return a client that calls the endpoint in the same process."""
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://atoll")
 
 
@@ -195,7 +195,7 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def run_server(app: Any, **settings: Any) -> Iterator[int]:
-    """Serve the application on a free port of the loopback until the end of the block; give the port."""
+    """Serve the application on a free loopback port until the end of the block; yield the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_config=None, log_level=logging.INFO, **settings)
     server = _Server(config)

@@ -1,4 +1,4 @@
-"""This file is the whole server: who is let in, what it says of its health, and what it does without its parts."""
+"""Tests of the whole application: authentication, settings, health, revocation and isolation of operations."""
 
 import asyncio
 import shutil
@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import delete, text, update
 from starlette.applications import Starlette
 
-from app import application as served
+from app.application import create_application
 from app.settings import SettingError, Settings
 from store import sql
 from store.database import Database, Snapshot
 from tests.conftest import ANONYMOUS, GraphQLClient, World
 from tests.oidc.fake_issuer import AUDIENCE, FakeIssuer, signing_key
 
-WHO = "{ viewer { user { name } isAdmin } }"
+VIEWER = "{ viewer { user { name } isAdmin } }"
 
 
 def _client(app: Starlette) -> httpx.AsyncClient:
@@ -25,15 +25,17 @@ def _client(app: Starlette) -> httpx.AsyncClient:
 
 
 async def _ask(client: httpx.AsyncClient, token: str) -> httpx.Response:
-    return await client.post("/graphql", json={"query": WHO}, headers={"authorization": f"Bearer {token}"})
+    return await client.post("/graphql", json={"query": VIEWER}, headers={"authorization": f"Bearer {token}"})
 
 
-async def test_an_issuers_token_speaks_for_the_user_of_that_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_issuers_token_authenticates_the_user_with_that_id(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = signing_key("k1", "ES256")
     database = Database(world.url)
     async with FakeIssuer(keys=[key.published()]) as issuer:
-        monkeypatch.setattr(served, "create_issuer", lambda _issuer, _audience: issuer.issuer())
-        app = served.create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
+        monkeypatch.setattr("app.application.create_issuer", lambda _issuer, _audience: issuer.issuer())
+        app = create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
         async with _client(app) as client:
             good = await _ask(client, issuer.token(key, sub="mei"))
             assert good.json() == {"data": {"viewer": {"user": {"name": "mei"}, "isAdmin": False}}}
@@ -41,7 +43,7 @@ async def test_an_issuers_token_speaks_for_the_user_of_that_id(world: World, mon
             assert own.json()["data"]["viewer"]["isAdmin"] is True
             bad = [
                 await _ask(client, issuer.token(key, sub="stranger")),
-                await _ask(client, issuer.token(key, sub="lab")),  # a group, which nobody signs in as
+                await _ask(client, issuer.token(key, sub="lab")),  # a group, which cannot sign in
                 await _ask(client, issuer.token(key, sub="mei", exp=1)),
                 await _ask(client, issuer.token(key, sub="mei", aud="another")),
                 await _ask(client, issuer.token(signing_key("k2", "ES256"), sub="mei")),
@@ -52,15 +54,15 @@ async def test_an_issuers_token_speaks_for_the_user_of_that_id(world: World, mon
     await database.close()
 
 
-async def test_while_the_issuers_keys_cannot_be_had_its_tokens_are_put_off_and_not_refused(
+async def test_an_issuers_tokens_are_unavailable_while_its_keys_cannot_be_fetched(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = Database(world.url)
     issuer = FakeIssuer()
     async with issuer:
-        pass  # it has an address, and listens no more
-    monkeypatch.setattr(served, "create_issuer", lambda _issuer, _audience: issuer.issuer())
-    app = served.create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
+        pass  # it has an address, but does not listen any more
+    monkeypatch.setattr("app.application.create_issuer", lambda _issuer, _audience: issuer.issuer())
+    app = create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
     async with _client(app) as client:
         answer = await _ask(client, issuer.token(signing_key("k1", "ES256"), sub="mei"))
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "UNAVAILABLE")
@@ -69,29 +71,29 @@ async def test_while_the_issuers_keys_cannot_be_had_its_tokens_are_put_off_and_n
     await database.close()
 
 
-@pytest.mark.parametrize("given", [{"ATOLL_OIDC_ISSUER": "https://id.test"}, {"ATOLL_OIDC_AUDIENCE": "atoll"}])
-def test_one_of_the_issuers_two_settings_alone_stops_the_start(given: dict[str, str]) -> None:
+@pytest.mark.parametrize("environment", [{"ATOLL_OIDC_ISSUER": "https://id.test"}, {"ATOLL_OIDC_AUDIENCE": "atoll"}])
+def test_one_of_the_two_issuer_settings_alone_stops_the_start(environment: dict[str, str]) -> None:
     with pytest.raises(
         ValueError, match=r"ATOLL_OIDC_ISSUER.*ATOLL_OIDC_AUDIENCE|ATOLL_OIDC_AUDIENCE.*ATOLL_OIDC_ISSUER"
     ):
-        served.create_application(Settings.from_environment(given))
+        create_application(Settings.from_environment(environment))
 
 
 def test_a_misspelt_setting_stops_the_start() -> None:
-    with pytest.raises(SettingError, match="ATOLL_DATABASE_URI is no setting"):
+    with pytest.raises(SettingError, match="Unknown setting ATOLL_DATABASE_URI"):
         Settings.from_environment({"ATOLL_DATABASE_URI": "x"})
-    with pytest.raises(SettingError, match="must be 1 or 0"):
+    with pytest.raises(SettingError, match="Use 1 or 0"):
         Settings.from_environment({"ATOLL_GRAPHIQL": "perhaps"})
 
 
-def test_passwords_are_not_told() -> None:
-    given = {"ATOLL_DATABASE_URL": "postgresql+asyncpg://atoll:sesame@db/atoll"}
-    told = Settings.from_environment(given).describe(given)
-    assert ("ATOLL_DATABASE_URL", "postgresql+asyncpg://atoll:***@db/atoll", "environment") in told
-    assert ("ATOLL_GRAPHIQL", "False", "default") in told
+def test_passwords_are_masked() -> None:
+    environment = {"ATOLL_DATABASE_URL": "postgresql+asyncpg://atoll:sesame@db/atoll"}
+    rows = Settings.from_environment(environment).describe(environment)
+    assert ("ATOLL_DATABASE_URL", "postgresql+asyncpg://atoll:***@db/atoll", "environment") in rows
+    assert ("ATOLL_GRAPHIQL", "False", "default") in rows
 
 
-async def test_the_server_is_ready_while_its_database_answers_and_is_at_the_known_revision(
+async def test_the_server_is_ready_while_its_database_has_the_current_revision(
     ask_own: GraphQLClient,
 ) -> None:
     assert (await ask_own.client.get("/healthz")).json() == {"status": "ok"}
@@ -102,37 +104,37 @@ async def test_the_server_is_ready_while_its_database_answers_and_is_at_the_know
     assert (await ask_own.client.get("/readyz")).status_code == 503
 
 
-async def test_without_its_database_the_server_says_so_and_stays_up(tmp_path: Path) -> None:
+async def test_without_its_database_the_server_answers_503_and_keeps_running(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
     database = Database(f"sqlite+aiosqlite:///{folder}/atoll.db")
     shutil.rmtree(folder)
-    async with _client(served.create_application(Settings(), database=database)) as client:
-        answer = await client.post("/graphql", json={"query": WHO})
+    async with _client(create_application(Settings(), database=database)) as client:
+        answer = await client.post("/graphql", json={"query": VIEWER})
         assert (answer.status_code, answer.json()["errors"][0]["message"]) == (
             503,
-            "Atoll cannot answer for now. Try again.",
+            "The service is temporarily unavailable. Try again in a few seconds.",
         )
         assert (await client.get("/readyz")).status_code == 503
         assert (await client.get("/healthz")).status_code == 200
     await database.close()
-    # The driver's thread tells the loop that it could not connect, and nobody waits for that: the loop must live on.
+    # The driver's threads report their failure to the event loop, which must not be closed before.
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
             await asyncio.to_thread(thread.join)
 
 
-async def test_graphiql_is_off_unless_asked_for(world: World) -> None:
+async def test_graphiql_is_off_by_default(world: World) -> None:
     page = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}  # as browsers send it
     for settings, status in ((Settings(), 404), (Settings(graphiql=True), 200)):
         database = Database(world.url)
-        async with _client(served.create_application(settings, database=database)) as client:
+        async with _client(create_application(settings, database=database)) as client:
             assert (await client.get("/graphql", headers=page)).status_code == status
             assert (await client.get("/graphql/ide/config.json")).status_code == status
         await database.close()
 
 
-async def test_a_revoked_grant_holds_from_the_next_operation_on(ask_own: GraphQLClient) -> None:
+async def test_a_revoked_grant_takes_effect_with_the_next_operation(ask_own: GraphQLClient) -> None:
     query = (
         '{ asset(by: {externalId: "genomes"}) { __typename } collection(by: {slug: "deep"}) { assetCounts { total } } }'
     )
@@ -145,7 +147,7 @@ async def test_a_revoked_grant_holds_from_the_next_operation_on(ask_own: GraphQL
     assert await ask_own("mei", query) == {"asset": None, "collection": {"assetCounts": {"total": 0}}}
 
 
-async def test_leaving_a_group_holds_from_the_next_operation_on(ask_own: GraphQLClient) -> None:
+async def test_leaving_a_group_takes_effect_with_the_next_operation(ask_own: GraphQLClient) -> None:
     query = '{ asset(by: {externalId: "images"}) { ... on AssetFields { viewerAccess } } }'
     assert await ask_own("lou", query) == {"asset": {"viewerAccess": "OWNER"}}
     async with ask_own.database.write() as connection:
@@ -153,8 +155,8 @@ async def test_leaving_a_group_holds_from_the_next_operation_on(ask_own: GraphQL
     assert await ask_own("lou", query) == {"asset": None}
 
 
-async def test_an_operation_sees_one_state_of_the_world_from_its_first_statement_to_its_last(own_world: World) -> None:
-    asking, other = GraphQLClient(own_world), Database(own_world.url)
+async def test_an_operation_reads_one_snapshot_from_its_first_statement_to_its_last(own_world: World) -> None:
+    client, other = GraphQLClient(own_world), Database(own_world.url)
     archived = asyncio.Event()
 
     async def archive_between(*_: object) -> None:
@@ -174,15 +176,15 @@ async def test_an_operation_sees_one_state_of_the_world_from_its_first_statement
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Snapshot, "rows", interrupted)
-        seen = await asking("eve", "{ assets { totalCount nodes { __typename } } }")
+        data = await client("eve", "{ assets { totalCount nodes { __typename } } }")
     assert archived.is_set()
-    assert (seen["assets"]["totalCount"], len(seen["assets"]["nodes"])) == (6, 6)
-    assert (await asking("eve", "{ assets { totalCount } }"))["assets"]["totalCount"] == 0
+    assert (data["assets"]["totalCount"], len(data["assets"]["nodes"])) == (6, 6)
+    assert (await client("eve", "{ assets { totalCount } }"))["assets"]["totalCount"] == 0
     await other.close()
-    await asking.close()
+    await client.close()
 
 
-async def test_viewers_at_once_do_not_see_through_one_anothers_eyes(ask: GraphQLClient) -> None:
+async def test_concurrent_operations_do_not_mix_viewers(ask: GraphQLClient) -> None:
     query = "{ viewer { user { name } } assets { totalCount } }"
     people = ["olu", "eve", ANONYMOUS, "mei"] * 15
     headers = [{} if who == ANONYMOUS else {"authorization": f"Bearer {ask.tokens[who]}"} for who in people]
@@ -196,7 +198,7 @@ async def test_viewers_at_once_do_not_see_through_one_anothers_eyes(ask: GraphQL
         assert (data["viewer"] or {"user": {"name": ANONYMOUS}})["user"]["name"] == who
 
 
-async def test_readers_cannot_write_whatever_reaches_them(world: World) -> None:
+async def test_a_snapshot_cannot_write(world: World) -> None:
     database = Database(world.url)
     async with database.snapshot() as snapshot:
         with pytest.raises(Exception, match=r"readonly|read-only"):

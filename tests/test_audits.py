@@ -1,4 +1,4 @@
-"""Audits of the GraphQL over HTTP specification: the official ones on Node.js, then in Python."""
+"""Tests of the GraphQL over HTTP specification: its audits on Node.js, and further ones in Python."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ RUN_SECONDS = 60
 
 @pytest.fixture
 def world() -> World:
-    """Return the endpoint with a small schema."""
+    """Return the endpoint of the small schema."""
     return World()
 
 
@@ -33,10 +33,10 @@ def test_every_audit_of_the_specification_passes(world: World) -> None:
 
 
 async def post(world: World, body: Any = None, /, accept: str | None = RESPONSE, **more: Any) -> httpx.Response:
-    """POST the body as JSON, or the content in `more`; return the response."""
+    """Send a POST with the body as JSON, or as `more` says."""
     headers = ({} if accept is None else {"accept": accept}) | more.pop("headers", {})
     async with world.client() as client:
-        # httpx accepts anything unless told; the audits mean a client that says nothing.
+        # httpx sends `*/*` by default; the audits need a client without the header.
         client.headers.pop("accept")
         return await client.post("/graphql", headers=headers, **(more or {"json": body}))
 
@@ -71,14 +71,14 @@ def kind_of(answer: httpx.Response) -> str:
         (None, JSON),
     ],
 )
-async def test_the_answer_comes_in_the_type_that_is_most_welcome(world: World, accept: str | None, kind: str) -> None:
+async def test_the_response_has_the_preferred_media_type(world: World, accept: str | None, kind: str) -> None:
     answer = await post(world, {"query": "{ __typename }"}, accept)
     assert (answer.status_code, kind_of(answer)) == (200, kind)
     assert answer.json() == {"data": {"__typename": "Query"}}
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/*", f"{JSON};q=0", "text/event-stream, multipart/mixed", "x"])
-async def test_what_cannot_be_sent_is_not_sent(world: World, accept: str) -> None:
+async def test_an_unsupported_media_type_is_not_acceptable(world: World, accept: str) -> None:
     answer = await post(world, {"query": "{ hello }"}, accept)
     assert (answer.status_code, kind_of(answer)) == (406, JSON)
     assert answer.json()["errors"][0]["extensions"] == {"code": "NOT_ACCEPTABLE"}
@@ -113,7 +113,7 @@ async def test_a_request_error_has_no_data(world: World, body: Any, code: str, k
 
 @pytest.mark.parametrize("accept", [RESPONSE, JSON])
 @pytest.mark.parametrize("body", [{}, {"notquery": "{ hello }"}, {"query": None}, {"query": ""}])
-async def test_a_request_without_query_is_bad_in_either_type(world: World, body: Any, accept: str) -> None:
+async def test_a_request_without_query_is_a_bad_request_in_either_type(world: World, body: Any, accept: str) -> None:
     answer = await post(world, body, accept)
     assert (answer.status_code, kind_of(answer)) == (400, accept)
 
@@ -121,32 +121,32 @@ async def test_a_request_without_query_is_bad_in_either_type(world: World, body:
 @pytest.mark.parametrize("accept", [RESPONSE, JSON])
 @pytest.mark.parametrize("member", ["query", "operationName", "variables", "extensions"])
 @pytest.mark.parametrize("value", [{"obj": "ect"}, 0, False, ["array"], "string"])
-async def test_a_member_of_the_wrong_type_is_bad_in_either_type(
+async def test_a_parameter_of_the_wrong_type_is_a_bad_request_in_either_type(
     world: World, member: str, value: Any, accept: str
 ) -> None:
     answer = await post(world, {"query": "{ hello }", member: value}, accept)
     fits = isinstance(value, str if member in {"query", "operationName"} else dict)
-    # A string is a document with a mistake, or a name that no operation has.
-    mistaken = 400 if accept == RESPONSE else 200
-    assert answer.status_code == ((200 if isinstance(value, dict) else mistaken) if fits else 400)
+    # The string is an invalid document, or the name of no operation.
+    invalid_status = 400 if accept == RESPONSE else 200
+    assert answer.status_code == ((200 if isinstance(value, dict) else invalid_status) if fits else 400)
     assert kind_of(answer) == accept
 
 
 @pytest.mark.parametrize("accept", [RESPONSE, JSON])
 @pytest.mark.parametrize("member", ["operationName", "variables", "extensions"])
-async def test_a_member_may_be_null(world: World, member: str, accept: str) -> None:
+async def test_a_parameter_may_be_null(world: World, member: str, accept: str) -> None:
     answer = await post(world, {"query": "{ hello }", member: None}, accept)
     assert (answer.status_code, answer.json()) == (200, {"data": {"hello": "world"}})
 
 
 @pytest.mark.parametrize("charset", ["", "; charset=utf-8", '; charset="UTF-8"', "; v=1"])
-async def test_requests_are_read_as_utf8(world: World, charset: str) -> None:
+async def test_requests_are_decoded_as_utf8(world: World, charset: str) -> None:
     body = '{"query": "{ echo(text: \\"Run🏃Swim🏊\\") }"}'.encode()
     answer = await post(world, content=body, headers={"content-type": f"Application/JSON{charset}"})
     assert answer.json() == {"data": {"echo": "Run🏃Swim🏊"}}
 
 
-async def test_queries_go_by_get_with_their_parameters_as_json(world: World) -> None:
+async def test_queries_may_be_sent_by_get_with_variables_as_json(world: World) -> None:
     parameters = {
         "query": "query A($t: String!) { echo(text: $t) } query B { hello }",
         "operationName": "A",
@@ -158,7 +158,7 @@ async def test_queries_go_by_get_with_their_parameters_as_json(world: World) -> 
     assert (answer.status_code, answer.json()) == (200, {"data": {"echo": "ü"}})
 
 
-async def test_mutations_do_not_go_by_get(world: World) -> None:
+async def test_mutations_may_not_be_sent_by_get(world: World) -> None:
     async with world.client() as client:
         answer = await client.get("/graphql", params={"query": 'mutation { note(text: "a") }'})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

@@ -1,4 +1,4 @@
-"""This file is the worked examples: each runs as its account, on both databases alike, in few statements."""
+"""Tests of the worked examples: each runs as its account, with few statements and the same bytes on both databases."""
 
 import asyncio
 import itertools
@@ -34,7 +34,7 @@ from app.graphiql import EXAMPLES as FOLDER
 from app.graphiql import Reference, Tab, find_references, read_examples
 from app.settings import Settings
 from app.tokens import create_token
-from schema.graph import print_schema as schema_text
+from schema.graph import print_schema
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
@@ -47,13 +47,13 @@ EXAMPLES = read_examples(FOLDER)
 ACCOUNTS = {name: user for name, user, _ in demo.ACCOUNTS} | {demo.ANONYMOUS.name: ANONYMOUS}
 DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
 NAMES = set[Reference]().union(*map(find_references, EXAMPLES))
-# The collections that examples put assets into.
-TAKING = {"pathogens", "read-quality", "electron-microscopy", "bacteria", "image-tools"}
+# The collections that examples add assets to.
+ADDED_TO = {"pathogens", "read-quality", "electron-microscopy", "bacteria", "image-tools"}
 REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells", "ownerId": "<user user:olu>"}
-MOST_STATEMENTS = 8
-MOST_STATEMENTS_OF_A_MUTATION = 36
-# What stands for the one id that no database has before the others ran: of the change that adding answered.
-ADDED = "<change.id of the answer>"
+MAX_STATEMENTS = 8
+MAX_MUTATION_STATEMENTS = 36
+# Placeholder for the id of the change that the example of adding assets makes.
+ADD_CHANGE = "<change.id of the answer>"
 
 
 @cache
@@ -75,14 +75,14 @@ def _who(tab: Tab) -> str:
     return ACCOUNTS[tab.account or demo.ANONYMOUS.name]
 
 
-async def _answers(ask: GraphQLClient, tabs: Iterable[Tab]) -> AsyncIterator[tuple[Tab, httpx.Response]]:
-    """Yield each tab and the answer that its account gets, in their order; undoing takes back what adding did."""
-    added = ADDED
+async def _responses(ask: GraphQLClient, tabs: Iterable[Tab]) -> AsyncIterator[tuple[Tab, httpx.Response]]:
+    """Run the tabs in order, each as its account; the undo example undoes the addition. Yield tab and response."""
+    change_id = ADD_CHANGE
     for tab in tabs:
-        filled = replace(tab, variables=tab.variables.replace(ADDED, added))
+        filled = replace(tab, variables=tab.variables.replace(ADD_CHANGE, change_id))
         response = await ask.response(_who(tab), tab.query, **_variables(filled))
         payload = response.json()["data"].get("collectionAssetsAdd")
-        added = payload["change"]["id"] if payload else added
+        change_id = payload["change"]["id"] if payload else change_id
         yield tab, response
 
 
@@ -100,30 +100,30 @@ async def _filled(url: str, catalogue: Path) -> World:
 
 @pytest.fixture
 async def ask_demo(empty_url: str) -> AsyncIterator[GraphQLClient]:
-    asking = GraphQLClient(await _filled(empty_url, demo.CATALOGUE))
-    yield asking
-    await asking.close()
+    client = GraphQLClient(await _filled(empty_url, demo.CATALOGUE))
+    yield client
+    await client.close()
 
 
-# What examples there are
+# Coverage
 
 
-def test_there_is_a_set_for_each_reader() -> None:
+def test_there_are_examples_for_each_kind_of_reader() -> None:
     assert {tab.group for tab in EXAMPLES} == {"web", "admin", "analyst"}
     assert {tab.account for tab in EXAMPLES} <= ACCOUNTS.keys()
 
 
-def test_every_mutation_of_topics_and_every_one_that_takes_many_has_an_example() -> None:
-    mutations = build_schema(schema_text()).mutation_type
+def test_every_topic_mutation_and_every_bulk_mutation_has_an_example() -> None:
+    mutations = build_schema(print_schema()).mutation_type
     assert mutations is not None
-    many = {name for name, field in mutations.fields.items() if _takes_many(field.args["input"].type)}
-    assert many >= {"topicMerge", "collectionAssetsAdd", "assetCollectionsUpdate", "assetsRegister"}
+    bulk = {name for name, field in mutations.fields.items() if _has_list(field.args["input"].type)}
+    assert bulk >= {"topicMerge", "collectionAssetsAdd", "assetCollectionsUpdate", "assetsRegister"}
     topics = {name for name in mutations.fields if name.startswith("topic")}
-    assert (topics | many) - {_mutation(tab) for tab in filter(_is_mutation, EXAMPLES)} == set()
+    assert (topics | bulk) - {_mutation(tab) for tab in filter(_is_mutation, EXAMPLES)} == set()
 
 
-def _takes_many(given: GraphQLInputType) -> bool:
-    kind = get_named_type(given)
+def _has_list(input_type: GraphQLInputType) -> bool:
+    kind = get_named_type(input_type)
     assert isinstance(kind, GraphQLInputObjectType)
     return any(is_list_type(get_nullable_type(field.type)) for field in kind.fields.values())
 
@@ -134,22 +134,22 @@ def _mutation(tab: Tab) -> str:
     return field.name.value
 
 
-# What they answer
+# Responses
 
 
-async def test_every_query_answers_as_its_account_in_few_statements(ask_demo: GraphQLClient) -> None:
+async def test_every_query_succeeds_as_its_account_with_few_statements(ask_demo: GraphQLClient) -> None:
     for tab in itertools.filterfalse(_is_mutation, await demo.insert_ids(ask_demo.database, EXAMPLES)):
         data = await ask_demo(_who(tab), tab.query, **_variables(tab))
         assert None not in data.values(), tab.title
-        assert 1 <= len(ask_demo.statements) <= MOST_STATEMENTS, f"{tab.title}: {len(ask_demo.statements)} statements"
+        assert 1 <= len(ask_demo.statements) <= MAX_STATEMENTS, f"{tab.title}: {len(ask_demo.statements)} statements"
 
 
-async def test_every_mutation_is_accepted_as_its_account_in_few_statements(ask_demo: GraphQLClient) -> None:
+async def test_every_mutation_succeeds_as_its_account_with_few_statements(ask_demo: GraphQLClient) -> None:
     tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
-    async for tab, response in _answers(ask_demo, filter(_is_mutation, tabs)):
+    async for tab, response in _responses(ask_demo, filter(_is_mutation, tabs)):
         _assert_accepted(tab, response)
         sent = len(ask_demo.statements)
-        assert 1 <= sent <= MOST_STATEMENTS_OF_A_MUTATION, f"{tab.title}: {sent} statements"
+        assert 1 <= sent <= MAX_MUTATION_STATEMENTS, f"{tab.title}: {sent} statements"
 
 
 def _assert_accepted(tab: Tab, response: httpx.Response) -> None:
@@ -161,27 +161,27 @@ def _assert_accepted(tab: Tab, response: httpx.Response) -> None:
     assert None not in payload.values(), tab.title
 
 
-async def test_what_a_dry_run_tells_is_what_then_happens(ask_demo: GraphQLClient) -> None:
+async def test_a_dry_run_responds_like_the_real_run(ask_demo: GraphQLClient) -> None:
     tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
-    rehearsed = [tab for tab in filter(_is_mutation, tabs) if _variables(tab)["input"].get("dryRun")]
-    assert [_mutation(tab) for tab in rehearsed] == ["topicMerge", "topicDelete", "collectionDelete"]
-    for tab in rehearsed:
-        given = _variables(tab)["input"]
-        told = await ask_demo(_who(tab), tab.query, input=given)
-        assert await ask_demo(_who(tab), tab.query, input=given | {"dryRun": False}) == told
+    dry_runs = [tab for tab in filter(_is_mutation, tabs) if _variables(tab)["input"].get("dryRun")]
+    assert [_mutation(tab) for tab in dry_runs] == ["topicMerge", "topicDelete", "collectionDelete"]
+    for tab in dry_runs:
+        input_ = _variables(tab)["input"]
+        dry_result = await ask_demo(_who(tab), tab.query, input=input_)
+        assert await ask_demo(_who(tab), tab.query, input=input_ | {"dryRun": False}) == dry_result
 
 
-# How much they ask of the database
+# Statements
 
 
-def _numbered(noun: str, number: int) -> list[str]:
-    return [f"{noun}-{place}" for place in range(number)]
+def _numbered(noun: str, count: int) -> list[str]:
+    return [f"{noun}-{number}" for number in range(count)]
 
 
 def _catalogue_of(assets: int) -> list[dict[str, Any]]:
-    """Return what the demo and the examples name, so many assets, and a tenth as many of all else.
+    """Return a catalogue with all that the examples refer to, this number of assets, and a tenth as many other objects.
 
-    Every fifth asset is archived. What examples put assets into is empty, and what else they name holds all of them.
+    Every fifth asset is archived. Collections that examples add assets to are empty; the others referred to have all.
     """
     many, tenth = _numbered("asset", assets), assets // 10
     ids = [*sorted(name for kind, name in NAMES if kind == "asset"), *many]
@@ -199,16 +199,20 @@ def _catalogue_of(assets: int) -> list[dict[str, Any]]:
         | {"assets": many[:tenth]}
         for slug in _numbered("collection", tenth)
     ]
-    held = {name: [] if name in TAKING else ids for kind, name in NAMES if kind == "collection"}
-    held |= {slug: ids for slug in (_variables(tab).get("slug") for tab in EXAMPLES) if slug and slug not in TAKING}
-    kept = [line for line in DEMO if line["kind"] not in {"asset", "collection"}]
-    named = [line | {"assets": held.get(line["slug"], many[:1])} for line in DEMO if line["kind"] == "collection"]
-    return [*kept, *rows, *more, *named]
+    assets_by_slug = {name: [] if name in ADDED_TO else ids for kind, name in NAMES if kind == "collection"}
+    assets_by_slug |= {
+        slug: ids for slug in (_variables(tab).get("slug") for tab in EXAMPLES) if slug and slug not in ADDED_TO
+    }
+    others = [line for line in DEMO if line["kind"] not in {"asset", "collection"}]
+    collections = [
+        line | {"assets": assets_by_slug.get(line["slug"], many[:1])} for line in DEMO if line["kind"] == "collection"
+    ]
+    return [*others, *rows, *more, *collections]
 
 
 def _widened(tab: Tab, assets: int) -> Tab:
-    """Return the example with all that the catalogue of so many assets has in its lists, or as many as they take."""
-    # Registering inserts a thousand rows with a statement, and an asset has a grant or two.
+    """Return the example with its lists extended to the size of the catalogue, or to their limits."""
+    # Registering inserts a thousand rows per statement, and an asset has one or two grants.
     many, tenth = min(assets, 900), min(assets // 10, 98)
     more: dict[str, list[Any]] = {
         "assetIds": [f"<asset {id_}>" for place, id_ in enumerate(_numbered("asset", many)) if place % 5 != 1],
@@ -218,12 +222,12 @@ def _widened(tab: Tab, assets: int) -> Tab:
         "set": [{"to": {"userId": f"<user {id_}>"}, "access": "VIEWER"} for id_ in _numbered("user", tenth)],
     }
     variables = _variables(tab)
-    given = variables.get("input", {})
-    given |= {field: [*given[field], *items] for field, items in more.items() if field in given}
+    input_ = variables.get("input", {})
+    input_ |= {field: [*input_[field], *items] for field, items in more.items() if field in input_}
     return replace(tab, variables=orjson.dumps(variables).decode())
 
 
-async def test_statements_depend_on_the_shape_and_never_on_the_data(
+async def test_the_statements_of_an_example_do_not_depend_on_the_amount_of_data(
     backend: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     sent: dict[int, dict[str, list[str]]] = {}
@@ -231,21 +235,21 @@ async def test_statements_depend_on_the_shape_and_never_on_the_data(
         url = f"sqlite+aiosqlite:///{tmp_path}/{assets}.db"
         if backend == "postgresql":
             url = request.getfixturevalue("postgres").create_database(f"shape{assets}")
-        asking = GraphQLClient(await _filled(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
-        tabs = await demo.insert_ids(asking.database, [_widened(tab, assets) for tab in EXAMPLES])
+        client = GraphQLClient(await _filled(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
+        tabs = await demo.insert_ids(client.database, [_widened(tab, assets) for tab in EXAMPLES])
         sent[assets] = {}
-        async for tab, response in _answers(asking, sorted(tabs, key=_is_mutation)):
-            sent[assets][tab.title] = sorted(asking.statements)
+        async for tab, response in _responses(client, sorted(tabs, key=_is_mutation)):
+            sent[assets][tab.title] = sorted(client.statements)
             if _is_mutation(tab):
                 _assert_accepted(tab, response)
-        await asking.close()
+        await client.close()
     assert sent[10] == sent[1_000]
 
 
-# How alike the databases are
+# Both databases
 
 
-async def test_both_databases_answer_the_same_bytes(
+async def test_both_databases_return_the_same_bytes(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: list[list[tuple[str, str, bytes]]] = []
@@ -253,19 +257,19 @@ async def test_both_databases_answer_the_same_bytes(
         chance = random.Random(1)
         monkeypatch.setattr("store.ids.random_bytes", chance.randbytes)
         monkeypatch.setattr("store.ids.clock_ns", lambda: 1_800_000_000_000_000_000)
-        asking = GraphQLClient(await _filled(url, demo.CATALOGUE))
-        await _set_cursor_key(asking.database)
-        asking.client.headers["x-request-id"] = "example"
-        tabs = await demo.insert_ids(asking.database, EXAMPLES)
-        found = []
+        client = GraphQLClient(await _filled(url, demo.CATALOGUE))
+        await _set_cursor_key(client.database)
+        client.client.headers["x-request-id"] = "example"
+        tabs = await demo.insert_ids(client.database, EXAMPLES)
+        responses = []
         for tab, who in itertools.product(itertools.filterfalse(_is_mutation, tabs), ACCOUNTS.values()):
-            answer = await asking.response(who, tab.query, **_variables(tab))
-            found.append((tab.title, who, answer.content))
-        # The queries come again after the mutations, and tell what they did.
-        async for tab, answer in _answers(asking, sorted(tabs, key=_is_mutation, reverse=True)):
-            found.append((tab.title, _who(tab), answer.content))
-        answers.append(found)
-        await asking.close()
+            answer = await client.response(who, tab.query, **_variables(tab))
+            responses.append((tab.title, who, answer.content))
+        # The queries run again after the mutations, to show their effects.
+        async for tab, answer in _responses(client, sorted(tabs, key=_is_mutation, reverse=True)):
+            responses.append((tab.title, _who(tab), answer.content))
+        answers.append(responses)
+        await client.close()
     for on_sqlite, on_postgresql in zip(*answers, strict=True):
         assert on_sqlite == on_postgresql
 
@@ -275,31 +279,31 @@ async def _set_cursor_key(database: Database) -> None:
         await connection.execute(update(sql.deployment).values(cursor_key=bytes(64)))
 
 
-# Where their ids come from
+# Ids
 
 
-async def test_in_the_demo_the_examples_have_its_ids(ask_demo: GraphQLClient) -> None:
+async def test_examples_refer_to_the_demo_by_its_ids(ask_demo: GraphQLClient) -> None:
     tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
     assert set().union(*map(find_references, tabs)) == set()
     assert [tab.title for tab in tabs if "<" in tab.variables] == ["Undo an addition of assets"]
-    found = await ask_demo("user:ada", '{ topic(by: { slug: "life-on-earth" }) { id } }')
+    data = await ask_demo("user:ada", '{ topic(by: { slug: "life-on-earth" }) { id } }')
     (renaming,) = [tab for tab in tabs if tab.title.startswith("Rename a topic")]
-    assert _variables(renaming)["input"]["id"] == found["topic"]["id"]
+    assert _variables(renaming)["input"]["id"] == data["topic"]["id"]
 
 
-def test_the_demo_serves_the_examples_with_its_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_offers_the_examples_with_its_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[Starlette] = []
     monkeypatch.setenv("ATOLL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/demo.db")
     monkeypatch.setattr("app.cli.uvicorn.run", lambda app, **_options: served.append(app))
     before = signal.getsignal(signal.SIGTERM)
     cli.serve(port=free_port(), with_demo=True)
-    signal.signal(signal.SIGTERM, before)  # which serving takes over
+    signal.signal(signal.SIGTERM, before)  # which `serve` replaces
     offered = asyncio.run(_offered(served[0]))
     assert [tab.title for tab in offered] == [tab.title for tab in EXAMPLES]
     assert set().union(*map(find_references, offered)) == set()
 
 
-async def test_elsewhere_the_examples_stay_as_they_are_written(tmp_path: Path) -> None:
+async def test_other_deployments_offer_the_examples_unchanged(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/untouched.db"
     assert await _offered(create_application(Settings(database_url=url, graphiql=True))) == EXAMPLES
 

@@ -1,4 +1,4 @@
-"""This file is the tests of GraphiQL as it is served: its examples, its routes and headers, its build."""
+"""Tests of GraphiQL as served: examples, routes, headers, build."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ ACCOUNTS = [Account("Ann", "A member who owns two capsules.", "ann-token"), Acco
 TABS = [Tab("Who am I", "web", "{ viewerName }", '{"first": 2}', "Ann"), Tab("Topics", "admin", "{ topics }", "", None)]
 
 
-# The examples
+# Examples
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -37,7 +37,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def test_examples_come_by_group_then_name(tmp_path: Path) -> None:
+def test_examples_are_ordered_by_group_then_name(tmp_path: Path) -> None:
     names = ["analyst/01-b", "admin/02-c", "admin/01-d", "web/10-e", "web/02-f", "other/01-g"]
     folder = write(tmp_path, {f"{name}.graphql": f"# {name}\n{{ __typename }}\n" for name in names})
     assert [tab.title for tab in read_examples(folder)] == [
@@ -49,47 +49,47 @@ def test_examples_come_by_group_then_name(tmp_path: Path) -> None:
     ]
 
 
-def test_an_example_tells_its_title_account_and_variables(tmp_path: Path) -> None:
+def test_an_example_has_a_title_an_account_and_variables(tmp_path: Path) -> None:
     query = "# Every topic\n# as: Ann Lee\n# and more words\n\n{ __typename }\n"
     folder = write(tmp_path, {"web/01-a.graphql": query, "web/01-a.json": '{"first": 2}\n'})
     assert read_examples(folder) == [Tab("Every topic", "web", query, '{"first": 2}', "Ann Lee")]
 
 
-def test_an_example_may_leave_out_account_and_variables(tmp_path: Path) -> None:
+def test_account_and_variables_of_an_example_are_optional(tmp_path: Path) -> None:
     query = "# Every topic\n\n# as: nobody, for this is not the second line\n{ __typename }\n"
     assert read_examples(write(tmp_path, {"web/01-a.graphql": query})) == [Tab("Every topic", "web", query, "", None)]
 
 
 @pytest.mark.parametrize("query", ["{ __typename }\n", "#\n{ __typename }\n", ""])
-def test_an_example_without_a_title_is_refused(tmp_path: Path, query: str) -> None:
+def test_an_example_without_a_title_is_rejected(tmp_path: Path, query: str) -> None:
     folder = write(tmp_path, {"web/01-a.graphql": query})
-    with pytest.raises(ValueError, match=r"01-a\.graphql: the first line is no title"):
+    with pytest.raises(ValueError, match=r"01-a\.graphql: the first line is not a title"):
         read_examples(folder)
 
 
 @pytest.mark.parametrize("variables", ["[1]", "{", ""])
-def test_variables_that_are_no_object_are_refused(tmp_path: Path, variables: str) -> None:
+def test_variables_that_are_not_an_object_are_rejected(tmp_path: Path, variables: str) -> None:
     folder = write(tmp_path, {"web/01-a.graphql": "# A\n{ __typename }\n", "web/01-a.json": variables})
-    with pytest.raises(ValueError, match=r"01-a\.json: the variables are no JSON object"):
+    with pytest.raises(ValueError, match=r"01-a\.json: the variables are not a JSON object"):
         read_examples(folder)
 
 
-def test_a_missing_folder_holds_no_examples(tmp_path: Path) -> None:
+def test_a_missing_folder_has_no_examples(tmp_path: Path) -> None:
     assert read_examples(tmp_path / "absent") == []
 
 
-def test_names_in_an_examples_variables_give_way_to_ids() -> None:
+def test_references_in_variables_are_replaced_by_ids() -> None:
     variables = '{"ids": ["<topic open-data>", "<user user:mei>"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
     tab = Tab("A", "admin", "# <topic open-data>\nmutation A { a }", variables, "Ann")
-    names = {("topic", "open-data"), ("user", "user:mei"), ("asset", "1 f")}
-    assert find_references(tab) == names
-    known = {("topic", "open-data"): "top_1", ("user", "user:mei"): "usr_2", ("collection", "open-data"): "col_3"}
-    filled = replace_references(tab, known)
+    references = {("topic", "open-data"), ("user", "user:mei"), ("asset", "1 f")}
+    assert find_references(tab) == references
+    ids = {("topic", "open-data"): "top_1", ("user", "user:mei"): "usr_2", ("collection", "open-data"): "col_3"}
+    filled = replace_references(tab, ids)
     assert filled.variables == '{"ids": ["top_1", "usr_2"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
     assert (filled.query, filled.title, filled.account) == (tab.query, tab.title, tab.account)
 
 
-# What is served
+# Responses
 
 POLICY = {
     "default-src 'none'",
@@ -105,7 +105,7 @@ POLICY = {
 }
 
 
-def client_of(dist: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
+def create_client(dist: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
     monkeypatch.setattr(graphiql, "DIST", dist)
     app = Starlette(routes=[*build_routes(TABS, ACCOUNTS), Route("/graphql", serve_page)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
@@ -113,17 +113,17 @@ def client_of(dist: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
 
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
-    """Return a client of a server whose build has one asset, and a secret beside the assets."""
+    """Return a client of a server whose build has one asset, and a secret next to the assets."""
     files = {"dist/index.html": "<p>built</p>", "dist/assets/a-1f.js": "1", "dist/secret": "secret", "secret": "secret"}
-    return client_of(write(tmp_path, files) / "dist", monkeypatch)
+    return create_client(write(tmp_path, files) / "dist", monkeypatch)
 
 
 async def test_the_page_is_the_built_one(built: httpx.AsyncClient) -> None:
     assert (await built.get("/graphql")).text == "<p>built</p>"
 
 
-async def test_without_a_build_the_page_says_how_to_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = client_of(tmp_path / "absent", monkeypatch)
+async def test_without_a_build_the_page_says_how_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = create_client(tmp_path / "absent", monkeypatch)
     answer = await client.get("/graphql")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "make graphiql" in answer.text
@@ -141,9 +141,7 @@ async def test_without_a_build_the_page_says_how_to_make_it(tmp_path: Path, monk
         ("/graphql/ide/assets/a-1f.js", "public, max-age=31536000, immutable"),
     ],
 )
-async def test_every_answer_carries_the_policy_and_how_long_to_keep_it(
-    built: httpx.AsyncClient, path: str, cache: str
-) -> None:
+async def test_every_response_has_security_and_cache_headers(built: httpx.AsyncClient, path: str, cache: str) -> None:
     headers = (await built.get(path)).headers
     assert set(headers["content-security-policy"].split("; ")) == POLICY
     assert headers["cache-control"] == cache
@@ -151,7 +149,7 @@ async def test_every_answer_carries_the_policy_and_how_long_to_keep_it(
     assert headers["referrer-policy"] == "no-referrer"
 
 
-async def test_a_script_is_served_as_one(built: httpx.AsyncClient) -> None:
+async def test_a_script_is_served_as_javascript(built: httpx.AsyncClient) -> None:
     answer = await built.get("/graphql/ide/assets/a-1f.js")
     assert (answer.text, answer.headers["content-type"]) == ("1", "text/javascript; charset=utf-8")
 
@@ -172,24 +170,24 @@ async def test_a_script_is_served_as_one(built: httpx.AsyncClient) -> None:
         "a-1f.js/",
     ],
 )
-async def test_nothing_beside_the_assets_is_served(built: httpx.AsyncClient, name: str) -> None:
+async def test_only_assets_are_served(built: httpx.AsyncClient, name: str) -> None:
     answer = await built.get(f"/graphql/ide/assets/{name}", follow_redirects=False)
     assert "secret" not in answer.text
     assert answer.status_code in {307, 404}
 
 
-async def test_an_absolute_path_is_no_asset(built: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_an_absolute_path_is_not_an_asset(built: httpx.AsyncClient, tmp_path: Path) -> None:
     assert (await built.get(f"/graphql/ide/assets/{tmp_path}/secret")).status_code == 404
     assert (await built.get(f"/graphql/ide/assets/{str(tmp_path / 'secret').replace('/', '%2f')}")).status_code == 404
 
 
-async def test_the_page_is_offered_the_tabs_and_accounts(built: httpx.AsyncClient) -> None:
-    offered = (await built.get("/graphql/ide/config.json")).json()
-    assert [Tab(**tab) for tab in offered["tabs"]] == TABS
-    assert [Account(**account) for account in offered["accounts"]] == ACCOUNTS
+async def test_the_configuration_has_the_tabs_and_accounts(built: httpx.AsyncClient) -> None:
+    config = (await built.get("/graphql/ide/config.json")).json()
+    assert [Tab(**tab) for tab in config["tabs"]] == TABS
+    assert [Account(**account) for account in config["accounts"]] == ACCOUNTS
 
 
-# The build
+# Build
 
 
 @pytest.mark.parametrize(
@@ -204,11 +202,11 @@ async def test_the_page_is_offered_the_tabs_and_accounts(built: httpx.AsyncClien
         ("", False),
     ],
 )
-def test_the_build_takes_the_versions_of_node_that_vite_takes(version: str, *, is_new_enough: bool) -> None:
-    assert build._is_new_enough(version) is is_new_enough  # noqa: SLF001 - the rule has no other way in
+def test_the_build_accepts_the_node_versions_that_vite_supports(version: str, *, is_new_enough: bool) -> None:
+    assert build._is_new_enough(version) is is_new_enough  # noqa: SLF001 - the rule has no public name
 
 
-def test_a_build_that_fails_says_so(
+def test_a_failed_build_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     npm = (sys.executable, "-c", "print('no such package'); raise SystemExit(3)")
@@ -220,7 +218,7 @@ def test_a_build_that_fails_says_so(
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a copy of the build's folder, whose Node.js only writes an empty page."""
+    """Return a copy of the build's folder with a Node.js that only writes an empty page."""
     folder = tmp_path / "app" / "graphiql"
     shutil.copytree(build.FOLDER, folder, ignore=shutil.ignore_patterns("dist", "node_modules"))
     monkeypatch.setattr(build, "FOLDER", folder)
@@ -233,7 +231,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_graphiql_is_built_again_only_after_a_source_changed(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_graphiql_is_rebuilt_only_after_a_source_changed(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not build.is_current()
     build.build(may_install_node=False)
     assert build.is_current()
@@ -252,7 +250,7 @@ def test_a_build_without_node_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     assert not (sources / "dist").exists()
 
 
-def test_the_npm_packages_are_locked_by_hash_and_by_no_address() -> None:
+def test_the_npm_packages_are_locked_by_hash_and_without_urls() -> None:
     lock = json.loads((build.FOLDER / "package-lock.json").read_text())
     packages = [package for path, package in lock["packages"].items() if path]
     assert packages

@@ -1,4 +1,4 @@
-"""This file is the tests of GraphiQL in a browser: whoever is chosen asks, and the page keeps to its own server."""
+"""Tests of GraphiQL in a browser: accounts, examples, tokens, and requests only to its own server."""
 
 import json
 import socket
@@ -35,11 +35,11 @@ TABS = [WHO, ECHO, RULE, COUNT]
 
 @strawberry.type
 class Query:
-    """What the page may ask of the little API of these tests."""
+    """Queries of the small API of these tests."""
 
     @strawberry.field
     def viewer_name(self, info: strawberry.Info) -> str:
-        """Return whose bearer token came with the request."""
+        """Return the name of the account whose bearer token was sent."""
         token = info.context["request"].headers.get("authorization")
         return next((account.name for account in ACCOUNTS if token == f"Bearer {account.token}"), f"nobody: {token}")
 
@@ -51,7 +51,7 @@ class Query:
 
 @strawberry.type
 class Subscription:
-    """What the page may watch."""
+    """Subscriptions of the small API."""
 
     @strawberry.subscription
     async def count(self, to: int) -> AsyncGenerator[int, None]:
@@ -61,39 +61,39 @@ class Subscription:
 
 
 class Endpoint:
-    """The API, and for a GET the page."""
+    """The API, and the page for a GET."""
 
     api = GraphQL(strawberry.Schema(Query, subscription=Subscription), graphql_ide=None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
+        """Respond with the page or the API."""
         is_page = scope["type"] == "http" and scope["method"] == "GET"
         await (await serve_page(Request(scope)) if is_page else self.api)(scope, receive, send)
 
 
-async def planted(_request: Request) -> Response:
-    """Return a page that does what the policy forbids."""
+async def violating_page(_request: Request) -> Response:
+    """Return a page that violates the content security policy."""
     html = "<script>document.title = 'ran'</script><img src='http://127.0.0.1:9/pixel.png'>"
     return HTMLResponse(html, headers=graphiql.NOT_STORED)
 
 
 @contextmanager
-def serving(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
-    """Serve on a free port of this machine; the value is the origin."""
+def run_server(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
+    """Serve on a free port of this machine; yield the origin."""
     endpoint = Endpoint()
-    own: list[BaseRoute] = [
+    test_routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
         WebSocketRoute("/graphql", endpoint),
-        Route("/planted", planted),
+        Route("/violating", violating_page),
     ]
-    app = Starlette(routes=[*build_routes(tabs, accounts), *own])
+    app = Starlette(routes=[*build_routes(tabs, accounts), *test_routes])
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(10)
@@ -101,7 +101,7 @@ def serving(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chromium]:
-    """Return a browser for GraphiQL, which must have been built."""
+    """Yield a browser; skip or fail the test if GraphiQL is not built."""
     if not (graphiql.DIST / "index.html").exists():
         skip_or_fail("GraphiQL is not built (make graphiql)")
     with Chromium() as chromium:
@@ -110,20 +110,20 @@ def browser() -> Iterator[Chromium]:
 
 @pytest.fixture(scope="module")
 def demonstration() -> Iterator[str]:
-    """Return the origin of a server with accounts to be."""
-    with serving(TABS, ACCOUNTS) as origin:
+    """Yield the origin of a server that offers accounts."""
+    with run_server(TABS, ACCOUNTS) as origin:
         yield origin
 
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[str]:
-    """Return the origin of a server with none."""
-    with serving(TABS, []) as origin:
+    """Yield the origin of a server without accounts."""
+    with run_server(TABS, []) as origin:
         yield origin
 
 
 def text_of(kind: str) -> str:
-    """Return the JavaScript for the text of one of the editors: operation.graphql, variables.json, response.json."""
+    """Return a JavaScript expression for an editor's text: operation.graphql, variables.json or response.json."""
     models = "(globalThis.__MONACO?.editor.getEditors() ?? []).map((editor) => editor.getModel())"
     return f"{models}.find((model) => model.uri.path.endsWith('{kind}'))?.getValue()"
 
@@ -134,28 +134,28 @@ def type_into(tab: Page, kind: str, text: str) -> None:
 
 
 def ready(tab: Page, word: str) -> Page:
-    """Return the tab once its editor holds the word and its schema has come."""
+    """Wait until the editor contains the word and the schema is loaded; return the tab."""
     tab.wait_for(f"({text_of('operation.graphql')})?.includes({json.dumps(word)})")
     tab.wait_for("document.querySelector('.graphiql-execute-button') && !document.querySelector('.graphiql-spin')")
     return tab
 
 
 def run(tab: Page) -> object:
-    """Return the answer to the operation of the open tab."""
-    time.sleep(0.3)  # GraphiQL reads what was put into its editors a tenth of a second later
+    """Run the operation of the selected tab and return its response."""
+    time.sleep(0.3)  # GraphiQL reads its editors a tenth of a second after a change
     type_into(tab, "response.json", "")
     tab.click(".graphiql-execute-button")
-    answer: object = json.loads(
+    response: object = json.loads(
         tab.wait_for(f"!document.querySelector('.graphiql-spinner') && {text_of('response.json')}")
     )
-    return answer
+    return response
 
 
-def choose(tab: Page, menu: str, words: str) -> None:
-    """Choose the entry that begins with those words from the menu."""
+def choose(tab: Page, menu: str, text: str) -> None:
+    """Choose the menu's entry that begins with the text."""
     tab.click(f"button[data-menu='{menu}']")
     entries = "[...document.querySelectorAll('.atoll-menu [role^=menuitem]')]"
-    entry = f"{entries}.find((entry) => entry.textContent.startsWith({json.dumps(words)}))"
+    entry = f"{entries}.find((entry) => entry.textContent.startsWith({json.dumps(text)}))"
     tab.wait_for(f"(({entry} ?? {{}}).id = 'chosen') && document.getElementById('chosen') !== null")
     tab.click("#chosen")
     tab.wait_for("document.querySelector('.atoll-menu') === null")
@@ -169,22 +169,22 @@ def account_of(tab: Page) -> str:
     return str(tab.evaluate("document.querySelector('button[data-menu=\"Run as\"]').textContent"))
 
 
-def assert_sound(tab: Page, origin: str) -> None:
-    """Assert that nothing went wrong in the page, and that it spoke to its own server alone."""
+def assert_no_problems(tab: Page, origin: str) -> None:
+    """Assert that the page had no problem, and sent requests only to its own server."""
     assert tab.problems == []
     assert tab.requests
-    own = (f"{origin}/", origin.replace("http", "ws") + "/", "data:", "about:")
-    assert [url for url in tab.requests if not url.startswith(own)] == []
+    allowed = (f"{origin}/", origin.replace("http", "ws") + "/", "data:", "about:")
+    assert [url for url in tab.requests if not url.startswith(allowed)] == []
 
 
-def test_a_page_that_breaks_the_policy_is_noticed(browser: Chromium, demonstration: str) -> None:
-    tab = browser.open(f"{demonstration}/planted")
+def test_a_page_that_violates_the_policy_is_detected(browser: Chromium, demonstration: str) -> None:
+    tab = browser.open(f"{demonstration}/violating")
     tab.wait_for("document.images.length === 1 && document.readyState === 'complete'")
     assert tab.evaluate("document.title") == ""
     assert len([problem for problem in tab.problems if "Content Security Policy" in problem]) == 2
 
 
-def test_whoever_is_chosen_asks(browser: Chromium, demonstration: str) -> None:
+def test_operations_run_as_the_chosen_account(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
     assert tab.evaluate("document.title") == "Atoll"
     assert run(tab) == {"data": {"viewerName": "Ann"}}
@@ -192,35 +192,35 @@ def test_whoever_is_chosen_asks(browser: Chromium, demonstration: str) -> None:
     assert run(tab) == {"data": {"viewerName": "Root"}}
     choose(tab, "Run as", "Visitor")
     assert run(tab) == {"data": {"viewerName": "nobody: None"}}
-    assert_sound(tab, demonstration)
+    assert_no_problems(tab, demonstration)
 
 
-def test_the_page_opens_with_the_first_group_of_examples(browser: Chromium, demonstration: str) -> None:
+def test_the_page_opens_the_first_group_of_examples(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
     assert titles(tab) == ["WhoAmI", "Echo"]
-    assert_sound(tab, demonstration)
+    assert_no_problems(tab, demonstration)
 
 
-def test_choosing_a_group_opens_its_tabs_as_the_account_they_name(browser: Chromium, demonstration: str) -> None:
+def test_choosing_a_group_opens_its_tabs_with_their_account(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
     choose(tab, "Examples", "Administrators")
     ready(tab, "WhoRules")
     assert titles(tab) == ["WhoRules"]
     assert tab.evaluate(text_of("operation.graphql")) == f"# Who rules\n# as: Root\n\n{RULE.query}"
     assert run(tab) == {"data": {"viewerName": "Root"}}
-    assert_sound(tab, demonstration)
+    assert_no_problems(tab, demonstration)
 
 
-def test_an_example_brings_its_variables(browser: Chromium, demonstration: str) -> None:
+def test_an_example_opens_with_its_variables(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
     choose(tab, "Examples", "Say it again")
     ready(tab, "Echo")
     assert tab.evaluate(text_of("variables.json")) == ECHO.variables
     assert run(tab) == {"data": {"echo": "reef"}}
-    assert_sound(tab, demonstration)
+    assert_no_problems(tab, demonstration)
 
 
-def test_a_page_loaded_again_is_as_it_was_left(browser: Chromium, demonstration: str) -> None:
+def test_a_reloaded_page_restores_its_state(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
     choose(tab, "Run as", "Root")
     type_into(tab, "operation.graphql", "# Mine\n# as: Ann\nquery Mine { viewerName }")
@@ -233,14 +233,14 @@ def test_a_page_loaded_again_is_as_it_was_left(browser: Chromium, demonstration:
     assert run(tab) == {"data": {"viewerName": "Root"}}
 
 
-def test_a_subscription_is_answered(browser: Chromium, demonstration: str) -> None:
+def test_a_subscription_shows_its_results(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
     choose(tab, "Examples", "Count")
     ready(tab, "subscription")
     tab.click(".graphiql-execute-button")
     tab.wait_for(f"({text_of('response.json')}).includes('3')")
     assert json.loads(tab.evaluate(text_of("response.json"))) == {"data": {"count": 3}}
-    assert_sound(tab, demonstration)
+    assert_no_problems(tab, demonstration)
 
 
 def test_the_editor_completes_from_the_schema(browser: Chromium, demonstration: str) -> None:
@@ -250,7 +250,7 @@ def test_the_editor_completes_from_the_schema(browser: Chromium, demonstration: 
     tab.evaluate(f"{editor}.setPosition({{ lineNumber: 1, column: 4 }}); {editor}.focus()")
     tab.evaluate(f"{editor}.trigger('test', 'editor.action.triggerSuggest')")
     tab.wait_for("document.querySelector('.suggest-widget')?.textContent.includes('viewerName')")
-    assert_sound(tab, demonstration)
+    assert_no_problems(tab, demonstration)
 
 
 @pytest.mark.parametrize(
@@ -261,10 +261,10 @@ def test_a_plugin_shows(browser: Chromium, demonstration: str, plugin: str, word
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
     tab.click(f"button[aria-label='Show {plugin}']")
     tab.wait_for(f"document.querySelector('.graphiql-plugin').textContent.includes({json.dumps(word)})")
-    assert_sound(tab, demonstration)
+    assert_no_problems(tab, demonstration)
 
 
-def test_a_pasted_token_is_sent_and_kept_for_the_session_alone(browser: Chromium, deployment: str) -> None:
+def test_a_pasted_token_is_sent_and_stored_only_for_the_session(browser: Chromium, deployment: str) -> None:
     tab = ready(browser.open(f"{deployment}/graphql"), "viewerName")
     tab.click(".atoll-token input")
     tab.type_text("Bearer ann-token ")
@@ -272,14 +272,14 @@ def test_a_pasted_token_is_sent_and_kept_for_the_session_alone(browser: Chromium
     assert tab.evaluate("sessionStorage.getItem('atoll:token')") == "ann-token"
     assert "ann-token" not in tab.evaluate("JSON.stringify(localStorage) + location.href + document.cookie")
     assert not any("ann-token" in url for url in tab.requests)
-    assert_sound(tab, deployment)
+    assert_no_problems(tab, deployment)
 
 
-def test_a_token_among_the_headers_is_sent_and_never_written_down(browser: Chromium, deployment: str) -> None:
+def test_a_token_in_the_headers_is_sent_and_never_stored(browser: Chromium, deployment: str) -> None:
     tab = ready(browser.open(f"{deployment}/graphql"), "viewerName")
     type_into(tab, "request-headers.json", '{"Authorization": "Bearer root-token"}')
     assert run(tab) == {"data": {"viewerName": "Root"}}
     tab.wait_for("localStorage.getItem('atoll:graphiql:queries')?.includes('WhoAmI')")
     tab.wait_for("localStorage.getItem('atoll:web:graphiql:tabState')?.includes('WhoAmI')")
     assert "root-token" not in tab.evaluate("JSON.stringify(localStorage) + location.href + document.cookie")
-    assert_sound(tab, deployment)
+    assert_no_problems(tab, deployment)

@@ -1,4 +1,4 @@
-"""This file is what the endpoint promises beyond the specification: contexts, errors, the log, browsers and headers."""
+"""Tests of the endpoint beyond the specification: contexts, errors, logging, browsers and headers."""
 
 import asyncio
 import logging
@@ -10,52 +10,53 @@ import pytest
 from tests.http_server import JSON, RESPONSE, SHARED_FAILURE, World
 
 PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+UNAVAILABLE = "The service is temporarily unavailable. Try again in a few seconds."
 REFUSED = {"message": "That is for administrators.", "extensions": {"code": "FORBIDDEN"}}
 
 
 @pytest.fixture
 def world() -> World:
-    """Give the endpoint before a small graph."""
+    """Return the endpoint of the small schema."""
     return World()
 
 
 async def ask(world: World, query: str, *, accept: str = RESPONSE, **headers: str) -> httpx.Response:
-    """Return the answer to the query; a header's dashes are written as underscores."""
+    """Send the query; header names have underscores for dashes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     async with world.client() as client:
         return await client.post("/graphql", json={"query": query}, headers={"accept": accept} | named)
 
 
 async def browse(world: World, **headers: str) -> httpx.Response:
-    """Return the answer to a browser that opens the address."""
+    """Open the endpoint's URL as a browser does."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     async with world.client() as client:
         return await client.get("/graphql", params={"query": "{ hello }"}, headers={"accept": PAGE} | named)
 
 
-async def test_each_operation_has_a_context_of_its_own_that_is_closed(world: World) -> None:
-    first, second = await ask(world, "{ who }"), await ask(world, "{ fails }")
+async def test_each_operation_has_its_own_context_which_is_closed(world: World) -> None:
+    first, second = await ask(world, "{ requestId }"), await ask(world, "{ fail }")
     assert [context.request_id for context in world.opened] == [
         first.headers["x-request-id"],
         second.headers["x-request-id"],
     ]
     assert world.closed == world.opened
-    assert first.json() == {"data": {"who": world.opened[0].request_id}}
+    assert first.json() == {"data": {"requestId": world.opened[0].request_id}}
 
 
 @pytest.mark.parametrize(
     "query",
     ["", "{", "{ missing }", "{ hello { a } }", "query A { hello } query B { hello }", "subscription { ticks }"],
 )
-async def test_no_context_is_opened_for_a_document_with_errors(world: World, query: str) -> None:
+async def test_no_context_is_opened_for_an_invalid_document(world: World, query: str) -> None:
     answer = await ask(world, query)
     assert answer.status_code == 400
     assert world.opened == []
 
 
 async def test_the_context_is_closed_when_the_operation_is_cancelled(world: World) -> None:
-    asking = asyncio.create_task(ask(world, "{ waits }"))
-    await world.waits.wait()
+    asking = asyncio.create_task(ask(world, "{ wait }"))
+    await world.waiting.wait()
     assert (len(world.opened), world.closed) == (1, [])
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -64,7 +65,7 @@ async def test_the_context_is_closed_when_the_operation_is_cancelled(world: Worl
 
 
 @pytest.mark.parametrize("accept", [RESPONSE, JSON])
-async def test_a_bad_token_is_unauthenticated_and_nothing_is_executed(world: World, accept: str) -> None:
+async def test_an_invalid_token_is_unauthenticated_and_nothing_is_executed(world: World, accept: str) -> None:
     answer = await ask(world, 'mutation { note(text: "a") }', accept=accept, authorization="Bearer bad")
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
     assert answer.json() == {
@@ -74,14 +75,12 @@ async def test_a_bad_token_is_unauthenticated_and_nothing_is_executed(world: Wor
 
 
 @pytest.mark.parametrize("token", ["down", "lost"])
-async def test_what_is_unavailable_before_or_after_is_told_and_logged_without_traceback(
+async def test_an_unavailable_dependency_is_reported_and_logged_without_traceback(
     world: World, caplog: pytest.LogCaptureFixture, token: str
 ) -> None:
     answer = await ask(world, "{ hello }", accept=JSON, authorization=f"Bearer {token}", x_request_id="7")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json() == {
-        "errors": [{"message": "Atoll cannot answer for now. Try again.", "extensions": {"code": "UNAVAILABLE"}}]
-    }
+    assert answer.json() == {"errors": [{"message": UNAVAILABLE, "extensions": {"code": "UNAVAILABLE"}}]}
     [record] = caplog.records
     assert (record.levelno, record.exc_info) == (logging.WARNING, None)
     assert record.getMessage().startswith("Request 7 could not be answered: ")
@@ -112,16 +111,16 @@ async def test_a_failure_of_the_endpoint_itself_is_an_internal_error(
 async def test_unexpected_errors_are_masked_and_logged_once_with_their_traceback(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await ask(world, "{ hello fails again: fails broken }", x_request_id="7")
+    answer = await ask(world, "{ hello fail again: fail broken }", x_request_id="7")
     masked = {"message": "Internal error.", "extensions": {"code": "INTERNAL", "requestId": "7"}}
     assert answer.status_code == 200
     assert answer.json() == {
         "errors": [
-            masked | {"path": ["fails"], "locations": [{"line": 1, "column": 9}]},
-            masked | {"path": ["again"], "locations": [{"line": 1, "column": 15}]},
-            masked | {"path": ["broken"], "locations": [{"line": 1, "column": 28}]},
+            masked | {"path": ["fail"], "locations": [{"line": 1, "column": 9}]},
+            masked | {"path": ["again"], "locations": [{"line": 1, "column": 14}]},
+            masked | {"path": ["broken"], "locations": [{"line": 1, "column": 26}]},
         ],
-        "data": {"hello": "world", "fails": None, "again": None, "broken": None},
+        "data": {"hello": "world", "fail": None, "again": None, "broken": None},
     }
     failures = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [(record.levelno, record.getMessage()) for record in failures] == [(logging.ERROR, "Request 7 failed.")] * 2
@@ -129,65 +128,63 @@ async def test_unexpected_errors_are_masked_and_logged_once_with_their_traceback
     assert failures[0].exc_info[1] is SHARED_FAILURE
 
 
-async def test_refusals_keep_their_message_and_code(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_expected_errors_keep_their_message_and_code(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="app")
-    answer = await ask(world, "{ refuses says hello }")
+    answer = await ask(world, "{ refuse explain hello }")
     assert answer.status_code == 200
     assert answer.json() == {
         "errors": [
-            REFUSED | {"path": ["refuses"], "locations": [{"line": 1, "column": 3}]},
+            REFUSED | {"path": ["refuse"], "locations": [{"line": 1, "column": 3}]},
             {
-                "message": "Said on purpose.",
+                "message": "Explained on purpose.",
                 "extensions": {"code": "ON_PURPOSE"},
-                "path": ["says"],
-                "locations": [{"line": 1, "column": 11}],
+                "path": ["explain"],
+                "locations": [{"line": 1, "column": 10}],
             },
         ],
-        "data": {"refuses": None, "says": None, "hello": "world"},
+        "data": {"refuse": None, "explain": None, "hello": "world"},
     }
     assert {record.levelno for record in caplog.records if record.name.startswith("app")} == {logging.INFO}
     assert not any(record.levelno > logging.INFO for record in caplog.records)
 
 
-async def test_a_field_that_is_unavailable_does_not_take_the_others_along(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    answer = await ask(world, "{ misses hello }")
-    assert (answer.status_code, answer.json()["data"]) == (200, {"misses": None, "hello": "world"})
+async def test_an_unavailable_field_does_not_affect_others(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    answer = await ask(world, "{ unavailable hello }")
+    assert (answer.status_code, answer.json()["data"]) == (200, {"unavailable": None, "hello": "world"})
     [error] = answer.json()["errors"]
     assert (error["message"], error["extensions"]) == (
-        "Atoll cannot answer for now. Try again.",
+        UNAVAILABLE,
         {"code": "UNAVAILABLE"},
     )
     assert [record.levelno for record in caplog.records if record.levelno > logging.INFO] == [logging.WARNING]
 
 
-async def test_messages_that_repeat_what_was_sent_are_cut(world: World) -> None:
+async def test_messages_that_repeat_input_are_cut(world: World) -> None:
     body = {"query": "query ($n: Int!) { double(number: $n) }", "variables": {"n": "a" * 5_000}}
     async with world.client() as client:
         answer = await client.post("/graphql", json=body)
         by_name = await client.post("/graphql", json={"query": "{ hello }", "operationName": "b" * 5_000})
-    for each, character in ((answer, "a"), (by_name, "b")):
-        [error] = each.json()["errors"]
+    for response, character in ((answer, "a"), (by_name, "b")):
+        [error] = response.json()["errors"]
         assert len(error["message"]) <= 500
         assert character * 100 in error["message"]
 
 
-async def test_at_most_five_errors_are_told(world: World) -> None:
+async def test_at_most_five_errors_are_reported(world: World) -> None:
     answer = await ask(world, "{" + " ".join(f"unknown{number}" for number in range(20)) + "}")
     assert [error["message"] for error in answer.json()["errors"]] == [
         f"Cannot query field 'unknown{number}' on type 'Query'." for number in range(5)
     ]
 
 
-async def test_at_most_five_errors_of_variables_are_told(world: World) -> None:
+async def test_at_most_five_errors_of_variables_are_reported(world: World) -> None:
     names = [f"n{number}" for number in range(20)]
     query = f"query ({', '.join(f'${name}: Int!' for name in names)}) {{ hello }}"
     answer = await ask(world, query.replace("hello", " ".join(f"{name}: double(number: ${name})" for name in names)))
     assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["BAD_USER_INPUT"] * 5
 
 
-async def test_no_client_chooses_what_the_log_says(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_input_does_not_reach_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     await ask(world, "{ forged\n }", x_request_id="forged id")
     async with world.client() as client:
@@ -195,23 +192,23 @@ async def test_no_client_chooses_what_the_log_says(world: World, caplog: pytest.
     assert [record.getMessage() for record in caplog.records if "forged" in record.getMessage()] == []
 
 
-@pytest.mark.parametrize("given", ["a", "A.b_c-9", "x" * 64])
-async def test_a_request_keeps_the_id_it_came_with(world: World, given: str) -> None:
-    answer = await ask(world, "{ who }", x_request_id=given)
-    assert (answer.headers["x-request-id"], answer.json()) == (given, {"data": {"who": given}})
+@pytest.mark.parametrize("request_id", ["a", "A.b_c-9", "x" * 64])
+async def test_a_request_keeps_its_request_id(world: World, request_id: str) -> None:
+    answer = await ask(world, "{ requestId }", x_request_id=request_id)
+    assert (answer.headers["x-request-id"], answer.json()) == (request_id, {"data": {"requestId": request_id}})
 
 
-@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", "ü", "a;b", "{}"])
-async def test_an_id_of_another_form_is_replaced(world: World, given: str) -> None:
+@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a\tb", "ü", "a;b", "{}"])
+async def test_a_malformed_request_id_is_replaced(world: World, request_id: str) -> None:
     async with world.client() as client:
-        headers = {b"x-request-id": given.encode()}
+        headers = {b"x-request-id": request_id.encode()}
         ids = [(await client.get("/graphql", headers=headers)).headers["x-request-id"] for _ in range(2)]
-    assert given not in ids
+    assert request_id not in ids
     assert len(set(ids)) == 2
-    assert all(len(each) == 16 and set(each) <= set("0123456789abcdef") for each in ids)
+    assert all(len(id_) == 16 and set(id_) <= set("0123456789abcdef") for id_ in ids)
 
 
-async def test_every_answer_has_the_same_headers(world: World) -> None:
+async def test_every_response_has_the_same_headers(world: World) -> None:
     paged = World(has_ide=True)
     answers: list[Any] = [
         await ask(world, "{ hello }"),
@@ -230,7 +227,7 @@ async def test_every_answer_has_the_same_headers(world: World) -> None:
         assert answer.headers["content-length"] == str(len(answer.content))
 
 
-async def test_browsers_get_the_page_even_from_a_link_of_another_site() -> None:
+async def test_browsers_get_the_page_even_by_a_link_from_another_site() -> None:
     world = World(has_ide=True)
     for site in ("none", "cross-site"):
         answer = await browse(world, sec_fetch_site=site)
@@ -238,14 +235,14 @@ async def test_browsers_get_the_page_even_from_a_link_of_another_site() -> None:
     assert world.opened == []
 
 
-async def test_browsers_without_a_page_are_told_so(world: World) -> None:
+async def test_browsers_get_an_error_if_there_is_no_page(world: World) -> None:
     answer = await browse(world)
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]) == (404, {"code": "NOT_FOUND"})
     strict = await browse(world, accept="text/html")
     assert (strict.status_code, strict.json()["errors"][0]["extensions"]) == (406, {"code": "NOT_ACCEPTABLE"})
 
 
-async def test_a_page_is_for_get_alone() -> None:
+async def test_the_page_is_for_get_only() -> None:
     answer = await ask(World(has_ide=True), "{ hello }", accept=PAGE)
     assert answer.json() == {"data": {"hello": "world"}}
 

@@ -1,4 +1,4 @@
-"""This file is malformed requests over real sockets: each gets a clear answer below 500, and the next one is served."""
+"""Tests of malformed requests over real sockets: each gets an error below 500, and the next request is served."""
 
 import gzip
 import http.client
@@ -22,17 +22,17 @@ from tests.http_server import RESPONSE, World, run_server
 JSON_TYPE: Final = {"content-type": "application/json", "accept": RESPONSE}
 GOOD: Final = json.dumps({"query": "{ hello }"}).encode()
 DEEP: Final = 100_000
-MOST_ERRORS: Final = 5
+MAX_ERRORS: Final = 5
 ENDLESS_BYTES: Final = 100_000_000
 
 
 def query(text: str, **members: Any) -> bytes:
-    """Return the body that asks this."""
+    """Return the body of a request with this document."""
     return json.dumps({"query": text, **members}).encode()
 
 
 def echo(text: str) -> bytes:
-    """Return the body whose variable is this, letter by letter as in the JSON text."""
+    """Return a body whose variable is this text, inserted into the JSON unescaped."""
     return b'{"query":"query($t:String!){echo(text:$t)}","variables":{"t":"' + text.encode() + b'"}}'
 
 
@@ -124,11 +124,11 @@ HEADERS: Final[dict[str, tuple[dict[str, str], int]]] = {
     "two types": ({"content-type": "application/json, text/plain"}, 415),
     "an empty type": ({"content-type": ""}, 415),
     "another charset": ({"content-type": "application/json; charset=utf-16"}, 415),
-    "said to be compressed": ({"content-type": "application/json", "content-encoding": "gzip"}, 415),
-    "an accepted type that is none": ({"content-type": "application/json", "accept": "x"}, 406),
+    "declared as compressed": ({"content-type": "application/json", "content-encoding": "gzip"}, 415),
+    "an accepted type that is malformed": ({"content-type": "application/json", "accept": "x"}, 406),
     "Accept of commas": ({"content-type": "application/json", "accept": ",;,=;q=,"}, 406),
 }
-ADDRESSES: Final[dict[str, tuple[str, int]]] = {
+URLS: Final[dict[str, tuple[str, int]]] = {
     "no parameters": ("/graphql", 400),
     "no query": ("/graphql?variables={}", 400),
     "an empty query": ("/graphql?query=", 400),
@@ -149,97 +149,97 @@ ADDRESSES: Final[dict[str, tuple[str, int]]] = {
 
 @pytest.fixture(scope="module", params=["httptools", "h11"])
 def server(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Give the port of a served endpoint, with either of the server's readers of HTTP."""
+    """Yield the port of a served endpoint, with each of the server's HTTP parsers."""
     with run_server(World().endpoint, http=request.param) as port:
         yield port
 
 
 @pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail a test whose requests, clients' mistakes all, left more than information in the log."""
+def quiet_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test whose requests, all of them clients' mistakes, log more than information."""
     caplog.set_level(logging.INFO)
     yield
-    # Asked for by name: a fixture's own ending is another phase.
+    # By phase, because a fixture's end belongs to another phase than the test.
     records = caplog.get_records("call")
     assert [record.getMessage() for record in records if record.levelno > logging.INFO or record.exc_info] == []
 
 
 @dataclass
 class Connection:
-    """One connection to the server, which is kept alive unless the server closes it."""
+    """A keep-alive connection to the server."""
 
     http: http.client.HTTPConnection
 
     def ask(
         self, method: str, path: str, body: bytes | Iterator[bytes] | None, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
-        """Return the status and JSON of the answer, which must have the headers that all have."""
+        """Return the status and JSON of the response; assert the headers that all responses have."""
         self.http.request(method, path, body, headers)
         response = self.http.getresponse()
-        answer = response.read()
+        body = response.read()
         assert response.getheader("cache-control") == "private, no-store"
         assert response.getheader("vary") == "Accept, Authorization"
         assert response.getheader("x-content-type-options") == "nosniff"
         assert response.getheader("x-request-id")
-        assert response.getheader("content-length") == str(len(answer))
-        return response.status, json.loads(answer)
+        assert response.getheader("content-length") == str(len(body))
+        return response.status, json.loads(body)
 
     def assert_usable(self) -> None:
-        """Assert that the next request is answered, and on the same connection."""
+        """Assert that the next request is answered on the same connection."""
         assert self.http.sock is not None
         assert self.ask("POST", "/graphql", GOOD, JSON_TYPE) == (200, {"data": {"hello": "world"}})
 
 
 @pytest.fixture
 def connection(server: int) -> Iterator[Connection]:
-    """Give a new connection to the server."""
-    with closing(http.client.HTTPConnection("127.0.0.1", server, timeout=10)) as opened:
-        yield Connection(opened)
+    """Yield a new connection to the server."""
+    with closing(http.client.HTTPConnection("127.0.0.1", server, timeout=10)) as http_connection:
+        yield Connection(http_connection)
 
 
-def assert_answered(found: tuple[int, dict[str, Any]], wanted: int) -> None:
-    """Assert the status, and of errors that they are few and none is the server's."""
-    status, answer = found
-    assert status == wanted, answer
+def assert_status(response: tuple[int, dict[str, Any]], expected: int) -> None:
+    """Assert the status, and that errors are few and none is the server's."""
+    status, body = response
+    assert status == expected, body
     if status != http.client.OK:
-        assert answer.keys() == {"errors"}
-        assert 0 < len(answer["errors"]) <= MOST_ERRORS
-        assert all(error["extensions"]["code"] != "INTERNAL" and error["message"] for error in answer["errors"])
+        assert body.keys() == {"errors"}
+        assert 0 < len(body["errors"]) <= MAX_ERRORS
+        assert all(error["extensions"]["code"] != "INTERNAL" and error["message"] for error in body["errors"])
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_malformed_body_gets_an_answer(connection: Connection, body: str) -> None:
-    sent, wanted = BODIES[body]
-    assert_answered(connection.ask("POST", "/graphql", sent, JSON_TYPE), wanted)
+def test_a_malformed_body_gets_a_response(connection: Connection, body: str) -> None:
+    sent, expected = BODIES[body]
+    assert_status(connection.ask("POST", "/graphql", sent, JSON_TYPE), expected)
     connection.assert_usable()
 
 
 @pytest.mark.parametrize("headers", HEADERS)
-def test_wrong_headers_get_an_answer(connection: Connection, headers: str) -> None:
-    sent, wanted = HEADERS[headers]
+def test_wrong_headers_get_a_response(connection: Connection, headers: str) -> None:
+    sent, expected = HEADERS[headers]
     body = gzip.compress(GOOD) if "content-encoding" in sent else GOOD
-    assert_answered(connection.ask("POST", "/graphql", body, sent), wanted)
+    assert_status(connection.ask("POST", "/graphql", body, sent), expected)
     connection.assert_usable()
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_a_wrong_address_gets_an_answer(connection: Connection, address: str) -> None:
-    sent, wanted = ADDRESSES[address]
-    assert_answered(connection.ask("GET", sent, None, {"accept": RESPONSE}), wanted)
+@pytest.mark.parametrize("url", URLS)
+def test_a_wrong_url_gets_a_response(connection: Connection, url: str) -> None:
+    sent, expected = URLS[url]
+    assert_status(connection.ask("GET", sent, None, {"accept": RESPONSE}), expected)
     connection.assert_usable()
 
 
-@pytest.mark.parametrize(("chunks", "wanted"), [(3, 400), (5, 413), (7, 413)])
-def test_a_body_of_undeclared_length_is_counted_while_it_is_read(
-    connection: Connection, chunks: int, wanted: int
+@pytest.mark.parametrize(("chunks", "expected"), [(3, 400), (5, 413), (7, 413)])
+def test_a_body_of_undeclared_length_is_limited_while_it_is_read(
+    connection: Connection, chunks: int, expected: int
 ) -> None:
     sent = iter([b" " * (BODY_BYTES // 4)] * chunks)
-    assert_answered(connection.ask("POST", "/graphql", sent, JSON_TYPE), wanted)
+    assert_status(connection.ask("POST", "/graphql", sent, JSON_TYPE), expected)
     connection.assert_usable()
 
 
 @pytest.mark.parametrize("length", ["content-length: 100000000", "transfer-encoding: chunked"])
-def test_a_body_that_would_not_end_is_not_read(server: int, length: str) -> None:
+def test_an_endless_body_is_not_read(server: int, length: str) -> None:
     head = f"POST /graphql HTTP/1.1\r\nhost: atoll\r\ncontent-type: application/json\r\n{length}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server), 5) as endless:
         endless.sendall(head.encode())
@@ -254,15 +254,15 @@ def test_a_body_that_would_not_end_is_not_read(server: int, length: str) -> None
 
 
 @pytest.mark.parametrize("is_abrupt", [False, True])
-def test_whoever_leaves_within_a_body_leaves_no_trace(is_abrupt: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_client_that_disconnects_within_a_body_is_not_logged(is_abrupt: bool) -> None:  # noqa: FBT001 - a parameter of the test
     endpoint, finished = World().endpoint, threading.Event()
 
-    async def told_of(scope: Scope, receive: Receive, send: Send) -> None:
+    async def notify_end(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)
         finished.set()
 
     head = b"POST /graphql HTTP/1.1\r\nhost: atoll\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n"
-    with run_server(told_of) as port, socket.create_connection(("127.0.0.1", port), 5) as leaving:
+    with run_server(notify_end) as port, socket.create_connection(("127.0.0.1", port), 5) as leaving:
         leaving.sendall(head + b'{"query":')
         if is_abrupt:
             leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -270,7 +270,7 @@ def test_whoever_leaves_within_a_body_leaves_no_trace(is_abrupt: bool) -> None: 
         assert finished.wait(5)
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(server: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_arrive_times_out(server: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_reading, "BODY_SECONDS", 0.1)
     head = b"POST /graphql HTTP/1.1\r\nhost: atoll\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server), 5) as slow:
@@ -280,14 +280,14 @@ def test_a_body_that_does_not_come_is_not_waited_for(server: int, monkeypatch: p
             pass
 
 
-def test_an_answer_to_head_has_no_body(connection: Connection) -> None:
+def test_a_response_to_head_has_no_body(connection: Connection) -> None:
     connection.http.request("HEAD", "/graphql")
     response = connection.http.getresponse()
     assert (response.status, response.read()) == (405, b"")
     connection.assert_usable()
 
 
-def test_a_web_socket_is_refused_in_the_handshake(connection: Connection) -> None:
+def test_a_websocket_is_rejected_in_the_handshake(connection: Connection) -> None:
     headers = {
         "connection": "upgrade",
         "upgrade": "websocket",

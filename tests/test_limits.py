@@ -1,4 +1,4 @@
-"""This file is how large a document may be, what over-large ones are told, and what it costs to find out."""
+"""Tests of the limits of documents: their errors, their cost, and the cache of documents."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,18 +21,18 @@ from resolvers.deployment import OPERATION_DEPTH
 from tests.http_server import World, build_test_schema
 
 
-def told(document: str, most: Limits = LIMITS) -> list[str]:
-    """Return what is told of the limits that the document exceeds."""
-    return [error.message for error in limit_errors(parse(document), most)]
+def messages(document: str, limits_: Limits = LIMITS) -> list[str]:
+    """Return the errors of the limits that the document exceeds."""
+    return [error.message for error in limit_errors(parse(document), limits_)]
 
 
 def nested(levels: int, around: str = "branch", within: str = "name") -> str:
-    """Return fields nested that deep."""
+    """Return fields with this number of nested levels."""
     return f"{around} {{ " * (levels - 1) + within + " }" * (levels - 1)
 
 
 def doubling(fragments: int, spread: str = "...F{}") -> str:
-    """Return a document whose fragments each spread the next one twice."""
+    """Return a document in which each fragment spreads the next one twice."""
     chain = [
         f"fragment F{number} on Branch {{ {spread.format(number + 1)} {spread.format(number + 1)} }}"
         for number in range(fragments)
@@ -41,12 +41,12 @@ def doubling(fragments: int, spread: str = "...F{}") -> str:
 
 
 def everywhere(directives: int) -> str:
-    """Return a document with so many directives in each of the five places that are not fields."""
+    """Return a document with this number of directives in each of the five places other than fields."""
     on = "@a " * directives
     return f"query ($v: T {on}) {on} {{ ...F {on} ... {on} {{ hello }} }} fragment F on Query {on} {{ hello }}"
 
 
-def test_the_depth_is_the_one_that_the_graph_tells() -> None:
+def test_the_depth_limit_is_the_one_that_the_schema_reports() -> None:
     assert LIMITS.depth == OPERATION_DEPTH == 14
 
 
@@ -56,80 +56,80 @@ def test_the_depth_is_the_one_that_the_graph_tells() -> None:
         (
             f"{{ {nested(14)} }}",
             f"{{ {nested(17)} }}",
-            "The query is 17 levels deep; at most 14 are allowed.",
+            "The query is 17 levels deep; the limit is 14.",
         ),
         (
             f"mutation {{ a {{ ...F }} }} fragment F on T {{ {nested(13)} }}",
             f"mutation {{ a {{ ...F }} }} fragment F on T {{ {nested(14)} }}",
-            "The mutation is 15 levels deep; at most 14 are allowed.",
+            "The mutation is 15 levels deep; the limit is 14.",
         ),
         (
             f"{{ ... on Query {{ {nested(14)} }} }}",
             f"{{ ... on Query {{ ... {{ {nested(15)} }} }} }}",
-            "The query is 15 levels deep; at most 14 are allowed.",
+            "The query is 15 levels deep; the limit is 14.",
         ),
         (
             f"{{ {nested(15, '__schema')} }}",
             f"{{ __schema {{ {nested(15, 'types')} }} }}",
-            "The query goes 16 levels deep into the schema; at most 15 are allowed.",
+            "The query goes 16 levels deep into the schema; the limit is 15.",
         ),
         (
             f"{{ branch {{ {'name ' * 1_999} }} }}",
             f"{{ branch {{ {'name ' * 2_000} }} }}",
-            "The query selects 2,001 fields; at most 2,000 are allowed.",
+            "The query selects 2,001 fields; the limit is 2,000.",
         ),
         (
             f"{{ {'hello ' * 20} }}",
             f"{{ {'hello ' * 21} }}",
-            "The query selects 21 fields at its root; at most 20 are allowed.",
+            "The query selects 21 fields at its root; the limit is 20.",
         ),
         (
             f"{{ {'...F ' * 10} }} fragment F on Query {{ hello ... {{ hello }} }}",
             f"{{ {'...F ' * 11} }} fragment F on Query {{ hello ... {{ hello }} }}",
-            "The query selects 22 fields at its root; at most 20 are allowed.",
+            "The query selects 22 fields at its root; the limit is 20.",
         ),
         (
             f"{{ branch {{ {'a: name ' * 60} }} }}",
             f"{{ branch {{ {'a: name ' * 61} }} }}",
-            "The query uses 61 aliases; at most 60 are allowed.",
+            "The query uses 61 aliases; the limit is 60.",
         ),
         (
             f"{{ branch {{ {'...F ' * 20} }} }} fragment F on Branch {{ {'a: name ' * 3} }}",
             f"{{ branch {{ {'...F ' * 21} }} }} fragment F on Branch {{ {'a: name ' * 3} }}",
-            "The query uses 63 aliases; at most 60 are allowed.",
+            "The query uses 63 aliases; the limit is 60.",
         ),
         (
             f"{{ hello {'@a ' * 50} }}",
             f"{{ hello {'@a ' * 51} }}",
-            "The query uses 51 directives; at most 50 are allowed.",
+            "The query uses 51 directives; the limit is 50.",
         ),
         (
             everywhere(10),
             everywhere(11),
-            "The query uses 55 directives; at most 50 are allowed.",
+            "The query uses 55 directives; the limit is 50.",
         ),
     ],
 )
-def test_each_limit_is_named_with_what_was_found(fits: str, exceeds: str, message: str) -> None:
-    assert told(fits) == []
-    assert told(exceeds) == [message]
+def test_each_limit_is_reported_with_the_count(fits: str, exceeds: str, message: str) -> None:
+    assert messages(fits) == []
+    assert messages(exceeds) == [message]
 
 
-def test_every_operation_and_every_limit_is_told() -> None:
+def test_every_operation_and_every_limit_is_reported() -> None:
     wide = "{ " + "a: b @c " * 61 + "}"
-    assert told(f"query A {wide} query B {{ hello }} subscription C {wide}") == [
-        f"The {kind} {found}"
+    assert messages(f"query A {wide} query B {{ hello }} subscription C {wide}") == [
+        f"The {kind} {problem}"
         for kind in ("query", "subscription")
-        for found in (
-            "selects 61 fields at its root; at most 20 are allowed.",
-            "uses 61 aliases; at most 60 are allowed.",
-            "uses 61 directives; at most 50 are allowed.",
+        for problem in (
+            "selects 61 fields at its root; the limit is 20.",
+            "uses 61 aliases; the limit is 60.",
+            "uses 61 directives; the limit is 50.",
         )
     ]
 
 
 @pytest.mark.parametrize("fragments", [8, 11, 17, 25, 50, 100, 600])
-def test_fragments_within_fragments_cost_no_more_than_they_are_long(fragments: int) -> None:
+def test_nested_fragments_are_measured_in_linear_time(fragments: int) -> None:
     document = parse(doubling(fragments), max_tokens=LIMITS.tokens * 3)
     selections = Selections(document)
     measure = selections.measure(document.definitions[0].selection_set)  # type: ignore[attr-defined]  # the operation
@@ -137,12 +137,12 @@ def test_fragments_within_fragments_cost_no_more_than_they_are_long(fragments: i
     assert selections.visited == 2 + 2 * fragments + 1
 
 
-def test_what_is_not_counted_to_the_end_is_told_so() -> None:
-    assert told(doubling(100)) == ["The query selects 1,000,000 or more fields; at most 2,000 are allowed."]
-    assert told(doubling(100, "a{0}: branch {{ ...F{0} }}")) == [
-        "The query is 102 levels deep; at most 14 are allowed.",
-        "The query selects 1,000,000 or more fields; at most 2,000 are allowed.",
-        "The query uses 1,000,000 or more aliases; at most 60 are allowed.",
+def test_a_capped_count_is_reported_as_such() -> None:
+    assert messages(doubling(100)) == ["The query selects 1,000,000 or more fields; the limit is 2,000."]
+    assert messages(doubling(100, "a{0}: branch {{ ...F{0} }}")) == [
+        "The query is 102 levels deep; the limit is 14.",
+        "The query selects 1,000,000 or more fields; the limit is 2,000.",
+        "The query uses 1,000,000 or more aliases; the limit is 60.",
     ]
 
 
@@ -155,24 +155,24 @@ def test_what_is_not_counted_to_the_end_is_told_so() -> None:
         "{ ...A ...B } fragment A on Query { ...B ...B } fragment B on Query { ...A ...A }",
     ],
 )
-async def test_fragments_that_are_missing_or_circular_are_left_to_other_rules(document: str) -> None:
-    assert told(document) == []
+async def test_missing_and_cyclic_fragments_are_left_to_other_rules(document: str) -> None:
+    assert messages(document) == []
     answer = await ask(World(), document)
     assert "levels" not in str(answer)
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
 
 
 async def ask(world: World, query: str, **variables: Any) -> dict[str, Any]:
-    """Return the answer of the endpoint."""
+    """Return the endpoint's response."""
     async with world.client() as client:
         answer = await client.post("/graphql", json={"query": query, "variables": variables})
         return dict(answer.json())
 
 
-async def test_what_exceeds_a_limit_is_neither_validated_nor_executed(validations: list[int]) -> None:
+async def test_a_document_above_a_limit_is_neither_validated_nor_executed(validations: list[int]) -> None:
     world = World()
     answer = await ask(world, f"{{ {nested(15, within='missing')} }}")
-    assert [error["message"] for error in answer["errors"]] == ["The query is 15 levels deep; at most 14 are allowed."]
+    assert [error["message"] for error in answer["errors"]] == ["The query is 15 levels deep; the limit is 14."]
     assert (world.opened, validations) == ([], [])
 
 
@@ -186,12 +186,12 @@ async def test_what_exceeds_a_limit_is_neither_validated_nor_executed(validation
         + "fragment F600 on Query { hello }",
     ],
 )
-async def test_what_takes_too_long_to_validate_is_told_so(document: str) -> None:
-    assert told(document) == []
+async def test_a_document_that_takes_too_long_to_validate_is_rejected(document: str) -> None:
+    assert messages(document) == []
     assert [error["message"] for error in (await ask(World(), document))["errors"]] == [documents.TOO_COMPLEX]
 
 
-async def test_what_clients_write_can_be_validated() -> None:
+async def test_a_realistic_document_can_be_validated() -> None:
     fragments = "fragment F on Branch { name branch { ...G } } fragment G on Branch { name branches { name } ...H }"
     document = f"{{ {'branch { ...F ...G ...H } ' * 20} }} {fragments} fragment H on Branch {{ branch {{ name }} }}"
     assert (await ask(World(), document)).keys() == {"data"}
@@ -209,13 +209,13 @@ async def test_the_number_of_tokens_is_limited() -> None:
 
 
 async def test_clients_can_read_the_whole_schema() -> None:
-    assert told(get_introspection_query(input_value_deprecation=True)) == []
+    assert messages(get_introspection_query(input_value_deprecation=True)) == []
     assert "data" in await ask(World(), get_introspection_query(input_value_deprecation=True))
 
 
 @pytest.fixture
 def validations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Give a list that grows by the number of rules with each validation by GraphQL's rules."""
+    """Return a list to which each validation by GraphQL's rules appends the number of rules."""
     counted: list[int] = []
 
     def counting(schema: GraphQLSchema, document: Any, rules: Any, *rest: Any) -> Any:
@@ -228,7 +228,7 @@ def validations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def parsings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give a list that grows by each text that is parsed."""
+    """Return a list to which each parsed text is appended."""
     counted: list[str] = []
 
     def counting(text: str, **options: Any) -> Any:
@@ -247,27 +247,27 @@ async def test_a_document_is_parsed_and_validated_once(parsings: list[str], vali
     assert validations[0] > len(specified_rules)
 
 
-async def test_a_document_with_errors_is_remembered_with_them(parsings: list[str], validations: list[int]) -> None:
+async def test_an_invalid_document_is_cached_with_its_errors(parsings: list[str], validations: list[int]) -> None:
     world = World()
     answers = [await ask(world, "query Erring { missing }") for _ in range(3)]
     assert answers[0] == answers[1] == answers[2]
     assert (len(parsings), len(validations)) == (1, 1)
 
 
-async def test_each_graph_judges_for_itself(validations: list[int]) -> None:
+async def test_each_schema_validates_for_itself(validations: list[int]) -> None:
     for _ in range(2):
         assert "data" in await ask(World(), "query Apart { hello }")
     assert len(validations) == 2
 
 
-async def test_a_long_document_is_not_remembered(parsings: list[str], validations: list[int]) -> None:
+async def test_a_long_document_is_not_cached(parsings: list[str], validations: list[int]) -> None:
     world, query = World(), "query Long { hello } #" + "a" * 5_000
     for _ in range(2):
         assert await ask(world, query) == {"data": {"hello": "world"}}
     assert (parsings, len(validations)) == ([query] * 2, 2)
 
 
-async def test_rules_of_other_extensions_are_held_to() -> None:
+async def test_rules_of_other_extensions_apply() -> None:
     schema = build_test_schema([*limits.extensions(), lambda: AddValidationRules([Never])])
     for _ in range(2):
         result = await schema.execute("{ hello }")
@@ -275,22 +275,22 @@ async def test_rules_of_other_extensions_are_held_to() -> None:
 
 
 class Never(ASTValidationRule):
-    """Finds fault with everything."""
+    """A rule that rejects every document."""
 
     def enter_document(self, *_: Any) -> None:
-        """Report it."""
+        """Report an error."""
         self.report_error(GraphQLError("No."))
 
 
-async def test_each_text_is_remembered_once_and_only_so_many() -> None:
+async def test_the_document_cache_is_bounded() -> None:
     schema = build_test_schema(limits.extensions())
     for number in range(documents.CACHE_SIZE + 10):
         await schema.execute(f"query Number{number} {{ hello }}")
-    assert documents._parse_cached.cache_info().currsize == documents.CACHE_SIZE  # noqa: SLF001 - what is kept is the point
+    assert documents._parse_cached.cache_info().currsize == documents.CACHE_SIZE  # noqa: SLF001 - the cache has no public name
 
 
 @pytest.mark.parametrize(("hides", "suggestion"), [(False, " Did you mean 'text'?"), (True, "")])
-async def test_suggestions_are_the_graphs_choice(hides: bool, suggestion: str) -> None:  # noqa: FBT001 - a parameter of the test
+async def test_suggestions_can_be_turned_off(hides: bool, suggestion: str) -> None:  # noqa: FBT001 - a parameter of the test
     schema = build_test_schema(limits.extensions())
     schema.config.disable_field_suggestions = hides
     result = await schema.execute('{ echo(text: "a", tekst: "a") }')
@@ -299,40 +299,40 @@ async def test_suggestions_are_the_graphs_choice(hides: bool, suggestion: str) -
     ]
 
 
-@pytest.mark.parametrize("most", [LIMITS, Limits(root_fields=0, fields=0, depth=0)])
-async def test_looking_for_errors_ends_with_the_fifth(most: Limits) -> None:
+@pytest.mark.parametrize("limits_", [LIMITS, Limits(root_fields=0, fields=0, depth=0)])
+async def test_validation_stops_after_the_fifth_error(limits_: Limits) -> None:
     document = " ".join(f"query Q{number} {{ missing }}" for number in range(10))
-    result = await build_test_schema(limits.extensions(most)).execute(document, operation_name="Q1")
+    result = await build_test_schema(limits.extensions(limits_)).execute(document, operation_name="Q1")
     assert len(result.errors or ()) == 5
 
 
 class Parsed(SchemaExtension):
-    """Brings a document of its own."""
+    """An extension that sets a document of its own."""
 
     def on_operation(self) -> Iterator[None]:
-        """Set it."""
+        """Set the document."""
         self.execution_context.graphql_document = parse("{ hello again: hello }")
         yield
 
 
 @pytest.mark.parametrize(("root_fields", "errors"), [(1, 1), (2, 0)])
-async def test_documents_of_other_extensions_are_held_to_the_limits(root_fields: int, errors: int) -> None:
+async def test_the_limits_apply_to_documents_of_other_extensions(root_fields: int, errors: int) -> None:
     schema = build_test_schema([Parsed, *limits.extensions(Limits(root_fields=root_fields))])
     assert len((await schema.execute("{ missing }")).errors or ()) == errors
 
 
-async def test_limits_can_be_other_ones() -> None:
+async def test_limits_can_be_changed() -> None:
     schema = build_test_schema(limits.extensions(Limits(root_fields=1)))
     result = await schema.execute("{ hello again: hello }")
     assert [error.message for error in result.errors or ()] == [
-        "The query selects 2 fields at its root; at most 1 are allowed."
+        "The query selects 2 fields at its root; the limit is 1."
     ]
     assert (await schema.execute("{ hello }")).data == {"hello": "world"}
 
 
-async def test_a_context_that_is_there_is_used_as_it_is() -> None:
-    class Given:
-        request_id = "given"
+async def test_a_context_that_is_not_lazy_is_used_as_it_is() -> None:
+    class Context:
+        request_id = "own"
 
     schema = build_test_schema(limits.extensions())
-    assert (await schema.execute("{ who }", context_value=Given())).data == {"who": "given"}
+    assert (await schema.execute("{ requestId }", context_value=Context())).data == {"requestId": "own"}

@@ -1,4 +1,4 @@
-"""Tokens of a real issuer, oidc-provider on Node.js, while its keys rotate."""
+"""Tests of the verification of tokens of a real issuer, oidc-provider on Node.js, with key rotation."""
 
 import asyncio
 import json
@@ -23,24 +23,24 @@ START_SECONDS: Final = 20
 
 @dataclass
 class Provider:
-    """A running issuer that rotates its keys on command."""
+    """A running issuer, which rotates its keys on command."""
 
     process: asyncio.subprocess.Process
     issuer: str = ""
     kids: tuple[str, ...] = ()
 
-    async def told(self, command: str) -> "Provider":
-        """Execute the command (`add ALG`, `drop KID`); return the issuer's new state."""
+    async def send(self, command: str) -> "Provider":
+        """Send a command (`add ALG`, `drop KID`); return the issuer after it."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{command}\n".encode())
-        return await self.answer()
+        return await self.read_description()
 
-    async def answer(self) -> "Provider":
-        """Return the issuer's next description of itself."""
+    async def read_description(self) -> "Provider":
+        """Read the issuer's next description of itself."""
         assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), START_SECONDS)
-        described = json.loads(line)
-        self.issuer, self.kids = described["issuer"], tuple(described["kids"])
+        description = json.loads(line)
+        self.issuer, self.kids = description["issuer"], tuple(description["kids"])
         return self
 
     async def token(self, audience: str = AUDIENCE) -> str:
@@ -54,7 +54,7 @@ class Provider:
 
 @pytest.fixture
 async def provider() -> AsyncIterator[Provider]:
-    """Start an issuer with one RS256 key."""
+    """Yield a running issuer with one RS256 key."""
     node = node_for(HERE)
     process = await asyncio.create_subprocess_exec(
         node,
@@ -68,7 +68,7 @@ async def provider() -> AsyncIterator[Provider]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        yield await Provider(process).answer()
+        yield await Provider(process).read_description()
     finally:
         if process.returncode is None:
             process.kill()
@@ -76,35 +76,35 @@ async def provider() -> AsyncIterator[Provider]:
 
 
 @pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "EdDSA"])
-async def test_an_access_token_of_each_algorithm_is_honoured(provider: Provider, alg: str) -> None:
-    token = await (await provider.told(f"add {alg}")).token()
+async def test_an_access_token_of_each_algorithm_is_accepted(provider: Provider, alg: str) -> None:
+    token = await (await provider.send(f"add {alg}")).token()
     header = jwt.get_unverified_header(token)
     assert (header["typ"], header["alg"], header["kid"]) == ("at+jwt", alg, provider.kids[0])
     assert await Issuer(provider.issuer, AUDIENCE).verify(token) == CLIENT
 
 
-async def test_an_access_token_for_another_audience_is_refused(provider: Provider) -> None:
+async def test_an_access_token_for_another_audience_is_rejected(provider: Provider) -> None:
     issuer = Issuer(provider.issuer, AUDIENCE)
     with pytest.raises(InvalidTokenError):
         await issuer.verify(await provider.token("https://other.test"))
     assert await issuer.verify(await provider.token()) == CLIENT
 
 
-async def test_keys_rotate_without_a_token_lost_and_the_old_one_ends(provider: Provider) -> None:
+async def test_tokens_stay_valid_during_key_rotation_until_their_key_is_removed(provider: Provider) -> None:
     seconds = [0.0]
     issuer = Issuer(provider.issuer, AUDIENCE, timer=lambda: seconds[0])
     old = await provider.token()
     assert await issuer.verify(old) == CLIENT
-    new = await (await provider.told("add ES256")).token()
+    new = await (await provider.send("add ES256")).token()
     assert [await issuer.verify(token) for token in (old, new)] == [CLIENT, CLIENT]
-    await provider.told(f"drop {provider.kids[1]}")
+    await provider.send(f"drop {provider.kids[1]}")
     seconds[0] += 600
     assert await issuer.verify(new) == CLIENT
     with pytest.raises(InvalidTokenError):
         await issuer.verify(old)
 
 
-async def test_tokens_outlive_their_issuer_for_an_hour(provider: Provider) -> None:
+async def test_tokens_are_accepted_for_an_hour_after_their_issuer_stopped(provider: Provider) -> None:
     seconds = [0.0]
     issuer = Issuer(provider.issuer, AUDIENCE, clock=lambda: _issued(token), timer=lambda: seconds[0])
     token = await provider.token()

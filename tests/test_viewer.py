@@ -1,4 +1,4 @@
-"""This file is who asks, by itself: what a token or an id makes of whoever holds it, and what speaks for them."""
+"""Tests of viewers: the viewer of a token or an id, and the principals whose grants apply to it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import FrozenInstanceError
@@ -26,15 +26,15 @@ GROUP_OF = {"mei": "lab", "lou": "core"}
 
 @pytest.fixture
 async def database(own_world: World) -> AsyncIterator[Database]:
-    opened = Database(own_world.url)
-    yield opened
-    await opened.close()
+    own_database = Database(own_world.url)
+    yield own_database
+    await own_database.close()
 
 
 @pytest.fixture
 async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
-    async with database.snapshot() as opened:
-        yield opened
+    async with database.snapshot() as own_snapshot:
+        yield own_snapshot
 
 
 async def _pks(snapshot: Snapshot) -> dict[str, int]:
@@ -47,7 +47,7 @@ async def _cursor_key(snapshot: Snapshot) -> bytes:
 
 
 @pytest.mark.parametrize("who", MEMBERS)
-async def test_for_a_member_speak_they_themselves_their_groups_everyone_and_public(
+async def test_a_members_principals_are_their_own_their_groups_everyone_and_public(
     snapshot: Snapshot, own_world: World, who: str
 ) -> None:
     pks = await _pks(snapshot)
@@ -65,22 +65,22 @@ async def test_for_a_member_speak_they_themselves_their_groups_everyone_and_publ
     assert await viewer_by_token(snapshot, own_world.tokens[who]) == expected
 
 
-@pytest.mark.parametrize("publicly", [True, False])
-async def test_for_a_visitor_speaks_public_alone(database: Database, *, publicly: bool) -> None:
-    await set_public_sharing(database, is_on=publicly)
+@pytest.mark.parametrize("sharing", [True, False])
+async def test_an_anonymous_visitors_only_principal_is_public(database: Database, *, sharing: bool) -> None:
+    await set_public_sharing(database, is_on=sharing)
     async with database.snapshot() as snapshot:
         visitor = await anonymous_viewer(snapshot)
         assert visitor == Viewer(
             user_pk=None,
             is_admin=False,
             principals=(PUBLIC_PK,),
-            public_sharing=publicly,
+            public_sharing=sharing,
             cursor_key=await _cursor_key(snapshot),
         )
     assert visitor.is_signed_in is False
 
 
-async def test_what_is_no_user_is_nobody(snapshot: Snapshot) -> None:
+async def test_only_users_are_viewers(snapshot: Snapshot) -> None:
     pks = await _pks(snapshot)
     for name in ("lab", "everyone", "public"):
         assert await viewer_by_external_id(snapshot, name) is None
@@ -89,25 +89,25 @@ async def test_what_is_no_user_is_nobody(snapshot: Snapshot) -> None:
     assert await viewer_by_pk(snapshot, max(pks.values()) + 1) is None
 
 
-async def test_a_token_is_known_by_its_digest_which_is_none_itself(snapshot: Snapshot, own_world: World) -> None:
+async def test_a_token_is_stored_as_a_digest_that_is_not_a_token(snapshot: Snapshot, own_world: World) -> None:
     token = own_world.tokens["eve"]
     assert token_digest(token) == sha256(token.encode()).hexdigest()
     assert await viewer_by_token(snapshot, token_digest(token)) is None
     assert await viewer_by_token(snapshot, token[:-1]) is None
 
 
-async def test_a_token_is_good_until_its_last_millisecond_and_not_then(
+async def test_a_token_is_valid_until_its_last_millisecond(
     snapshot: Snapshot, own_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = own_world.tokens["eve"]
-    ends = await snapshot.rows(select(sql.api_token.c.expires_at).where(sql.api_token.c.digest == token_digest(token)))
-    for late, is_good in ((-1, True), (0, False), (1, False)):
-        now = ends[0].expires_at + late
+    rows = await snapshot.rows(select(sql.api_token.c.expires_at).where(sql.api_token.c.digest == token_digest(token)))
+    for late, is_valid in ((-1, True), (0, False), (1, False)):
+        now = rows[0].expires_at + late
         monkeypatch.setattr("permissions.viewer.now_ms", lambda now=now: now)
-        assert (await viewer_by_token(snapshot, token) is not None) is is_good
+        assert (await viewer_by_token(snapshot, token) is not None) is is_valid
 
 
-async def test_a_revoked_token_is_nobodys(database: Database, own_world: World) -> None:
+async def test_a_revoked_token_has_no_viewer(database: Database, own_world: World) -> None:
     token = own_world.tokens["eve"]
     assert await revoke_token(database, token)
     async with database.snapshot() as snapshot:
@@ -115,7 +115,7 @@ async def test_a_revoked_token_is_nobodys(database: Database, own_world: World) 
         assert await viewer_by_token(snapshot, own_world.tokens["mei"]) is not None
 
 
-async def test_a_database_without_its_deployment_lets_nobody_in(database: Database) -> None:
+async def test_a_database_without_a_deployment_row_has_no_viewers(database: Database) -> None:
     async with database.write() as connection:
         await connection.execute(delete(sql.deployment))
     async with database.snapshot() as snapshot:
@@ -124,7 +124,7 @@ async def test_a_database_without_its_deployment_lets_nobody_in(database: Databa
             await anonymous_viewer(snapshot)
 
 
-async def test_nobody_becomes_another_on_the_way(snapshot: Snapshot) -> None:
+async def test_a_viewer_is_immutable(snapshot: Snapshot) -> None:
     visitor = await anonymous_viewer(snapshot)
     with pytest.raises(FrozenInstanceError):
-        visitor.is_admin = True  # type: ignore[misc]  # which is what is tried
+        visitor.is_admin = True  # type: ignore[misc]  # the assignment must fail

@@ -28,7 +28,7 @@ from tests.chromium import Chromium
 from tests.cli_process import Server, run_server
 from tests.conftest import catalogue_lines, write_lines
 from tests.missing import skip_or_fail
-from tests.test_graphiql_page import assert_sound, ready, titles
+from tests.test_graphiql_page import assert_no_problems, ready, titles
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("app", "schema", "resolvers", "permissions", "store")
@@ -175,4 +175,4 @@ def test_the_demo_of_an_installed_wheel_opens_in_a_browser(installation: Install
     with Chromium() as browser, installation.serve(tmp_path, "--demo", DATABASE_URL=url) as server:
         tab = ready(browser.open(f"{server.url}/graphql"), "CollectionsPage")
         assert len(titles(tab)) == len(list(EXAMPLES.glob("web/*.graphql")))
-        assert_sound(tab, server.url)
+        assert_no_problems(tab, server.url)

@@ -1,4 +1,4 @@
-"""OpenID Connect issuer on the loopback for tests, which sign with its keys and set its responses."""
+"""Fake OpenID Connect issuer on loopback: signs any token, and answers as the test says."""
 
 import asyncio
 import base64
@@ -17,19 +17,19 @@ from app.oidc import Issuer
 AUDIENCE: Final = "https://atoll.test/graphql"
 NOW: Final = 1_800_000_000.0
 ABSENT: Final = object()
-"""Value of a member to omit."""
+"""Marks a member to leave out."""
 DISCOVERY: Final = "/.well-known/openid-configuration"
 JWKS: Final = "/jwks"
 
 
 @dataclass
 class Clock:
-    """Clock that tests set, in seconds."""
+    """A clock that the test sets, in seconds."""
 
     now: float
 
     def __call__(self) -> float:
-        """Return the time."""
+        """Return the time that was set."""
         return self.now
 
 
@@ -50,7 +50,7 @@ class SigningKey:
 
 @cache
 def signing_key(kid: str, alg: str, bits: int = 2048) -> SigningKey:
-    """Return the key of that name, always the same one; `bits` is the size of an RSA key."""
+    """Return the key with this id, the same one every time; `bits` is the size of an RSA key."""
     if alg in {"RS256", "PS256"}:
         return SigningKey(kid, alg, rsa.generate_private_key(65537, bits))
     curves = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1()}
@@ -58,36 +58,36 @@ def signing_key(kid: str, alg: str, bits: int = 2048) -> SigningKey:
 
 
 def changed(members: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
-    """Return the members with the changes, without those that are ABSENT."""
+    """Return the members with the changes applied, without the ABSENT ones."""
     return {name: value for name, value in {**members, **changes}.items() if value is not ABSENT}
 
 
 def encoded(part: bytes | Mapping[str, object]) -> str:
-    """Encode a part of a token in base64url without padding: bytes, or an object as JSON."""
+    """Encode a part of a token in base64url without padding: bytes as they are, an object as JSON."""
     text = part if isinstance(part, bytes) else json.dumps(part).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def signed(header: bytes | Mapping[str, object], claims: bytes | Mapping[str, object], key: object, alg: str) -> str:
-    """Return a token with this header and these claims, signed with the key (private, or an HMAC secret)."""
+    """Return a token of any header and claims, signed by the key (a private key or an HMAC secret)."""
     text = f"{encoded(header)}.{encoded(claims)}"
     return f"{text}.{encoded(jwt.get_algorithm_by_name(alg).sign(text.encode(), key))}"
 
 
 @dataclass
 class FakeIssuer:
-    """Server of the two documents that counts requests; a context manager that listens inside the block."""
+    """A server of the two documents, which records requests. A context manager: it listens inside the block."""
 
     keys: list[object] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
-    """Status, further headers and body for paths with a faulty response."""
+    """Status, further header lines and body for paths with another response than the normal one."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    """Responses wait while it is clear."""
-    held: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a request waits at the gate."""
+    """Requests wait while it is clear."""
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a request waits at the gate."""
     seconds_a_byte: float = 0
-    """Seconds for each byte of a body."""
+    """Delay before each byte of a body."""
     clock: Clock = field(default_factory=lambda: Clock(NOW))
     timer: Clock = field(default_factory=lambda: Clock(1_000.0))
     port: int = 0
@@ -107,7 +107,7 @@ class FakeIssuer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop listening and drop open requests."""
+        """Stop listening, and end open requests."""
         assert self._server is not None
         self._server.close()
         self.gate.set()
@@ -115,7 +115,7 @@ class FakeIssuer:
             await asyncio.wait([task for task in self._serving if task])
 
     def issuer(self) -> Issuer:
-        """Return a verifier of this issuer's tokens that has fetched no keys yet."""
+        """Return a verifier of this issuer's tokens that has fetched nothing yet."""
         return Issuer(self.url, AUDIENCE, clock=self.clock, timer=self.timer)
 
     def header(self, key: SigningKey, **changes: object) -> dict[str, object]:
@@ -128,11 +128,11 @@ class FakeIssuer:
         return changed(good, changes)
 
     def token(self, key: SigningKey, header: Mapping[str, object] | None = None, **claims: object) -> str:
-        """Return a valid token except for the changes of header and claims."""
+        """Return a token that is valid except for the changes to header and claims."""
         return signed(self.header(key, **(header or {})), self.claims(**claims), key.private, key.alg)
 
     def fetches(self) -> int:
-        """Return the number of requests for the keys."""
+        """Return how often the keys were requested."""
         return self.requests.count(JWKS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -141,7 +141,7 @@ class FakeIssuer:
         try:
             await self._serve_one(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # A client that reads no further is some tests' very point.
+            pass  # Some tests need a client that stops reading.
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -152,10 +152,10 @@ class FakeIssuer:
         path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
         self.requests.append(path)
         if not self.gate.is_set():
-            self.held.set()
+            self.waiting.set()
         await self.gate.wait()
         status, lines, body = self.answers.get(path) or self._answer(path)
-        head = f"HTTP/1.1 {status} As told\r\ncontent-length: {len(body)}\r\nconnection: close\r\n{lines}\r\n"
+        head = f"HTTP/1.1 {status} Status\r\ncontent-length: {len(body)}\r\nconnection: close\r\n{lines}\r\n"
         writer.write(head.encode())
         at_once = 1 if self.seconds_a_byte else len(body) or 1
         for start in range(0, len(body), at_once):

@@ -1,6 +1,6 @@
-"""Bearer tokens that must be rejected, by the reason, and the few that must be accepted.
+"""Forged bearer tokens by the reason for which each must be rejected, and unusual valid ones.
 
-A forged token differs from a valid one in one respect, so that only the check of that respect can reject it.
+A forged token differs from a valid one in one respect, so that only one check can reject it.
 """
 
 import base64
@@ -37,18 +37,18 @@ USELESS_KEYS: Final[tuple[object, ...]] = (
     {"kty": ["EC"], "crv": {}, "alg": []},
     "no key",
 )
-"""Entries of the key set that must not verify any token nor affect the others."""
+"""Entries of the key set that must neither verify a token nor disable other keys."""
 
 Forge = Callable[[FakeIssuer], str]
 
 
 def header(alg: str = "EdDSA", **changes: object) -> Forge:
-    """Forge by changes to the header, signed with the valid key of that algorithm."""
+    """Forge by changes to the header, signed with the valid key of this algorithm."""
     return lambda fake: fake.token(next(key for key in GOOD_KEYS if key.alg == alg), changes)
 
 
-def said(alg: object) -> Forge:
-    """Forge by an `alg` other than that of the RSA key."""
+def declared(alg: object) -> Forge:
+    """Forge by an `alg` other than the one of the signature, which is the RSA key's."""
     return lambda fake: fake.token(RSA, {"alg": alg})
 
 
@@ -58,7 +58,7 @@ def claims(**changes: object) -> Forge:
 
 
 def by_other(alg: str, key: object, **changes: object) -> Forge:
-    """Forge by another signature with the RSA key's id."""
+    """Forge by another signature under the RSA key's id."""
     return lambda fake: signed(fake.header(RSA, **{"alg": alg, **changes}), fake.claims(), key, alg)
 
 
@@ -82,8 +82,8 @@ def unsigned(alg: object) -> Forge:
     return lambda fake: f"{encoded(fake.header(RSA, alg=alg))}.{encoded(fake.claims())}."
 
 
-def also(member: str) -> Callable[[str], str]:
-    """Prepend a member to the text of a JSON object."""
+def insert(member: str) -> Callable[[str], str]:
+    """Insert a member at the start of a JSON object."""
     return lambda written: "{" + member + ", " + written[1:]
 
 
@@ -123,11 +123,11 @@ FORGED: dict[str, dict[str, Forge]] = {
         "JSON serialisation": lambda fake: json.dumps({"payload": encoded(fake.claims()), "signatures": []}),
     },
     "not a plain JSON object": {
-        "kid twice": raw_header(also('"kid": "rsa"')),
-        "alg twice": raw_header(also('"alg": "none"')),
+        "kid twice": raw_header(insert('"kid": "rsa"')),
+        "alg twice": raw_header(insert('"alg": "none"')),
         "header a list": raw_header(lambda written: f"[{written}]"),
         "header a string": raw_header(json.dumps),
-        "header with NaN": raw_header(also('"x": NaN')),
+        "header with NaN": raw_header(insert('"x": NaN')),
         "header cut short": raw_header(lambda written: written[:-1]),
         "header in UTF-16": lambda fake: signed(
             json.dumps(fake.header(EDDSA)).encode("utf-16"), fake.claims(), EDDSA.private, "EdDSA"
@@ -138,14 +138,14 @@ FORGED: dict[str, dict[str, Forge]] = {
             lambda written: written.replace(f'"exp": {NOW + 300}', f'"exp": {"9" * 5000}')
         ),
         "nbf -Infinity": claims(nbf=float("-inf")),
-        "sub twice": raw_claims(also('"sub": "user:eve"')),
-        "exp twice": raw_claims(also(f'"exp": {NOW + 300}')),
-        "a name twice far within": raw_claims(also('"x": [{"a": 1, "a": 2}]')),
+        "sub twice": raw_claims(insert('"sub": "user:eve"')),
+        "exp twice": raw_claims(insert(f'"exp": {NOW + 300}')),
+        "a name twice far within": raw_claims(insert('"x": [{"a": 1, "a": 2}]')),
         "claims a list": raw_claims(lambda written: f"[{written}]"),
         "claims with more behind": raw_claims(lambda written: written + "{}"),
         "claims no JSON": raw_claims(lambda _: "sub=user:ann"),
-        "claims no UTF-8": raw_claims(also('"x": "\udcff"')),
-        "header a pit": raw_header(also('"x": ' + "[" * 2_000 + "]" * 2_000)),
+        "claims no UTF-8": raw_claims(insert('"x": "\udcff"')),
+        "header a pit": raw_header(insert('"x": ' + "[" * 2_000 + "]" * 2_000)),
     },
     "a critical extension": {
         "crit unknown": header(crit=["exp"]),
@@ -187,14 +187,14 @@ FORGED: dict[str, dict[str, Forge]] = {
         "own key at x5u": lambda fake: fake.token(STRANGER, {"x5u": fake.url + "/strange"}),
     },
     "another algorithm than the key's": {
-        "alg none, yet a signature": said("none"),
-        "no alg": said(ABSENT),
-        "alg is a list": said(["RS256"]),
-        "alg in lower case": said("rs256"),
+        "alg none, yet a signature": declared("none"),
+        "no alg": declared(ABSENT),
+        "alg is a list": declared(["RS256"]),
+        "alg in lower case": declared("rs256"),
         "HS256 with the public key's PEM": by_other("HS256", PEM),
         "HS256 with the public key's PEM, stripped": by_other("HS256", PEM.strip()),
         "HS256 with the published modulus": by_other("HS256", str(RSA.published()["n"]).encode()),
-        "RS256 token said to be PS256": said("PS256"),
+        "RS256 token said to be PS256": declared("PS256"),
         "PS256 by the key of RS256": by_other("PS256", RSA.private),
         "RS512 by a good key": by_other("RS512", RSA.private),
         "ES256 under the RSA key's id": by_other("ES256", EC.private),
@@ -278,9 +278,9 @@ FORGED: dict[str, dict[str, Forge]] = {
         "sub half of a surrogate pair": claims(sub="\udfff"),
     },
 }
-"""Forged tokens by the reason for rejecting each."""
+"""Forged tokens by the reason for which they must be rejected."""
 
-HONOURED: dict[str, tuple[Forge, str]] = {
+ACCEPTED: dict[str, tuple[Forge, str]] = {
     "aud a list with ours": (claims(aud=["https://other.test", AUDIENCE]), "user:ann"),
     "typ JWT": (header(typ="JWT"), "user:ann"),
     "typ jwt": (header(typ="jwt"), "user:ann"),
@@ -298,4 +298,4 @@ HONOURED: dict[str, tuple[Forge, str]] = {
         "user:ann",
     ),
 }
-"""Accepted tokens with their subjects."""
+"""Valid tokens with their subjects."""

@@ -1,9 +1,9 @@
-// This file is a real OpenID Connect issuer on loopback, which gives JWT access tokens for the audience in argv.
+// OpenID Connect issuer on loopback, which issues JWT access tokens for the audience in argv.
 //
-// It reads one command a line and answers each, and its own start, with one line of JSON {issuer, kids}:
-//   add ALG    sign with a new key of that algorithm from now on; older keys stay published
-//   drop KID   publish that key no longer
-// It ends when its input does, so that no test can leave it behind.
+// It reads one command per line. At its start and after each command it prints one line of JSON, {issuer, kids}:
+//   add ALG    sign with a new key of this algorithm from now on; older keys stay published
+//   drop KID   stop publishing this key
+// It exits at the end of its input, so that no test can leave it running.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 
 import Provider from "oidc-provider";
 
-// The answers have the output to themselves; what the library has to say goes elsewhere.
+// Keeps the library's messages out of the standard output.
 console.info = console.warn = console.error;
 
 const KINDS = {
@@ -29,8 +29,8 @@ function newKey(alg) {
   return { ...privateKey.export({ format: "jwk" }), alg, kid: randomUUID(), use: "sig" };
 }
 
-// oidc-provider takes its keys when it is made, so that other keys are another provider at the same address.
-function provide() {
+// oidc-provider takes its keys when it is created, so other keys need another provider at the same address.
+function createProvider() {
   const algorithms = [...new Set(keys.map((key) => key.alg))];
   provider = new Provider(issuer, {
     jwks: { keys },
@@ -64,7 +64,7 @@ function provide() {
   });
 }
 
-function tell() {
+function printDescription() {
   console.log(JSON.stringify({ issuer, kids: keys.map((key) => key.kid) }));
 }
 
@@ -73,12 +73,12 @@ await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
 keys = [newKey("RS256")];
-provide();
-tell();
+createProvider();
+printDescription();
 for await (const line of createInterface({ input: process.stdin })) {
   const [command, argument] = line.split(" ");
   keys = command === "add" ? [newKey(argument), ...keys] : keys.filter((key) => key.kid !== argument);
-  provide();
-  tell();
+  createProvider();
+  printDescription();
 }
 process.exit();
