@@ -1,4 +1,4 @@
-"""This file is gold standards and the deployment's sharing being changed: by administrators, and seen at once."""
+"""Mutations of gold standards and public sharing."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ async def asset_id(ask: GraphQLClient, name: str) -> str:
 
 
 async def last_change(ask: GraphQLClient) -> tuple[Any, ...]:
-    """Return the revision, action, subject and fields of the change that was logged last."""
+    """Return revision, action, subject and fields of the last change."""
     change = sql.change.c
     last = select(change.revision, change.action, change.subject_id, change.fields, change.least_access)
     async with ask.database.snapshot() as snapshot:
@@ -29,7 +29,7 @@ async def last_change(ask: GraphQLClient) -> tuple[Any, ...]:
     return tuple(row)
 
 
-async def test_an_award_is_seen_by_all_and_leaves_the_platforms_timestamp(ask_own: GraphQLClient) -> None:
+async def test_an_award_is_visible_to_all_and_does_not_change_updated_at(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     answer = await SET(ask_own, "ada", assetId=id_, awarded=True, note=" The one to follow. ")
     award = {"awardedBy": {"name": "ada"}, "note": "The one to follow."}
@@ -43,7 +43,7 @@ async def test_an_award_is_seen_by_all_and_leaves_the_platforms_timestamp(ask_ow
     assert visitors["goldStandard"] == {"awardedBy": None, "note": "The one to follow."}
 
 
-async def test_the_same_award_again_changes_nothing_whoever_gives_it(ask_own: GraphQLClient) -> None:
+async def test_repeating_an_award_changes_nothing_for_any_administrator(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     await SET(ask_own, "ada", assetId=id_, awarded=True, note="Good.")
     async with assert_unchanged(ask_own):
@@ -54,7 +54,7 @@ async def test_the_same_award_again_changes_nothing_whoever_gives_it(ask_own: Gr
     assert await last_change(ask_own) == (3, "AWARDED", id_, [{"field": "note", "before": "Good.", "after": None}], 0)
 
 
-async def test_an_award_taken_back_leaves_nothing_of_it(ask_own: GraphQLClient) -> None:
+async def test_revoking_an_award_clears_date_note_and_administrator(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     async with assert_unchanged(ask_own):
         await SET(ask_own, "ada", assetId=id_, awarded=False)
@@ -68,7 +68,7 @@ async def test_an_award_taken_back_leaves_nothing_of_it(ask_own: GraphQLClient) 
         assert [tuple(row) for row in await snapshot.rows(awards)] == [(None, None, None)]
 
 
-async def test_an_award_is_refused_at_the_very_field(ask_own: GraphQLClient) -> None:
+async def test_an_invalid_award_reports_the_field(ask_own: GraphQLClient) -> None:
     id_ = await asset_id(ask_own, "lens")
     async with assert_unchanged(ask_own):
         unknown = await SET(ask_own, "ada", assetId="ast_" + "0" * 24, awarded=True)
@@ -78,7 +78,7 @@ async def test_an_award_is_refused_at_the_very_field(ask_own: GraphQLClient) -> 
         ]
 
 
-async def test_sharing_turned_off_hides_public_collections_at_once_and_deletes_nothing(ask_own: GraphQLClient) -> None:
+async def test_turning_sharing_off_hides_public_collections_at_once_and_deletes_nothing(ask_own: GraphQLClient) -> None:
     query = '{ collections { nodes { slug } } asset(by: {externalId: "align"}) { __typename } }'
     shown = {who: await ask_own(who, query) for who in ("ada", "eve", ANONYMOUS)}
     counted = select(func.count()).select_from(sql.collection.join(sql.membership))
@@ -97,7 +97,7 @@ async def test_sharing_turned_off_hides_public_collections_at_once_and_deletes_n
     assert {who: await ask_own(who, query) for who in shown} == shown
 
 
-async def test_a_setting_given_again_changes_nothing_and_none_given_is_refused(ask_own: GraphQLClient) -> None:
+async def test_repeating_a_setting_changes_nothing_and_an_empty_input_is_rejected(ask_own: GraphQLClient) -> None:
     async with assert_unchanged(ask_own):
         assert (await SHARE(ask_own, "ada", publicSharing=True))["deployment"] == {"publicSharing": True}
         for given in ({}, {"publicSharing": None}):
@@ -106,7 +106,7 @@ async def test_a_setting_given_again_changes_nothing_and_none_given_is_refused(a
 
 
 @pytest.mark.parametrize("mutation", [SET, SHARE], ids=lambda mutation: mutation.name)
-async def test_awards_and_settings_are_the_administrators(ask_own: GraphQLClient, mutation: Mutation) -> None:
+async def test_only_administrators_change_awards_and_settings(ask_own: GraphQLClient, mutation: Mutation) -> None:
     award = {"assetId": await asset_id(ask_own, "lens"), "awarded": True}
     given: dict[str, Any] = award if mutation is SET else {"publicSharing": False}
     async with assert_unchanged(ask_own):

@@ -1,4 +1,4 @@
-"""This file is collections being changed: done, refused by permission or rule, repeated, and as the log tells it."""
+"""Mutations of collections: effects, permissions, rules, retries and changes."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ TREE = "{ topics { nodes { slug collections { nodes { slug ancestors { slug } } 
 
 
 class Ids(dict[str, str]):
-    """The ids of topics and collections by slug."""
+    """Ids of topics and collections by slug."""
 
     def __missing__(self, slug: str) -> str:
-        """Return what is no slug as it is."""
+        """Return a value that is not a slug unchanged."""
         return slug
 
     def of(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return an input with each `@slug` as the id."""
+        """Return the input with the id in place of each `@slug`."""
         return {name: self._value(value) for name, value in given.items()}
 
     def _value(self, value: Any) -> Any:
@@ -44,7 +44,7 @@ async def ids(ask: GraphQLClient) -> Ids:
 
 
 async def tree(ask: GraphQLClient, who: str = "eve") -> dict[str, list[str]]:
-    """Return the collections of each topic in their order, each with the way that leads to it."""
+    """Return the collections of each topic in order, as paths of slugs."""
     return {
         topic["slug"]: [
             "/".join([*(above["slug"] for above in node["ancestors"]), node["slug"]])
@@ -57,7 +57,7 @@ async def tree(ask: GraphQLClient, who: str = "eve") -> dict[str, list[str]]:
 async def logged(ask: GraphQLClient, id_: Ids) -> list[tuple[str, str, dict[str, Any]]]:
     """Return the changes of the last write: action, subject, and each field with its value before and after.
 
-    Ids are told as slugs.
+    Slugs replace ids.
     """
     slugs = {of: slug for slug, of in (id_ | await ids(ask)).items()}
     change = sql.change
@@ -78,12 +78,12 @@ async def logged(ask: GraphQLClient, id_: Ids) -> list[tuple[str, str, dict[str,
 
 
 async def versions(ask: GraphQLClient) -> dict[str, int]:
-    """Return the version of each collection that was changed, by slug."""
+    """Return the version of each changed collection, by slug."""
     nodes = (await ask("ada", "{ collections { nodes { slug version } } }"))["collections"]["nodes"]
     return {node["slug"]: node["version"] for node in nodes if node["version"] > 1}
 
 
-async def test_a_new_collection_stands_at_the_end_of_its_topic(ask_own: GraphQLClient) -> None:
+async def test_a_new_collection_comes_last_in_its_topic(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"topicId": id_["imaging"], "name": "  Große Bilder  ", "description": "# Bigger\n"}
     assert await CREATE(ask_own, "ada", **given) == {
@@ -117,7 +117,7 @@ async def test_a_new_collection_stands_at_the_end_of_its_topic(ask_own: GraphQLC
     assert made["collection"]["createdBy"] == {"name": "ada"}
 
 
-async def test_a_new_public_collection_is_seen_by_anyone_while_the_deployment_shares(ask_own: GraphQLClient) -> None:
+async def test_a_new_public_collection_is_visible_to_anyone_while_sharing_is_on(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", topicId=id_["empty"], name="News", visibility="PUBLIC")
     assert (await tree(ask_own, ANONYMOUS))["empty"] == ["news"]
@@ -127,7 +127,7 @@ async def test_a_new_public_collection_is_seen_by_anyone_while_the_deployment_sh
     assert (await tree(ask_own, "ada"))["empty"] == ["news"]
 
 
-async def test_a_new_collection_below_another_tells_its_parent(ask_own: GraphQLClient) -> None:
+async def test_a_new_child_collection_has_its_parent(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     made = await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["open"], name="Last")
     assert made["collection"]["parent"] == {"slug": "open"}
@@ -152,7 +152,7 @@ async def test_a_new_collection_below_another_tells_its_parent(ask_own: GraphQLC
         ("@deep", {"atEnd": True}, ["open", "open/inner", "open/inner/deep", "open/inner/deep/new", "b"]),
     ],
 )
-async def test_a_collection_is_made_where_it_is_wanted(
+async def test_a_collection_is_created_at_the_requested_position(
     ask_own: GraphQLClient, parent: str | None, position: dict[str, Any] | None, expected: list[str]
 ) -> None:
     id_ = await ids(ask_own)
@@ -163,7 +163,7 @@ async def test_a_collection_is_made_where_it_is_wanted(
     assert (await tree(ask_own))["imaging"] == expected
 
 
-async def test_places_between_two_collections_never_run_out(ask_own: GraphQLClient) -> None:
+async def test_ranks_between_two_collections_never_run_out(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     for number in range(22):
         given = {"topicId": id_["genomics"], "name": f"n{number}", "position": {"afterId": id_["members"]}}
@@ -228,7 +228,7 @@ async def test_places_between_two_collections_never_run_out(ask_own: GraphQLClie
         ({"name": "x", "position": {"atEnd": False}}, "INVALID", ["position", "atEnd"], "atEnd must be true."),
     ],
 )
-async def test_a_bad_collection_is_refused_at_the_very_field(
+async def test_an_invalid_collection_reports_the_field(
     ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str], message: str
 ) -> None:
     id_ = await ids(ask_own)
@@ -238,7 +238,7 @@ async def test_a_bad_collection_is_refused_at_the_very_field(
         assert answer["userErrors"] == [{"code": code, "path": ["input", *path], "message": message}]
 
 
-async def test_every_fault_is_told_at_once(ask_own: GraphQLClient) -> None:
+async def test_all_errors_are_reported_together(ask_own: GraphQLClient) -> None:
     given = {"topicId": "?", "parentId": "?", "name": "", "slug": "-", "description": "a\u0001x"}
     answer = await CREATE(ask_own, "ada", **given)
     assert [error["path"][-1] for error in answer["userErrors"]] == [
@@ -250,7 +250,7 @@ async def test_every_fault_is_told_at_once(ask_own: GraphQLClient) -> None:
     ]
 
 
-async def test_a_name_is_taken_among_siblings_alone_and_a_slug_is_found_for_each(ask_own: GraphQLClient) -> None:
+async def test_names_are_unique_among_siblings_and_each_gets_a_slug(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     made = [
         await CREATE(ask_own, "ada", topicId=id_["genomics"], name="Open"),
@@ -273,7 +273,7 @@ async def test_a_name_is_taken_among_siblings_alone_and_a_slug_is_found_for_each
 
 
 async def _chain(ask: GraphQLClient, topic: str, parent: str | None, *names: str) -> Ids:
-    """Make collections one below the other."""
+    """Create a chain of nested collections."""
     id_ = await ids(ask)
     for name in names:
         made = await CREATE(ask, "ada", topicId=id_[topic], parentId=parent and id_[parent], name=name)
@@ -282,7 +282,7 @@ async def _chain(ask: GraphQLClient, topic: str, parent: str | None, *names: str
     return id_
 
 
-async def test_collections_nest_five_deep_and_no_deeper(ask_own: GraphQLClient) -> None:
+async def test_collections_nest_at_most_five_levels_deep(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "imaging", "deep", "four", "five")
     async with assert_unchanged(ask_own):
         create = Mutation("collectionCreate", LIMITED)
@@ -292,7 +292,7 @@ async def test_collections_nest_five_deep_and_no_deeper(ask_own: GraphQLClient) 
         assert answer["userErrors"][0]["message"] == "Collections nest at most 5 levels deep."
 
 
-async def test_a_collection_moves_no_deeper_than_what_is_below_it_allows(ask_own: GraphQLClient) -> None:
+async def test_a_move_counts_the_levels_of_descendants(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "genomics", "members", "two", "three")
     async with assert_unchanged(ask_own):
         moving = Mutation("collectionUpdate", LIMITED)
@@ -311,7 +311,7 @@ async def test_a_collection_moves_no_deeper_than_what_is_below_it_allows(ask_own
     ]
 
 
-async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: GraphQLClient) -> None:
+async def test_omitted_fields_are_kept_and_null_is_rejected(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"name": "Inner!", "slug": "Inside", "description": "New.", "visibility": "PUBLIC"}
     assert (await UPDATE(ask_own, "ada", id=id_["inner"], **given))["collection"] == {
@@ -346,7 +346,7 @@ async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: GraphQLClie
             assert error_paths(answer) == [("REQUIRED", [field])]
 
 
-async def test_a_change_of_visibility_shows_and_hides(ask_own: GraphQLClient) -> None:
+async def test_changing_visibility_shows_and_hides_a_collection(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await UPDATE(ask_own, "ada", id=id_["bare"], visibility="INTERNAL")
     assert "genomics" not in await tree(ask_own, ANONYMOUS)
@@ -355,13 +355,13 @@ async def test_a_change_of_visibility_shows_and_hides(ask_own: GraphQLClient) ->
     assert (await tree(ask_own, ANONYMOUS))["genomics"] == ["members"]
 
 
-async def test_a_collection_may_take_its_own_name_in_another_case(ask_own: GraphQLClient) -> None:
+async def test_a_collection_may_change_the_case_of_its_name(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     assert (await UPDATE(ask_own, "ada", id=id_["bare"], name="BARE", slug="bare"))["userErrors"] == []
     assert await logged(ask_own, id_) == [("UPDATED", "bare", {"name": ("bare", "BARE")})]
 
 
-async def test_a_name_that_was_given_up_is_free_and_the_new_one_is_taken(ask_own: GraphQLClient) -> None:
+async def test_renaming_frees_the_old_name_and_takes_the_new_one(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await UPDATE(ask_own, "ada", id=id_["bare"], name="Clad")
     async with assert_unchanged(ask_own):
@@ -394,7 +394,7 @@ async def test_a_name_that_was_given_up_is_free_and_the_new_one_is_taken(ask_own
         ),
     ],
 )
-async def test_a_collection_takes_what_is_below_it_to_another_topic(
+async def test_a_collection_moves_to_another_topic_with_its_descendants(
     ask_own: GraphQLClient, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
 ) -> None:
     id_ = await ids(ask_own)
@@ -407,7 +407,7 @@ async def test_a_collection_takes_what_is_below_it_to_another_topic(
     ]
 
 
-async def test_what_moves_to_another_topic_is_seen_there_by_everyone_who_saw_it(ask_own: GraphQLClient) -> None:
+async def test_a_collection_moved_to_another_topic_is_visible_to_the_same_viewers(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await UPDATE(ask_own, "ada", id=id_["inner"], topicId=id_["empty"])
     assert await tree(ask_own, ANONYMOUS) == {"imaging": ["open"], "genomics": ["bare"], "empty": ["deep"]}
@@ -438,7 +438,7 @@ async def test_what_moves_to_another_topic_is_seen_there_by_everyone_who_saw_it(
         ),
     ],
 )
-async def test_a_collection_moves_within_its_topic_to_the_end_of_its_new_siblings(
+async def test_a_collection_moves_to_the_end_of_its_new_siblings(
     ask_own: GraphQLClient, given: dict[str, Any], expected: list[str], fields: dict[str, Any]
 ) -> None:
     id_ = await _chain(ask_own, "imaging", None, "b")
@@ -463,7 +463,7 @@ async def test_a_collection_moves_within_its_topic_to_the_end_of_its_new_sibling
         ({"id": "@members", "name": "Bare"}, "TAKEN", ["name"]),
         ({"id": "@members", "slug": "bare"}, "TAKEN", ["slug"]),
         ({"id": "@members", "name": ""}, "REQUIRED", ["name"]),
-        # «inner» stands below «open», and another of that name at the top of «empty» and below «bare».
+        # "inner" is a child of "open"; others of that name are at the top of "empty" and a child of "bare".
         ({"id": "@inner", "topicId": "@empty"}, "TAKEN", ["topicId"]),
         ({"id": "@inner", "topicId": "@empty", "parentId": None}, "TAKEN", ["topicId"]),
         ({"id": "@inner", "parentId": "@bare"}, "TAKEN", ["parentId"]),
@@ -471,7 +471,7 @@ async def test_a_collection_moves_within_its_topic_to_the_end_of_its_new_sibling
         ({"id": "@deep", "parentId": "@bare", "name": "Inner"}, "TAKEN", ["name"]),
     ],
 )
-async def test_a_bad_change_is_refused_at_the_very_field(
+async def test_an_invalid_update_reports_the_field(
     ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str]
 ) -> None:
     id_ = await ids(ask_own)
@@ -484,7 +484,7 @@ async def test_a_bad_change_is_refused_at_the_very_field(
         assert error_paths(answer) == [(code, path)]
 
 
-async def test_a_stale_version_is_told_the_current_one(ask_own: GraphQLClient) -> None:
+async def test_a_version_conflict_reports_the_current_version(ask_own: GraphQLClient) -> None:
     id_ = (await ids(ask_own))["bare"]
     await UPDATE(ask_own, "ada", id=id_, name="Second")
     for mutation, given in (("collectionUpdate", {"name": "Third"}), ("collectionDelete", {})):
@@ -508,7 +508,7 @@ async def test_a_stale_version_is_told_the_current_one(ask_own: GraphQLClient) -
         ("b", {"beforeId": "@open"}, ["b", "open", "open/inner", "open/inner/deep", "c"]),
     ],
 )
-async def test_siblings_are_put_beside_one_another_with_what_is_below_them(
+async def test_top_level_collections_are_reordered_with_their_descendants(
     ask_own: GraphQLClient, slug: str, position: dict[str, Any], expected: list[str]
 ) -> None:
     await _chain(ask_own, "imaging", None, "b")
@@ -519,7 +519,7 @@ async def test_siblings_are_put_beside_one_another_with_what_is_below_them(
     assert await logged(ask_own, id_) == [("REORDERED", slug, {})]
 
 
-async def test_children_are_put_beside_one_another(ask_own: GraphQLClient) -> None:
+async def test_children_are_reordered(ask_own: GraphQLClient) -> None:
     await _chain(ask_own, "imaging", "open", "second", "below")
     id_ = await _chain(ask_own, "imaging", "open", "third")
     await REORDER(ask_own, "ada", id=id_["inner"], position={"atEnd": True})
@@ -536,7 +536,7 @@ async def test_children_are_put_beside_one_another(ask_own: GraphQLClient) -> No
     ]
 
 
-async def test_an_order_that_stays_is_no_change(ask_own: GraphQLClient) -> None:
+async def test_reordering_to_the_same_order_changes_nothing(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "imaging", None, "b")
     async with assert_unchanged(ask_own):
         for slug, position in (
@@ -562,7 +562,7 @@ async def test_an_order_that_stays_is_no_change(ask_own: GraphQLClient) -> None:
         ({"id": "@bare", "position": {"atStart": False}}, "INVALID", ["position", "atStart"]),
     ],
 )
-async def test_a_place_beside_no_sibling_is_refused(
+async def test_a_neighbour_that_is_not_a_sibling_is_rejected(
     ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str]
 ) -> None:
     id_ = await ids(ask_own)
@@ -571,7 +571,7 @@ async def test_a_place_beside_no_sibling_is_refused(
         assert (answer["collection"], error_paths(answer)) == (None, [(code, path)])
 
 
-async def test_a_deleted_collection_leaves_its_children_to_its_parent_and_its_assets_alone(
+async def test_deleting_a_collection_moves_children_to_its_parent_and_keeps_assets(
     ask_own: GraphQLClient,
 ) -> None:
     id_ = await _chain(ask_own, "imaging", "inner", "other")
@@ -607,7 +607,7 @@ TOLD = (
 )
 
 
-async def test_that_a_hidden_collection_above_was_deleted_is_told_by_nothing_below_it(ask_own: GraphQLClient) -> None:
+async def test_deleting_a_hidden_parent_is_not_visible_in_its_children(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     assert (await UPDATE(ask_own, "ada", id=id_["bare"], parentId=id_["members"]))["userErrors"] == []
 
@@ -623,7 +623,7 @@ async def test_that_a_hidden_collection_above_was_deleted_is_told_by_nothing_bel
     assert await told("eve", "inner", BELOW, TOLD) == members
 
 
-async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: GraphQLClient) -> None:
+async def test_children_of_a_deleted_top_level_collection_move_to_the_top(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await DELETE(ask_own, "ada", id=id_["open"])
     assert (await tree(ask_own))["imaging"] == ["inner", "inner/deep"]
@@ -633,7 +633,7 @@ async def test_children_of_a_collection_at_the_top_move_to_the_top(ask_own: Grap
     ]
 
 
-async def test_a_child_whose_name_is_taken_above_keeps_its_parent_from_being_deleted(ask_own: GraphQLClient) -> None:
+async def test_a_name_clash_of_a_child_prevents_the_deletion_of_its_parent(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", topicId=id_["imaging"], parentId=id_["open"], name="DEEP")
     async with assert_unchanged(ask_own):
@@ -644,7 +644,7 @@ async def test_a_child_whose_name_is_taken_above_keeps_its_parent_from_being_del
             assert '"DEEP"' in answer["userErrors"][0]["message"]
 
 
-async def test_a_child_may_have_the_name_of_the_collection_that_goes(ask_own: GraphQLClient) -> None:
+async def test_a_child_may_have_the_name_of_the_deleted_parent(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "genomics", "bare", "bare-2")
     await UPDATE(ask_own, "ada", id=id_["bare-2"], name="Bare")
     assert (await DELETE(ask_own, "ada", id=id_["bare"]))["userErrors"] == []
@@ -652,7 +652,7 @@ async def test_a_child_may_have_the_name_of_the_collection_that_goes(ask_own: Gr
 
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
-async def test_collections_are_the_administrators(ask_own: GraphQLClient, mutation: Mutation) -> None:
+async def test_only_administrators_change_collections(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     inputs: dict[str, dict[str, Any]] = {
         "collectionCreate": {"topicId": id_["empty"], "name": "New"},
@@ -665,7 +665,7 @@ async def test_collections_are_the_administrators(ask_own: GraphQLClient, mutati
         assert await refusal_code(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
 
 
-async def test_a_key_makes_a_retry_harmless(ask_own: GraphQLClient) -> None:
+async def test_a_retry_with_the_same_key_changes_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     once = {"topicId": id_["empty"], "name": "Once", "idempotencyKey": "k1"}
     first = await CREATE(ask_own, "ada", **once)
@@ -676,7 +676,7 @@ async def test_a_key_makes_a_retry_harmless(ask_own: GraphQLClient) -> None:
     assert (await tree(ask_own))["empty"] == ["once"]
 
 
-async def test_a_move_sends_as_many_statements_whatever_is_below(ask_own: GraphQLClient) -> None:
+async def test_the_statements_of_a_move_do_not_depend_on_descendants(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "imaging", "deep", "four")
     sent = []
     for slug in ("open", "inner"):

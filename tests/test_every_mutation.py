@@ -1,4 +1,4 @@
-"""This file is every mutation of the graph, held to what all of them promise; a new one has to join the table."""
+"""Promises of every mutation: permissions, change log, hidden ids, retries. A new one needs a row in the table."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -24,10 +24,10 @@ ADMINISTRATORS, MEMBERS = "FORBIDDEN", ""
 
 @dataclass(frozen=True)
 class Act:
-    """A call that is accepted: by whom, of what, and the changes that it logs, each an action on a subject.
+    """Accepted call of a mutation: viewer, input, and the changes it logs, each an action on a subject.
 
-    `$name` stands for the id of what has that name; `refused` is the code that a member without the right gets, if the
-    whole mutation is refused to them.
+    `$name` stands for the id of the object of that name; `refused` is the code for a member without the permission, if
+    the whole mutation is refused.
     """
 
     mutation: str
@@ -38,7 +38,7 @@ class Act:
 
     @property
     def is_for_owners(self) -> bool:
-        """Whether each asset is checked for ASSET_OWN, except where administrators may do it without owning any."""
+        """Whether ASSET_OWN is checked on each asset, unless administrators need not own it."""
         return self.refused == MEMBERS and self.mutation not in {"changeUndo", "jobCancel"}
 
     def __str__(self) -> str:
@@ -127,7 +127,7 @@ each_act = pytest.mark.parametrize("act", ACTS, ids=str)
 
 
 async def names_by_id(ask: GraphQLClient) -> dict[str, str]:
-    """Return what each object is called by its id; a change and a job, of which there is one each, by their kind."""
+    """Return the name of each object by id; the one change and the one job are named by their type."""
     named: dict[str, str] = {"deployment": "deployment"}
     async with ask.database.snapshot() as snapshot:
         for table, name in (
@@ -141,7 +141,7 @@ async def names_by_id(ask: GraphQLClient) -> dict[str, str]:
 
 
 async def _prepared(ask: GraphQLClient) -> dict[str, str]:
-    """Return the ids of the world by name, and those of a change and of a job under way, both olu's."""
+    """Return the world's ids by name, and those of a change and a running job, both by olu."""
     found = {name: id_ for id_, name in (await names_by_id(ask)).items()}
     add = Mutation("collectionAssetsAdd", "change { id } job { id }")
     one = {"collectionId": found["bare"], "assetIds": [found["explore"]]}
@@ -157,7 +157,7 @@ async def _prepared(ask: GraphQLClient) -> dict[str, str]:
 
 @pytest.fixture
 async def ids(ask_own: GraphQLClient) -> dict[str, str]:
-    """Return the ids of a world of the test's own."""
+    """Return the ids of the test's own world."""
     return await _prepared(ask_own)
 
 
@@ -165,7 +165,7 @@ async def ids(ask_own: GraphQLClient) -> dict[str, str]:
 def prepared(
     world: World, backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[World, dict[str, str]]:
-    """Give one world for all tests that leave it unchanged, and its ids."""
+    """Return one world, with its ids, for all tests that do not change it."""
     path = tmp_path_factory.mktemp("every") / "every.db"
     own = copied(world, backend, request, path, "every")
 
@@ -181,7 +181,7 @@ def prepared(
 
 @pytest.fixture
 async def ask_same(prepared: tuple[World, dict[str, str]]) -> AsyncIterator[GraphQLClient]:
-    """Ask that world."""
+    """Return a client of that world."""
     asking = GraphQLClient(prepared[0])
     yield asking
     await asking.close()
@@ -189,12 +189,12 @@ async def ask_same(prepared: tuple[World, dict[str, str]]) -> AsyncIterator[Grap
 
 @pytest.fixture
 def same_ids(prepared: tuple[World, dict[str, str]]) -> dict[str, str]:
-    """Return its ids."""
+    """Return that world's ids."""
     return prepared[1]
 
 
 def filled(value: Any, ids: dict[str, str]) -> Any:
-    """Return the input with the ids that `$name` stands for."""
+    """Return the input with the id in place of each `$name`."""
     if isinstance(value, dict):
         return {field: filled(each, ids) for field, each in value.items()}
     if isinstance(value, list):
@@ -203,7 +203,7 @@ def filled(value: Any, ids: dict[str, str]) -> Any:
 
 
 def mutate(act: Act) -> Mutation:
-    """Return the mutation, asked for its results where it has any."""
+    """Return the mutation, with its results selected if it has any."""
     assert SCHEMA.mutation_type
     payload = get_named_type(SCHEMA.mutation_type.fields[act.mutation].type)
     assert isinstance(payload, GraphQLObjectType)
@@ -258,7 +258,7 @@ async def test_viewer_can_agrees_with_the_permissions_of_the_mutations(ask: Grap
 
 
 async def log(ask: GraphQLClient) -> list[str]:
-    """Return every change in the log's order: action, subject and, after a colon, the assets it touched."""
+    """Return every change in the log's order: action, subject and, after a colon, its assets."""
     names = await names_by_id(ask)
     change, touched, asset = sql.change, sql.change_asset, sql.asset
     rows = (
@@ -277,7 +277,7 @@ async def log(ask: GraphQLClient) -> list[str]:
 
 
 @each_act
-async def test_what_is_done_is_logged_change_by_change(ask_own: GraphQLClient, ids: dict[str, str], act: Act) -> None:
+async def test_each_mutation_logs_its_changes(ask_own: GraphQLClient, ids: dict[str, str], act: Act) -> None:
     gone = {id_: name for id_, name in (await names_by_id(ask_own)).items() if name in {"genomics", "inner"}}
     before = await log(ask_own)
     answer = await mutate(act)(ask_own, act.who, **filled(act.given, ids))
@@ -289,7 +289,9 @@ async def test_what_is_done_is_logged_change_by_change(ask_own: GraphQLClient, i
 
 
 @each_act
-async def test_without_the_right_nothing_is_done(ask_same: GraphQLClient, same_ids: dict[str, str], act: Act) -> None:
+async def test_without_permission_nothing_is_changed(
+    ask_same: GraphQLClient, same_ids: dict[str, str], act: Act
+) -> None:
     given = filled(act.given, same_ids)
     async with assert_unchanged(ask_same):
         assert await refusal_code(ask_same, ANONYMOUS, mutate(act), **given) == "UNAUTHENTICATED"
@@ -326,14 +328,14 @@ def put(value: Any, path: tuple[str, ...], id_: str) -> Any:
 
 
 @each_act
-async def test_an_id_of_nothing_of_another_type_and_of_what_is_hidden_are_refused_in_the_same_words(
+async def test_unknown_wrong_and_hidden_ids_get_the_same_error(
     ask_same: GraphQLClient, same_ids: dict[str, str], act: Act
 ) -> None:
-    hidden = same_ids["junk"] if act.who != "ada" else "ast_" + "1" * 24  # which olu owns, and eve does not see
+    hidden = same_ids["junk"] if act.who != "ada" else "ast_" + "1" * 24  # owned by olu, hidden from eve
     who = "eve" if act.is_for_owners else act.who
     async with assert_unchanged(ask_same):
         for path in ids_in(act.given):
-            # Whoever is to hold a grant is one element, whatever it names.
+            # A grant holder is one element, whichever key it has.
             places = [["input", *path], ["input", *path[:-1]]]
             words = set()
             for id_ in ("", "?", "ast_" + "0" * 24, "col_" + "0" * 24, same_ids["lab"], hidden):
@@ -345,7 +347,9 @@ async def test_an_id_of_nothing_of_another_type_and_of_what_is_hidden_are_refuse
 
 
 @each_act
-async def test_a_key_makes_every_retry_harmless(ask_own: GraphQLClient, ids: dict[str, str], act: Act) -> None:
+async def test_every_mutation_replays_its_result_for_the_same_key(
+    ask_own: GraphQLClient, ids: dict[str, str], act: Act
+) -> None:
     kind = SCHEMA.type_map[f"{act.mutation[0].upper()}{act.mutation[1:]}Input"]
     assert isinstance(kind, GraphQLInputObjectType)
     if "idempotencyKey" not in kind.fields:
@@ -359,7 +363,7 @@ async def test_a_key_makes_every_retry_harmless(ask_own: GraphQLClient, ids: dic
         assert [error["code"] for error in other["userErrors"]] == ["IDEMPOTENCY_MISMATCH"]
 
 
-# What these come to is the same when they are done again, or is refused by a version.
+# Repeating these has the same result, or fails on the version.
 WITHOUT_KEY = {
     "topicUpdate",
     "topicReorder",
@@ -375,7 +379,7 @@ WITHOUT_KEY = {
 
 
 def different(kind: GraphQLInputObjectType) -> dict[str, Any]:
-    """Return a field of the input with a value that the table's call does not give."""
+    """Return a field of the input with a value other than the call's."""
     others: dict[str, Any] = {"mode": "BEST_EFFORT", "description": "Other.", "targetId": "top_x", "changeId": "chg_x"}
     others |= {"removeFrom": [], "revoke": []}
     field = next(name for name in others if name in kind.fields)

@@ -1,4 +1,4 @@
-"""This file is assets being shared: by their owners, with whom they name, and the next operation knows."""
+"""Sharing: grants that owners add, change and revoke, in effect for the next operation."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ Held = dict[str, str]
 
 
 async def ids(ask: GraphQLClient) -> dict[str, str]:
-    """Return the public id of every asset, user and group, by the platform's."""
+    """Return the public id of every asset, user and group, by external id."""
     found: dict[str, str] = {}
     async with ask.database.snapshot() as snapshot:
         for table in (sql.asset, sql.principal):
@@ -26,7 +26,7 @@ async def ids(ask: GraphQLClient) -> dict[str, str]:
 
 
 async def held(ask: GraphQLClient, asset: str, who: str = "olu") -> Held:
-    """Return the access of each principal, as an owner reads them."""
+    """Return the access of each principal, as the owner sees it."""
     query = f"query($id: String!) {{ asset(by: {{externalId: $id}}) {{ ... on AssetFields {{ grants {GRANTS} }} }} }}"
     grants = (await ask(who, query, id=asset))["asset"]["grants"]
     return {each["principal"].get("name", each["principal"]["__typename"]): each["access"] for each in grants}
@@ -49,7 +49,7 @@ def grant(access: str, **to: Any) -> dict[str, Any]:
     return {"to": to, "access": access}
 
 
-async def test_an_owner_shares_and_takes_back_in_one_act(ask_own: GraphQLClient) -> None:
+async def test_an_owner_adds_and_revokes_grants_in_one_mutation(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     answer = await SHARE(
         ask_own,
@@ -69,7 +69,7 @@ async def test_an_owner_shares_and_takes_back_in_one_act(ask_own: GraphQLClient)
     assert await logged(ask_own) == [("SHARED", id_["images"], given, 4), ("UNSHARED", id_["images"], taken, 4)]
 
 
-async def test_what_others_see_of_the_asset_does_not_change(ask_own: GraphQLClient) -> None:
+async def test_sharing_does_not_change_fields_that_others_see(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     query = '{ asset(by: {externalId: "blast"}) { ... on AssetFields { name updatedAt viewerAccess } } assets {'
     query += " totalCount nodes { ... on AssetFields { id updatedAt } } } }"
@@ -78,7 +78,7 @@ async def test_what_others_see_of_the_asset_does_not_change(ask_own: GraphQLClie
     assert (await ask_own.response("eve", query)).content == before
 
 
-async def test_the_next_operation_knows_what_was_given_and_what_was_taken(ask_own: GraphQLClient) -> None:
+async def test_grants_and_revocations_hold_for_the_next_operation(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     assert await sees(ask_own, "mei", "genomes")
     assert not await sees(ask_own, "eve", "genomes")
@@ -93,7 +93,7 @@ async def test_the_next_operation_knows_what_was_given_and_what_was_taken(ask_ow
     assert await sees(ask_own, "eve", "genomes")
 
 
-async def test_who_takes_their_own_access_back_sees_the_asset_no_more(ask_own: GraphQLClient) -> None:
+async def test_revoking_ones_own_access_hides_the_asset(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     answer = await SHARE(ask_own, "lou", assetId=id_["images"], revoke=[{"groupId": id_["core"]}])
     assert answer == {"asset": None, "userErrors": []}
@@ -103,14 +103,14 @@ async def test_who_takes_their_own_access_back_sees_the_asset_no_more(ask_own: G
     ]
 
 
-async def test_a_group_that_owns_shares_and_takes_back_as_any_owner(ask_own: GraphQLClient) -> None:
+async def test_members_of_an_owning_group_share_and_revoke(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await SHARE(ask_own, "lou", assetId=id_["images"], set=[grant("OWNER", userId=id_["eve"])])
     await SHARE(ask_own, "eve", assetId=id_["images"], revoke=[{"groupId": id_["core"]}, {"groupId": id_["lab"]}])
     assert await held(ask_own, "images") == {"eve": "OWNER", "olu": "OWNER"}
 
 
-async def test_what_is_so_already_is_no_change(ask_own: GraphQLClient) -> None:
+async def test_an_existing_grant_is_unchanged(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await SHARE(
@@ -123,7 +123,7 @@ async def test_what_is_so_already_is_no_change(ask_own: GraphQLClient) -> None:
         assert answer == {"asset": {"name": "genomes"}, "userErrors": []}
 
 
-async def test_hidden_assets_are_refused_as_unknown_ones_word_for_word(ask_own: GraphQLClient) -> None:
+async def test_hidden_and_unknown_assets_get_the_same_error(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answers = [
@@ -212,7 +212,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[str, list[str]]]]] = [
 
 
 def filled(value: Any, id_: dict[str, str]) -> Any:
-    """Return the value with public ids for `$` and the platform's."""
+    """Return the value with the public id in place of each `$` and external id."""
     if isinstance(value, dict):
         return {name: filled(each, id_) for name, each in value.items()}
     if isinstance(value, list):
@@ -221,7 +221,7 @@ def filled(value: Any, id_: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize(("given", "expected"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-async def test_bad_grants_are_refused_at_the_very_element(
+async def test_an_invalid_grant_reports_the_element(
     ask_own: GraphQLClient, given: dict[str, Any], expected: list[tuple[str, list[str]]]
 ) -> None:
     id_ = await ids(ask_own)
@@ -230,7 +230,7 @@ async def test_bad_grants_are_refused_at_the_very_element(
         assert (answer["asset"], error_paths(answer)) == (None, expected)
 
 
-async def test_a_refusal_says_why(ask_own: GraphQLClient) -> None:
+async def test_errors_of_grants_have_a_reason(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     answer = await SHARE(
         ask_own,
@@ -246,7 +246,7 @@ async def test_a_refusal_says_why(ask_own: GraphQLClient) -> None:
     ]
 
 
-async def test_a_key_makes_a_retry_harmless_and_its_answer_todays(ask_own: GraphQLClient) -> None:
+async def test_a_replay_is_filtered_by_current_permissions(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"assetId": id_["images"], "revoke": [{"groupId": id_["core"]}], "idempotencyKey": "k1"}
     first = await SHARE(ask_own, "lou", **given)

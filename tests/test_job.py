@@ -1,4 +1,4 @@
-"""This file is jobs: bulk changes done chunk by chunk, by whoever takes them up, and told item by item."""
+"""Jobs: bulk mutations in chunks, with leases, cancelling and item results."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,14 +33,14 @@ FIVE = ("blast", "align", "count", "explore", "images")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a job of more than two assets, and do two at a time."""
+    """Turn mutations of more than two assets into jobs with chunks of two."""
     monkeypatch.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", 2)
     monkeypatch.setattr("resolvers.write.job.CHUNK_SIZE", 2)
     monkeypatch.setattr("app.worker.POLL_SECONDS", 0.01)
 
 
 async def started(ask: GraphQLClient, who: str, mutation: Mutation, **given: Any) -> str:
-    """Return the id of the job that the mutation became."""
+    """Send the mutation and return the id of its job."""
     answer = await mutation(ask, who, **given)
     assert (answer["userErrors"], answer["results"]) == ([], [])
     return str(answer["job"]["id"])
@@ -51,17 +51,17 @@ async def seen(ask: GraphQLClient, who: str, id_: str, **page: Any) -> Any:
 
 
 def told(job: dict[str, Any]) -> list[str]:
-    """Return each result as its status, or the code of its error."""
+    """Return the status of each result, or its error code."""
     return [node["error"]["code"] if node["error"] else node["status"] for node in job["results"]["nodes"]]
 
 
 async def chunk(ask: GraphQLClient) -> None:
-    """Do one chunk and stop, as a server that is stopped does."""
+    """Run one chunk and stop, like a server that shuts down."""
     answers = iter([False, True])
     await jobs.run_next_job(ask.database, lambda: next(answers))
 
 
-async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own: GraphQLClient) -> None:
+async def test_a_large_mutation_becomes_a_job_with_the_same_effect(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_[name] for name in (*FIVE, "blast")]
     answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, note="Many")
@@ -80,7 +80,7 @@ async def test_what_is_too_much_at_once_becomes_a_job_that_does_the_same(ask_own
 MIXED = ("align", "lens", "draft", "blast", "count")
 
 
-async def test_in_best_effort_every_item_tells_what_became_of_it(ask_own: GraphQLClient) -> None:
+async def test_a_best_effort_job_reports_each_item(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [UNKNOWN, *(id_[name] for name in MIXED)]
     id_of_job = await started(
@@ -89,7 +89,7 @@ async def test_in_best_effort_every_item_tells_what_became_of_it(ask_own: GraphQ
     await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", id_of_job)
     assert (job["status"], job["done"], job["userErrors"]) == ("PARTIALLY_FAILED", 6, [])
-    # Of these align, lens, blast and count are in already.
+    # align, lens, blast and count are members already.
     assert told(job) == ["NOT_FOUND", "UNCHANGED", "UNCHANGED", "NOT_ELIGIBLE", "UNCHANGED", "UNCHANGED"]
     assert [node["assetId"] for node in job["results"]["nodes"]] == given
     failed = await seen(ask_own, "olu", id_of_job, onlyFailed=True)
@@ -122,7 +122,7 @@ async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: GraphQL
         ({"atEnd": True}, ["blast", "genomes", "images", "hidden"], []),
     ],
 )
-async def test_a_job_puts_its_assets_together_where_they_are_wanted(
+async def test_a_job_adds_its_assets_as_one_block_at_the_position(
     ask_own: GraphQLClient, mode: str, position: dict[str, Any], before: list[str], after: list[str]
 ) -> None:
     id_ = await ids(ask_own)
@@ -139,11 +139,11 @@ async def test_a_job_puts_its_assets_together_where_they_are_wanted(
 
 
 @pytest.mark.parametrize("mode", ["ATOMIC", "BEST_EFFORT"])
-async def test_a_block_that_a_job_moves_is_not_led_astray_by_what_was_there(ask_own: GraphQLClient, mode: str) -> None:
+async def test_a_job_places_a_block_independently_of_existing_members(ask_own: GraphQLClient, mode: str) -> None:
     id_ = await ids(ask_own)
     one = {"collectionId": id_["inner"], "assetIds": [id_["blast"]]}
     await Mutation("collectionAssetsAdd", "change { id }")(ask_own, "olu", **one)
-    # align and blast are in both; blast, the last of the first two, stays where it is.
+    # align and blast are in both; blast, the last of the first chunk, keeps its position.
     given = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"], "mode": mode}
     order = [id_[name] for name in ("count", "blast", "hidden", "align")]
     await started(ask_own, "olu", MOVE, **given, assetIds=order, position={"atStart": True})
@@ -164,7 +164,7 @@ async def test_assets_are_removed_and_moved_by_jobs(ask_own: GraphQLClient) -> N
     assert await held(ask_own, "bare") == []
 
 
-async def test_a_job_is_cancelled_between_chunks_and_what_it_did_stays(ask_own: GraphQLClient) -> None:
+async def test_a_job_is_cancelled_between_chunks_and_keeps_its_changes(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
@@ -179,7 +179,7 @@ async def test_a_job_is_cancelled_between_chunks_and_what_it_did_stays(ask_own: 
         assert (await CANCEL(ask_own, "olu", id=id_of_job))["job"] == {"status": "CANCELLED", "done": 2}
 
 
-async def test_a_job_that_waits_is_cancelled_at_once(ask_own: GraphQLClient) -> None:
+async def test_a_queued_job_is_cancelled_at_once(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
@@ -188,7 +188,7 @@ async def test_a_job_that_waits_is_cancelled_at_once(ask_own: GraphQLClient) -> 
     assert await held(ask_own, "bare") == []
 
 
-async def test_a_job_goes_on_where_a_killed_worker_left_it(
+async def test_a_job_continues_where_a_killed_worker_stopped(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = await ids(ask_own)
@@ -200,7 +200,7 @@ async def test_a_job_goes_on_where_a_killed_worker_left_it(
         with pytest.raises(asyncio.CancelledError):
             await jobs.run_next_job(ask_own.database)
     assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
-    assert not await jobs.run_next_job(ask_own.database)  # the lease of the one that is gone
+    assert not await jobs.run_next_job(ask_own.database)  # the killed worker's lease
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.job).values(leased_until=0))
     assert await jobs.run_next_job(ask_own.database)
@@ -213,7 +213,7 @@ async def _killed(_operation: object, _ids: object) -> None:
     raise asyncio.CancelledError
 
 
-async def test_a_right_that_is_taken_back_is_gone_with_the_next_chunk(ask_own: GraphQLClient) -> None:
+async def test_a_revoked_permission_holds_from_the_next_chunk_on(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given, mode="BEST_EFFORT")
@@ -230,7 +230,7 @@ async def test_a_right_that_is_taken_back_is_gone_with_the_next_chunk(ask_own: G
     ]
 
 
-async def test_a_job_whose_collection_is_gone_fails(ask_own: GraphQLClient) -> None:
+async def test_a_job_of_a_deleted_collection_fails(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     for mode in ("ATOMIC", "BEST_EFFORT"):
@@ -250,7 +250,7 @@ async def _all(ask: GraphQLClient) -> list[Any]:
         return list(await snapshot.rows(select(sql.job).order_by(sql.job.c.pk)))
 
 
-async def test_a_job_that_cannot_go_on_ends_and_lets_the_next_begin(
+async def test_a_job_that_raises_ends_and_the_next_one_starts(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     id_ = await ids(ask_own)
@@ -275,7 +275,7 @@ async def _broken_removal(operation: MembershipOperation, ids: Sequence[str]) ->
     return await APPLY(operation, ids)
 
 
-async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: GraphQLClient) -> None:
+async def test_a_job_is_visible_only_to_the_user_who_started_it(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
@@ -291,7 +291,7 @@ async def test_a_job_is_seen_by_whoever_started_it_alone(ask_own: GraphQLClient)
         assert code == "UNAUTHENTICATED"
 
 
-async def test_a_key_starts_one_job_and_no_second(ask_own: GraphQLClient) -> None:
+async def test_a_retry_with_the_same_key_starts_no_second_job(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE], "idempotencyKey": "one"}
     first = await started(ask_own, "olu", ADD, **given)
@@ -299,7 +299,7 @@ async def test_a_key_starts_one_job_and_no_second(ask_own: GraphQLClient) -> Non
         assert await started(ask_own, "olu", ADD, **given) == first
 
 
-async def test_results_come_in_pages(ask_own: GraphQLClient) -> None:
+async def test_results_of_a_job_are_paginated(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     id_of_job = await started(ask_own, "olu", ADD, **given)
@@ -314,14 +314,14 @@ async def test_results_come_in_pages(ask_own: GraphQLClient) -> None:
     assert names == list(FIVE)
 
 
-async def test_a_dry_run_of_too_many_is_refused_with_the_limit(ask_own: GraphQLClient) -> None:
+async def test_a_dry_run_of_too_many_assets_reports_the_limit(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     async with assert_unchanged(ask_own):
         assert error_paths(await ADD(ask_own, "olu", **given, dryRun=True)) == [("LIMIT_EXCEEDED", ["assetIds"])]
 
 
-async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: GraphQLClient) -> None:
+async def test_jobs_are_deleted_a_week_after_their_end(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     old = await started(ask_own, "olu", ADD, **given)
@@ -334,7 +334,7 @@ async def test_jobs_are_forgotten_a_week_after_their_end(ask_own: GraphQLClient)
     assert await seen(ask_own, "olu", old) is None
 
 
-async def test_a_user_has_few_jobs_at_once(ask_own: GraphQLClient) -> None:
+async def test_a_user_has_at_most_three_active_jobs(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
     for _ in range(jobs.MAX_JOBS):

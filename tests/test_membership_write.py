@@ -1,4 +1,4 @@
-"""This file is memberships being changed in bulk: by owners and administrators, item by item, and taken back."""
+"""Bulk membership mutations: add, remove, move, reorder and undo."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ HELD = """query($s: String!) { collection(by: {slug: $s}) {
 
 
 async def ids(ask: GraphQLClient) -> dict[str, str]:
-    """Return the id of each asset by name and of each collection by slug."""
+    """Return the ids of assets by name and of collections by slug."""
     found = await ask(
         "ada", "{ assets { nodes { ... on AssetFields { id name } } } collections { nodes { id slug } } }"
     )
@@ -42,7 +42,7 @@ async def held(ask: GraphQLClient, slug: str, who: str = "ada") -> list[str]:
 
 
 def told(payload: dict[str, Any]) -> list[str]:
-    """Return each result as its status, or the code of its error."""
+    """Return the status of each result, or its error code."""
     return [result["error"]["code"] if result["error"] else result["status"] for result in payload["results"]]
 
 
@@ -64,11 +64,11 @@ async def test_an_owner_adds_assets_at_the_end_in_the_order_given(ask_own: Graph
     ]
     last = after["assets"]["edges"][-1]
     assert (last["note"], last["addedBy"]) == ("Why", {"name": "olu"})
-    # What it holds is no change of the collection itself: it would tell of hidden additions.
+    # Members do not change the collection's version, which would reveal hidden additions.
     assert (after["version"], after["updatedAt"]) == (before["version"], before["updatedAt"])
 
 
-async def test_what_is_in_is_unchanged_even_for_those_who_could_not_add_it(ask_own: GraphQLClient) -> None:
+async def test_adding_a_member_is_unchanged_even_for_viewers_who_may_not_add(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "eve", collectionId=id_["open"], assetIds=[id_["align"], id_["lens"], id_["align"]])
@@ -79,8 +79,8 @@ async def test_what_is_in_is_unchanged_even_for_those_who_could_not_add_it(ask_o
         assert (told(answer), answer["change"]) == (["UNCHANGED"], None)
 
 
-# Who may put what into «bare», where nothing is yet.
-#         an owner, an administrator, a group that owns, an editor, a viewer, and those who cannot see it
+# Who may add which asset to "bare", which is empty.
+#         an owner, an administrator, a group that owns, an editor, a viewer, and users who cannot see it
 ADDERS = [
     ("olu", "blast", "CHANGED"),
     ("ada", "blast", "NOT_OWNER"),
@@ -97,7 +97,7 @@ ADDERS = [
 
 
 @pytest.mark.parametrize(("who", "asset", "outcome"), ADDERS)
-async def test_only_owners_add_and_only_what_is_released(
+async def test_only_owners_add_assets_and_only_released_ones(
     ask_own: GraphQLClient, who: str, asset: str, outcome: str
 ) -> None:
     id_ = await ids(ask_own)
@@ -122,7 +122,7 @@ REMOVERS = [
 
 
 @pytest.mark.parametrize(("who", "asset", "outcome"), REMOVERS)
-async def test_owners_and_administrators_remove_whatever_the_state(
+async def test_owners_and_administrators_remove_assets_of_any_status(
     ask_own: GraphQLClient, who: str, asset: str, outcome: str
 ) -> None:
     id_ = await ids(ask_own)
@@ -134,7 +134,7 @@ async def test_owners_and_administrators_remove_whatever_the_state(
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
-async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: GraphQLClient, mutation: Mutation) -> None:
+async def test_a_hidden_asset_gets_the_same_error_as_an_unknown_one(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     words = set()
     async with assert_unchanged(ask_own):
@@ -144,7 +144,7 @@ async def test_a_hidden_asset_is_answered_as_an_unknown_one(ask_own: GraphQLClie
     assert len(words) == 1
 
 
-async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_own: GraphQLClient) -> None:
+async def test_one_failed_asset_prevents_all_changes_and_reports_its_path(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_["blast"], id_["blast"], UNKNOWN, id_["draft"], id_["lens"]]
     async with assert_unchanged(ask_own):
@@ -164,7 +164,7 @@ async def test_one_failed_asset_stops_them_all_and_is_told_where_it_stands(ask_o
         ]
 
 
-async def test_in_best_effort_each_asset_stands_for_itself(ask_own: GraphQLClient) -> None:
+async def test_best_effort_changes_the_valid_assets(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_["lens"], id_["blast"], UNKNOWN]
     answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, mode="BEST_EFFORT")
@@ -174,7 +174,7 @@ async def test_in_best_effort_each_asset_stands_for_itself(ask_own: GraphQLClien
     assert await held(ask_own, "bare") == ["blast"]
 
 
-async def test_a_dry_run_answers_what_the_call_would_and_leaves_nothing(ask_own: GraphQLClient) -> None:
+async def test_a_dry_run_responds_like_the_call_and_changes_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     looking = Mutation(
         "collectionAssetsAdd", "collection { assetCounts { total } } results { status } summary { changed }"
@@ -186,7 +186,7 @@ async def test_a_dry_run_answers_what_the_call_would_and_leaves_nothing(ask_own:
     assert await looking(ask_own, "olu", **given) == tried
 
 
-async def test_a_dry_run_lets_others_write_when_it_has_answered(ask_own: GraphQLClient) -> None:
+async def test_a_dry_run_releases_the_lock_with_its_response(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     for _ in range(3):
         await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], dryRun=True)
@@ -202,7 +202,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("position", "before", "place"), PLACES)
-async def test_assets_are_put_where_they_are_wanted_as_one_block(
+async def test_assets_are_added_as_one_block_at_the_position(
     ask_own: GraphQLClient, position: dict[str, Any], before: list[str], place: int
 ) -> None:
     id_ = await ids(ask_own)
@@ -211,16 +211,16 @@ async def test_assets_are_put_where_they_are_wanted_as_one_block(
     assert await held(ask_own, "members") == [*before[:place], "count", "align", *before[place:]]
 
 
-async def test_a_place_beside_what_is_not_there_or_hidden_is_refused_alike(ask_own: GraphQLClient) -> None:
+async def test_absent_and_hidden_neighbours_get_the_same_error(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
-        for neighbour in (id_["align"], UNKNOWN, id_["hidden"]):  # sam sees neither a member of the name nor hidden
+        for neighbour in (id_["align"], UNKNOWN, id_["hidden"]):  # not a member, unknown, and hidden from sam
             given = {"collectionId": id_["members"], "assetIds": [id_["lens"]], "position": {"beforeId": neighbour}}
             assert error_paths(await ADD(ask_own, "sam", **given)) == [("NOT_FOUND", ["position", "beforeId"])]
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE, MOVE, REORDER], ids=lambda mutation: mutation.name)
-async def test_bad_input_is_refused_at_the_very_field(ask_own: GraphQLClient, mutation: Mutation) -> None:
+async def test_invalid_input_reports_the_field(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     to = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"]}
     where: dict[str, Any] = {**to} if mutation is MOVE else {"collectionId": id_["open"]}
@@ -238,7 +238,7 @@ async def test_bad_input_is_refused_at_the_very_field(ask_own: GraphQLClient, mu
             assert lost["results"] == []
 
 
-async def test_a_collection_that_the_viewer_cannot_see_is_not_there(ask_own: GraphQLClient) -> None:
+async def test_a_hidden_collection_is_not_found(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.deployment).values(public_sharing=False))
@@ -247,12 +247,12 @@ async def test_a_collection_that_the_viewer_cannot_see_is_not_there(ask_own: Gra
         assert error_paths(answer) == [("NOT_FOUND", ["collectionId"])]
 
 
-async def test_a_move_takes_out_and_puts_in_as_one_change(ask_own: GraphQLClient) -> None:
+async def test_a_move_removes_and_adds_as_one_change(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
     given = [id_["count"], id_["align"], id_["genomes"], id_["lens"], id_["junk"], UNKNOWN]
     moved = await MOVE(ask_own, "olu", **where, assetIds=given, mode="BEST_EFFORT")
-    # align is in both, genomes in neither, lens is sam's, junk is archived.
+    # align is in both, genomes in neither; lens is owned by sam, junk is archived.
     assert told(moved) == ["CHANGED", "CHANGED", "UNCHANGED", "NOT_OWNER", "NOT_ELIGIBLE", "NOT_FOUND"]
     assert (moved["from"], moved["to"], moved["change"]["action"]) == (
         {"slug": "open"},
@@ -263,7 +263,7 @@ async def test_a_move_takes_out_and_puts_in_as_one_change(ask_own: GraphQLClient
     assert await held(ask_own, "inner") == ["align", "explore", "images", "count"]
 
 
-async def test_a_move_keeps_the_note_and_goes_nowhere_for_those_who_may_not_add(ask_own: GraphQLClient) -> None:
+async def test_a_move_keeps_the_note_and_needs_permission_to_add(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], note="Kept")
     where = {"fromCollectionId": id_["bare"], "toCollectionId": id_["inner"]}
@@ -277,13 +277,13 @@ async def test_a_move_keeps_the_note_and_goes_nowhere_for_those_who_may_not_add(
     assert (first["node"]["name"], first["note"]) == ("blast", "Kept")
 
 
-async def test_administrators_put_assets_together_in_order(ask_own: GraphQLClient) -> None:
+async def test_administrators_reorder_assets_as_one_block(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     block = [id_["count"], id_["lens"]]
     await REORDER(ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"afterId": id_["align"]})
     order = ["hidden", "align", "count", "lens", "blast", "junk", "kept"]
     assert await held(ask_own, "open") == order
-    # Those who do not see hidden see the same order without it.
+    # Viewers who cannot see hidden see the same order without it.
     assert await held(ask_own, "open", "eve") == ["align", "count", "lens", "blast"]
     async with assert_unchanged(ask_own):
         again = await REORDER(
@@ -300,8 +300,8 @@ async def test_administrators_put_assets_together_in_order(ask_own: GraphQLClien
         assert error_paths(absent) == [("NOT_FOUND", ["assetIds", "0"])]
 
 
-async def test_reordering_leaves_the_hidden_beside_their_neighbours(ask_own: GraphQLClient) -> None:
-    """Hidden rows keep their place among those that are not moved, and room between two rows never runs out."""
+async def test_reordering_keeps_hidden_members_next_to_their_neighbours(ask_own: GraphQLClient) -> None:
+    """Hidden rows keep their position among unmoved rows, and ranks between two rows never run out."""
     id_ = await ids(ask_own)
     for name in ("blast", "align", "count", "lens") * 8:
         await REORDER(
@@ -314,7 +314,7 @@ async def test_reordering_leaves_the_hidden_beside_their_neighbours(ask_own: Gra
     assert await held(ask_own, "open") == ["hidden", "lens", "count", "align", "blast", "junk", "kept"]
 
 
-async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: GraphQLClient) -> None:
+async def test_one_asset_is_added_to_collections_and_removed_from_others(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     add_to, remove_from = [id_["bare"], id_["open"], id_["inner"]], [id_["members"], id_["deep"]]
     given = {"assetId": id_["blast"], "addTo": add_to, "removeFrom": remove_from}
@@ -333,7 +333,7 @@ async def test_one_asset_goes_into_many_collections_and_out_of_others(ask_own: G
     assert await held(ask_own, "members") == ["genomes", "images", "hidden"]
 
 
-async def test_many_collections_at_once_are_all_or_nothing(ask_own: GraphQLClient) -> None:
+async def test_changing_the_collections_of_an_asset_is_all_or_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         wrong = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=[id_["bare"], "col_x"])
@@ -353,7 +353,7 @@ async def test_many_collections_at_once_are_all_or_nothing(ask_own: GraphQLClien
     assert [each["status"] for each in taken["results"]] == ["CHANGED"]
 
 
-async def test_an_addition_is_taken_back_as_far_as_nobody_touched_it_since(ask_own: GraphQLClient) -> None:
+async def test_undoing_an_addition_skips_assets_changed_since(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     given = [id_["blast"], id_["align"], id_["count"]]
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given)
@@ -370,7 +370,7 @@ async def test_an_addition_is_taken_back_as_far_as_nobody_touched_it_since(ask_o
     assert await held(ask_own, "bare") == ["align"]
 
 
-async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: GraphQLClient) -> None:
+async def test_undoing_a_removal_restores_position_and_note(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await ADD(
         ask_own,
@@ -382,7 +382,7 @@ async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: GraphQL
     )
     before = (await ask_own("ada", HELD, s="members"))["collection"]
     removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"], id_["images"]])
-    # An administrator puts back what they took out, though they could not add it; the owner may as well.
+    # An administrator restores an asset they removed, although they may not add it; so may the owner.
     await UNDO(ask_own, "ada", changeId=removed["change"]["id"])
     assert (await ask_own("ada", HELD, s="members"))["collection"] == before
     removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"]])
@@ -392,7 +392,7 @@ async def test_a_removal_is_put_back_where_it_was_with_its_note(ask_own: GraphQL
         assert told(await UNDO(ask_own, "ada", changeId=removed["change"]["id"])) == ["NOT_OWNER"]
 
 
-async def test_a_move_is_taken_back_whole_and_so_is_its_undoing(ask_own: GraphQLClient) -> None:
+async def test_a_move_and_its_undo_are_undone_as_a_whole(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     before = await held(ask_own, "open"), await held(ask_own, "inner")
     where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
@@ -406,10 +406,10 @@ async def test_a_move_is_taken_back_whole_and_so_is_its_undoing(ask_own: GraphQL
     assert (await held(ask_own, "open"), await held(ask_own, "inner")) == after
 
 
-async def test_a_move_taken_back_in_part_is_told_by_the_change_of_that_part(ask_own: GraphQLClient) -> None:
+async def test_a_partly_undone_move_reports_the_change_of_that_part(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     where = {"fromCollectionId": id_["open"], "toCollectionId": id_["inner"]}
-    # align is in both, so that it only leaves open; count arrives in inner, and is taken out of it again.
+    # align is in both, so it is only removed from open; count is moved to inner and removed from there.
     moved = await MOVE(ask_own, "olu", **where, assetIds=[id_["count"], id_["align"]])
     await REMOVE(ask_own, "olu", collectionId=id_["inner"], assetIds=[id_["count"]])
     undone = await UNDO(ask_own, "olu", changeId=moved["change"]["id"])
@@ -421,21 +421,21 @@ async def test_a_move_taken_back_in_part_is_told_by_the_change_of_that_part(ask_
     assert await held(ask_own, "open") == ["lens", "hidden", "align", "blast", "junk", "kept"]
 
 
-async def test_what_cannot_be_taken_back_is_refused(ask_own: GraphQLClient) -> None:
+async def test_a_change_that_cannot_be_undone_is_rejected(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["genomes"]])
     ordered = await REORDER(
         ask_own, "ada", collectionId=id_["open"], assetIds=[id_["align"]], position={"atStart": True}
     )
     async with assert_unchanged(ask_own):
-        # eve sees nothing of it: genomes does not exist for her.
+        # genomes, and with it the change, is hidden from eve.
         for unseen in (added["change"]["id"], "chg_" + "0" * 24, id_["bare"]):
             assert error_paths(await UNDO(ask_own, "eve", changeId=unseen)) == [("NOT_FOUND", ["changeId"])]
         assert error_paths(await UNDO(ask_own, "ada", changeId=ordered["change"]["id"])) == [("INVALID", ["changeId"])]
         assert told(await UNDO(ask_own, "mei", changeId=added["change"]["id"])) == ["NOT_OWNER"]
 
 
-async def test_visitors_change_nothing(ask_own: GraphQLClient) -> None:
+async def test_anonymous_visitors_change_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     one = {"collectionId": id_["open"], "assetIds": [id_["align"]]}
     two = {"fromCollectionId": id_["open"], "toCollectionId": id_["bare"], "assetIds": [id_["align"]]}
@@ -449,7 +449,7 @@ async def test_visitors_change_nothing(ask_own: GraphQLClient) -> None:
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE], ids=lambda mutation: mutation.name)
-async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: GraphQLClient, mutation: Mutation) -> None:
+async def test_a_replay_shows_results_by_current_permissions(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = await ids(ask_own)
     slug, asset = ("bare", "images") if mutation is ADD else ("inner", "images")
     given = {"collectionId": id_[slug], "assetIds": [id_[asset]], "idempotencyKey": "again"}
@@ -466,7 +466,7 @@ async def test_a_key_makes_a_retry_harmless_through_todays_sight(ask_own: GraphQ
     assert (again["results"][0]["status"], again["results"][0]["asset"], again["change"]) == ("CHANGED", None, None)
 
 
-async def test_statements_depend_on_the_shape_and_never_on_how_many(ask_own: GraphQLClient) -> None:
+async def test_statements_do_not_depend_on_the_number_of_assets(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     sent: dict[str, list[int]] = {}
     for names in (["blast"], ["align", "count", "genomes", "images", "explore"]):
@@ -476,7 +476,7 @@ async def test_statements_depend_on_the_shape_and_never_on_how_many(ask_own: Gra
     assert all(len(set(counts)) == 1 for counts in sent.values()), sent
 
 
-async def test_what_is_put_back_and_what_came_meanwhile_both_have_neighbours(ask_own: GraphQLClient) -> None:
+async def test_restored_and_newer_members_can_both_get_neighbours(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
     removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
@@ -491,7 +491,7 @@ async def test_what_is_put_back_and_what_came_meanwhile_both_have_neighbours(ask
     assert await held(ask_own, "bare") == [before[0], before[1], "genomes", "explore", before[2]]
 
 
-async def test_a_removal_is_put_back_where_it_was_though_the_list_ran_out_of_room_meanwhile(
+async def test_a_removal_is_restored_at_its_position_after_ranks_were_rebalanced(
     ask_own: GraphQLClient,
 ) -> None:
     id_ = await ids(ask_own)
@@ -508,15 +508,13 @@ async def test_a_removal_is_put_back_where_it_was_though_the_list_ran_out_of_roo
 
 
 @pytest.mark.parametrize("hidden", [[], ["hidden"]], ids=["nothing hidden", "hidden between"])
-async def test_what_is_put_back_tells_nothing_of_what_lay_hidden_beside_it(
-    ask_own: GraphQLClient, hidden: list[str]
-) -> None:
+async def test_a_restored_member_reveals_no_hidden_neighbour(ask_own: GraphQLClient, hidden: list[str]) -> None:
     id_ = await ids(ask_own)
     for names in (["explore", "blast"], hidden):
         if names:
             given = [id_[name] for name in names]
             assert set(told(await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given))) == {"CHANGED"}
-    # align's key is less than blast's: with one rank for both it would come first.
+    # align sorts before blast: with the same rank it would come first.
     removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
     await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
     await UNDO(ask_own, "olu", changeId=removed["change"]["id"])
@@ -527,7 +525,7 @@ async def test_what_is_put_back_tells_nothing_of_what_lay_hidden_beside_it(
     assert await held(ask_own, "bare", "eve") == ["explore", "blast", "align", "count"]
 
 
-async def test_whoever_lost_their_ownership_puts_nothing_back(ask_own: GraphQLClient) -> None:
+async def test_a_former_owner_restores_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "lou", collectionId=id_["bare"], assetIds=[id_["images"]])
     undone = await UNDO(ask_own, "lou", changeId=added["change"]["id"])
@@ -537,7 +535,7 @@ async def test_whoever_lost_their_ownership_puts_nothing_back(ask_own: GraphQLCl
         assert told(await UNDO(ask_own, "lou", changeId=undone["change"]["id"])) == ["NOT_OWNER"]
 
 
-async def test_more_than_is_done_at_once_is_not_taken_back(
+async def test_a_change_of_too_many_assets_is_not_undone(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = await ids(ask_own)
@@ -548,14 +546,14 @@ async def test_more_than_is_done_at_once_is_not_taken_back(
         assert error_paths(refused_) == [("LIMIT_EXCEEDED", ["changeId"])]
 
 
-async def test_a_text_too_long_for_an_id_is_refused(ask_own: GraphQLClient) -> None:
+async def test_an_id_that_is_too_long_is_rejected(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], "x" * 201])
         assert error_paths(answer) == [("TOO_LONG", ["assetIds", "1"])]
 
 
-async def test_an_order_that_changed_is_told_to_administrators_alone(ask_own: GraphQLClient) -> None:
+async def test_a_change_of_order_is_visible_to_administrators_only(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     history = "query($s: String!) { collection(by: {slug: $s}) { history(first: 1) { nodes { action } } } }"
     before = await ask_own("eve", history, s="open")

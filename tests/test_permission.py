@@ -1,4 +1,4 @@
-"""This file is `@permission` by itself: what each scope and each denial does, on a small graph of its own."""
+"""`@permission`: each scope and each denied result, on a small schema."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -20,7 +20,7 @@ ACCESSES = {"found": AssetAccess.DISCOVERABLE, "viewed": AssetAccess.VIEWER, "ow
 
 @dataclass(frozen=True)
 class Listed:
-    """A list not yet fetched, of the names above."""
+    """A list, not yet read, of the names above."""
 
     least: AssetAccess = AssetAccess.DISCOVERABLE
     is_empty: bool = False
@@ -126,11 +126,13 @@ async def _asked(viewer: Viewer, query: str) -> tuple[Any, list[str]]:
         (ADMIN, "both", "yes", []),
     ],
 )
-async def test_the_viewer_is_asked_site_wide(viewer: Viewer, name: str, told: str | None, codes: list[str]) -> None:
+async def test_a_permission_on_the_viewer_is_site_wide(
+    viewer: Viewer, name: str, told: str | None, codes: list[str]
+) -> None:
     assert await _asked(viewer, f"{{ {name} }}") == ({name: told}, codes)
 
 
-async def test_the_parent_is_asked_for_what_it_holds() -> None:
+async def test_a_permission_on_the_parent_guards_its_fields() -> None:
     query = "{ found { secret parts { names } } viewed { secret parts { names } } }"
     assert await _asked(MEMBER, query) == (
         {
@@ -141,22 +143,22 @@ async def test_the_parent_is_asked_for_what_it_holds() -> None:
     )
 
 
-async def test_a_list_is_narrowed_before_it_is_fetched() -> None:
+async def test_a_list_is_filtered_before_it_is_read() -> None:
     assert await _asked(MEMBER, "{ owned { names } }") == ({"owned": {"names": ["owned"]}}, [])
 
 
-async def test_an_item_alone_is_null_without_the_access_whether_it_comes_now_or_later() -> None:
+async def test_a_single_item_without_access_is_null_sync_or_async() -> None:
     query = "{ itemNow { secret } itemLater { secret } itemHeld { secret } }"
     expected = {"itemNow": None, "itemLater": None, "itemHeld": {"secret": "told"}}
     assert await _asked(MEMBER, query) == (expected, [])
 
 
-async def test_the_rule_holds_under_aliases_and_fragments() -> None:
+async def test_permissions_hold_under_aliases_and_fragments() -> None:
     query = "{ a: found { ...F } viewed { ... on Thing { b: secret } } } fragment F on Thing { c: secret }"
     assert await _asked(MEMBER, query) == ({"a": {"c": None}, "viewed": {"b": "told"}}, [])
 
 
-def test_the_rule_is_printed() -> None:
+def test_permissions_are_printed() -> None:
     sdl = SCHEMA.as_str()
     assert "forAdmins: String @permission(requires: ADMIN, on: VIEWER, denied: ERROR)" in sdl
     assert "secret: String @permission(requires: ASSET_VIEW, on: PARENT, denied: NULL)" in sdl
@@ -174,7 +176,7 @@ FORBIDDEN = ("FORBIDDEN", "You are not allowed to do this: it is for administrat
         (MEMBER, Permission.ADMIN, FORBIDDEN),
     ],
 )
-def test_whoever_may_not_is_told_why(viewer: Viewer, required: Permission, refusal: tuple[str, str]) -> None:
+def test_a_refusal_has_code_and_message(viewer: Viewer, required: Permission, refusal: tuple[str, str]) -> None:
     with pytest.raises(OperationError) as refused:
         require(viewer, required)
     assert (refused.value.code, refused.value.message) == refusal
@@ -185,7 +187,7 @@ def test_whoever_may_not_is_told_why(viewer: Viewer, required: Permission, refus
     ("viewer", "required"),
     [(MEMBER, Permission.SIGNED_IN), (ADMIN, Permission.SIGNED_IN), (ADMIN, Permission.ADMIN)],
 )
-def test_whoever_may_is_let_through(viewer: Viewer, required: Permission) -> None:
+def test_a_viewer_with_the_permission_passes(viewer: Viewer, required: Permission) -> None:
     require(viewer, required)
 
 
@@ -195,7 +197,7 @@ def test_clients_can_rely_on_the_codes() -> None:
 
 
 @pytest.mark.parametrize("access", AssetAccess)
-def test_each_permission_on_an_asset_is_held_from_its_access_up(access: AssetAccess) -> None:
+def test_a_permission_on_an_asset_is_held_from_its_access_upwards(access: AssetAccess) -> None:
     held = [each for each in Permission if each.startswith("ASSET") and has_asset_permission(_asset(access), each)]
     least = (AssetAccess.DISCOVERABLE, AssetAccess.VIEWER, AssetAccess.OWNER)
     ordered = (Permission.ASSET_DISCOVER, Permission.ASSET_VIEW, Permission.ASSET_OWN)
@@ -203,7 +205,7 @@ def test_each_permission_on_an_asset_is_held_from_its_access_up(access: AssetAcc
 
 
 def _item(answer: Any, required: Permission) -> Any:
-    """Return what a field that gives this answer shows where the permission is asked of each item."""
+    """Return the value of a field with this result and a permission on its items."""
     return permission(required, on=PermissionScope.ITEM).resolve(lambda *_: answer, None, None)
 
 
@@ -219,22 +221,22 @@ OWN = Permission.ASSET_OWN
         SimpleNamespace(did_change=False, checked_permissions=frozenset({OWN})),
     ],
 )
-def test_a_mutation_that_changed_something_asked_for_what_it_declares(answer: Any) -> None:
+def test_a_mutation_that_changed_assets_has_checked_its_permission(answer: Any) -> None:
     assert _item(answer, OWN) is answer
 
 
 @pytest.mark.parametrize("checked", [frozenset(), frozenset({Permission.ASSET_VIEW})])
-def test_a_mutation_that_changed_something_without_asking_is_a_fault(checked: frozenset[Permission]) -> None:
+def test_a_mutation_that_changed_assets_without_a_check_fails(checked: frozenset[Permission]) -> None:
     with pytest.raises(AssertionError):
         _item(SimpleNamespace(did_change=True, checked_permissions=checked), OWN)
 
 
-def test_only_what_tells_both_what_it_did_and_what_it_asked_is_taken_for_a_mutations_answer() -> None:
+def test_only_a_value_with_both_attributes_counts_as_a_payload() -> None:
     for told in ({"did_change": True}, {"checked_permissions": frozenset({OWN})}):
         assert _item(SimpleNamespace(viewer_access=AssetAccess.EDITOR, **told), OWN) is None
 
 
-def test_what_is_no_asset_is_of_what_is_visible_and_can_be_held_to_no_more() -> None:
+def test_other_values_can_only_require_asset_discover() -> None:
     assert _item(3, Permission.ASSET_DISCOVER) == 3
     for required in (Permission.ASSET_DISCOVER, Permission.ASSET_VIEW, OWN):
         assert _item(None, required) is None
@@ -252,7 +254,7 @@ def test_what_is_no_asset_is_of_what_is_visible_and_can_be_held_to_no_more() -> 
         (permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM), 3),
     ],
 )
-def test_a_field_is_asked_for_all_that_it_would_be_asked_without_the_rule(rule: permission, answer: Any) -> None:
+def test_a_permission_passes_all_arguments_on(rule: permission, answer: Any) -> None:
     asked: list[Any] = []
 
     def field(source: Any, info: Any, **arguments: int) -> Any:
@@ -265,7 +267,7 @@ def test_a_field_is_asked_for_all_that_it_would_be_asked_without_the_rule(rule: 
 
 
 @pytest.mark.parametrize("words", [Permission, PermissionScope, DeniedResult])
-def test_rules_are_printed_in_the_words_that_enforce_them(words: type[StrEnum]) -> None:
+def test_permissions_are_printed_with_the_enforced_names(words: type[StrEnum]) -> None:
     printed = build_schema(SCHEMA.as_str()).type_map[words.__name__]
     assert isinstance(printed, GraphQLEnumType)
     assert list(printed.values) == [word.value for word in words]

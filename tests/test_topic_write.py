@@ -1,4 +1,4 @@
-"""This file is topics being changed: done, refused by permission or rule, repeated, and what the log tells of it."""
+"""Mutations of topics: effects, permissions, rules, retries and changes."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ async def order(ask: GraphQLClient, who: str = "eve") -> list[str]:
     return [node["slug"] for node in (await ask(who, "{ topics { nodes { slug } } }"))["topics"]["nodes"]]
 
 
-async def test_a_new_topic_stands_at_the_end_with_a_slug_made_from_its_name(ask_own: GraphQLClient) -> None:
+async def test_a_new_topic_comes_last_with_a_slug_derived_from_its_name(ask_own: GraphQLClient) -> None:
     made = await CREATE(ask_own, "ada", name="  Große Bilder  ", description="# Bigger\n")
     topic = made["topic"]
     assert topic | {"id": ""} == {
@@ -41,7 +41,7 @@ async def test_a_new_topic_stands_at_the_end_with_a_slug_made_from_its_name(ask_
     assert again["topic"]["slug"] == "grosse-bilder-2"
 
 
-async def test_a_topic_is_made_where_it_is_wanted(ask_own: GraphQLClient) -> None:
+async def test_a_topic_is_created_at_the_requested_position(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", name="1", position={"atStart": True})
     await CREATE(ask_own, "ada", name="2", position={"afterId": id_["imaging"]})
@@ -50,7 +50,7 @@ async def test_a_topic_is_made_where_it_is_wanted(ask_own: GraphQLClient) -> Non
     assert await order(ask_own) == ["1", "imaging", "2", "genomics", "3", "empty", "4"]
 
 
-async def test_places_between_two_topics_never_run_out(ask_own: GraphQLClient) -> None:
+async def test_ranks_between_two_topics_never_run_out(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     for number in range(25):
         await CREATE(ask_own, "ada", name=str(number), position={"afterId": id_["imaging"]})
@@ -88,7 +88,7 @@ async def test_places_between_two_topics_never_run_out(ask_own: GraphQLClient) -
         ({"name": "x", "position": {"atEnd": False}}, "INVALID", ["position", "atEnd"], "atEnd must be true."),
     ],
 )
-async def test_a_bad_topic_is_refused_at_the_very_field(
+async def test_an_invalid_topic_reports_the_field(
     ask_own: GraphQLClient, given: dict[str, Any], code: str, path: list[str], message: str
 ) -> None:
     async with assert_unchanged(ask_own):
@@ -99,12 +99,12 @@ async def test_a_bad_topic_is_refused_at_the_very_field(
         ]
 
 
-async def test_every_fault_is_told_at_once(ask_own: GraphQLClient) -> None:
+async def test_all_errors_are_reported_together(ask_own: GraphQLClient) -> None:
     answer = await CREATE(ask_own, "ada", name="", slug="-", description="a\u0001x")
     assert [error["path"][-1] for error in answer["userErrors"]] == ["name", "description", "slug"]
 
 
-async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: GraphQLClient) -> None:
+async def test_omitted_fields_are_kept_and_null_is_rejected(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     changed = await UPDATE(ask_own, "ada", id=id_["imaging"], name="Imaging!", description="New.")
     assert changed["topic"] == {
@@ -122,12 +122,12 @@ async def test_what_is_left_out_is_kept_and_null_is_refused(ask_own: GraphQLClie
             assert error_paths(answer) == [("REQUIRED", [field])]
 
 
-async def test_a_topic_may_take_its_own_name_in_another_case(ask_own: GraphQLClient) -> None:
+async def test_a_topic_may_change_the_case_of_its_name(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     assert (await UPDATE(ask_own, "ada", id=id_["imaging"], name="IMAGING"))["userErrors"] == []
 
 
-async def test_a_stale_version_is_told_the_current_one(ask_own: GraphQLClient) -> None:
+async def test_a_version_conflict_reports_the_current_version(ask_own: GraphQLClient) -> None:
     id_ = (await ids(ask_own))["imaging"]
     await UPDATE(ask_own, "ada", id=id_, name="Second")
     conflicting = Mutation(
@@ -140,7 +140,7 @@ async def test_a_stale_version_is_told_the_current_one(ask_own: GraphQLClient) -
     assert (await UPDATE(ask_own, "ada", id=id_, name="Third", expectedVersion=2))["topic"]["version"] == 3
 
 
-async def test_topics_are_put_beside_one_another(ask_own: GraphQLClient) -> None:
+async def test_topics_are_reordered(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await REORDER(ask_own, "ada", id=id_["empty"], position={"beforeId": id_["imaging"]})
     assert await order(ask_own) == ["empty", "imaging", "genomics"]
@@ -180,7 +180,7 @@ async def test_a_merge_moves_every_collection_and_deletes_the_sources(ask_own: G
     ]
 
 
-async def test_a_merge_is_refused_at_the_very_source(ask_own: GraphQLClient) -> None:
+async def test_an_invalid_merge_reports_the_source(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await MERGE(ask_own, "ada", sourceIds=[id_["empty"], "top_x", id_["open"]], targetId=id_["empty"])
@@ -199,7 +199,7 @@ async def test_a_merge_is_refused_at_the_very_source(ask_own: GraphQLClient) -> 
         ]
 
 
-async def test_a_topic_with_collections_is_deleted_only_with_a_place_for_them(ask_own: GraphQLClient) -> None:
+async def test_a_topic_with_collections_is_deleted_only_with_a_target_for_them(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         assert error_paths(await DELETE(ask_own, "ada", id=id_["genomics"])) == [("NOT_EMPTY", ["moveCollectionsTo"])]
@@ -222,7 +222,7 @@ async def test_a_topic_with_collections_is_deleted_only_with_a_place_for_them(as
 
 
 @pytest.mark.parametrize("mutation", ALL, ids=lambda mutation: mutation.name)
-async def test_topics_are_the_administrators(ask_own: GraphQLClient, mutation: Mutation) -> None:
+async def test_only_administrators_change_topics(ask_own: GraphQLClient, mutation: Mutation) -> None:
     id_ = (await ids(ask_own))["empty"]
     inputs: dict[str, dict[str, Any]] = {
         "topicCreate": {"name": "New"},
@@ -236,7 +236,7 @@ async def test_topics_are_the_administrators(ask_own: GraphQLClient, mutation: M
         assert await refusal_code(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
 
 
-async def test_a_key_makes_a_retry_harmless(ask_own: GraphQLClient) -> None:
+async def test_a_retry_with_the_same_key_changes_nothing(ask_own: GraphQLClient) -> None:
     first = await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1")
     async with assert_unchanged(ask_own):
         assert await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1") == first

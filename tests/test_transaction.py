@@ -1,4 +1,4 @@
-"""This file is a mutation's transaction: it runs to its end, takes its turn, and asks for rights once it has it."""
+"""Transactions of mutations: completion, the writers' lock, permissions, dry runs and revisions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ TOPIC = 'mutation { topicCreate(input: {name: "New"}) { topic { slug } userError
 
 
 async def _while_another_writes(ask: GraphQLClient, act: Callable[[], Awaitable[Any]], meanwhile: Any) -> Any:
-    """Return what an act comes to that begins while another process writes, which then does `meanwhile`."""
+    """Start an action while another process holds the lock and runs `meanwhile`; return the action's result."""
     other = Database(ask.database.url.render_as_string(hide_password=False))
     try:
         async with other.write() as connection:
@@ -40,7 +40,7 @@ async def _while_another_writes(ask: GraphQLClient, act: Callable[[], Awaitable[
         await other.close()
 
 
-async def test_a_mutation_runs_to_its_end_though_its_client_hangs_up(ask_own: GraphQLClient) -> None:
+async def test_a_mutation_completes_after_its_client_disconnects(ask_own: GraphQLClient) -> None:
     async def hang_up(_connection: object) -> None:
         asking.cancel()
 
@@ -53,7 +53,7 @@ async def test_a_mutation_runs_to_its_end_though_its_client_hangs_up(ask_own: Gr
             await asking
 
     await _while_another_writes(ask_own, act, hang_up)
-    await ask_own.database.close()  # which waits for it
+    await ask_own.database.close()  # waits for the mutation
     assert await order(ask_own) == ["imaging", "genomics", "empty", "new"]
 
 
@@ -87,7 +87,7 @@ async def test_the_permission_is_checked_in_the_transaction(
     assert refused.value.code is code
 
 
-async def test_an_administrator_who_is_none_any_more_changes_nothing(ask_own: GraphQLClient) -> None:
+async def test_a_former_administrator_changes_nothing(ask_own: GraphQLClient) -> None:
     async def demote(connection: Any) -> None:
         await connection.execute(update(sql.principal).values(is_admin=False))
 
@@ -96,7 +96,7 @@ async def test_an_administrator_who_is_none_any_more_changes_nothing(ask_own: Gr
     assert await order(ask_own) == ["imaging", "genomics", "empty"]
 
 
-async def test_an_owner_whose_grant_was_taken_back_meanwhile_adds_nothing(ask_own: GraphQLClient) -> None:
+async def test_an_owner_whose_grant_is_revoked_meanwhile_adds_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
 
     async def revoke(connection: Any) -> None:
@@ -110,7 +110,7 @@ async def test_an_owner_whose_grant_was_taken_back_meanwhile_adds_nothing(ask_ow
     assert await held(ask_own, "bare") == []
 
 
-async def test_a_token_that_was_taken_back_meanwhile_is_bad(ask_own: GraphQLClient) -> None:
+async def test_a_token_that_is_revoked_meanwhile_is_rejected(ask_own: GraphQLClient) -> None:
     async def revoke(connection: Any) -> None:
         await connection.execute(update(sql.api_token).values(revoked_at=1))
 
@@ -119,10 +119,10 @@ async def test_a_token_that_was_taken_back_meanwhile_is_bad(ask_own: GraphQLClie
     assert not await revoke_token(ask_own.database, ask_own.tokens["ada"])
 
 
-async def test_a_writer_who_gets_no_turn_is_told_to_try_again(ask_own: GraphQLClient, backend: str) -> None:
-    # The wait is the database's own, five seconds: shortened here.
+async def test_a_writer_without_the_lock_is_unavailable(ask_own: GraphQLClient, backend: str) -> None:
+    # The database waits for five seconds; shortened here.
     if backend == "sqlite":
-        async with ask_own.database.write() as connection:  # the only one that writes
+        async with ask_own.database.write() as connection:  # holds the writers' lock
             await connection.execute(text("PRAGMA busy_timeout=100"))
     else:
         engine = ask_own.database.engines[0].sync_engine
@@ -136,7 +136,7 @@ async def test_a_writer_who_gets_no_turn_is_told_to_try_again(ask_own: GraphQLCl
     assert await order(ask_own) == ["imaging", "genomics", "empty"]
 
 
-async def test_several_mutations_of_one_operation_are_done_one_after_the_other(ask_own: GraphQLClient) -> None:
+async def test_mutations_of_one_operation_run_one_after_the_other(ask_own: GraphQLClient) -> None:
     answer = await ask_own(
         "ada",
         """mutation {
@@ -153,7 +153,7 @@ async def test_several_mutations_of_one_operation_are_done_one_after_the_other(a
     assert await order(ask_own) == ["c", "imaging", "genomics", "empty", "a"]
 
 
-async def test_what_was_tried_is_gone_before_the_next_mutation_of_the_operation(ask_own: GraphQLClient) -> None:
+async def test_a_dry_run_is_rolled_back_before_the_next_mutation_of_the_operation(ask_own: GraphQLClient) -> None:
     merge = "topicMerge(input: {sourceIds: [$from], targetId: $to, dryRun: %s}) { movedCollections { slug } }"
     topics = await ask_own("ada", "{ topics { nodes { id slug } } }")
     imaging, genomics, _ = (node["id"] for node in topics["topics"]["nodes"])
@@ -164,7 +164,7 @@ async def test_what_was_tried_is_gone_before_the_next_mutation_of_the_operation(
     assert [node["slug"] for node in answer["a"]["movedCollections"]] == ["open", "inner", "deep"]
 
 
-async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: GraphQLClient) -> None:
+async def test_waiting_writers_hold_no_reader_connection(ask_own: GraphQLClient) -> None:
     other = Database(ask_own.database.url.render_as_string(hide_password=False))
     async with other.write() as connection:
         await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
@@ -180,7 +180,7 @@ async def test_writers_that_wait_leave_the_connections_to_readers(ask_own: Graph
     assert len(await order(ask_own)) == 3 + len(answers)
 
 
-async def test_every_accepted_mutation_raises_the_revision_by_one_and_a_refused_one_does_not(
+async def test_each_accepted_mutation_increments_the_revision_and_a_rejected_one_does_not(
     ask_own: GraphQLClient,
 ) -> None:
     async def revision() -> int:
@@ -206,7 +206,7 @@ async def test_an_unexpected_failure_is_masked_and_changes_nothing(
         assert await ask_own.errors("ada", TOPIC) == [("INTERNAL", "Internal error.")]
 
 
-async def test_a_dry_run_is_read_for_seconds_and_then_lets_others_write(
+async def test_a_dry_run_that_is_read_too_long_releases_the_lock(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.context.DRY_RUN_READ_SECONDS", 0)
