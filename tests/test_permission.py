@@ -22,18 +22,18 @@ ACCESSES = {"found": AssetAccess.DISCOVERABLE, "viewed": AssetAccess.VIEWER, "ow
 class Listed:
     """A list, not yet read, of the names above."""
 
-    least: AssetAccess = AssetAccess.DISCOVERABLE
+    required: AssetAccess = AssetAccess.DISCOVERABLE
     is_empty: bool = False
 
-    def narrowed(self, least: AssetAccess) -> "Listed":
-        return replace(self, least=least)
+    def with_required_access(self, required: AssetAccess) -> "Listed":
+        return replace(self, required=required)
 
-    def emptied(self) -> "Listed":
+    def as_empty(self) -> "Listed":
         return replace(self, is_empty=True)
 
     @property
     def names(self) -> list[str]:
-        return [] if self.is_empty else [name for name, access in ACCESSES.items() if access >= self.least]
+        return [] if self.is_empty else [name for name, access in ACCESSES.items() if access >= self.required]
 
 
 async def _later(asset: Any, _context: Any) -> Any:
