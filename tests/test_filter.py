@@ -1,15 +1,21 @@
 """This file is filters: each field alone and many together, for everybody, against the oracle."""
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from itertools import zip_longest
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import update
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.utils.str_converters import to_camel_case
 
+from resolvers import filter as filters
 from resolvers.listing import statement_cache
+from schema.graph import build_schema
 from store import sql
 from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient
 from tests.oracle import KINDS, Model, Names
@@ -239,3 +245,30 @@ async def test_statements_with_long_filters_are_not_kept(ask: GraphQLClient, mon
         looking.reset_mock()
         await ask("ada", query, tags=tags)
         assert looking.called == is_kept
+
+
+FILTERS = {
+    name: definition
+    for name, kind in build_schema().schema_converter.type_map.items()
+    if name.endswith("Filter") and isinstance(definition := kind.definition, StrawberryObjectDefinition)
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_has_the_same_fields_in_the_schema_and_in_the_resolvers(name: str) -> None:
+    declared = {field.python_name for field in FILTERS[name].fields}
+    compiled: type[filters.Filter] = getattr(filters, name)
+    assert {field.name for field in dataclasses.fields(compiled)} == {*declared, "search"}
+    assert compiled.conditions_of.keys() == declared
+
+
+def test_the_oracle_knows_every_field_of_the_filters_that_this_file_tests() -> None:
+    values = values_of(random.Random(SEED), Model([], {}))
+    for name, which in (("AssetFilter", "a"), ("CollectionFilter", "c")):
+        assert {to_camel_case(field.python_name) for field in FILTERS[name].fields} == values[which].keys()
+
+
+def test_an_input_with_a_field_that_the_filter_lacks_is_an_error() -> None:
+    given = SimpleNamespace(kinds=["MODEL"], colours=None)
+    with pytest.raises(TypeError, match=r"AssetFilter has no field colours\. Add it in resolvers/filter\.py\."):
+        filters.AssetFilter.from_input(given)

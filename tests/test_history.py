@@ -14,7 +14,7 @@ from tests.conftest import ANONYMOUS, MEMBERS, GraphQLClient, set_public_sharing
 from tests.test_topic_write import CREATE, DELETE, MERGE, REORDER, UPDATE, ids
 
 ADDED, REMOVED, MOVED = ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED
-ASSETS = "assets { totalCount nodes { ... on AssetFields { name } } }"
+ASSETS = "assets { totalCount facets { kinds { count } } nodes { ... on AssetFields { name } } }"
 CHANGE = f"id action actor {{ name }} fields {{ field before after }} requestId {ASSETS}"
 SUBJECT = "subject { __typename id }"
 LOG = f"query($filter: ChangeFilter) {{ auditLog(first: 100, filter: $filter) {{ nodes {{ {CHANGE} {SUBJECT} }} }} }}"
@@ -78,7 +78,8 @@ async def found(ask: GraphQLClient, who: str, id_: str) -> bool:
 
 def names(change: Mapping[str, Any]) -> list[str]:
     """Return the assets that a change is told to have touched."""
-    assert change["assets"]["totalCount"] == len(change["assets"]["nodes"])
+    assets = change["assets"]
+    assert assets["totalCount"] == len(assets["nodes"]) == sum(kind["count"] for kind in assets["facets"]["kinds"])
     return [asset["name"] for asset in change["assets"]["nodes"]]
 
 
@@ -92,7 +93,7 @@ async def test_each_mutation_is_told_with_who_did_it_and_what_became_of_each_fie
     changes = (await ask_own("ada", query, id=made))["topic"]["history"]["nodes"]
     same = {
         "actor": {"name": "ada"},
-        "assets": {"totalCount": 0, "nodes": []},
+        "assets": {"totalCount": 0, "facets": {"kinds": []}, "nodes": []},
         "subject": {"__typename": "Topic", "id": made},
     }
     first = [told("name", None, "Maps"), told("slug", None, "maps"), told("description", None, "Of cells.")]

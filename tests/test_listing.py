@@ -1,5 +1,6 @@
 """This file is every list of the graph against the oracle: rows, order, counts and pages, for everybody."""
 
+from collections import Counter
 from collections.abc import Sequence
 from math import ceil
 from typing import Any
@@ -188,6 +189,29 @@ async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: 
             asset = edge["node"]["externalId"]
             assert milliseconds(edge["addedAt"]) == model.added_at[slug, asset]
             assert edge["viewerCanRemove"] == (model.is_admin(who) or model.access(who, asset) == OWNER)
+
+
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_facets_of_a_list_without_a_filter_count_its_assets(ask_own: GraphQLClient, who: str) -> None:
+    model = await vary_world(ask_own)
+    facets_of = "kinds { kind count } tags(first: 100) { tag count } owners(first: 100) { count owner { name } }"
+    body = f"{{ totalCount facets {{ {facets_of} }} }}"
+    query = f"{{ assets {{ nodes {{ ... on AssetFields {{ externalId uses {body} usedBy {body} }} }} }} }}"
+    for found in (await ask_own(who, query))["assets"]["nodes"]:
+        asset = found["externalId"]
+        for name, expected in (("uses", model.uses(who, asset)), ("usedBy", model.used_by(who, asset))):
+            lines = [model.asset[each] for each in expected]
+            facets = found[name]["facets"]
+            assert found[name]["totalCount"] == len(expected)
+            assert Counter({each["kind"]: each["count"] for each in facets["kinds"]}) == Counter(
+                line["type"] for line in lines
+            )
+            assert Counter({each["tag"]: each["count"] for each in facets["tags"]}) == Counter(
+                tag for line in lines for tag in line.get("tags", ())
+            )
+            assert Counter({each["owner"]["name"]: each["count"] for each in facets["owners"]}) == Counter(
+                line["owner"] for line in lines
+            )
 
 
 async def test_a_hidden_parent_takes_as_many_statements_as_none(ask: GraphQLClient) -> None:
