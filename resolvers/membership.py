@@ -89,7 +89,7 @@ class DescendantAssets(CollectionAssets):
 
 @dataclass(frozen=True)
 class AddableAssets(Listing):
-    """List of the viewer's assets that they may add to a collection, and of those of theirs that it contains."""
+    """List of the assets of which the viewer is an owner: those that they may add to a collection, and its members."""
 
     order: str = "RELEVANCE"
     descending: bool = True
@@ -166,7 +166,7 @@ def addable_assets(
     exclude_members: bool | None = False,
     **page: Unpack[PageArguments],
 ) -> Connection:
-    """Return the viewer's assets that they may add to the collection, and those of theirs that it contains."""
+    """Return the assets that the viewer may add to the collection, and its members of which they are an owner."""
     narrowed = AssetFilter.from_input(filter)
     listing = AddableAssets.ordered_by(order_by, filter=narrowed, exclude_members=bool(exclude_members))
     return connect(context, listing, collection, query=query, **page)

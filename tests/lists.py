@@ -57,9 +57,9 @@ class ListField:
         if self.parent is None:
             return f"{alias}: {whole} {{ {body} }}"
         kind, name = self.parent
-        opened = PARENTS[kind] % json.dumps(name) if "%" in PARENTS[kind] else PARENTS[kind]
+        parent_field = PARENTS[kind] % json.dumps(name) if "%" in PARENTS[kind] else PARENTS[kind]
         inside = f"{whole} {{ {body} }}"
-        return f"{alias}: {opened} {{ {f'... on AssetFields {{ {inside} }}' if kind == 'asset' else inside} }}"
+        return f"{alias}: {parent_field} {{ {f'... on AssetFields {{ {inside} }}' if kind == 'asset' else inside} }}"
 
     def extract(self, found: Found | None) -> Found | None:
         """Return the list from the response under its alias; None if its parent is hidden."""
@@ -131,47 +131,47 @@ async def walk(
         going = [index for index in going if pages[index][-1]["pageInfo"][on]]
         if not going:
             return pages
-    raise AssertionError([str(lists[index]) for index in going])  # a walk without end
+    raise AssertionError([str(lists[index]) for index in going])  # the pages never end
 
 
 def every_list(model: Model, who: str) -> Iterator[ListField]:
     """Yield each list that the viewer may query, for every parent and in every order."""
-    yield ListField(None, "topics", SLUGS, _told("topics"), is_two_way=True)
+    yield ListField(None, "topics", SLUGS, _expect("topics"), is_two_way=True)
     yield from _collection_lists(None)
     yield from _asset_lists()
     for topic in model.topic:
         yield from _collection_lists(topic)
     for slug in model.collection:
-        yield ListField(("collection", slug), "children", SLUGS, _told("children", slug), is_two_way=True)
+        yield ListField(("collection", slug), "children", SLUGS, _expect("children", slug), is_two_way=True)
         yield from _membership_lists(slug)
         if who != ANONYMOUS:
             yield from _addable_lists(slug)
     for asset in model.asset:
         parent = ("asset", asset)
-        yield ListField(parent, "collections", SLUGS, _told("collections_of", asset))
-        yield ListField(parent, "uses", ASSETS, _told("uses", asset))
-        yield ListField(parent, "usedBy", ASSETS, _told("used_by", asset))
-    yield ListField(("viewer", ""), "collections", SLUGS, _told("collections"))
+        yield ListField(parent, "collections", SLUGS, _expect("collections_of", asset))
+        yield ListField(parent, "uses", ASSETS, _expect("uses", asset))
+        yield ListField(parent, "usedBy", ASSETS, _expect("used_by", asset))
+    yield ListField(("viewer", ""), "collections", SLUGS, _expect("collections"))
 
 
 def _collection_lists(topic: str | None) -> Iterator[ListField]:
     parent = None if topic is None else ("topic", topic)
     for order, given in _ordered(COLLECTION_ORDERS):
-        expected = _filtered("collections", topic=topic, **order)
+        expected = _expect_filtered("collections", topic=topic, **order)
         yield ListField(parent, "collections", SLUGS, expected, given, is_two_way=True, filter="CollectionFilter")
 
 
 def _asset_lists() -> Iterator[ListField]:
     for order, given in _ordered(ASSET_ORDERS):
         yield ListField(
-            None, "assets", ASSETS, _filtered("assets", **order), given, is_two_way=True, filter="AssetFilter"
+            None, "assets", ASSETS, _expect_filtered("assets", **order), given, is_two_way=True, filter="AssetFilter"
         )
 
 
 def _membership_lists(slug: str) -> Iterator[ListField]:
     for order, given in _ordered(MEMBERSHIP_ORDERS):
         for below in (False, True):
-            expected = _filtered("collection_assets", slug, include_descendants=below, **order)
+            expected = _expect_filtered("collection_assets", slug, include_descendants=below, **order)
             arguments = {**given, "includeDescendants": below}
             parent = ("collection", slug)
             yield ListField(parent, "assets", ASSETS, expected, arguments, is_two_way=True, filter="AssetFilter")
@@ -180,7 +180,7 @@ def _membership_lists(slug: str) -> Iterator[ListField]:
 def _addable_lists(slug: str) -> Iterator[ListField]:
     for order, given in _ordered(ASSET_ORDERS):
         for only_new in (False, True):
-            expected = _filtered("addable_assets", slug, exclude_members=only_new, **order)
+            expected = _expect_filtered("addable_assets", slug, exclude_members=only_new, **order)
             arguments = {**given, "excludeMembers": only_new}
             yield ListField(("collection", slug), "addableAssets", ASSETS, expected, arguments, filter="AssetFilter")
 
@@ -198,7 +198,7 @@ def _literal(given: Any) -> str:
     return json.dumps(given) if isinstance(given, bool) else str(given)
 
 
-def _told(method: str, *of: str) -> Expected:
+def _expect(method: str, *of: str) -> Expected:
     """Return the result of the oracle's method of that name."""
 
     def expected(model: Model, who: str, _kept: Line | None) -> Names:
@@ -207,10 +207,10 @@ def _told(method: str, *of: str) -> Expected:
     return expected
 
 
-def _filtered(method: str, *of: str, **asked: Any) -> Expected:
+def _expect_filtered(method: str, *of: str, **arguments: Any) -> Expected:
     """Return the oracle's rows that match a filter."""
 
-    def expected(model: Model, who: str, kept: Line | None) -> Names:
-        return list(getattr(model, method)(who, *of, filter=kept, **asked))
+    def expected(model: Model, who: str, filter_input: Line | None) -> Names:
+        return list(getattr(model, method)(who, *of, filter=filter_input, **arguments))
 
     return expected

@@ -1,4 +1,4 @@
-"""This file is cursors: opaque, bound to list and viewer, and good while anything that they remember is left."""
+"""Cursors: opaque, bound to list and viewer, and valid while one of the rows that they contain is in the list."""
 
 import base64
 import json
@@ -28,10 +28,10 @@ async def page(ask: GraphQLClient, who: str, slug: str = "open", **bounds: Any) 
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_a_cursor_tells_nothing_and_is_the_same_each_time(ask: GraphQLClient, who: str) -> None:
+async def test_a_cursor_is_deterministic_and_contains_nothing_readable(ask: GraphQLClient, who: str) -> None:
     model = await load_model(ask)
     lists = [each for each in every_list(model, who) if each.exists(model, who)][::3]
-    # Shorter words would be met by chance.
+    # Shorter words would occur by chance.
     words = [word.encode() for word in (*model.ids, *(id_[4:] for id_ in model.ids.values())) if len(word) > 4]
     words += [form for rank in range(1, 13) for form in (b"%d" % (rank << 20), (rank << 20).to_bytes(8, "big"))]
     found = await ask_lists(ask, who, lists, body="edges { cursor }")
@@ -41,7 +41,7 @@ async def test_a_cursor_tells_nothing_and_is_the_same_each_time(ask: GraphQLClie
         assert not any(word in sealed for word in words)
 
 
-async def test_a_cursor_changed_anywhere_is_refused_in_one_sentence(ask: GraphQLClient) -> None:
+async def test_a_cursor_changed_anywhere_is_rejected_with_one_message(ask: GraphQLClient) -> None:
     _, cursors = await page(ask, "eve")
     cursor = cursors[1]
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. \n"
@@ -52,7 +52,9 @@ async def test_a_cursor_changed_anywhere_is_refused_in_one_sentence(ask: GraphQL
         for letter in chance.sample(letters, 2)
         if letter != cursor[place]
     ]
-    changed += [cursor[:-1] + letter for letter in letters if letter != cursor[-1]]  # its last bits carry nothing
+    changed += [
+        cursor[:-1] + letter for letter in letters if letter != cursor[-1]
+    ]  # the last bits of base64 are unused
     cut = [cursor[:length] for length in range(len(cursor))] + [cursor[1:]]
     longer = [cursor + more for more in ("A", "=", "==", "AAAA", " ", "\n", cursor)] + ["=" + cursor, " " + cursor]
     foreign = ["x" * 10_000, "é", "🦊" * 10, "null", "[]", base64.b64encode(b'["open"]').decode(), "\ud7ff", "0", "-1"]
@@ -77,7 +79,7 @@ LISTS_OF_ASSETS = {
 }
 
 
-async def test_a_cursor_is_good_in_its_own_list_alone_and_for_its_own_viewer(ask: GraphQLClient) -> None:
+async def test_a_cursor_is_valid_only_in_its_own_list_and_for_its_own_viewer(ask: GraphQLClient) -> None:
     _, cursors = await page(ask, "eve")
     queries = {name: f"query($c: String) {{ {text} }}" for name, text in LISTS_OF_ASSETS.items()}
     own = queries.pop("its own")
@@ -89,20 +91,20 @@ async def test_a_cursor_is_good_in_its_own_list_alone_and_for_its_own_viewer(ask
             assert await ask.errors(who, own, c=cursors[0]) == BAD, who
 
 
-async def test_cursors_of_orders_by_value_are_bound_as_well(ask: GraphQLClient) -> None:
+async def test_cursors_of_orders_by_value_are_bound_to_the_order(ask: GraphQLClient) -> None:
     query = "query($c: String, $o: AssetOrder) { assets(after: $c, orderBy: $o) { edges { cursor } } }"
     orders = [
         {"field": field, "direction": direction}
         for field in ("RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT")
         for direction in ("ASC", "DESC")
     ]
-    for made in orders:
-        cursor = (await ask("eve", query, o=made))["assets"]["edges"][0]["cursor"]
-        for asked in orders:
-            if asked == made:
-                assert len((await ask("eve", query, c=cursor, o=asked))["assets"]["edges"]) == 5
+    for order in orders:
+        cursor = (await ask("eve", query, o=order))["assets"]["edges"][0]["cursor"]
+        for other in orders:
+            if other == order:
+                assert len((await ask("eve", query, c=cursor, o=other))["assets"]["edges"]) == 5
             else:
-                assert await ask.errors("eve", query, c=cursor, o=asked) == BAD
+                assert await ask.errors("eve", query, c=cursor, o=other) == BAD
 
 
 FIRST = """{ open: collection(by: {slug: "open"}) { assets(first: 1) { pageInfo { endCursor } } }
@@ -112,8 +114,8 @@ NEXT = """query($open: String, $deep: String) {
   open: collection(by: {slug: "open"}) { assets(first: 1, after: $open) { nodes { ... on AssetFields { name } } } } }"""
 
 
-async def test_cursors_of_two_collections_that_mark_one_asset_are_places_in_their_own(ask: GraphQLClient) -> None:
-    # What eve sees begins with lens in both.
+async def test_cursors_of_the_same_asset_in_two_collections_mark_different_places(ask: GraphQLClient) -> None:
+    # The first asset that eve sees is lens in both.
     first = await ask("eve", FIRST)
     cursors = {name: first[name]["assets"]["pageInfo"]["endCursor"] for name in first}
     following = await ask("eve", NEXT, **cursors)
@@ -121,7 +123,7 @@ async def test_cursors_of_two_collections_that_mark_one_asset_are_places_in_thei
     assert following["deep"]["assets"]["nodes"] == []
 
 
-async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: GraphQLClient) -> None:
+async def test_one_bad_cursor_in_nested_lists_rejects_the_whole_query(ask: GraphQLClient) -> None:
     _, cursors = await page(ask, "eve")
     query = "query($c: String) { collections { nodes { slug assets(after: $c) { totalCount } } } }"
     answer = (await ask.response("eve", query, c=cursors[0])).json()
@@ -131,7 +133,7 @@ async def test_one_bad_cursor_in_nested_lists_refuses_the_whole_answer(ask: Grap
     assert all(error["path"][:2] == ["collections", "nodes"] for error in answer["errors"])
 
 
-async def test_a_bad_cursor_is_refused_in_the_same_words_whatever_else_is_being_read(ask: GraphQLClient) -> None:
+async def test_a_bad_cursor_is_rejected_alike_beside_other_fields(ask: GraphQLClient) -> None:
     lists = "topics { nodes { assetCounts { total } } } assets { totalCount nodes { ... on AssetFields { name } } }"
     query = f'{{ collections {{ nodes {{ assets(after: "x") {{ totalCount }} }} }} {lists} }}'
     answer = (await ask.response("eve", query)).json()
@@ -139,7 +141,7 @@ async def test_a_bad_cursor_is_refused_in_the_same_words_whatever_else_is_being_
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_CURSOR"}
 
 
-async def test_what_is_given_up_beside_a_refused_field_is_still_read_for_others(ask: GraphQLClient) -> None:
+async def test_a_value_cancelled_beside_a_rejected_field_is_still_loaded_for_others(ask: GraphQLClient) -> None:
     alone = 'topic(by: {slug: "genomics"}) { assetCounts { total } }'
     refused = "topics { nodes { assetCounts { total } } edges { node { history { nodes { id } } } } }"
     answer = (await ask.response("eve", f"{{ {alone} {refused} }}")).json()
@@ -150,21 +152,21 @@ Between = Callable[[GraphQLClient, str], Any]
 
 
 async def hide(ask: GraphQLClient, name: str) -> None:
-    """Take every grant from the asset but its owner's."""
+    """Revoke every grant on the asset except its owner's."""
     async with ask.database.write() as connection:
         pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == name))
         await connection.execute(delete(sql.grant).where(sql.grant.c.asset_pk == pk, sql.grant.c.access < 4))
 
 
-async def take_out(ask: GraphQLClient, name: str) -> None:
-    """Take the asset out of every collection."""
+async def remove(ask: GraphQLClient, name: str) -> None:
+    """Remove the asset from every collection."""
     async with ask.database.write() as connection:
         pk = await connection.scalar(select(sql.asset.c.pk).where(sql.asset.c.name == name))
         await connection.execute(delete(sql.membership).where(sql.membership.c.asset_pk == pk))
 
 
 async def rename(ask: GraphQLClient, name: str) -> None:
-    """Give the asset a name before all others."""
+    """Give the asset a name that sorts first."""
     async with ask.database.write() as connection:
         await connection.execute(
             update(sql.asset).where(sql.asset.c.external_id == name).values(name="aaa", name_key="aaa")
@@ -177,9 +179,9 @@ WALK = """query($o: MembershipOrder, $first: Int, $after: String, $last: Int, $b
     includeDescendants: $below) { edges { cursor node { ... on AssetFields { externalId } } } } } }"""
 
 
-@pytest.mark.parametrize("between", [hide, take_out, rename])
+@pytest.mark.parametrize("between", [hide, remove, rename])
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])
-async def test_a_walk_goes_on_when_the_row_of_its_cursor_is_gone(
+async def test_paging_continues_when_the_row_of_the_cursor_is_gone(
     ask_own: GraphQLClient, between: Between, direction: str
 ) -> None:
     model = await load_model(ask_own)
@@ -194,12 +196,12 @@ async def test_a_walk_goes_on_when_the_row_of_its_cursor_is_gone(
     }
     await between(ask_own, "blast")
     for order, before in marked.items():
-        asked = {"o": {"field": order, "direction": direction}, "below": False}
+        other = {"o": {"field": order, "direction": direction}, "below": False}
         whole = [name for name, _ in before]
         place, cursor = next((place, cursor) for place, (name, cursor) in enumerate(before) if name == "blast")
-        after = [name for name, _ in await _edges(ask_own, "eve", after=cursor, **asked)]
-        until = [name for name, _ in await _edges(ask_own, "eve", last=100, before=cursor, **asked)]
-        # A row that was renamed stands elsewhere now, and may be met there again; all others once, where they were.
+        after = [name for name, _ in await _edges(ask_own, "eve", after=cursor, **other)]
+        until = [name for name, _ in await _edges(ask_own, "eve", last=100, before=cursor, **other)]
+        # A renamed row has another place now and may be met again; all others are met once.
         assert [name for name in after if name != "blast"] == whole[place + 1 :], order
         assert [name for name in until if name != "blast"] == whole[:place], order
 
@@ -209,24 +211,24 @@ async def _edges(ask: GraphQLClient, who: str, **variables: Any) -> list[tuple[s
     return [(edge["node"]["externalId"], edge["cursor"]) for edge in edges]
 
 
-async def test_a_cursor_in_the_administrators_order_outlives_two_rows_and_not_three(ask_own: GraphQLClient) -> None:
+async def test_a_ranked_cursor_survives_the_loss_of_two_rows_but_not_of_three(ask_own: GraphQLClient) -> None:
     whole, cursors = await page(ask_own, "eve")
     assert whole == ["lens", "align", "blast", "count"]
     await hide(ask_own, "blast")
     assert (await page(ask_own, "eve", after=cursors[2]))[0] == ["count"]
-    await take_out(ask_own, "align")
+    await remove(ask_own, "align")
     assert (await page(ask_own, "eve", after=cursors[2]))[0] == ["count"]
     assert (await page(ask_own, "eve", last=5, before=cursors[2]))[0] == ["lens"]
     await hide(ask_own, "lens")
-    await take_out(ask_own, "lens")
+    await remove(ask_own, "lens")
     assert await ask_own.errors("eve", OPEN, s="open", after=cursors[2]) == GONE
     assert await ask_own.errors("eve", OPEN, s="open", last=5, before=cursors[2]) == GONE
     assert (await page(ask_own, "eve"))[0] == ["count"]
 
 
-async def test_cursors_made_after_a_gone_row_remember_only_rows_that_are_left(ask_own: GraphQLClient) -> None:
+async def test_new_cursors_contain_only_rows_that_are_still_in_the_list(ask_own: GraphQLClient) -> None:
     whole, cursors = await page(ask_own, "eve")
-    await take_out(ask_own, "blast")
+    await remove(ask_own, "blast")
     _, fresh = await page(ask_own, "eve")
     assert await page(ask_own, "eve", after=cursors[2]) == (["count"], fresh[2:])
     assert whole[3] == "count"
@@ -248,15 +250,15 @@ PANEL = """{ viewer { collections { totalCount edges { cursor } } } collections 
   edges { cursor isMember } } } } }"""
 
 
-async def test_what_is_done_to_hidden_members_changes_no_byte_of_any_answer(ask_own: GraphQLClient) -> None:
+async def test_changes_of_hidden_members_change_no_byte_of_any_response(ask_own: GraphQLClient) -> None:
     async def answers() -> dict[str, list[bytes]]:
-        told = {}
+        contents = {}
         for who in ("eve", "sam", ANONYMOUS):
             queries = [EVERYTHING] if who == ANONYMOUS else [EVERYTHING, PANEL]
             responses = [await ask_own.response(who, query) for query in queries]
             assert all("errors" not in response.json() for response in responses), responses[0].json()
-            told[who] = [response.content for response in responses]
-        return told
+            contents[who] = [response.content for response in responses]
+        return contents
 
     async with ask_own.database.write() as connection:
         pks = dict(tuple(row) for row in await connection.execute(select(sql.asset.c.name, sql.asset.c.pk)))
@@ -284,4 +286,4 @@ async def test_what_is_done_to_hidden_members_changes_no_byte_of_any_answer(ask_
         async with ask_own.database.write() as connection:
             await connection.execute(change)
         assert await answers() == before, json.dumps(str(change))
-    assert (await ask_own.response("olu", EVERYTHING)).content != of_olu  # who owns it all sees the difference
+    assert (await ask_own.response("olu", EVERYTHING)).content != of_olu  # the owner of it all sees the difference

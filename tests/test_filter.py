@@ -1,4 +1,4 @@
-"""This file is filters: each field alone and many together, for everybody, against the oracle."""
+"""Filters against the oracle: each field alone and many together, for every viewer."""
 
 import dataclasses
 import random
@@ -38,36 +38,37 @@ PANEL = """query($a: AssetFilter) { collection(by: {slug: "members"}) {
 ASSETS = """query($a: AssetFilter) { assets(filter: $a, orderBy: {field: NAME}) {
   nodes { ... on AssetFields { externalId } } } }"""
 
-Given = dict[str, Any]
+FilterInput = dict[str, Any]
 
 
-def named(found: dict[str, Any]) -> Names:
-    """Return what the list holds; its count, where it is asked for, must say as many."""
+def node_names(found: dict[str, Any]) -> Names:
+    """Return the nodes of the list; its count, if selected, must equal their number."""
     held = [node.get("slug") or node["externalId"] for node in found["nodes"]]
     assert found.get("totalCount", len(held)) == len(held)
     return held
 
 
 async def assert_filtered(
-    ask: GraphQLClient, model: Model, who: str, kept: Given | None, collections: Given | None
+    ask: GraphQLClient, model: Model, who: str, given: FilterInput | None, collections: FilterInput | None
 ) -> None:
-    """Fail unless every list that takes the filters holds what the oracle says."""
-    told = f"seed {SEED}, {who}: {kept} {collections}"
-    data = await ask(who, LISTS, a=kept, c=collections)
-    assert named(data["assets"]) == model.assets(who, "NAME", kept, descending=False), told
-    assert named(data["collections"]) == model.collections(who, filter=collections), told
-    assert named(data["open"]["assets"]) == model.collection_assets(who, "open", filter=kept), told
-    below = model.collection_assets(who, "open", filter=kept, include_descendants=True)
-    assert named(data["open"]["below"]) == below, told
-    assert data["open"]["assetCounts"]["total"] == len(below), told
-    assert named(data["topic"]["collections"]) == model.collections(who, "POSITION", collections, "imaging"), told
+    """Fail unless every list that takes the filters equals the oracle."""
+    failure = f"seed {SEED}, {who}: {given} {collections}"
+    data = await ask(who, LISTS, a=given, c=collections)
+    assert node_names(data["assets"]) == model.assets(who, "NAME", given, descending=False), failure
+    assert node_names(data["collections"]) == model.collections(who, filter=collections), failure
+    assert node_names(data["open"]["assets"]) == model.collection_assets(who, "open", filter=given), failure
+    below = model.collection_assets(who, "open", filter=given, include_descendants=True)
+    assert node_names(data["open"]["below"]) == below, failure
+    assert data["open"]["assetCounts"]["total"] == len(below), failure
+    of_topic = model.collections(who, "POSITION", collections, "imaging")
+    assert node_names(data["topic"]["collections"]) == of_topic, failure
     if who not in {ANONYMOUS, "ada", "eve"}:
-        panel = (await ask(who, PANEL, a=kept))["collection"]["addableAssets"]
-        assert named(panel) == model.addable_assets(who, "members", filter=kept), told
+        panel = (await ask(who, PANEL, a=given))["collection"]["addableAssets"]
+        assert node_names(panel) == model.addable_assets(who, "members", filter=given), failure
 
 
-def span(chance: random.Random, instants: Sequence[str]) -> Given:
-    """Return a span whose ends are instants of the world, or missing, or null, or the wrong way round."""
+def time_range(chance: random.Random, instants: Sequence[str]) -> FilterInput:
+    """Return a time range whose ends are timestamps of the world, or missing, or null, or reversed."""
     ends: dict[str, str | None] = {}
     for end in ("from", "until"):
         if chance.random() < 0.8:
@@ -76,12 +77,13 @@ def span(chance: random.Random, instants: Sequence[str]) -> Given:
 
 
 def any_of(chance: random.Random, values: Sequence[str], most: int = 3) -> list[str]:
-    """Return a few of the values, perhaps one of them twice, perhaps none."""
+    """Return a few of the values, with repetition, perhaps none."""
     return chance.choices(values, k=chance.randint(0, most))
 
 
 def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
     """Return a value for each field of both filters."""
+    years = ["2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.001Z"]
     days = [f"2025-01-{day:02}T00:00:00Z" for day in range(1, 15)]
     seconds = [f"1970-01-01T00:00:00.{ms:03}Z" for ms in (0, 99, 100, 101, 500, 501, 900, 901)]
     ids = {
@@ -95,8 +97,8 @@ def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
             "tags": any_of(chance, ["all", *"abcdehi", "A", "al", "", "%", "_"]),
             "ownerIds": any_of(chance, [*ids["users"], NO_ID]),
             "goldStandard": chance.choice([True, False]),
-            "createdAt": span(chance, ["2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.001Z"]),
-            "updatedAt": span(chance, days),
+            "createdAt": time_range(chance, years),
+            "updatedAt": time_range(chance, days),
             "inCollectionIds": any_of(chance, known),
             "notInCollectionIds": any_of(chance, known),
         },
@@ -105,19 +107,19 @@ def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
             "topicIds": any_of(chance, [*ids["topic"], NO_ID]),
             "topLevelOnly": chance.choice([True, False]),
             "containsAssetId": chance.choice([*ids["asset"], NO_ID, ""]),
-            "updatedAt": span(chance, seconds),
+            "updatedAt": time_range(chance, seconds),
         },
     }
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_each_field_alone_keeps_what_the_oracle_keeps(ask_own: GraphQLClient, who: str) -> None:
+async def test_each_field_alone_matches_like_the_oracle(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     chance = random.Random(f"{SEED} {who}")
     values = values_of(chance, model)
     alone = {which: [{name: value} for name, value in values[which].items()] for which in "ac"}
-    for kept, collections in zip_longest(alone["a"], alone["c"]):
-        await assert_filtered(ask_own, model, who, kept, collections)
+    for given, collections in zip_longest(alone["a"], alone["c"]):
+        await assert_filtered(ask_own, model, who, given, collections)
     await assert_filtered(ask_own, model, who, dict.fromkeys(values["a"]), dict.fromkeys(values["c"]))
 
 
@@ -125,7 +127,7 @@ COMBINATIONS = 200
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_fields_together_keep_what_the_oracle_keeps(ask_own: GraphQLClient, who: str) -> None:
+async def test_combined_fields_match_like_the_oracle(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     chance = random.Random(f"{SEED} together {who}")
     for _ in range(COMBINATIONS // len(VIEWERS) + 1):
@@ -137,7 +139,7 @@ async def test_fields_together_keep_what_the_oracle_keeps(ask_own: GraphQLClient
         await assert_filtered(ask_own, model, who, some["a"], some["c"])
 
 
-async def test_hidden_ids_in_filters_answer_as_unknown_ones(ask: GraphQLClient) -> None:
+async def test_hidden_ids_in_filters_answer_like_unknown_ids(ask: GraphQLClient) -> None:
     model = await load_model(ask)
     for who, hidden in ((ANONYMOUS, "inner"), (ANONYMOUS, "members")):
         for name in ("inCollectionIds", "notInCollectionIds"):
@@ -168,9 +170,9 @@ async def test_an_empty_list_excludes_nothing(ask: GraphQLClient) -> None:
     assert len((await ask("olu", ASSETS, a={"notInCollectionIds": []}))["assets"]["nodes"]) == 11
 
 
-async def test_a_span_holds_its_start_and_not_its_end(ask: GraphQLClient) -> None:
+async def test_a_time_range_contains_its_start_and_not_its_end(ask: GraphQLClient) -> None:
     third, fourth = "2025-01-03T00:00:00Z", "2025-01-04T00:00:00Z"
-    for kept, expected in (
+    for given, expected in (
         ({"from": third, "until": fourth}, ["count"]),
         ({"from": third, "until": third}, []),
         ({"from": fourth, "until": third}, []),
@@ -179,12 +181,12 @@ async def test_a_span_holds_its_start_and_not_its_end(ask: GraphQLClient) -> Non
         ({"from": "2025-01-03T00:00:00.001Z", "until": fourth}, []),
         ({}, None),
     ):
-        nodes = (await ask("olu", ASSETS, a={"updatedAt": kept}))["assets"]["nodes"]
+        nodes = (await ask("olu", ASSETS, a={"updatedAt": given}))["assets"]["nodes"]
         found = [node["externalId"] for node in nodes]
         assert found == expected if expected is not None else len(found) == 11
 
 
-async def test_an_instant_that_was_told_means_the_same_when_it_is_sent_back(ask_own: GraphQLClient) -> None:
+async def test_a_returned_timestamp_means_the_same_in_a_filter(ask_own: GraphQLClient) -> None:
     await vary_world(ask_own)
     query = "query($f: CollectionFilter) { collections(filter: $f) { nodes { slug updatedAt } } }"
     for at in (1, 1_001, 1_795_415_340_001, 1_795_415_340_119, 4_102_444_799_999):
@@ -192,13 +194,12 @@ async def test_an_instant_that_was_told_means_the_same_when_it_is_sent_back(ask_
             await connection.execute(
                 update(sql.collection).where(sql.collection.c.slug == "bare").values(updated_at=at)
             )
-        told = next(each for each in (await ask_own("eve", query))["collections"]["nodes"] if each["slug"] == "bare")[
-            "updatedAt"
-        ]
-        kept = (await ask_own("eve", query, f={"updatedAt": {"from": told}}))["collections"]["nodes"]
-        assert "bare" in [each["slug"] for each in kept], told
-        kept = (await ask_own("eve", query, f={"updatedAt": {"until": told}}))["collections"]["nodes"]
-        assert "bare" not in [each["slug"] for each in kept], told
+        nodes = (await ask_own("eve", query))["collections"]["nodes"]
+        timestamp = next(node["updatedAt"] for node in nodes if node["slug"] == "bare")
+        nodes = (await ask_own("eve", query, f={"updatedAt": {"from": timestamp}}))["collections"]["nodes"]
+        assert "bare" in [node["slug"] for node in nodes], timestamp
+        nodes = (await ask_own("eve", query, f={"updatedAt": {"until": timestamp}}))["collections"]["nodes"]
+        assert "bare" not in [node["slug"] for node in nodes], timestamp
 
 
 ODD = [
@@ -219,7 +220,7 @@ ODD = [
 ]
 
 
-async def test_odd_texts_match_nothing_and_break_nothing(ask: GraphQLClient) -> None:
+async def test_odd_texts_match_nothing_and_cause_no_error(ask: GraphQLClient) -> None:
     for text in ODD:
         for field in ("tags", "ownerIds", "inCollectionIds"):
             assert (await ask("eve", ASSETS, a={field: [text]}))["assets"]["nodes"] == []
@@ -229,22 +230,22 @@ async def test_odd_texts_match_nothing_and_break_nothing(ask: GraphQLClient) -> 
     assert len((await ask("eve", ASSETS, a={"notInCollectionIds": many}))["assets"]["nodes"]) == 6
 
 
-async def test_the_character_that_no_database_keeps_is_refused_before_it_gets_there(ask: GraphQLClient) -> None:
+async def test_a_null_character_is_rejected_before_it_reaches_the_database(ask: GraphQLClient) -> None:
     response = await ask.response("eve", ASSETS, a={"tags": ["a\0"]})
     assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
     literal = '{ assets(filter: {tags: ["a\\u0000"]}) { totalCount } }'
-    told = (await ask.response("eve", literal)).json()
-    assert [error["extensions"]["code"] for error in told.get("errors", [])] != ["INTERNAL"], told
+    body = (await ask.response("eve", literal)).json()
+    assert [error["extensions"]["code"] for error in body.get("errors", [])] != ["INTERNAL"], body
 
 
-async def test_statements_with_long_filters_are_not_kept(ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_statements_with_long_filters_are_not_cached(ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "query ($tags: [String!]) { assets(filter: {tags: $tags}) { totalCount } }"
-    looking = Mock(wraps=statement_cache.cached)
-    monkeypatch.setattr("resolvers.listing.part.cached", looking)
-    for tags, is_kept in ((["kept"], True), ([f"tag{number}" for number in range(1_000)], False)):
-        looking.reset_mock()
+    cached = Mock(wraps=statement_cache.cached)
+    monkeypatch.setattr("resolvers.listing.part.cached", cached)
+    for tags, is_cached in ((["kept"], True), ([f"tag{number}" for number in range(1_000)], False)):
+        cached.reset_mock()
         await ask("ada", query, tags=tags)
-        assert looking.called == is_kept
+        assert cached.called == is_cached
 
 
 FILTERS = {

@@ -1,4 +1,4 @@
-"""This file is what was done, as each may read it: the history of an object, and the log that administrators audit."""
+"""Histories of objects and the audit log, as each viewer may read them."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ LOG = f"query($filter: ChangeFilter) {{ auditLog(first: 100, filter: $filter) {{
 PAGE = "edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 
 
-def told(field: str, before: str | None, after: str | None) -> dict[str, str | None]:
+def field_change(field: str, before: str | None, after: str | None) -> dict[str, str | None]:
     return {"field": field, "before": before, "after": after}
 
 
-async def logged(
+async def append_change(
     ask: GraphQLClient,
     action: ChangeAction,
     subject: str,
@@ -34,7 +34,7 @@ async def logged(
     least_access: int = 0,
     at: int | None = None,
 ) -> str:
-    """Append a change of a collection or an asset, given by slug or the platform's id, and return the change's id."""
+    """Append a change of a collection or an asset, named by slug or external id, and return the id of the change."""
     async with ask.database.write() as connection:
         log = await open_change_log(connection, "by hand")
         log.at = at or log.at
@@ -50,7 +50,7 @@ async def logged(
 
 
 async def grant(ask: GraphQLClient, asset: str, who: str, access: AssetAccess) -> None:
-    """Give a grant on an asset."""
+    """Grant access to an asset."""
     async with ask.database.write() as connection:
         asset_pk = select(sql.asset.c.pk).where(sql.asset.c.external_id == asset).scalar_subquery()
         principal_pk = select(sql.principal.c.pk).where(sql.principal.c.external_id == who).scalar_subquery()
@@ -59,69 +59,73 @@ async def grant(ask: GraphQLClient, asset: str, who: str, access: AssetAccess) -
 
 
 async def history(ask: GraphQLClient, who: str, slug: str, body: str = CHANGE) -> list[dict[str, Any]]:
-    """Return the changes of a collection that somebody sees."""
+    """Return the changes of a collection that the viewer sees."""
     query = f"query($s: String!) {{ collection(by: {{slug: $s}}) {{ history(first: 100) {{ nodes {{ {body} }} }} }} }}"
     return list((await ask(who, query, s=slug))["collection"]["history"]["nodes"])
 
 
-async def audited(ask: GraphQLClient, who: str = "ada", **filter: Any) -> list[dict[str, Any]]:
-    """Return the changes of the log that an administrator sees."""
+async def audit_log(ask: GraphQLClient, who: str = "ada", **filter: Any) -> list[dict[str, Any]]:
+    """Return the changes of the audit log that an administrator sees."""
     return list((await ask(who, LOG, filter=filter))["auditLog"]["nodes"])
 
 
-async def found(ask: GraphQLClient, who: str, id_: str) -> bool:
-    """Return whether somebody finds the change by its id."""
+async def is_found(ask: GraphQLClient, who: str, id_: str) -> bool:
+    """Return whether the viewer gets the change by its id."""
     node = (await ask(who, "query($id: ID!) { node(id: $id) { __typename id } }", id=id_))["node"]
     assert node in (None, {"__typename": "Change", "id": id_})
     return node is not None
 
 
 def names(change: Mapping[str, Any]) -> list[str]:
-    """Return the assets that a change is told to have touched."""
+    """Return the names of the assets that a change touched."""
     assets = change["assets"]
     assert assets["totalCount"] == len(assets["nodes"]) == sum(kind["count"] for kind in assets["facets"]["kinds"])
     return [asset["name"] for asset in change["assets"]["nodes"]]
 
 
-async def test_each_mutation_is_told_with_who_did_it_and_what_became_of_each_field_the_newest_first(
+async def test_each_mutation_is_logged_with_actor_and_fields_newest_first(
     ask_own: GraphQLClient,
 ) -> None:
-    made = (await CREATE(ask_own, "ada", name="Maps", description="Of cells."))["topic"]["id"]
-    await UPDATE(ask_own, "ada", id=made, name="Atlases")
-    await REORDER(ask_own, "ada", id=made, position={"atStart": True})
+    created = (await CREATE(ask_own, "ada", name="Maps", description="Of cells."))["topic"]["id"]
+    await UPDATE(ask_own, "ada", id=created, name="Atlases")
+    await REORDER(ask_own, "ada", id=created, position={"atStart": True})
     query = f"query($id: ID!) {{ topic(by: {{id: $id}}) {{ history {{ nodes {{ {CHANGE} {SUBJECT} }} }} }} }}"
-    changes = (await ask_own("ada", query, id=made))["topic"]["history"]["nodes"]
+    changes = (await ask_own("ada", query, id=created))["topic"]["history"]["nodes"]
     same = {
         "actor": {"name": "ada"},
         "assets": {"totalCount": 0, "facets": {"kinds": []}, "nodes": []},
-        "subject": {"__typename": "Topic", "id": made},
+        "subject": {"__typename": "Topic", "id": created},
     }
-    first = [told("name", None, "Maps"), told("slug", None, "maps"), told("description", None, "Of cells.")]
+    first = [
+        field_change("name", None, "Maps"),
+        field_change("slug", None, "maps"),
+        field_change("description", None, "Of cells."),
+    ]
     assert [change | {"id": "", "requestId": ""} for change in changes] == [
         {"id": "", "requestId": "", "action": action, "fields": fields, **same}
         for action, fields in (
             ("REORDERED", []),
-            ("UPDATED", [told("name", "Maps", "Atlases")]),
+            ("UPDATED", [field_change("name", "Maps", "Atlases")]),
             ("CREATED", first),
         )
     ]
     assert len({change["requestId"] for change in changes}) == 3
 
 
-async def test_the_changes_of_one_request_are_tied_together(ask_own: GraphQLClient) -> None:
+async def test_the_changes_of_one_request_share_its_id(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await MERGE(ask_own, "ada", sourceIds=[id_["genomics"]], targetId=id_["empty"])
-    merged, deleted, *moved = (await audited(ask_own))[:4]
+    merged, deleted, *moved = (await audit_log(ask_own))[:4]
     assert [change["action"] for change in (merged, deleted, *moved)] == ["MERGED", "DELETED", "UPDATED", "UPDATED"]
     assert len({change["requestId"] for change in (merged, deleted, *moved)}) == 1
-    assert merged["fields"] == [told("mergedTopic", "genomics", None)]
-    # The topic that they came from is gone, and its id with it.
-    assert [change["fields"] for change in moved] == [[told("topic", None, id_["empty"])]] * 2
+    assert merged["fields"] == [field_change("mergedTopic", "genomics", None)]
+    # The id of the deleted topic is not shown.
+    assert [change["fields"] for change in moved] == [[field_change("topic", None, id_["empty"])]] * 2
 
 
-# What each change of the collection `members` touched, the newest first, and what each is told that it did.
+# Assets that each change of the collection `members` touched, newest first, and those that each viewer sees of them.
 TOUCHED = (("hidden",), ("junk",), ("images", "genomes"), ("align", "hidden"), ())
-TOLD = {
+SEEN = {
     "ada": (("hidden",), ("junk",), ("genomes", "images"), ("align", "hidden"), ()),
     "olu": (("hidden",), ("junk",), ("genomes", "images"), ("align", "hidden"), ()),
     "mei": (("genomes", "images"), ("align",), ()),
@@ -131,51 +135,57 @@ TOLD = {
 }
 
 
-async def test_a_change_that_touched_only_what_one_may_not_see_is_not_there_and_of_others_the_rest_is_told(
+async def test_a_change_that_touched_only_hidden_assets_is_hidden_and_others_list_the_visible_ones(
     ask_own: GraphQLClient,
 ) -> None:
     before = {who: len(await history(ask_own, who, "members", "id")) for who in MEMBERS}
-    changes = [await logged(ask_own, ADDED, "members", *touched) for touched in reversed(TOUCHED)][::-1]
+    changes = [await append_change(ask_own, ADDED, "members", *touched) for touched in reversed(TOUCHED)][::-1]
     for who in MEMBERS:
         seen = (await history(ask_own, who, "members"))[: -before[who]]
-        assert [tuple(names(change)) for change in seen] == list(TOLD[who]), who
-        assert {change["id"] for change in seen} == {id_ for id_ in changes if await found(ask_own, who, id_)}, who
-    assert not any([await found(ask_own, ANONYMOUS, id_) for id_ in changes])
+        assert [tuple(names(change)) for change in seen] == list(SEEN[who]), who
+        assert {change["id"] for change in seen} == {id_ for id_ in changes if await is_found(ask_own, who, id_)}, who
+    assert not any([await is_found(ask_own, ANONYMOUS, id_) for id_ in changes])
 
 
-async def test_what_came_with_the_catalogue_is_told_as_nobodys_doing(ask: GraphQLClient) -> None:
+async def test_changes_of_an_import_have_no_actor(ask: GraphQLClient) -> None:
     added, created = await history(ask, "eve", "members")
     assert (added["action"], added["actor"], names(added)) == ("ASSETS_ADDED", None, ["blast"])
     assert (created["action"], created["actor"], created["fields"], names(created)) == ("CREATED", None, [], [])
 
 
-async def test_the_changes_of_a_hidden_collection_are_hidden_and_so_is_its_id_in_others(ask_own: GraphQLClient) -> None:
+async def test_the_changes_of_a_hidden_collection_are_hidden_and_its_id_in_others_is_null(
+    ask_own: GraphQLClient,
+) -> None:
     id_ = await ids(ask_own)
-    on_open = await logged(ask_own, REMOVED, "open", "align")
+    on_open = await append_change(ask_own, REMOVED, "open", "align")
     ends = [
-        told("parent", id_["open"], id_["inner"]),
-        told("from", id_["open"], None),
-        told("to", None, id_["open"]),
-        told("topic", "top_" + "0" * 24, id_["imaging"]),
-        told("description", id_["open"], id_["inner"]),
+        field_change("parent", id_["open"], id_["inner"]),
+        field_change("from", id_["open"], None),
+        field_change("to", None, id_["open"]),
+        field_change("topic", "top_" + "0" * 24, id_["imaging"]),
+        field_change("description", id_["open"], id_["inner"]),
     ]
-    await logged(ask_own, MOVED, "inner", fields=ends)
-    shown = [*ends[:3], told("topic", None, id_["imaging"]), ends[4]]
+    await append_change(ask_own, MOVED, "inner", fields=ends)
+    shown = [*ends[:3], field_change("topic", None, id_["imaging"]), ends[4]]
     assert (await history(ask_own, "olu", "inner"))[0]["fields"] == shown
     await set_public_sharing(ask_own.database, is_on=False)
-    hidden = [told("parent", None, id_["inner"]), told("from", None, None), told("to", None, None)]
+    hidden = [
+        field_change("parent", None, id_["inner"]),
+        field_change("from", None, None),
+        field_change("to", None, None),
+    ]
     assert (await history(ask_own, "olu", "inner"))[0]["fields"] == [*hidden, *shown[3:]]
     assert (await history(ask_own, "ada", "inner"))[0]["fields"] == shown
-    assert [await found(ask_own, who, on_open) for who in ("ada", "olu")] == [True, False]
+    assert [await is_found(ask_own, who, on_open) for who in ("ada", "olu")] == [True, False]
 
 
-async def test_members_see_changes_of_collections_alone(ask_own: GraphQLClient) -> None:
+async def test_members_see_changes_of_collections_only(ask_own: GraphQLClient) -> None:
     topic = (await CREATE(ask_own, "ada", name="Maps"))["topic"]["id"]
-    of_topic = (await audited(ask_own, subjectIds=[topic]))[0]["id"]
-    of_asset = await logged(ask_own, ChangeAction.UPDATED, "align")
-    of_collection = await logged(ask_own, ChangeAction.UPDATED, "members")
+    of_topic = (await audit_log(ask_own, subjectIds=[topic]))[0]["id"]
+    of_asset = await append_change(ask_own, ChangeAction.UPDATED, "align")
+    of_collection = await append_change(ask_own, ChangeAction.UPDATED, "members")
     for who in MEMBERS:
-        seen = [await found(ask_own, who, id_) for id_ in (of_topic, of_asset, of_collection)]
+        seen = [await is_found(ask_own, who, id_) for id_ in (of_topic, of_asset, of_collection)]
         assert seen == ([True] * 3 if who == "ada" else [False, False, True]), who
 
 
@@ -183,29 +193,29 @@ async def test_members_see_changes_of_collections_alone(ask_own: GraphQLClient) 
     ("asset", "least_access", "is_seen"),
     [
         ("genomes", AssetAccess.DISCOVERABLE, True),
-        ("genomes", AssetAccess.VIEWER, False),  # of which ada may not see the content
+        ("genomes", AssetAccess.VIEWER, False),  # ada may not see its content
         ("align", AssetAccess.VIEWER, True),
         ("align", AssetAccess.OWNER, False),
     ],
 )
-async def test_an_administrator_sees_a_change_of_an_asset_as_far_as_they_see_the_asset(
+async def test_an_administrator_sees_a_change_of_an_asset_with_the_access_that_it_requires(
     ask_own: GraphQLClient, asset: str, least_access: AssetAccess, *, is_seen: bool
 ) -> None:
-    id_ = await logged(ask_own, ChangeAction.UPDATED, asset, least_access=least_access)
-    assert (id_ in [change["id"] for change in await audited(ask_own)]) is is_seen
-    assert await found(ask_own, "ada", id_) is is_seen
+    id_ = await append_change(ask_own, ChangeAction.UPDATED, asset, least_access=least_access)
+    assert (id_ in [change["id"] for change in await audit_log(ask_own)]) is is_seen
+    assert await is_found(ask_own, "ada", id_) is is_seen
 
 
-async def test_with_whom_an_asset_is_shared_is_told_to_owners_alone(ask_own: GraphQLClient) -> None:
+async def test_changes_of_grants_are_visible_to_owners_only(ask_own: GraphQLClient) -> None:
     for action in (ChangeAction.SHARED, ChangeAction.UNSHARED):
-        await logged(ask_own, action, "genomes", least_access=AssetAccess.OWNER)
+        await append_change(ask_own, action, "genomes", least_access=AssetAccess.OWNER)
     actions = ["SHARED", "UNSHARED"]
-    assert await audited(ask_own, actions=actions) == []
+    assert await audit_log(ask_own, actions=actions) == []
     await grant(ask_own, "genomes", "ada", AssetAccess.EDITOR)
-    assert await audited(ask_own, actions=actions) == []
+    assert await audit_log(ask_own, actions=actions) == []
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.grant).values(access=AssetAccess.OWNER))
-    assert [change["action"] for change in await audited(ask_own, actions=actions)] == ["UNSHARED", "SHARED"]
+    assert [change["action"] for change in await audit_log(ask_own, actions=actions)] == ["UNSHARED", "SHARED"]
 
 
 @pytest.mark.parametrize(
@@ -217,33 +227,33 @@ async def test_with_whom_an_asset_is_shared_is_told_to_owners_alone(ask_own: Gra
         (AssetAccess.OWNER, ["name", "url", "source", "uses", "grants"]),
     ],
 )
-async def test_of_a_change_of_much_each_is_told_the_fields_that_they_see(
+async def test_a_change_lists_the_fields_that_the_viewer_may_see(
     ask_own: GraphQLClient, access: AssetAccess | None, shown: list[str]
 ) -> None:
-    fields = [told(field, "a", "b") for field in ("name", "url", "source", "uses", "grants")]
-    await logged(ask_own, ChangeAction.UPDATED, "hidden", fields=fields, least_access=AssetAccess.DISCOVERABLE)
+    fields = [field_change(field, "a", "b") for field in ("name", "url", "source", "uses", "grants")]
+    await append_change(ask_own, ChangeAction.UPDATED, "hidden", fields=fields, least_access=AssetAccess.DISCOVERABLE)
     if access:
         await grant(ask_own, "hidden", "ada", access)
-    (newest, *_) = await audited(ask_own)
-    assert newest["fields"] == [told(field, "a", "b") for field in shown]
+    (newest, *_) = await audit_log(ask_own)
+    assert newest["fields"] == [field_change(field, "a", "b") for field in shown]
     assert newest["subject"]["__typename"] == "DataAsset"
 
 
-async def test_of_what_was_deleted_the_log_is_kept_and_its_subject_is_null(ask_own: GraphQLClient) -> None:
-    made = (await CREATE(ask_own, "ada", name="Maps"))["topic"]["id"]
-    await DELETE(ask_own, "ada", id=made)
-    changes = await audited(ask_own, subjectIds=[made])
+async def test_changes_of_a_deleted_object_stay_and_their_subject_is_null(ask_own: GraphQLClient) -> None:
+    created = (await CREATE(ask_own, "ada", name="Maps"))["topic"]["id"]
+    await DELETE(ask_own, "ada", id=created)
+    changes = await audit_log(ask_own, subjectIds=[created])
     assert [(change["action"], change["subject"]) for change in changes] == [("DELETED", None), ("CREATED", None)]
-    assert changes[0]["fields"] == [told("name", "Maps", None)]
+    assert changes[0]["fields"] == [field_change("name", "Maps", None)]
 
 
-async def test_the_deployment_is_no_object_but_its_changes_are_in_the_log(ask_own: GraphQLClient) -> None:
+async def test_changes_of_the_deployment_have_no_subject(ask_own: GraphQLClient) -> None:
     async with ask_own.database.write() as connection:
         log = await open_change_log(connection, "by hand")
-        await log.append(ChangeAction.UPDATED, ["deployment"], [told("publicSharing", "false", "true")])
-    (change,) = await audited(ask_own, subjectIds=["deployment"])
-    assert (change["subject"], change["fields"]) == (None, [told("publicSharing", "false", "true")])
-    assert [await found(ask_own, who, change["id"]) for who in ("ada", "eve")] == [True, False]
+        await log.append(ChangeAction.UPDATED, ["deployment"], [field_change("publicSharing", "false", "true")])
+    (change,) = await audit_log(ask_own, subjectIds=["deployment"])
+    assert (change["subject"], change["fields"]) == (None, [field_change("publicSharing", "false", "true")])
+    assert [await is_found(ask_own, who, change["id"]) for who in ("ada", "eve")] == [True, False]
 
 
 IN_LOG = "{ auditLog { nodes { id } } }"
@@ -251,7 +261,9 @@ OF_TOPIC = '{ topic(by: {slug: "imaging"}) { history { nodes { id } } } }'
 OF_COLLECTION = '{ collection(by: {slug: "open"}) { history { nodes { id } } } }'
 
 
-async def test_the_log_and_topics_are_for_administrators_and_collections_for_members(ask: GraphQLClient) -> None:
+async def test_the_log_and_histories_of_topics_require_an_administrator_and_those_of_collections_a_member(
+    ask: GraphQLClient,
+) -> None:
     forbidden = ("FORBIDDEN", "You are not allowed to do this: it is for administrators.")
     unknown = ("UNAUTHENTICATED", "Sign in first: send a bearer token.")
     for query in (IN_LOG, OF_TOPIC):
@@ -260,39 +272,39 @@ async def test_the_log_and_topics_are_for_administrators_and_collections_for_mem
         assert await ask.errors(ANONYMOUS, query) == [unknown]
 
 
-async def test_the_log_is_narrowed_by_who_what_to_which_and_when(ask_own: GraphQLClient) -> None:
+async def test_the_log_is_filtered_by_actor_action_subject_and_time(ask_own: GraphQLClient) -> None:
     second = 1_800_000_000_000
     id_ = await ids(ask_own)
     names_of = {
-        await logged(ask_own, ADDED, "open", "align", at=second): "added",
-        await logged(ask_own, REMOVED, "open", "align", at=second + 1): "removed",
-        await logged(ask_own, REMOVED, "deep", "lens", at=second + 2): "deep",
+        await append_change(ask_own, ADDED, "open", "align", at=second): "added",
+        await append_change(ask_own, REMOVED, "open", "align", at=second + 1): "removed",
+        await append_change(ask_own, REMOVED, "deep", "lens", at=second + 2): "deep",
     }
     await CREATE(ask_own, "ada", name="Maps")
-    names_of[(await audited(ask_own))[0]["id"]] = "created"
+    names_of[(await audit_log(ask_own))[0]["id"]] = "created"
     people = await ask_own("ada", "{ viewer { user { id } } }")
     ada, olu = (
         people["viewer"]["user"]["id"],
         (await ask_own("olu", "{ viewer { user { id } } }"))["viewer"]["user"]["id"],
     )
 
-    async def kept(**given: Any) -> list[str]:
-        return [names_of.get(change["id"], "catalogue") for change in await audited(ask_own, **given)]
+    async def matches(**given: Any) -> list[str]:
+        return [names_of.get(change["id"], "catalogue") for change in await audit_log(ask_own, **given)]
 
-    assert await kept(actorIds=[ada]) == ["created"]
-    assert await kept(actorIds=[ada, olu]) == ["created", "deep", "removed", "added"]
-    assert await kept(actorIds=["usr_" + "0" * 24]) == []
-    assert await kept(actions=["ASSETS_REMOVED"]) == ["deep", "removed"]
-    assert await kept(actions=[]) == []
-    assert await kept(subjectIds=[id_["open"]]) == ["removed", "added", "catalogue", "catalogue"]
-    assert await kept(subjectIds=[id_["deep"], "col_" + "0" * 24], actions=["ASSETS_REMOVED"]) == ["deep"]
+    assert await matches(actorIds=[ada]) == ["created"]
+    assert await matches(actorIds=[ada, olu]) == ["created", "deep", "removed", "added"]
+    assert await matches(actorIds=["usr_" + "0" * 24]) == []
+    assert await matches(actions=["ASSETS_REMOVED"]) == ["deep", "removed"]
+    assert await matches(actions=[]) == []
+    assert await matches(subjectIds=[id_["open"]]) == ["removed", "added", "catalogue", "catalogue"]
+    assert await matches(subjectIds=[id_["deep"], "col_" + "0" * 24], actions=["ASSETS_REMOVED"]) == ["deep"]
     since = {"from": "2027-01-15T08:00:00.000Z", "until": "2027-01-15T08:00:00.002Z"}
-    assert await kept(at=since) == ["removed", "added"]
-    assert await kept(at={"from": since["until"]}) == ["deep"]
+    assert await matches(at=since) == ["removed", "added"]
+    assert await matches(at={"from": since["until"]}) == ["deep"]
 
 
 async def walk(ask: GraphQLClient, who: str, size: int) -> list[dict[str, Any]]:
-    """Return the edges of the history of `members`, page after page."""
+    """Return the edges of the history of `members`, read page by page."""
     query = (
         'query($n: Int!, $after: String) { collection(by: {slug: "members"})'
         f" {{ history(first: $n, after: $after) {{ {PAGE} }} }} }}"
@@ -310,14 +322,14 @@ async def walk(ask: GraphQLClient, who: str, size: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("who", ["ada", "mei", "eve"])
-async def test_pages_of_every_size_come_to_the_whole(ask_own: GraphQLClient, who: str) -> None:
+async def test_pages_of_every_size_join_to_the_whole_history(ask_own: GraphQLClient, who: str) -> None:
     for touched in (*TOUCHED, *TOUCHED):
-        await logged(ask_own, REMOVED, "members", *touched)
+        await append_change(ask_own, REMOVED, "members", *touched)
     whole = await walk(ask_own, who, 100)
     assert [edge["node"]["id"] for edge in whole] == [
         each["id"] for each in await history(ask_own, who, "members", "id")
     ]
-    assert len(whole) == 2 * len(TOLD[who]) + 2
+    assert len(whole) == 2 * len(SEEN[who]) + 2
     for size in range(1, len(whole) + 1):
         assert await walk(ask_own, who, size) == whole
 
@@ -332,7 +344,7 @@ STEPS: Sequence[tuple[ChangeAction, str, tuple[str, ...], int]] = (
     (REMOVED, "members", ("blast",), 0),
     (REMOVED, "open", ("junk",), 0),
 )
-HIDDEN = {"ada": {4}, "mei": {0, 2, 4, 7}, "eve": {0, 2, 4, 7}}  # which of the steps from whom
+HIDDEN = {"ada": {4}, "mei": {0, 2, 4, 7}, "eve": {0, 2, 4, 7}}  # indexes of STEPS, by viewer
 LISTS = f"{{ {PAGE} nodes {{ {CHANGE} {SUBJECT} }} }}"
 
 
@@ -340,27 +352,27 @@ LISTS = f"{{ {PAGE} nodes {{ {CHANGE} {SUBJECT} }} }}"
 async def test_a_hidden_change_changes_no_byte(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
-    """Nor where a list ends, nor a cursor, nor what is sent to the database."""
+    """Compare responses, cursors and the statements sent to the database."""
     every_change = f"auditLog(first: 5) {LISTS}" if who == "ada" else ""
     query = f"{{ collections {{ nodes {{ history(first: 3) {LISTS} }} }} {every_change} }}"
     answers = []
-    for unmade in (HIDDEN[who], set()):
-        for place in sorted(set(range(len(STEPS))) - unmade):
+    for hidden in (HIDDEN[who], set()):
+        for place in sorted(set(range(len(STEPS))) - hidden):
             action, subject, touched, least_access = STEPS[place]
             monkeypatch.setattr("store.ids.random_bytes", random.Random(place).randbytes)
             at = 1_800_000_000_000 + place
-            await logged(ask_own, action, subject, *touched, least_access=least_access, at=at)
+            await append_change(ask_own, action, subject, *touched, least_access=least_access, at=at)
         answer = await ask_own.response(who, query)
         assert "errors" not in answer.json()
         answers.append((answer.content, list(ask_own.statements), await walk(ask_own, who, 2)))
         async with ask_own.database.write() as connection:
-            made = select(sql.change.c.pk).where(sql.change.c.request_id == "by hand")
-            await connection.execute(delete(sql.change_asset).where(sql.change_asset.c.change_pk.in_(made)))
+            appended = select(sql.change.c.pk).where(sql.change.c.request_id == "by hand")
+            await connection.execute(delete(sql.change_asset).where(sql.change_asset.c.change_pk.in_(appended)))
             await connection.execute(delete(sql.change).where(sql.change.c.request_id == "by hand"))
     assert answers[0] == answers[1]
 
 
-async def test_a_cursor_is_of_one_list_and_one_viewer(ask: GraphQLClient) -> None:
+async def test_a_cursor_is_valid_in_one_history_and_for_one_viewer(ask: GraphQLClient) -> None:
     paged = "(first: 1, after: $after) { edges { cursor } }"
     head = "query($after: String) {"
     of_open = f'{head} collection(by: {{slug: "open"}}) {{ history{paged} }} }}'
@@ -368,15 +380,15 @@ async def test_a_cursor_is_of_one_list_and_one_viewer(ask: GraphQLClient) -> Non
     in_log = f"{head} auditLog{paged} }}"
     cursor = (await ask("olu", of_open))["collection"]["history"]["edges"][0]["cursor"]
     assert len((await ask("olu", of_open, after=cursor))["collection"]["history"]["edges"]) == 1
-    refusal = [("BAD_CURSOR", "This cursor does not belong to this list. Start again without a cursor.")]
-    assert await ask.errors("olu", of_deep, after=cursor) == refusal
-    assert await ask.errors("ada", of_open, after=cursor) == refusal
-    assert await ask.errors("ada", in_log, after=cursor) == refusal
+    rejection = [("BAD_CURSOR", "This cursor does not belong to this list. Start again without a cursor.")]
+    assert await ask.errors("olu", of_deep, after=cursor) == rejection
+    assert await ask.errors("ada", of_open, after=cursor) == rejection
+    assert await ask.errors("ada", in_log, after=cursor) == rejection
 
 
-async def test_touched_assets_come_by_name_in_pages_of_their_change(ask_own: GraphQLClient) -> None:
-    first = await logged(ask_own, ADDED, "members", "lens", "hidden", "align", "blast")
-    second = await logged(ask_own, ADDED, "members", "align", "blast")
+async def test_assets_of_a_change_are_sorted_by_name_and_paged(ask_own: GraphQLClient) -> None:
+    first = await append_change(ask_own, ADDED, "members", "lens", "hidden", "align", "blast")
+    second = await append_change(ask_own, ADDED, "members", "align", "blast")
     query = (
         "query($id: ID!, $after: String) { node(id: $id) { ... on Change { assets(first: 2, after: $after)"
         " { totalCount pageInfo { hasNextPage endCursor } nodes { ... on AssetFields { name } } } } } }"
@@ -390,8 +402,8 @@ async def test_touched_assets_come_by_name_in_pages_of_their_change(ask_own: Gra
     assert [code for code, _ in await ask_own.errors("eve", query, id=second, after=after)] == ["BAD_CURSOR"]
 
 
-async def test_a_cursor_whose_change_is_hidden_by_now_goes_on_behind_the_one_before_it(ask_own: GraphQLClient) -> None:
-    oldest_first = [await logged(ask_own, ADDED, "members", name) for name in ("align", "explore", "blast")]
+async def test_a_cursor_whose_change_became_hidden_continues_after_the_change_before_it(ask_own: GraphQLClient) -> None:
+    oldest_first = [await append_change(ask_own, ADDED, "members", name) for name in ("align", "explore", "blast")]
     query = (
         'query($n: Int!, $after: String) { collection(by: {slug: "members"})'
         " { history(first: $n, after: $after) { nodes { id } pageInfo { endCursor } } } }"
@@ -407,13 +419,13 @@ async def test_a_cursor_whose_change_is_hidden_by_now_goes_on_behind_the_one_bef
     ]
 
 
-async def test_the_histories_of_many_collections_are_read_as_those_of_few(ask: GraphQLClient) -> None:
+async def test_histories_of_many_collections_take_as_many_statements_as_of_few(ask: GraphQLClient) -> None:
     body = f"{{ pageInfo {{ hasNextPage }} nodes {{ {CHANGE} {SUBJECT} }} }}"
     query = f"query($n: Int!) {{ collections(first: $n) {{ nodes {{ history(first: 2) {body} }} }} }}"
     sent = {}
     for count in (2, 5):
         await ask("mei", query, n=count)
         sent[count] = sorted(ask.statements)
-    # Who asks; the collections; the page, the changes, their actors and subjects; page, count and rows of their assets.
+    # Viewer; collections; page, changes, their actors and subjects; page, count, kinds and rows of their assets.
     assert len(sent[5]) == 9
     assert sent[2] == sent[5]

@@ -1,4 +1,4 @@
-"""This file is every list of the graph against the oracle: rows, order, counts and pages, for everybody."""
+"""Every list of the schema against the oracle: rows, order, counts and pages, for every viewer."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,9 +6,11 @@ from math import ceil
 from typing import Any
 
 import pytest
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schema.graph import build_schema
 from store import sql
 from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, catalogue_lines
 from tests.lists import ListField, ask_lists, every_list, node_names, walk
@@ -18,7 +20,7 @@ BAD_SIZE = "BAD_USER_INPUT"
 
 
 async def load_model(ask: GraphQLClient, lines: Sequence[Line] | None = None) -> Model:
-    """Return the oracle of a catalogue, the world's for none, with the ids and places that this database gave."""
+    """Return the oracle of a catalogue, by default the world's, with the ids and the order of this database."""
     async with ask.database.write() as connection:
         rows = [
             *await connection.execute(select(sql.principal.c.external_id, sql.principal.c.id)),
@@ -36,13 +38,13 @@ async def load_model(ask: GraphQLClient, lines: Sequence[Line] | None = None) ->
 
 
 async def vary_world(ask: GraphQLClient) -> Model:
-    """Change the world so that nothing stands in the file's order or is told by chance, and return its oracle."""
+    """Change the world so that no order equals the file's by chance, and return its oracle."""
     model = await load_model(ask)
     model.gold = {"blast", "kept", "lens"}
     model.changed_at = {"open": 500, "inner": 900, "deep": 500, "members": 100, "bare": 900}
     model.order = ["genomics", "empty", "imaging", "deep", "bare", "inner", "members", "open"]
-    model.members["members"].append("align")  # seen by visitors, in a collection that they do not see
-    model.asset["junk"]["grants"].append({"to": "lab", "role": "EDITOR"})  # archived: for its owners alone
+    model.members["members"].append("align")  # visible to visitors, in a collection that is hidden from them
+    model.asset["junk"]["grants"].append({"to": "lab", "role": "EDITOR"})  # archived: visible to its owners only
     pairs = [(slug, asset) for slug, held in model.members.items() for asset in held]
     model.added_at = {pair: 1_000 + index * 7 % 5 for index, pair in enumerate(pairs)}
     membership = sql.membership
@@ -72,7 +74,7 @@ async def _pks(connection: AsyncConnection, table: Table, by: str) -> dict[str, 
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: GraphQLClient, who: str) -> None:
+async def test_every_list_in_every_order_equals_the_oracle(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     lists = list(every_list(model, who))
     for each, found in zip(lists, await ask_lists(ask_own, who, lists), strict=True):
@@ -94,8 +96,8 @@ async def test_every_list_in_every_order_holds_what_the_oracle_says(ask_own: Gra
         }, each
 
 
-def walked(model: Model, who: str) -> list[ListField]:
-    """Return the lists that are walked: every order and direction of every field, from its fullest parents."""
+def lists_to_page(model: Model, who: str) -> list[ListField]:
+    """Return every order and direction of every list, of the parents with most rows."""
     parents = {
         None,
         ("viewer", ""),
@@ -108,20 +110,48 @@ def walked(model: Model, who: str) -> list[ListField]:
 
 
 def sizes_of(turn: int, length: int) -> Sequence[int]:
-    """Return the page sizes to walk a list with: all for one list in seven, one or none for each other.
+    """Return the page sizes to read a list with: all for one list in seven, one or none for each other.
 
-    Turns go round with the seven viewers, so that one of them walks each list with every size.
+    The turn shifts by viewer, so that one of the seven viewers reads each list with every size.
     """
     if turn % len(VIEWERS) == 0:
         return range(1, length + 2)
     return () if turn % 2 else [1 + turn % (length + 1)]
 
 
+TYPES_OF_PARENTS = {"topic": "Topic", "collection": "Collection", "asset": "AssetFields", "viewer": "Viewer"}
+OTHER_TESTS = {
+    "Query.auditLog": "test_history",
+    "Collection.history": "test_history",
+    "Topic.history": "test_history",
+    "Change.assets": "test_history",
+    "Job.results": "test_job",
+}
+
+
+async def test_every_list_of_the_schema_is_compared_with_the_oracle(ask: GraphQLClient) -> None:
+    model = await load_model(ask)
+    compared = {
+        f"{TYPES_OF_PARENTS[each.parent[0]] if each.parent else 'Query'}.{each.field}"
+        for each in every_list(model, "ada")
+    }
+    graph = build_schema()._schema  # noqa: SLF001 - Strawberry gives it no other name
+    lists = {
+        f"{kind.name}.{name}"
+        for kind in graph.type_map.values()
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+        for name, field in kind.fields.items()
+        if get_named_type(field.type).name.endswith("Connection")
+        and not any(name in interface.fields for interface in kind.interfaces)
+    }
+    assert lists == compared | OTHER_TESTS.keys()
+
+
 @pytest.mark.parametrize("who", VIEWERS)
 @pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
-async def test_pages_of_every_size_make_up_the_whole_list(ask: GraphQLClient, who: str, *, backward: bool) -> None:
+async def test_pages_of_every_size_join_to_the_whole_list(ask: GraphQLClient, who: str, *, backward: bool) -> None:
     model = await load_model(ask)
-    lists = [each for each in walked(model, who) if each.is_two_way or not backward]
+    lists = [each for each in lists_to_page(model, who) if each.is_two_way or not backward]
     whole = [
         [edge["cursor"] for edge in found["edges"]]
         for found in await ask_lists(ask, who, lists, body="edges { cursor }")
@@ -133,24 +163,25 @@ async def test_pages_of_every_size_make_up_the_whole_list(ask: GraphQLClient, wh
     for (index, size), pages in zip(
         walks, await walk(ask, who, walking, [size for _, size in walks], backward=backward), strict=True
     ):
-        told = f"{who}, pages of {size}: {lists[index]}"
+        failure = f"{who}, pages of {size}: {lists[index]}"
         in_order = pages[::-1] if backward else pages
-        assert [edge["cursor"] for page in in_order for edge in page["edges"]] == whole[index], told
-        assert len(pages) == max(1, ceil(len(whole[index]) / size)), told
-        assert all(len(page["edges"]) == size for page in pages[:-1]), told
+        assert [edge["cursor"] for page in in_order for edge in page["edges"]] == whole[index], failure
+        assert len(pages) == max(1, ceil(len(whole[index]) / size)), failure
+        assert all(len(page["edges"]) == size for page in pages[:-1]), failure
         on, back = ("hasPreviousPage", "hasNextPage") if backward else ("hasNextPage", "hasPreviousPage")
-        assert [page["pageInfo"][on] for page in pages] == [True] * (len(pages) - 1) + [False], told
-        assert [page["pageInfo"][back] for page in pages] == [False] + [True] * (len(pages) - 1), told
+        assert [page["pageInfo"][on] for page in pages] == [True] * (len(pages) - 1) + [False], failure
+        assert [page["pageInfo"][back] for page in pages] == [False] + [True] * (len(pages) - 1), failure
         for page in pages:
             cursors = [edge["cursor"] for edge in page["edges"]] or [None]
-            assert (page["pageInfo"]["startCursor"], page["pageInfo"]["endCursor"]) == (cursors[0], cursors[-1]), told
+            ends = (page["pageInfo"]["startCursor"], page["pageInfo"]["endCursor"])
+            assert ends == (cursors[0], cursors[-1]), failure
 
 
 FIELDS = "capsules dataAssets goldStandards models noCodeApps pipelines total"
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: GraphQLClient, who: str) -> None:
+async def test_asset_counts_equal_the_lists_by_kind(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     query = f"""query($f: AssetFilter) {{
       topics {{ nodes {{ slug assetCounts {{ {FIELDS} }} }} }}
@@ -177,7 +208,7 @@ async def test_counts_tell_how_many_the_lists_hold_by_kind(ask_own: GraphQLClien
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_ancestors_and_membership_edges_are_what_the_oracle_says(ask_own: GraphQLClient, who: str) -> None:
+async def test_ancestors_and_membership_edges_equal_the_oracle(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     query = """{ collections { nodes { slug parent { slug } ancestors { slug }
       assets { edges { addedAt viewerCanRemove node { ... on AssetFields { externalId } } } } } } }"""
@@ -214,10 +245,10 @@ async def test_facets_of_a_list_without_a_filter_count_its_assets(ask_own: Graph
             )
 
 
-async def test_a_hidden_parent_takes_as_many_statements_as_none(ask: GraphQLClient) -> None:
+async def test_a_hidden_parent_sends_the_same_statements_as_no_parent(ask: GraphQLClient) -> None:
     query = "query($slug: String!) { collection(by: {slug: $slug}) { parent { slug } createdBy { name } } }"
     sent = []
-    for slug in ("deep", "bare"):  # whose parent a visitor does not see, and which has none
+    for slug in ("deep", "bare"):  # a hidden parent, and none
         assert (await ask(ANONYMOUS, query, slug=slug))["collection"]["parent"] is None
         sent.append(sorted(ask.statements))
     assert sent[0] == sent[1]
@@ -225,7 +256,7 @@ async def test_a_hidden_parent_takes_as_many_statements_as_none(ask: GraphQLClie
 
 SIZES = """query($first: Int, $last: Int, $after: String) {
   collections(first: $first, last: $last, after: $after) { nodes { slug } pageInfo { hasNextPage } } }"""
-REFUSED = [
+REJECTED_SIZES = [
     ({"first": -1}, "first is -1; it must be from 0 to 100."),
     ({"first": 101}, "first is 101; it must be from 0 to 100."),
     ({"last": -1}, "last is -1; it must be from 0 to 100."),
@@ -237,12 +268,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("sizes", "message"), REFUSED, ids=[str(sizes) for sizes, _ in REFUSED])
+@pytest.mark.parametrize(("sizes", "message"), REJECTED_SIZES, ids=[str(sizes) for sizes, _ in REJECTED_SIZES])
 async def test_a_page_has_one_size_from_0_to_100(ask: GraphQLClient, sizes: dict[str, int], message: str) -> None:
     assert await ask.errors("eve", SIZES, **sizes) == [("BAD_USER_INPUT", message)]
 
 
-async def test_a_page_of_no_size_is_of_twenty_and_a_page_of_none_tells_only_whether_there_is_more(
+async def test_the_default_page_size_is_20_and_a_page_of_size_0_shows_whether_more_follows(
     ask: GraphQLClient,
 ) -> None:
     whole = ["bare", "deep", "inner", "members", "open"]
@@ -265,7 +296,7 @@ def slugs(data: dict[str, Any]) -> tuple[list[str], bool]:
     return [each["slug"] for each in found["nodes"]], found["pageInfo"]["hasNextPage"]
 
 
-async def test_a_page_between_two_cursors_ends_at_either(ask: GraphQLClient) -> None:
+async def test_a_page_between_two_cursors_contains_no_row_outside_them(ask: GraphQLClient) -> None:
     edges = (await ask("eve", "{ collections { edges { cursor node { slug } } } }"))["collections"]["edges"]
     cursors, whole = [edge["cursor"] for edge in edges], [edge["node"]["slug"] for edge in edges]
     query = """query($first: Int, $last: Int, $after: String, $before: String) { collections(first: $first, last: $last,
@@ -274,7 +305,7 @@ async def test_a_page_between_two_cursors_ends_at_either(ask: GraphQLClient) -> 
         found = (await ask("eve", query, first=first, last=last, after=cursors[0], before=cursors[4]))["collections"]
         between = whole[1:4]
         assert [each["slug"] for each in found["nodes"]] == (between[:first] if first else between[-(last or 0) :])
-        # Ahead it is told whether the span between the cursors holds more; behind, that something lies there.
+        # In the direction of reading the span may contain more rows; on the other side there is the cursor's row.
         is_cut = (first or last or 0) < len(between)
         ends = (is_cut, True) if first else (True, is_cut)
         assert (found["pageInfo"]["hasNextPage"], found["pageInfo"]["hasPreviousPage"]) == ends

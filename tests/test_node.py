@@ -1,4 +1,4 @@
-"""This file is any object by its id: found by whoever sees it, and absent in one way for whoever does not."""
+"""`node` and `nodes`: an object by its id, and one answer for hidden, unknown and malformed ids."""
 
 import pytest
 
@@ -8,12 +8,13 @@ from tests.test_listing import load_model
 
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
-NO_IDS = ["", "x", "ast_", "ast_" + "0" * 24, "ast_" + "0" * 23, "ast_" + "0" * 25, "ast_" + "Z" * 24, "everyone", "1"]
-NO_IDS += [
+UNKNOWN_IDS = ["", "x", "ast_", *("ast_" + "0" * length for length in (23, 24, 25, 10_000)), "ast_" + "Z" * 24]
+UNKNOWN_IDS += [
+    "everyone",
+    "1",
     "'",
     "é" * 28,
     "🦊",
-    "ast_" + "0" * 10_000,
     "usr_" + "0" * 24,
     "zzz_" + "0" * 24,
     "public",
@@ -24,7 +25,7 @@ NO_IDS += [
 
 
 def seen_by(model: Model, who: str) -> dict[str, str]:
-    """Return the type of every object that exists for the viewer, by its id."""
+    """Return the type of every object that the viewer sees, by its id."""
     people = set(model.users)
     if who == ANONYMOUS:
         people = {model.asset[asset]["owner"] for asset in model.assets(who)}
@@ -36,7 +37,7 @@ def seen_by(model: Model, who: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_everything_that_a_viewer_sees_is_found_by_its_id_and_nothing_else(ask: GraphQLClient, who: str) -> None:
+async def test_every_visible_object_is_returned_by_its_id_and_no_hidden_one(ask: GraphQLClient, who: str) -> None:
     model = await load_model(ask)
     seen, ids = seen_by(model, who), [id_ for id_ in model.ids.values() if "_" in id_]
     found = (await ask(who, NODES, ids=ids))["nodes"]
@@ -57,36 +58,36 @@ async def test_hidden_unknown_and_malformed_ids_answer_alike_byte_for_byte(ask: 
         (ANONYMOUS, "inner"),
         (ANONYMOUS, "mei"),
     ):
-        answers = {(await ask.response(who, NODE, id=id_)).content for id_ in (model.ids[hidden], *wrong, *NO_IDS)}
+        answers = {(await ask.response(who, NODE, id=id_)).content for id_ in (model.ids[hidden], *wrong, *UNKNOWN_IDS)}
         assert answers == {b'{"data":{"node":null}}'}
     for kind in ("topic", "collection", "asset"):
         query = f"query($id: ID!) {{ {kind}(by: {{id: $id}}) {{ __typename }} }}"
         hidden = {"topic": "empty", "collection": "members", "asset": "kept"}[kind]
         answers = {
-            (await ask.response(ANONYMOUS, query, id=id_)).content for id_ in (model.ids[hidden], *wrong, *NO_IDS)
+            (await ask.response(ANONYMOUS, query, id=id_)).content for id_ in (model.ids[hidden], *wrong, *UNKNOWN_IDS)
         }
         assert len(answers) == 1, kind
         assert b"null" in answers.pop()
 
 
-async def test_nodes_keep_the_order_and_the_doubles_of_what_was_asked(ask: GraphQLClient) -> None:
+async def test_nodes_keep_the_order_and_the_duplicates_of_the_ids(ask: GraphQLClient) -> None:
     model = await load_model(ask)
-    asked = ["lens", "open", "hidden", "lens", "align", "imaging", "genomes", "olu", "open"]
-    ids = [model.ids[name] for name in asked]
+    names = ["lens", "open", "hidden", "lens", "align", "imaging", "genomes", "olu", "open"]
+    ids = [model.ids[name] for name in names]
     found = (await ask("eve", NODES, ids=[ids[0], "x", *ids[1:]]))["nodes"]
     assert [node and node["id"] for node in found] == [
-        None if name in {"hidden", "genomes", "x"} else model.ids[name] for name in ["lens", "x", *asked[1:]]
+        None if name in {"hidden", "genomes", "x"} else model.ids[name] for name in ["lens", "x", *names[1:]]
     ]
     assert (await ask("eve", NODES, ids=[]))["nodes"] == []
 
 
-async def test_nodes_are_at_most_a_hundred(ask: GraphQLClient) -> None:
+async def test_nodes_accepts_at_most_100_ids(ask: GraphQLClient) -> None:
     assert (await ask("eve", NODES, ids=["x"] * 100))["nodes"] == [None] * 100
     refused = ("BAD_USER_INPUT", "ids has 101 ids; at most 100 are allowed.")
     assert await ask.errors("eve", NODES, ids=["x"] * 101) == [refused]
 
 
-async def test_a_reference_names_one_thing_in_one_way(ask: GraphQLClient) -> None:
+async def test_a_reference_takes_exactly_one_of_its_fields(ask: GraphQLClient) -> None:
     for by in ("{}", '{id: "x", externalId: "align"}', "{id: null}", '{id: "x", externalId: null}'):
         (code, _message), *rest = await ask.errors("eve", f"{{ asset(by: {by}) {{ __typename }} }}")
         assert (code, rest) == ("GRAPHQL_VALIDATION_FAILED", []), by

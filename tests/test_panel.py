@@ -1,4 +1,4 @@
-"""This file is the Manage Assets panel and the Add to Collection button: what may be added, and what is in already."""
+"""The Manage Assets panel and the Add to Collection button: addable assets, and those that are members."""
 
 import pytest
 from sqlalchemy import update
@@ -18,7 +18,7 @@ CONTAINS = "query($id: ID!) { collections { nodes { slug containsAsset(assetId: 
 
 
 @pytest.mark.parametrize("who", MEMBERS)
-async def test_the_panel_lists_what_one_owns_and_marks_what_is_in(ask_own: GraphQLClient, who: str) -> None:
+async def test_the_panel_lists_owned_assets_and_marks_members(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
     for slug in model.collections(who):
         for new in (False, True):
@@ -34,7 +34,7 @@ async def test_the_panel_lists_what_one_owns_and_marks_what_is_in(ask_own: Graph
                 assert added_at == (model.added_at[slug, asset] if is_member else None)
 
 
-async def test_what_is_not_eligible_is_offered_nowhere_and_shown_where_it_is_in(ask_own: GraphQLClient) -> None:
+async def test_an_ineligible_asset_is_listed_only_where_it_is_a_member(ask_own: GraphQLClient) -> None:
     for status in AssetStatus:
         async with ask_own.database.write() as connection:
             await connection.execute(update(sql.asset).where(sql.asset.c.name == "lens").values(status=status))
@@ -45,17 +45,17 @@ async def test_what_is_not_eligible_is_offered_nowhere_and_shown_where_it_is_in(
         assert listed == {"open": [("lens", True)], "bare": [("lens", False)] if status == "RELEASED" else []}, status
 
 
-async def test_an_administrator_is_offered_only_what_they_own(ask: GraphQLClient) -> None:
+async def test_an_administrator_is_offered_only_assets_that_they_own(ask: GraphQLClient) -> None:
     assert (await ask("ada", PANEL, s="open", new=False))["collection"]["addableAssets"]["edges"] == []
 
 
-async def test_the_panel_is_for_members(ask: GraphQLClient) -> None:
+async def test_the_panel_requires_signing_in(ask: GraphQLClient) -> None:
     errors = await ask.errors(ANONYMOUS, PANEL, s="open", new=False)
     assert errors == [("UNAUTHENTICATED", "Sign in first: send a bearer token.")]
 
 
 @pytest.mark.parametrize("who", MEMBERS)
-async def test_the_button_says_where_an_asset_already_is(ask: GraphQLClient, who: str) -> None:
+async def test_the_button_shows_which_collections_contain_the_asset(ask: GraphQLClient, who: str) -> None:
     model = await load_model(ask)
     slugs = model.collections(who)
     for asset in [*model.asset, None]:
@@ -71,7 +71,7 @@ async def test_the_button_says_where_an_asset_already_is(ask: GraphQLClient, who
             assert [each["containsAsset"] for each in contains] == expected, asset
 
 
-async def test_an_asset_that_is_hidden_contains_nowhere_as_one_that_is_not(ask: GraphQLClient) -> None:
+async def test_a_hidden_asset_answers_like_an_unknown_one(ask: GraphQLClient) -> None:
     model = await load_model(ask)
     for query in (BUTTON, CONTAINS):
         answers = {

@@ -1,4 +1,4 @@
-"""This file is what people type into the search, and the asset that they would expect to see, of the real catalogue."""
+"""Relevance of search results: queries that people type, and the asset of the real catalogue that they expect."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ stardist                                         = StarDist
 protein data bank                                = Protein Data Bank 3D Structural Biology Data
 UK Biobank Linkage Disequilibrium Matrices       = UK Biobank Linkage Disequilibrium Matrices
 Pangeo Jupyter Notebook                          = Pangeo Jupyter Notebook
-# in any order, some of the words
+# some of the words, in any order
 hmmsearch hmmer                                  = hmmer hmmsearch
 behavioral IBL                                   = IBL Behavioral Data on AWS
 skin imaging archive                             = International Skin Imaging Collaboration (ISIC) Archive
@@ -42,7 +42,7 @@ bowtie kraken hisat                              = Cloud Indexes for Bowtie, Kra
 vesicle tem                                      = Small Extracellular Vesicle TEM Segmentation (Fully Residual U-Net)
 bladder stroma                                   = Bladder MSI WF3: classification tumor vs. stroma
 jupyter pangeo                                   = Pangeo Jupyter Notebook
-# the beginning of a word
+# the prefix of a word
 braing                                           = BrainGlobe Atlases
 inatural                                         = iNaturalist Licensed Observation Images
 hmmer hmmsea                                     = hmmer hmmsearch
@@ -51,7 +51,7 @@ synth                                            = Synthea Coherent Data Set
 samtools crams                                   = samtools cramsize
 voron                                            = Voronoi segmentation
 openw                                            = OpenWings OpenData
-# parts of a name, written otherwise
+# parts of a name, spelt differently
 platynereis em cells                             = PlatynereisEMcellsSegmentationBoundaryModel
 covid if cell segmentation                       = CovidIFCellSegmentationBoundaryModel
 live cell segmentation boundary                  = LiveCellSegmentationBoundaryModel
@@ -105,13 +105,13 @@ kind:model ovules nuclei                         = 3D UNet Arabidopsis Ovules Nu
 kind:app denoising biapy 2d                      = Denoising (2D) - BiaPy
 """
 PAIRS = [line.split(" = ", 1) for line in EXPECTED.strip().splitlines() if not line.startswith("#")]
-FIRST, AMONG = 3, 10
-MOST = 0.95
+TOP, PAGE = 3, 10
+MIN_SHARE_IN_TOP = 0.95
 
 
 @pytest.fixture
 def catalogue(empty_url: str) -> World:
-    """Give the real catalogue in a database, and a token of one of its members."""
+    """Import the real catalogue, and return its database with the token of a user."""
     return asyncio.run(_write(empty_url))
 
 
@@ -120,23 +120,23 @@ async def _write(url: str) -> World:
     try:
         await migrate(database)
         await import_catalogue(database, REAL_CATALOGUE, "relevance", lambda _bytes: None)
-        async with database.write() as connection:  # an administrator sees everything
+        async with database.write() as connection:  # administrators see every asset
             await connection.execute(update(sql.principal).values(is_admin=True))
         return World(url, {WHO: await create_token(database, WHO, 3_600)})
     finally:
         await database.close()
 
 
-async def test_what_people_expect_comes_first(catalogue: World) -> None:
+async def test_the_expected_asset_is_among_the_first_results(catalogue: World) -> None:
     ask = GraphQLClient(catalogue)
-    query = "query ($typed: String!) { assets(query: $typed, first: 10) { nodes { ... on AssetFields { name } } } }"
+    query = "query ($text: String!) { assets(query: $text, first: 10) { nodes { ... on AssetFields { name } } } }"
     places: dict[str, int | None] = {}
-    for typed, expected in PAIRS:
-        found = await ask(WHO, query, typed=typed.strip())
-        names = [node["name"] for node in found["assets"]["nodes"]]
-        places[typed.strip()] = names.index(expected) if expected in names else None
+    for text, expected in PAIRS:
+        response = await ask(WHO, query, text=text.strip())
+        names = [node["name"] for node in response["assets"]["nodes"]]
+        places[text.strip()] = names.index(expected) if expected in names else None
     await ask.close()
     assert len(places) >= 60
-    assert [typed for typed, place in places.items() if place is None or place >= AMONG] == []
-    late = [typed for typed, place in places.items() if place is None or place >= FIRST]
-    assert len(late) <= (1 - MOST) * len(places), late
+    assert [text for text, place in places.items() if place is None or place >= PAGE] == []
+    late = [text for text, place in places.items() if place is None or place >= TOP]
+    assert len(late) <= (1 - MIN_SHARE_IN_TOP) * len(places), late

@@ -1,4 +1,4 @@
-"""This file is the search: what is found by what, in which order, and that nothing typed can harm or tell too much."""
+"""Search: tokens, matches and their order, harmless input, and no sign of hidden rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ ASSETS = f"query ($typed: String) {{ assets(query: $typed, first: 100) {{ totalC
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "tokens"),
     [
         ("Straße Ångström naïve Łódź", "strasse angstrom naive lodz"),
         ("bwa_mem", "bwa mem bwamem"),
@@ -32,25 +32,25 @@ ASSETS = f"query ($typed: String) {{ assets(query: $typed, first: 100) {{ totalC
         (" \t\x00 ?!", ""),
     ],
 )
-def test_words_are_without_case_accents_and_joints(text: str, found: str) -> None:
-    assert tokenize(text) == found.split()
+def test_tokens_ignore_case_accents_and_joins(text: str, tokens: str) -> None:
+    assert tokenize(text) == tokens.split()
 
 
-async def put(ask: GraphQLClient, **told: Mapping[str, Any]) -> None:
-    """Tell assets of the world otherwise, by their names."""
+async def update_assets(ask: GraphQLClient, **values_by_name: Mapping[str, Any]) -> None:
+    """Update assets of the world, by their names."""
     async with ask.database.write() as connection:
-        for name, values in told.items():
+        for name, values in values_by_name.items():
             await connection.execute(update(sql.asset).where(sql.asset.c.external_id == name).values(values))
 
 
-async def found(ask: GraphQLClient, who: str, typed: str | None) -> list[str]:
-    """Return the names of the assets that are found, in their order."""
+async def search(ask: GraphQLClient, who: str, typed: str | None) -> list[str]:
+    """Return the names of the assets that match, in their order."""
     assets = (await ask(who, ASSETS, typed=typed))["assets"]
     assert assets["totalCount"] == len(assets["nodes"])
     return [node["name"] for node in assets["nodes"]]
 
 
-TOLD = {"name": "Quick RNA-seq alignment", "description": "Maps reads with bwa_mem.", "doi": "10.5281/Zenodo.123"}
+ALIGN = {"name": "Quick RNA-seq alignment", "description": "Maps reads with bwa_mem.", "doi": "10.5281/Zenodo.123"}
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ TOLD = {"name": "Quick RNA-seq alignment", "description": "Maps reads with bwa_m
         *("tag:none tag:all quick", '"quick rna', "  quick  ", "quick !!!", "reads maps", "olu quick"),
     ],
 )
-async def test_an_asset_is_found_by_what_is_told_of_it(ask_own: GraphQLClient, typed: str) -> None:
-    await put(ask_own, align=TOLD)
-    assert await found(ask_own, "olu", typed) == [TOLD["name"]]
+async def test_an_asset_matches_by_its_fields(ask_own: GraphQLClient, typed: str) -> None:
+    await update_assets(ask_own, align=ALIGN)
+    assert await search(ask_own, "olu", typed) == [ALIGN["name"]]
 
 
 @pytest.mark.parametrize(
@@ -86,38 +86,38 @@ async def test_an_asset_is_found_by_what_is_told_of_it(ask_own: GraphQLClient, t
         ),
     ],
 )
-async def test_an_asset_is_not_found_by_what_is_not(ask_own: GraphQLClient, typed: str) -> None:
-    await put(ask_own, align=TOLD)
-    assert await found(ask_own, "olu", typed) == []
+async def test_an_asset_does_not_match_other_text(ask_own: GraphQLClient, typed: str) -> None:
+    await update_assets(ask_own, align=ALIGN)
+    assert await search(ask_own, "olu", typed) == []
 
 
-async def test_nothing_typed_is_nothing_looked_for(ask: GraphQLClient) -> None:
-    every = await found(ask, "ada", None)
-    assert await found(ask, "ada", "") == await found(ask, "ada", "  \n") == every != []
+async def test_a_blank_query_does_not_restrict_the_list(ask: GraphQLClient) -> None:
+    every = await search(ask, "ada", None)
+    assert await search(ask, "ada", "") == await search(ask, "ada", "  \n") == every != []
 
 
-async def test_the_best_match_comes_first_then_gold_standards_then_what_changed_last(ask_own: GraphQLClient) -> None:
+async def test_the_best_match_comes_first_then_gold_standards_then_the_latest_change(ask_own: GraphQLClient) -> None:
     names = ["alpha", "alpha beta", "beta alphabet", "x", "y", "beta alpah"]
-    assets = await found(ask_own, "ada", None)
+    assets = await search(ask_own, "ada", None)
     for name, asset in zip(names, assets, strict=False):
-        await put(ask_own, **{asset: {"name": name, "description": None, "is_gold": 0, "updated_at": 5}})
+        await update_assets(ask_own, **{asset: {"name": name, "description": None, "is_gold": 0, "updated_at": 5}})
     labelled: dict[str, Any] = {assets[3]: {"tags": ["alpha"]}, assets[4]: {"description": "alpha"}}
-    await put(ask_own, **labelled)
-    assert await found(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "x", "y", "beta alpah"]
-    await put(ask_own, **{assets[4]: {"description": None, "tags": ["alpha"], "is_gold": 1, "gold_at": 1}})
-    assert await found(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "y", "x", "beta alpah"]
+    await update_assets(ask_own, **labelled)
+    assert await search(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "x", "y", "beta alpah"]
+    await update_assets(ask_own, **{assets[4]: {"description": None, "tags": ["alpha"], "is_gold": 1, "gold_at": 1}})
+    assert await search(ask_own, "ada", "alpha") == ["alpha", "alpha beta", "beta alphabet", "y", "x", "beta alpah"]
 
 
-async def test_of_what_is_found_by_its_name_what_is_called_little_else_comes_first(ask_own: GraphQLClient) -> None:
+async def test_among_matches_by_name_the_shortest_name_comes_first(ask_own: GraphQLClient) -> None:
     names = ["Voronoi diagrams of everything", "Voronoi maps", "Voronoi diagrams of whatever has seeds"]
-    assets = (await found(ask_own, "ada", None))[:3]
-    await put(ask_own, **{asset: {"name": name} for name, asset in zip(names, assets, strict=True)})
-    await put(ask_own, **{assets[2]: {"is_gold": 1, "gold_at": 1, "updated_at": 9}})
+    assets = (await search(ask_own, "ada", None))[:3]
+    await update_assets(ask_own, **{asset: {"name": name} for name, asset in zip(names, assets, strict=True)})
+    await update_assets(ask_own, **{assets[2]: {"is_gold": 1, "gold_at": 1, "updated_at": 9}})
     for typed in ("voronoi", "voro", "vornoi"):
-        assert await found(ask_own, "ada", typed) == [names[1], names[0], names[2]]
+        assert await search(ask_own, "ada", typed) == [names[1], names[0], names[2]]
 
 
-async def test_each_of_many_collections_is_searched_by_itself(ask: GraphQLClient) -> None:
+async def test_each_of_many_collections_is_searched_separately(ask: GraphQLClient) -> None:
     page = "assets(%s) { totalCount nodes { ... on Node { id } } }"
     query = f"{{ collections(first: 100) {{ nodes {{ found: {page} all: {page} }} }} }}"
     collections = (await ask("ada", query % ('query: "all", first: 100', "first: 100")))["collections"]["nodes"]
@@ -128,13 +128,13 @@ async def test_each_of_many_collections_is_searched_by_itself(ask: GraphQLClient
 
 
 @pytest.mark.parametrize("who", ["ada", "olu", "mei", ANONYMOUS])
-async def test_only_what_the_viewer_sees_is_found(ask: GraphQLClient, who: str) -> None:
-    every = set(await found(ask, who, None))
-    for name in await found(ask, "ada", None):
-        assert (name in await found(ask, who, name)) == (name in every), name
+async def test_only_visible_assets_match(ask: GraphQLClient, who: str) -> None:
+    every = set(await search(ask, who, None))
+    for name in await search(ask, "ada", None):
+        assert (name in await search(ask, who, name)) == (name in every), name
 
 
-async def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(ask_own: GraphQLClient) -> None:
+async def test_a_new_collection_matches_at_once_and_a_deleted_one_no_longer(ask_own: GraphQLClient) -> None:
     topic = (await ask_own("ada", "{ topics { nodes { id } } }"))["topics"]["nodes"][0]["id"]
     given = f'{{topicId: "{topic}", name: "Zebrafish"}}'
     create = f"mutation {{ collectionCreate(input: {given}) {{ collection {{ id }} }} }}"
@@ -151,28 +151,30 @@ async def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(ask_own:
     assert (await ask_own("ada", looked))["collections"]["nodes"] == []
 
 
-async def test_assets_of_a_renamed_owner_are_found_by_the_new_name(ask_own: GraphQLClient) -> None:
+async def test_assets_of_a_renamed_owner_match_the_new_name(ask_own: GraphQLClient) -> None:
     async with ask_own.database.write() as connection:
         named = update(sql.principal).where(sql.principal.c.external_id == "olu")
         await connection.execute(named.values(name="Olu Zephyr"))
-    assert await found(ask_own, "ada", "owner:zephyr") != []
+    assert await search(ask_own, "ada", "owner:zephyr") != []
 
 
-async def test_no_phrase_goes_from_one_tag_to_the_next(ask_own: GraphQLClient) -> None:
-    await put(ask_own, align=TOLD | {"tags": ["cell", "atlas"]}, lens={"name": "Atlas", "tags": ["cell atlas"]})
+async def test_no_phrase_spans_two_tags(ask_own: GraphQLClient) -> None:
+    await update_assets(
+        ask_own, align=ALIGN | {"tags": ["cell", "atlas"]}, lens={"name": "Atlas", "tags": ["cell atlas"]}
+    )
     for typed in ('"cell atlas"', 'tag:"cell atlas"'):
-        assert await found(ask_own, "olu", typed) == ["Atlas"]
+        assert await search(ask_own, "olu", typed) == ["Atlas"]
 
 
-async def test_no_search_tells_whom_the_platform_knows_an_owner_as(ask_own: GraphQLClient) -> None:
-    before = await found(ask_own, "ada", "owner:olu")
+async def test_no_search_reveals_the_external_id_or_the_address_of_an_owner(ask_own: GraphQLClient) -> None:
+    before = await search(ask_own, "ada", "owner:olu")
     async with ask_own.database.write() as connection:
         known = update(sql.principal).where(sql.principal.c.external_id == "olu")
         await connection.execute(known.values(external_id="quagga@zebra.example", email="quagga@zebra.example"))
         await reset_index(connection)
     for typed in ("quagga", "owner:quagga", "owner:qua", "zebra.ex", "qaugga", '"zebra example"'):
-        assert await found(ask_own, "ada", typed) == []
-    assert await found(ask_own, "ada", "owner:olu") == before != []
+        assert await search(ask_own, "ada", typed) == []
+    assert await search(ask_own, "ada", "owner:olu") == before != []
 
 
 TYPED = (
@@ -189,16 +191,16 @@ TYPED = (
 )
 
 
-async def test_no_search_tells_a_word_of_a_hidden_asset(ask_own: GraphQLClient) -> None:
+async def test_no_search_reveals_a_word_of_a_hidden_asset(ask_own: GraphQLClient) -> None:
     query = """query ($typed: String) { assets(query: $typed) { totalCount edges { cursor } facets {
         kinds { kind count } tags { tag count } owners { count owner { name } } } } }"""
     before = [(await ask_own.response("eve", query, typed=typed)).content for typed in TYPED]
-    hidden = set(await found(ask_own, "ada", None)) - set(await found(ask_own, "eve", None))
-    await put(
+    hidden = set(await search(ask_own, "ada", None)) - set(await search(ask_own, "eve", None))
+    await update_assets(
         ask_own, **{name: {"name": "Quagga alignment", "tags": ["quagga"], "description": "quaggas"} for name in hidden}
     )
     assert hidden
-    assert len(await found(ask_own, "ada", "quagga")) >= len(hidden)
+    assert len(await search(ask_own, "ada", "quagga")) >= len(hidden)
     assert [(await ask_own.response("eve", query, typed=typed)).content for typed in TYPED] == before
 
 
@@ -248,13 +250,13 @@ BAD = [
 
 
 @pytest.mark.parametrize("typed", BAD, ids=range(len(BAD)))
-async def test_whatever_is_typed_is_answered(ask: GraphQLClient, typed: str) -> None:
+async def test_odd_queries_cause_no_error(ask: GraphQLClient, typed: str) -> None:
     response = await ask.response("ada", ASSETS, typed=typed)
     assert (response.status_code, "errors" in response.json()) == (200, False), response.text
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "message"),
     [
         ("a" * 10_000, f"The query has 10,000 characters; at most {MAX_QUERY_LENGTH} are allowed."),
         *(
@@ -264,11 +266,11 @@ async def test_whatever_is_typed_is_answered(ask: GraphQLClient, typed: str) -> 
         ('"' + "\ufdfa" * 499, f"The query has 1,498 words; at most {MAX_QUERY_WORDS} are allowed."),
     ],
 )
-async def test_what_is_too_long_is_refused_in_a_sentence(ask: GraphQLClient, typed: str, told: str) -> None:
-    assert await ask.errors("ada", ASSETS, typed=typed) == [("BAD_USER_INPUT", told)]
+async def test_a_query_that_is_too_long_is_rejected(ask: GraphQLClient, typed: str, message: str) -> None:
+    assert await ask.errors("ada", ASSETS, typed=typed) == [("BAD_USER_INPUT", message)]
 
 
-# Each is found in another way, some in the same.
+# Matches of several ranks, some equal.
 ALIGNED: dict[str, dict[str, Any]] = {
     "align": {"name": "align"},
     "blast": {"name": "Align"},
@@ -289,10 +291,12 @@ PANEL_WALK = """query ($first: Int, $after: String, $order: AssetOrder!) { colle
 
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])
 @pytest.mark.parametrize("field", ["RELEVANCE", "NAME", "CREATED_AT", "UPDATED_AT"])
-async def test_pages_of_a_search_follow_one_another_in_every_order(
+async def test_pages_of_a_search_join_to_the_whole_list_in_every_order(
     ask_own: GraphQLClient, field: str, direction: str
 ) -> None:
-    await put(ask_own, **{name: told | {"name_key": fold_name(told["name"])} for name, told in ALIGNED.items()})
+    await update_assets(
+        ask_own, **{name: values | {"name_key": fold_name(values["name"])} for name, values in ALIGNED.items()}
+    )
 
     async def page(walk: str, **bounds: Any) -> dict[str, Any]:
         answer = await ask_own("olu", walk, order={"field": field, "direction": direction}, **bounds)
@@ -315,25 +319,25 @@ async def test_pages_of_a_search_follow_one_another_in_every_order(
     assert backward == (await page(ASSETS_WALK, first=100))["nodes"]
 
 
-async def test_the_index_is_made_anew_a_part_at_a_time(ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, parts = await found(ask_own, "ada", "align"), list[int]()
+async def test_the_index_is_rebuilt_in_batches(ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, parts = await search(ask_own, "ada", "align"), list[int]()
     monkeypatch.setattr(index, "BATCH", 2)
     async with ask_own.database.write() as connection:
         count = await reset_index(connection)
         await index_stale_rows(connection, parts.append)
         assert (await connection.execute(select(sql.search_stale))).all() == []
     assert (sum(parts), max(parts), parts[-1]) == (count, 2, count % 2)
-    assert await found(ask_own, "ada", "align") == before != []
+    assert await search(ask_own, "ada", "align") == before != []
 
 
-async def test_a_cursor_of_a_search_is_none_of_the_whole_list(ask: GraphQLClient) -> None:
+async def test_a_cursor_of_a_search_is_invalid_in_the_whole_list(ask: GraphQLClient) -> None:
     page = "query ($after: String) { assets(first: 1, after: $after) { pageInfo { endCursor } } }"
     search = page.replace("first: 1", 'first: 1, query: "all"')
     cursor = (await ask("ada", search))["assets"]["pageInfo"]["endCursor"]
     assert [code for code, _ in await ask.errors("ada", page, after=cursor)] == ["BAD_CURSOR"]
 
 
-async def test_facets_count_within_the_other_filters_what_the_viewer_sees(ask: GraphQLClient) -> None:
+async def test_facets_count_visible_assets_within_the_other_filters(ask: GraphQLClient) -> None:
     query = """{ assets(query: "all", filter: {kinds: [CAPSULE]}) { totalCount facets {
         kinds { kind count } tags { tag count } owners(first: 1) { count owner { name } } } } }"""
     for who in ("ada", "mei", ANONYMOUS):
@@ -350,22 +354,22 @@ async def test_facets_count_within_the_other_filters_what_the_viewer_sees(ask: G
         assert len(assets["facets"]["owners"]) <= 1
 
 
-async def test_each_list_is_asked_for_what_it_is_asked(ask: GraphQLClient) -> None:
+async def test_each_list_gets_the_parts_that_are_requested_of_it(ask: GraphQLClient) -> None:
     slugs = [
         node["slug"]
         for node in (await ask("ada", "{ collections(first: 2) { nodes { slug } } }"))["collections"]["nodes"]
     ]
-    told = ("totalCount", "facets { kinds { kind count } }", f"nodes {NAMES}")
+    bodies = ("totalCount", "facets { kinds { kind count } }", f"nodes {NAMES}")
     alone = [
         (await ask("ada", f'{{ collection(by: {{slug: "{slug}"}}) {{ assets(query: "all") {{ {each} }} }} }}'))[
             "collection"
         ]
         for slug in slugs
-        for each in told
+        for each in bodies
     ]
     parts = [
         f'l{number}: collection(by: {{slug: "{slug}"}}) {{ assets(query: "all") {{ {each} }} }}'
-        for number, (slug, each) in enumerate((slug, each) for slug in slugs for each in told)
+        for number, (slug, each) in enumerate((slug, each) for slug in slugs for each in bodies)
     ]
     for first, second in ((0, 4), (0, 5), (1, 3), (1, 5), (2, 3)):
         answer = await ask("ada", f"{{ {parts[first]} {parts[second]} }}")

@@ -1,4 +1,4 @@
-"""Cursors: encrypted and authenticated (AES-SIV, RFC 5297), built only from what their viewer has seen.
+"""Cursors: encrypted and authenticated (AES-SIV, RFC 5297), containing only values that their viewer has seen.
 
 The same row in the same list has the same cursor for the same viewer. A cursor is bound to its list, order, parent and
 viewer; elsewhere it is rejected as a forged one is. In a list sorted by rank a cursor contains no rank, which would
