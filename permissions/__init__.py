@@ -1,4 +1,4 @@
-"""This room is who may: the only one that knows grants. Every read starts from `visible`."""
+"""Authorization: the only package that knows grants. Every read starts from `visible`."""
 
 from permissions.error import ErrorCode, OperationError
 from permissions.viewer import Viewer

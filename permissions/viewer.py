@@ -1,4 +1,4 @@
-"""This file is who asks: a member, an administrator, or an anonymous visitor."""
+"""The viewer: the caller of an operation, with everything that authorization depends on."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,11 +13,11 @@ from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
 
 @dataclass(frozen=True)
 class Viewer:
-    """Whoever asks, with all that their rights depend on, as of the operation's snapshot."""
+    """An administrator, a member or an anonymous visitor, as of the operation's snapshot."""
 
     user_pk: int | None
     is_admin: bool
-    principals: tuple[int, ...]  # every holder of grants that speaks for the viewer
+    principals: tuple[int, ...]  # pks of all principals whose grants the viewer has
     public_sharing: bool
     cursor_key: bytes
 
@@ -28,43 +28,43 @@ class Viewer:
 
 
 async def anonymous_viewer(snapshot: Snapshot) -> Viewer:
-    """Return the visitor without a token. One statement."""
+    """Return the viewer of an operation without a token. One statement."""
     viewer = await _fetch_viewer(snapshot, false())
-    assert viewer  # noqa: S101 - the deployment's row is written by the first migration
+    assert viewer  # noqa: S101 - the first migration inserts the deployment's row
     return viewer
 
 
 async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:
-    """Return the holder of an API token; None when it is unknown, expired or revoked. One statement."""
-    live = select(sql.api_token.c.user_pk).where(
+    """Return the user of an API token; None if it is unknown, expired or revoked. One statement."""
+    active = select(sql.api_token.c.user_pk).where(
         sql.api_token.c.digest == token_digest(token),
         sql.api_token.c.expires_at > now_ms(),
         sql.api_token.c.revoked_at.is_(None),
     )
-    return await _fetch_member(snapshot, sql.principal.c.pk.in_(live))
+    return await _fetch_member(snapshot, sql.principal.c.pk.in_(active))
 
 
 async def viewer_by_external_id(snapshot: Snapshot, external_id: str) -> Viewer | None:
-    """Return the user with the platform's id; None when there is none. One statement."""
+    """Return the user with this id in the platform; None if there is none. One statement."""
     return await _fetch_member(snapshot, sql.principal.c.external_id == external_id)
 
 
 async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
-    """Return the user of that key, for work that goes on without them; None when there is none. One statement."""
+    """Return the user with this pk, for jobs that run on their behalf; None if there is none. One statement."""
     return await _fetch_member(snapshot, sql.principal.c.pk == pk)
 
 
 def token_digest(token: str) -> str:
-    """Return what is kept of an API token. Its 256 random bits need no slow hash."""
+    """Return the digest that is stored of an API token. Its 256 random bits need no slow hash."""
     return sha256(token.encode()).hexdigest()
 
 
-async def _fetch_member(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
-    viewer = await _fetch_viewer(snapshot, which)
+async def _fetch_member(snapshot: Snapshot, is_user: ColumnElement[bool]) -> Viewer | None:
+    viewer = await _fetch_viewer(snapshot, is_user)
     return viewer if viewer and viewer.is_signed_in else None
 
 
-async def _fetch_viewer(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewer | None:
+async def _fetch_viewer(snapshot: Snapshot, is_user: ColumnElement[bool]) -> Viewer | None:
     groups = select(sql.json_rows_agg(sql.group_member.c.group_pk)).where(
         sql.group_member.c.user_pk == sql.principal.c.pk
     )
@@ -75,7 +75,7 @@ async def _fetch_viewer(snapshot: Snapshot, which: ColumnElement[bool]) -> Viewe
         sql.principal.c.is_admin,
         groups.label("groups"),
     ).select_from(
-        sql.deployment.outerjoin(sql.principal, and_(sql.principal.c.kind == PrincipalKind.USER, which)),
+        sql.deployment.outerjoin(sql.principal, and_(sql.principal.c.kind == PrincipalKind.USER, is_user)),
     )
     for row in await snapshot.rows(statement):
         own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)

@@ -1,22 +1,23 @@
-"""This file is the rules of sight as SQL: `visible` gives the rows that exist for a viewer; every read starts there.
+"""Rules of visibility in SQL: `visible` selects the rows that exist for a viewer, and every read starts there.
 
-| who | topics | collections | assets |
+| viewer | topics | collections | assets |
 |---|---|---|---|
-| administrator | all | all | all; the access their grants give, and DISCOVERABLE where they have none |
-| member | all | INTERNAL; PUBLIC while the deployment shares | those they hold a grant on |
-| anonymous, sharing on | those with a collection they see | PUBLIC | in such a collection, with a grant to public |
+| administrator | all | all | all: with the access of their grants, or else DISCOVERABLE |
+| member | all | INTERNAL; PUBLIC while sharing is on | those with a grant of theirs |
+| anonymous, sharing on | those of visible collections | PUBLIC | those in a visible collection with a grant to public |
 | anonymous, sharing off | none | none | none |
 
-ARCHIVED and WITHDRAWN assets exist for their owners and administrators alone. A membership exists where both its ends
-do; a use where both its ends do and the viewer may view the content of the one that uses.
+"Sharing" is the deployment's `public_sharing`.
 
-A change that touches only what the viewer may not see is not there. Anonymous visitors see none. For a member a change
-exists where its subject is a collection that exists for them, and it touched either no asset or at least one that does;
-one of the order alone does not, for what was moved may have passed only what is hidden.
-For an administrator every change exists, whether its subject still does or not; a change of an asset only where their
-access to it is at least the change's `least_access`.
+ARCHIVED and WITHDRAWN assets are visible to their owners and administrators only. A membership is visible if its asset
+and its collection are; a use if both assets are and the viewer has VIEWER access to the asset that uses the other.
 
-A job and its items exist for whoever started it.
+Changes: an administrator sees every change, also of deleted subjects; a change of an asset only if their access to it
+is at least the change's `least_access`. A member sees a change if its subject is a visible collection, and it affected
+either no asset or at least one visible asset; not a REORDERED one, because the assets it moved may have passed hidden
+ones only. Anonymous visitors see none.
+
+A job and its items are visible to the user who started it.
 """
 
 from collections.abc import Callable
@@ -41,47 +42,47 @@ from permissions.viewer import Viewer
 from store import sql
 from store.tables import OWNER_BY_GRANT, AssetAccess, AssetStatus, ChangeAction, CollectionVisibility, PrincipalKind
 
-# The asset at the used end of a visible use; the one that uses it is `sql.asset`.
+# The used asset of a visible use; the asset that uses it is `sql.asset`.
 used_asset = sql.asset.alias("used")
 
 OWNERS_ONLY_STATUSES = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
 
 
 def visible(source: FromClause, viewer: Viewer) -> Select[Any]:
-    """Return a SELECT of the rows of a table (or an alias of one) that exist for the viewer.
+    """Return a SELECT of the rows of a table, or of an alias of it, that are visible to the viewer.
 
-    Assets come with `viewer_access`, so that no field has to ask again, and changes with `subject_access`. Memberships
-    and uses are joined to the rows at their ends, which may be named in further conditions.
+    Assets have the additional column `viewer_access`, so that no field computes it again, and changes
+    `subject_access`. Memberships and uses are joined to the tables they refer to, for use in further conditions.
     """
-    table: Any = getattr(source, "element", source)  # an alias has what it stands for
+    table: Any = getattr(source, "element", source)  # the table of an alias
     return _SELECT_BY_TABLE[table.name](source, viewer)
 
 
 def owned_assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
-    """Return a SELECT of the assets that the viewer owns, all of which exist for them; a visitor owns none.
+    """Return a SELECT of the assets that the viewer owns, all of which are visible; an anonymous visitor owns none.
 
-    They are found by the viewer's grants, which are few, and not looked for among all assets.
+    It starts from the viewer's grants, which are few, instead of filtering all assets.
     """
     if not viewer.is_signed_in:
         return select(*asset.c).where(false())
-    held = select(sql.grant.c.asset_pk).where(literal_column(OWNER_BY_GRANT, Integer).in_(viewer.principals))
-    return select(*asset.c).where(asset.c.pk.in_(held))
+    owned = select(sql.grant.c.asset_pk).where(literal_column(OWNER_BY_GRANT, Integer).in_(viewer.principals))
+    return select(*asset.c).where(asset.c.pk.in_(owned))
 
 
-def restrict_to_access(rows: Select[Any], asset: FromClause, viewer: Viewer, least: AssetAccess) -> Select[Any]:
-    """Return the visible rows narrowed to assets that the viewer has this access to."""
-    return rows.where(access(asset, viewer) >= least.value)
+def restrict_to_access(rows: Select[Any], asset: FromClause, viewer: Viewer, required: AssetAccess) -> Select[Any]:
+    """Restrict a SELECT of visible rows to assets that the viewer has at least the required access to."""
+    return rows.where(access(asset, viewer) >= required.value)
 
 
 def access(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
-    """Return the viewer's access to an asset: the greatest of their grants, 0 for none."""
-    greatest = (
+    """Return the viewer's access to an asset: the highest of their grants, or 0."""
+    highest = (
         select(func.max(sql.grant.c.access))
         .where(sql.grant.c.asset_pk == asset.c.pk, sql.grant.c.principal_pk.in_(viewer.principals))
         .correlate(asset)
         .scalar_subquery()
     )
-    return func.coalesce(greatest, AssetAccess.DISCOVERABLE.value if viewer.is_admin else 0)
+    return func.coalesce(highest, AssetAccess.DISCOVERABLE.value if viewer.is_admin else 0)
 
 
 def _assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
@@ -89,15 +90,15 @@ def _assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def asset_exists(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    """Return the condition under which an asset exists for the viewer."""
+    """Return the condition that an asset is visible to the viewer."""
     if viewer.is_admin:
         return true()
-    needed = case(
+    required = case(
         (asset.c.status.in_(OWNERS_ONLY_STATUSES), AssetAccess.OWNER.value),
         else_=AssetAccess.DISCOVERABLE.value,
     )
-    held = access(asset, viewer) >= needed
-    return held if viewer.is_signed_in else and_(_is_in_visible_collection(asset, viewer), held)
+    has_access = access(asset, viewer) >= required
+    return has_access if viewer.is_signed_in else and_(_is_in_visible_collection(asset, viewer), has_access)
 
 
 def _is_in_visible_collection(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
@@ -115,7 +116,7 @@ def _collections(collection: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def collection_exists(collection: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    """Return the condition under which a collection exists for the viewer."""
+    """Return the condition that a collection is visible to the viewer."""
     if viewer.is_admin:
         return true()
     if not viewer.is_signed_in:
@@ -126,16 +127,16 @@ def collection_exists(collection: FromClause, viewer: Viewer) -> ColumnElement[b
 def _topics(topic: FromClause, viewer: Viewer) -> Select[Any]:
     if viewer.is_signed_in:
         return select(*topic.c)
-    shown: Select[Any] = (
+    has_visible_collection: Select[Any] = (
         select(literal_column("1"))
         .where(sql.collection.c.topic_pk == topic.c.pk, collection_exists(sql.collection, viewer))
         .correlate(topic)
     )
-    return select(*topic.c).where(shown.exists())
+    return select(*topic.c).where(has_visible_collection.exists())
 
 
 def _principals(principal: FromClause, viewer: Viewer) -> Select[Any]:
-    """Members see one another and the groups; an anonymous visitor sees the owners of what they see."""
+    """Members see all users and groups; an anonymous visitor sees the owners of visible assets."""
     if viewer.is_signed_in:
         return select(*principal.c)
     owned: Select[Any] = (
@@ -147,21 +148,21 @@ def _principals(principal: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _memberships(membership: FromClause, viewer: Viewer) -> Select[Any]:
-    both = membership.join(sql.asset, sql.asset.c.pk == membership.c.asset_pk).join(
+    joined = membership.join(sql.asset, sql.asset.c.pk == membership.c.asset_pk).join(
         sql.collection, sql.collection.c.pk == membership.c.collection_pk
     )
     return (
         select(*membership.c)
-        .select_from(both)
+        .select_from(joined)
         .where(asset_exists(sql.asset, viewer), collection_exists(sql.collection, viewer))
     )
 
 
 def _uses(use: FromClause, viewer: Viewer) -> Select[Any]:
-    both = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(used_asset, used_asset.c.pk == use.c.uses_pk)
+    joined = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(used_asset, used_asset.c.pk == use.c.uses_pk)
     return (
         select(*use.c)
-        .select_from(both)
+        .select_from(joined)
         .where(
             access(sql.asset, viewer) >= AssetAccess.VIEWER.value,
             asset_exists(sql.asset, viewer),
@@ -171,7 +172,7 @@ def _uses(use: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _grants(grant: FromClause, viewer: Viewer) -> Select[Any]:
-    """The grants of an asset are its owners' to see."""
+    """Grants are visible to owners of their asset."""
     return (
         select(*grant.c)
         .select_from(grant.join(sql.asset, sql.asset.c.pk == grant.c.asset_pk))
@@ -180,14 +181,14 @@ def _grants(grant: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _changes(change: FromClause, viewer: Viewer) -> Select[Any]:
-    """Changes come with the viewer's access to their subject, 0 where that is no asset."""
+    """Changes have the viewer's access to their subject as `subject_access`; 0 if it is not an asset."""
     return select(*change.c, _subject_access(change, viewer).label("subject_access")).where(
         change_exists(change, viewer)
     )
 
 
 def change_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    """Return the condition under which a change exists for the viewer."""
+    """Return the condition that a change is visible to the viewer."""
     if viewer.is_admin:
         return change.c.least_access <= _subject_access(change, viewer)
     if not viewer.is_signed_in:
@@ -200,13 +201,13 @@ def change_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
 
 
 def _subject_access(change: FromClause, viewer: Viewer) -> ColumnElement[int]:
-    held = (
+    subject_access = (
         select(access(sql.asset, viewer))
         .where(sql.asset.c.id == change.c.subject_id)
         .correlate(change)
         .scalar_subquery()
     )
-    return func.coalesce(held, 0)
+    return func.coalesce(subject_access, 0)
 
 
 def _is_about_visible_collection(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
@@ -219,14 +220,16 @@ def _is_about_visible_collection(change: FromClause, viewer: Viewer) -> ColumnEl
 
 
 def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    touched = sql.change_asset
-    touches: Select[Any] = select(literal_column("1")).where(touched.c.change_pk == change.c.pk)
-    seen = touches.join(sql.asset, sql.asset.c.pk == touched.c.asset_pk).where(asset_exists(sql.asset, viewer))
-    return or_(~touches.correlate(change).exists(), seen.correlate(change).exists())
+    change_asset = sql.change_asset
+    affected: Select[Any] = select(literal_column("1")).where(change_asset.c.change_pk == change.c.pk)
+    visible_ones = affected.join(sql.asset, sql.asset.c.pk == change_asset.c.asset_pk).where(
+        asset_exists(sql.asset, viewer)
+    )
+    return or_(~affected.correlate(change).exists(), visible_ones.correlate(change).exists())
 
 
 def _jobs(job: FromClause, viewer: Viewer) -> Select[Any]:
-    """A job is seen by whoever started it."""
+    """Jobs are visible to the user who started them."""
     return select(*job.c).where(job.c.user_pk == viewer.user_pk if viewer.is_signed_in else false())
 
 
