@@ -5,10 +5,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from aiodataloader import DataLoader
-from sqlalchemy import Integer, Table, literal
+from sqlalchemy import Integer, Table
 
 from permissions import visible
 from permissions.visible import used_asset
+from resolvers.collection_tree import ancestors_cte, start
 from resolvers.context import Context
 from resolvers.listing.statement_cache import cached
 from store import sql
@@ -210,24 +211,16 @@ class AncestorsByCollection(Loader[int, list[CollectionRow]]):
 
     async def fetch(self, keys: list[int]) -> dict[int, list[CollectionRow]]:
         """Return the ancestors' rows by the collection's pk. One statement."""
-        viewer, descendant, parent = self.context.viewer, sql.collection.alias("below"), sql.collection.alias("above")
-        chain = (
-            where_in(visible(descendant, viewer), descendant.c.pk, keys)
-            .with_only_columns(descendant.c.pk.label("root"), descendant.c.parent_pk, literal(0).label("height"))
-            .cte("chain", recursive=True)
-        )
-        chain = chain.union_all(
-            visible(parent, viewer)
-            .join(chain, chain.c.parent_pk == parent.c.pk)
-            .with_only_columns(chain.c.root, parent.c.parent_pk, chain.c.height + 1)
-        )
+        viewer = self.context.viewer
+        path = ancestors_cte(viewer, where_in(visible(start, viewer), start.c.pk, keys))
         rows = (
             visible(sql.collection, viewer)
-            .join(chain, chain.c.parent_pk == sql.collection.c.pk)
-            .add_columns(chain.c.root)
-            .order_by(chain.c.height.desc())
+            .join(path, path.c.pk == sql.collection.c.pk)
+            .add_columns(path.c.start)
+            .where(path.c.height > 0)
+            .order_by(path.c.height.desc())
         )
-        return group_rows(cast("Sequence[CollectionRow]", await self.context.snapshot.rows(rows)), "root")
+        return group_rows(cast("Sequence[CollectionRow]", await self.context.snapshot.rows(rows)), "start")
 
 
 class ReleaseByApp(Loader[int, int | None]):

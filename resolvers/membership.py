@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Unpack
 
-from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, literal, or_, tuple_
+from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, or_, tuple_
 
 from permissions import Viewer, visible
 from permissions.may import is_eligible, may_remove
 from permissions.permission import Permission, has_asset_permission
 from permissions.visible import owned_assets
+from resolvers.collection_tree import descendants_cte, start
 from resolvers.context import Context
 from resolvers.counts import AssetCounts, count_assets
 from resolvers.filter import AssetFilter
@@ -68,7 +69,7 @@ class DescendantAssets(CollectionAssets):
         here = (tree.c.depth, tree.c.rank, tree.c.pk)
         there = (earlier.c.depth, earlier.c.rank, earlier.c.pk)
         repeated = exists().where(
-            earlier.c.root == tree.c.root,
+            earlier.c.start == tree.c.start,
             other.c.collection_pk == earlier.c.pk,
             other.c.asset_pk == sql.asset.c.pk,
             _before(there, here),
@@ -76,7 +77,7 @@ class DescendantAssets(CollectionAssets):
         return (
             visible(sql.membership, viewer)
             .join(tree, tree.c.pk == sql.membership.c.collection_pk)
-            .where(tree.c.root == parents.c.value, ~repeated, *self.filter.conditions(viewer))
+            .where(tree.c.start == parents.c.value, ~repeated, *self.filter.conditions(viewer))
         )
 
     def sort_keys(self, viewer: Viewer) -> Expressions:
@@ -199,20 +200,9 @@ def _membership_in(parents: FromClause) -> Selection:
 
 @lru_cache(maxsize=64)  # all parts of a statement must refer to the same CTE object
 def _tree(viewer: Viewer) -> CTE:
-    """Return the CTE of each parent and its visible descendants: `(root, pk, depth, rank)`."""
-    parents, child = sql.int_table("parents"), sql.collection.alias("child")
-    root = sql.collection.alias("root")
-    tree = (
-        visible(root, viewer)
-        .join(parents, parents.c.value == root.c.pk)
-        .with_only_columns(root.c.pk.label("root"), root.c.pk, literal(0).label("depth"), root.c.rank)
-        .cte("tree", recursive=True)
-    )
-    return tree.union_all(
-        visible(child, viewer)
-        .join(tree, child.c.parent_pk == tree.c.pk)
-        .with_only_columns(tree.c.root, child.c.pk, tree.c.depth + 1, child.c.rank)
-    )
+    """Return the CTE of each parent and its visible descendants: `(start, pk, depth, rank)`."""
+    parents = sql.int_table("parents")
+    return descendants_cte(viewer, visible(start, viewer).join(parents, parents.c.value == start.c.pk))
 
 
 def _before(there: Expressions, here: Expressions) -> ColumnElement[bool]:

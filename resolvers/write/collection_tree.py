@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sqlalchemy import Row, Select, literal
+from sqlalchemy import Row, Select
 
 from permissions import Viewer, visible
+from resolvers.collection_tree import ancestors_cte, descendants_cte, start
 from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import UserErrorCode
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
         topic_id: str
 
     class DescendantRow(CollectionRow):
-        """A collection with its level below the collection that was asked for."""
+        """A collection with its depth below the collection whose descendant it is."""
 
-        level: int
+        depth: int
 else:
     PathRow = DescendantRow = Row
 
@@ -99,18 +100,8 @@ async def requested_position(
 
 async def path_to_root(tx: MutationTransaction, id_: str) -> Sequence[PathRow]:
     """Return the collection and its ancestors, the nearest first; nothing if it is absent or hidden. One statement."""
-    collection, ancestor = sql.collection, sql.collection.alias("ancestor")
-    path = (
-        visible(collection, tx.viewer)
-        .where(collection.c.id == id_)
-        .with_only_columns(collection.c.pk, collection.c.parent_pk, literal(0).label("height"))
-        .cte("path", recursive=True)
-    )
-    path = path.union_all(
-        visible(ancestor, tx.viewer)
-        .join(path, path.c.parent_pk == ancestor.c.pk)
-        .with_only_columns(ancestor.c.pk, ancestor.c.parent_pk, path.c.height + 1)
-    )
+    collection = sql.collection
+    path = ancestors_cte(tx.viewer, visible(start, tx.viewer).where(start.c.id == id_))
     return await tx.rows(
         visible(collection, tx.viewer)
         .join(path, path.c.pk == collection.c.pk)
@@ -121,23 +112,14 @@ async def path_to_root(tx: MutationTransaction, id_: str) -> Sequence[PathRow]:
 
 
 async def descendants_of(tx: MutationTransaction, pk: int) -> Sequence[DescendantRow]:
-    """Return the collection's descendants in the topic's order, each with its `level` below it. One statement."""
-    collection, child, grandchild = sql.collection, sql.collection.alias("child"), sql.collection.alias("grandchild")
-    tree = (
-        visible(child, tx.viewer)
-        .where(child.c.parent_pk == pk)
-        .with_only_columns(child.c.pk, literal(1).label("level"))
-        .cte("tree", recursive=True)
-    )
-    tree = tree.union_all(
-        visible(grandchild, tx.viewer)
-        .join(tree, tree.c.pk == grandchild.c.parent_pk)
-        .with_only_columns(grandchild.c.pk, tree.c.level + 1)
-    )
+    """Return the collection's descendants in the topic's order, each with its `depth` below it. One statement."""
+    collection = sql.collection
+    tree = descendants_cte(tx.viewer, visible(start, tx.viewer).where(start.c.pk == pk))
     return await tx.rows(
         visible(collection, tx.viewer)
         .join(tree, tree.c.pk == collection.c.pk)
-        .add_columns(tree.c.level)
+        .add_columns(tree.c.depth)
+        .where(tree.c.depth > 0)
         .order_by(collection.c.rank, collection.c.pk)
     )
 
@@ -146,7 +128,7 @@ def check_nesting(
     reader: InputReader, position: TreePosition, pk: int | None = None, descendants: Sequence[DescendantRow] = ()
 ) -> None:
     """Add an error for a position below the collection itself, or too deep for it or its descendants."""
-    levels = 1 + max((row.level for row in descendants), default=0)
+    levels = 1 + max((row.depth for row in descendants), default=0)
     if pk in [row.pk for row in position.ancestors]:
         message = "A collection cannot be moved below itself or its descendants."
         reader.add_error(UserErrorCode.CYCLE, message, "parentId")
