@@ -181,7 +181,7 @@ def _grants(grant: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _changes(change: FromClause, viewer: Viewer) -> Select[Any]:
-    """Changes have the viewer's access to their subject as `subject_access`; 0 if it is not an asset."""
+    """Return changes with the viewer's access to their subject, 0 if it is not an asset, as `subject_access`."""
     return select(*change.c, _subject_access(change, viewer).label("subject_access")).where(
         change_exists(change, viewer)
     )

@@ -1,1 +1,1 @@
-"""This folder is what changes things: a file a noun, each mutation a plain function from its input to a payload."""
+"""Mutations: one file per noun, each mutation a function from its transaction and input to its result."""

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Row
 
 from permissions import visible
 from resolvers.deployment import INLINE_BULK_ITEMS
@@ -19,6 +18,7 @@ from store.asset_columns import ASSET_COLUMNS
 from store.catalogue.lines import RegistrationLine
 from store.catalogue.messages import FieldError, field_errors
 from store.catalogue.register import FLAGS_BY_STATUS, register_assets
+from store.rows import AssetRow
 from store.tables import AssetAccess, AssetStatus, PrincipalKind
 from store.text import clean_text
 
@@ -28,7 +28,7 @@ GRAPH_FIELDS = {"id": "externalId"} | {column.line_name: column.graph_name for c
 """Names of a line's fields in the graph."""
 
 LineByIndex = dict[int, RegistrationLine]
-AssetByExternalId = Mapping[str, Row[Any]]
+AssetByExternalId = Mapping[str, AssetRow]
 
 
 async def register(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -63,7 +63,7 @@ async def register(tx: MutationTransaction, reader: InputReader) -> Result:
 
 def _check_size(reader: InputReader, items: Sequence[Input]) -> None:
     if not items:
-        reader.add_error(UserErrorCode.REQUIRED, "assets must name at least one.", "assets")
+        reader.add_error(UserErrorCode.REQUIRED, "assets must contain at least one entry.", "assets")
     if len(items) > INLINE_BULK_ITEMS:
         message = f"assets has {len(items):,} entries; at most {INLINE_BULK_ITEMS:,} are allowed."
         reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "assets", limit=INLINE_BULK_ITEMS)
@@ -118,7 +118,7 @@ def _read_line(reader: InputReader, item: Input, principals: PrincipalById, *pat
 
 def _status_flags(reader: InputReader, status: str | None, *path: str) -> Mapping[str, Any]:
     if status is None:
-        reader.add_error(UserErrorCode.REQUIRED, "The status must not be null: leave it out to keep it.", *path)
+        reader.add_error(UserErrorCode.REQUIRED, "status must not be null. Omit it to keep the current value.", *path)
         return {}
     return FLAGS_BY_STATUS[AssetStatus(status)]
 
@@ -133,7 +133,7 @@ def _add_field_error(reader: InputReader, error: FieldError, *path: str) -> None
     reader.add_error(code, message, *path, *map(str, error.path), limit=error.max_length)
 
 
-async def _load_assets(tx: MutationTransaction, ids: Iterable[str], lines: LineByIndex) -> dict[str, Row[Any]]:
+async def _load_assets(tx: MutationTransaction, ids: Iterable[str], lines: LineByIndex) -> dict[str, AssetRow]:
     """Return the existing assets among the external ids and the uses of the lines. One statement."""
     named_ids = {*ids, *(id_ for line in lines.values() for id_ in line.uses)}
     rows = where_in(visible(sql.asset, tx.viewer), sql.asset.c.external_id, sorted(named_ids))
