@@ -1,4 +1,4 @@
-"""This file is the campaign as a command: `python -m proofs [NAME …]`; with all of the proofs the record is written."""
+"""Command `python -m proofs [NAME …]`: runs campaigns, and writes the record once every proof has a result."""
 
 import asyncio
 import sys
@@ -12,55 +12,56 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from proofs.campaign import tally, workers
+from proofs.campaign import open_pool, run_campaign
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
 from proofs.mutants import score as mutants
-from proofs.oracle.trial import AGREEMENT
-from proofs.permission_matrix.trial import TRUTH
+from proofs.oracle.trial import ORACLE
+from proofs.permission_matrix.trial import PERMISSION_MATRIX
 from proofs.proof import BrokenPromiseError, Proof
-from proofs.record import KEPT, RECORD, Run, keep, kept, record
+from proofs.record import RECORD, RUNS, Run, format_record, load_runs, save_run
 from proofs.revocation.trial import REVOCATION
-from proofs.token_forgery.trial import FORGERY
+from proofs.token_forgery.trial import TOKEN_FORGERY
 
 PROOFS: dict[str, Proof] = {
-    proof.name: proof for proof in (TRUTH, INTERFERENCE, PLANTED, AGREEMENT, REVOCATION, FORGERY)
+    proof.name: proof for proof in (PERMISSION_MATRIX, INTERFERENCE, PLANTED, ORACLE, REVOCATION, TOKEN_FORGERY)
 }
 MUTANTS = "mutants"
-BROKEN = KEPT / "broken.txt"
+COUNTEREXAMPLE = RUNS / "broken.txt"
 NAMES = (*PROOFS, MUTANTS)
 
 
 def prove(
-    names: Annotated[list[str] | None, typer.Argument(help=f"What to prove, of {', '.join(NAMES)}; else all.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the first trial; else a new one.")] = None,
-    at_once: Annotated[int, typer.Option("--workers", min=1, help="Processes that try at once.")] = 2,
+    names: Annotated[list[str] | None, typer.Argument(help=f"Proofs to run: {', '.join(NAMES)}. Default: all.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the first trial. Default: the current time.")] = None,
+    processes: Annotated[int, typer.Option("--workers", min=1, help="Number of parallel processes.")] = 2,
 ) -> None:
-    """Try to break each promise as often as its goal says; the first that breaks ends it all.
+    """Try to break each promise until its goal of checks is reached; stop at the first counterexample.
 
-    The record is written once all of them have been tried, at once or one by one.
+    The record, docs/proofs.md, is written once every proof has a result, in one run or several.
     """
     unknown = set(names or ()) - set(NAMES)
     if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(NAMES)}.")
+        raise typer.BadParameter(f"Unknown proof {', '.join(sorted(unknown))}. Choose from {', '.join(NAMES)}.")
     console = Console(stderr=True)
-    first = int(time.time()) if seed is None else seed
+    first_seed = int(time.time()) if seed is None else seed
     try:
-        _prove([name for name in NAMES if name in (names or NAMES)], first, at_once, console)
-    except BrokenPromiseError as broken:
-        KEPT.mkdir(parents=True, exist_ok=True)
-        BROKEN.write_text(f"{broken}\n", encoding="utf-8")
-        sys.stderr.write(f"BROKEN, as {BROKEN} keeps it. {broken}\n")  # unwrapped, to be pasted
+        _run([name for name in NAMES if name in (names or NAMES)], first_seed, processes, console)
+    except BrokenPromiseError as error:
+        RUNS.mkdir(parents=True, exist_ok=True)
+        COUNTEREXAMPLE.write_text(f"{error}\n", encoding="utf-8")
+        # Written directly, because the console would wrap lines that are to be pasted.
+        sys.stderr.write(f"Counterexample found and saved to {COUNTEREXAMPLE}:\n{error}\n")
         raise typer.Exit(1) from None
-    runs = kept()
+    runs = load_runs()
     if missing := [name for name in NAMES if name not in runs]:
-        console.print(f"The record needs {', '.join(missing)} as well.")
+        console.print(f"{RECORD} is not written: no result yet for {', '.join(missing)}.")
     else:
-        RECORD.write_text(record({name: runs[name] for name in PROOFS}, runs[MUTANTS]), encoding="utf-8")
-        console.print(f"The record is {RECORD}.")
+        RECORD.write_text(format_record({name: runs[name] for name in PROOFS}, runs[MUTANTS]), encoding="utf-8")
+        console.print(f"Wrote {RECORD}.")
 
 
-def _prove(names: Sequence[str], seed: int, at_once: int, console: Console) -> None:
+def _run(names: Sequence[str], seed: int, processes: int, console: Console) -> None:
     columns = (
         TextColumn("{task.description:<14}"),
         BarColumn(),
@@ -70,44 +71,44 @@ def _prove(names: Sequence[str], seed: int, at_once: int, console: Console) -> N
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
         bars = {name: _Bar(progress, name) for name in names}
         if set(names) - {MUTANTS}:
-            with workers(at_once) as pool:
+            with open_pool(processes) as pool:
                 for name in names:
                     if name in PROOFS:
-                        keep(name, asdict(tally(pool, PROOFS[name], seed, bars[name].begun(), at_once)))
+                        save_run(name, asdict(run_campaign(pool, PROOFS[name], seed, bars[name].start(), processes)))
         if MUTANTS in bars:
-            keep(MUTANTS, asyncio.run(_score(bars[MUTANTS])))
+            save_run(MUTANTS, asyncio.run(_score(bars[MUTANTS])))
 
 
 async def _score(bar: "_Bar") -> Run:
     started = time.monotonic()
-    score = await mutants.score(bar.set_to)
+    score = await mutants.score_mutants(bar.update)
     if score.survived:
-        raise BrokenPromiseError("\n  ".join(("No test tells these mutants:", *map(str, score.survived))))
+        raise BrokenPromiseError("\n  ".join(("These mutants survived:", *map(str, score.survived))))
     counts = {name: len(getattr(score, name)) for name in ("killed", "equivalent", "survived")}
     return counts | {"seconds": time.monotonic() - started}
 
 
 @dataclass
 class _Bar:
-    """The bar of one proof, which runs once it has begun."""
+    """Progress bar of one proof. Its clock starts with the proof."""
 
     progress: Progress
     name: str
 
     def __post_init__(self) -> None:
         proof = PROOFS.get(self.name)
-        total, unit = (proof.goal, proof.unit) if proof else (len(mutants.every_mutant()), MUTANTS)
+        total, unit = (proof.goal, proof.unit) if proof else (len(mutants.list_mutants()), MUTANTS)
         self.task = self.progress.add_task(self.name, total=total, unit=unit, start=False)
 
-    def begun(self) -> Callable[[int], None]:
-        """Let time run, and return what moves the bar on."""
+    def start(self) -> Callable[[int], None]:
+        """Start the clock and return a callback that advances the bar."""
         self.progress.start_task(self.task)
         return partial(self.progress.advance, self.task)
 
-    def set_to(self, done: int, _of: int) -> None:
-        """Move the bar to where it is."""
+    def update(self, completed: int, _total: int) -> None:
+        """Set the bar to a number of completed checks."""
         self.progress.start_task(self.task)
-        self.progress.update(self.task, completed=done)
+        self.progress.update(self.task, completed=completed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""This file is a campaign: trials of a proof on both backends, two at a time, until there are enough checks."""
+"""Campaigns: trials of a proof on each of its backends, in parallel, until the goal is reached."""
 
 import asyncio
 import atexit
@@ -13,17 +13,17 @@ from itertools import count, cycle, islice
 from multiprocessing import get_context
 
 from proofs.databases import BACKENDS, Databases, open_databases
-from proofs.proof import Proof
+from proofs.proof import BrokenPromiseError, Proof
 
-Report = Callable[[int], None]
-"""Is told how many more checks held."""
+ReportChecks = Callable[[int], None]
+"""Called with the number of newly passed checks."""
 
 _databases: dict[str, Databases] = {}  # of this worker
 
 
 @dataclass
-class Tally:
-    """What a campaign of one proof came to."""
+class CampaignResult:
+    """Result of a campaign of one proof."""
 
     promise: str
     unit: str
@@ -32,57 +32,66 @@ class Tally:
     trials: int = 0
     seconds: float = 0
 
-    def waiting(self, goal: int) -> list[str]:
-        """Return the backends that have not had their share of the checks, the one with the fewest first."""
+    def unfinished_backends(self, goal: int) -> list[str]:
+        """Return the backends below their share of the goal, the one with the fewest checks first."""
         share = goal / len(self.checks)
-        return sorted((each for each, done in self.checks.items() if done < share), key=self.checks.__getitem__)
+        return sorted((name for name, checks in self.checks.items() if checks < share), key=self.checks.__getitem__)
 
 
 @contextmanager
-def workers(number: int) -> Iterator[ProcessPoolExecutor]:
-    """Open so many processes, each with places of its own; what they still do is dropped at the end."""
-    with ProcessPoolExecutor(number, get_context("spawn"), _open_worker_databases) as pool:
+def open_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Start worker processes, each with databases of its own. Pending trials are cancelled on exit."""
+    with ProcessPoolExecutor(processes, get_context("spawn"), _open_worker_databases) as pool:
         try:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def tally(pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: Report, at_once: int) -> Tally:
-    """Return what the proof came to; raise what a trial raised, BrokenPromiseError that is, if one did.
+def run_campaign(
+    pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: ReportChecks, processes: int
+) -> CampaignResult:
+    """Run trials until the goal is reached. Raises the first exception of a trial, usually BrokenPromiseError.
 
-    All its backends are tried with the same seeds, which grow from the first.
+    Every backend starts at the first seed and counts up.
     """
-    done = Tally(proof.promise, proof.unit, first_seed, dict.fromkeys(proof.backends, 0))
+    result = CampaignResult(proof.promise, proof.unit, first_seed, dict.fromkeys(proof.backends, 0))
     started = time.monotonic()
     seeds = {backend: count(first_seed) for backend in proof.backends}
-    under_way: dict[Future[int], str] = {}
-    while waiting := done.waiting(proof.goal):
-        # What each trial under way adds is at least one: none is begun that the goal does not need.
-        tried = Counter(under_way.values())
-        wanted = [each for each in waiting if done.checks[each] + tried[each] < proof.goal / len(proof.backends)]
-        for backend in islice(cycle(wanted), at_once - len(under_way)):
-            under_way[pool.submit(_tried, proof, backend, next(seeds[backend]))] = backend
-        for ended in wait(under_way, return_when=FIRST_COMPLETED).done:
-            checks = ended.result()
-            done.checks[under_way.pop(ended)] += checks
-            done.trials += 1
+    running: dict[Future[int], str] = {}
+    while unfinished := result.unfinished_backends(proof.goal):
+        # A running trial adds at least one check, so no trial is started that the goal cannot need.
+        running_by_backend = Counter(running.values())
+        startable = [
+            backend
+            for backend in unfinished
+            if result.checks[backend] + running_by_backend[backend] < proof.goal / len(proof.backends)
+        ]
+        for backend in islice(cycle(startable), processes - len(running)):
+            running[pool.submit(_run_trial, proof, backend, next(seeds[backend]))] = backend
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            checks = future.result()
+            result.checks[running.pop(future)] += checks
+            result.trials += 1
             report(checks)
-    for ended in under_way:
-        ended.cancel()
-    done.seconds = time.monotonic() - started
-    return done
+    for future in running:
+        future.cancel()
+    result.seconds = time.monotonic() - started
+    return result
 
 
 def _open_worker_databases() -> None:
-    opened = ExitStack()
+    stack = ExitStack()
     for backend in BACKENDS:
-        _databases[backend] = opened.enter_context(open_databases(backend))
-    atexit.register(opened.close)
+        _databases[backend] = stack.enter_context(open_databases(backend))
+    atexit.register(stack.close)
     gc.collect()
-    gc.freeze()  # what was imported stays
+    gc.freeze()  # imported modules are never collected
     gc.set_threshold(20_000)
 
 
-def _tried(proof: Proof, backend: str, seed: int) -> int:
-    return asyncio.run(proof.trial(_databases[backend], seed))
+def _run_trial(proof: Proof, backend: str, seed: int) -> int:
+    try:
+        return asyncio.run(proof.trial(_databases[backend], seed))
+    except BrokenPromiseError as error:
+        raise BrokenPromiseError(f'{error}\nReproduce: make prove ARGS="{proof.name} --seed {seed}"') from None

@@ -1,4 +1,4 @@
-"""This file is where trials live: databases of their own on either backend, made and thrown away by the hundred."""
+"""Temporary databases for trials, on SQLite or PostgreSQL."""
 
 import asyncio
 import shutil
@@ -16,40 +16,40 @@ from tests.oracle import Line
 from tests.postgres import Postgres
 
 BACKENDS = ("sqlite", "postgresql")
-EMPTY = "empty"
+TEMPLATE = "empty"
 
 
 class Databases:
-    """A folder, or a folder and a server, in which databases are made; use `open_databases`."""
+    """Factory of temporary databases on one backend. Opened with `open_databases`."""
 
     def __init__(self, backend: str, folder: Path, server: Postgres | None) -> None:
-        """Take a folder of one's own and, for PostgreSQL, a running server."""
+        """Use the folder and, for PostgreSQL, a running server."""
         self.backend, self.folder, self._server = backend, folder, server
-        self._numbers = count()
+        self._serial = count()
 
-    def empty(self) -> str:
-        """Return the URL of a new database with all tables and nothing in them."""
-        return self.copy(self._url(EMPTY))
+    def create_empty(self) -> str:
+        """Create a database with all tables and no rows. Returns its URL."""
+        return self.copy(self._url(TEMPLATE))
 
     def copy(self, url: str) -> str:
-        """Return the URL of a copy of a database, which nobody may be connected to."""
-        name = f"world{next(self._numbers)}"
+        """Copy a database that has no open connections. Returns the copy's URL."""
+        name = f"world{next(self._serial)}"
         if self._server:
-            return self._server.create_database(name, template=_name(url))
-        shutil.copy(self.folder / _name(url), self.folder / name)
+            return self._server.create_database(name, template=_database_name(url))
+        shutil.copy(self.folder / _database_name(url), self.folder / name)
         return self._url(name)
 
     def drop(self, url: str) -> None:
-        """Remove a database; no error when there is none."""
+        """Delete a database if it exists."""
         if self._server:
-            self._server.drop_database(_name(url))
+            self._server.drop_database(_database_name(url))
         else:
-            for kept in ("", "-wal", "-shm"):
-                (self.folder / f"{_name(url)}{kept}").unlink(missing_ok=True)
+            for suffix in ("", "-wal", "-shm"):
+                (self.folder / f"{_database_name(url)}{suffix}").unlink(missing_ok=True)
 
-    async def written(self, lines: Sequence[Line]) -> str:
-        """Return the URL of a new database that holds a catalogue of these lines."""
-        url = self.empty()
+    async def create_from_catalogue(self, lines: Sequence[Line]) -> str:
+        """Create a database and import these catalogue lines. Returns its URL."""
+        url = self.create_empty()
         database = Database(url)
         try:
             path = write_lines(self.folder / "world.jsonl", [dict(line) for line in lines])
@@ -61,9 +61,9 @@ class Databases:
     def _url(self, name: str) -> str:
         return self._server.url(name) if self._server else f"sqlite+aiosqlite:///{self.folder / name}"
 
-    async def prepare(self) -> None:
-        """Make the empty database that all others are copies of."""
-        url = self._server.create_database(EMPTY) if self._server else self._url(EMPTY)
+    async def create_template(self) -> None:
+        """Create the migrated database that all others are copied from."""
+        url = self._server.create_database(TEMPLATE) if self._server else self._url(TEMPLATE)
         database = Database(url)
         try:
             await migrate(database)
@@ -73,19 +73,19 @@ class Databases:
 
 @contextmanager
 def open_databases(backend: str, server: Postgres | None = None) -> Iterator[Databases]:
-    """Give a place on that backend; it goes with all its databases, but for those on a server that was given."""
+    """Open the backend's databases; delete them on exit, except on a server passed in."""
     with tempfile.TemporaryDirectory(prefix="atoll-proof-") as folder:
         if backend == "postgresql" and server is None:
-            with Postgres() as own:
-                yield _prepared(Databases(backend, Path(folder), own))
+            with Postgres() as own_server:
+                yield _with_template(Databases(backend, Path(folder), own_server))
         else:
-            yield _prepared(Databases(backend, Path(folder), server))
+            yield _with_template(Databases(backend, Path(folder), server))
 
 
-def _prepared(made: Databases) -> Databases:
-    asyncio.run(made.prepare())
-    return made
+def _with_template(databases: Databases) -> Databases:
+    asyncio.run(databases.create_template())
+    return databases
 
 
-def _name(url: str) -> str:
+def _database_name(url: str) -> str:
     return url.rpartition("/")[2]

@@ -1,21 +1,21 @@
-"""This file is chance and time held still, so that what is made twice is the same."""
+"""Fixed random ids and clock, so that equal runs produce equal bytes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 from unittest.mock import patch
 
-NOW = 1_800_000_000
-"""The instant at which trials begin, in seconds since 1970 UTC."""
+START = 1_800_000_000
+"""Time at which trials start, in seconds since 1970 UTC."""
 
 
 @contextmanager
-def fixed(number: int) -> Iterator[None]:
-    """Let ids and times be those of that number until the end of the block."""
-    chance, instant = Random(number), (NOW + number) * 1_000_000_000
+def fix_ids_and_time(number: int) -> Iterator[None]:
+    """Derive ids and the current time from the number."""
+    random, nanoseconds = Random(number), (START + number) * 1_000_000_000
     with (
-        patch("store.ids.random_bytes", chance.randbytes),
-        patch("store.ids.clock_ns", lambda: instant),
+        patch("store.ids.random_bytes", random.randbytes),
+        patch("store.ids.clock_ns", lambda: nanoseconds),
         patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),  # a machine that is busy tells nothing
     ):
         yield

@@ -23,7 +23,7 @@ from permissions import viewer as viewing
 from permissions.permission import Permission, has_asset_permission, has_permission
 from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
 from proofs.databases import Databases
-from proofs.interference.trial import Making
+from proofs.interference.trial import CaseGenerator
 from proofs.interference.world import USERS
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers import asset, change, collection, context, loaders, membership, node
@@ -55,7 +55,7 @@ class Leak:
 
     channel: str
     fault: str
-    breaking: Callable[[], Planted]
+    patch: Callable[[], Planted]
     who: str | None = None  # whom it shows to, or shows to most
 
     @contextmanager
@@ -63,7 +63,7 @@ class Leak:
         """Let the fault be in the product, and in every statement that it keeps."""
         clear()
         try:
-            with self.breaking():
+            with self.patch():
                 yield
         finally:
             clear()
@@ -586,9 +586,9 @@ async def trial(databases: Databases, number: int) -> int:
 async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
     """Return how many answers were the same before the worlds were told apart; None where they never were."""
     checks = 0
-    with leak.plant(), silence():
+    with leak.plant(), disable_logging():
         for seed in itertools.count():
-            made = Making(Random(seed))
+            made = CaseGenerator(Random(seed))
             if leak.who not in {None, made.case.who}:
                 continue
             if checks >= PATIENCE:
@@ -601,7 +601,7 @@ async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
 
 
 @contextmanager
-def silence() -> Iterator[None]:
+def disable_logging() -> Iterator[None]:
     """Log nothing: a planted fault makes failures."""
     before = logging.root.manager.disable
     logging.disable()

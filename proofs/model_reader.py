@@ -1,6 +1,6 @@
-"""This file is a database being read for the oracle: the lines of a catalogue that would write it, and what they omit.
+"""Oracle model read from a database: equivalent catalogue lines, and what lines cannot express.
 
-It asks nothing of what it judges: each table is read whole, with one plain SELECT and no rule of sight.
+Each table is read whole with one plain SELECT and without access conditions, so nothing under test is used.
 """
 
 from collections import defaultdict
@@ -14,16 +14,16 @@ from store import sql
 from store.database import Database
 from tests.oracle import ACCESS, EPOCH, Line, Model
 
-STATUSES: dict[str, Line] = {
+FIELDS_OF_STATUS: dict[str, Line] = {
     "RELEASED": {},
     "DRAFT": {"released": False},
     "ARCHIVED": {"archived": True},
     "WITHDRAWN": {"withdrawn": True},
     "FAILED": {"state": "FAILED"},
 }
-ROLES = {access: role for role, access in ACCESS.items()}
-# Fields of an asset's line by the columns that hold them.
-FIELDS = {
+ROLE_OF_ACCESS = {access: role for role, access in ACCESS.items()}
+# The column of each field of an asset's line.
+COLUMN_OF_FIELD = {
     "description": "description",
     "license": "license",
     "doi": "doi",
@@ -38,8 +38,8 @@ FIELDS = {
     "source": "source",
     "framework": "framework",
 }
-# What is read, in the order that the lists of it stand in.
-READ: dict[str, Select[Any]] = {
+# Rows in the order in which lists show them.
+TABLES: dict[str, Select[Any]] = {
     "deployment": select(sql.deployment),
     "principal": select(sql.principal).order_by(sql.principal.c.pk),
     "group_member": select(sql.group_member).order_by(sql.group_member.c.user_pk),
@@ -53,29 +53,29 @@ READ: dict[str, Select[Any]] = {
 
 
 async def read_model(database: Database) -> Model:
-    """Return the oracle of the database as it is now, whatever was written to it and how. One statement a table.
+    """Read the oracle model of the database's current state. One statement per table.
 
-    Raises ValueError where two objects go by one name, an asset by a collection's say: the oracle could not tell them
-    apart. A topic and a collection may.
+    Raises ValueError if two objects share a name that the model could not tell apart, for example an asset and a
+    collection. A topic and a collection may share one.
     """
     async with database.snapshot() as snapshot:
-        rows = {name: list(await snapshot.rows(statement)) for name, statement in READ.items()}
-    return _Rows(rows).model()
+        rows = {name: list(await snapshot.rows(statement)) for name, statement in TABLES.items()}
+    return _ModelBuilder(rows).build()
 
 
-class _Rows:
-    """The rows of each table, and what their keys mean."""
+class _ModelBuilder:
+    """Rows by table, with the names of their keys."""
 
     def __init__(self, rows: dict[str, list[Row[Any]]]) -> None:
         self.rows = rows
-        self.principal = {row.pk: row.external_id for row in rows["principal"]}
+        self.user_or_group = {row.pk: row.external_id for row in rows["principal"]}
         self.asset = {row.pk: row.external_id for row in rows["asset"]}
         self.topic = {row.pk: row.slug for row in rows["topic"]}
         self.collection = {row.pk: row.slug for row in rows["collection"]}
 
-    def model(self) -> Model:
-        """Return the oracle."""
-        membership = self._pairs(self.rows["membership"])
+    def build(self) -> Model:
+        """Build the model."""
+        membership = self._by_membership(self.rows["membership"])
         return Model(
             [*self._principals(), *self._topics(), *self._assets(), *self._collections()],
             self._ids(),
@@ -86,69 +86,74 @@ class _Rows:
             order=list(self.collection.values()),
             topic_order=list(self.topic.values()),
             topic_ids={row.slug: row.id for row in self.rows["topic"]},
-            added_by={pair: self.principal[row.added_by_pk] for pair, row in membership if row.added_by_pk},
+            added_by={pair: self.user_or_group[row.added_by_pk] for pair, row in membership if row.added_by_pk},
             notes={pair: row.note for pair, row in membership if row.note is not None},
             awards={row.external_id: self._award(row) for row in self.rows["asset"] if row.is_gold},
         )
 
-    def _pairs(self, rows: Sequence[Row[Any]]) -> list[tuple[tuple[str, str], Row[Any]]]:
+    def _by_membership(self, rows: Sequence[Row[Any]]) -> list[tuple[tuple[str, str], Row[Any]]]:
         return [((self.collection[row.collection_pk], self.asset[row.asset_pk]), row) for row in rows]
 
     def _award(self, row: Row[Any]) -> Line:
-        return {"at": row.gold_at, "by": self.principal.get(row.gold_by_pk), "note": row.gold_note}
+        return {"at": row.gold_at, "by": self.user_or_group.get(row.gold_by_pk), "note": row.gold_note}
 
     def _ids(self) -> dict[str, str]:
-        named = [(row.external_id, row.id) for kind in ("principal", "asset") for row in self.rows[kind]]
-        named += [(row.slug, row.id) for row in self.rows["collection"]]
-        ids = dict(named)
-        if len(ids) < len(named):
-            raise ValueError(f"one name, two objects: {sorted(set(named) - set(ids.items()))}")
+        pairs = [(row.external_id, row.id) for kind in ("principal", "asset") for row in self.rows[kind]]
+        pairs += [(row.slug, row.id) for row in self.rows["collection"]]
+        ids = dict(pairs)
+        if len(ids) < len(pairs):
+            raise ValueError(f"several objects share a name: {sorted(set(pairs) - set(ids.items()))}")
         return {row.slug: row.id for row in self.rows["topic"]} | ids
 
     def _principals(self) -> list[Line]:
-        members = _together(self.rows["group_member"], "group_pk", "user_pk", self.principal)
+        members = _names_by_key(self.rows["group_member"], "group_pk", "user_pk", self.user_or_group)
         users = [
-            _line("user", id=row.external_id, name=row.name, email=row.email, isAdmin=row.is_admin)
+            _catalogue_line("user", id=row.external_id, name=row.name, email=row.email, isAdmin=row.is_admin)
             for row in self.rows["principal"]
             if row.kind == "USER"
         ]
         groups = [
-            _line("group", id=row.external_id, name=row.name, members=members[row.pk])
+            _catalogue_line("group", id=row.external_id, name=row.name, members=members[row.pk])
             for row in self.rows["principal"]
             if row.kind == "GROUP"
         ]
         return [*users, *groups]
 
     def _topics(self) -> list[Line]:
-        return [_line("topic", slug=row.slug, name=row.name, description=row.description) for row in self.rows["topic"]]
+        return [
+            _catalogue_line("topic", slug=row.slug, name=row.name, description=row.description)
+            for row in self.rows["topic"]
+        ]
 
     def _assets(self) -> list[Line]:
-        uses = _together(self.rows["use"], "asset_pk", "uses_pk", self.asset)
+        uses = _names_by_key(self.rows["use"], "asset_pk", "uses_pk", self.asset)
         grants: dict[int, list[Line]] = defaultdict(list)
         for row in self.rows["grant"]:
-            grants[row.asset_pk].append({"to": self.principal[row.principal_pk], "role": ROLES[row.access]})
+            grants[row.asset_pk].append(
+                {"to": self.user_or_group[row.principal_pk], "role": ROLE_OF_ACCESS[row.access]}
+            )
         return [
-            _line(
+            _catalogue_line(
                 "asset",
                 id=row.external_id,
                 type=row.kind,
                 name=row.name,
-                owner=self.principal[row.owner_pk],
+                owner=self.user_or_group[row.owner_pk],
                 grants=grants[row.pk],
                 tags=row.tags,
                 uses=uses[row.pk],
-                createdAt=_instant(row.created_at),
-                updatedAt=_instant(row.updated_at),
-                **STATUSES[row.status],
-                **{field: getattr(row, column) for field, column in FIELDS.items()},
+                createdAt=_format_instant(row.created_at),
+                updatedAt=_format_instant(row.updated_at),
+                **FIELDS_OF_STATUS[row.status],
+                **{field: getattr(row, column) for field, column in COLUMN_OF_FIELD.items()},
             )
             for row in self.rows["asset"]
         ]
 
     def _collections(self) -> list[Line]:
-        held = _together(self.rows["membership"], "collection_pk", "asset_pk", self.asset)
+        assets = _names_by_key(self.rows["membership"], "collection_pk", "asset_pk", self.asset)
         return [
-            _line(
+            _catalogue_line(
                 "collection",
                 slug=row.slug,
                 name=row.name,
@@ -156,24 +161,24 @@ class _Rows:
                 parent=self.collection.get(row.parent_pk),
                 visibility=row.visibility,
                 description=row.description,
-                assets=held[row.pk],
+                assets=assets[row.pk],
             )
             for row in self.rows["collection"]
         ]
 
 
-def _line(kind: str, **fields: Any) -> Line:
-    """Return a line of a catalogue, without what is null."""
+def _catalogue_line(kind: str, **fields: Any) -> Line:
+    """Return a catalogue line without null fields."""
     return {"kind": kind} | {name: value for name, value in fields.items() if value is not None}
 
 
-def _together(rows: Sequence[Row[Any]], by: str, value: str, names: dict[int, str]) -> dict[int, list[str]]:
-    """Return the names of what one column refers to by the other, in the rows' order; none for what is not there."""
-    together: dict[int, list[str]] = defaultdict(list)
+def _names_by_key(rows: Sequence[Row[Any]], by: str, value: str, names: dict[int, str]) -> dict[int, list[str]]:
+    """Return, for each value of column `by`, the names that column `value` refers to, in the order of the rows."""
+    names_by_key: dict[int, list[str]] = defaultdict(list)
     for row in rows:
-        together[getattr(row, by)].append(names[getattr(row, value)])
-    return together
+        names_by_key[getattr(row, by)].append(names[getattr(row, value)])
+    return names_by_key
 
 
-def _instant(at: int) -> str:
+def _format_instant(at: int) -> str:
     return (EPOCH + timedelta(milliseconds=at)).isoformat()

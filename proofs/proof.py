@@ -1,4 +1,4 @@
-"""This file is what a proof is: a promise, and a trial that tries to break it."""
+"""Proofs: a promise and the randomised trial that tries to break it."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import Any
 from proofs.databases import BACKENDS, Databases
 
 Trial = Callable[[Databases, int], Coroutine[Any, Any, int]]
-"""Runs the checks of the seed and returns how many held; raises BrokenPromiseError at the first that fails."""
+"""Runs the checks of one seed and returns their number. Raises BrokenPromiseError at the first that fails."""
 
 
 class BrokenPromiseError(AssertionError):
-    """A promise was broken; the text tells which, and what to paste to see it again."""
+    """Counterexample to a promise. The message says what differed and how to reproduce it."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A promise, and how it is tried: trials of growing seeds until there are `goal` checks."""
+    """Promise with its trial. Trials run with increasing seeds until `goal` checks have passed."""
 
-    name: str  # one word of the command line
-    promise: str  # a sentence
-    unit: str  # what is counted, in the plural
+    name: str  # on the command line
+    promise: str
+    unit: str  # plural name of the checks
     goal: int
     trial: Trial
-    backends: Sequence[str] = BACKENDS  # that share the goal
+    backends: Sequence[str] = BACKENDS  # the goal is divided among them

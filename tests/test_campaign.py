@@ -1,4 +1,4 @@
-"""This file is the campaign itself: how far it goes on, how it ends, and what the committed record says."""
+"""Campaigns: when they end, what they report, and that the committed record is complete."""
 
 import re
 from collections.abc import Callable
@@ -10,28 +10,28 @@ from typing import Any, cast
 import pytest
 
 from proofs.__main__ import PROOFS
-from proofs.campaign import Tally, tally
+from proofs.campaign import CampaignResult, run_campaign
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError, Proof
-from proofs.record import COLUMNS, RECORD, record
+from proofs.record import COLUMNS, RECORD, format_record
 
 
 async def _trial(_databases: Databases, seed: int) -> int:
     return seed
 
 
-SOME = Proof("some", "A promise.", "checks", 100, _trial)
+PROOF = Proof("some", "A promise.", "checks", 100, _trial)
 
 
-class Here:
-    """Stands in for a pool: what is submitted is done at once, without any place."""
+class ImmediatePool:
+    """Stub of a pool that runs a trial at once: it passes as many checks as its seed, and fails from seed 30."""
 
     def __init__(self) -> None:
-        self.tried: list[tuple[str, int]] = []
+        self.submitted: list[tuple[str, int]] = []
 
-    def submit(self, _tried: Callable[..., Any], proof: Proof, backend: str, seed: int) -> Future[int]:
+    def submit(self, _function: Callable[..., Any], proof: Proof, backend: str, seed: int) -> Future[int]:
         future: Future[int] = Future()
-        self.tried.append((backend, seed))
+        self.submitted.append((backend, seed))
         if proof.goal == 0 or seed < 30:
             future.set_result(seed)
         else:
@@ -39,71 +39,71 @@ class Here:
         return future
 
 
-class Slow(Here):
-    """Stands in for a pool that takes a while: one check each, and the later ones come first."""
+class DelayedPool(ImmediatePool):
+    """Stub of a pool whose trials take a while and end in reverse order, with one check each."""
 
-    def submit(self, _tried: Callable[..., Any], _proof: Proof, backend: str, seed: int) -> Future[int]:
+    def submit(self, _function: Callable[..., Any], _proof: Proof, backend: str, seed: int) -> Future[int]:
         future: Future[int] = Future()
-        self.tried.append((backend, seed))
-        Timer(0.05 * (4 - len(self.tried)), future.set_result, [1]).start()
+        self.submitted.append((backend, seed))
+        Timer(0.05 * (4 - len(self.submitted)), future.set_result, [1]).start()
         return future
 
 
-def tallied(pool: Here, proof: Proof, seed: int, told: list[int] | None = None) -> Tally:
-    """Return what the campaign comes to, two trials at a time."""
-    report = [] if told is None else told
-    return tally(cast("ProcessPoolExecutor", pool), proof, seed, report.append, 2)
+def run(pool: ImmediatePool, proof: Proof, seed: int, reports: list[int] | None = None) -> CampaignResult:
+    """Run a campaign with two parallel trials."""
+    report = ([] if reports is None else reports).append
+    return run_campaign(cast("ProcessPoolExecutor", pool), proof, seed, report, 2)
 
 
-def test_a_campaign_goes_on_until_each_backend_has_half_of_the_checks() -> None:
-    pool, told = Here(), list[int]()
-    done = tallied(pool, SOME, 20, told)
-    assert done.checks == {"sqlite": 63, "postgresql": 63}
-    assert (done.trials, sum(told), done.seed) == (6, 126, 20)
-    assert sorted(pool.tried) == [(backend, seed) for backend in ("postgresql", "sqlite") for seed in (20, 21, 22)]
+def test_a_campaign_runs_until_each_backend_has_half_of_the_checks() -> None:
+    pool, reports = ImmediatePool(), list[int]()
+    result = run(pool, PROOF, 20, reports)
+    assert result.checks == {"sqlite": 63, "postgresql": 63}
+    assert (result.trials, sum(reports), result.seed) == (6, 126, 20)
+    assert sorted(pool.submitted) == [(backend, seed) for backend in ("postgresql", "sqlite") for seed in (20, 21, 22)]
 
 
-def test_a_proof_of_one_backend_has_all_of_its_checks_there() -> None:
-    pool = Here()
-    done = tallied(pool, replace(SOME, backends=("sqlite",)), 20)
-    assert (done.checks, {backend for backend, _ in pool.tried}) == ({"sqlite": 135}, {"sqlite"})
+def test_a_proof_with_one_backend_runs_all_checks_on_it() -> None:
+    pool = ImmediatePool()
+    result = run(pool, replace(PROOF, backends=("sqlite",)), 20)
+    assert (result.checks, {backend for backend, _ in pool.submitted}) == ({"sqlite": 135}, {"sqlite"})
 
 
-def test_no_trial_is_begun_that_the_goal_does_not_need() -> None:
-    one = replace(SOME, goal=3, backends=("sqlite",))
-    pool = Slow()
-    assert tallied(pool, one, 20).checks == {"sqlite": 3}
-    assert len(pool.tried) == 3
+def test_no_trial_starts_that_the_goal_does_not_need() -> None:
+    proof = replace(PROOF, goal=3, backends=("sqlite",))
+    pool = DelayedPool()
+    assert run(pool, proof, 20).checks == {"sqlite": 3}
+    assert len(pool.submitted) == 3
 
 
-def test_what_breaks_ends_the_campaign_with_its_text() -> None:
+def test_a_counterexample_ends_the_campaign() -> None:
     with pytest.raises(BrokenPromiseError, match="seed 30"):
-        tallied(Here(), SOME, 29)
+        run(ImmediatePool(), PROOF, 29)
 
 
-def test_the_record_tells_each_promise_its_checks_and_how_to_try_it_again() -> None:
-    where = {"day": "2026-01-01", "commit": "abc", "machine": "Python on 2 cores"}
+def test_the_record_has_each_promise_its_checks_and_how_to_repeat_them() -> None:
+    origin = {"day": "2026-01-01", "commit": "abc", "machine": "Python on 2 cores"}
     run: dict[str, Any] = {
         "promise": "A promise.",
         "unit": "checks",
         "seed": 7,
         "checks": {"sqlite": 1_000, "postgresql": 2_000},
     }
-    run |= {"trials": 12, "seconds": 90.0} | where
-    score: dict[str, Any] = {"killed": 9, "equivalent": 1, "survived": 0, "seconds": 60.0} | where
-    told = record({"some": run}, score)
-    assert "| some | A promise. | 1,000 | 2,000 | checks | 7 | 12 | 1.5 | 2026-01-01 | abc |" in told
-    assert 'make prove ARGS="some --seed 7"' in told
-    assert "Tests told 9 of 10; the other 1 change" in told
-    assert "100%" in told
+    run |= {"trials": 12, "seconds": 90.0} | origin
+    score: dict[str, Any] = {"killed": 9, "equivalent": 1, "survived": 0, "seconds": 60.0} | origin
+    text = format_record({"some": run}, score)
+    assert "| some | A promise. | 1,000 | 2,000 | checks | 7 | 12 | 1.5 | 2026-01-01 | abc |" in text
+    assert 'make prove ARGS="some --seed 7"' in text
+    assert "Tests killed 9 of 10 mutants; the other 1 are equivalent" in text
+    assert "100%" in text
 
 
-def test_the_committed_record_has_every_promise_tried_as_often_as_its_goal_says() -> None:
+def test_the_committed_record_has_every_promise_with_as_many_checks_as_its_goal() -> None:
     rows = [line.strip("| ").split(" | ") for line in RECORD.read_text(encoding="utf-8").splitlines() if " | " in line]
-    told = {row[0]: row for row in rows if len(row) == len(COLUMNS)}
+    row_by_name = {row[0]: row for row in rows if len(row) == len(COLUMNS)}
     for name, proof in PROOFS.items():
-        counts = [int(count.replace(",", "")) for count in told[name][2:4] if count.strip()]
+        counts = [int(count.replace(",", "")) for count in row_by_name[name][2:4] if count.strip()]
         assert all(count >= proof.goal / len(proof.backends) for count in counts), name
-        assert told[name][1] == proof.promise
-        assert re.fullmatch("[0-9a-f]{10}", told[name][-1]), f"{name}: not tried at a commit"
-    assert "None survived: 100%" in " ".join(RECORD.read_text(encoding="utf-8").split())
+        assert row_by_name[name][1] == proof.promise
+        assert re.fullmatch("[0-9a-f]{10}", row_by_name[name][-1]), f"{name}: not run at a clean commit"
+    assert "None survived: mutation score 100%" in " ".join(RECORD.read_text(encoding="utf-8").split())

@@ -1,4 +1,4 @@
-"""This file is non-interference at work: two worlds that differ in hidden things alone cannot be told apart."""
+"""Non-interference: two worlds that differ only in hidden data respond identically; planted leaks are found."""
 
 import secrets
 from random import Random
@@ -7,21 +7,21 @@ import pytest
 from graphql import GraphQLObjectType, parse, validate
 
 from proofs.databases import Databases
-from proofs.interference.hidden_changes import ACTS, Hiding
-from proofs.interference.operations import SCHEMA, Asking, Question, Selected, Words
+from proofs.interference.hidden_changes import CHANGES, HiddenChanges
+from proofs.interference.operations import SCHEMA, Operation, OperationGenerator, Selection, Vocabulary
 from proofs.interference.trial import trial
-from proofs.interference.world import EVERYBODY, id_of, lines_of
-from proofs.leaks import LEAKS, checks_until_found, silence
+from proofs.interference.world import VIEWERS, public_id, random_catalogue
+from proofs.leaks import LEAKS, checks_until_found, disable_logging
 from proofs.proof import BrokenPromiseError
 from tests.oracle import Line, Model
 
-NEW = secrets.randbelow(1_000_000)
+NEW_SEED = secrets.randbelow(1_000_000)
 IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "grp": ["grp_x"], "chg": [], "job": []}
-WORDS = Words(IDS, ["asset0"], ["held-0"])
+VOCABULARY = Vocabulary(IDS, ["asset0"], ["held-0"])
 
 
-# A field that is refused lets go of its siblings before they have begun: the executor awaits them no more. Python tells
-# of it, or that it could not tell, where one is swept up while a named tuple is made, in which nothing can be imported.
+# After an error in a field, the executor no longer awaits siblings that have not started. Python warns about them, or
+# that it could not warn, if one is garbage-collected while a named tuple is created, when nothing can be imported.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings(
@@ -30,82 +30,81 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("seed", [1, 2, NEW], ids=["first", "second", "new"])
-async def test_hidden_differences_change_no_byte_of_any_answer(databases: Databases, seed: int) -> None:
+@pytest.mark.parametrize("seed", [1, 2, NEW_SEED], ids=["first", "second", "new"])
+async def test_hidden_changes_change_no_byte_of_a_response(databases: Databases, seed: int) -> None:
     assert await trial(databases, seed) > 0, f"seed {seed}"
 
 
 @pytest.mark.parametrize("number", [3, 5, 12], ids=lambda number: LEAKS[number].channel)
 async def test_a_planted_leak_is_found(databases: Databases, number: int) -> None:
-    if databases.backend == "sqlite":  # the campaign finds each on both
+    if databases.backend == "sqlite":  # leaks are the same on both backends
         assert await checks_until_found(databases, LEAKS[number]) is not None, LEAKS[number]
 
 
-async def test_what_failed_is_made_smaller_and_can_be_done_again(databases: Databases) -> None:
+async def test_a_failing_case_is_shrunk_and_reported_for_reproduction(databases: Databases) -> None:
     if databases.backend != "sqlite":
         return
-    with LEAKS[3].plant(), silence():
+    with LEAKS[3].plant(), disable_logging():
         for seed in range(100):
             try:
                 await trial(databases, seed)
-            except BrokenPromiseError as broken:
-                told = str(broken)
+            except BrokenPromiseError as error:
+                report = str(error)
                 break
-    assert told.startswith(f"seed {seed} on sqlite\n== the world:\n")
-    assert told.count("-- asked of both:") == 1
-    assert "totalCount" in told
-    assert len(told.split("== its past:", maxsplit=1)[0].splitlines()) < 40
+    assert report.startswith(f"seed {seed} on sqlite\n== world:\n")
+    assert report.count("-- operation in both worlds:") == 1
+    assert "totalCount" in report
+    assert len(report.split("== past:", maxsplit=1)[0].splitlines()) < 40
 
 
-def made(seed: int) -> Question:
-    """Return the question of that seed."""
-    asking = Asking(Random(seed), WORDS)
-    return asking.mutation() if seed % 3 == 0 else asking.query()
+def random_operation(seed: int) -> Operation:
+    """Return the operation of that seed."""
+    generator = OperationGenerator(Random(seed), VOCABULARY)
+    return generator.mutation() if seed % 3 == 0 else generator.query()
 
 
-def asked(kind: str, selected: Selected) -> set[str]:
-    """Return every field and argument of the selection, each with its type."""
-    found = {f"{selected.on or kind}.{selected.name}"}
-    found |= {f"{selected.on or kind}.{selected.name}({argument})" for argument in selected.arguments}
-    return found.union(*(asked(selected.type, below) for below in selected.below))
+def coordinates(parent_type: str, selection: Selection) -> set[str]:
+    """Return the schema coordinates of all fields and arguments in the selection."""
+    field = f"{selection.on or parent_type}.{selection.name}"
+    arguments = {f"{field}({argument}:)" for argument in selection.arguments}
+    return {field, *arguments}.union(*(coordinates(selection.type, child) for child in selection.selections))
 
 
-def test_every_question_is_a_valid_document() -> None:
+def test_every_random_operation_is_valid() -> None:
     for seed in range(300):
-        document, _ = made(seed).written()
+        document, _ = random_operation(seed).render()
         assert validate(SCHEMA, parse(document)) == [], document
 
 
-def test_whatever_the_schema_has_some_question_asks_for_it() -> None:
-    found: set[str] = set()
+def test_random_operations_cover_every_field_and_argument_of_the_schema() -> None:
+    covered: set[str] = set()
     for seed in range(8_000):
-        question = made(seed)
-        for selected in question.selected:
-            found |= asked(question.kind.capitalize(), selected)
-    for name, kind in SCHEMA.type_map.items():
-        if name.startswith("__") or not isinstance(kind, GraphQLObjectType):
+        operation = random_operation(seed)
+        for selection in operation.selections:
+            covered |= coordinates(operation.kind.capitalize(), selection)
+    for name, object_type in SCHEMA.type_map.items():
+        if name.startswith("__") or not isinstance(object_type, GraphQLObjectType):
             continue
-        shared = [name, *(each.name for each in kind.interfaces)]
-        for field, each in kind.fields.items():
-            assert any(f"{of}.{field}" in found for of in shared), f"{name}.{field}"
-            for argument in each.args:
-                assert any(f"{of}.{field}({argument})" in found for of in shared), f"{name}.{field}({argument})"
+        types = [name, *(interface.name for interface in object_type.interfaces)]
+        for field_name, field in object_type.fields.items():
+            for suffix in ("", *(f"({argument}:)" for argument in field.args)):
+                alternatives = {f"{type_name}.{field_name}{suffix}" for type_name in types}
+                assert alternatives & covered, f"{name}.{field_name}{suffix}"
 
 
-def model(lines: list[Line], *, has_public_sharing: bool) -> Model:
-    """Return the oracle of lines that no database holds."""
+def model_of_lines(lines: list[Line], *, has_public_sharing: bool) -> Model:
+    """Return the oracle model of lines without a database."""
     names = [line.get("slug") or line["id"] for line in lines]
-    return Model(
-        lines, {name: id_of("ast", name) for name in names}, has_public_sharing=has_public_sharing, order=names
-    )
+    ids = {name: public_id("ast", name) for name in names}
+    return Model(lines, ids, has_public_sharing=has_public_sharing, order=names)
 
 
-def test_each_act_happens_to_something_that_somebody_may_not_see() -> None:
-    happened = set()
+def test_every_hidden_change_is_possible_for_some_viewer() -> None:
+    possible = set()
     for seed in range(300):
-        chance = Random(seed)
-        world = model(lines_of(chance), has_public_sharing=seed % 4 > 0)
-        for who in EVERYBODY:
-            hiding = Hiding(chance, world, who, WORDS, seed)
-            happened |= {name for name, act in ACTS.items() if name not in happened and act(hiding)}
-    assert happened == set(ACTS)
+        random = Random(seed)
+        model = model_of_lines(random_catalogue(random), has_public_sharing=seed % 4 > 0)
+        for who in VIEWERS:
+            hidden_changes = HiddenChanges(random, model, who, VOCABULARY, seed)
+            possible |= {name for name, draw in CHANGES.items() if name not in possible and draw(hidden_changes)}
+    assert possible == set(CHANGES)

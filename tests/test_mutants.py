@@ -1,4 +1,4 @@
-"""This file is that a fault in `permissions/` fails a test: which faults a source can have, and some that are told."""
+"""Mutation testing: the mutants of a source, and that tests kill some mutants of `permissions/`."""
 
 import random
 import re
@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from proofs.mutants import score as mutants
-from proofs.mutants.fork_server import UNUSED
-from proofs.mutants.mutator import Mutant
-from proofs.mutants.mutator import mutants as mutants_of
+from proofs.mutants.fork_server import EXIT_UNUSED
+from proofs.mutants.mutator import Mutant, make_mutants
 from proofs.proof import BrokenPromiseError
 
 ENUMS = {"Access": ["LOW", "HIGH", "OWN"]}
 
 
 @pytest.mark.parametrize(
-    ("line", "mutated"),
+    ("expression", "mutated"),
     [
         ("a == b", ["a != b"]),
         ("a is not b", ["a is b"]),
@@ -55,9 +54,9 @@ ENUMS = {"Access": ["LOW", "HIGH", "OWN"]}
         ("(a,)", ["()"]),
     ],
 )
-def test_an_expression_has_these_faults(line: str, mutated: list[str]) -> None:
-    made = mutants_of("file.py", f"x = {line}\n", ENUMS)
-    assert sorted(mutant.becomes for mutant in made) == sorted(f"x = {each}" for each in mutated)
+def test_an_expression_has_these_mutants(expression: str, mutated: list[str]) -> None:
+    made = make_mutants("file.py", f"x = {expression}\n", ENUMS)
+    assert sorted(mutant.replacement for mutant in made) == sorted(f"x = {line}" for line in mutated)
 
 
 SOURCE = '''"""A module."""
@@ -75,49 +74,49 @@ class Thing(Base):
     kind: str
     SIZE = width
 
-    def told(self, how: str) -> None:
-        """Tell."""
-        self.how = how
-        local = how
-        if how:
+    def set(self, value: str) -> None:
+        """Set."""
+        self.value = value
+        local = value
+        if value:
             raise Wrong
         assert local
-        tell()
+        notify()
         return self
 
-    def again(self) -> None:
-        tell()
-        tell()
+    def repeat(self) -> None:
+        notify()
+        notify()
         return None
 '''
 
 
-def test_a_statement_has_these_faults_and_is_told_by_its_line() -> None:
-    assert [str(mutant) for mutant in mutants_of("file.py", SOURCE, {})] == [
+def test_a_statement_has_these_mutants_named_by_their_lines() -> None:
+    assert [str(mutant) for mutant in make_mutants("file.py", SOURCE, {})] == [
         "file.py Thing: @first  ->  ",
         "file.py Thing: @second(a, b)  ->  ",
         "file.py Thing: kind: str  ->  pass",
         "file.py Thing: SIZE = width  ->  pass",
-        "file.py Thing.told: self.how = how  ->  pass",
-        "file.py Thing.told: if how:  ->  if False:",
-        "file.py Thing.told: if how:  ->  if True:",
-        "file.py Thing.told: raise Wrong  ->  pass",
-        "file.py Thing.told: assert local  ->  assert False",
-        "file.py Thing.told: assert local  ->  assert True",
-        "file.py Thing.told: tell()  ->  pass",
-        "file.py Thing.told: return self  ->  return None",
-        "file.py Thing.again: tell()  ->  pass",
-        "file.py Thing.again (2): tell()  ->  pass",
+        "file.py Thing.set: self.value = value  ->  pass",
+        "file.py Thing.set: if value:  ->  if False:",
+        "file.py Thing.set: if value:  ->  if True:",
+        "file.py Thing.set: raise Wrong  ->  pass",
+        "file.py Thing.set: assert local  ->  assert False",
+        "file.py Thing.set: assert local  ->  assert True",
+        "file.py Thing.set: notify()  ->  pass",
+        "file.py Thing.set: return self  ->  return None",
+        "file.py Thing.repeat: notify()  ->  pass",
+        "file.py Thing.repeat (2): notify()  ->  pass",
     ]
 
 
 def test_a_mutant_is_the_whole_file_with_one_fault() -> None:
     source = "# \u00e9\n\n\ndef f(a):\n    return {'\u00e9': a}, true()\n"
-    (mutant,) = [each for each in mutants_of("file.py", source, {}) if "false" in each.becomes]
+    (mutant,) = [mutant for mutant in make_mutants("file.py", source, {}) if "false" in mutant.replacement]
     assert mutant.source == source.replace("true", "false")
 
 
-# In what, and what a line of it becomes.
+# Class or function, and the mutated line.
 CHOSEN = {
     ("_uses", "asset_exists(sql.asset, viewer),"),
     ("Viewer.is_signed_in", "return self.user_pk is None"),
@@ -126,76 +125,84 @@ CHOSEN = {
 }
 
 
-async def test_some_faults_of_the_room_are_told() -> None:
+async def test_some_mutants_of_permissions_are_killed() -> None:
     seed = random.randrange(2**32)
-    print(f"Mutants chosen by the seed {seed}.")  # noqa: T201 - to see the same again
-    every = mutants.every_mutant()
-    listed = mutants.equivalent_lines(every)
-    told = [mutant for mutant in every if (mutant.where, mutant.becomes) in CHOSEN]
-    assert {(mutant.where, mutant.becomes) for mutant in told} == CHOSEN
-    told += random.Random(seed).sample([each for each in every if each not in told and str(each) not in listed], 2)
-    done: list[tuple[int, int]] = []
-    found = await mutants.score(lambda *counts: done.append(counts), [every.index(mutant) for mutant in told])
-    assert (set(found.killed), found.equivalent, found.survived) == (set(told), [], [])
-    assert done[-1] == (len(told), len(told))
+    print(f"Mutants chosen by the seed {seed}.")  # noqa: T201 - needed to repeat a failure
+    every = mutants.list_mutants()
+    equivalent = mutants.load_equivalents(every)
+    chosen = [mutant for mutant in every if (mutant.where, mutant.replacement) in CHOSEN]
+    assert {(mutant.where, mutant.replacement) for mutant in chosen} == CHOSEN
+    others = [mutant for mutant in every if mutant not in chosen and str(mutant) not in equivalent]
+    chosen += random.Random(seed).sample(others, 2)
+    progress: list[tuple[int, int]] = []
+    numbers = [every.index(mutant) for mutant in chosen]
+    score = await mutants.score_mutants(lambda *counts: progress.append(counts), numbers)
+    assert (set(score.killed), score.equivalent, score.survived) == (set(chosen), [], [])
+    assert progress[-1] == (len(chosen), len(chosen))
 
 
-def ending(monkeypatch: pytest.MonkeyPatch, of_all: int, of_mutant: int) -> None:
-    """Let the tests end with these codes: without any mutant, and with one."""
+def stub_exit_codes(monkeypatch: pytest.MonkeyPatch, unchanged: int, mutated: int) -> None:
+    """Let the tests exit with these codes: without a mutant, and with one."""
 
-    async def work(_tree: Path, waiting: deque[Mutant], codes: mutants.Codes, _done: Callable[[], None]) -> None:
+    async def run_queue(
+        _tree: Path, waiting: deque[Mutant], codes: mutants.ExitCodes, _done: Callable[[], None]
+    ) -> None:
         while waiting:
             mutant = waiting.popleft()
-            codes[mutant] = of_mutant if mutant.where else of_all
+            codes[mutant] = mutated if mutant.where else unchanged
 
-    monkeypatch.setattr(mutants, "_work", work)
+    monkeypatch.setattr(mutants, "_run_queue", run_queue)
 
 
-async def test_what_no_test_tells_survives_unless_it_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    ending(monkeypatch, 0, 0)
-    every = mutants.every_mutant()
-    listed = mutants.equivalent_lines(every)
+async def test_a_mutant_that_no_test_kills_survives_unless_it_is_listed_as_equivalent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stub_exit_codes(monkeypatch, 0, 0)
+    every = mutants.list_mutants()
+    equivalent = mutants.load_equivalents(every)
     chosen = [mutant for mutant in every if mutant.where == "_grants"]
-    found = await mutants.score(lambda *_: None, [every.index(mutant) for mutant in chosen])
-    assert found.killed == []
-    assert found.equivalent == [mutant for mutant in chosen if str(mutant) in listed] != []
-    assert found.survived == [mutant for mutant in chosen if str(mutant) not in listed] != []
+    score = await mutants.score_mutants(lambda *_: None, [every.index(mutant) for mutant in chosen])
+    assert score.killed == []
+    assert score.equivalent == [mutant for mutant in chosen if str(mutant) in equivalent] != []
+    assert score.survived == [mutant for mutant in chosen if str(mutant) not in equivalent] != []
 
 
 @pytest.mark.parametrize(
-    ("of_all", "of_mutant", "message"),
+    ("unchanged", "mutated", "message"),
     [
-        (1, 1, "The tests fail without any mutant."),
-        (0, 1, "These are listed as equivalent, and yet a test tells them:"),
-        (0, UNUSED, "The tests came to no verdict on these:"),
-        (0, -9, "The tests came to no verdict on these:"),
+        (1, 1, "The tests fail without a mutant."),
+        (0, 1, "Listed as equivalent in equivalent.toml, but killed by a test:"),
+        (0, EXIT_UNUSED, "The tests gave no verdict on these mutants:"),
+        (0, -9, "The tests gave no verdict on these mutants:"),
     ],
 )
-async def test_a_score_that_tells_nothing_is_none(
-    monkeypatch: pytest.MonkeyPatch, of_all: int, of_mutant: int, message: str
+async def test_a_score_without_verdicts_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, unchanged: int, mutated: int, message: str
 ) -> None:
-    ending(monkeypatch, of_all, of_mutant)
-    every = mutants.every_mutant()
-    listed = mutants.equivalent_lines(every)
-    number = next(number for number, mutant in enumerate(every) if mutant.where and str(mutant) in listed)
+    stub_exit_codes(monkeypatch, unchanged, mutated)
+    every = mutants.list_mutants()
+    equivalent = mutants.load_equivalents(every)
+    number = next(number for number, mutant in enumerate(every) if mutant.where and str(mutant) in equivalent)
     with pytest.raises(BrokenPromiseError, match=re.escape(message)):
-        await mutants.score(lambda *_: None, [number])
+        await mutants.score_mutants(lambda *_: None, [number])
 
 
-def test_every_mutant_is_one_of_its_own_that_compiles() -> None:
-    every = mutants.every_mutant()
+def test_every_mutant_is_unique_and_compiles() -> None:
+    every = mutants.list_mutants()
     assert len(every) == len(set(every)) == len({mutant.source for mutant in every}) > 500
     for mutant in every:
         compile(mutant.source, mutant.file, "exec")
 
 
-def test_the_list_of_equivalents_names_only_mutants_that_there_are(
+def test_the_list_of_equivalent_mutants_names_existing_ones_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    every = mutants.every_mutant()
-    assert mutants.equivalent_lines(every)
+    every = mutants.list_mutants()
+    assert mutants.load_equivalents(every)
     listed = tmp_path / "equivalent.toml"
-    listed.write_text('[[equivalent]]\nreason = "It is gone."\nmutants = ["permissions/visible.py f: a  ->  b"]\n')
+    listed.write_text(
+        '[[equivalent]]\nreason = "It no longer exists."\nmutants = ["permissions/visible.py f: a  ->  b"]\n'
+    )
     monkeypatch.setattr(mutants, "EQUIVALENT", listed)
     with pytest.raises(BrokenPromiseError, match="there are no such mutants:\n  permissions"):
-        mutants.equivalent_lines(every)
+        mutants.load_equivalents(every)

@@ -1,4 +1,4 @@
-"""This file is a small part of the proof of agreement, and what the proof itself is held to."""
+"""A small part of the oracle proof, and tests of the proof itself."""
 
 import ast
 import secrets
@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from proofs import model_reader
 from proofs.databases import Databases
-from proofs.oracle.trial import Told, compare_bytes, trial
-from proofs.oracle.world import drawn, vary
+from proofs.model_reader import read_model
+from proofs.oracle.trial import Transcript, compare_transcripts, trial
+from proofs.oracle.world import random_catalogue, vary_database
 from proofs.proof import BrokenPromiseError
 from store.database import Database
 from tests.conftest import VIEWERS, GraphQLClient
@@ -20,86 +20,87 @@ from tests.lists import every_list
 from tests.oracle import Line, Model
 from tests.test_listing import vary_world
 
-KNOWN = 21  # two assets in three collections
-PAGES = 40  # that a viewer asks for here
-PRODUCT = {"app", "schema", "resolvers", "permissions", "store"}
+KNOWN_SEED = 21  # two assets in three collections
+PAGES = 40
+LAYERS = {"app", "schema", "resolvers", "permissions", "store"}
 ROOT = Path(__file__).parent.parent
 
 
-def small() -> int:
-    """Return a seed that was not tried before, of a world that is small."""
-    return next(seed for seed in (secrets.randbelow(1 << 32) for _ in count()) if is_small(drawn(Random(seed))))
+def new_seed() -> int:
+    """Return a random seed of a small world."""
+    seeds = (secrets.randbelow(1 << 32) for _ in count())
+    return next(seed for seed in seeds if is_small(random_catalogue(Random(seed))))
 
 
 def is_small(lines: list[Line]) -> bool:
-    """Return whether there are a few assets in two collections or three."""
+    """Return whether the world has at most four assets and three collections."""
     kinds = [line["kind"] for line in lines]
     return kinds.count("asset") in {1, 2, 4} and kinds.count("collection") in {2, 3}
 
 
-@pytest.mark.parametrize("seed_of", [lambda: KNOWN, small], ids=["known", "new"])
-async def test_whoever_asks_whatever_of_a_small_world_the_model_says_the_same(
-    databases: Databases, seed_of: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("seed", [lambda: KNOWN_SEED, new_seed], ids=["known", "new"])
+async def test_the_api_equals_the_oracle_in_a_small_world(
+    databases: Databases, seed: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("proofs.oracle.trial.PAGES", PAGES)
-    assert await trial(databases, seed_of()) > 0
+    assert await trial(databases, seed()) > 0
 
 
-async def test_a_failure_tells_all_that_is_needed_to_see_it_again(
+async def test_a_failure_reports_everything_needed_to_reproduce_it(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Model, "sees", lambda _model, _who, _asset: False)
-    with pytest.raises(BrokenPromiseError) as broken:
-        await trial(databases, KNOWN)
-    told = str(broken.value)
-    assert told.startswith(f"seed {KNOWN} on {databases.backend}, as ")
-    for part in ("{ list: ", "first: 100", "answered ", "expected ", '{"kind": "asset", "id": "asset-0"', "Done:\n"):
-        assert part in told
+    monkeypatch.setattr(Model, "sees_asset", lambda _model, _who, _asset: False)
+    with pytest.raises(BrokenPromiseError) as error:
+        await trial(databases, KNOWN_SEED)
+    message = str(error.value)
+    assert message.startswith(f"seed {KNOWN_SEED} on {databases.backend}, as ")
+    parts = ("{ list: ", "first: 100", "actual ", "expected ", '{"kind": "asset", "id": "asset-0"', "Actions:\n")
+    assert [part for part in parts if part not in message] == []
 
 
-def test_databases_that_answer_in_other_bytes_are_found() -> None:
-    here, there = (Told(1, [("ann: { viewer }", content)]) for content in (b"{}", b"{ }"))
+def test_databases_that_respond_with_different_bytes_are_reported() -> None:
+    postgresql, sqlite = (Transcript(1, [("ann: { viewer }", content)]) for content in (b"{}", b"{ }"))
     with pytest.raises(BrokenPromiseError, match="seed 7"):
-        compare_bytes(7, here, there)
-    compare_bytes(7, here, here)
+        compare_transcripts(7, postgresql, sqlite)
+    compare_transcripts(7, postgresql, postgresql)
 
 
-async def test_the_oracle_of_a_database_is_that_of_its_catalogue_and_of_what_was_changed_since(
+async def test_the_model_read_from_a_database_equals_that_of_its_catalogue_and_later_changes(
     ask_own: GraphQLClient,
 ) -> None:
-    told, read = await vary_world(ask_own), await model_reader.read_model(ask_own.database)
+    model, read = await vary_world(ask_own), await read_model(ask_own.database)
     for who in VIEWERS:
-        for each in every_list(told, who):
-            assert each.expected(read, who, None) == each.expected(told, who, None), (who, each)
-    assert (read.gold, read.changed_at, read.added_at) == (told.gold, told.changed_at, told.added_at)
+        for listing in every_list(model, who):
+            assert listing.expected(read, who, None) == listing.expected(model, who, None), (who, listing)
+    assert (read.gold, read.changed_at, read.added_at) == (model.gold, model.changed_at, model.added_at)
 
 
-async def test_what_was_read_of_a_world_writes_the_same_world(databases: Databases) -> None:
-    first = await read(databases, drawn(Random(0)), is_varied=True)
-    again = await read(databases, first.lines, is_varied=False)
-    assert sorted(map(str, again.lines)) == sorted(map(str, first.lines))
+async def test_importing_the_lines_of_a_model_recreates_its_world(databases: Databases) -> None:
+    original = await import_and_read(databases, random_catalogue(Random(0)), is_varied=True)
+    recreated = await import_and_read(databases, original.lines, is_varied=False)
+    assert sorted(map(str, recreated.lines)) == sorted(map(str, original.lines))
 
 
-async def read(databases: Databases, lines: Sequence[Line], *, is_varied: bool) -> Model:
-    """Return the oracle of a world of these lines, perhaps varied."""
-    url = await databases.written(lines)
+async def import_and_read(databases: Databases, lines: Sequence[Line], *, is_varied: bool) -> Model:
+    """Import the lines, optionally vary the database, and return its model."""
+    url = await databases.create_from_catalogue(lines)
     database = Database(url)
     if is_varied:
-        await vary(database, Random(0))
-    model = await model_reader.read_model(database)
+        await vary_database(database, Random(0))
+    model = await read_model(database)
     await database.close()
     databases.drop(url)
     return model
 
 
-def test_the_model_shares_no_code_with_what_it_judges() -> None:
+def test_the_oracle_shares_no_code_with_the_product() -> None:
     for path in (ROOT / "tests" / "oracle.py", ROOT / "proofs" / "oracle" / "expected.py"):
-        assert not rooms(path) & {*PRODUCT, "sqlalchemy", "sqlmodel"}, path
-    assert rooms(ROOT / "proofs" / "model_reader.py") & PRODUCT == {"store"}
+        assert not imported_packages(path) & {*LAYERS, "sqlalchemy", "sqlmodel"}, path
+    assert imported_packages(ROOT / "proofs" / "model_reader.py") & LAYERS == {"store"}
 
 
-def rooms(path: Path) -> set[str]:
-    """Return what a file imports, as the first parts of names."""
+def imported_packages(path: Path) -> set[str]:
+    """Return the top-level packages that a file imports."""
     imports = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     modules = [alias.name for node in imports if isinstance(node, ast.Import) for alias in node.names]
     modules += [str(node.module) for node in imports if isinstance(node, ast.ImportFrom)]

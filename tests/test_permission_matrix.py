@@ -1,4 +1,4 @@
-"""This file is the truth table at work: each cell is what the graph says, and nothing that it says is left out."""
+"""The permission matrix: the API equals it in every cell, and no part of the schema is left out."""
 
 import ast
 import secrets
@@ -9,84 +9,89 @@ import pytest
 from graphql import build_schema, extend_schema, parse
 
 from proofs.databases import Databases
-from proofs.permission_matrix import trial as truth
-from proofs.permission_matrix.coverage import EXCEPTIONS, asked, exceptions_to, reaching
-from proofs.permission_matrix.markdown import GROUPS, page
-from proofs.permission_matrix.matrix import ALIKE, MEANINGS, WORD_LINES, told
-from proofs.permission_matrix.trial import COMBINATIONS, PARTS, SURFACES, every_combination, every_row
+from proofs.permission_matrix import trial
+from proofs.permission_matrix.coverage import EXCEPTIONS, asset_coordinates, covered_coordinates, exceptions_to
+from proofs.permission_matrix.markdown import SECTIONS, format_page
+from proofs.permission_matrix.matrix import DESCRIPTIONS, EQUIVALENT_STATUS, RULES, expected_value
+from proofs.permission_matrix.trial import COMBINATIONS, PARTS, SURFACES, check_every_row, check_part
 from proofs.proof import BrokenPromiseError
 from schema.graph import print_schema
 
-HERE = Path(truth.__file__).parent
-PAGE = HERE.parent.parent / "docs" / "permissions.md"
-ROOMS = {"app", "schema", "resolvers", "permissions", "store"}
+FOLDER = Path(trial.__file__).parent
+PAGE = FOLDER.parent.parent / "docs" / "permissions.md"
+LAYERS = {"app", "schema", "resolvers", "permissions", "store"}
 ROWS = {situation.row(asset) for situation, asset in COMBINATIONS}
-NOBODY_SEES = 2  # a part, and the one that is done soonest
-NEW = secrets.randbelow(1_000_000)
+NOTHING_VISIBLE = 2  # the fastest part
+NEW_SEED = secrets.randbelow(1_000_000)
 SCHEMA = build_schema(print_schema())
 
 
-async def test_every_cell_is_what_the_graph_says(databases: Databases) -> None:
-    assert await every_row(databases, NEW) > 49_000, f"seed {NEW}"
+async def test_the_api_equals_the_matrix_in_every_row(databases: Databases) -> None:
+    assert await check_every_row(databases, NEW_SEED) > 49_000, f"seed {NEW_SEED}"
 
 
-async def test_every_combination_of_a_part_is_what_the_graph_says(databases: Databases) -> None:
-    assert PARTS[NOBODY_SEES] == (("anonymous", "off"), "PUBLIC")
-    assert await every_combination(databases, NOBODY_SEES) > 5_000
+async def test_the_api_equals_the_matrix_in_every_combination_of_a_part(databases: Databases) -> None:
+    assert PARTS[NOTHING_VISIBLE] == (("anonymous", "off"), "PUBLIC")
+    assert await check_part(databases, NOTHING_VISIBLE) > 5_000
 
 
-async def test_a_cell_that_is_wrong_is_told(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wrong_cell_is_reported(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
     if databases.backend != "sqlite":
         return
-    monkeypatch.setattr(truth, "told", lambda word, row: "yes" if word == "grants" else told(word, row))
-    with pytest.raises(
-        BrokenPromiseError, match=r"To the anonymous, while public sharing is off: 110 cells are wrong.\n`grants`"
-    ):
-        await every_combination(databases, NOBODY_SEES)
-
-
-def test_the_table_says_something_of_every_row_and_the_same_of_those_that_are_alike() -> None:
-    for word, row in product(MEANINGS, ROWS):
-        assert told(word, row) == told(word, row._replace(status=ALIKE.get(row.status, row.status)))
-
-
-def test_every_line_of_the_table_is_needed() -> None:
-    used = {
-        next(line for line in WORD_LINES if line.word == word and line.fits(row))
-        for word, row in product(MEANINGS, ROWS)
-    }
-    assert [line for line in WORD_LINES if line not in used] == []
-
-
-def test_every_word_is_said_somewhere_and_printed() -> None:
-    assert {surface.word for surface in SURFACES} == {line.word for line in WORD_LINES} == {*MEANINGS}
-    assert sorted(word for words in GROUPS.values() for word in words) == sorted(MEANINGS)
-
-
-def _imported(path: Path) -> set[str]:
-    """Return the names of what a file imports."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return named | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-
-
-def test_the_table_knows_nothing_of_the_product_and_what_asks_it_nothing_of_permissions() -> None:
-    assert not {name.split(".")[0] for name in _imported(HERE / "matrix.py")} & {*ROOMS, "tests", "proofs"}
-    for path in HERE.glob("*.py"):
-        assert "permissions" not in {name.split(".")[0] for name in _imported(path)}, path
-
-
-def test_whatever_tells_of_assets_or_takes_their_ids_is_asked_for() -> None:
-    left = reaching(SCHEMA) - asked(SCHEMA, SURFACES)
-    assert sorted(each for each in left if not exceptions_to(each)) == [], (
-        "let a surface of proofs/permission_matrix ask for it"
+    monkeypatch.setattr(
+        trial, "expected_value", lambda aspect, row: "yes" if aspect == "grants" else expected_value(aspect, row)
     )
-    assert {pattern for each in left for pattern in exceptions_to(each)} == {*EXCEPTIONS}, "an exception to nothing"
-    assert {each for surface in SURFACES for each in surface.covers} <= reaching(SCHEMA)
+    message = r"As the anonymous, with public sharing off: 110 cells differ.\n`grants`"
+    with pytest.raises(BrokenPromiseError, match=message):
+        await check_part(databases, NOTHING_VISIBLE)
+
+
+def test_the_matrix_has_a_value_for_every_row_and_equal_ones_for_equivalent_statuses() -> None:
+    for aspect, row in product(DESCRIPTIONS, ROWS):
+        equivalent = row._replace(status=EQUIVALENT_STATUS.get(row.status, row.status))
+        assert expected_value(aspect, row) == expected_value(aspect, equivalent)
+
+
+def test_every_rule_of_the_matrix_applies_to_some_row() -> None:
+    applied = {
+        next(rule for rule in RULES if rule.aspect == aspect and rule.fits(row))
+        for aspect, row in product(DESCRIPTIONS, ROWS)
+    }
+    assert [rule for rule in RULES if rule not in applied] == []
+
+
+def test_every_aspect_has_a_surface_and_is_printed() -> None:
+    assert {surface.aspect for surface in SURFACES} == {rule.aspect for rule in RULES} == {*DESCRIPTIONS}
+    assert sorted(aspect for aspects in SECTIONS.values() for aspect in aspects) == sorted(DESCRIPTIONS)
+
+
+def _imported_modules(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def _imported_packages(path: Path) -> set[str]:
+    return {module.split(".")[0] for module in _imported_modules(path)}
+
+
+def test_the_matrix_shares_no_code_with_the_product_nor_its_surfaces_with_permissions() -> None:
+    assert not _imported_packages(FOLDER / "matrix.py") & {*LAYERS, "tests", "proofs"}
+    for path in FOLDER.glob("*.py"):
+        assert "permissions" not in _imported_packages(path), path
+
+
+def test_every_part_of_the_schema_that_concerns_assets_has_a_surface() -> None:
+    uncovered = asset_coordinates(SCHEMA) - covered_coordinates(SCHEMA, SURFACES)
+    missing = sorted(coordinate for coordinate in uncovered if not exceptions_to(coordinate))
+    assert missing == [], "add a surface to proofs/permission_matrix"
+    used_exceptions = {pattern for coordinate in uncovered for pattern in exceptions_to(coordinate)}
+    assert used_exceptions == {*EXCEPTIONS}, "remove the exceptions that match nothing"
+    assert {coordinate for surface in SURFACES for coordinate in surface.covers} <= asset_coordinates(SCHEMA)
 
 
 @pytest.mark.parametrize(
-    ("added", "missed"),
+    ("addition", "coordinates"),
     [
         ("extend type Topic { best: Asset }", {"Topic.best"}),
         ("extend type Query { search(text: String!): AssetConnection! }", {"Query.search"}),
@@ -101,12 +106,10 @@ def test_whatever_tells_of_assets_or_takes_their_ids_is_asked_for() -> None:
         ),
     ],
 )
-def test_what_comes_later_has_to_join(added: str, missed: set[str]) -> None:
-    later = extend_schema(SCHEMA, parse(added))
-    assert reaching(later) - reaching(SCHEMA) >= missed
+def test_additions_to_the_schema_that_concern_assets_need_a_surface(addition: str, coordinates: set[str]) -> None:
+    extended = extend_schema(SCHEMA, parse(addition))
+    assert asset_coordinates(extended) - asset_coordinates(SCHEMA) >= coordinates
 
 
-def test_the_printed_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), (
-        "write it again: python -m proofs.permission_matrix > docs/permissions.md"
-    )
+def test_the_committed_page_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == format_page(), "run make permissions"

@@ -1,4 +1,4 @@
-"""This file is a small part of the proof that what is taken back stays taken, and servers that it finds at fault."""
+"""A small part of the proof of revocation, and faulty servers that the proof must find."""
 
 import random
 from collections.abc import Iterator
@@ -7,26 +7,26 @@ import pytest
 
 from proofs.databases import Databases, open_databases
 from proofs.proof import BrokenPromiseError
-from proofs.revocation.grants import sights_of_members
-from proofs.revocation.trial import LANES, tried
+from proofs.revocation.grants import member_accesses
+from proofs.revocation.trial import MEMBER_WORKERS, run_trial
 
-EACH_WAY = len(sights_of_members(0))
-"""Revocations of a lane that has every sight once."""
+EVERY_ACCESS = len(member_accesses(0))
+"""Number of revocations in which a worker revokes every access once."""
 
 
-async def test_what_is_taken_back_in_any_way_is_seen_by_nobody_who_asks_later(databases: Databases) -> None:
-    assert await tried(databases, random.randrange(1 << 32), EACH_WAY) == EACH_WAY * (LANES + 1)
+async def test_revoked_access_of_every_sort_is_gone_for_every_later_request(databases: Databases) -> None:
+    assert await run_trial(databases, random.randrange(1 << 32), EVERY_ACCESS) == EVERY_ACCESS * (MEMBER_WORKERS + 1)
 
 
 @pytest.fixture
-def lite() -> Iterator[Databases]:
-    """Give a place on SQLite: what a server keeps of its own is on no database."""
-    with open_databases("sqlite") as made:
-        yield made
+def sqlite() -> Iterator[Databases]:
+    """Open databases on SQLite: faults in a server's memory do not depend on the backend."""
+    with open_databases("sqlite") as databases:
+        yield databases
 
 
-@pytest.mark.parametrize("kept", ["viewers", "rows", "answers"])
-async def test_a_server_that_keeps_for_a_moment_what_one_operation_read_is_found(lite: Databases, kept: str) -> None:
-    program = f"from tests.faulty_servers import serve; serve({kept!r})"
+@pytest.mark.parametrize("cached", ["viewers", "rows", "answers"])
+async def test_a_server_that_caches_across_operations_is_found(sqlite: Databases, cached: str) -> None:
+    program = f"from tests.faulty_servers import serve; serve({cached!r})"
     with pytest.raises(BrokenPromiseError, match=r"(?m)^>.*: (saw|did not see) "):
-        await tried(lite, random.randrange(1 << 32), 6 * EACH_WAY, program)
+        await run_trial(sqlite, random.randrange(1 << 32), 6 * EVERY_ACCESS, program)

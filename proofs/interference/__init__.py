@@ -1,1 +1,1 @@
-"""This folder is non-interference: worlds that differ only in what is hidden cannot be told apart."""
+"""Non-interference: two worlds that differ only in hidden data give identical responses."""

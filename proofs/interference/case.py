@@ -1,38 +1,40 @@
-"""This file is what a trial did, so that it can be done again: and with less, until nothing can be left out."""
+"""Cases: a reproducible sequence of changes and operations, and the shrinking of a failing one."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proofs.interference.hidden_changes import Act
-from proofs.interference.operations import Question
+from proofs.interference.hidden_changes import WorldChange
+from proofs.interference.operations import Operation
 from tests.oracle import Line
 
+REFERENCES = ("uses", "assets", "members")  # fields of lines that list names of others
 ATTEMPTS = 300
-"""How often a failure is tried again, at most, while it is made smaller."""
+"""Maximum number of runs while a failing case is shrunk."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something done or asked, with a number that chance and time within it come from."""
+    """A change or an operation, with the number that its ids and times are derived from."""
 
     number: int
-    what: Act | Question
-    beside: Sequence[Act] = ()  # what others ask at the same time, where hidden things happen
+    action: WorldChange | Operation
+    concurrent: Sequence[WorldChange] = ()  # operations of other viewers at the same time, in the changed world only
 
     def __str__(self) -> str:
-        """Return the step as it is pasted."""
-        if isinstance(self.what, Question):
-            return f"-- asked of both:\n{_written(self.what)}"
-        who = f", by {self.what.who}" if self.what.who else ""
-        done = _written(self.what.question) if self.what.question else ";\n".join(self.what.statements)
-        return f"-- {self.what.name}{who}:\n{done}"
+        """Format the step for reproduction."""
+        if isinstance(self.action, Operation):
+            return f"-- operation in both worlds:\n{_format_operation(self.action)}"
+        who = f", by {self.action.who}" if self.action.who else ""
+        operation = self.action.operation
+        text = _format_operation(operation) if operation else ";\n".join(self.action.statements)
+        return f"-- {self.action.name}{who}:\n{text}"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A world, its past, who asks, and what happens and is asked from there."""
+    """World, its past, the viewer, and the steps after the worlds diverge."""
 
     lines: Sequence[Line]
     statements: Sequence[str]
@@ -40,79 +42,80 @@ class Case:
     past: Sequence[Step] = ()
     steps: Sequence[Step] = ()
 
-    def asking_less(self) -> Iterator["Case"]:
-        """Yield the cases in which one step lacks what others ask at the time, or one part of its question."""
+    def smaller_steps(self) -> Iterator["Case"]:
+        """Yield cases in which one step lacks its concurrent operations or one part of its operation."""
         for index, step in enumerate(self.steps):
-            less = [replace(step, beside=())] if step.beside else []
-            if isinstance(step.what, Question):
-                less += [replace(step, what=question) for question in step.what.smaller()]
-            for each in less:
-                yield replace(self, steps=[*self.steps[:index], each, *self.steps[index + 1 :]])
+            smaller_steps = [replace(step, concurrent=())] if step.concurrent else []
+            if isinstance(step.action, Operation):
+                smaller_steps += [replace(step, action=operation) for operation in step.action.shrink()]
+            for smaller in smaller_steps:
+                yield replace(self, steps=[*self.steps[:index], smaller, *self.steps[index + 1 :]])
 
-    def pasted(self) -> str:
-        """Return the case as catalogue lines, statements and operations."""
+    def format(self) -> str:
+        """Format the case as catalogue lines, statements and operations."""
         lines = "\n".join(json.dumps(line, ensure_ascii=False) for line in self.lines)
         statements = ";\n".join(self.statements)
         past, steps = ("\n".join(map(str, steps)) for steps in (self.past, self.steps))
-        return f"== the world:\n{lines}\n{statements}\n== its past:\n{past}\n== as {self.who}:\n{steps}"
+        return f"== world:\n{lines}\n{statements}\n== past:\n{past}\n== viewer {self.who}:\n{steps}"
 
 
 @dataclass
-class Shrinking:
-    """The smallest failing case yet, and how it fails; `run` tells how a case does, if it does."""
+class Shrinker:
+    """Smallest failing case so far and its failure. `run` returns a case's failure, or None if it passes."""
 
     case: Case
-    told: str
+    failure: str
     run: Callable[[Case], Awaitable[str | None]]
-    left: int = ATTEMPTS
+    attempts_left: int = ATTEMPTS
 
     async def shrink(self) -> None:
-        """Leave out what the failure does not need."""
+        """Remove everything that the failure does not need."""
         for name in ("steps", "past", "lines", "statements", "steps"):
-            await self._leave_out(name)
-        candidates = self.case.asking_less()
+            await self._remove_parts(name)
+        candidates = self.case.smaller_steps()
         while smaller := next(candidates, None):
-            if await self._takes(smaller):
-                candidates = self.case.asking_less()
+            if await self._try(smaller):
+                candidates = self.case.smaller_steps()
 
-    async def _leave_out(self, name: str) -> None:
-        """Leave out of one of the case's sequences all, or else halves, quarters, and so on to single elements."""
+    async def _remove_parts(self, name: str) -> None:
+        """Remove elements from one of the case's sequences: all of them, then halves, quarters, down to single ones."""
         size = len(getattr(self.case, name))
         while size:
             start = 0
             while start < len(whole := getattr(self.case, name)):
-                less = [*whole[:start], *whole[start + size :]]
-                changed: dict[str, Any] = {name: _held_together(less) if name == "lines" else less}
-                if not await self._takes(replace(self.case, **changed)):
+                rest = [*whole[:start], *whole[start + size :]]
+                changes: dict[str, Any] = {name: _drop_dangling(rest) if name == "lines" else rest}
+                if not await self._try(replace(self.case, **changes)):
                     start += size
             size //= 2
 
-    async def _takes(self, smaller: Case) -> bool:
-        """Return whether the smaller case fails too, and is now the smallest."""
-        if not self.left:
+    async def _try(self, smaller: Case) -> bool:
+        """Run the smaller case; keep it and return True if it fails too."""
+        if not self.attempts_left:
             return False
-        self.left -= 1
-        fails = await _fails(smaller, self.run)
-        if fails is not None:
-            self.case, self.told = smaller, fails
-        return fails is not None
+        self.attempts_left -= 1
+        failure = await _failure_of(smaller, self.run)
+        if failure is not None:
+            self.case, self.failure = smaller, failure
+        return failure is not None
 
 
-def _held_together(lines: Sequence[Line]) -> list[Line]:
-    """Return the lines without what they list of those that are left out."""
-    there = {line.get("id", line.get("slug")) for line in lines}
-    listed = [{name: line[name] for name in ("uses", "assets", "members") if name in line} for line in lines]
-    kept = [{name: [each for each in ids if each in there] for name, ids in each.items()} for each in listed]
-    return [{**line, **lists} for line, lists in zip(lines, kept, strict=True)]
+def _drop_dangling(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines without references to removed lines."""
+    names = {line.get("id", line.get("slug")) for line in lines}
+    return [
+        {**line, **{field: [name for name in line[field] if name in names] for field in REFERENCES if field in line}}
+        for line in lines
+    ]
 
 
-async def _fails(case: Case, run: Callable[[Case], Awaitable[str | None]]) -> str | None:
+async def _failure_of(case: Case, run: Callable[[Case], Awaitable[str | None]]) -> str | None:
     try:
         return await run(case)
-    except Exception:  # noqa: BLE001 - any failure of a case that lacks a part means that the part was needed
+    except Exception:  # noqa: BLE001 - a case that cannot run lacks a part that is needed
         return None
 
 
-def _written(question: Question) -> str:
-    document, variables = question.written()
+def _format_operation(operation: Operation) -> str:
+    document, variables = operation.render()
     return f"{document}\n{json.dumps(variables, ensure_ascii=False)}"

@@ -1,135 +1,146 @@
-"""This file is what is asked after whatever happened: every list whole, every tree and count, and all of an asset.
+"""Fixed queries that read everything: all lists, trees, counts, searches and asset fields.
 
-Questions made at random come upon each of these too, though seldom just when it matters.
+Random operations reach each of these too, but seldom right after the change that matters.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from proofs.interference.operations import Given, Question, Selected
-from proofs.interference.world import NEAR_NAMES, USERS, id_of
+from proofs.interference.operations import Argument, Operation, Selection
+from proofs.interference.world import NEAR_NAMES, USERS, public_id
 
-ALL = Given("Int", 100)
+FIRST_100 = Argument("Int", 100)
 
 
-def _ids(name: str, kind: str, *more: Selected, of: str = "", **given: Given) -> Selected:
-    """Return a list: how many, and the ids of all, with more of each; `of` names the interface that items have."""
-    each = [
-        Selected("id", "ID", on=of and "Node"),
-        *(Selected(one.name, one.type, one.arguments, one.below, of) for one in more),
+def _list_field(name: str, kind: str, *fields: Selection, interface: str = "", **arguments: Argument) -> Selection:
+    """Return a list with its total, and the ids and fields of all items. `interface` is that of the items."""
+    node = [
+        Selection("id", "ID", on=interface and "Node"),
+        *(
+            Selection(selection.name, selection.type, selection.arguments, selection.selections, interface)
+            for selection in fields
+        ),
     ]
-    below = [Selected("totalCount", "Int"), Selected("nodes", kind, below=each)]
-    return Selected(name, f"{kind}Connection", {"first": ALL, **given}, below)
+    selections = [Selection("totalCount", "Int"), Selection("nodes", kind, selections=node)]
+    return Selection(name, f"{kind}Connection", {"first": FIRST_100, **arguments}, selections)
 
 
-def _plain(*names: str) -> list[Selected]:
-    return [Selected(name, "") for name in names]
+def _leaves(*names: str) -> list[Selection]:
+    return [Selection(name, "") for name in names]
 
 
-def _one(name: str, *names: str) -> Selected:
-    return Selected(name, "", below=_plain(*names))
+def _object(name: str, *names: str) -> Selection:
+    return Selection(name, "", selections=_leaves(*names))
 
 
-def _input(kind: str, **value: Any) -> Given:
-    return Given(kind, value)
+def _argument(kind: str, **value: Any) -> Argument:
+    return Argument(kind, value)
 
 
-TREE = Question(
+TREE = Operation(
     "query",
     [
-        _ids(
+        _list_field(
             "topics",
             "Topic",
-            *_plain("version", "updatedAt"),
-            _one("assetCounts", "total", "goldStandards"),
-            _ids("collections", "Collection"),
+            *_leaves("version", "updatedAt"),
+            _object("assetCounts", "total", "goldStandards"),
+            _list_field("collections", "Collection"),
         ),
-        _ids(
+        _list_field(
             "collections",
             "Collection",
-            *_plain("version", "updatedAt"),
-            _one("parent", "id"),
-            _one("ancestors", "id"),
-            _one("assetCounts", "total", "capsules"),
-            _ids("children", "Collection"),
-            filter=_input("CollectionFilter", topLevelOnly=True),
-            orderBy=_input("CollectionOrder", field="POSITION", direction="ASC"),
+            *_leaves("version", "updatedAt"),
+            _object("parent", "id"),
+            _object("ancestors", "id"),
+            _object("assetCounts", "total", "capsules"),
+            _list_field("children", "Collection"),
+            filter=_argument("CollectionFilter", topLevelOnly=True),
+            orderBy=_argument("CollectionOrder", field="POSITION", direction="ASC"),
         ),
-        _ids(
+        _list_field(
             "collections",
             "Collection",
-            _ids("assets", "Asset", of="AssetFields", includeDescendants=Given("Boolean", value=True)),
-            orderBy=_input("CollectionOrder", field="ASSET_COUNT", direction="ASC"),
+            _list_field("assets", "Asset", interface="AssetFields", includeDescendants=Argument("Boolean", value=True)),
+            orderBy=_argument("CollectionOrder", field="ASSET_COUNT", direction="ASC"),
         ),
     ],
 )
-ASSETS = Question(
+ASSETS = Operation(
     "query",
     [
-        _ids(
+        _list_field(
             "assets",
             "Asset",
-            *_plain("status", "viewerAccess", "url"),
-            _one("owner", "id", "name", "email"),
-            _one("grants", "access"),
-            _ids("collections", "Collection"),
-            _ids("uses", "Asset", of="AssetFields"),
-            _ids("usedBy", "Asset", of="AssetFields"),
-            of="AssetFields",
+            *_leaves("status", "viewerAccess", "url"),
+            _object("owner", "id", "name", "email"),
+            _object("grants", "access"),
+            _list_field("collections", "Collection"),
+            _list_field("uses", "Asset", interface="AssetFields"),
+            _list_field("usedBy", "Asset", interface="AssetFields"),
+            interface="AssetFields",
         )
     ],
 )
-# Of the first two collections that every world has, seen or not.
-HELD = Question(
+# The first two collections exist in every world, visible or not.
+HOLDERS = Operation(
     "query",
     [
-        _ids("assets", "Asset", of="AssetFields", filter=_input("AssetFilter", **{way: [id_of("col", slug)]}))
+        _list_field(
+            "assets",
+            "Asset",
+            interface="AssetFields",
+            filter=_argument("AssetFilter", **{way: [public_id("col", slug)]}),
+        )
         for slug in ("held-0", "held-1")
         for way in ("inCollectionIds", "notInCollectionIds")
     ],
 )
-HISTORY = Question(
+HISTORY = Operation(
     "query",
     [
-        _ids(
+        _list_field(
             "collections",
             "Collection",
-            Selected(
+            Selection(
                 "history",
                 "ChangeConnection",
-                {"first": ALL},
+                {"first": FIRST_100},
                 [
-                    Selected(
+                    Selection(
                         "nodes",
                         "Change",
-                        below=[*_plain("id", "action"), _ids("assets", "Asset", of="AssetFields")],
+                        selections=[*_leaves("id", "action"), _list_field("assets", "Asset", interface="AssetFields")],
                     )
                 ],
             ),
         )
     ],
 )
-_FACETS = Selected(
+_FACETS = Selection(
     "facets",
     "AssetFacets",
-    below=[_one("kinds", "kind", "count"), _one("tags", "tag", "count"), _one("owners", "count")],
+    selections=[_object("kinds", "kind", "count"), _object("tags", "tag", "count"), _object("owners", "count")],
 )
-SEARCH = Question(
+SEARCH = Operation(
     "query",
     [
-        # Hidden things are called so, or nearly; and visible ones are nearly called so.
-        replace(found, below=[*found.below, *more])
+        # Names of hidden rows, and names that hidden and visible rows nearly have.
+        replace(selection, selections=[*selection.selections, *more])
         for name in NEAR_NAMES
-        for found, more in (
-            (_ids("assets", "Asset", of="AssetFields", query=Given("String", name)), [_FACETS]),
-            (_ids("collections", "Collection", query=Given("String", name)), []),
+        for selection, more in (
+            (_list_field("assets", "Asset", interface="AssetFields", query=Argument("String", name)), [_FACETS]),
+            (_list_field("collections", "Collection", query=Argument("String", name)), []),
         )
     ]
-    + [_ids("assets", "Asset", of="AssetFields", query=Given("String", f"owner:{user}")) for user in USERS[-2:]],
+    + [
+        _list_field("assets", "Asset", interface="AssetFields", query=Argument("String", f"owner:{user}"))
+        for user in USERS[-2:]
+    ],
 )
 
 
-def survey(*, is_signed_in: bool) -> Sequence[Question]:
-    """Return the questions; members and administrators are asked for what happened as well."""
-    return (TREE, ASSETS, HELD, SEARCH, HISTORY) if is_signed_in else (TREE, ASSETS, HELD, SEARCH)
+def full_reads(*, is_signed_in: bool) -> Sequence[Operation]:
+    """Return the queries; signed-in viewers also read histories."""
+    return (TREE, ASSETS, HOLDERS, SEARCH, HISTORY) if is_signed_in else (TREE, ASSETS, HOLDERS, SEARCH)

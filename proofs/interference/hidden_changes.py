@@ -1,6 +1,6 @@
-"""This file is what may happen to what a viewer may not see, drawn at random: of all this they must notice nothing.
+"""Random changes to data hidden from a viewer. The viewer must not be able to notice any of them.
 
-An act is written to the tables, or done by others through the graph. That it is hidden follows from the oracle.
+A change is written to the tables or made through the API by someone else. The oracle decides what is hidden.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,416 +8,531 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from proofs.interference.operations import Asking, Given, Question, Selected, Words
-from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, Drawing, id_of, insert, text, update
+from proofs.interference.operations import Argument, Operation, OperationGenerator, Selection, Vocabulary
+from proofs.interference.world import (
+    NAMES,
+    NEAR_NAMES,
+    TAGS,
+    USERS,
+    Chooser,
+    insert_statement,
+    public_id,
+    sql_literal,
+    update_statement,
+)
 from store.tables import MAX_COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
-PUT_AWAY = ("ARCHIVED", "WITHDRAWN")
-STATUSES = ("RELEASED", "DRAFT", "FAILED", *PUT_AWAY)
+ARCHIVED_STATUSES = ("ARCHIVED", "WITHDRAWN")
+STATUSES = ("RELEASED", "DRAFT", "FAILED", *ARCHIVED_STATUSES)
 ADMIN = USERS[0]
 
 
 @dataclass(frozen=True)
-class Act:
-    """What is done where the viewer cannot see it: statements, or an operation of somebody else."""
+class WorldChange:
+    """Change that the viewer must not notice: SQL statements, or an operation by someone else."""
 
     name: str
     statements: Sequence[str] = ()
     who: str = ""
-    question: Question | None = None
+    operation: Operation | None = None
 
 
-class Hiding:
-    """Draws what happens out of a viewer's sight in a world."""
+class HiddenChanges:
+    """Generator of changes hidden from one viewer in one world."""
 
-    def __init__(self, chance: Random, model: Model, who: str, words: Words, number: int) -> None:
-        """Take the world as it is now, who must not notice, and a number that no other act of this world has."""
-        self.draw, self.model, self.who, self.words, self.number = Drawing(chance), model, who, words, number
-        self.assets = [asset for asset in model.asset if not model.sees_asset(who, asset)]
-        self.unowned = [asset for asset in model.asset if model.access(who, asset) < OWNER]
-        self.closed = [asset for asset in model.asset if model.access(who, asset) < VIEWER]
-        self.collections = [slug for slug in model.collection if not model.sees_collection(who, slug)]
-        self.topics = [slug for slug in model.topic if not model.sees_topic(who, slug)]
+    def __init__(self, random: Random, model: Model, who: str, vocabulary: Vocabulary, number: int) -> None:
+        """Use the current model of the world. The number must be unique within the world."""
+        self.chooser, self.model, self.who, self.vocabulary, self.number = (
+            Chooser(random),
+            model,
+            who,
+            vocabulary,
+            number,
+        )
+        self.hidden_assets = [asset for asset in model.asset if not model.sees_asset(who, asset)]
+        self.unowned_assets = [asset for asset in model.asset if model.access(who, asset) < OWNER]
+        self.contentless_assets = [asset for asset in model.asset if model.access(who, asset) < VIEWER]
+        self.hidden_collections = [slug for slug in model.collection if not model.sees_collection(who, slug)]
+        self.hidden_topics = [slug for slug in model.topic if not model.sees_topic(who, slug)]
         groups = [id_ for id_, group in model.groups.items() if who in group["members"]]
         speaking = {who, "public", *groups} | (set() if who == ANONYMOUS else {"everyone"})
-        self.others = [each for each in (*model.users, *model.groups, "everyone", "public") if each not in speaking]
-        self.people = [user for user in USERS if user != who]
+        self.other_principals = [
+            each for each in (*model.users, *model.groups, "everyone", "public") if each not in speaking
+        ]
+        self.other_users = [user for user in USERS if user != who]
 
-    def act(self) -> Act:
-        """Return an act, of those that have something to act upon."""
+    def draw(self) -> WorldChange:
+        """Return a random change that applies to this world."""
         while True:
-            name: str = self.draw.one(*ACTS, *OFTEN)
-            done: Act | Sequence[str] | None = ACTS[name](self)
-            if done:
-                return done if isinstance(done, Act) else Act(name, done)
+            name: str = self.chooser.choose(*CHANGES, *FREQUENT)
+            change: WorldChange | Sequence[str] | None = CHANGES[name](self)
+            if change:
+                return change if isinstance(change, WorldChange) else WorldChange(name, change)
 
-    # Assets that the viewer does not see.
+    # Hidden assets, and hidden parts of visible ones.
 
     def add_asset(self) -> Sequence[str] | None:
-        """Return a new asset, which others hold grants on and some collections hold."""
-        if not self._may_hide_assets():
+        """Add an asset with grants of others, tags, uses and memberships."""
+        if not self._can_hide_assets():
             return None
-        id_, draw = f"new{self.number}", self.draw
+        name, chooser = f"new{self.number}", self.chooser
         values: dict[str, Any] = {
-            "id": id_of("ast", id_),
-            "external_id": id_,
-            "kind": draw.one(*KINDS),
-            "status": draw.one(*STATUSES),
+            "id": public_id("ast", name),
+            "external_id": name,
+            "kind": chooser.choose(*KINDS),
+            "status": chooser.choose(*STATUSES),
         }
         values |= {
-            "name": draw.one(*NAMES, *NEAR_NAMES),
-            "name_key": draw.one("a", "zz", ""),
+            "name": chooser.choose(*NAMES, *NEAR_NAMES),
+            "name_key": chooser.choose("a", "zz", ""),
             "tags": [],
             "version": "1",
         }
-        values |= {"url": "https://hidden.org", "created_at": draw.one(0, 2**41), "updated_at": draw.one(0, 2**41)}
-        values |= {"is_gold": draw.one(0, 1), "gold_at": 5} | ({"data_kind": "DATASET", "app_kind": "OTHER"})
-        written = {name: text(value) for name, value in values.items()} | {"owner_pk": "pk"}
-        owner = draw.one(*self.people)
-        found = [insert("asset", "principal", f"external_id = {text(owner)}", written), _grant(id_, owner, OWNER)]
-        found += [_grant(id_, to, draw.one(*ACCESS.values())) for to in draw.some(self.others, 2) if to != owner]
-        found += [_tag(id_, tag) for tag in draw.some(TAGS, 2)]
-        found += [_use(id_, used, 3) for used in draw.some(list(self.model.asset), 2)]
-        return found + [self._member(slug, id_) for slug in draw.some(list(self.model.collection), 3)]
+        values |= {
+            "url": "https://hidden.org",
+            "created_at": chooser.choose(0, 2**41),
+            "updated_at": chooser.choose(0, 2**41),
+        }
+        values |= {"is_gold": chooser.choose(0, 1), "gold_at": 5} | ({"data_kind": "DATASET", "app_kind": "OTHER"})
+        expressions = {name: sql_literal(value) for name, value in values.items()} | {"owner_pk": "pk"}
+        owner = chooser.choose(*self.other_users)
+        statements = [
+            insert_statement("asset", "principal", f"external_id = {sql_literal(owner)}", expressions),
+            _insert_grant(name, owner, OWNER),
+        ]
+        statements += [
+            _insert_grant(name, to, chooser.choose(*ACCESS.values()))
+            for to in chooser.sample(self.other_principals, 2)
+            if to != owner
+        ]
+        statements += [_insert_tag(name, tag) for tag in chooser.sample(TAGS, 2)]
+        statements += [_insert_use(name, used, 3) for used in chooser.sample(list(self.model.asset), 2)]
+        return statements + [self._insert_member(slug, name) for slug in chooser.sample(list(self.model.collection), 3)]
 
     def delete_asset(self) -> Sequence[str] | None:
-        """Return the end of an asset that no change has touched, with all that refers to it."""
-        if not self.assets:
+        """Delete an asset that is in no change, with everything that refers to it."""
+        if not self.hidden_assets:
             return None
         untouched = "NOT EXISTS (SELECT 1 FROM change_asset WHERE asset_pk = asset.pk)"
-        one = f"(SELECT pk FROM asset WHERE {self._one(self.assets)} AND {untouched})"
+        one = f"(SELECT pk FROM asset WHERE {self._one_of(self.hidden_assets)} AND {untouched})"
         return [
             f"DELETE FROM asset_use WHERE asset_pk = {one} OR uses_pk = {one}",
             *(f"DELETE FROM {table} WHERE asset_pk = {one}" for table in ("asset_tag", "membership", "access_grant")),
             f"DELETE FROM asset WHERE pk = {one}",
         ]
 
-    def tell_otherwise(self) -> Sequence[str] | None:
-        """Return another name, kind, date or the like of a hidden asset."""
-        if not self.assets:
+    def edit_asset(self) -> Sequence[str] | None:
+        """Change the name, kind, dates or other fields of a hidden asset."""
+        if not self.hidden_assets:
             return None
-        draw = self.draw
-        changes: dict[str, Any] = draw.one(
-            {"name": draw.one(*NAMES, *NEAR_NAMES), "name_key": draw.one("a", "zz", "")},
-            {"kind": draw.one(*KINDS), "data_kind": "RESULT", "app_kind": "SHINY"},
-            {"created_at": draw.one(0, 2**41)},
-            {"updated_at": draw.one(0, 2**41)},
+        chooser = self.chooser
+        changes: dict[str, Any] = chooser.choose(
+            {"name": chooser.choose(*NAMES, *NEAR_NAMES), "name_key": chooser.choose("a", "zz", "")},
+            {"kind": chooser.choose(*KINDS), "data_kind": "RESULT", "app_kind": "SHINY"},
+            {"created_at": chooser.choose(0, 2**41)},
+            {"updated_at": chooser.choose(0, 2**41)},
             {"description": "secret", "license": "MIT", "doi": "10.1/secret", "version": "9"},
-            {"is_gold": draw.one(0, 1), "gold_at": 9, "gold_note": "secret"},
+            {"is_gold": chooser.choose(0, 1), "gold_at": 9, "gold_note": "secret"},
             {"size_bytes": 7, "file_count": 8, "language": "C", "framework": "x", "step_count": 3},
         )
-        return [update("asset", self._one(self.assets), **changes)]
+        return [update_statement("asset", self._one_of(self.hidden_assets), **changes)]
 
-    def tag(self) -> Sequence[str] | None:
-        """Return a tag more of a hidden asset."""
-        return self.assets and [_tag(self.draw.one(*self.assets), self.draw.one(*TAGS))]
+    def tag_asset(self) -> Sequence[str] | None:
+        """Add a tag to a hidden asset."""
+        return self.hidden_assets and [
+            _insert_tag(self.chooser.choose(*self.hidden_assets), self.chooser.choose(*TAGS))
+        ]
 
-    def put_away(self) -> Sequence[str] | None:
-        """Return another status of a hidden asset: any, where it is hidden for another reason."""
-        if not self.assets:
+    def set_status(self) -> Sequence[str] | None:
+        """Change the status of a hidden asset, to any if it is hidden by its grants."""
+        if not self.hidden_assets:
             return None
-        asset = self.draw.one(*self.assets)
+        asset = self.chooser.choose(*self.hidden_assets)
         is_free = not self.model.access(self.who, asset)
         return [
-            update("asset", f"external_id = {text(asset)}", status=self.draw.one(*STATUSES if is_free else PUT_AWAY))
+            update_statement(
+                "asset",
+                f"external_id = {sql_literal(asset)}",
+                status=self.chooser.choose(*STATUSES if is_free else ARCHIVED_STATUSES),
+            )
         ]
 
-    def share(self) -> Sequence[str] | None:
-        """Return a grant among others, of any asset that is not the viewer's."""
-        if not (self.unowned and self.others):
+    def set_grant(self) -> Sequence[str] | None:
+        """Change a grant of someone else on an asset that the viewer does not own."""
+        if not (self.unowned_assets and self.other_principals):
             return None
-        asset, to = self.draw.one(*self.unowned), self.draw.one(*self.others)
+        asset, to = self.chooser.choose(*self.unowned_assets), self.chooser.choose(*self.other_principals)
         if to == self.model.asset[asset]["owner"]:
             return None
-        held = (
-            f"asset_pk = (SELECT pk FROM asset WHERE external_id = {text(asset)}) AND principal_pk = {_principal(to)}"
+        asset_pk = f"(SELECT pk FROM asset WHERE external_id = {sql_literal(asset)})"
+        condition = f"asset_pk = {asset_pk} AND principal_pk = {_principal_pk(to)}"
+        deletion = f"DELETE FROM access_grant WHERE {condition}"
+        return (
+            [deletion]
+            if self.chooser.happens(3)
+            else [deletion, _insert_grant(asset, to, self.chooser.choose(*ACCESS.values()))]
         )
-        taken = f"DELETE FROM access_grant WHERE {held}"
-        return [taken] if self.draw.is_so(3) else [taken, _grant(asset, to, self.draw.one(*ACCESS.values()))]
 
-    def join(self) -> Sequence[str] | None:
-        """Return a membership of a hidden asset, anywhere in the order."""
-        asset, slug = self.draw.one(None, *self.assets), self.draw.one(None, *self.model.collection)
-        return [self._member(slug, asset)] if asset and slug and self._stays_hidden(asset, slug) else None
+    def add_membership(self) -> Sequence[str] | None:
+        """Add a hidden asset to a collection at any rank."""
+        asset, slug = self.chooser.choose(None, *self.hidden_assets), self.chooser.choose(None, *self.model.collection)
+        return [self._insert_member(slug, asset)] if asset and slug and self._stays_hidden(asset, slug) else None
 
-    def leave(self) -> Sequence[str] | None:
-        """Return memberships of a hidden asset being taken away."""
-        return self.assets and [f"DELETE FROM membership WHERE {self._of_asset()}"]
+    def remove_memberships(self) -> Sequence[str] | None:
+        """Remove a hidden asset from all collections."""
+        return self.hidden_assets and [f"DELETE FROM membership WHERE {self._membership_condition()}"]
 
-    def note(self) -> Sequence[str] | None:
-        """Return another place, date, note and adder of the memberships of a hidden asset."""
-        changes = {"rank": self.draw.one(1, 5, 2**50), "added_at": self.draw.one(0, 2**41), "note": "secret"}
-        return self.assets and [
-            update("membership", self._of_asset(), **changes),
-            f"UPDATE membership SET added_by_pk = {_principal(self.draw.one(*USERS))} WHERE {self._of_asset()}",
+    def edit_memberships(self) -> Sequence[str] | None:
+        """Change rank, date, note and author of a hidden asset's memberships."""
+        changes = {
+            "rank": self.chooser.choose(1, 5, 2**50),
+            "added_at": self.chooser.choose(0, 2**41),
+            "note": "secret",
+        }
+        if not self.hidden_assets:
+            return None
+        edit = update_statement("membership", self._membership_condition(), **changes)
+        author_pk = _principal_pk(self.chooser.choose(*USERS))
+        return [edit, f"UPDATE membership SET added_by_pk = {author_pk} WHERE {self._membership_condition()}"]
+
+    def set_use(self) -> Sequence[str] | None:
+        """Add or remove uses of an asset whose content is hidden."""
+        if not self.contentless_assets:
+            return None
+        asset, used = self.chooser.choose(*self.contentless_assets), self.chooser.choose(*self.model.asset)
+        deletion = (
+            f"DELETE FROM asset_use WHERE asset_pk = (SELECT pk FROM asset WHERE external_id = {sql_literal(asset)})"
+        )
+        return [deletion] if self.chooser.happens(3) else [_insert_use(asset, used, self.chooser.choose(0, 9))]
+
+    def edit_content(self) -> Sequence[str] | None:
+        """Change the content of an asset whose content is hidden."""
+        where = "https://elsewhere.org"
+        return self.contentless_assets and [
+            update_statement(
+                "asset", self._one_of(self.contentless_assets), url=self.chooser.choose(None, where), source=where
+            )
         ]
 
-    def use(self) -> Sequence[str] | None:
-        """Return a use of an asset whose content the viewer does not see, or its end."""
-        if not self.closed:
+    def add_to_log(self) -> Sequence[str] | None:
+        """Add a hidden asset to a change by someone else that also touched a visible one."""
+        if not self.hidden_assets:
             return None
-        asset, used = self.draw.one(*self.closed), self.draw.one(*self.model.asset)
-        ended = f"DELETE FROM asset_use WHERE asset_pk = (SELECT pk FROM asset WHERE external_id = {text(asset)})"
-        return [ended] if self.draw.is_so(3) else [_use(asset, used, self.draw.one(0, 9))]
-
-    def change_content(self) -> Sequence[str] | None:
-        """Return other content of an asset whose content the viewer does not see."""
-        where = "https://elsewhere.org"
-        return self.closed and [update("asset", self._one(self.closed), url=self.draw.one(None, where), source=where)]
-
-    def touch(self) -> Sequence[str] | None:
-        """Return a hidden asset among those that a change of others touched, beside one that the viewer sees."""
-        if not self.assets:
-            return None
-        hidden = ", ".join(map(text, self.assets))
+        hidden = ", ".join(map(sql_literal, self.hidden_assets))
         seen = f"SELECT pk FROM asset WHERE external_id NOT IN ({hidden})"
-        beside = f"change.pk IN (SELECT change_pk FROM change_asset WHERE asset_pk IN ({seen}))"
-        of_others = f"actor_pk <> coalesce({_principal(self.who)}, 0)"
-        both = {"change_pk": "change.pk", "asset_pk": "asset.pk"}
-        return [insert("change_asset", "change, asset", f"{self._one(self.assets)} AND {of_others} AND {beside}", both)]
+        touches_visible = f"change.pk IN (SELECT change_pk FROM change_asset WHERE asset_pk IN ({seen}))"
+        of_others = f"actor_pk <> coalesce({_principal_pk(self.who)}, 0)"
+        condition = {"change_pk": "change.pk", "asset_pk": "asset.pk"}
+        return [
+            insert_statement(
+                "change_asset",
+                "change, asset",
+                f"{self._one_of(self.hidden_assets)} AND {of_others} AND {touches_visible}",
+                condition,
+            )
+        ]
 
-    # Collections, topics and people that the viewer does not see.
+    # Hidden collections, topics and users.
 
     def add_collection(self) -> Sequence[str] | None:
-        """Return a collection that the viewer does not see, with assets in it."""
+        """Add a hidden collection with assets."""
         visibility = next((each for each in ("INTERNAL", "PUBLIC") if self._is_hidden(each)), None)
         if visibility is None:
             return None
         slug = f"col-{self.number}"
-        topic = self.draw.one(*self.model.topic)
+        topic = self.chooser.choose(*self.model.topic)
         values: dict[str, Any] = {
-            "id": id_of("col", slug),
+            "id": public_id("col", slug),
             "slug": slug,
             "name": slug,
             "name_key": slug,
             "visibility": visibility,
         }
-        values |= {"rank": self.draw.one(3, 2**50) + self.number, "version": 1, "created_at": 0, "updated_at": 2**41}
-        written = {name: text(value) for name, value in values.items()} | {"description": "''", "topic_pk": "pk"}
-        held = self.draw.some(list(self.model.asset), 4)
-        found = [insert("collection", "topic", f"slug = {text(topic)}", written)]
-        return found + [self._member(slug, asset) for asset in held]
+        values |= {
+            "rank": self.chooser.choose(3, 2**50) + self.number,
+            "version": 1,
+            "created_at": 0,
+            "updated_at": 2**41,
+        }
+        expressions = {name: sql_literal(value) for name, value in values.items()} | {
+            "description": "''",
+            "topic_pk": "pk",
+        }
+        assets = self.chooser.sample(list(self.model.asset), 4)
+        statements = [insert_statement("collection", "topic", f"slug = {sql_literal(topic)}", expressions)]
+        return statements + [self._insert_member(slug, asset) for asset in assets]
 
-    def tell_collection_otherwise(self) -> Sequence[str] | None:
-        """Return another name, date, place or the like of a hidden collection."""
-        draw, new = self.draw, f"secret {self.number}"
-        changes = draw.one(
+    def edit_collection(self) -> Sequence[str] | None:
+        """Change the name, slug, version, description or rank of a hidden collection."""
+        chooser, new = self.chooser, f"secret {self.number}"
+        changes = chooser.choose(
             {"name": new, "name_key": new, "slug": f"secret-{self.number}"},
-            {"version": 9, "updated_at": draw.one(0, 2**41), "created_at": 1},
+            {"version": 9, "updated_at": chooser.choose(0, 2**41), "created_at": 1},
             {"description": new},
-            {"rank": draw.one(2, 2**50) + self.number},
+            {"rank": chooser.choose(2, 2**50) + self.number},
         )
-        return self.collections and [update("collection", f"slug = {text(draw.one(*self.collections))}", **changes)]
-
-    def hang(self) -> Sequence[str] | None:
-        """Return a hidden collection put below any, a visible one below a hidden one, or either at the top."""
-        if not self.collections:
-            return None
-        slug = self.draw.one(*self._loose())
-        above = [each for each in self._others(slug) if self._fits(slug, len(self._chain(each)))]
-        return [_below(slug, self.draw.one(None, *(each for each in above if {slug, each} & {*self.collections})))]
-
-    def tuck(self) -> Sequence[str] | None:
-        """Return a hidden collection put below a visible one, and another visible one below that."""
-        visible = [slug for slug in self.model.collection if slug not in self.collections]
-        found = [
-            (inner, hidden, outer)
-            for hidden in self.collections
-            for outer in set(visible) & set(self._others(hidden))
-            for inner in set(visible) & set(self._loose()) - {*self._chain(outer)}
-            if hidden not in self._chain(outer)
-            and inner in self._others(hidden)
-            and self._fits(hidden, len(self._chain(outer)))
-            and self._fits(inner, len(self._chain(outer)) + 1)
+        return self.hidden_collections and [
+            update_statement("collection", f"slug = {sql_literal(chooser.choose(*self.hidden_collections))}", **changes)
         ]
-        if not found:
-            return None
-        inner, hidden, outer = self.draw.one(*sorted(found))
-        return [_below(hidden, outer), _below(inner, hidden)]
 
-    def fill(self) -> Sequence[str] | None:
-        """Return any asset's membership of a hidden collection, or the end of all of them."""
-        if not self.collections:
+    def reparent_collection(self) -> Sequence[str] | None:
+        """Move a hidden collection anywhere, a visible one below a hidden one, or either to the top."""
+        if not self.hidden_collections:
             return None
-        slug = self.draw.one(*self.collections)
-        if self.draw.is_so(3):
-            return [
-                f"DELETE FROM membership WHERE collection_pk = (SELECT pk FROM collection WHERE slug = {text(slug)})"
-            ]
-        return [self._member(slug, self.draw.one(*self.model.asset))] if self.model.asset else None
+        slug = self.chooser.choose(*self._movable_collections())
+        above = [
+            each for each in self._possible_parents(slug) if self._fits_at_depth(slug, len(self._with_ancestors(each)))
+        ]
+        return [
+            _set_parent(
+                slug, self.chooser.choose(None, *(each for each in above if {slug, each} & {*self.hidden_collections}))
+            )
+        ]
 
-    def tell_topic_otherwise(self) -> Sequence[str] | None:
-        """Return another name, description or place of a hidden topic."""
-        new, draw = f"secret {self.number}", self.draw
-        changes = draw.one(
+    def insert_hidden_parent(self) -> Sequence[str] | None:
+        """Move a hidden collection below a visible one, and another visible one below it."""
+        visible = [slug for slug in self.model.collection if slug not in self.hidden_collections]
+        candidates = [
+            (inner, hidden, outer)
+            for hidden in self.hidden_collections
+            for outer in set(visible) & set(self._possible_parents(hidden))
+            for inner in set(visible) & set(self._movable_collections()) - {*self._with_ancestors(outer)}
+            if hidden not in self._with_ancestors(outer)
+            and inner in self._possible_parents(hidden)
+            and self._fits_at_depth(hidden, len(self._with_ancestors(outer)))
+            and self._fits_at_depth(inner, len(self._with_ancestors(outer)) + 1)
+        ]
+        if not candidates:
+            return None
+        inner, hidden, outer = self.chooser.choose(*sorted(candidates))
+        return [_set_parent(hidden, outer), _set_parent(inner, hidden)]
+
+    def set_hidden_membership(self) -> Sequence[str] | None:
+        """Add any asset to a hidden collection, or empty the collection."""
+        if not self.hidden_collections:
+            return None
+        slug = self.chooser.choose(*self.hidden_collections)
+        if self.chooser.happens(3):
+            collection_pk = f"(SELECT pk FROM collection WHERE slug = {sql_literal(slug)})"
+            return [f"DELETE FROM membership WHERE collection_pk = {collection_pk}"]
+        return [self._insert_member(slug, self.chooser.choose(*self.model.asset))] if self.model.asset else None
+
+    def edit_topic(self) -> Sequence[str] | None:
+        """Change the name, description, rank or version of a hidden topic."""
+        new, chooser = f"secret {self.number}", self.chooser
+        changes = chooser.choose(
             {"name": new, "name_key": new}, {"description": new}, {"rank": 5 + self.number}, {"version": 7}
         )
-        return self.topics and [update("topic", f"slug = {text(draw.one(*self.topics))}", **changes)]
-
-    def add_user(self) -> Sequence[str] | None:
-        """Return a user whom an anonymous visitor does not know."""
-        id_ = f"user{self.number}"
-        values = {"id": id_of("usr", id_), "external_id": id_, "kind": "USER", "name": "secret", "is_admin": True}
-        written = {name: text(value) for name, value in values.items()}
-        return [insert("principal", "deployment", "true", written)] if self.who == ANONYMOUS else None
-
-    def rename_people(self) -> Sequence[str] | None:
-        """Return other addresses of all, and another name of somebody whom an anonymous visitor does not know."""
-        if self.who != ANONYMOUS:
-            return None
-        owning = {
-            self.model.asset[asset]["owner"] for asset in self.model.asset if self.model.sees_asset(ANONYMOUS, asset)
-        }
-        found = [update("principal", "kind = 'USER'", email="secret@example.org")]
-        unknown = [each for each in (*self.people, *self.model.groups) if each not in owning]
-        return found + [update("principal", f"external_id = {text(each)}", name="secret") for each in unknown[:2]]
-
-    def know_otherwise(self) -> Sequence[str]:
-        """Return two other people being known to the platform as one another: what it knows them as is no field."""
-        one, other = self.draw.chance.sample([user for user in self.people if user != ADMIN], 2)
-        passed = ((one, "nobody"), (other, one), ("nobody", other))
-        return [
-            f"UPDATE principal SET name = name, external_id = {text(new)} WHERE external_id = {text(old)}"
-            for old, new in passed
+        return self.hidden_topics and [
+            update_statement("topic", f"slug = {sql_literal(chooser.choose(*self.hidden_topics))}", **changes)
         ]
 
-    def group(self) -> Sequence[str] | None:
-        """Return somebody else in a group, or out of it."""
-        group, user = self.draw.one(*self.model.groups), self.draw.one(*self.people)
-        both = f"(group_pk, user_pk) = ({_principal(group)}, {_principal(user)})"
-        if self.draw.is_so(4):
-            return [f"DELETE FROM group_member WHERE {both}"]
-        pks = {"group_pk": _principal(group), "user_pk": _principal(user)}
-        return [insert("group_member", "deployment", "true", pks)]
+    def add_user(self) -> Sequence[str] | None:
+        """Add a user, unknown to an anonymous visitor."""
+        name = f"user{self.number}"
+        values = {"id": public_id("usr", name), "external_id": name, "kind": "USER", "name": "secret", "is_admin": True}
+        expressions = {name: sql_literal(value) for name, value in values.items()}
+        return [insert_statement("principal", "deployment", "true", expressions)] if self.who == ANONYMOUS else None
 
-    def promote(self) -> Sequence[str]:
-        """Return somebody else becoming an administrator, or none any more."""
-        user = self.draw.one(*(user for user in self.people if user != ADMIN))
-        return [update("principal", f"external_id = {text(user)}", is_admin=self.draw.is_so(4))]
+    def rename_people(self) -> Sequence[str] | None:
+        """Change all email addresses, and the names of users and groups unknown to an anonymous visitor."""
+        if self.who != ANONYMOUS:
+            return None
+        owners = {
+            self.model.asset[asset]["owner"] for asset in self.model.asset if self.model.sees_asset(ANONYMOUS, asset)
+        }
+        statements = [update_statement("principal", "kind = 'USER'", email="secret@example.org")]
+        unknown = [name for name in (*self.other_users, *self.model.groups) if name not in owners]
+        return statements + [
+            update_statement("principal", f"external_id = {sql_literal(name)}", name="secret") for name in unknown[:2]
+        ]
 
-    def job(self) -> Sequence[str]:
-        """Return somebody else's job."""
-        id_ = f"job{self.number}"
-        values = {"id": id_of("job", id_), "kind": "ASSETS_ADD", "status": "RUNNING", "request_id": "r", "total": 5}
+    def swap_external_ids(self) -> Sequence[str]:
+        """Swap the external ids of two other users. External ids of users are not in the API."""
+        one, other = self.chooser.random.sample([user for user in self.other_users if user != ADMIN], 2)
+        renames = ((one, "nobody"), (other, one), ("nobody", other))
+        return [
+            f"UPDATE principal SET name = name, external_id = {sql_literal(new)} WHERE external_id = {sql_literal(old)}"
+            for old, new in renames
+        ]
+
+    def change_group(self) -> Sequence[str] | None:
+        """Add another user to a group or remove one."""
+        group, user = self.chooser.choose(*self.model.groups), self.chooser.choose(*self.other_users)
+        condition = f"(group_pk, user_pk) = ({_principal_pk(group)}, {_principal_pk(user)})"
+        if self.chooser.happens(4):
+            return [f"DELETE FROM group_member WHERE {condition}"]
+        pks = {"group_pk": _principal_pk(group), "user_pk": _principal_pk(user)}
+        return [insert_statement("group_member", "deployment", "true", pks)]
+
+    def set_administrator(self) -> Sequence[str]:
+        """Make another user an administrator, or stop them being one."""
+        user = self.chooser.choose(*(user for user in self.other_users if user != ADMIN))
+        return [update_statement("principal", f"external_id = {sql_literal(user)}", is_admin=self.chooser.happens(4))]
+
+    def add_job(self) -> Sequence[str]:
+        """Add a job of another user."""
+        name = f"job{self.number}"
+        values = {
+            "id": public_id("job", name),
+            "kind": "ASSETS_ADD",
+            "status": "RUNNING",
+            "request_id": "r",
+            "total": 5,
+        }
         values |= {"done": 1, "is_cancelled": False, "user_errors": [], "created_at": 1, "leased_until": 2**41}
-        written = {name: text(value) for name, value in values.items()} | {"user_pk": "pk"}
-        return [insert("job", "principal", f"external_id = {text(self.draw.one(*self.people))}", written)]
+        expressions = {name: sql_literal(value) for name, value in values.items()} | {"user_pk": "pk"}
+        return [
+            insert_statement(
+                "job", "principal", f"external_id = {sql_literal(self.chooser.choose(*self.other_users))}", expressions
+            )
+        ]
 
-    # What others do through the graph.
+    # Operations by others.
 
-    def read(self) -> Act:
-        """Return a query of somebody else."""
-        who = self.draw.one(*(each for each in (*USERS, ANONYMOUS) if each != self.who))
-        return Act("others read", who=who, question=Asking(self.draw.chance, self.words).query())
-
-    def try_out(self) -> Act:
-        """Return a dry run of somebody else, of whatever there is."""
-        name = self.draw.one("collectionAssetsAdd", "collectionAssetsRemove", "collectionDelete", "topicMerge")
-        question = Asking(self.draw.chance, self.words).mutation([name])
-        ((argument, given),) = question.selected[0].arguments.items()
-        dry = given._replace(value={**given.value, "dryRun": True})
-        return Act(
-            "others try", who=self.draw.one(*self.people), question=_with_input(question.selected[0], argument, dry)
+    def query_as_other(self) -> WorldChange:
+        """Run a query as someone else."""
+        who = self.chooser.choose(*(each for each in (*USERS, ANONYMOUS) if each != self.who))
+        return WorldChange(
+            "others read", who=who, operation=OperationGenerator(self.chooser.random, self.vocabulary).query()
         )
 
-    def put_in(self) -> Act | None:
-        """Return an owner putting hidden assets of theirs into a collection."""
-        found = self._owned()
-        slug = self.draw.one(None, *self.model.collection)
-        if not found or slug is None or not all(self._stays_hidden(asset, slug) for asset in found[1]):
-            return None
-        position = self.draw.one({"atStart": True}, {"atEnd": True}, *self._beside(slug))
-        given = {"collectionId": self._id(slug), "assetIds": self._ids(found[1]), "position": position}
-        return self._sent("collectionAssetsAdd", found[0], given | {"mode": "BEST_EFFORT", "note": "secret"})
+    def dry_run_as_other(self) -> WorldChange:
+        """Dry-run a mutation as someone else."""
+        name = self.chooser.choose("collectionAssetsAdd", "collectionAssetsRemove", "collectionDelete", "topicMerge")
+        question = OperationGenerator(self.chooser.random, self.vocabulary).mutation([name])
+        ((argument, mutation_input),) = question.selections[0].arguments.items()
+        dry = mutation_input._replace(value={**mutation_input.value, "dryRun": True})
+        return WorldChange(
+            "others try",
+            who=self.chooser.choose(*self.other_users),
+            operation=_with_input(question.selections[0], argument, dry),
+        )
 
-    def take_out(self) -> Act | None:
-        """Return hidden assets being taken out of a collection."""
-        held = [(slug, asset) for asset in self.assets for slug in self.model.holders[asset]]
-        if not held or self.who == ADMIN:
+    def add_assets(self) -> WorldChange | None:
+        """Add hidden assets to a collection as their owner."""
+        owner_and_assets = self._owner_and_assets()
+        slug = self.chooser.choose(None, *self.model.collection)
+        if (
+            not owner_and_assets
+            or slug is None
+            or not all(self._stays_hidden(asset, slug) for asset in owner_and_assets[1])
+        ):
             return None
-        slug, asset = self.draw.one(*held)
-        given = {"collectionId": self._id(slug), "assetIds": self._ids([asset])}
-        return self._sent("collectionAssetsRemove", self.draw.one(*self.people), given)
+        position = self.chooser.choose({"atStart": True}, {"atEnd": True}, *self._neighbours(slug))
+        mutation_input = {
+            "collectionId": self._id(slug),
+            "assetIds": self._ids(owner_and_assets[1]),
+            "position": position,
+        }
+        return self._mutation(
+            "collectionAssetsAdd", owner_and_assets[0], mutation_input | {"mode": "BEST_EFFORT", "note": "secret"}
+        )
 
-    def reorder(self) -> Act | None:
-        """Return an administrator moving hidden members within the order."""
-        held = [(slug, asset) for asset in self.assets for slug in self.model.holders[asset]]
-        if not held or self.who == ADMIN:
+    def remove_asset(self) -> WorldChange | None:
+        """Remove a hidden asset from a collection as another user."""
+        memberships = [(slug, asset) for asset in self.hidden_assets for slug in self.model.holders[asset]]
+        if not memberships or self.who == ADMIN:
             return None
-        slug, asset = self.draw.one(*held)
-        beside = [place for place in self._beside(slug) if self._id(asset) not in place.values()]
-        position = self.draw.one({"atStart": True}, {"atEnd": True}, *beside)
-        given = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
-        return self._sent("collectionAssetsReorder", ADMIN, given)
+        slug, asset = self.chooser.choose(*memberships)
+        mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset])}
+        return self._mutation("collectionAssetsRemove", self.chooser.choose(*self.other_users), mutation_input)
 
-    def award(self) -> Act | None:
-        """Return an administrator awarding a hidden asset."""
-        if not self.assets or self.who == ADMIN:
+    def reorder_asset(self) -> WorldChange | None:
+        """Reorder a hidden member as an administrator."""
+        memberships = [(slug, asset) for asset in self.hidden_assets for slug in self.model.holders[asset]]
+        if not memberships or self.who == ADMIN:
             return None
-        given = {"assetId": self._id(self.draw.one(*self.assets)), "awarded": self.draw.is_so(5), "note": "secret"}
-        return self._sent("assetGoldStandardSet", ADMIN, given)
+        slug, asset = self.chooser.choose(*memberships)
+        neighbours = [neighbour for neighbour in self._neighbours(slug) if self._id(asset) not in neighbour.values()]
+        position = self.chooser.choose({"atStart": True}, {"atEnd": True}, *neighbours)
+        mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
+        return self._mutation("collectionAssetsReorder", ADMIN, mutation_input)
 
-    def share_through_the_graph(self) -> Act | None:
-        """Return an owner sharing an asset with others than the viewer."""
-        users = [each for each in self.others if each in self.model.users]
-        if not (self.unowned and users):
+    def award_asset(self) -> WorldChange | None:
+        """Award or withdraw the gold standard of a hidden asset as an administrator."""
+        if not self.hidden_assets or self.who == ADMIN:
             return None
-        asset = self.draw.one(*self.unowned)
-        owner, to = self.model.asset[asset]["owner"], {"userId": self._id(self.draw.one(*users))}
-        if owner not in self.people:
-            return None
-        given = {"set": [{"to": to, "access": self.draw.one(*ACCESS)}]} if self.draw.is_so(5) else {"revoke": [to]}
-        return self._sent("assetGrantsUpdate", owner, {"assetId": self._id(asset)} | given)
+        mutation_input = {
+            "assetId": self._id(self.chooser.choose(*self.hidden_assets)),
+            "awarded": self.chooser.happens(5),
+            "note": "secret",
+        }
+        return self._mutation("assetGoldStandardSet", ADMIN, mutation_input)
 
-    def register(self) -> Act | None:
-        """Return an administrator, for the platform, telling of a hidden asset."""
-        if not self.assets or self.who == ADMIN:
+    def update_grants(self) -> WorldChange | None:
+        """Share an asset with others, or stop sharing it, as its owner."""
+        users = [each for each in self.other_principals if each in self.model.users]
+        if not (self.unowned_assets and users):
             return None
-        line = self.model.asset[self.draw.one(*self.assets)]
-        told = {"externalId": line["id"], "kind": line["type"], "ownerId": self._id(line["owner"]), "name": "secret"}
-        return self._sent("assetsRegister", ADMIN, {"assets": [told | {"url": "https://secret.org"}]})
+        asset = self.chooser.choose(*self.unowned_assets)
+        owner, to = self.model.asset[asset]["owner"], {"userId": self._id(self.chooser.choose(*users))}
+        if owner not in self.other_users:
+            return None
+        mutation_input = (
+            {"set": [{"to": to, "access": self.chooser.choose(*ACCESS)}]}
+            if self.chooser.happens(5)
+            else {"revoke": [to]}
+        )
+        return self._mutation("assetGrantsUpdate", owner, {"assetId": self._id(asset)} | mutation_input)
 
-    def tell_content(self) -> Act | None:
-        """Return another administrator, for the platform, telling of content that this one does not see."""
-        if not self.closed or self.who != ADMIN:
+    def register_asset(self) -> WorldChange | None:
+        """Register a hidden asset again as an administrator."""
+        if not self.hidden_assets or self.who == ADMIN:
             return None
-        line, other = self.model.asset[self.draw.one(*self.closed)], USERS[1]
-        told = {
+        line = self.model.asset[self.chooser.choose(*self.hidden_assets)]
+        registration = {
+            "externalId": line["id"],
+            "kind": line["type"],
+            "ownerId": self._id(line["owner"]),
+            "name": "secret",
+        }
+        return self._mutation("assetsRegister", ADMIN, {"assets": [registration | {"url": "https://secret.org"}]})
+
+    def register_content(self) -> WorldChange | None:
+        """Register content hidden from the administrator, as another administrator."""
+        if not self.contentless_assets or self.who != ADMIN:
+            return None
+        line, other = self.model.asset[self.chooser.choose(*self.contentless_assets)], USERS[1]
+        registration = {
             "externalId": line["id"],
             "kind": line["type"],
             "name": line["name"],
             "ownerId": self._id(line["owner"]),
         }
-        given = {"assets": [told | {"url": self.draw.one("https://secret.org", None)}]}
-        made = [update("principal", f"external_id = {text(other)}", is_admin=True)]
-        return replace(self._sent("assetsRegister", other, given), statements=made)
+        mutation_input = {"assets": [registration | {"url": self.chooser.choose("https://secret.org", None)}]}
+        statements = [update_statement("principal", f"external_id = {sql_literal(other)}", is_admin=True)]
+        return replace(self._mutation("assetsRegister", other, mutation_input), statements=statements)
 
-    def delete_collection(self) -> Act | None:
-        """Return an administrator deleting a hidden collection that nothing visible is above."""
-        above = {slug: self.model.collection[slug].get("parent") for slug in self.collections}
-        found = [slug for slug, parent in above.items() if parent is None or parent in self.collections]
-        if not found or self.who == ADMIN:
+    def delete_collection(self) -> WorldChange | None:
+        """Delete a hidden collection without visible ancestors, as an administrator."""
+        parents = {slug: self.model.collection[slug].get("parent") for slug in self.hidden_collections}
+        candidates = [slug for slug, parent in parents.items() if parent is None or parent in self.hidden_collections]
+        if not candidates or self.who == ADMIN:
             return None
-        return self._sent("collectionDelete", ADMIN, {"id": self._id(self.draw.one(*found))})
+        return self._mutation("collectionDelete", ADMIN, {"id": self._id(self.chooser.choose(*candidates))})
 
-    def update_collection(self) -> Act | None:
-        """Return an administrator renaming a hidden collection."""
-        if not self.collections or self.who == ADMIN:
+    def update_collection(self) -> WorldChange | None:
+        """Rename a hidden collection as an administrator."""
+        if not self.hidden_collections or self.who == ADMIN:
             return None
-        given = {"id": self._id(self.draw.one(*self.collections)), "name": f"secret {self.number}"}
-        return self._sent("collectionUpdate", ADMIN, given)
+        mutation_input = {
+            "id": self._id(self.chooser.choose(*self.hidden_collections)),
+            "name": f"secret {self.number}",
+        }
+        return self._mutation("collectionUpdate", ADMIN, mutation_input)
 
-    def make_topic(self) -> Act | None:
-        """Return an administrator making a topic, which has nothing to be seen in."""
+    def create_topic(self) -> WorldChange | None:
+        """Create an empty topic as an administrator; an anonymous visitor sees no empty topics."""
         if self.who != ANONYMOUS:
             return None
-        position = self.draw.one({"atStart": True}, {"atEnd": True})
-        return self._sent("topicCreate", ADMIN, {"name": f"secret {self.number}", "position": position})
+        position = self.chooser.choose({"atStart": True}, {"atEnd": True})
+        return self._mutation("topicCreate", ADMIN, {"name": f"secret {self.number}", "position": position})
 
-    # What acts are made of.
+    # Helpers.
 
-    def _may_hide_assets(self) -> bool:
+    def _can_hide_assets(self) -> bool:
         return self.who != ADMIN
 
     def _is_hidden(self, visibility: str) -> bool:
@@ -429,64 +544,71 @@ class Hiding:
             else (self.who == ANONYMOUS or (visibility == "PUBLIC" and not self.model.has_public_sharing))
         )
 
-    def _chain(self, slug: str) -> list[str]:
-        """Return a collection and all above it."""
-        above = self.model.collection[slug].get("parent")
-        return [slug, *(self._chain(above) if above else ())]
+    def _with_ancestors(self, slug: str) -> list[str]:
+        """Return a collection and its ancestors."""
+        parent = self.model.collection[slug].get("parent")
+        return [slug, *(self._with_ancestors(parent) if parent else ())]
 
-    def _loose(self) -> list[str]:
-        """Return the collections of which the viewer sees none above, or not themselves."""
-        lines, hidden = self.model.collection, self.collections
+    def _movable_collections(self) -> list[str]:
+        """Return the collections that are hidden or have no visible parent."""
+        lines, hidden = self.model.collection, self.hidden_collections
         return [slug for slug in lines if slug in hidden or lines[slug].get("parent") in {None, *hidden}]
 
-    def _others(self, slug: str) -> list[str]:
-        """Return the collections of the same topic that are not below this one, nor it."""
+    def _possible_parents(self, slug: str) -> list[str]:
+        """Return the collections of the same topic outside the subtree of this one."""
         lines = self.model.collection
         return [
-            each for each in lines if lines[each]["topic"] == lines[slug]["topic"] and slug not in self._chain(each)
+            other
+            for other in lines
+            if lines[other]["topic"] == lines[slug]["topic"] and slug not in self._with_ancestors(other)
         ]
 
-    def _fits(self, slug: str, depth: int) -> bool:
-        """Return whether a collection, with those below it, can be put below one of that depth."""
-        chains = [chain for each in self.model.collection if slug in (chain := self._chain(each))]
+    def _fits_at_depth(self, slug: str, depth: int) -> bool:
+        """Return whether a collection and its descendants fit below one at that depth."""
+        chains = [chain for other in self.model.collection if slug in (chain := self._with_ancestors(other))]
         height = max(map(len, chains)) - min(map(len, chains))
         return depth + 1 + height <= MAX_COLLECTION_DEPTH
 
     def _stays_hidden(self, asset: str, slug: str) -> bool:
-        """Return whether the hidden asset in the collection is hidden still: visitors see what is on show."""
+        """Return whether the asset stays hidden as a member; in a collection, an anonymous visitor may see it."""
         line = self.model.asset[asset]
         is_public = any(grant["to"] == "public" for grant in line["grants"])
         return (
-            self.who != ANONYMOUS or not is_public or slug in self.collections or self.model.status(asset) in PUT_AWAY
+            self.who != ANONYMOUS
+            or not is_public
+            or slug in self.hidden_collections
+            or self.model.status(asset) in ARCHIVED_STATUSES
         )
 
-    def _owned(self) -> tuple[str, list[str]] | None:
-        owners = sorted({self.model.asset[asset]["owner"] for asset in self.assets} & set(self.people))
+    def _owner_and_assets(self) -> tuple[str, list[str]] | None:
+        owners = sorted({self.model.asset[asset]["owner"] for asset in self.hidden_assets} & set(self.other_users))
         if not owners or self.who == ADMIN:
             return None
-        owner = self.draw.one(*owners)
-        theirs = [asset for asset in self.assets if self.model.asset[asset]["owner"] == owner]
-        return owner, self.draw.some(theirs, 3) or theirs[:1]
+        owner = self.chooser.choose(*owners)
+        assets = [asset for asset in self.hidden_assets if self.model.asset[asset]["owner"] == owner]
+        return owner, self.chooser.sample(assets, 3) or assets[:1]
 
-    def _beside(self, slug: str) -> list[dict[str, Any]]:
+    def _neighbours(self, slug: str) -> list[dict[str, Any]]:
         return [{side: self._id(each)} for each in self.model.members[slug] for side in ("afterId", "beforeId")]
 
-    def _sent(self, mutation: str, who: str, given: dict[str, Any]) -> Act:
+    def _mutation(self, mutation: str, who: str, mutation_input: dict[str, Any]) -> WorldChange:
         kind = f"{mutation[0].upper()}{mutation[1:]}Input!"
-        selected = Selected(mutation, "", {"input": Given(kind, given)}, [Selected("__typename", "String")])
-        return Act(mutation, who=who, question=Question("mutation", [selected]))
+        selected = Selection(
+            mutation, "", {"input": Argument(kind, mutation_input)}, [Selection("__typename", "String")]
+        )
+        return WorldChange(mutation, who=who, operation=Operation("mutation", [selected]))
 
-    def _member(self, slug: str, asset: str) -> str:
-        rank = self.draw.one(1, 7, 2**20 + 1, 2**21 - 1, 2**50)
-        both = f"collection.slug = {text(slug)} AND asset.external_id = {text(asset)}"
+    def _insert_member(self, slug: str, asset: str) -> str:
+        rank = self.chooser.choose(1, 7, 2**20 + 1, 2**21 - 1, 2**50)
+        condition = f"collection.slug = {sql_literal(slug)} AND asset.external_id = {sql_literal(asset)}"
         values = {"collection_pk": "collection.pk", "asset_pk": "asset.pk", "rank": str(rank), "added_at": "3"}
-        return insert("membership", "collection, asset", both, values)
+        return insert_statement("membership", "collection, asset", condition, values)
 
-    def _of_asset(self) -> str:
-        return f"asset_pk = (SELECT pk FROM asset WHERE {self._one(self.assets)})"
+    def _membership_condition(self) -> str:
+        return f"asset_pk = (SELECT pk FROM asset WHERE {self._one_of(self.hidden_assets)})"
 
-    def _one(self, assets: Sequence[str]) -> str:
-        return f"external_id = {text(self.draw.one(*assets))}"
+    def _one_of(self, assets: Sequence[str]) -> str:
+        return f"external_id = {sql_literal(self.chooser.choose(*assets))}"
 
     def _id(self, name: str) -> str:
         return self.model.ids[name]
@@ -495,63 +617,90 @@ class Hiding:
         return [self.model.ids[name] for name in names]
 
 
-def _with_input(selected: Selected, argument: str, given: Given) -> Question:
-    return Question("mutation", [Selected(selected.name, selected.type, {argument: given}, selected.below)])
+def _with_input(selected: Selection, argument: str, mutation_input: Argument) -> Operation:
+    return Operation(
+        "mutation", [Selection(selected.name, selected.type, {argument: mutation_input}, selected.selections)]
+    )
 
 
-def _principal(name: str) -> str:
-    return f"(SELECT pk FROM principal WHERE external_id = {text(name)})"
+def _principal_pk(name: str) -> str:
+    return f"(SELECT pk FROM principal WHERE external_id = {sql_literal(name)})"
 
 
-def _below(slug: str, above: str | None) -> str:
-    parent = f"(SELECT pk FROM collection WHERE slug = {text(above)})"
-    return f"UPDATE collection SET parent_pk = {parent} WHERE slug = {text(slug)}"
+def _set_parent(slug: str, above: str | None) -> str:
+    parent = f"(SELECT pk FROM collection WHERE slug = {sql_literal(above)})"
+    return f"UPDATE collection SET parent_pk = {parent} WHERE slug = {sql_literal(slug)}"
 
 
-def _grant(asset: str, to: str, access: int) -> str:
-    values = {"asset_pk": "pk", "principal_pk": _principal(to), "access": str(access)}
-    return insert("access_grant", "asset", f"external_id = {text(asset)}", values)
+def _insert_grant(asset: str, to: str, access: int) -> str:
+    values = {"asset_pk": "pk", "principal_pk": _principal_pk(to), "access": str(access)}
+    return insert_statement("access_grant", "asset", f"external_id = {sql_literal(asset)}", values)
 
 
-def _tag(asset: str, tag: str) -> str:
-    return insert("asset_tag", "asset", f"external_id = {text(asset)}", {"asset_pk": "pk", "tag": text(tag)})
+def _insert_tag(asset: str, tag: str) -> str:
+    return insert_statement(
+        "asset_tag", "asset", f"external_id = {sql_literal(asset)}", {"asset_pk": "pk", "tag": sql_literal(tag)}
+    )
 
 
-def _use(asset: str, used: str, rank: int) -> str:
-    both = f"asset.external_id = {text(asset)} AND used.external_id = {text(used)} AND asset.pk <> used.pk"
+def _insert_use(asset: str, used: str, rank: int) -> str:
+    condition = (
+        f"asset.external_id = {sql_literal(asset)} AND used.external_id = {sql_literal(used)} AND asset.pk <> used.pk"
+    )
     values = {"asset_pk": "asset.pk", "uses_pk": "used.pk", "rank": str(rank)}
-    return insert("asset_use", "asset, asset used", both, values)
+    return insert_statement("asset_use", "asset, asset used", condition, values)
 
 
-ACTS: dict[str, Callable[[Hiding], Act | Sequence[str] | None]] = {
-    name: getattr(Hiding, name)
-    for name in (
-        *("add_asset", "delete_asset", "tell_otherwise", "tag", "put_away", "share", "join", "leave"),
-        *(
-            "note",
-            "use",
-            "change_content",
-            "touch",
-            "add_collection",
-            "tell_collection_otherwise",
-            "hang",
-            "tuck",
-            "fill",
-        ),
-        *(
-            "tell_topic_otherwise",
-            "add_user",
-            "rename_people",
-            "know_otherwise",
-            "group",
-            "promote",
-            "job",
-            "read",
-            "try_out",
-        ),
-        *("put_in", "take_out", "reorder", "award", "share_through_the_graph", "register", "delete_collection"),
-        *("update_collection", "make_topic", "tell_content"),
+CHANGES: dict[str, Callable[[HiddenChanges], WorldChange | Sequence[str] | None]] = {
+    change.__name__: change
+    for change in (
+        HiddenChanges.add_asset,
+        HiddenChanges.delete_asset,
+        HiddenChanges.edit_asset,
+        HiddenChanges.tag_asset,
+        HiddenChanges.set_status,
+        HiddenChanges.set_grant,
+        HiddenChanges.add_membership,
+        HiddenChanges.remove_memberships,
+        HiddenChanges.edit_memberships,
+        HiddenChanges.set_use,
+        HiddenChanges.edit_content,
+        HiddenChanges.add_to_log,
+        HiddenChanges.add_collection,
+        HiddenChanges.edit_collection,
+        HiddenChanges.reparent_collection,
+        HiddenChanges.insert_hidden_parent,
+        HiddenChanges.set_hidden_membership,
+        HiddenChanges.edit_topic,
+        HiddenChanges.add_user,
+        HiddenChanges.rename_people,
+        HiddenChanges.swap_external_ids,
+        HiddenChanges.change_group,
+        HiddenChanges.set_administrator,
+        HiddenChanges.add_job,
+        HiddenChanges.query_as_other,
+        HiddenChanges.dry_run_as_other,
+        HiddenChanges.add_assets,
+        HiddenChanges.remove_asset,
+        HiddenChanges.reorder_asset,
+        HiddenChanges.award_asset,
+        HiddenChanges.update_grants,
+        HiddenChanges.register_asset,
+        HiddenChanges.delete_collection,
+        HiddenChanges.update_collection,
+        HiddenChanges.create_topic,
+        HiddenChanges.register_content,
     )
 }
-# These touch what most channels could tell of.
-OFTEN = ("add_asset", "join", "put_in", "fill", "add_collection", "put_in", "tell_otherwise", "hang", "tuck")
+# Drawn more often: these affect most of the channels through which hidden data could leak.
+FREQUENT = (
+    "add_asset",
+    "add_membership",
+    "add_assets",
+    "set_hidden_membership",
+    "add_collection",
+    "add_assets",
+    "edit_asset",
+    "reparent_collection",
+    "insert_hidden_parent",
+)

@@ -1,7 +1,8 @@
-"""This file is operations made at random from the schema: whatever it has, some question asks for it."""
+"""Random GraphQL operations generated from the schema. Every field and argument is generated eventually."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, NamedTuple
 
@@ -22,15 +23,15 @@ from graphql import (
 from schema.graph import print_schema
 
 SCHEMA = build_schema(print_schema())
-MOST_FIELDS = 20  # that have fields of their own, below the document's limits whatever is spread
-DEEPEST = 9
-CHEAP = 5  # more at most that have no fields: they take little and tell much
-WIDEST = 3  # lists, one within the other: each multiplies the rows of the answer
+MAX_COMPOSITES = 20  # fields with selections, low enough for the document limits
+MAX_DEPTH = 9
+MAX_LEAVES = 5  # additional leaf fields
+MAX_NESTED_LISTS = 3  # each nested list multiplies the rows of the response
 SIZES = (None, 0, 1, 1, 2, 2, 3, 5, 100)
 DATES = ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2026-01-01T00:00:00Z")
 GARBAGE = ("", "?", "ast_" + "0" * 24, "col_" + "1" * 24, "deployment", "🦊")
-# Whose ids a field takes, by a part of the name of the field or else of the type that it is a field of.
-NAMED = (
+# The prefix of the ids that a field takes, by a part of its name or else of its parent type's name.
+ID_PREFIXES = (
     ("asset", "ast"),
     ("addto", "col"),
     ("removefrom", "col"),
@@ -49,323 +50,337 @@ NAMED = (
 )
 
 
-class Given(NamedTuple):
-    """An argument: its type as a document writes it, and its value as JSON."""
+class Argument(NamedTuple):
+    """Argument: its GraphQL type, and its value as JSON."""
 
     type: str
     value: Any
 
 
 @dataclass(frozen=True)
-class Selected:
-    """A field of a selection: with `on`, of objects of that type alone; `spread` says in a fragment of its own."""
+class Selection:
+    """Selected field. `on` restricts it to objects of that type; `is_spread` puts its selections into a fragment."""
 
     name: str
-    type: str  # of what it gives
-    arguments: Mapping[str, Given] = field(default_factory=dict)
-    below: Sequence["Selected"] = ()
+    type: str  # of the field
+    arguments: Mapping[str, Argument] = dataclasses.field(default_factory=dict)
+    selections: Sequence["Selection"] = ()
     on: str = ""
     is_spread: bool = False
 
 
 @dataclass(frozen=True)
-class Question:
-    """An operation."""
+class Operation:
+    """Query or mutation."""
 
     kind: str  # query or mutation
-    selected: Sequence[Selected]
+    selections: Sequence[Selection]
 
-    def written(self) -> tuple[str, dict[str, Any]]:
+    def render(self) -> tuple[str, dict[str, Any]]:
         """Return the document and its variables."""
-        return _Writing().document(self)
+        return _Renderer().document(self)
 
-    def smaller(self) -> Iterator["Question"]:
-        """Yield the questions that lack one selection, or one argument that may be left out."""
-        for selected in _without_one(self.selected):
-            yield replace(self, selected=selected)
+    def shrink(self) -> Iterator["Operation"]:
+        """Yield operations without one of the selections or optional arguments."""
+        for selections in _without_one_part(self.selections):
+            yield replace(self, selections=selections)
 
 
 @dataclass
-class Words:
-    """What questions speak of: ids by their prefix, cursors by the field they came from, and texts."""
+class Vocabulary:
+    """Values for arguments: ids by prefix, external ids of assets, texts, and cursors."""
 
     ids: dict[str, list[str]]
-    assets: list[str]  # by the platform's ids
+    assets: list[str]  # external ids
     texts: list[str]
-    cursors: list[str] = field(default_factory=list)
+    cursors: list[str] = dataclasses.field(default_factory=list)
 
 
-TYPENAME = Selected("__typename", "String")
+TYPENAME = Selection("__typename", "String")
 
 
-class Asking:
-    """Draws questions."""
+class OperationGenerator:
+    """Generator of random operations."""
 
-    def __init__(self, chance: Random, words: Words, holding: Collection[str] = ("SIGNED_IN", "ADMIN")) -> None:
-        """Take where chance comes from, what there is to speak of, and which permissions whoever asks holds.
+    def __init__(
+        self, random: Random, vocabulary: Vocabulary, permissions: Collection[str] = ("SIGNED_IN", "ADMIN")
+    ) -> None:
+        """Use the source of randomness, the vocabulary, and the permissions of the viewer.
 
-        What they may not ask at all is asked seldom: its refusal takes the rest of the answer along.
+        Fields that the viewer may not select are rare: their error usually nulls most of the response.
         """
-        self._chance, self._words, self._holding, self._left = chance, words, holding, 0
+        self._random, self._vocabulary, self._permissions, self._composites_left = random, vocabulary, permissions, 0
 
-    def query(self) -> Question:
-        """Return a query of one or two fields."""
-        self._left = MOST_FIELDS
+    def query(self) -> Operation:
+        """Generate a query of one or two root fields."""
+        self._composites_left = MAX_COMPOSITES
         assert SCHEMA.query_type
-        return Question("query", self._selection(SCHEMA.query_type, 0, 0, self._chance.randint(1, 2)))
+        return Operation("query", self._selection(SCHEMA.query_type, 0, 0, self._random.randint(1, 2)))
 
-    def mutation(self, names: Sequence[str] = ()) -> Question:
-        """Return a mutation, one of those named if any are."""
-        self._left = MOST_FIELDS
+    def mutation(self, names: Sequence[str] = ()) -> Operation:
+        """Generate a mutation, one of those named if any."""
+        self._composites_left = MAX_COMPOSITES
         assert SCHEMA.mutation_type
         known = SCHEMA.mutation_type.fields
-        may = [name for name in sorted(known) if self._may_ask(known[name])]
-        name = self._chance.choice(names or may or sorted(known))
-        return Question("mutation", [self._field(name, known[name], 0, 0)])
+        may = [name for name in sorted(known) if self._may_select(known[name])]
+        name = self._random.choice(names or may or sorted(known))
+        return Operation("mutation", [self._field(name, known[name], 0, 0)])
 
-    def _selection(self, kind: Any, depth: int, width: int, count: int) -> list[Selected]:
+    def _selection(self, kind: Any, depth: int, width: int, count: int) -> list[Selection]:
         if isinstance(kind, GraphQLUnionType):
-            return self._parts(kind, depth, width)
+            return self._fragments(kind, depth, width)
         fields = self._fields(kind, depth, width, count)
-        return fields + self._parts(kind, depth, width) if isinstance(kind, GraphQLInterfaceType) else fields
+        return fields + self._fragments(kind, depth, width) if isinstance(kind, GraphQLInterfaceType) else fields
 
-    def _fields(self, kind: Any, depth: int, width: int, count: int) -> list[Selected]:
-        names = [name for name, each in kind.fields.items() if self._fits(each, depth, width)]
+    def _fields(self, kind: Any, depth: int, width: int, count: int) -> list[Selection]:
+        names = [name for name, field in kind.fields.items() if self._fits(field, depth, width)]
         plain = [name for name in names if not is_composite_type(get_named_type(kind.fields[name].type))]
-        drawn = [self._chance.choice(names) for _ in range(count if names else 0)]
-        drawn += self._chance.sample(plain, self._chance.randint(0, min(CHEAP, len(plain))))
+        drawn = [self._random.choice(names) for _ in range(count if names else 0)]
+        drawn += self._random.sample(plain, self._random.randint(0, min(MAX_LEAVES, len(plain))))
         return [self._field(name, kind.fields[name], depth, width) for name in dict.fromkeys(drawn)] or [TYPENAME]
 
-    def _parts(self, kind: Any, depth: int, width: int) -> list[Selected]:
-        """Return fields of one or two of the types that an abstract one stands for."""
+    def _fragments(self, kind: Any, depth: int, width: int) -> list[Selection]:
+        """Return fields of one or two of the concrete types of an abstract one."""
         kinds = SCHEMA.get_possible_types(kind)
-        shared = [each for one in kinds for each in one.interfaces] if isinstance(kind, GraphQLUnionType) else []
-        chosen = [self._chance.choice([*kinds, *shared]) for _ in range(self._chance.randint(1, 2))]
+        shared = (
+            [interface for concrete in kinds for interface in concrete.interfaces]
+            if isinstance(kind, GraphQLUnionType)
+            else []
+        )
+        chosen = [self._random.choice([*kinds, *shared]) for _ in range(self._random.randint(1, 2))]
         parts = [
-            replace(each, on=str(one))
-            for one in {str(one): one for one in chosen}.values()
-            for each in self._fields(one, depth, width, 3)
+            replace(field, on=str(concrete))
+            for concrete in {str(concrete): concrete for concrete in chosen}.values()
+            for field in self._fields(concrete, depth, width, 3)
         ]
         return [TYPENAME, *parts]
 
-    def _fits(self, each: GraphQLField, depth: int, width: int) -> bool:
-        if not self._may_ask(each):
+    def _fits(self, field: GraphQLField, depth: int, width: int) -> bool:
+        if not self._may_select(field):
             return False
-        if not is_composite_type(get_named_type(each.type)):
+        if not is_composite_type(get_named_type(field.type)):
             return True
-        return self._left > 0 and depth < DEEPEST and (width < WIDEST or not _is_wide(each))
+        return self._composites_left > 0 and depth < MAX_DEPTH and (width < MAX_NESTED_LISTS or not _is_list(field))
 
-    def _may_ask(self, each: GraphQLField) -> bool:
-        return _required(each) <= set(self._holding) or self._is_so(1, 40)
+    def _may_select(self, field: GraphQLField) -> bool:
+        return _required_permissions(field) <= set(self._permissions) or self._happens(1, 40)
 
-    def _field(self, name: str, each: GraphQLField, depth: int, width: int) -> Selected:
-        kind = get_named_type(each.type)
-        self._left -= is_composite_type(kind)
+    def _field(self, name: str, field: GraphQLField, depth: int, width: int) -> Selection:
+        kind = get_named_type(field.type)
+        self._composites_left -= is_composite_type(kind)
         arguments = {
-            argument: Given(str(known.type), value)
-            for argument, known in each.args.items()
-            if (value := self._argument(argument, known)) is not _LEFT_OUT
+            argument: Argument(str(known.type), value)
+            for argument, known in field.args.items()
+            if (value := self._argument(argument, known)) is not _OMITTED
         }
         if "first" in arguments and "last" in arguments:
-            del arguments[self._chance.choice(("first", "last"))]
-        below: list[Selected] = []
+            del arguments[self._random.choice(("first", "last"))]
+        selections: list[Selection] = []
         if is_composite_type(kind):
-            below = self._selection(kind, depth + 1, width + _is_wide(each), self._chance.randint(1, 3))
-        return Selected(name, str(kind), arguments, below, is_spread=bool(below) and self._is_so(1))
+            selections = self._selection(kind, depth + 1, width + _is_list(field), self._random.randint(1, 3))
+        return Selection(name, str(kind), arguments, selections, is_spread=bool(selections) and self._happens(1))
 
-    def _argument(self, name: str, known: GraphQLArgument) -> Any:
-        # A cursor of another list refuses the whole; those of the list itself come with `next_page`.
-        if not isinstance(known.type, GraphQLNonNull) and not self._is_so(*((1, 24) if name in PLACES else (4, 8))):
-            return _LEFT_OUT
-        return self.value(name, known.type, "")
+    def _argument(self, name: str, argument_definition: GraphQLArgument) -> Any:
+        # A cursor of another list is an error for the whole field; `next_page` continues with the list's own.
+        if not isinstance(argument_definition.type, GraphQLNonNull) and not self._happens(
+            *((1, 24) if name in CURSOR_ARGUMENTS else (4, 8))
+        ):
+            return _OMITTED
+        return self.value(name, argument_definition.type, "")
 
     def value(self, name: str, kind: Any, within: str) -> Any:
-        """Return a value for the field or argument of that name and type."""
+        """Generate a value for the field or argument of that name and type."""
         if isinstance(kind, GraphQLNonNull):
             return self.value(name, kind.of_type, within)
         if isinstance(kind, GraphQLList):
-            return [self.value(name, kind.of_type, within) for _ in range(self._chance.choice((0, 1, 1, 2, 3)))]
+            return [self.value(name, kind.of_type, within) for _ in range(self._random.choice((0, 1, 1, 2, 3)))]
         if isinstance(kind, GraphQLEnumType):
-            return self._chance.choice(sorted(kind.values))
+            return self._random.choice(sorted(kind.values))
         if isinstance(kind, GraphQLInputObjectType):
             return self._input(kind, within)
         return self._scalar(name, str(kind), within)
 
     def _input(self, kind: GraphQLInputObjectType, within: str) -> dict[str, Any]:
-        """Return an input; `within` names what is acted upon, for fields that are called `id` or `afterId`."""
+        """Generate an input. `within` names the subject, for fields that are called `id` or `afterId`."""
         subject = within if kind.name in {"PositionInput", "DateTimeRange"} else kind.name
         if kind.is_one_of:
-            name = self._chance.choice(sorted(kind.fields))
+            name = self._random.choice(sorted(kind.fields))
             return {name: self.value(name, kind.fields[name].type, subject)}
-        wanted = set(self._some_of(kind.fields))
+        included = set(self._optional_fields(kind.fields))
         return {
-            name: self.value(name, each.type, subject)
-            for name, each in kind.fields.items()
-            if (isinstance(each.type, GraphQLNonNull) and not self._is_default(each.default_value)) or name in wanted
+            name: self.value(name, field.type, subject)
+            for name, field in kind.fields.items()
+            if (isinstance(field.type, GraphQLNonNull) and not self._uses_default(field.default_value))
+            or name in included
         }
 
-    def _some_of(self, fields: Mapping[str, Any]) -> list[str]:
-        """Return the names of one field, for together they seldom hold of anything, or of any number."""
-        if self._is_so(4):
-            return [self._chance.choice(sorted(fields))]
-        return [name for name in fields if self._is_so(3)]
+    def _optional_fields(self, fields: Mapping[str, Any]) -> list[str]:
+        """Return one field or any number: filters with many fields seldom match anything."""
+        if self._happens(4):
+            return [self._random.choice(sorted(fields))]
+        return [name for name in fields if self._happens(3)]
 
-    def _is_default(self, default: Any) -> bool:
-        return default is not None and str(default) != "Undefined" and self._is_so(5)
+    def _uses_default(self, default: Any) -> bool:
+        return default is not None and str(default) != "Undefined" and self._happens(5)
 
     def _scalar(self, name: str, kind: str, within: str) -> Any:
-        drawn: dict[str, Callable[[], Any]] = {
+        generators: dict[str, Callable[[], Any]] = {
             "ID": lambda: self._id(name, within),
-            "Int": lambda: self._chance.choice(SIZES[1:] if name in {"first", "last"} else (1, 2, 3)),
-            "Boolean": lambda: True if name in {"atStart", "atEnd", "everyone", "public"} else self._is_so(4),
-            "DateTime": lambda: self._chance.choice(DATES),
-            "Long": lambda: self._chance.choice((0, 7, 2**40)),
-            "URL": lambda: self._chance.choice(("https://example.org/x", "s3://bucket/x")),
+            "Int": lambda: self._random.choice(SIZES[1:] if name in {"first", "last"} else (1, 2, 3)),
+            "Boolean": lambda: True if name in {"atStart", "atEnd", "everyone", "public"} else self._happens(4),
+            "DateTime": lambda: self._random.choice(DATES),
+            "Long": lambda: self._random.choice((0, 7, 2**40)),
+            "URL": lambda: self._random.choice(("https://example.org/x", "s3://bucket/x")),
         }
-        return drawn[kind]() if kind in drawn else self._text(name)
+        return generators[kind]() if kind in generators else self._text(name)
 
     def _id(self, name: str, within: str) -> str:
-        if self._is_so(1, 16):
-            return self._chance.choice(GARBAGE)
-        wanted = next((prefix for part, prefix in NAMED if part.lower() in name.lower()), None)
-        wanted = wanted or next((prefix for part, prefix in NAMED if part in within.lower()), None)
-        if wanted is None or self._is_so(1, 16):
-            wanted = self._chance.choice(sorted(self._words.ids))
-        return self._chance.choice(self._words.ids[wanted] or GARBAGE)
+        if self._happens(1, 16):
+            return self._random.choice(GARBAGE)
+        prefix = next((prefix for part, prefix in ID_PREFIXES if part.lower() in name.lower()), None)
+        prefix = prefix or next((prefix for part, prefix in ID_PREFIXES if part in within.lower()), None)
+        if prefix is None or self._happens(1, 16):
+            prefix = self._random.choice(sorted(self._vocabulary.ids))
+        return self._random.choice(self._vocabulary.ids[prefix] or GARBAGE)
 
     def _text(self, name: str) -> str:
-        if name in PLACES:
-            return self._chance.choice([*self._words.cursors[-40:], "", "A" * 40])
+        if name in CURSOR_ARGUMENTS:
+            return self._random.choice([*self._vocabulary.cursors[-40:], "", "A" * 40])
         if name == "query":
-            return self._typed()
+            return self._search_text()
         if name == "idempotencyKey":
-            return self._chance.choice(("k1", "k2"))
-        return self._chance.choice(
-            [*self._words.assets, "elsewhere"] if name in {"externalId", "uses"} else self._words.texts
+            return self._random.choice(("k1", "k2"))
+        return self._random.choice(
+            [*self._vocabulary.assets, "elsewhere"] if name in {"externalId", "uses"} else self._vocabulary.texts
         )
 
-    def _typed(self) -> str:
-        """Return what is typed into a search: a text as it is, begun, misspelt or of a field, and seldom several."""
-        text = self._chance.choice([*self._words.texts, *self._words.assets])
-        at = self._chance.randrange(len(text)) if text else 0
+    def _search_text(self) -> str:
+        """Generate a search: a text, its prefix, misspelt, quoted or limited to a field; sometimes several."""
+        text = self._random.choice([*self._vocabulary.texts, *self._vocabulary.assets])
+        at = self._random.randrange(len(text)) if text else 0
         ways = (text, text, text[: at + 1], text[:at] + text[at + 1 :], f'"{text}"', f"tag:{text}", f"owner:{text}")
-        typed = self._chance.choice(ways)
-        return f"{typed} {self._typed()}" if self._is_so(1) else typed
+        search = self._random.choice(ways)
+        return f"{search} {self._search_text()}" if self._happens(1) else search
 
-    def _is_so(self, chances: int, of: int = 8) -> bool:
-        return self._chance.randrange(of) < chances
-
-
-_LEFT_OUT = object()
-PLACES = ("after", "before")
+    def _happens(self, chances: int, of: int = 8) -> bool:
+        return self._random.randrange(of) < chances
 
 
-def _required(each: GraphQLField) -> set[str]:
-    """Return the permissions without which the field is an error."""
-    rules = (each.ast_node.directives if each.ast_node else None) or ()
-    told = [{given.name.value: getattr(given.value, "value", "") for given in rule.arguments or ()} for rule in rules]
-    return {rule["requires"] for rule in told if rule.get("on") == "VIEWER" and rule.get("denied") == "ERROR"}
+_OMITTED = object()
+CURSOR_ARGUMENTS = ("after", "before")
 
 
-def _is_wide(each: GraphQLField) -> bool:
-    """Return whether the field gives many."""
-    return get_named_type(each.type).name.endswith("Connection") or "[" in str(each.type)
+def _required_permissions(field: GraphQLField) -> set[str]:
+    """Return the permissions without which selecting the field is an error."""
+    rules = (field.ast_node.directives if field.ast_node else None) or ()
+    arguments = [
+        {argument.name.value: getattr(argument.value, "value", "") for argument in rule.arguments or ()}
+        for rule in rules
+    ]
+    return {rule["requires"] for rule in arguments if rule.get("on") == "VIEWER" and rule.get("denied") == "ERROR"}
 
 
-class _Writing:
-    """Writes one document: aliases where names would clash, a variable for each argument, fragments at its end."""
+def _is_list(field: GraphQLField) -> bool:
+    """Return whether the field returns a list or a connection."""
+    return get_named_type(field.type).name.endswith("Connection") or "[" in str(field.type)
+
+
+class _Renderer:
+    """Renders one document: aliases for repeated names, a variable for each argument, named fragments at the end."""
 
     def __init__(self) -> None:
-        self._variables: dict[str, Given] = {}
+        self._variables: dict[str, Argument] = {}
         self._fragments: list[str] = []
 
-    def document(self, question: Question) -> tuple[str, dict[str, Any]]:
-        body = self._set(question.selected)
-        head = ", ".join(f"${name}: {given.type}" for name, given in self._variables.items())
-        text = f"{question.kind}{f'({head})' if head else ''} {body}"
-        return "\n".join([text, *self._fragments]), {name: given.value for name, given in self._variables.items()}
+    def document(self, operation: Operation) -> tuple[str, dict[str, Any]]:
+        body = self._set(operation.selections)
+        head = ", ".join(f"${name}: {argument.type}" for name, argument in self._variables.items())
+        text = f"{operation.kind}{f'({head})' if head else ''} {body}"
+        return "\n".join([text, *self._fragments]), {name: argument.value for name, argument in self._variables.items()}
 
-    def _set(self, selected: Sequence[Selected]) -> str:
+    def _set(self, selections: Sequence[Selection]) -> str:
         texts = []
-        for alias, each in _aliased(selected):
-            text = self._field(each, alias)
-            texts.append(f"... on {each.on} {{ {text} }}" if each.on else text)
+        for alias, field in _with_aliases(selections):
+            text = self._field(field, alias)
+            texts.append(f"... on {field.on} {{ {text} }}" if field.on else text)
         return f"{{ {' '.join(texts)} }}"
 
-    def _field(self, each: Selected, alias: str) -> str:
-        text = each.name if alias == each.name else f"{alias}: {each.name}"
-        if each.arguments:
-            text += f"({', '.join(f'{name}: {self._variable(given)}' for name, given in each.arguments.items())})"
-        if not each.below:
+    def _field(self, field: Selection, alias: str) -> str:
+        text = field.name if alias == field.name else f"{alias}: {field.name}"
+        if field.arguments:
+            text += (
+                f"({', '.join(f'{name}: {self._variable(argument)}' for name, argument in field.arguments.items())})"
+            )
+        if not field.selections:
             return text
-        body = self._set(each.below)
-        if each.is_spread:
+        body = self._set(field.selections)
+        if field.is_spread:
             name = f"F{len(self._fragments)}"
-            self._fragments.append(f"fragment {name} on {each.type} {body}")
+            self._fragments.append(f"fragment {name} on {field.type} {body}")
             body = f"{{ ...{name} }}"
         return f"{text} {body}"
 
-    def _variable(self, given: Given) -> str:
+    def _variable(self, argument: Argument) -> str:
         name = f"v{len(self._variables)}"
-        self._variables[name] = given
+        self._variables[name] = argument
         return f"${name}"
 
 
-def _aliased(selected: Sequence[Selected]) -> Iterator[tuple[str, Selected]]:
-    """Yield each field with the name that the answer has it under."""
+def _with_aliases(selections: Sequence[Selection]) -> Iterator[tuple[str, Selection]]:
+    """Yield each field with its response name."""
     taken: set[str] = set()
-    for each in selected:
-        alias = each.name if each.name not in taken else f"{each.name}{len(taken)}"
+    for field in selections:
+        alias = field.name if field.name not in taken else f"{field.name}{len(taken)}"
         taken.add(alias)
-        yield alias, each
+        yield alias, field
 
 
-def next_page(question: Question, answer: Any) -> Question | None:
-    """Return the question about what comes after a cursor that it was answered with; None where it was told none."""
-    data = answer.get("data") if isinstance(answer, dict) else None
-    selected = None if data is None else _after(question.selected, data)
-    return None if selected is None else replace(question, selected=selected)
+def next_page(operation: Operation, response: Any) -> Operation | None:
+    """Return the query for the page after one of the response's cursors, or None if it has none."""
+    data = response.get("data") if isinstance(response, dict) else None
+    selections = None if data is None else _advance(operation.selections, data)
+    return None if selections is None else replace(operation, selections=selections)
 
 
-def _after(selected: Sequence[Selected], data: Mapping[str, Any]) -> list[Selected] | None:
-    for index, (alias, each) in enumerate(_aliased(selected)):
-        found = data.get(alias)
-        if not isinstance(found, dict):
-            continue  # of many parents, each has cursors of its own
-        further = None
-        cursor = next(cursors_in({name: found.get(name) for name in ("edges", "pageInfo")}), None)
-        if cursor is not None and each.type.endswith("Connection"):
-            forward = {name: given for name, given in each.arguments.items() if name not in {"last", "before"}}
-            further = replace(each, arguments=forward | {"after": Given("String", cursor)})
-        elif below := _after(each.below, found):
-            further = replace(each, below=below)
-        if further:
-            return [*selected[:index], further, *selected[index + 1 :]]
+def _advance(selections: Sequence[Selection], data: Mapping[str, Any]) -> list[Selection] | None:
+    for index, (alias, field) in enumerate(_with_aliases(selections)):
+        value = data.get(alias)
+        if not isinstance(value, dict):
+            continue  # a list of parents, each with cursors of its own
+        continued = None
+        cursor = next(find_cursors({name: value.get(name) for name in ("edges", "pageInfo")}), None)
+        if cursor is not None and field.type.endswith("Connection"):
+            forward = {name: argument for name, argument in field.arguments.items() if name not in {"last", "before"}}
+            continued = replace(field, arguments=forward | {"after": Argument("String", cursor)})
+        elif advanced := _advance(field.selections, value):
+            continued = replace(field, selections=advanced)
+        if continued:
+            return [*selections[:index], continued, *selections[index + 1 :]]
     return None
 
 
-def _without_one(selected: Sequence[Selected]) -> Iterator[list[Selected]]:
-    """Yield the selection without one of its fields or arguments, at whatever depth."""
-    for index, each in enumerate(selected):
-        before, after = list(selected[:index]), list(selected[index + 1 :])
+def _without_one_part(selections: Sequence[Selection]) -> Iterator[list[Selection]]:
+    """Yield the selections without one field or argument, at any depth."""
+    for index, field in enumerate(selections):
+        before, after = list(selections[:index]), list(selections[index + 1 :])
         if before or after:
             yield before + after
-        for below in _without_one(each.below):
-            yield [*before, replace(each, below=below), *after]
-        for name, given in each.arguments.items():
-            if not given.type.endswith("!"):
-                arguments = {other: kept for other, kept in each.arguments.items() if other != name}
-                yield [*before, replace(each, arguments=arguments), *after]
+        for smaller in _without_one_part(field.selections):
+            yield [*before, replace(field, selections=smaller), *after]
+        for name, argument in field.arguments.items():
+            if not argument.type.endswith("!"):
+                arguments = {other: value for other, value in field.arguments.items() if other != name}
+                yield [*before, replace(field, arguments=arguments), *after]
 
 
-def cursors_in(answer: Any) -> Iterator[str]:
-    """Yield every cursor of an answer."""
-    if isinstance(answer, dict):
-        for name, value in answer.items():
+def find_cursors(response: Any) -> Iterator[str]:
+    """Yield every cursor in a response."""
+    if isinstance(response, dict):
+        for name, value in response.items():
             if isinstance(value, str) and ("cursor" in name or name in {"endCursor", "startCursor"}):
                 yield value
             else:
-                yield from cursors_in(value)
-    elif isinstance(answer, list):
-        for each in answer:
-            yield from cursors_in(each)
+                yield from find_cursors(value)
+    elif isinstance(response, list):
+        for item in response:
+            yield from find_cursors(item)

@@ -1,4 +1,4 @@
-"""This file is a world being asked: a database behind the application, in process."""
+"""World served by the application in process."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,29 +12,29 @@ from sqlalchemy.exc import IntegrityError
 from app.application import create_application
 from app.settings import Settings
 from app.tokens import create_token
-from proofs.interference.operations import Question
+from proofs.interference.operations import Operation
 from proofs.proof import BrokenPromiseError
 from resolvers.write.job import run_next_job
 from store.database import Database
 from tests.oracle import ANONYMOUS
 
-# Statements come from the operation whose context they run in, beside whatever else is asked at the time.
-_sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
+# A context variable attributes statements to their operation while several run at once.
+_statements: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """All that whoever asks can see, and the statements by which time could tell."""
+class ObservedResponse:
+    """Everything the client can observe, and the SQL statements, which stand for the response time."""
 
     response: httpx.Response
     statements: Sequence[str]
     is_query: bool
 
-    def told(self) -> tuple[int, list[tuple[str, str]], bytes, list[str]]:
-        """Return status, headers, body and, of a query, the statements in an order of their own.
+    def observable(self) -> tuple[int, list[tuple[str, str]], bytes, list[str]]:
+        """Return status, headers, body and, for a query, its sorted SQL statements.
 
-        How much a mutation has to write depends on what is there, seen or not. And with an error, what its siblings
-        still read is a matter of chance: they are no longer waited for.
+        A mutation's number of statements may depend on hidden rows. After an error, the siblings that are still
+        resolved are not deterministic.
         """
         response = self.response
         is_whole = self.is_query and "errors" not in response.json()
@@ -42,45 +42,45 @@ class Answer:
         return response.status_code, response.headers.multi_items(), response.content, statements
 
 
-class World:
-    """A database behind the application."""
+class ServedWorld:
+    """Database served by the application."""
 
     def __init__(self, url: str, tokens: dict[str, str] | None = None) -> None:
-        """Serve the database; `tokens` are those of its users."""
+        """Serve the database. `tokens` maps its users to their tokens."""
         self.url, self.database, self.tokens = url, Database(url), tokens or {}
         for engine in self.database.engines:
-            event.listen(engine.sync_engine, "before_cursor_execute", _note)
+            event.listen(engine.sync_engine, "before_cursor_execute", _record_statement)
         transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=self.database))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
 
-    async def ask(self, who: str, question: Question) -> Answer:
-        """Return the answer, whatever it is."""
-        document, variables = question.written()
+    async def send(self, who: str, question: Operation) -> ObservedResponse:
+        """Send an operation and return the response, even if it is an error."""
+        document, variables = question.render()
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
-        sent: list[str] = []
-        before = _sent.set(sent)
+        statements: list[str] = []
+        token = _statements.set(statements)
         try:
-            asked = {"query": document, "variables": variables}
-            response = await self._client.post("/graphql", json=asked, headers=headers)
-        except asyncio.CancelledError as cancelled:  # by the application itself: nobody cancels a trial
+            body = {"query": document, "variables": variables}
+            response = await self._client.post("/graphql", json=body, headers=headers)
+        except asyncio.CancelledError as cancelled:  # raised by the application: a trial is never cancelled
             raise BrokenPromiseError(
-                f"No answer: what was asked cancelled itself.\n{document}\n{variables}"
+                f"No response: the operation cancelled itself.\n{document}\n{variables}"
             ) from cancelled
         else:
-            answer = Answer(response, tuple(sent), question.kind == "query")
+            answer = ObservedResponse(response, tuple(statements), question.kind == "query")
         finally:
-            _sent.reset(before)
-        await self._work()
+            _statements.reset(token)
+        await self._run_jobs()
         return answer
 
-    async def _work(self) -> None:
-        """Do the jobs that were queued."""
+    async def _run_jobs(self) -> None:
+        """Run the queued jobs."""
         while self.database.job_queued.is_set():
             self.database.job_queued.clear()
             await run_next_job(self.database)
 
     async def execute(self, statements: Sequence[str]) -> None:
-        """Execute the statements as one transaction; none of them where one is impossible in this world."""
+        """Run the statements in one transaction; a constraint violation skips all of them."""
         try:
             async with self.database.write() as connection:
                 for statement in statements:
@@ -89,16 +89,16 @@ class World:
             return
 
     async def sign_in(self, users: Sequence[str]) -> None:
-        """Make a token for each of the users."""
+        """Create a token for each of the users."""
         self.tokens |= {user: await create_token(self.database, user, 86_400) for user in users}
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         await self._client.aclose()
         await self.database.close()
 
 
-def _note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-    sent = _sent.get()
-    if sent is not None:
-        sent.append(statement)
+def _record_statement(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    statements = _statements.get()
+    if statements is not None:
+        statements.append(statement)

@@ -1,11 +1,10 @@
-"""This file is non-interference: two worlds that differ only in what a viewer may not see answer them alike.
+"""Non-interference: two worlds that differ only in data hidden from a viewer give that viewer identical responses.
 
-A trial makes a world and a copy of it. In the copy, things happen that the viewer may not see; then both are asked the
-same, and must answer byte for byte the same: status, headers, body, and the texts of the SQL that was sent. What the
-viewer changes, they change in both, and the asking goes on. No answer is expected of either world: whatever tells of a
-hidden thing, by whatever channel, makes the two differ.
+A trial makes a world and a copy of it, and applies changes hidden from the viewer to the copy. Then it sends the same
+operations to both and compares status, headers, body and, for queries, the SQL statements. The viewer's mutations run
+in both. No expected responses are needed: any channel that leaks hidden data makes the two differ.
 
-Source: Goguen and Meseguer, «Security Policies and Security Models», 1982.
+Source: Goguen and Meseguer, "Security Policies and Security Models", 1982.
 """
 
 import asyncio
@@ -19,216 +18,221 @@ from unittest.mock import patch
 from sqlalchemy import select
 
 from proofs.databases import Databases
-from proofs.determinism import fixed
-from proofs.interference.case import Case, Shrinking, Step
-from proofs.interference.full_reads import survey
-from proofs.interference.hidden_changes import Act, Hiding
-from proofs.interference.operations import Asking, Question, Words, cursors_in, next_page
-from proofs.interference.served_world import Answer, World
-from proofs.interference.world import EVERYBODY, NAMES, NEAR_NAMES, TAGS, USERS, beginning, lines_of
+from proofs.determinism import fix_ids_and_time
+from proofs.interference.case import Case, Shrinker, Step
+from proofs.interference.full_reads import full_reads
+from proofs.interference.hidden_changes import HiddenChanges, WorldChange
+from proofs.interference.operations import Operation, OperationGenerator, Vocabulary, find_cursors, next_page
+from proofs.interference.served_world import ObservedResponse, ServedWorld
+from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, VIEWERS, initial_statements, random_catalogue
 from proofs.model_reader import read_model
 from proofs.proof import BrokenPromiseError, Proof
 from store import sql
 from tests.oracle import ANONYMOUS, Model
 
-PAST = 12  # changes by anybody before the worlds part
-ROUNDS = 16  # of acts, and questions after each
-ACTS = 2  # of a round
-ASKED = 12  # questions of a round
-REPEATED = 4  # of eight questions, less one: asked before, when other things were hidden
-HOLDING = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
-FAILURE = '"code":"INTERNAL"'
-"""What an answer holds when the server failed, which no question may make it do."""
+PAST_MUTATIONS = 12  # mutations by anyone before the copy is made
+ROUNDS = 16  # each of hidden changes and operations
+CHANGES_PER_ROUND = 2
+OPERATIONS_PER_ROUND = 12
+REPEATED = 4  # of 8 operations, 3 repeat an earlier query, sent before the latest hidden changes
+PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
+INTERNAL_ERROR = '"code":"INTERNAL"'
+"""Contained in the response of a failed server; no operation may cause one."""
 
 
 @dataclass
-class Both:
-    """The two worlds of a case, of which the second is the one where hidden things happen."""
+class WorldPair:
+    """The two worlds of a case; hidden changes are applied to the second."""
 
-    first: World
-    second: World
+    original: ServedWorld
+    changed: ServedWorld
     who: str
     cursors: list[str] = field(default_factory=list)
-    asked: list[Question] = field(default_factory=list)
-    further: Question | None = None  # about the page after one that was just told
+    queries: list[Operation] = field(default_factory=list)
+    following_page: Operation | None = None  # query for the page after the latest
     checks: int = 0
 
-    async def take(self, step: Step) -> None:
-        """Do or ask one thing; raise BrokenPromiseError where the worlds can be told apart."""
-        if isinstance(step.what, Act):
-            self.cursors += await do(self.second, step)
+    async def apply(self, step: Step) -> None:
+        """Apply a step. Raises BrokenPromiseError if the worlds respond differently."""
+        if isinstance(step.action, WorldChange):
+            self.cursors += await apply_change(self.changed, step)
             return
-        with held_still(step.number):
-            first = await self.first.ask(self.who, step.what)
-        with held_still(step.number):
-            beside = [self.second.ask(act.who, act.question) for act in step.beside if act.question]
-            second, *_ = await asyncio.gather(self.second.ask(self.who, step.what), *beside)
+        with fix_environment(step.number):
+            first = await self.original.send(self.who, step.action)
+        with fix_environment(step.number):
+            beside = [self.changed.send(change.who, change.operation) for change in step.concurrent if change.operation]
+            second, *_ = await asyncio.gather(self.changed.send(self.who, step.action), *beside)
         self.checks += 1
-        if first.told() != second.told() or FAILURE in first.response.text:
-            raise BrokenPromiseError(_difference(first, second))
-        self.cursors += _cursors(first)
-        if step.what.kind == "query":
-            self.asked.append(step.what)
-            self.further = next_page(step.what, first.response.json())
+        if first.observable() != second.observable() or INTERNAL_ERROR in first.response.text:
+            raise BrokenPromiseError(_format_difference(first, second))
+        self.cursors += _response_cursors(first)
+        if step.action.kind == "query":
+            self.queries.append(step.action)
+            self.following_page = next_page(step.action, first.response.json())
 
-    async def compare(self) -> None:
-        """Raise BrokenPromiseError if a mutation of the viewer had another outcome in one world, by the oracle."""
-        first, second = [seen(await read_model(world.database), self.who) for world in (self.first, self.second)]
+    async def compare_models(self) -> None:
+        """Raise BrokenPromiseError if the worlds' visible states differ, by the oracle."""
+        first, second = [
+            visible_state(await read_model(world.database), self.who) for world in (self.original, self.changed)
+        ]
         if first != second:
             raise BrokenPromiseError(f"What {self.who} sees is\n{first}\nin one world and\n{second}\nin the other.")
 
 
-class Making:
-    """Makes a case while it runs: what is asked next depends on what there is by then."""
+class CaseGenerator:
+    """Generates a case while running it: each step depends on the state so far."""
 
-    def __init__(self, chance: Random) -> None:
-        """Draw who asks, and the world as it begins."""
-        self._chance, self._number, self.checks = chance, 0, 0
-        lines = lines_of(chance)
-        self.case = Case(lines, beginning(chance, lines), chance.choice((*EVERYBODY, ANONYMOUS)))
+    def __init__(self, random: Random) -> None:
+        """Choose the viewer and the initial world."""
+        self._random, self._number, self.checks = random, 0, 0
+        lines = random_catalogue(random)
+        self.case = Case(lines, initial_statements(random, lines), random.choice((*VIEWERS, ANONYMOUS)))
 
     async def run(self, databases: Databases) -> int:
-        """Return how many answers were the same; raise BrokenPromiseError at the first that were not."""
-        world = await begun(databases, self.case)
+        """Run the case and return the number of equal pairs. Raises BrokenPromiseError if a pair differs."""
+        world = await create_world(databases, self.case)
         try:
-            for done in range(PAST):
-                if done % 4 == 0:
-                    words = await _words(world, await read_model(world.database), ())
-                who = self._chance.choice(USERS)
-                asking = Asking(self._chance, words, HOLDING[who])
-                step = self._step(Act("past", who=who, question=asking.mutation()))
+            for number in range(PAST_MUTATIONS):
+                if number % 4 == 0:
+                    words = await _read_vocabulary(world, await read_model(world.database), ())
+                who = self._random.choice(USERS)
+                generator = OperationGenerator(self._random, words, PERMISSIONS[who])
+                step = self._step(WorldChange("past", who=who, operation=generator.mutation()))
                 self.case = replace(self.case, past=[*self.case.past, step])
-                await do(world, step)
+                await apply_change(world, step)
         finally:
             await world.close()
-        async with parted(databases, world, self.case.who) as both:
+        async with open_pair(databases, world, self.case.who) as pair:
             for _ in range(ROUNDS):
-                if await self._ask(both, await self._hide(both)):
-                    return both.checks
-            await both.compare()
-            return both.checks
+                if await self._compare_responses(pair, await self._apply_hidden_changes(pair)):
+                    return pair.checks
+            await pair.compare_models()
+            return pair.checks
 
-    async def _hide(self, both: Both) -> Model:
-        """Let something happen in the second world that the viewer may not see; return the world."""
-        model = await read_model(both.second.database)
-        before, words = seen(model, both.who), await _words(both.second, model, both.cursors)
-        for _ in range(ACTS):
-            act = Hiding(self._chance, model, both.who, words, self._number).act()
-            await self._take(both, act)
-            model = await read_model(both.second.database)
-            assert seen(model, both.who) == before, f"This is not hidden from {both.who}: {act}"
+    async def _apply_hidden_changes(self, pair: WorldPair) -> Model:
+        """Apply hidden changes to the second world and return its model."""
+        model = await read_model(pair.changed.database)
+        before, words = visible_state(model, pair.who), await _read_vocabulary(pair.changed, model, pair.cursors)
+        for _ in range(CHANGES_PER_ROUND):
+            change = HiddenChanges(self._random, model, pair.who, words, self._number).draw()
+            await self._apply(pair, change)
+            model = await read_model(pair.changed.database)
+            assert visible_state(model, pair.who) == before, f"This is not hidden from {pair.who}: {change}"
         return model
 
-    async def _ask(self, both: Both, model: Model) -> bool:
-        """Ask both worlds; return whether the viewer may have let themselves see what differs."""
-        words = await _words(both.second, model, both.cursors)
-        if self._chance.randrange(2):  # it takes as long as some five of the others
-            await self._take(both, self._chance.choice(survey(is_signed_in=both.who != ANONYMOUS)))
-        for _ in range(ASKED):
-            question = self._question(both, words)
-            others = Hiding(self._chance, model, both.who, words, self._number)
-            await self._take(both, question, [others.read()] if self._chance.randrange(6) == 0 else [])
-            # Whoever registers an asset says who owns it: an administrator, of one whose content differs.
-            if both.who == USERS[0] and question.selected[0].name == "assetsRegister":
+    async def _compare_responses(self, pair: WorldPair, model: Model) -> bool:
+        """Send operations to both worlds. Returns True if the viewer may have made the differences visible."""
+        words = await _read_vocabulary(pair.changed, model, pair.cursors)
+        if self._random.randrange(2):  # a full read takes as long as about five others
+            await self._apply(pair, self._random.choice(full_reads(is_signed_in=pair.who != ANONYMOUS)))
+        for _ in range(OPERATIONS_PER_ROUND):
+            question = self._next_operation(pair, words)
+            generator = HiddenChanges(self._random, model, pair.who, words, self._number)
+            await self._apply(pair, question, [generator.query_as_other()] if self._random.randrange(6) == 0 else [])
+            # Registering sets the owner, so an administrator may now own an asset whose content differs.
+            if pair.who == USERS[0] and question.selections[0].name == "assetsRegister":
                 return True
         return False
 
-    def _question(self, both: Both, words: Words) -> Question:
-        """Return what to ask next: something new, what follows a page that was just told, or what was asked before."""
-        kind = self._chance.randrange(8)
-        if kind == 0 and both.further is not None:
-            return both.further
-        if kind < REPEATED and both.asked:
-            return self._chance.choice(both.asked)
-        asking = Asking(self._chance, words, HOLDING[both.who])
-        return asking.mutation() if kind == REPEATED else asking.query()
+    def _next_operation(self, pair: WorldPair, words: Vocabulary) -> Operation:
+        """Return a new operation, the following page, or an earlier query."""
+        kind = self._random.randrange(8)
+        if kind == 0 and pair.following_page is not None:
+            return pair.following_page
+        if kind < REPEATED and pair.queries:
+            return self._random.choice(pair.queries)
+        generator = OperationGenerator(self._random, words, PERMISSIONS[pair.who])
+        return generator.mutation() if kind == REPEATED else generator.query()
 
-    async def _take(self, both: Both, what: Act | Question, beside: Sequence[Act] = ()) -> None:
+    async def _apply(self, pair: WorldPair, what: WorldChange | Operation, beside: Sequence[WorldChange] = ()) -> None:
         step = self._step(what, beside)
         self.case = replace(self.case, steps=[*self.case.steps, step])
-        await both.take(step)
-        self.checks = both.checks
+        await pair.apply(step)
+        self.checks = pair.checks
 
-    def _step(self, what: Act | Question, beside: Sequence[Act] = ()) -> Step:
+    def _step(self, what: WorldChange | Operation, beside: Sequence[WorldChange] = ()) -> Step:
         self._number += 1
         return Step(self._number, what, beside)
 
 
 async def trial(databases: Databases, seed: int) -> int:
-    """Return how many answers of two worlds were the same."""
-    made = Making(Random(seed))
+    """Run one case and return the number of equal pairs of responses. A failing case is shrunk."""
+    generator = CaseGenerator(Random(seed))
     try:
-        return await made.run(databases)
+        return await generator.run(databases)
     except BrokenPromiseError as broken:
-        smallest = Shrinking(made.case, str(broken), lambda case: replay(databases, case))
+        smallest = Shrinker(generator.case, str(broken), lambda case: replay(databases, case))
         await smallest.shrink()
-        first = f"as it was found:\n{broken}" if smallest.told != str(broken) else ""
-        told = f"{smallest.case.pasted()}\n{smallest.told}\n{first}"
-        raise BrokenPromiseError(f"seed {seed} on {databases.backend}\n{told}") from None
+        first = f"Before shrinking:\n{broken}" if smallest.failure != str(broken) else ""
+        report = f"{smallest.case.format()}\n{smallest.failure}\n{first}"
+        raise BrokenPromiseError(f"seed {seed} on {databases.backend}\n{report}") from None
 
 
 async def replay(databases: Databases, case: Case) -> str | None:
-    """Return how the case's worlds are told apart; None where they are not."""
-    world = await begun(databases, case)
+    """Run a case and return its failure, or None if it passes."""
+    world = await create_world(databases, case)
     try:
         for step in case.past:
-            await do(world, step)
+            await apply_change(world, step)
     finally:
         await world.close()
-    async with parted(databases, world, case.who) as both:
+    async with open_pair(databases, world, case.who) as pair:
         try:
             for step in case.steps:
-                before = seen(await read_model(both.second.database), case.who)
-                await both.take(step)
-                if isinstance(step.what, Act) and seen(await read_model(both.second.database), case.who) != before:
-                    return None  # with parts left out, this is no longer hidden
-            await both.compare()
+                before = visible_state(await read_model(pair.changed.database), case.who)
+                await pair.apply(step)
+                if (
+                    isinstance(step.action, WorldChange)
+                    and visible_state(await read_model(pair.changed.database), case.who) != before
+                ):
+                    return None  # without the removed parts, the change is visible
+            await pair.compare_models()
         except BrokenPromiseError as broken:
             return str(broken)
     return None
 
 
 @contextmanager
-def held_still(number: int) -> Iterator[None]:
-    """Let ids and times be those of the number, and changes of more than two items jobs of several chunks."""
+def fix_environment(number: int) -> Iterator[None]:
+    """Derive ids and times from the number, and make changes of more than two items jobs of several chunks."""
     items, chunk = "resolvers.write.membership.INLINE_BULK_ITEMS", "resolvers.write.job.CHUNK_SIZE"
-    with fixed(number), patch(items, 2), patch(chunk, 2):
+    with fix_ids_and_time(number), patch(items, 2), patch(chunk, 2):
         yield
 
 
-async def begun(databases: Databases, case: Case) -> World:
-    """Return the world that a case begins with, which has no past yet; it is to be closed."""
-    with fixed(0):
-        world = World(await databases.written(case.lines))
+async def create_world(databases: Databases, case: Case) -> ServedWorld:
+    """Create the world of a case, before its past. The caller closes it."""
+    with fix_ids_and_time(0):
+        world = ServedWorld(await databases.create_from_catalogue(case.lines))
         await world.execute(case.statements)
         await world.sign_in([line["id"] for line in case.lines if line["kind"] == "user"])
     return world
 
 
-async def do(world: World, step: Step) -> list[str]:
-    """Let something happen in one world; return the cursors that were told to whoever did it."""
-    act = step.what
-    assert isinstance(act, Act)
-    with held_still(step.number):
-        await world.execute(act.statements)
-        return _cursors(await world.ask(act.who, act.question)) if act.question else []
+async def apply_change(world: ServedWorld, step: Step) -> list[str]:
+    """Apply a change to one world and return the cursors in the response, if it was an operation."""
+    change = step.action
+    assert isinstance(change, WorldChange)
+    with fix_environment(step.number):
+        await world.execute(change.statements)
+        return _response_cursors(await world.send(change.who, change.operation)) if change.operation else []
 
 
 @asynccontextmanager
-async def parted(databases: Databases, world: World, who: str) -> AsyncIterator[Both]:
-    """Open a world, which was closed, and a copy of it; both go at the end."""
+async def open_pair(databases: Databases, world: ServedWorld, who: str) -> AsyncIterator[WorldPair]:
+    """Open a closed world and a copy of it; delete both on exit."""
     copy = databases.copy(world.url)
-    both = Both(World(world.url, world.tokens), World(copy, world.tokens), who)
+    pair = WorldPair(ServedWorld(world.url, world.tokens), ServedWorld(copy, world.tokens), who)
     try:
-        yield both
+        yield pair
     finally:
-        for each in (both.first, both.second):
+        for each in (pair.original, pair.changed):
             await each.close()
             databases.drop(each.url)
 
 
-def seen(model: Model, who: str) -> dict[str, Any]:
-    """Return what there is for the viewer by the oracle: rows, orders and accesses."""
+def visible_state(model: Model, who: str) -> dict[str, Any]:
+    """Return the viewer's view of a world by the oracle: rows, orders and accesses."""
     return {
         "topics": model.topics(who),
         "collections": {slug: model.collection_assets(who, slug) for slug in model.collections(who, "POSITION")},
@@ -237,31 +241,35 @@ def seen(model: Model, who: str) -> dict[str, Any]:
     }
 
 
-async def _words(world: World, model: Model, cursors: Sequence[str]) -> Words:
-    """Return what there is to ask for in the world, seen or not."""
+async def _read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[str]) -> Vocabulary:
+    """Return everything in the world that operations can name, visible or not."""
     ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
     async with world.database.snapshot() as snapshot:
-        kept = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
-    for id_ in (*model.ids.values(), *kept):
+        ids_of_log = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
+    for id_ in (*model.ids.values(), *ids_of_log):
         ids.setdefault(id_[:3], []).append(id_)
-    return Words(ids, list(model.asset), [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS], list(cursors))
+    return Vocabulary(
+        ids, list(model.asset), [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS], list(cursors)
+    )
 
 
-def _cursors(answer: Answer) -> list[str]:
-    return list(cursors_in(answer.response.json()))[:8]
+def _response_cursors(answer: ObservedResponse) -> list[str]:
+    return list(find_cursors(answer.response.json()))[:8]
 
 
-def _difference(first: Answer, second: Answer) -> str:
-    """Return what the answers differ in, each with the other."""
-    parts = zip(("status", "headers", "body", "statements"), first.told(), second.told(), strict=True)
-    told = [f"{name}:\n  {one!r}\n  {other!r}" for name, one, other in parts if one != other]
-    return "\n".join(told) or f"A failure: {first.response.text}"
+def _format_difference(first: ObservedResponse, second: ObservedResponse) -> str:
+    """Describe the parts in which the responses differ."""
+    parts = zip(("status", "headers", "body", "statements"), first.observable(), second.observable(), strict=True)
+    differences = [
+        f"{name} differs:\n  original: {one!r}\n  changed:  {other!r}" for name, one, other in parts if one != other
+    ]
+    return "\n".join(differences) or f"Internal error in both worlds: {first.response.text}"
 
 
 INTERFERENCE = Proof(
     "interference",
-    "Two worlds that differ only in what the viewer may not see answer byte for byte the same.",
-    "pairs of answers",
+    "Two worlds that differ only in data hidden from the viewer respond byte for byte the same.",
+    "pairs of responses",
     100_000,
     trial,
 )

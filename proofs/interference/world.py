@@ -1,4 +1,4 @@
-"""This file is small worlds made at random: a catalogue's lines, and what is written to its tables beside them."""
+"""Small random worlds: catalogue lines, and SQL statements for the state that lines cannot express."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,116 +8,143 @@ from typing import Any
 
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, Line
 
-USERS = ("ann", "bob", "cat", "dan", "eva")  # the first administers
+USERS = ("ann", "bob", "cat", "dan", "eva")  # the first is the administrator
 GROUPS = ("lab", "team")
 TOPICS = ("top-0", "top-1", "top-2")
-EVERYBODY = (*USERS, ANONYMOUS)
+VIEWERS = (*USERS, ANONYMOUS)
 NAMES = ("a", "A", "b", "é", "é", "Straße", "STRASSE", "🦊", "Z", "_", "secret")
-NEAR_NAMES = ("secrets", "screts")  # of hidden things alone: one is typed, and errors in it are looked past
+NEAR_NAMES = ("secrets", "screts")  # names of hidden rows only: searches for one also match the other, misspelt
 TAGS = ("all", "dna", "rna", "secret")
 DAYS = (None, "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2024-01-02T00:00:00.001Z", "2025-06-01T00:00:00Z")
 PREFIXES = {"USER": "usr", "GROUP": "grp", "EVERYONE": "all", "PUBLIC": "pub"}
+MAX_PARENT_DEPTH = 4
 ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
 
-class Drawing:
-    """Draws parts of worlds."""
+class Chooser:
+    """Random choices for parts of worlds."""
 
-    def __init__(self, chance: Random) -> None:
-        """Take where chance comes from."""
-        self.chance = chance
+    def __init__(self, random: Random) -> None:
+        """Use the source of randomness."""
+        self.random = random
 
-    def one(self, *values: Any) -> Any:
+    def choose(self, *values: Any) -> Any:
         """Return one of the values."""
-        return self.chance.choice(values)
+        return self.random.choice(values)
 
-    def some(self, values: Sequence[Any], most: int) -> list[Any]:
-        """Return at most so many of the values, in any order."""
-        return self.chance.sample(values, self.chance.randint(0, min(most, len(values))))
+    def sample(self, values: Sequence[Any], most: int) -> list[Any]:
+        """Return at most `most` of the values, in random order."""
+        return self.random.sample(values, self.random.randint(0, min(most, len(values))))
 
-    def is_so(self, chances: int, of: int = 8) -> bool:
-        """Return whether a chance comes true."""
-        return self.chance.randrange(of) < chances
+    def happens(self, chances: int, of: int = 8) -> bool:
+        """Return True with a probability of `chances` in `of`."""
+        return self.random.randrange(of) < chances
 
 
-def lines_of(chance: Random) -> list[Line]:
-    """Return the lines of a catalogue of 4 to 20 assets in up to nine collections."""
-    draw = Drawing(chance)
+def random_catalogue(random: Random) -> list[Line]:
+    """Generate the lines of a catalogue with 4 to 20 assets and 2 to 9 collections."""
+    chooser = Chooser(random)
     lines: list[dict[str, Any]] = [
         {"kind": "user", "id": user, "name": user, "email": f"{user}@example.org", "isAdmin": user == USERS[0]}
         for user in USERS
     ]
-    lines += [{"kind": "group", "id": group, "name": group, "members": draw.some(USERS[1:], 2)} for group in GROUPS]
+    lines += [
+        {"kind": "group", "id": group, "name": group, "members": chooser.sample(USERS[1:], 2)} for group in GROUPS
+    ]
     lines += [{"kind": "topic", "slug": slug, "name": slug} for slug in TOPICS]
-    assets = [f"asset{index}" for index in range(chance.randint(4, 20))]
-    lines += [asset_line(draw, id_, assets) for id_ in assets]
-    placed: dict[str, tuple[str, int]] = {}  # topic and depth of each collection
-    for index in range(chance.randint(2, 9)):
-        slug, topic = f"held-{index}", draw.one(TOPICS[0], TOPICS[0], TOPICS[1])
-        parent = draw.one(None, *(each for each, (theirs, depth) in placed.items() if theirs == topic and depth < 4))  # noqa: PLR2004 - the fifth level is the last
-        placed[slug] = topic, placed[parent][1] + 1 if parent else 0
-        line = {"kind": "collection", "slug": slug, "name": f"{draw.one(*NAMES)}{index}", "topic": topic}
-        visibility = draw.one("PUBLIC", "PUBLIC", "INTERNAL")
-        lines.append(line | {"parent": parent, "visibility": visibility, "assets": draw.some(assets, len(assets))})
+    assets = [f"asset{index}" for index in range(random.randint(4, 20))]
+    lines += [random_asset_line(chooser, id_, assets) for id_ in assets]
+    topic_and_depth: dict[str, tuple[str, int]] = {}
+    for index in range(random.randint(2, 9)):
+        slug, topic = f"held-{index}", chooser.choose(TOPICS[0], TOPICS[0], TOPICS[1])
+        parents = [
+            name
+            for name, (topic_of_name, depth) in topic_and_depth.items()
+            if topic_of_name == topic and depth < MAX_PARENT_DEPTH
+        ]
+        parent = chooser.choose(None, *parents)
+        topic_and_depth[slug] = topic, topic_and_depth[parent][1] + 1 if parent else 0
+        line = {"kind": "collection", "slug": slug, "name": f"{chooser.choose(*NAMES)}{index}", "topic": topic}
+        visibility = chooser.choose("PUBLIC", "PUBLIC", "INTERNAL")
+        lines.append(line | {"parent": parent, "visibility": visibility, "assets": chooser.sample(assets, len(assets))})
     return list(lines)
 
 
-def asset_line(draw: Drawing, id_: str, others: Sequence[str]) -> dict[str, Any]:
-    """Return the line of an asset, which may use the others."""
-    kind = draw.one(*KINDS)
-    holders = draw.some([*USERS[1:], *GROUPS, "everyone", "public", "public"], 3)
-    grants = [{"to": to, "role": draw.one(*ACCESS)} for to in dict.fromkeys(holders)]
-    line = {"kind": "asset", "id": id_, "type": kind, "name": draw.one(*NAMES), "owner": draw.one(*USERS)}
-    line |= {"grants": grants, "uses": draw.some(others, 3), "tags": draw.some(TAGS, 2), "url": f"https://x.org/{id_}"}
+def random_asset_line(chooser: Chooser, id_: str, others: Sequence[str]) -> dict[str, Any]:
+    """Generate the line of an asset, which may use the others."""
+    kind = chooser.choose(*KINDS)
+    holders = chooser.sample([*USERS[1:], *GROUPS, "everyone", "public", "public"], 3)
+    grants = [{"to": to, "role": chooser.choose(*ACCESS)} for to in dict.fromkeys(holders)]
+    line = {"kind": "asset", "id": id_, "type": kind, "name": chooser.choose(*NAMES), "owner": chooser.choose(*USERS)}
+    line |= {
+        "grants": grants,
+        "uses": chooser.sample(others, 3),
+        "tags": chooser.sample(TAGS, 2),
+        "url": f"https://x.org/{id_}",
+    }
     line |= {"source": f"s3://bucket/{id_}"} if kind in {"DATA_ASSET", "MODEL"} else {}
-    line |= {field: day for field in ("createdAt", "updatedAt") if (day := draw.one(*DAYS))}
-    line |= {draw.one("archived", "withdrawn"): True} if draw.is_so(1, 5) else {}
-    return line | {"released": draw.is_so(5, 6), "state": draw.one("READY", "READY", "READY", "DRAFT", "FAILED")}
+    line |= {field: day for field in ("createdAt", "updatedAt") if (day := chooser.choose(*DAYS))}
+    line |= {chooser.choose("archived", "withdrawn"): True} if chooser.happens(1, 5) else {}
+    return line | {
+        "released": chooser.happens(5, 6),
+        "state": chooser.choose("READY", "READY", "READY", "DRAFT", "FAILED"),
+    }
 
 
-def beginning(chance: Random, lines: Sequence[Line]) -> list[str]:
-    """Return the statements that give the lines' objects ids of their own, and what no line tells.
+def initial_statements(random: Random, lines: Sequence[Line]) -> list[str]:
+    """Return the statements that set public ids and the state that lines cannot express.
 
-    An id depends on the name of its object alone, so that a world with one object less has the same ids.
+    An id depends only on its object's name, so a world without one of the objects has the same ids.
     """
-    draw = Drawing(chance)
+    chooser = Chooser(random)
     statements = []
     for line in lines:
         name = line.get("slug") or line["id"]
         if line["kind"] in {"topic", "collection"}:
-            at = {"updated_at": draw.one(100, 500, 900), "created_at": 50}
-            statements.append(update(line["kind"], f"slug = {text(name)}", id=id_of(line["kind"][:3], name), **at))
+            at = {"updated_at": chooser.choose(100, 500, 900), "created_at": 50}
+            statements.append(
+                update_statement(
+                    line["kind"], f"slug = {sql_literal(name)}", id=public_id(line["kind"][:3], name), **at
+                )
+            )
         elif line["kind"] == "asset":
-            gold = {"is_gold": 1, "gold_at": 7, "gold_note": "best"} if draw.is_so(1, 6) else {}
-            statements.append(update("asset", f"external_id = {text(name)}", id=id_of("ast", name), **gold))
+            gold = {"is_gold": 1, "gold_at": 7, "gold_note": "best"} if chooser.happens(1, 6) else {}
+            statements.append(
+                update_statement("asset", f"external_id = {sql_literal(name)}", id=public_id("ast", name), **gold)
+            )
         else:
             prefix = PREFIXES[line["kind"].upper()]
-            statements.append(update("principal", f"external_id = {text(name)}", id=id_of(prefix, name)))
-    statements.append(f"UPDATE membership SET added_at = 1000 + (asset_pk * {draw.one(3, 7)} + collection_pk) % 5")
-    statements.append(update("deployment", "true", public_sharing=draw.is_so(6)))
+            statements.append(
+                update_statement("principal", f"external_id = {sql_literal(name)}", id=public_id(prefix, name))
+            )
+    statements.append(
+        f"UPDATE membership SET added_at = 1000 + (asset_pk * {chooser.choose(3, 7)} + collection_pk) % 5"
+    )
+    statements.append(update_statement("deployment", "true", public_sharing=chooser.happens(6)))
     return statements
 
 
-def id_of(prefix: str, name: str) -> str:
-    """Return the id that the object of that name has."""
+def public_id(prefix: str, name: str) -> str:
+    """Return the public id of the object with that name."""
     return f"{prefix}_" + "".join(ALPHABET[byte % 32] for byte in sha256(name.encode()).digest()[:24])
 
 
-def text(value: Any) -> str:
-    """Return the value as SQL writes it."""
+def sql_literal(value: Any) -> str:
+    """Format a value as an SQL literal."""
     if value is None or isinstance(value, bool | int):
         return {None: "NULL", True: "true", False: "false"}[value] if isinstance(value, bool | None) else str(value)
     if isinstance(value, list):
-        return text(json.dumps(value))
+        return sql_literal(json.dumps(value))
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def update(table: str, where: str, **values: Any) -> str:
-    """Return the statement that gives rows of the table these values."""
-    return f"UPDATE {table} SET {', '.join(f'{name} = {text(value)}' for name, value in values.items())} WHERE {where}"
+def update_statement(table: str, where: str, **values: Any) -> str:
+    """Return an UPDATE that sets these values."""
+    assignments = ", ".join(f"{name} = {sql_literal(value)}" for name, value in values.items())
+    return f"UPDATE {table} SET {assignments} WHERE {where}"
 
 
-def insert(table: str, rows: str, where: str, values: Mapping[str, str]) -> str:
-    """Return the statement that inserts, for each of those rows of other tables, these expressions, unless it is in."""
+def insert_statement(table: str, sources: str, where: str, values: Mapping[str, str]) -> str:
+    """Return an INSERT of these expressions for each row of `sources` that matches; existing rows are left alone."""
     names, expressions = ", ".join(values), ", ".join(values.values())
-    return f"INSERT INTO {table} ({names}) SELECT {expressions} FROM {rows} WHERE {where} ON CONFLICT DO NOTHING"
+    return f"INSERT INTO {table} ({names}) SELECT {expressions} FROM {sources} WHERE {where} ON CONFLICT DO NOTHING"

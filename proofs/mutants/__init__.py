@@ -1,1 +1,1 @@
-"""This folder is mutants of `permissions/`: each small fault of that room fails a test."""
+"""Mutation testing of `permissions/`: every small fault there must fail a test."""

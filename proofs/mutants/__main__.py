@@ -1,30 +1,30 @@
-"""This file is `python -m proofs.mutants`, which tests some of the mutants, or tells which there are."""
+"""Command `python -m proofs.mutants`: tests or lists mutants of `permissions/`."""
 
 import argparse
 import asyncio
 import sys
 
-from proofs.mutants.score import every_mutant, score
+from proofs.mutants.score import list_mutants, score_mutants
 
 
 def main() -> int:
-    """Test the mutants asked for; return 1 when one survives."""
-    asked = argparse.ArgumentParser(description="Test mutants of permissions/.")
-    asked.add_argument("--list", action="store_true", help="tell the mutants and their numbers, and test none")
-    asked.add_argument("--only", type=int, nargs="+", metavar="N", help="test the mutants of these numbers")
-    given = asked.parse_args()
-    if given.list:
-        sys.stdout.writelines(f"{number:>4} {mutant}\n" for number, mutant in enumerate(every_mutant()))
+    """Run the command. Returns 1 if a mutant survives."""
+    parser = argparse.ArgumentParser(description="Test mutants of permissions/.")
+    parser.add_argument("--list", action="store_true", help="list the mutants with their numbers and exit")
+    parser.add_argument("--only", type=int, nargs="+", metavar="N", help="test only the mutants with these numbers")
+    arguments = parser.parse_args()
+    if arguments.list:
+        sys.stdout.writelines(f"{number:>4} {mutant}\n" for number, mutant in enumerate(list_mutants()))
         return 0
-    found = asyncio.run(score(_told, given.only))
+    result = asyncio.run(score_mutants(_report, arguments.only))
     sys.stdout.write(
-        f"{len(found.killed)} killed, {len(found.equivalent)} equivalent, {len(found.survived)} survived\n"
+        f"{len(result.killed)} killed, {len(result.equivalent)} equivalent, {len(result.survived)} survived\n"
     )
-    sys.stdout.writelines(f"  {mutant}\n" for mutant in found.survived)
-    return 1 if found.survived else 0
+    sys.stdout.writelines(f"  {mutant}\n" for mutant in result.survived)
+    return 1 if result.survived else 0
 
 
-def _told(done: int, of: int) -> None:
+def _report(done: int, of: int) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{done} of {of}" if done < of else "\r")
 

@@ -1,8 +1,8 @@
-"""This file is a warm process: it has imported all but the product, and forks for each mutant that is to be tested.
+"""Fork server: has imported all third-party packages, and forks a process for each mutant.
 
-It is asked by lines, `[module, source]` in JSON, and answers each with the exit code of pytest. A mutant stands nowhere
-but in the memory of its fork, which imports the product as any process does, only that one module comes from the source
-given. So what is made while importing is mutated as well: enums, tables, the schema.
+It reads lines of `[module, source]` in JSON and answers each with pytest's exit code. The mutant exists only in the
+memory of the forked process, which imports the product with that one module from the given source. Therefore everything
+built at import time is mutated as well: enums, tables, the schema.
 """
 
 import json
@@ -18,65 +18,65 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
-# What the product and its tests import of others: most of the time that they take to start.
-OTHERS = (
+# Third-party imports of the product and its tests. They take most of the start-up time.
+PRELOADED = (
     *("aiodataloader", "aiosqlite", "alembic.command", "cryptography.x509", "httpx", "jwt", "orjson", "pytest"),
     *("rich.progress", "sqlalchemy.ext.asyncio", "sqlmodel", "starlette.applications", "strawberry", "typer"),
 )
 
-# Those that tell most in the least time come first, for the first that fails is the last that is run. The rules are the
-# same on both databases, so one is enough.
+# Ordered by kills per second, because the first failure ends the run. The rules are the same on both databases, so
+# SQLite is enough.
 TESTS = (
     *("tests/test_permission.py", "tests/test_schema.py::test_the_committed_schema_is_current_and_valid"),
     *("tests/test_viewer.py", "tests/test_visible.py", "tests/test_rules.py"),
     *("-x", "-k", "not postgresql", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain"),
 )
 
-SECONDS = 300  # on a busy machine they take a tenth of it when they all pass
-LATE = 98
-"""The exit code of tests that do not end."""
-UNUSED = 99
-"""The exit code of tests that pass and never imported the mutant."""
+TIMEOUT_SECONDS = 300  # ten times their duration on a busy machine
+EXIT_TIMEOUT = 98
+"""Exit code of tests that exceed the timeout."""
+EXIT_UNUSED = 99
+"""Exit code of tests that pass without importing the mutant."""
 
 
-class Mutated(SourceFileLoader):
-    """Imports one module from a source of its own."""
+class MutantLoader(SourceFileLoader):
+    """Importer of one module from a given source."""
 
     def __init__(self, module: str, source: str) -> None:
-        """Take the module's name and its source."""
+        """Use the module's name and its source."""
         super().__init__(module, str(Path(*module.split(".")).with_suffix(".py").resolve()))
         self.source = source
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the spec of that module, and None for every other."""
+        """Return the spec of that module, None for any other."""
         return spec_from_file_location(name, self.path, loader=self) if name == self.name else None
 
     def get_code(self, fullname: str) -> CodeType:
-        """Return what the source compiles to; nothing of it is kept on disk."""
+        """Compile the source. Nothing is cached on disk."""
         return compile(self.source, self.get_filename(fullname), "exec")
 
 
 def main() -> None:
-    """Answer until nobody asks."""
-    for name in OTHERS:
+    """Answer requests until the input ends."""
+    for name in PRELOADED:
         import_module(name)
     for line in sys.stdin:
-        sys.stdout.write(f"{_tested(*json.loads(line))}\n")
+        sys.stdout.write(f"{_run_tests(*json.loads(line))}\n")
         sys.stdout.flush()
 
 
-def _tested(module: str, source: str) -> int:
+def _run_tests(module: str, source: str) -> int:
     child = os.fork()
     if not child:
-        os._exit(_run(Mutated(module, source)))
+        os._exit(_run_pytest(MutantLoader(module, source)))
     try:
-        return _ended(child)
+        return _wait_for(child)
     finally:
-        shutil.rmtree(_own(child), ignore_errors=True)
+        shutil.rmtree(_temporary_folder(child), ignore_errors=True)
 
 
-def _ended(child: int) -> int:
-    deadline = time.monotonic() + SECONDS
+def _wait_for(child: int) -> int:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -84,20 +84,20 @@ def _ended(child: int) -> int:
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return LATE
+    return EXIT_TIMEOUT
 
 
-def _run(mutated: Mutated) -> int:
+def _run_pytest(mutated: MutantLoader) -> int:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     sys.meta_path.insert(0, mutated)
-    code = int(import_module("pytest").main([*TESTS, f"--basetemp={_own(os.getpid())}"]))
+    code = int(import_module("pytest").main([*TESTS, f"--basetemp={_temporary_folder(os.getpid())}"]))
     is_used = getattr(sys.modules.get(mutated.name), "__loader__", None) is mutated
-    return code if code or is_used else UNUSED
+    return code if code or is_used else EXIT_UNUSED
 
 
-def _own(process: int) -> Path:
+def _temporary_folder(process: int) -> Path:
     return Path(f"own-{process}")
 
 

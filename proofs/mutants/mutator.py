@@ -1,8 +1,8 @@
-"""This file is mutants: a source with one small fault in it, for every fault that the operators below know to make.
+"""Mutants: a source file with one small fault each, for every fault that the operators below make.
 
-They are the common ones of mutation testing (another comparison, another constant, a condition that always holds, a
-statement left out) and those of our trade: a `where` without one of its conditions, a statement without its
-`correlate`, an access or a status that is the next one, an administrator taken for a member.
+The operators are the usual ones of mutation testing (another comparison, another constant, a constant condition, a
+removed statement) and those of this domain: a `where` without one of its conditions, a statement without `correlate`, a
+neighbouring access or status, `is_admin` swapped with `is_signed_in`.
 """
 
 import ast
@@ -13,31 +13,31 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 Enums = Mapping[str, Sequence[str]]
-"""The members of each enum by its name, in their order."""
+"""Members of each enum by its name, in order."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A file with one fault in it, told by lines: so it is still the same when others above it change."""
+    """File with one fault. Identified by its lines, because edits elsewhere in the file shift line numbers."""
 
     file: str
-    where: str  # the class or function, dotted; empty for what stands in none
-    line: str  # the changed lines as they stand, in one
-    becomes: str
-    nth: int = 1  # of those in one place that are told alike
-    source: str = field(default="", repr=False, compare=False)  # the whole file
+    where: str  # dotted name of the class or function; empty at module level
+    original: str  # the changed lines, joined
+    replacement: str
+    nth: int = 1  # among mutants of one place with the same lines
+    source: str = field(default="", repr=False, compare=False)  # of the whole file
 
     def __str__(self) -> str:
-        """Return it as one line."""
+        """Format the mutant as one line."""
         which = f" ({self.nth})" if self.nth > 1 else ""
-        return f"{self.file} {self.where}{which}: {self.line}  ->  {self.becomes}"
+        return f"{self.file} {self.where}{which}: {self.original}  ->  {self.replacement}"
 
 
-def mutants(file: str, source: str, enums: Enums) -> list[Mutant]:
-    """Return every mutant of a file, in its order. Annotations, imports and docstrings stay as they are."""
-    text = Text(source, enums)
+def make_mutants(file: str, source: str, enums: Enums) -> list[Mutant]:
+    """Return all mutants of a file, in order. Annotations, imports and docstrings are not mutated."""
+    text = Source(source, enums)
     edits = sorted((edit, where) for where, node in _walk(ast.parse(source), "") for edit in _edits(text, node))
-    made = {mutant.source: mutant for mutant in (text.mutant(file, where, edit) for edit, where in edits)}
+    made = {mutant.source: mutant for mutant in (text.apply(file, where, edit) for edit, where in edits)}
     told: Counter[Mutant] = Counter()
     for each in made.values():
         told[each] += 1
@@ -45,8 +45,8 @@ def mutants(file: str, source: str, enums: Enums) -> list[Mutant]:
     return list(made.values())
 
 
-def enums_of(sources: Sequence[str]) -> dict[str, list[str]]:
-    """Return the members of every enum that the sources define."""
+def find_enums(sources: Sequence[str]) -> dict[str, list[str]]:
+    """Return the members of every enum defined in the sources."""
     classes = (node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
     return {
         each.name: [ast.unparse(line.targets[0]) for line in each.body if isinstance(line, ast.Assign)]
@@ -56,64 +56,64 @@ def enums_of(sources: Sequence[str]) -> dict[str, list[str]]:
 
 
 class Edit(NamedTuple):
-    """What stands between two places of a source, and what it becomes."""
+    """Replacement of a range of the source."""
 
     start: int
     end: int
-    becomes: str
+    replacement: str
 
 
-class Text:
-    """A source, and where in it each node stands. Python counts columns in bytes, and so does this."""
+class Source:
+    """Source text with the positions of its nodes, in bytes, as Python's `ast` counts columns."""
 
     def __init__(self, source: str, enums: Enums) -> None:
-        """Take a source, and the enums that it may name."""
+        """Use the source, and the enums that it may name."""
         self.bytes, self.enums = source.encode(), enums
         self._lines = [0]
         for line in self.bytes.splitlines(keepends=True):
             self._lines.append(self._lines[-1] + len(line))
 
     def start(self, node: Any) -> int:
-        """Return where a node starts."""
+        """Return the start of a node."""
         return int(self._lines[node.lineno - 1] + node.col_offset)
 
     def end(self, node: Any) -> int:
-        """Return where a node ends."""
+        """Return the end of a node."""
         return int(self._lines[node.end_lineno - 1] + node.end_col_offset)
 
-    def of(self, node: ast.AST) -> str:
-        """Return a node as it is written."""
+    def text_of(self, node: ast.AST) -> str:
+        """Return the text of a node."""
         return self.bytes[self.start(node) : self.end(node)].decode()
 
-    def instead(self, node: ast.AST, becomes: str) -> Edit:
-        """Return the edit that writes something else for a node."""
+    def replace_node(self, node: ast.AST, becomes: str) -> Edit:
+        """Return the edit that replaces a node."""
         return Edit(self.start(node), self.end(node), becomes)
 
-    def last(self, node: ast.AST, name: str, becomes: str) -> Edit:
-        """Return the edit that writes something else for the name that a node ends with."""
+    def replace_suffix(self, node: ast.AST, name: str, becomes: str) -> Edit:
+        """Return the edit that replaces the name at the end of a node."""
         return Edit(self.end(node) - len(name), self.end(node), becomes)
 
-    def between(self, left: ast.AST, right: ast.AST, word: str, becomes: str) -> Edit:
-        """Return the edit that writes something else for a word between two nodes."""
+    def replace_between(self, left: ast.AST, right: ast.AST, word: str, becomes: str) -> Edit:
+        """Return the edit that replaces a word between two nodes."""
         start, end = self.end(left), self.start(right)
         return Edit(start, end, self.bytes[start:end].decode().replace(word, becomes))
 
-    def swapped(self, left: ast.AST, right: ast.AST) -> Edit:
-        """Return the edit that makes two nodes change places."""
+    def swap(self, left: ast.AST, right: ast.AST) -> Edit:
+        """Return the edit that swaps two nodes."""
         between = self.bytes[self.end(left) : self.start(right)].decode()
-        return Edit(self.start(left), self.end(right), self.of(right) + between + self.of(left))
+        return Edit(self.start(left), self.end(right), self.text_of(right) + between + self.text_of(left))
 
-    def without_each(self, starts: Sequence[ast.AST], ends: Sequence[ast.AST]) -> Iterator[Edit]:
-        """Give the edits that take out one of several parts, with the comma or the word that parts it from the next."""
+    def remove_each(self, starts: Sequence[ast.AST], ends: Sequence[ast.AST]) -> Iterator[Edit]:
+        """Yield the edits that each remove one of several parts, with its separator."""
         for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
             if index + 1 < len(starts):
                 yield Edit(self.start(start), self.start(starts[index + 1]), "")
             elif index:
                 yield Edit(self.end(ends[index - 1]), self.end(end), "")
 
-    def mutant(self, file: str, where: str, edit: Edit) -> Mutant:
+    def apply(self, file: str, where: str, edit: Edit) -> Mutant:
         """Return the mutant that an edit makes."""
-        becomes = edit.becomes.encode()
+        becomes = edit.replacement.encode()
         mutated = self.bytes[: edit.start] + becomes + self.bytes[edit.end :]
         line, changed = _lines(self.bytes, edit.start, edit.end), _lines(mutated, edit.start, edit.start + len(becomes))
         return Mutant(file, where, line, changed, source=mutated.decode())
@@ -125,7 +125,7 @@ def _lines(source: bytes, start: int, end: int) -> str:
 
 
 def _walk(node: ast.AST, where: str) -> Iterator[tuple[str, ast.AST]]:
-    """Give every node that may be mutated, and the name of what it stands in."""
+    """Yield every node that may be mutated, with the dotted name of its class or function."""
     if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         where = f"{where}.{node.name}".strip(".")
     yield where, node
@@ -140,7 +140,7 @@ def _is_fixed(node: ast.AST) -> bool:
     return is_text or isinstance(node, ast.Import | ast.ImportFrom)
 
 
-def _edits(text: Text, node: ast.AST) -> Iterator[Edit]:
+def _edits(text: Source, node: ast.AST) -> Iterator[Edit]:
     if type(node) in _OPERATORS:
         yield from _OPERATORS[type(node)](text, node)
 
@@ -159,27 +159,27 @@ _COMPARISONS: Mapping[type[ast.cmpop], tuple[str, Sequence[str]]] = {
 }
 
 
-def _compare(text: Text, node: ast.Compare) -> Iterator[Edit]:
+def _mutate_comparison(text: Source, node: ast.Compare) -> Iterator[Edit]:
     for left, operator, right in zip((node.left, *node.comparators), node.ops, node.comparators, strict=False):
         sign, others = _COMPARISONS[type(operator)]
-        yield from (text.between(left, right, sign, other) for other in others)
+        yield from (text.replace_between(left, right, sign, other) for other in others)
 
 
-def _join(text: Text, node: ast.BoolOp) -> Iterator[Edit]:
+def _mutate_bool_op(text: Source, node: ast.BoolOp) -> Iterator[Edit]:
     sign, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-    yield from (text.between(left, right, sign, other) for left, right in pairwise(node.values))
-    yield from text.without_each(node.values, node.values)
+    yield from (text.replace_between(left, right, sign, other) for left, right in pairwise(node.values))
+    yield from text.remove_each(node.values, node.values)
 
 
-def _negate(text: Text, node: ast.UnaryOp) -> Iterator[Edit]:
-    yield text.instead(node, text.of(node.operand))
+def _remove_negation(text: Source, node: ast.UnaryOp) -> Iterator[Edit]:
+    yield text.replace_node(node, text.text_of(node.operand))
 
 
-def _decide(text: Text, node: ast.If | ast.IfExp | ast.Assert) -> Iterator[Edit]:
-    yield from (text.instead(node.test, always) for always in ("True", "False"))
+def _fix_condition(text: Source, node: ast.If | ast.IfExp | ast.Assert) -> Iterator[Edit]:
+    yield from (text.replace_node(node.test, always) for always in ("True", "False"))
 
 
-# Functions that take the same and say something else.
+# Functions with the same parameters and another meaning.
 _OPPOSITES = {
     "true": "false",
     "false": "true",
@@ -190,105 +190,107 @@ _OPPOSITES = {
     "is_": "is_not",
     "outerjoin": "join",
 }
-# Functions that take any number of arguments. Of all others, mypy tells that one is missing or is another's.
-_UNORDERED = {"where", "and_", "or_", "select"}
-_ORDERED = {"coalesce"}
+# Functions with any number of arguments. For all others, mypy finds a missing or swapped argument.
+_VARIADIC = {"where", "and_", "or_", "select"}
+_ORDERED_VARIADIC = {"coalesce"}
 
 
-def _call(text: Text, node: ast.Call) -> Iterator[Edit]:
+def _mutate_call(text: Source, node: ast.Call) -> Iterator[Edit]:
     arguments = [*node.args, *node.keywords]
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else text.of(node.func)
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else text.text_of(node.func)
     if name in _OPPOSITES:
-        yield text.last(node.func, name, _OPPOSITES[name])
-    for argument, edit in zip(arguments, text.without_each(arguments, arguments), strict=False):
-        if name in _UNORDERED | _ORDERED or argument in node.keywords:
+        yield text.replace_suffix(node.func, name, _OPPOSITES[name])
+    for argument, edit in zip(arguments, text.remove_each(arguments, arguments), strict=False):
+        if name in _VARIADIC | _ORDERED_VARIADIC or argument in node.keywords:
             yield edit
-    if name in _ORDERED:
-        yield from (text.swapped(left, right) for left, right in pairwise(node.args))
+    if name in _ORDERED_VARIADIC:
+        yield from (text.swap(left, right) for left, right in pairwise(node.args))
     if isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name):
         yield Edit(text.end(node.func.value), text.end(node), "")
     elif len(arguments) == 1 and not isinstance(arguments[0], ast.Starred):
-        yield text.instead(node, f"{text.of(node.func)}()" if node.keywords else text.of(node.args[0]))
+        yield text.replace_node(node, f"{text.text_of(node.func)}()" if node.keywords else text.text_of(node.args[0]))
 
 
-# What a viewer is, and what it is easily taken for.
-_MISTAKEN = {"is_admin": "is_signed_in", "is_signed_in": "is_admin"}
+# Attributes of a viewer that are easily confused.
+_CONFUSED = {"is_admin": "is_signed_in", "is_signed_in": "is_admin"}
 
 
-def _name(text: Text, node: ast.Attribute) -> Iterator[Edit]:
-    members = text.enums.get(text.of(node.value), ())
+def _mutate_attribute(text: Source, node: ast.Attribute) -> Iterator[Edit]:
+    members = text.enums.get(text.text_of(node.value), ())
     if node.attr in members:
         place = members.index(node.attr)
         for neighbour in (members[place - 1], members[(place + 1) % len(members)]):
-            yield text.last(node, node.attr, neighbour)
-    if node.attr in _MISTAKEN:
-        yield text.last(node, node.attr, _MISTAKEN[node.attr])
+            yield text.replace_suffix(node, node.attr, neighbour)
+    if node.attr in _CONFUSED:
+        yield text.replace_suffix(node, node.attr, _CONFUSED[node.attr])
 
 
-def _value(text: Text, node: ast.Constant) -> Iterator[Edit]:
+def _mutate_constant(text: Source, node: ast.Constant) -> Iterator[Edit]:
     match node.value:
         case bool(value):
-            yield text.instead(node, str(not value))
+            yield text.replace_node(node, str(not value))
         case int(value):
-            yield text.instead(node, str(value + 1))
+            yield text.replace_node(node, str(value + 1))
         case str(value):
-            yield text.instead(node, repr(f"{value}?"))
+            yield text.replace_node(node, repr(f"{value}?"))
 
 
-def _mapping(text: Text, node: ast.Dict) -> Iterator[Edit]:
-    yield from text.without_each([key for key in node.keys if key], node.values)
-    yield from (text.swapped(left, right) for left, right in pairwise(node.values))
+def _mutate_dict(text: Source, node: ast.Dict) -> Iterator[Edit]:
+    yield from text.remove_each([key for key in node.keys if key], node.values)
+    yield from (text.swap(left, right) for left, right in pairwise(node.values))
 
 
-def _list(text: Text, node: ast.List) -> Iterator[Edit]:
-    yield from text.without_each(node.elts, node.elts)
+def _mutate_list(text: Source, node: ast.List) -> Iterator[Edit]:
+    yield from text.remove_each(node.elts, node.elts)
 
 
-def _tuple(text: Text, node: ast.Tuple) -> Iterator[Edit]:
-    if text.of(node).startswith("("):  # which is neither a target nor what is assigned to several
+def _mutate_tuple(text: Source, node: ast.Tuple) -> Iterator[Edit]:
+    if text.text_of(node).startswith("("):  # neither an assignment target nor unpacked
         for each in node.elts:
-            others = [text.of(other) for other in node.elts if other is not each]
-            yield text.instead(node, f"({', '.join(others)}{',' * (len(others) == 1)})")
+            others = [text.text_of(other) for other in node.elts if other is not each]
+            yield text.replace_node(node, f"({', '.join(others)}{',' * (len(others) == 1)})")
 
 
-def _return(text: Text, node: ast.Return) -> Iterator[Edit]:
-    if node.value and text.of(node.value) != "None":
-        yield text.instead(node.value, "None")
+def _return_none(text: Source, node: ast.Return) -> Iterator[Edit]:
+    if node.value and text.text_of(node.value) != "None":
+        yield text.replace_node(node.value, "None")
 
 
-def _leave_out(text: Text, node: ast.stmt) -> Iterator[Edit]:
-    yield text.instead(node, "pass")
+def _remove_statement(text: Source, node: ast.stmt) -> Iterator[Edit]:
+    yield text.replace_node(node, "pass")
 
 
-def _assign(text: Text, node: ast.Assign) -> Iterator[Edit]:
-    if isinstance(node.targets[0], ast.Attribute):  # a name that is missing is told by mypy
-        yield from _leave_out(text, node)
+def _remove_assignment(text: Source, node: ast.Assign) -> Iterator[Edit]:
+    if isinstance(node.targets[0], ast.Attribute):  # mypy finds a missing name
+        yield from _remove_statement(text, node)
 
 
-def _define(text: Text, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Edit]:
+def _mutate_definition(text: Source, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Edit]:
     yield from (Edit(text.start(each) - 1, text.end(each), "") for each in node.decorator_list)
     if isinstance(node, ast.ClassDef):
-        yield from (text.instead(each, "pass") for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign))
+        yield from (
+            text.replace_node(each, "pass") for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign)
+        )
 
 
-_OPERATORS: Mapping[type[ast.AST], Callable[[Text, Any], Iterator[Edit]]] = {
-    ast.Assert: _decide,
-    ast.Assign: _assign,
-    ast.AsyncFunctionDef: _define,
-    ast.Attribute: _name,
-    ast.BoolOp: _join,
-    ast.Call: _call,
-    ast.ClassDef: _define,
-    ast.Compare: _compare,
-    ast.Constant: _value,
-    ast.Dict: _mapping,
-    ast.Expr: _leave_out,
-    ast.FunctionDef: _define,
-    ast.If: _decide,
-    ast.IfExp: _decide,
-    ast.List: _list,
-    ast.Raise: _leave_out,
-    ast.Return: _return,
-    ast.Tuple: _tuple,
-    ast.UnaryOp: _negate,
+_OPERATORS: Mapping[type[ast.AST], Callable[[Source, Any], Iterator[Edit]]] = {
+    ast.Assert: _fix_condition,
+    ast.Assign: _remove_assignment,
+    ast.AsyncFunctionDef: _mutate_definition,
+    ast.Attribute: _mutate_attribute,
+    ast.BoolOp: _mutate_bool_op,
+    ast.Call: _mutate_call,
+    ast.ClassDef: _mutate_definition,
+    ast.Compare: _mutate_comparison,
+    ast.Constant: _mutate_constant,
+    ast.Dict: _mutate_dict,
+    ast.Expr: _remove_statement,
+    ast.FunctionDef: _mutate_definition,
+    ast.If: _fix_condition,
+    ast.IfExp: _fix_condition,
+    ast.List: _mutate_list,
+    ast.Raise: _remove_statement,
+    ast.Return: _return_none,
+    ast.Tuple: _mutate_tuple,
+    ast.UnaryOp: _remove_negation,
 }

@@ -1,1 +1,1 @@
-"""This folder is agreement: all that the graph answers is what a model in plain Python says."""
+"""Differential test of the API against an oracle, a model in plain Python."""

@@ -1,4 +1,4 @@
-"""This file is what the graph should tell of lists, edges and objects: the oracle's word in the graph's form."""
+"""Expected responses for objects, edges and page info, by the oracle."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -6,11 +6,11 @@ from typing import Any
 
 from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, TYPES, VIEWER, Line, Model
 
-Told = dict[str, Any]
+Expected = dict[str, Any]
 
-ROLES = {access: role for role, access in ACCESS.items()}
-# Fields of one kind of asset alone.
-OWN_FIELDS = {
+ROLE_OF_ACCESS = {access: role for role, access in ACCESS.items()}
+# Fields that only one kind of asset has.
+FIELDS_OF_KIND = {
     "CAPSULE": ("language",),
     "PIPELINE": ("language", "stepCount"),
     "NO_CODE_APP": ("appKind",),
@@ -32,12 +32,12 @@ updatedAt viewerCan { update delete addAssets reorderAssets moveToTopic }"""
 TOPIC = "__typename id slug name description"
 
 
-def asset(model: Model, who: str, name: str) -> Told | None:
-    """Return all that the viewer is told of an asset; None where it does not exist for them."""
+def asset(model: Model, who: str, name: str) -> Expected | None:
+    """Return the asset as the viewer sees it; None if it is hidden."""
     if name not in model.asset or not model.sees_asset(who, name):
         return None
     line, access = model.asset[name], model.access(who, name)
-    told = {
+    fields = {
         "__typename": TYPES[line["type"]],
         "id": model.ids[name],
         "externalId": name,
@@ -45,132 +45,136 @@ def asset(model: Model, who: str, name: str) -> Told | None:
         "status": model.status(name),
         "owner": person(model, who, line["owner"]),
         "tags": list(dict.fromkeys(line.get("tags", ()))),
-        "createdAt": instant(model.created_at(name)),
-        "updatedAt": instant(model.updated_at(name)),
+        "createdAt": format_instant(model.created_at(name)),
+        "updatedAt": format_instant(model.updated_at(name)),
         "goldStandard": _award(model, who, name),
-        "viewerAccess": ROLES[access],
+        "viewerAccess": ROLE_OF_ACCESS[access],
         "about": line.get("description"),
         "url": line.get("url") if access >= VIEWER else None,
         "grants": _grants(model, name) if access >= OWNER else None,
     }
-    told |= {field: line.get(field) for field in ("name", "license", "doi", "version")}
-    told |= {field: line.get(field) for field in OWN_FIELDS[line["type"]]}
+    fields |= {field: line.get(field) for field in ("name", "license", "doi", "version")}
+    fields |= {field: line.get(field) for field in FIELDS_OF_KIND[line["type"]]}
     if line["type"] in {"DATA_ASSET", "MODEL"}:
-        told["source"] = line.get("source") if access >= VIEWER else None
+        fields["source"] = line.get("source") if access >= VIEWER else None
     if line["type"] == "NO_CODE_APP":
-        runs = [used for used in model.uses(who, name) if model.asset[used]["type"] in {"CAPSULE", "PIPELINE"}]
-        told["release"] = {"id": model.ids[runs[0]]} if runs else None
-    return told
+        releases = [name for name in model.uses(who, name) if model.asset[name]["type"] in {"CAPSULE", "PIPELINE"}]
+        fields["release"] = {"id": model.ids[releases[0]]} if releases else None
+    return fields
 
 
-def collection(model: Model, who: str, slug: str) -> Told | None:
-    """Return all that the viewer is told of a collection; None where it does not exist for them."""
+def collection(model: Model, who: str, slug: str) -> Expected | None:
+    """Return the collection as the viewer sees it; None if it is hidden."""
     if slug not in model.collection or not model.sees_collection(who, slug):
         return None
-    line, above, is_admin = model.collection[slug], model.parent(who, slug), model.is_admin(who)
-    may = dict.fromkeys(("update", "delete", "addAssets", "reorderAssets", "moveToTopic"), is_admin)
+    line, parent, is_admin = model.collection[slug], model.parent(who, slug), model.is_admin(who)
+    viewer_can = dict.fromkeys(("update", "delete", "addAssets", "reorderAssets", "moveToTopic"), is_admin)
     return {
         "__typename": "Collection",
         "id": model.ids[slug],
         **{field: line[field] for field in ("slug", "name", "description", "visibility")},
         "topic": {"slug": line["topic"]},
-        "parent": {"slug": above} if above else None,
-        "ancestors": [{"slug": each} for each in model.ancestors(who, slug)],
-        "updatedAt": instant(model.changed_at[slug]),
-        "viewerCan": may | {"addAssets": who != ANONYMOUS},
+        "parent": {"slug": parent} if parent else None,
+        "ancestors": [{"slug": slug} for slug in model.ancestors(who, slug)],
+        "updatedAt": format_instant(model.changed_at[slug]),
+        "viewerCan": viewer_can | {"addAssets": who != ANONYMOUS},
     }
 
 
-def topic(model: Model, who: str, slug: str) -> Told | None:
-    """Return all that the viewer is told of a topic; None where it does not exist for them."""
+def topic(model: Model, who: str, slug: str) -> Expected | None:
+    """Return the topic as the viewer sees it; None if it is hidden."""
     if slug not in model.topic or not model.sees_topic(who, slug):
         return None
     line = model.topic[slug]
-    told = {field: line[field] for field in ("slug", "name", "description")}
-    return {"__typename": "Topic", "id": model.topic_id(slug), **told}
+    fields = {field: line[field] for field in ("slug", "name", "description")}
+    return {"__typename": "Topic", "id": model.topic_id(slug), **fields}
 
 
-def person(model: Model, who: str, user: str | None) -> Told | None:
-    """Return what the viewer is told of a user: visitors know the owners of what they see, without their addresses."""
+def person(model: Model, who: str, user: str | None) -> Expected | None:
+    """Return the user as the viewer sees it. Anonymous visitors see owners of visible assets, without email."""
     is_member = who != ANONYMOUS
-    if user is None or not (is_member or any(model.asset[each]["owner"] == user for each in model.assets(who))):
+    if user is None or not (is_member or any(model.asset[slug]["owner"] == user for slug in model.assets(who))):
         return None
     line = model.users[user]
     email = line.get("email") if is_member else None
     return {"__typename": "User", "id": model.ids[user], "name": line["name"], "email": email}
 
 
-def group(model: Model, who: str, name: str) -> Told | None:
-    """Return what the viewer is told of a group: members know them all."""
+def group(model: Model, who: str, name: str) -> Expected | None:
+    """Return the group as the viewer sees it; groups are visible to members only."""
     if who == ANONYMOUS:
         return None
     return {"__typename": "Group", "id": model.ids[name], "name": model.groups[name]["name"]}
 
 
 def contains(model: Model, who: str, slug: str, name: str) -> bool | None:
-    """Return whether a collection holds an asset; None for one that does not exist for the viewer."""
+    """Return whether the collection contains the asset; None if the asset is hidden."""
     return name in model.members[slug] if name in model.asset and model.sees_asset(who, name) else None
 
 
-def edge(model: Model, who: str, of: tuple[str, str, str], name: str, *, below: bool) -> Told:
-    """Return what the edge to an object tells in the list: of a kind of parent, the parent, and the field."""
-    kind, parent, field = of
+def edge(model: Model, who: str, location: tuple[str, str, str], name: str, *, with_descendants: bool) -> Expected:
+    """Return the edge fields of an object in a list. The list is identified by parent type, parent and field."""
+    kind, parent, field = location
     if (kind, field) == ("collection", "addableAssets"):
         added_at = model.added_at.get((parent, name))
-        return {"isMember": added_at is not None, "addedAt": None if added_at is None else instant(added_at)}
+        return {"isMember": added_at is not None, "addedAt": None if added_at is None else format_instant(added_at)}
     if (kind, field) == ("asset", "collections"):
         return _membership(model, who, name, parent)
     if (kind, field) == ("collection", "assets"):
-        where = model.collection_of_asset(who, parent, include_descendants=below)[name]
-        may_remove = who != ANONYMOUS and (model.is_admin(who) or model.access(who, name) == OWNER)
-        return {**_membership(model, who, where, name), "viewerCanRemove": may_remove}
+        holding_collection = model.collection_of_asset(who, parent, include_descendants=with_descendants)[name]
+        can_remove = who != ANONYMOUS and (model.is_admin(who) or model.access(who, name) == OWNER)
+        return {**_membership(model, who, holding_collection, name), "viewerCanRemove": can_remove}
     return {}
 
 
-def page_info(cursors: Sequence[str], start: int, end: int, *, asked: Line) -> Told:
-    """Return where the page from start to end lies in a list: behind, more is told of where a cursor was given."""
-    behind = "after" in asked
-    ahead = "before" in asked
-    is_backward = "last" in asked
+def page_info(cursors: Sequence[str], start: int, end: int, *, arguments: Line) -> Expected:
+    """Return the page info of the items from start to end. Behind a page, only the presence of a cursor counts."""
+    has_after = "after" in arguments
+    has_before = "before" in arguments
+    is_backward = "last" in arguments
     return {
-        "hasNextPage": ahead if is_backward else end < len(cursors),
-        "hasPreviousPage": start > 0 if is_backward else behind,
+        "hasNextPage": has_before if is_backward else end < len(cursors),
+        "hasPreviousPage": start > 0 if is_backward else has_after,
         "startCursor": cursors[start] if start < end else None,
         "endCursor": cursors[end - 1] if start < end else None,
     }
 
 
-def instant(at: int) -> str:
-    """Return an instant as the graph writes it."""
+def format_instant(at: int) -> str:
+    """Format an instant as the API does."""
     return (EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _membership(model: Model, who: str, slug: str, name: str) -> Told:
+def _membership(model: Model, who: str, slug: str, name: str) -> Expected:
     added_by = person(model, who, model.added_by.get((slug, name)))
     return {
-        "addedAt": instant(model.added_at[slug, name]),
+        "addedAt": format_instant(model.added_at[slug, name]),
         "addedBy": {"id": added_by["id"]} if added_by else None,
         "note": model.notes.get((slug, name)),
     }
 
 
-def _award(model: Model, who: str, name: str) -> Told | None:
+def _award(model: Model, who: str, name: str) -> Expected | None:
     award: Mapping[str, Any] | None = model.awards.get(name)
     if award is None:
         return None
-    return {"awardedAt": instant(award["at"]), "awardedBy": person(model, who, award["by"]), "note": award["note"]}
+    return {
+        "awardedAt": format_instant(award["at"]),
+        "awardedBy": person(model, who, award["by"]),
+        "note": award["note"],
+    }
 
 
-def _grants(model: Model, name: str) -> list[Told]:
-    """Return the grants, the greatest first, then by the holder's name."""
-    held = {grant["to"]: ACCESS[grant["role"]] for grant in model.asset[name]["grants"]}
+def _grants(model: Model, name: str) -> list[Expected]:
+    """Return the grants, ordered by access descending, then by the holder's name."""
+    access_by_holder = {grant["to"]: ACCESS[grant["role"]] for grant in model.asset[name]["grants"]}
     names = {"everyone": "Everyone", "public": "Public"}
     names |= {id_: line["name"] for id_, line in (model.users | model.groups).items()}
-    in_order = sorted(held, key=lambda to: (-held[to], names[to], model.ids[to]))
-    return [{"access": ROLES[held[to]], "principal": _principal(model, to)} for to in in_order]
+    holders = sorted(access_by_holder, key=lambda to: (-access_by_holder[to], names[to], model.ids[to]))
+    return [{"access": ROLE_OF_ACCESS[access_by_holder[to]], "principal": _principal(model, to)} for to in holders]
 
 
-def _principal(model: Model, to: str) -> Told:
+def _principal(model: Model, to: str) -> Expected:
     if to in {"everyone", "public"}:
         return {"__typename": to.capitalize(), "label": to.capitalize()}
     return {"__typename": "User" if to in model.users else "Group", "id": model.ids[to]}

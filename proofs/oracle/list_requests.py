@@ -1,4 +1,4 @@
-"""This file is lists and pages of them asked for by the dozen, in documents so few that the server remembers them."""
+"""Requests for lists and pages, batched into few distinct documents, which the server's document cache holds."""
 
 import json
 from collections import defaultdict
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from tests.lists import ListField
 from tests.oracle import Line, Model
 
-TOGETHER = 16  # more of them make a document that is too long to be remembered
-ALL: Line = {"first": 100}
+BATCH_SIZE = 16  # a larger document would be too long for the cache
+WHOLE_LIST: Line = {"first": 100}
 REFERENCES = {"topic": "TopicRef", "collection": "CollectionRef", "asset": "AssetRef"}
-# The types of a list, and of its order, by what it is of and its field.
-CONNECTIONS = {
+# The types of a connection and of its order, by parent type and field.
+CONNECTION_TYPES = {
     ("", "topics"): ("TopicConnection", ""),
     ("", "collections"): ("CollectionConnection", "CollectionOrder"),
     ("", "assets"): ("AssetConnection", "AssetOrder"),
@@ -27,8 +27,8 @@ CONNECTIONS = {
     ("asset", "usedBy"): ("AssetConnection", ""),
     ("viewer", "collections"): ("ViewerCollectionConnection", ""),
 }
-# What the edges of a list tell beside the node.
-EXTRAS = {
+# Fields of edges besides the node.
+EDGE_FIELDS = {
     ("collection", "assets"): "addedAt addedBy { id } note viewerCanRemove",
     ("collection", "addableAssets"): "isMember addedAt",
     ("asset", "collections"): "addedAt addedBy { id } note",
@@ -36,125 +36,130 @@ EXTRAS = {
 PAGE_INFO = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 
 
-class Shape(NamedTuple):
-    """All that a document depends on: lists of one shape are asked for together."""
+class RequestShape(NamedTuple):
+    """Everything that the document of a request depends on. Requests of one shape are batched."""
 
-    of: str  # what the list is of; empty at the root
+    parent: str  # type of the parent; empty at the root
     field: str
-    given: tuple[str, ...]  # the names of its arguments
-    filter: str  # their type; empty where it takes none
-    is_whole: bool
+    argument_names: tuple[str, ...]
+    filter_type: str  # empty if it has no filter
+    is_complete: bool
     is_backward: bool
 
     @property
     def is_of_assets(self) -> bool:
-        """Whether the nodes are assets, and not topics or collections."""
-        return CONNECTIONS[self.of, self.field][0].endswith("AssetConnection")
+        """Whether the nodes are assets."""
+        return CONNECTION_TYPES[self.parent, self.field][0].endswith("AssetConnection")
 
     @property
     def body(self) -> str:
-        """What is asked of the list."""
+        """Selections of the connection."""
         node = "... on AssetFields { externalId }" if self.is_of_assets else "slug"
-        if not self.is_whole:
+        if not self.is_complete:
             return f"{PAGE_INFO} edges {{ cursor node {{ {node} }} }}"
-        extras = EXTRAS.get((self.of, self.field), "")
+        extras = EDGE_FIELDS.get((self.parent, self.field), "")
         return f"totalCount {PAGE_INFO} edges {{ cursor {extras} node {{ {node} }} }} nodes {{ {node} }}"
 
     @property
     def arguments(self) -> dict[str, tuple[str, str]]:
-        """By the name of each argument the letter of its variables, and their type."""
+        """Variable letter and type of each argument, by name."""
         size, cursor = ("last", "before") if self.is_backward else ("first", "after")
-        known = {
-            "orderBy": ("o", CONNECTIONS[self.of, self.field][1]),
+        types = {
+            "orderBy": ("o", CONNECTION_TYPES[self.parent, self.field][1]),
             "includeDescendants": ("b", "Boolean"),
             "excludeMembers": ("b", "Boolean"),
         }
-        found = {size: ("n", "Int"), cursor: ("c", "String")} | {name: known[name] for name in self.given}
-        return found | ({"filter": ("f", self.filter)} if self.filter else {})
+        arguments = {size: ("n", "Int"), cursor: ("c", "String")} | {name: types[name] for name in self.argument_names}
+        return arguments | ({"filter": ("f", self.filter_type)} if self.filter_type else {})
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A page of what a filter keeps of a list; `page` is a size counted from one end, and a cursor to begin at."""
+class ListRequest:
+    """Page of a list field, optionally filtered. `page` holds `first` or `last`, and a cursor."""
 
-    of: ListField
-    kept: Line | None = None
-    page: Line = field(default_factory=lambda: ALL)
-    is_whole: bool = True  # with all that the list tells of itself and its rows
+    listing: ListField
+    filter: Line | None = None
+    page: Line = field(default_factory=lambda: WHOLE_LIST)
+    is_complete: bool = True  # with totals, nodes and edge fields
 
     @property
-    def shape(self) -> Shape:
-        """What its document depends on."""
-        of = self.of.parent[0] if self.of.parent else ""
-        return Shape(
-            of, self.of.field, tuple(self.of.arguments), self.of.filter or "", self.is_whole, "last" in self.page
+    def shape(self) -> RequestShape:
+        """What the document depends on."""
+        parent_type = self.listing.parent[0] if self.listing.parent else ""
+        return RequestShape(
+            parent_type,
+            self.listing.field,
+            tuple(self.listing.arguments),
+            self.listing.filter or "",
+            self.is_complete,
+            "last" in self.page,
         )
 
     @property
     def is_of_assets(self) -> bool:
-        """Whether its nodes are assets, and not topics or collections."""
+        """Whether the nodes are assets."""
         return self.shape.is_of_assets
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments that are given."""
-        return {**self.of.arguments, **self.page, **({} if self.kept is None else {"filter": self.kept})}
+        """All arguments of the field."""
+        return {**self.listing.arguments, **self.page, **({} if self.filter is None else {"filter": self.filter})}
 
-    def alone(self) -> tuple[str, dict[str, Any]]:
-        """Return the document that asks for this alone, and its variables."""
-        further = ", ".join(f"{name}: {json.dumps(value)}" for name, value in self.page.items())
-        if self.kept is None:
-            return f"{{ {self.of.text('list', further, self.shape.body)} }}", {}
-        text = self.of.text("list", f"{further}, filter: $filter", self.shape.body)
-        return f"query($filter: {self.of.filter}) {{ {text} }}", {"filter": self.kept}
+    def standalone(self) -> tuple[str, dict[str, Any]]:
+        """Return a document with this request alone, and its variables."""
+        arguments = ", ".join(f"{name}: {json.dumps(value)}" for name, value in self.page.items())
+        if self.filter is None:
+            return f"{{ {self.listing.text('list', arguments, self.shape.body)} }}", {}
+        field = self.listing.text("list", f"{arguments}, filter: $filter", self.shape.body)
+        return f"query($filter: {self.listing.filter}) {{ {field} }}", {"filter": self.filter}
 
 
-def together(wanted: Sequence[Wanted]) -> Iterator[list[int]]:
-    """Yield the places of those that one document asks for, those of one order beside each other."""
-    groups: dict[Shape, list[int]] = defaultdict(list)
-    for place, each in enumerate(wanted):
-        groups[each.shape].append(place)
+def batches(requests: Sequence[ListRequest]) -> Iterator[list[int]]:
+    """Yield the indexes of the requests of one document each. Requests with equal arguments are adjacent."""
+    groups: dict[RequestShape, list[int]] = defaultdict(list)
+    for index, request in enumerate(requests):
+        groups[request.shape].append(index)
     for group in groups.values():
-        group.sort(key=lambda place: str(wanted[place].arguments))
-        for start in range(0, len(group), TOGETHER):
-            yield group[start : start + TOGETHER]
+        group.sort(key=lambda index: str(requests[index].arguments))
+        for start in range(0, len(group), BATCH_SIZE):
+            yield group[start : start + BATCH_SIZE]
 
 
-def asked(wanted: Sequence[Wanted], model: Model) -> tuple[str, dict[str, Any]]:
-    """Return the document that asks for up to TOGETHER lists of one shape under `l0`, `l1` and so on; its variables."""
-    shape, variables = wanted[0].shape, dict[str, Any]()
-    for place in range(TOGETHER):
-        each = wanted[min(place, len(wanted) - 1)]
-        variables[f"i{place}"] = place < len(wanted)
-        variables |= {f"{shape.arguments[name][0]}{place}": value for name, value in each.arguments.items()}
-        if each.of.parent and shape.of in REFERENCES:
-            variables[f"p{place}"] = reference(model, *each.of.parent, by_id=bool(place % 2))
+def batch_document(requests: Sequence[ListRequest], model: Model) -> tuple[str, dict[str, Any]]:
+    """Return the document of up to BATCH_SIZE requests of one shape, aliased `l0`, `l1` …, and its variables."""
+    shape, variables = requests[0].shape, dict[str, Any]()
+    for index in range(BATCH_SIZE):
+        request = requests[min(index, len(requests) - 1)]
+        variables[f"i{index}"] = index < len(requests)
+        variables |= {f"{shape.arguments[name][0]}{index}": value for name, value in request.arguments.items()}
+        if request.listing.parent and shape.parent in REFERENCES:
+            variables[f"p{index}"] = reference_to(model, *request.listing.parent, by_id=bool(index % 2))
     return _document(shape), variables
 
 
-def reference(model: Model, kind: str, name: str, *, by_id: bool) -> Line:
-    """Return a reference to an object: by its public id, or by its slug or the platform's id."""
+def reference_to(model: Model, kind: str, name: str, *, by_id: bool) -> Line:
+    """Return a reference to an object: by public id, or by slug or external id."""
     if by_id:
         return {"id": model.topic_id(name) if kind == "topic" else model.ids[name]}
     return {"externalId" if kind == "asset" else "slug": name}
 
 
 @cache
-def _document(shape: Shape) -> str:
-    """Return the text that asks for TOGETHER lists, each with variables of its own."""
-    declared = [*shape.arguments.values(), ("i", "Boolean!")]
-    declared += [("p", f"{REFERENCES[shape.of]}!")] if shape.of in REFERENCES else []
-    places = range(TOGETHER)
-    head = "".join(f"${letter}{place}:{kind}" for place in places for letter, kind in declared)
-    texts = "".join(_alias(shape, place) for place in places)
-    return f"query({head}){{{texts}}}fragment L on {CONNECTIONS[shape.of, shape.field][0]}{{{shape.body}}}"
+def _document(shape: RequestShape) -> str:
+    """Return the document of BATCH_SIZE lists, each with its own variables."""
+    declarations = [*shape.arguments.values(), ("i", "Boolean!")]
+    declarations += [("p", f"{REFERENCES[shape.parent]}!")] if shape.parent in REFERENCES else []
+    indexes = range(BATCH_SIZE)
+    head = "".join(f"${letter}{index}:{kind}" for index in indexes for letter, kind in declarations)
+    lists = "".join(_aliased_list(shape, index) for index in indexes)
+    return f"query({head}){{{lists}}}fragment L on {CONNECTION_TYPES[shape.parent, shape.field][0]}{{{shape.body}}}"
 
 
-def _alias(shape: Shape, place: int) -> str:
-    arguments = ",".join(f"{name}:${letter}{place}" for name, (letter, _) in shape.arguments.items())
-    alias, include, found = f"l{place}", f"@include(if:$i{place})", f"{shape.field}({arguments})"
-    if not shape.of:
-        return f"{alias}:{found}{include}{{...L}}"
-    opened = f"{shape.of}(by:$p{place})" if shape.of in REFERENCES else shape.of
-    inside = f"...on AssetFields{{{found}{{...L}}}}" if shape.of == "asset" else f"{found}{{...L}}"
-    return f"{alias}:{opened}{include}{{{inside}}}"
+def _aliased_list(shape: RequestShape, index: int) -> str:
+    arguments = ",".join(f"{name}:${letter}{index}" for name, (letter, _) in shape.arguments.items())
+    alias, include, field = f"l{index}", f"@include(if:$i{index})", f"{shape.field}({arguments})"
+    if not shape.parent:
+        return f"{alias}:{field}{include}{{...L}}"
+    parent = f"{shape.parent}(by:$p{index})" if shape.parent in REFERENCES else shape.parent
+    selection = f"...on AssetFields{{{field}{{...L}}}}" if shape.parent == "asset" else f"{field}{{...L}}"
+    return f"{alias}:{parent}{include}{{{selection}}}"

@@ -1,11 +1,11 @@
-"""This file is agreement: whoever asks whatever of any world, the graph answers as a plain model in Python does.
+"""Differential test of the API against the oracle, a model in plain Python.
 
-A trial makes a world, and half of its viewers ask for every list of it, for pages of all sizes from both ends, for
-counts and for every object; then people change the world, and the other half asks. The model knows who may see what as
-loops over a catalogue's lines, and shares no code with what it judges. On PostgreSQL, SQLite is asked the same, and
-must answer the same bytes.
+A trial makes a random world. Half of its viewers read every list, pages of all sizes from both ends, counts, searches
+and every object; then random actions change the world, and the other half reads. The oracle decides who sees what by
+loops over a catalogue's lines, and shares no code with the product. A trial on PostgreSQL runs on SQLite as well, and
+both must respond with the same bytes.
 
-Source: McKeeman, «Differential Testing for Software», 1998.
+Source: McKeeman, "Differential Testing for Software", 1998.
 """
 
 import json
@@ -22,15 +22,15 @@ from unittest.mock import patch
 
 from app.tokens import create_token
 from proofs.databases import Databases
-from proofs.determinism import NOW, fixed
+from proofs.determinism import START, fix_ids_and_time
 from proofs.model_reader import read_model
 from proofs.oracle import actions
 from proofs.oracle.expected import edge, page_info
-from proofs.oracle.filters import asset_filter, collection_filter
-from proofs.oracle.list_requests import Wanted, asked, together
-from proofs.oracle.object_queries import Question, questions
-from proofs.oracle.search_queries import searches
-from proofs.oracle.world import drawn, vary
+from proofs.oracle.filters import random_asset_filter, random_collection_filter
+from proofs.oracle.list_requests import ListRequest, batch_document, batches
+from proofs.oracle.object_queries import ExpectedQuery, object_queries
+from proofs.oracle.search_queries import search_queries
+from proofs.oracle.world import random_catalogue, vary_database
 from proofs.proof import BrokenPromiseError, Proof
 from store.database import Database
 from tests.conftest import GraphQLClient, World
@@ -38,261 +38,273 @@ from tests.lists import every_list
 from tests.mutations import Mutation
 from tests.oracle import ANONYMOUS, Line, Model
 
-WRITES = 14  # between the first answers and the second
-FILTERS = 8  # of either type that a viewer asks with
-PAGES = 240  # that a viewer asks for, of kinds of list in any order
-A_DAY = 86_400
+ACTIONS = 14  # between the two halves of the viewers
+FILTERS = 8  # of each filter type, per viewer
+PAGES = 240  # per viewer
+TOKEN_SECONDS = 86_400
 
-Found = dict[str, Any]
-Edges = list[Found]
-"""What a whole list holds, for its pages to be held against: cursors and nodes."""
+ResponseData = dict[str, Any]
+Edges = list[ResponseData]
+"""Cursors and nodes of a whole list, which its pages are compared with."""
 
 
 async def trial(databases: Databases, seed: int) -> int:
-    """Return how many answers were as the model says; those of PostgreSQL were the same bytes as SQLite's."""
-    here = await _told(databases, seed)
+    """Check one world and return the number of responses compared."""
+    transcript = await _run(databases, seed)
     if databases.backend == "sqlite":
-        return here.answers
+        return transcript.compared
     with TemporaryDirectory(prefix="atoll-proof-") as folder:
-        twin = Databases("sqlite", Path(folder), None)
-        await twin.prepare()
-        there = await _told(twin, seed)
-    compare_bytes(seed, here, there)
-    return here.answers
+        sqlite = Databases("sqlite", Path(folder), None)
+        await sqlite.create_template()
+        compare_transcripts(seed, transcript, await _run(sqlite, seed))
+    return transcript.compared
 
 
 @dataclass
-class Told:
-    """What a world answered: how many answers were compared, and the bytes of each operation."""
+class Transcript:
+    """Operations of a trial with their response bodies, and the number of responses compared."""
 
-    answers: int = 0
+    compared: int = 0
     operations: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-def compare_bytes(seed: int, here: Told, there: Told) -> None:
-    """Raise BrokenPromiseError at the first operation that the two databases answer differently."""
-    for (asked_here, one), (asked_there, other) in zip(here.operations, there.operations, strict=True):
-        if (asked_here, one) != (asked_there, other):
-            told = f"PostgreSQL: {asked_here}\n{one!r}\nSQLite: {asked_there}\n{other!r}"
-            raise BrokenPromiseError(f"seed {seed}: the two databases answer differently.\n{told}")
+def compare_transcripts(seed: int, postgresql: Transcript, sqlite: Transcript) -> None:
+    """Raise BrokenPromiseError at the first operation that the two databases respond to differently."""
+    for one, other in zip(postgresql.operations, sqlite.operations, strict=True):
+        if one != other:
+            responses = "\n".join(
+                f"{name}: {operation}\n{body!r}" for name, (operation, body) in (("PostgreSQL", one), ("SQLite", other))
+            )
+            raise BrokenPromiseError(f"seed {seed}: PostgreSQL and SQLite respond differently.\n{responses}")
 
 
-async def _told(databases: Databases, seed: int) -> Told:
-    chance = Random(seed)
-    with fixed(0), patch("store.ids.random_bytes", Random(f"ids {seed}").randbytes):
-        url = await databases.written(drawn(chance))
-        async with _served(url, chance) as ask:
-            asking = Asking(ask, await read_model(ask.database), f"seed {seed} on {databases.backend}")
-            viewers = asking.viewers(chance)
-            await asking.round(viewers[::2], chance)
-            await asking.change(chance)
-            await asking.round(viewers[1::2], chance)
+async def _run(databases: Databases, seed: int) -> Transcript:
+    random = Random(seed)
+    with fix_ids_and_time(0), patch("store.ids.random_bytes", Random(f"ids {seed}").randbytes):
+        url = await databases.create_from_catalogue(random_catalogue(random))
+        async with _serve(url, random) as client:
+            model = await read_model(client.database)
+            checker = WorldChecker(client, model, f"seed {seed} on {databases.backend}")
+            viewers = checker.shuffle_viewers(random)
+            await checker.check_viewers(viewers[::2], random)
+            await checker.apply_actions(random)
+            await checker.check_viewers(viewers[1::2], random)
     databases.drop(url)
-    return asking.told
+    return checker.transcript
 
 
 @asynccontextmanager
-async def _served(url: str, chance: Random) -> AsyncIterator[GraphQLClient]:
-    """Serve the world once it is varied, with a token for each of its users."""
+async def _serve(url: str, random: Random) -> AsyncIterator[GraphQLClient]:
+    """Vary the world and open a client with a token for each of its users."""
     database = Database(url)
-    await vary(database, chance)
+    await vary_database(database, random)
     users = (await read_model(database)).users
-    tokens = {user: await create_token(database, user, A_DAY) for user in users}
+    tokens = {user: await create_token(database, user, TOKEN_SECONDS) for user in users}
     await database.close()
-    ask = GraphQLClient(World(url, tokens))
+    client = GraphQLClient(World(url, tokens))
     try:
-        yield ask
+        yield client
     finally:
-        await ask.close()
+        await client.close()
 
 
-class Asking:
-    """Asks one world everything, and holds each answer against the model."""
+class WorldChecker:
+    """Reads one world as its viewers and compares every response with the oracle."""
 
-    def __init__(self, ask: GraphQLClient, model: Model, title: str) -> None:
-        """Take whom to ask, the world's model, and what failures begin with."""
-        self._ask, self._model, self._title = ask, model, title
-        self._done: list[str] = []
-        self.told = Told()
+    def __init__(self, client: GraphQLClient, model: Model, title: str) -> None:
+        """Use the model of the world. The title starts the message of a failure."""
+        self._client, self._model, self._title = client, model, title
+        self._history: list[str] = []
+        self.transcript = Transcript()
 
-    def viewers(self, chance: Random) -> list[str]:
-        """Return everybody, in any order."""
-        everybody = [*self._model.users, ANONYMOUS]
-        return chance.sample(everybody, len(everybody))
+    def shuffle_viewers(self, random: Random) -> list[str]:
+        """Return all viewers in random order."""
+        viewers = [*self._model.users, ANONYMOUS]
+        return random.sample(viewers, len(viewers))
 
-    async def round(self, viewers: Sequence[str], chance: Random) -> None:
-        """Let each of the viewers ask everything."""
+    async def check_viewers(self, viewers: Sequence[str], random: Random) -> None:
+        """Compare everything that each of the viewers can read."""
         for who in viewers:
-            await self._lists(who, chance)
-            for question in (*questions(chance, self._model, who), *searches(chance, self._model, who)):
-                data = await self._data(who, *question.alone())
-                self._compare(who, question, data, question.expected)
-                self.told.answers += question.answers
+            await self._check_lists(who, random)
+            for query in (*object_queries(random, self._model, who), *search_queries(random, self._model, who)):
+                data = await self._fetch(who, *query.standalone())
+                self._compare(who, query, data, query.expected)
+                self.transcript.compared += query.answers
 
-    async def change(self, chance: Random) -> None:
-        """Let people and the platform change the world, and read its model anew after each."""
-        for number in range(WRITES):
-            who, name, given = await actions.drawn(self._ask.database, self._model, chance)
-            self._done.append(f"{who}: {name} {json.dumps(given, ensure_ascii=False)}")
-            with patch("store.ids.clock_ns", lambda at=NOW + number: at * 10**9):
+    async def apply_actions(self, random: Random) -> None:
+        """Change the world by random actions, and read its model again after each."""
+        for number in range(ACTIONS):
+            who, name, mutation_input = await actions.draw_action(self._client.database, self._model, random)
+            self._history.append(f"{who}: {name} {json.dumps(mutation_input, ensure_ascii=False)}")
+            with patch("store.ids.clock_ns", lambda seconds=START + number: seconds * 10**9):
                 if who == actions.PLATFORM or name == "status":
-                    await actions.do_as_platform(self._ask.database, self._model, name, given)
+                    await actions.apply_platform_action(self._client.database, self._model, name, mutation_input)
                 else:
-                    await self._mutate(who, name, given)
-            self._model = await read_model(self._ask.database)
+                    await self._mutate(who, name, mutation_input)
+            self._model = await read_model(self._client.database)
 
-    async def _lists(self, who: str, chance: Random) -> None:
-        """Ask for every list, for some of what filters keep of them, and for some page after page."""
-        wanted = list(_wanted(chance, self._model, who))
-        wholes = dict(zip(map(id, wanted), await self._wholes(who, wanted), strict=True))
-        kinds = _kinds(wanted)
-        walked = (each for alike in chance.sample(kinds, len(kinds)) for each in alike)
-        every = ((page, whole) for each in walked if (whole := wholes[id(each)]) for page in _pages(each, whole))
-        pages = list(islice(every, PAGES))
-        found = await self._found(who, [page for page, _ in pages])
-        for (page, whole), each in zip(pages, found, strict=True):
-            self._compare(who, page, each, _page(page, whole))
-        self.told.answers += len(wanted) + len(pages)
+    async def _check_lists(self, who: str, random: Random) -> None:
+        """Compare whole lists, some of them filtered, and pages of some of them."""
+        requests = list(_draw_requests(random, self._model, who))
+        edges_by_request = dict(zip(map(id, requests), await self._check_whole_lists(who, requests), strict=True))
+        kinds = _group_by_kind(requests)
+        shuffled = (request for kind in random.sample(kinds, len(kinds)) for request in kind)
+        every_page = (
+            (page, edges)
+            for request in shuffled
+            if (edges := edges_by_request[id(request)])
+            for page in _page_requests(request, edges)
+        )
+        pages = list(islice(every_page, PAGES))
+        responses = await self._fetch_lists(who, [page for page, _ in pages])
+        for (page, edges), response in zip(pages, responses, strict=True):
+            self._compare(who, page, response, _expected_page(page, edges))
+        self.transcript.compared += len(requests) + len(pages)
 
-    async def _wholes(self, who: str, wanted: Sequence[Wanted]) -> list[Edges | None]:
-        """Return what each list holds; None where its parent does not exist for the viewer."""
-        wholes: list[Edges | None] = []
-        for each, found in zip(wanted, await self._found(who, wanted), strict=True):
-            cursors = [told["cursor"] for told in found["edges"]] if found else []
-            self._compare(who, each, found, _whole(self._model, who, each, cursors))
-            self._compare(who, each, len(set(cursors)), len(cursors))
-            edges = [{"cursor": told["cursor"], "node": told["node"]} for told in found["edges"]] if found else []
-            wholes.append(None if found is None else edges)
-        return wholes
+    async def _check_whole_lists(self, who: str, requests: Sequence[ListRequest]) -> list[Edges | None]:
+        """Compare whole lists and return their edges; None for a list whose parent is hidden."""
+        edges_of_lists: list[Edges | None] = []
+        for request, response in zip(requests, await self._fetch_lists(who, requests), strict=True):
+            edges = response["edges"] if response else []
+            cursors = [edge["cursor"] for edge in edges]
+            self._compare(who, request, response, _expected_list(self._model, who, request, cursors))
+            self._compare(who, request, len(set(cursors)), len(cursors))
+            cursors_and_nodes = [{"cursor": edge["cursor"], "node": edge["node"]} for edge in edges]
+            edges_of_lists.append(None if response is None else cursors_and_nodes)
+        return edges_of_lists
 
-    async def _found(self, who: str, wanted: Sequence[Wanted]) -> list[Found | None]:
-        """Return what the graph tells of each list, many in one operation."""
-        found: list[Found | None] = [None] * len(wanted)
-        for places in together(wanted):
-            data = await self._data(who, *asked([wanted[place] for place in places], self._model))
-            for number, place in enumerate(places):
-                found[place] = wanted[place].of.extract(data[f"l{number}"])
-        return found
+    async def _fetch_lists(self, who: str, requests: Sequence[ListRequest]) -> list[ResponseData | None]:
+        """Fetch the lists, many in one operation."""
+        responses: list[ResponseData | None] = [None] * len(requests)
+        for batch in batches(requests):
+            data = await self._fetch(who, *batch_document([requests[index] for index in batch], self._model))
+            for number, index in enumerate(batch):
+                responses[index] = requests[index].listing.extract(data[f"l{number}"])
+        return responses
 
-    async def _data(self, who: str, query: str, variables: Line) -> Found:
-        answer = await self._answer(who, query, variables)
-        if "errors" in answer:
-            raise BrokenPromiseError(self._failure(who, query, variables, f"Errors: {answer['errors']}"))
-        return dict(answer["data"])
+    async def _fetch(self, who: str, query: str, variables: Line) -> ResponseData:
+        response = await self._send(who, query, variables)
+        if "errors" in response:
+            raise BrokenPromiseError(self._format_failure(who, query, variables, f"Errors: {response['errors']}"))
+        return dict(response["data"])
 
-    async def _mutate(self, who: str, name: str, given: Line) -> None:
-        query = Mutation(name, "__typename").query
-        answer = await self._answer(who, query, {"input": given})
-        codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
+    async def _mutate(self, who: str, name: str, mutation_input: Line) -> None:
+        query, variables = Mutation(name, "__typename").query, {"input": mutation_input}
+        response = await self._send(who, query, variables)
+        codes = [error["extensions"]["code"] for error in response.get("errors", ())]
         if "INTERNAL" in codes:
-            raise BrokenPromiseError(self._failure(who, query, {"input": given}, f"Errors: {answer['errors']}"))
+            raise BrokenPromiseError(self._format_failure(who, query, variables, f"Errors: {response['errors']}"))
 
-    async def _answer(self, who: str, query: str, variables: Line) -> Found:
-        response = await self._ask.response(who, query, **variables)
-        self.told.operations.append((f"{who}: {query} {json.dumps(variables)}", response.content))
+    async def _send(self, who: str, query: str, variables: Line) -> ResponseData:
+        response = await self._client.response(who, query, **variables)
+        self.transcript.operations.append((f"{who}: {query} {json.dumps(variables)}", response.content))
         return dict(response.json())
 
-    def _compare(self, who: str, of: Wanted | Question, found: object, expected: object) -> None:
-        """Raise BrokenPromiseError where the two differ."""
-        if found != expected:
-            told = "\n".join(_differences(found, expected))
-            raise BrokenPromiseError(self._failure(who, *of.alone(), told))
+    def _compare(self, who: str, request: ListRequest | ExpectedQuery, actual: object, expected: object) -> None:
+        """Raise BrokenPromiseError if the two differ."""
+        if actual != expected:
+            differences = "\n".join(_find_differences(actual, expected))
+            raise BrokenPromiseError(self._format_failure(who, *request.standalone(), differences))
 
-    def _failure(self, who: str, query: str, variables: Line, told: str) -> str:
-        """Return what is needed to see the failure again."""
+    def _format_failure(self, who: str, query: str, variables: Line, problem: str) -> str:
+        """Describe the failure with everything needed to reproduce it."""
         model = self._model
-        parts = {
+        state = {
             "has_public_sharing": model.has_public_sharing,
             "gold": sorted(model.gold),
             "changed_at": model.changed_at,
+            "topics": model.topic_order,
+            "collections": model.order,
+            "added_at": {" ".join(pair): at for pair, at in model.added_at.items()},
         }
-        parts |= {"topics": model.topic_order, "collections": model.order}
-        parts |= {"added_at": {" ".join(pair): at for pair, at in model.added_at.items()}}
         lines = "\n".join(json.dumps(line, ensure_ascii=False) for line in model.lines)
-        done = "\n".join(self._done) or "nothing yet"
-        asked_for = f"{query}\n{json.dumps(variables, ensure_ascii=False)}"
-        return f"{self._title}, as {who}:\n{asked_for}\n{told}\nWorld:\n{lines}\n{json.dumps(parts)}\nDone:\n{done}"
+        history = "\n".join(self._history) or "none"
+        operation = f"{query}\n{json.dumps(variables, ensure_ascii=False)}"
+        world = f"World:\n{lines}\n{json.dumps(state)}\nActions:\n{history}"
+        return f"{self._title}, as {who}:\n{operation}\n{problem}\n{world}"
 
 
-def _wanted(chance: Random, model: Model, who: str) -> Iterator[Wanted]:
-    """Yield the lists of half of the kinds, and of half of those that take filters what a filter keeps of them."""
+def _draw_requests(random: Random, model: Model, who: str) -> Iterator[ListRequest]:
+    """Yield requests for half of the kinds of lists, and filtered ones for half of the kinds that have filters."""
     filters = {
-        "AssetFilter": [asset_filter(chance, model) for _ in range(FILTERS)],
-        "CollectionFilter": [collection_filter(chance, model) for _ in range(FILTERS)],
+        "AssetFilter": [random_asset_filter(random, model) for _ in range(FILTERS)],
+        "CollectionFilter": [random_collection_filter(random, model) for _ in range(FILTERS)],
     }
-    for alike in _kinds(Wanted(each) for each in every_list(model, who)):
-        if chance.randrange(2):
-            yield from alike
-        if (takes := alike[0].of.filter) and chance.randrange(2):
-            kept = chance.choice(filters[takes])
-            yield from (Wanted(each.of, kept) for each in alike)
+    for kind in _group_by_kind(ListRequest(listing) for listing in every_list(model, who)):
+        if random.randrange(2):
+            yield from kind
+        if (filter_type := kind[0].listing.filter) and random.randrange(2):
+            list_filter = random.choice(filters[filter_type])
+            yield from (ListRequest(request.listing, list_filter) for request in kind)
 
 
-def _kinds(wanted: Iterable[Wanted]) -> list[list[Wanted]]:
-    """Return the lists, those together that differ in their parent alone: one statement reads them all."""
-    kinds: dict[str, list[Wanted]] = defaultdict(list)
-    for each in wanted:
-        kinds[str((each.shape, each.arguments))].append(each)
+def _group_by_kind(requests: Iterable[ListRequest]) -> list[list[ListRequest]]:
+    """Group the requests that differ only in their parent: the server reads them in one statement."""
+    kinds: dict[str, list[ListRequest]] = defaultdict(list)
+    for request in requests:
+        kinds[str((request.shape, request.arguments))].append(request)
     return list(kinds.values())
 
 
-def _pages(of: Wanted, whole: Edges) -> Iterator[Wanted]:
-    """Yield each page of each size, from either end where the list has two."""
-    cursors = [each["cursor"] for each in whole]
+def _page_requests(request: ListRequest, edges: Edges) -> Iterator[ListRequest]:
+    """Yield every page of every size, from both ends where the list has `last` and `before`."""
+    listing, list_filter = request.listing, request.filter
+    cursors = [edge["cursor"] for edge in edges]
     for size in range(1, len(cursors) + 2):
         for start in range(0, max(1, len(cursors)), size):
             after = {"after": cursors[start - 1]} if start else {}
-            yield Wanted(of.of, of.kept, {"first": size, **after}, is_whole=False)
-            if of.of.is_two_way:
+            yield ListRequest(listing, list_filter, {"first": size, **after}, is_complete=False)
+            if listing.is_two_way:
                 before = {"before": cursors[-start]} if start else {}
-                yield Wanted(of.of, of.kept, {"last": size, **before}, is_whole=False)
+                yield ListRequest(listing, list_filter, {"last": size, **before}, is_complete=False)
 
 
-def _whole(model: Model, who: str, wanted: Wanted, cursors: Sequence[str]) -> Found | None:
-    """Return what the graph should tell of a whole list, with the cursors that it told."""
-    of = wanted.of
-    if not of.exists(model, who):
+def _expected_list(model: Model, who: str, request: ListRequest, cursors: Sequence[str]) -> ResponseData | None:
+    """Return the expected response for a whole list, with the cursors of the actual one."""
+    listing = request.listing
+    if not listing.exists(model, who):
         return None
-    names = of.expected(model, who, wanted.kept)
-    nodes = [{"externalId" if wanted.is_of_assets else "slug": name} for name in names]
-    kind, parent = of.parent or ("", "")
-    below = bool(of.arguments.get("includeDescendants"))
+    names = listing.expected(model, who, request.filter)
+    nodes = [{"externalId" if request.is_of_assets else "slug": name} for name in names]
+    kind, parent = listing.parent or ("", "")
+    with_descendants = bool(listing.arguments.get("includeDescendants"))
+    location = (kind, parent, listing.field)
     edges = [
-        {"cursor": cursor, "node": node, **edge(model, who, (kind, parent, of.field), name, below=below)}
+        {"cursor": cursor, "node": node, **edge(model, who, location, name, with_descendants=with_descendants)}
         for cursor, node, name in zip(cursors, nodes, names, strict=False)
     ]
-    where = page_info(cursors, 0, len(cursors), asked=wanted.page)
-    return {"totalCount": len(names), "nodes": nodes, "edges": edges, "pageInfo": where}
+    info = page_info(cursors, 0, len(cursors), arguments=request.page)
+    return {"totalCount": len(names), "nodes": nodes, "edges": edges, "pageInfo": info}
 
 
-def _page(wanted: Wanted, whole: Edges) -> Found:
-    """Return what the graph should tell of a page."""
-    cursors = [each["cursor"] for each in whole]
-    if "last" in wanted.page:
-        end = cursors.index(wanted.page["before"]) if "before" in wanted.page else len(cursors)
-        start = max(0, end - wanted.page["last"])
+def _expected_page(request: ListRequest, edges: Edges) -> ResponseData:
+    """Return the expected response for a page of a whole list."""
+    cursors, page = [edge["cursor"] for edge in edges], request.page
+    if "last" in page:
+        end = cursors.index(page["before"]) if "before" in page else len(cursors)
+        start = max(0, end - page["last"])
     else:
-        start = cursors.index(wanted.page["after"]) + 1 if "after" in wanted.page else 0
-        end = min(len(cursors), start + wanted.page["first"])
-    return {"edges": whole[start:end], "pageInfo": page_info(cursors, start, end, asked=wanted.page)}
+        start = cursors.index(page["after"]) + 1 if "after" in page else 0
+        end = min(len(cursors), start + page["first"])
+    return {"edges": edges[start:end], "pageInfo": page_info(cursors, start, end, arguments=page)}
 
 
-def _differences(found: Any, expected: Any, where: str = "data") -> Iterator[str]:
-    """Yield each place where the two differ, with both."""
-    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
-        for name in found:
-            yield from _differences(found[name], expected[name], f"{where}.{name}")
-    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
-        for index, (one, other) in enumerate(zip(found, expected, strict=True)):
-            yield from _differences(one, other, f"{where}.{index}")
-    elif found != expected:
-        yield f"{where}:\n  answered {found!r}\n  expected {expected!r}"
+def _find_differences(actual: Any, expected: Any, path: str = "data") -> Iterator[str]:
+    """Yield each path at which the two differ, with both values."""
+    if isinstance(actual, dict) and isinstance(expected, dict) and actual.keys() == expected.keys():
+        for name in actual:
+            yield from _find_differences(actual[name], expected[name], f"{path}.{name}")
+    elif isinstance(actual, list) and isinstance(expected, list) and len(actual) == len(expected):
+        for index, (one, other) in enumerate(zip(actual, expected, strict=True)):
+            yield from _find_differences(one, other, f"{path}.{index}")
+    elif actual != expected:
+        yield f"{path}:\n  actual   {actual!r}\n  expected {expected!r}"
 
 
-AGREEMENT = Proof(
-    "agreement",
-    "Every list, page, count and object is, for every viewer, what a model in plain Python says.",
-    unit="answers",
+ORACLE = Proof(
+    "oracle",
+    "Every list, page, count, search and object equals the oracle's, a model in plain Python, for every viewer.",
+    unit="responses",
     goal=100_000,
     trial=trial,
 )

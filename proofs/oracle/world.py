@@ -1,4 +1,4 @@
-"""This file is worlds made at random: the lines of a catalogue, and what changes when they are in a database."""
+"""Random worlds: catalogue lines, and changes to the imported database."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -28,109 +28,114 @@ STATUSES: tuple[dict[str, Any], ...] = (
 )
 ASSETS = (0, 1, 2, 4, 5, 6, 7, 8, 8, 9, 10, 12, 14, 17, 20, 25, 30)
 COLLECTIONS = (0, 1, 3, 4, 5, 6, 6, 7, 7, 8, 8)
-DEEPEST = 5
-HIGH = 1 << 40  # above all ranks of an import
-MOSTLY = 0.8
-SHARED = 0.6  # of the deployments share
+MAX_DEPTH = 5
+FIRST_RANK = 1 << 40  # above all ranks of an import
+USUAL_CHANCE = 0.8
+SHARING_CHANCE = 0.6  # of the deployments share
 MOMENTS = (0, 1, 1_000, 1_000, 1_700_000_000_000, 1_700_000_000_001)
 NOTES = (None, "", "why", "🦊")
 
 
-def drawn(chance: Random) -> list[Line]:
-    """Return the lines of a catalogue: up to 30 assets and 8 collections, of three topics, five people and two groups.
+def random_catalogue(random: Random) -> list[Line]:
+    """Return the lines of a catalogue: up to 30 assets and 8 collections, three topics, five users and two groups.
 
-    Mostly `ada` is the only administrator; in some worlds there is none, or another.
+    Usually `ada` is the only administrator; some worlds have none, or another one.
     """
-    people = ["ada", *chance.sample(PEOPLE[1:], chance.choice((3, 4)))]
-    admin = chance.choice((*["ada"] * 6, people[1], None))
+    people = ["ada", *random.sample(PEOPLE[1:], random.choice((3, 4)))]
+    admin = random.choice((*["ada"] * 6, people[1], None))
     users = [
         {"kind": "user", "id": who, "name": who, "email": f"{who}@example.org", "isAdmin": who == admin}
         for who in people
     ]
     groups = [
-        {"kind": "group", "id": group, "name": group, "members": _some(chance, people[1:], 2)} for group in GROUPS
+        {"kind": "group", "id": group, "name": group, "members": _sample(random, people[1:], 2)} for group in GROUPS
     ]
-    topics = [{"kind": "topic", "slug": slug, "name": f"{slug} {chance.choice(NAMES)}"} for slug in TOPICS]
-    assets = [f"asset-{index}" for index in range(chance.choice(ASSETS))]
-    collections = _collections(chance, assets)
-    return [*users, *groups, *topics, *(_asset(chance, id_, assets, people) for id_ in assets), *collections]
+    topics = [{"kind": "topic", "slug": slug, "name": f"{slug} {random.choice(NAMES)}"} for slug in TOPICS]
+    assets = [f"asset-{index}" for index in range(random.choice(ASSETS))]
+    collections = _collections(random, assets)
+    return [*users, *groups, *topics, *(_asset(random, id_, assets, people) for id_ in assets), *collections]
 
 
-def _asset(chance: Random, id_: str, assets: Sequence[str], people: Sequence[str]) -> Line:
-    holders = _some(chance, [*people, *GROUPS], 3) + [to for to in ("everyone", "public") if chance.randrange(2)]
-    line: dict[str, Any] = {"kind": "asset", "id": id_, "type": chance.choice(KINDS), "name": chance.choice(NAMES)}
-    line |= {"owner": chance.choice(people), "tags": _some(chance, TAGS, 3), "uses": _some(chance, assets, 4)}
-    line |= {"grants": [{"to": to, "role": chance.choice(list(ACCESS))} for to in holders]}
-    line |= {field: day for field in ("createdAt", "updatedAt") if (day := chance.choice(DAYS))}
-    told = {"url": f"https://example.org/{id_}", "source": f"s3://bucket/{id_}", "description": id_, "version": "1.0"}
-    line |= {field: value for field, value in told.items() if chance.random() < MOSTLY}
-    return line | chance.choice(STATUSES)
+def _asset(random: Random, id_: str, assets: Sequence[str], people: Sequence[str]) -> Line:
+    holders = _sample(random, [*people, *GROUPS], 3) + [to for to in ("everyone", "public") if random.randrange(2)]
+    line: dict[str, Any] = {"kind": "asset", "id": id_, "type": random.choice(KINDS), "name": random.choice(NAMES)}
+    line |= {"owner": random.choice(people), "tags": _sample(random, TAGS, 3), "uses": _sample(random, assets, 4)}
+    line |= {"grants": [{"to": to, "role": random.choice(list(ACCESS))} for to in holders]}
+    line |= {field: day for field in ("createdAt", "updatedAt") if (day := random.choice(DAYS))}
+    optional = {
+        "url": f"https://example.org/{id_}",
+        "source": f"s3://bucket/{id_}",
+        "description": id_,
+        "version": "1.0",
+    }
+    line |= {field: value for field, value in optional.items() if random.random() < USUAL_CHANCE}
+    return line | random.choice(STATUSES)
 
 
-def _collections(chance: Random, assets: Sequence[str]) -> list[Line]:
+def _collections(random: Random, assets: Sequence[str]) -> list[Line]:
     lines: list[Line] = []
     depths: dict[str | None, int] = {None: 0}
-    taken: set[tuple[str, str | None, str]] = set()
-    for index in range(chance.choice(COLLECTIONS)):
-        slug, topic = f"held-{index}", chance.choice((*TOPICS, *[TOPICS[0]] * 4))
-        above = [line["slug"] for line in lines if line["topic"] == topic and depths[line["slug"]] < DEEPEST]
-        line: dict[str, Any] = {"kind": "collection", "slug": slug, "name": chance.choice(NAMES), "topic": topic}
+    names: set[tuple[str, str | None, str]] = set()
+    for index in range(random.choice(COLLECTIONS)):
+        slug, topic = f"held-{index}", random.choice((*TOPICS, *[TOPICS[0]] * 4))
+        parents = [line["slug"] for line in lines if line["topic"] == topic and depths[line["slug"]] < MAX_DEPTH]
+        line: dict[str, Any] = {"kind": "collection", "slug": slug, "name": random.choice(NAMES), "topic": topic}
         line |= {
-            "parent": chance.choice([None, *above[-1:] * 4, *above]),
-            "visibility": chance.choice(("PUBLIC", "INTERNAL")),
+            "parent": random.choice([None, *parents[-1:] * 4, *parents]),
+            "visibility": random.choice(("PUBLIC", "INTERNAL")),
         }
-        if (sibling := (topic, line["parent"], name_key(line))) in taken:
+        if (sibling := (topic, line["parent"], name_key(line))) in names:
             line["name"] += f" {index}"
-        taken.add(sibling)
+        names.add(sibling)
         depths[slug] = depths[line["parent"]] + 1
-        lines.append(line | {"assets": _some(chance, assets, chance.choice((2, 4, 14)))})
+        lines.append(line | {"assets": _sample(random, assets, random.choice((2, 4, 14)))})
     return lines
 
 
-def _some(chance: Random, values: Sequence[str], most: int) -> list[str]:
-    """Return up to so many of the values, each once, in any order."""
-    distinct = list(dict.fromkeys(chance.sample(values, len(values))))
-    return distinct[: chance.randint(0, most)]
+def _sample(random: Random, values: Sequence[str], most: int) -> list[str]:
+    """Return at most `most` distinct values, in random order."""
+    distinct = list(dict.fromkeys(random.sample(values, len(values))))
+    return distinct[: random.randint(0, most)]
 
 
-async def vary(database: Database, chance: Random) -> None:
-    """Change what lines do not tell, so that nothing stands in the file's order and much happened at one time.
+async def vary_database(database: Database, random: Random) -> None:
+    """Change what lines cannot express: ranks differ from the file's order, and many timestamps are equal.
 
-    What the database drew by itself, the key of its cursors, comes from the given chance as well.
+    The database's random state, the cursor key, is set from the given source of randomness as well.
     """
     async with database.write() as connection:
-        shared = {"public_sharing": chance.random() < SHARED, "cursor_key": chance.randbytes(64)}
+        shared = {"public_sharing": random.random() < SHARING_CHANCE, "cursor_key": random.randbytes(64)}
         await connection.execute(update(sql.deployment).values(shared))
         by_pk = select(sql.principal.c.pk).where(sql.principal.c.kind == "USER").order_by(sql.principal.c.pk)
         people = [None, *await connection.scalars(by_pk)]
 
         def added(rank: int) -> dict[str, Any]:
-            who = {"added_by_pk": chance.choice(people), "note": chance.choice(NOTES)}
-            return {"rank": rank, "added_at": chance.choice(MOMENTS)} | who
+            who = {"added_by_pk": random.choice(people), "note": random.choice(NOTES)}
+            return {"rank": rank, "added_at": random.choice(MOMENTS)} | who
 
         def awarded(_rank: int) -> dict[str, Any]:
-            is_gold = chance.random() > MOSTLY
-            why = {"gold_by_pk": chance.choice(people), "gold_note": chance.choice(NOTES)}
-            award = {"gold_at": chance.choice(MOMENTS)} | why
+            is_gold = random.random() > USUAL_CHANCE
+            why = {"gold_by_pk": random.choice(people), "gold_note": random.choice(NOTES)}
+            award = {"gold_at": random.choice(MOMENTS)} | why
             return {"is_gold": int(is_gold), **(award if is_gold else dict.fromkeys(award))}
 
         def changed(rank: int) -> dict[str, Any]:
-            return {"rank": rank, "updated_at": chance.choice(MOMENTS)}
+            return {"rank": rank, "updated_at": random.choice(MOMENTS)}
 
-        await _change(connection, chance, sql.topic, lambda rank: {"rank": rank})
-        await _change(connection, chance, sql.collection, changed)
-        await _change(connection, chance, sql.membership, added)
-        await _change(connection, chance, sql.asset, awarded)
+        await _update_rows(connection, random, sql.topic, lambda rank: {"rank": rank})
+        await _update_rows(connection, random, sql.collection, changed)
+        await _update_rows(connection, random, sql.membership, added)
+        await _update_rows(connection, random, sql.asset, awarded)
 
 
-async def _change(
-    connection: AsyncConnection, chance: Random, table: Table, values: Callable[[int], dict[str, Any]]
+async def _update_rows(
+    connection: AsyncConnection, random: Random, table: Table, values: Callable[[int], dict[str, Any]]
 ) -> None:
-    """Give each row of a table new values, told of their places in an order made at random."""
+    """Set new values on each row of a table. The values depend on the row's position in a random order."""
     keys = list(table.primary_key.columns)
     rows = [tuple(row) for row in await connection.execute(select(*keys).order_by(*keys))]
-    chance.shuffle(rows)
-    new = [values(HIGH + place) for place in range(len(rows))]
+    random.shuffle(rows)
+    new = [values(FIRST_RANK + place) for place in range(len(rows))]
     if not rows:
         return
     one = and_(*(key == bindparam(f"of_{key.name}") for key in keys))

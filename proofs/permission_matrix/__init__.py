@@ -1,1 +1,1 @@
-"""This folder is the truth table: who sees what and who may do what, by hand, and all that the graph says to it."""
+"""Permission matrix: who sees and may do what, written by hand, against every place where the API exposes an asset."""

@@ -1,7 +1,7 @@
-"""This file is `python -m proofs.permission_matrix`, which prints docs/permissions.md."""
+"""Command `python -m proofs.permission_matrix`: prints docs/permissions.md."""
 
 import sys
 
-from proofs.permission_matrix.markdown import page
+from proofs.permission_matrix.markdown import format_page
 
-sys.stdout.write(page())
+sys.stdout.write(format_page())

@@ -1,7 +1,7 @@
-"""This file is what of the schema tells of assets or takes ids, and which of it the surfaces ask for.
+"""Which fields and arguments of the schema concern assets, and which of them the surfaces use.
 
-A field tells of assets where it gives one, or something that has one and is no object with an id of its own, and where
-its name or its type's says so. Whatever takes an id might take an asset's.
+A field exposes assets if its name or its type's name says so, if it returns an asset, or if it returns a type without
+an id of its own that contains one. Every argument or input field of type ID may accept an asset's id.
 """
 
 import re
@@ -32,127 +32,130 @@ from proofs.permission_matrix.surface import Surface
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
 
-# What no surface asks for, and why.
+# Schema coordinates that no surface uses, and why.
 EXCEPTIONS = {
-    "*Edge.cursor": "tests of cursors hold what it may tell",
-    "AssetRegistration.*": "what is written of an asset, and asked for as what it has",
-    "*Input.idempotencyKey": "whoever sends one again is answered anew: tests of every mutation do",
-    "ConflictError.current": "what has a version is a topic or a collection",
-    "CollectionViewerCan.*Assets": "what members and administrators can do, whatever the collection holds",
-    "Collection*Input.id": "a collection's",
-    "Collection*Input.parentId": "a collection's",
-    "Collection*.topicId*": "a topic's",
-    "Topic*Input.*": "a topic's",
-    "ChangeFilter.actorIds": "users'",
-    "PrincipalInput.groupId": "a group's",
-    "JobCancelInput.id": "a job's, of the viewer's own",
+    "*Edge.cursor": "covered by the tests of cursors",
+    "AssetRegistration.*": "written to an asset, and read back by its fields",
+    "*Input.idempotencyKey": "covered by the tests of every mutation",
+    "ConflictError.current": "only topics and collections have versions",
+    "CollectionViewerCan.*Assets": "permissions of members and administrators, independent of the collection's assets",
+    "Collection*Input.id": "ids of collections",
+    "Collection*Input.parentId": "ids of collections",
+    "Collection*.topicId*": "ids of topics",
+    "Topic*Input.*": "ids of topics",
+    "ChangeFilter.actorIds": "ids of users",
+    "PrincipalInput.groupId": "ids of groups",
+    "JobCancelInput.id": "the viewer's own jobs",
 }
 
 
-def reaching(schema: GraphQLSchema) -> set[str]:
-    """Return what tells of assets or takes ids, each as `Type.field`, `Type.field(argument:)` or `Input.field`."""
-    return {*_telling(schema), *_taking(schema)}
+def asset_coordinates(schema: GraphQLSchema) -> set[str]:
+    """Return the coordinates that expose assets or accept ids.
+
+    A coordinate is `Type.field`, `Type.field(argument:)` or `Input.field`.
+    """
+    return {*_exposing_fields(schema), *_accepting_arguments(schema)}
 
 
-def asked(schema: GraphQLSchema, surfaces: Iterable[Surface]) -> set[str]:
-    """Return what the documents of the surfaces ask for, written likewise."""
-    found: set[str] = set()
+def covered_coordinates(schema: GraphQLSchema, surfaces: Iterable[Surface]) -> set[str]:
+    """Return the coordinates that the surfaces' documents use."""
+    collected: set[str] = set()
     for surface in surfaces:
         info = TypeInfo(schema)
-        visit(parse(surface.shape.document([surface])), TypeInfoVisitor(info, _Asked(info, found)))
-        found.update(surface.covers)
-    return found
+        visit(parse(surface.request.document([surface])), TypeInfoVisitor(info, _CoordinateCollector(info, collected)))
+        collected.update(surface.covers)
+    return collected
 
 
 def exceptions_to(coordinate: str) -> list[str]:
-    """Return the exceptions that speak of it."""
+    """Return the patterns of EXCEPTIONS that match a coordinate."""
     return [pattern for pattern in EXCEPTIONS if fnmatchcase(coordinate, pattern)]
 
 
-class _Asked(Visitor):
-    """Keeps what a document asks for."""
+class _CoordinateCollector(Visitor):
+    """Collects the coordinates that a document uses."""
 
-    def __init__(self, info: TypeInfo, found: set[str]) -> None:
+    def __init__(self, info: TypeInfo, collected: set[str]) -> None:
         super().__init__()
-        self.info, self.found = info, found
+        self.info, self.collected = info, collected
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
-        """Keep the field and its arguments."""
+        """Collect the field and its arguments."""
         parent = self.info.get_parent_type()
         assert isinstance(parent, Composite | GraphQLUnionType)
         field = _coordinate(parent, node.name.value)
-        self.found |= {field, *(f"{field}({argument.name.value}:)" for argument in node.arguments or ())}
+        self.collected |= {field, *(f"{field}({argument.name.value}:)" for argument in node.arguments or ())}
 
     def enter_object_field(self, node: ObjectFieldNode, *_: object) -> None:
-        """Keep the field of an input."""
-        self.found.add(f"{get_named_type(self.info.get_parent_input_type())}.{node.name.value}")
+        """Collect the input field."""
+        self.collected.add(f"{get_named_type(self.info.get_parent_input_type())}.{node.name.value}")
 
 
-def _telling(schema: GraphQLSchema) -> Iterator[str]:
-    assets = {*_assets(schema), *_holding(schema)}
-    for each in _composites(schema):
-        for name, field in each.fields.items():
-            gives = get_named_type(field.type)
-            is_told = each.name in assets or gives.name in assets or _says(name)
-            if is_told or (_says(each.name, gives.name) and not isinstance(gives, GraphQLEnumType)):
-                yield _coordinate(each, name)
+def _exposing_fields(schema: GraphQLSchema) -> Iterator[str]:
+    assets = {*_asset_types(schema), *_containing_types(schema)}
+    for kind in _composite_types(schema):
+        for name, field in kind.fields.items():
+            returned = get_named_type(field.type)
+            is_exposed = kind.name in assets or returned.name in assets or _mentions_asset(name)
+            if is_exposed or (_mentions_asset(kind.name, returned.name) and not isinstance(returned, GraphQLEnumType)):
+                yield _coordinate(kind, name)
 
 
-def _taking(schema: GraphQLSchema) -> Iterator[str]:
-    for each in _composites(schema):
-        for name, field in each.fields.items():
-            for argument, takes in field.args.items():
-                if _says(argument) or _is_id(takes.type):
-                    yield f"{_coordinate(each, name)}({argument}:)"
-    for given in schema.type_map.values():
-        if isinstance(given, GraphQLInputObjectType):
-            for name, taken in given.fields.items():
-                if _says(name, given.name) or _is_id(taken.type):
-                    yield f"{given.name}.{name}"
+def _accepting_arguments(schema: GraphQLSchema) -> Iterator[str]:
+    for kind in _composite_types(schema):
+        for name, field in kind.fields.items():
+            for argument_name, argument in field.args.items():
+                if _mentions_asset(argument_name) or _is_id(argument.type):
+                    yield f"{_coordinate(kind, name)}({argument_name}:)"
+    for input_type in schema.type_map.values():
+        if isinstance(input_type, GraphQLInputObjectType):
+            for name, input_field in input_type.fields.items():
+                if _mentions_asset(name, input_type.name) or _is_id(input_field.type):
+                    yield f"{input_type.name}.{name}"
 
 
-def _assets(schema: GraphQLSchema) -> set[str]:
-    """Return the names of the types that an asset is of."""
+def _asset_types(schema: GraphQLSchema) -> set[str]:
+    """Return the names of the union Asset, its members and their interfaces."""
     union = schema.type_map["Asset"]
     assert isinstance(union, GraphQLUnionType)
-    return {union.name, *(each.name for kind in union.types for each in (kind, *kind.interfaces))}
+    return {union.name, *(kind.name for kind in union.types for kind in (kind, *kind.interfaces))}
 
 
-def _holding(schema: GraphQLSchema) -> set[str]:
-    """Return the names of the types that have an asset, or something that has one, and no id of their own."""
+def _containing_types(schema: GraphQLSchema) -> set[str]:
+    """Return the names of the types without an id of their own that contain an asset, directly or not."""
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     node = schema.type_map["Node"]
     holding: set[str] = set()
     while True:
-        found = {
-            each.name
-            for each in _composites(schema)
-            if node not in each.interfaces and each not in (*roots, node)
-            for name, field in each.fields.items()
-            if get_named_type(field.type).name in _assets(schema) | holding
-            and not exceptions_to(_coordinate(each, name))
+        collected = {
+            kind.name
+            for kind in _composite_types(schema)
+            if node not in kind.interfaces and kind not in (*roots, node)
+            for name, field in kind.fields.items()
+            if get_named_type(field.type).name in _asset_types(schema) | holding
+            and not exceptions_to(_coordinate(kind, name))
         }
-        if found == holding:
+        if collected == holding:
             return holding
-        holding = found
+        holding = collected
 
 
-def _composites(schema: GraphQLSchema) -> Iterator[Composite]:
-    for each in schema.type_map.values():
-        if isinstance(each, Composite) and not each.name.startswith("__"):
-            yield each
+def _composite_types(schema: GraphQLSchema) -> Iterator[Composite]:
+    for kind in schema.type_map.values():
+        if isinstance(kind, Composite) and not kind.name.startswith("__"):
+            yield kind
 
 
 def _coordinate(parent: GraphQLNamedType, name: str) -> str:
-    """Return a field as it is written: of the topmost interface that has it, if one does."""
+    """Return a field's coordinate, on the topmost interface that declares it."""
     interfaces = parent.interfaces if isinstance(parent, Composite) else ()
-    above = [each for each in interfaces if name in each.fields]
-    return _coordinate(above[0], name) if above else f"{parent.name}.{name}"
+    interfaces_with_field = [kind for kind in interfaces if name in kind.fields]
+    return _coordinate(interfaces_with_field[0], name) if interfaces_with_field else f"{parent.name}.{name}"
 
 
-def _says(*names: str) -> bool:
+def _mentions_asset(*names: str) -> bool:
     return any(re.search("asset", name, re.IGNORECASE) for name in names)
 
 
-def _is_id(takes: GraphQLInputType) -> bool:
-    return bool(get_named_type(takes) is GraphQLID)
+def _is_id(argument_type: GraphQLInputType) -> bool:
+    return bool(get_named_type(argument_type) is GraphQLID)

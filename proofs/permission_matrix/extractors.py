@@ -1,8 +1,8 @@
-"""This file is how parts of answers are read: each says of one asset what a word of the table says."""
+"""Extractors: functions that reduce a part of a response to a value of the matrix for one asset."""
 
 from collections.abc import Sequence
 
-from proofs.permission_matrix.surface import Found, Read
+from proofs.permission_matrix.surface import Extractor, ResponsePart
 from proofs.permission_matrix.world import AWARDED, Ids
 
 METADATA = (
@@ -12,152 +12,158 @@ METADATA = (
 )
 
 
-def yes(is_so: bool) -> str:  # noqa: FBT001 - the value is what is said
-    """Return the word for it."""
-    return "yes" if is_so else "no"
+def yes_or_no(value: bool) -> str:  # noqa: FBT001 - the value to format
+    """Return "yes" or "no"."""
+    return "yes" if value else "no"
 
 
-def there(_found: Found, _ids: Ids) -> str:
-    """Say that it is there."""
+def is_present(_found: ResponsePart, _ids: Ids) -> str:
+    """Return "yes": the part is there."""
     return "yes"
 
 
-def one(what: str) -> Read:
-    """Return what tells whether it is the object of that id."""
-    return lambda found, ids: yes(found["id"] == ids[what])
+def has_id(id_name: str) -> Extractor:
+    """Return an extractor of whether the object has the id of that name."""
+    return lambda part, ids: yes_or_no(part["id"] == ids[id_name])
 
 
-def field(name: str) -> Read:
-    """Return what tells whether the field has a value."""
-    return lambda found, _ids: yes(bool(found[name]))
+def has_value(name: str) -> Extractor:
+    """Return an extractor of whether the field has a value."""
+    return lambda part, _ids: yes_or_no(bool(part[name]))
 
 
-def access(found: Found, _ids: Ids) -> str:
-    """Say which access its viewer is told to have."""
-    return str(found["viewerAccess"])
+def viewer_access(part: ResponsePart, _ids: Ids) -> str:
+    """Return the viewer's access."""
+    return str(part["viewerAccess"])
 
 
-def lists(name: str, *what: str) -> Read:
-    """Return what tells whether a list has all the objects of those ids, and none of them otherwise."""
+def has_all(name: str, *id_names: str) -> Extractor:
+    """Return an extractor of whether a list contains all objects of these ids; "some of them" if only some."""
 
-    def read(found: Found, ids: Ids) -> str:
-        page = found[name] if name else found
-        told, wanted = {node["id"] for node in page["nodes"]}, {ids[each] for each in what}
-        if page["totalCount"] != len(told):
-            return "its count is not that of its nodes"
-        return "some of them" if told & wanted not in (wanted, set()) else yes(wanted <= told)
+    def extract(part: ResponsePart, ids: Ids) -> str:
+        page = part[name] if name else part
+        listed, expected = {node["id"] for node in page["nodes"]}, {ids[name] for name in id_names}
+        if page["totalCount"] != len(listed):
+            return "a total count other than the number of nodes"
+        return "some of them" if listed & expected not in (expected, set()) else yes_or_no(expected <= listed)
 
-    return read
-
-
-def counts(name: str) -> Read:
-    """Return what tells whether one asset is counted: in all, by its kind and as a gold standard."""
-
-    def read(found: Found, _ids: Ids) -> str:
-        total, *kinds, gold = found[name].values()
-        return yes(total == 1) if sum(kinds) == gold == total < 2 else "its counts do not agree"  # noqa: PLR2004 - one asset
-
-    return read
+    return extract
 
 
-def facets(name: str) -> Read:
-    """Return what tells whether one asset is counted by its kind, its owner and each of its tags."""
+def is_counted(name: str) -> Extractor:
+    """Return an extractor of whether exactly one asset is counted, in total, by kind and as a gold standard."""
 
-    def read(found: Found, _ids: Ids) -> str:
-        facets = (found[name] if name else found)["facets"].values()
-        counts = [each["count"] for facet in facets for each in facet]
-        return yes(bool(counts)) if not any(facets) or (all(facets) and {*counts} == {1}) else "its facets do not agree"
+    def extract(part: ResponsePart, _ids: Ids) -> str:
+        total, *kinds, gold = part[name].values()
+        return yes_or_no(total == 1) if sum(kinds) == gold == total < 2 else "inconsistent counts"  # noqa: PLR2004 - one asset
 
-    return read
-
-
-def contains(found: Found, _ids: Ids) -> str:
-    """Say whether the collection holds it."""
-    return known(found["containsAsset"])
+    return extract
 
 
-def known(value: bool | None, _ids: Ids | None = None) -> str:  # noqa: FBT001 - the value is what is said
-    """Say whether, where that is known."""
-    return "unknown" if value is None else yes(value)
+def is_in_facets(name: str) -> Extractor:
+    """Return an extractor of whether exactly one asset is counted by its kind, its owner and each of its tags."""
+
+    def extract(part: ResponsePart, _ids: Ids) -> str:
+        facets = (part[name] if name else part)["facets"].values()
+        counts = [value["count"] for facet in facets for value in facet]
+        return (
+            yes_or_no(bool(counts)) if not any(facets) or (all(facets) and {*counts} == {1}) else "inconsistent facets"
+        )
+
+    return extract
 
 
-def chosen(found: Found, ids: Ids) -> str:
-    """Say whether the crowd holds it, asked of the collections that one may add to."""
-    told = {edge["node"]["id"]: edge["containsAsset"] for edge in found["edges"]}
-    if told.pop(ids["elsewhere"]) or [*told] != [node["id"] for node in found["nodes"][1:]]:
-        return "otherwise"
-    return known(told[ids["crowd"]]) if ids["crowd"] in told else "absent"
+def contains_asset(part: ResponsePart, _ids: Ids) -> str:
+    """Return whether the collection contains the asset."""
+    return yes_no_or_unknown(part["containsAsset"])
 
 
-def metadata(found: Found, ids: Ids) -> str:
-    """Say whether all is told that is told of an asset to whoever sees it."""
-    told = [found[name] for name in METADATA if name in found]  # others are of other kinds
-    awarded = found["goldStandard"] == {"awardedAt": AWARDED, "awardedBy": None, "note": "whole"}
-    return yes(None not in told and awarded and found["owner"] == {"id": ids["owner"]})
+def yes_no_or_unknown(value: bool | None, _ids: Ids | None = None) -> str:  # noqa: FBT001 - the value to format
+    """Return "yes" or "no", or "unknown" for null."""
+    return "unknown" if value is None else yes_or_no(value)
 
 
-def release(what: str) -> Read:
-    """Return what tells whether the object of that id is told to be behind an app."""
-    return lambda found, ids: yes(found["release"] == {"id": ids[what]})
+def is_in_crowd(part: ResponsePart, ids: Ids) -> str:
+    """Return whether the crowd contains the asset, read from the list of collections to add to."""
+    contains_by_id = {edge["node"]["id"]: edge["containsAsset"] for edge in part["edges"]}
+    if contains_by_id.pop(ids["elsewhere"]) or [*contains_by_id] != [node["id"] for node in part["nodes"][1:]]:
+        return "other collections than those listed"
+    return yes_no_or_unknown(contains_by_id[ids["crowd"]]) if ids["crowd"] in contains_by_id else "absent"
 
 
-def history(found: Found, ids: Ids) -> str:
-    """Say whether a collection's history has the change that put the asset in."""
-    changes = [change for change in found["history"]["nodes"] if change["id"] == ids["added"]]
-    return _of_it(changes[0], ids) if changes else "no"
+def has_metadata(part: ResponsePart, ids: Ids) -> str:
+    """Return whether all metadata visible with any access are there."""
+    values = [part[name] for name in METADATA if name in part]  # some fields belong to other kinds
+    awarded = part["goldStandard"] == {"awardedAt": AWARDED, "awardedBy": None, "note": "whole"}
+    return yes_or_no(None not in values and awarded and part["owner"] == {"id": ids["owner"]})
 
 
-def change(found: Found, ids: Ids) -> str:
-    """Say whether a change is that which put the asset in."""
-    return _of_it(found, ids) if found["subject"] == {"id": ids["collection"]} else "of another"
+def has_release(id_name: str) -> Extractor:
+    """Return an extractor of whether the app's release is the object of that id."""
+    return lambda part, ids: yes_or_no(part["release"] == {"id": ids[id_name]})
 
 
-def logged(edge: Found, ids: Ids) -> str:
-    """Say whether the log has the change that put the asset in."""
-    return _of_it(edge["node"], ids)
+def is_in_history(part: ResponsePart, ids: Ids) -> str:
+    """Return whether the collection's history has the change that added the asset."""
+    changes = [change for change in part["history"]["nodes"] if change["id"] == ids["addition"]]
+    return _touches_only(changes[0], ids) if changes else "no"
 
 
-def _of_it(change: Found, ids: Ids) -> str:
-    """Say that there is a change of the asset alone: one of nothing would tell that there is something hidden."""
+def is_change(part: ResponsePart, ids: Ids) -> str:
+    """Return whether the change is the one that added the asset."""
+    return _touches_only(part, ids) if part["subject"] == {"id": ids["collection"]} else "a change of another subject"
+
+
+def is_logged(edge: ResponsePart, ids: Ids) -> str:
+    """Return whether the audit log has the change that added the asset."""
+    return _touches_only(edge["node"], ids)
+
+
+def _touches_only(change: ResponsePart, ids: Ids) -> str:
+    """Return "yes" if the change shows exactly this asset. A change without assets would reveal a hidden one."""
     touched = change["assets"]["nodes"]
     return "yes" if touched == [{"id": ids["asset"]}] else f"a change of {touched}"
 
 
-def relocated(found: Found, ids: Ids) -> str:
-    """Say whether a change tells of the asset's url."""
-    told = found.get("node", found)
-    names = {each["field"] for each in told["fields"]}
-    return yes("url" in names) if told["subject"] == {"id": ids["asset"]} else "of another"
+def has_url_change(part: ResponsePart, ids: Ids) -> str:
+    """Return whether a change shows that the asset's URL changed."""
+    change = part.get("node", part)
+    names = {change["field"] for change in change["fields"]}
+    return yes_or_no("url" in names) if change["subject"] == {"id": ids["asset"]} else "a change of another subject"
 
 
-def unshared(found: Found, ids: Ids) -> str:
-    """Say whether a change tells from whom access was taken."""
-    told = found.get("node", found)
-    (each,) = told["fields"]
-    return yes(each == {"field": f"user:{ids['nobody']}"}) if told["subject"] == {"id": ids["asset"]} else "of another"
+def has_grant_change(part: ResponsePart, ids: Ids) -> str:
+    """Return whether a change shows whose grant was revoked."""
+    change = part.get("node", part)
+    (field_change,) = change["fields"]
+    return (
+        yes_or_no(field_change == {"field": f"user:{ids['formerHolder']}"})
+        if change["subject"] == {"id": ids["asset"]}
+        else "a change of another subject"
+    )
 
 
-def are_by_count(edges: Sequence[Found]) -> bool:
-    """Return whether collections stand in the order of what they count."""
+def is_ordered_by_count(edges: Sequence[ResponsePart]) -> bool:
+    """Return whether collections are ordered by their counts."""
     totals = [edge["node"]["assetCounts"]["total"] for edge in edges]
     return totals == sorted(totals)
 
 
-def is_member(edge: Found, _ids: Ids) -> str:
-    """Say whether the panel tells that the asset is in, and since when."""
-    return yes(edge["isMember"] and edge["addedAt"] is not None)
+def is_member(edge: ResponsePart, _ids: Ids) -> str:
+    """Return whether `addableAssets` shows the asset as a member, with the date."""
+    return yes_or_no(edge["isMember"] and edge["addedAt"] is not None)
 
 
-def is_new(edge: Found, _ids: Ids) -> str:
-    """Say whether the panel tells that the asset is not in."""
-    return yes(not edge["isMember"] and edge["addedAt"] is None)
+def is_not_member(edge: ResponsePart, _ids: Ids) -> str:
+    """Return whether `addableAssets` shows the asset as no member."""
+    return yes_or_no(not edge["isMember"] and edge["addedAt"] is None)
 
 
-def can_remove(edge: Found, _ids: Ids) -> str:
-    """Say whether the viewer is told that they can take the asset out."""
-    return yes(edge["viewerCanRemove"])
+def can_remove(edge: ResponsePart, _ids: Ids) -> str:
+    """Return whether the viewer may remove the asset."""
+    return yes_or_no(edge["viewerCanRemove"])
 
 
-def has_any(edge: Found, _ids: Ids) -> str:
-    """Say whether the collection counts any asset."""
-    return yes(edge["node"]["assetCounts"]["total"] > 0)
+def counts_any(edge: ResponsePart, _ids: Ids) -> str:
+    """Return whether the collection counts any asset."""
+    return yes_or_no(edge["node"]["assetCounts"]["total"] > 0)

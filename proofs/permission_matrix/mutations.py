@@ -1,7 +1,7 @@
-"""This file is every mutation that takes assets, each with how it is sent and the word that it must say.
+"""All mutations that take assets, as surfaces.
 
-Most are dry runs, or ask for what is so already, or are refused: the world is the same afterwards. What lasts is told
-by its shape, and asked of copies.
+Most are dry runs, repeat the current state or are refused, and leave the world unchanged. Those that change it have a
+request form that says so, and run on copies.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,17 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 from proofs.permission_matrix.queries import ID
-from proofs.permission_matrix.requests import Bulk, Each, outcome
-from proofs.permission_matrix.surface import UNKNOWN, Answer, Asking, Found, Says, Shape, Surface, variables_in
+from proofs.permission_matrix.requests import AliasedRequest, BulkRequest, item_outcome
+from proofs.permission_matrix.surface import (
+    UNKNOWN,
+    Cells,
+    RequestForm,
+    Response,
+    ResponsePart,
+    Surface,
+    ViewerClient,
+    find_variables,
+)
 from proofs.permission_matrix.world import MEMBERS, Asset, Ids
 from proofs.proof import BrokenPromiseError
 from resolvers.write.job import run_next_job
@@ -24,161 +33,173 @@ OF_COLLECTIONS = (
     f"{{ asset {{ {ID} }} results {{ collectionId status collection {{ id }} error {{ code message path }} }}"
     f" {SUMMARY} {ERRORS} }}"
 )
-DRY = "mode: BEST_EFFORT, dryRun: true"
-READ = (
+DRY_RUN = "mode: BEST_EFFORT, dryRun: true"
+READ_JOB = (
     "query Read($id: ID!, $after: String) { job(id: $id) { status done total userErrors { code }"
     f" results(first: 100, after: $after, onlyFailed: false) {{ totalCount pageInfo {{ hasNextPage endCursor }}"
     f" edges {{ cursor node {{ assetId }} }} nodes {{ {ITEM} }} }} }} }}"
 )
 
 
-def item(found: Found, ids: Ids) -> str:
-    """Say what became of an asset: its status, or why it failed. It is told of unless there is none."""
-    code = found["error"]["code"] if found["error"] else found["status"]
-    told = {"id": ids["asset"]} if code != "NOT_FOUND" else None
-    return str(code) if found["asset"] == told else f"{code}, and the asset is {found['asset']}"
+def item_status(result: ResponsePart, ids: Ids) -> str:
+    """Return the status of an asset, or its error code. The result has the asset unless it was not found."""
+    code = result["error"]["code"] if result["error"] else result["status"]
+    visible_asset = {"id": ids["asset"]} if code != "NOT_FOUND" else None
+    return str(code) if result["asset"] == visible_asset else f"{code}, and the asset is {result['asset']}"
 
 
-def accepted(found: Found, ids: Ids) -> str:
-    """Say whether a mutation of one asset was accepted, or why not. The asset is told of when it was."""
-    codes = {error["code"] for error in found["userErrors"]}
-    if not codes and "asset" in found and found["asset"] != {"id": ids["asset"]}:
-        return "OK, without the asset"
+def mutation_status(result: ResponsePart, ids: Ids) -> str:
+    """Return "OK" for a successful mutation of one asset, which returns the asset, or else its error codes."""
+    codes = {error["code"] for error in result["userErrors"]}
+    if not codes and "asset" in result and result["asset"] != {"id": ids["asset"]}:
+        return "OK without the asset"
     return " ".join(sorted(codes)) or "OK"
 
 
-def placed(found: Found, ids: Ids) -> str:
-    """Say what became of the one collection that an asset was to be put in or taken out of, or why nothing did."""
-    code = accepted(found, ids)
-    return code if code != "OK" else str(found["results"][0]["status"])
+def collection_status(result: ResponsePart, ids: Ids) -> str:
+    """Return the status of the one collection that the asset is added to or removed from, or the error codes."""
+    code = mutation_status(result, ids)
+    return code if code != "OK" else str(result["results"][0]["status"])
 
 
 @dataclass(frozen=True)
-class Queued(Shape):
-    """Sends a bulk mutation that becomes a job, does the job, and reads what became of each."""
+class JobRequest(RequestForm):
+    """Sends a bulk mutation that becomes a job, runs the job, and reads its results."""
 
-    is_lasting: bool = True
+    has_effect: bool = True
 
     def document(self, surfaces: Sequence[Surface]) -> str:
-        """Return the document that queues it, and the one that reads the job."""
+        """Return the document that queues the job, followed by the one that reads it."""
         (surface,) = surfaces
-        return f"mutation Queue($elsewhere: ID!, $assetsAndUnknown: [ID!]!) {{ {surface.text} }} {READ}"
+        return f"mutation Queue($elsewhere: ID!, $assetsAndUnknown: [ID!]!) {{ {surface.text} }} {READ_JOB}"
 
-    async def ask(self, asking: Asking, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Says:
-        """Yield what each surface says."""
+    async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
+        """Yield the values of the surfaces."""
         for surface in surfaces:
-            answer = await self._done(asking, surface, assets)
+            response = await self._run(client, surface, assets)
             for asset in assets:
-                yield surface, asset, outcome(answer, surface, asking.ids[asset])
+                yield surface, asset, item_outcome(response, surface, client.ids[asset])
 
-    async def _done(self, asking: Asking, surface: Surface, assets: Sequence[Asset]) -> Answer:
-        """Return what was refused, or the results of the job as those of a payload."""
-        document = self.document([surface]).removesuffix(READ)
+    async def _run(self, client: ViewerClient, surface: Surface, assets: Sequence[Asset]) -> Response:
+        """Return the error, or the job's results in the form of a payload."""
+        document = self.document([surface]).removesuffix(READ_JOB)
         with patch("resolvers.write.membership.INLINE_BULK_ITEMS", 0):
-            queued = await asking.answer(document, asking.variables(variables_in(document), assets))
+            queued = await client.execute(document, client.variables(find_variables(document), assets))
         if queued.data is None:
             return queued
         (payload,) = queued.data.values()
-        if not await run_next_job(asking.ask.database):
-            raise BrokenPromiseError(f"{surface} has made no job")
-        return Answer({"job": {"results": await _results(asking, payload["job"]["id"]), "userErrors": ()}}, ())
+        if not await run_next_job(client.graphql.database):
+            raise BrokenPromiseError(f"{surface} queued no job")
+        return Response({"job": {"results": await _read_results(client, payload["job"]["id"]), "userErrors": ()}}, ())
 
 
-async def _results(asking: Asking, job: str) -> list[Found]:
-    """Return the results of a job, which nobody else can read."""
+async def _read_results(client: ViewerClient, job_id: str) -> list[ResponsePart]:
+    """Return the results of a job, after checking that nobody else can read it."""
     for other in MEMBERS:
-        told = await replace(asking, who=other).answer(READ, {"id": job, "after": None})
-        if other != asking.who and told != Answer({"job": None}, []):
-            raise BrokenPromiseError(f"the {other} can read a job of the {asking.who}")
-    page: Found = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
-    results: list[Found] = []
+        response = await replace(client, who=other).execute(READ_JOB, {"id": job_id, "after": None})
+        if other != client.who and response != Response({"job": None}, []):
+            raise BrokenPromiseError(f"the {other} can read a job of the {client.who}")
+    page: ResponsePart = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
+    results: list[ResponsePart] = []
     while page["pageInfo"]["hasNextPage"]:
-        answer = await asking.answer(READ, {"id": job, "after": page["pageInfo"]["endCursor"]})
-        page = answer.data["job"]["results"]
+        response = await client.execute(READ_JOB, {"id": job_id, "after": page["pageInfo"]["endCursor"]})
+        page = response.data["job"]["results"]
         results += page["nodes"]
     return results
 
 
-BULK, LASTING, QUEUED, EACH = Bulk(), Bulk(is_lasting=True), Queued(), Each("mutation")
+BULK, BULK_WITH_EFFECT, AS_JOB, ALIASED = (
+    BulkRequest(),
+    BulkRequest(has_effect=True),
+    JobRequest(),
+    AliasedRequest("mutation"),
+)
 
-ACTS: tuple[Surface, ...] = (
+MUTATION_SURFACES: tuple[Surface, ...] = (
     Surface(
         "`collectionAssetsAdd`",
         "add",
         BULK,
-        f'collectionAssetsAdd(input: {{collectionId: $elsewhere, assetIds: $assetsAndUnknown, note: "why", {DRY}}})'
+        f'collectionAssetsAdd(input: {{collectionId: $elsewhere, assetIds: $assetsAndUnknown, note: "why", {DRY_RUN}}})'
         f" {{ collection {{ id }} {PAYLOAD} }}",
-        item,
+        item_status,
     ),
     Surface(
         "`collectionAssetsAdd` as a job",
         "add",
-        QUEUED,
+        AS_JOB,
         "collectionAssetsAdd(input: {collectionId: $elsewhere, assetIds: $assetsAndUnknown, mode: BEST_EFFORT})"
         f" {{ {PAYLOAD} }}",
-        item,
+        item_status,
     ),
     Surface(
         "`assetCollectionsUpdate`",
         "add",
-        EACH,
+        ALIASED,
         f"@assetCollectionsUpdate(input: {{assetId: $asset, addTo: [$elsewhere], dryRun: true}}) {OF_COLLECTIONS}",
-        placed,
+        collection_status,
     ),
     Surface(
         "`collectionAssetsAdd`",
         "readd",
         BULK,
-        f"collectionAssetsAdd(input: {{collectionId: $crowd, assetIds: $assetsAndUnknown, {DRY}}}) {{ {PAYLOAD} }}",
-        item,
+        f"collectionAssetsAdd(input: {{collectionId: $crowd, assetIds: $assetsAndUnknown, {DRY_RUN}}}) {{ {PAYLOAD} }}",
+        item_status,
     ),
     Surface(
         "`collectionAssetsRemove`",
         "remove",
         BULK,
-        f"collectionAssetsRemove(input: {{collectionId: $crowd, assetIds: $assetsAndUnknown, {DRY}}}) {{ {PAYLOAD} }}",
-        item,
+        f"collectionAssetsRemove(input: {{collectionId: $crowd, assetIds: $assetsAndUnknown, {DRY_RUN}}})"
+        f" {{ {PAYLOAD} }}",
+        item_status,
     ),
     Surface(
         "`assetCollectionsUpdate`",
         "remove",
-        EACH,
+        ALIASED,
         "@assetCollectionsUpdate(input: {assetId: $asset, removeFrom: [$collection], dryRun: true})"
         f" {OF_COLLECTIONS}",
-        placed,
+        collection_status,
     ),
     Surface(
         "`collectionAssetsRemove`",
-        "miss",
+        "remove_absent",
         BULK,
-        f"collectionAssetsRemove(input: {{collectionId: $elsewhere, assetIds: $assetsAndUnknown, {DRY}}})"
+        f"collectionAssetsRemove(input: {{collectionId: $elsewhere, assetIds: $assetsAndUnknown, {DRY_RUN}}})"
         f" {{ {PAYLOAD} }}",
-        item,
+        item_status,
     ),
     Surface(
         "`collectionAssetsMove`",
         "move",
         BULK,
         "collectionAssetsMove(input: {fromCollectionId: $crowd, toCollectionId: $elsewhere,"
-        f" assetIds: $assetsAndUnknown, {DRY}}}) {{ from {{ id }} to {{ id }} {PAYLOAD} }}",
-        item,
+        f" assetIds: $assetsAndUnknown, {DRY_RUN}}}) {{ from {{ id }} to {{ id }} {PAYLOAD} }}",
+        item_status,
     ),
-    Surface("`changeUndo`", "undo", LASTING, f"changeUndo(input: {{changeId: $crowded}}) {{ {PAYLOAD} }}", item),
+    Surface(
+        "`changeUndo`",
+        "undo",
+        BULK_WITH_EFFECT,
+        f"changeUndo(input: {{changeId: $crowdAddition}}) {{ {PAYLOAD} }}",
+        item_status,
+    ),
     Surface(
         "`collectionAssetsAdd`",
-        "beside",
-        EACH,
-        f'@collectionAssetsAdd(input: {{collectionId: $crowd, assetIds: ["{UNKNOWN}"], {DRY},'
+        "neighbour",
+        ALIASED,
+        f'@collectionAssetsAdd(input: {{collectionId: $crowd, assetIds: ["{UNKNOWN}"], {DRY_RUN},'
         f" position: {{afterId: $asset}}}}) {{ {ERRORS} }}",
-        accepted,
+        mutation_status,
     ),
     Surface(
         "`collectionAssetsMove`",
-        "beside",
-        EACH,
+        "neighbour",
+        ALIASED,
         "@collectionAssetsMove(input: {fromCollectionId: $elsewhere, toCollectionId: $crowd,"
-        f' assetIds: ["{UNKNOWN}"], {DRY}, position: {{beforeId: $asset}}}}) {{ {ERRORS} }}',
-        accepted,
+        f' assetIds: ["{UNKNOWN}"], {DRY_RUN}, position: {{beforeId: $asset}}}}) {{ {ERRORS} }}',
+        mutation_status,
     ),
     Surface(
         "`collectionAssetsReorder`",
@@ -186,21 +207,21 @@ ACTS: tuple[Surface, ...] = (
         BULK,
         "collectionAssetsReorder(input: {collectionId: $crowd, assetIds: $assets, position: {atStart: true}})"
         f" {{ {PAYLOAD} }}",
-        item,
+        item_status,
     ),
     Surface(
         "`assetGrantsUpdate`",
         "share",
-        EACH,
-        f"@assetGrantsUpdate(input: {{assetId: $asset, set: [], revoke: [{{userId: $nobody}}]}}) {OF_ONE}",
-        accepted,
+        ALIASED,
+        f"@assetGrantsUpdate(input: {{assetId: $asset, set: [], revoke: [{{userId: $formerHolder}}]}}) {OF_ONE}",
+        mutation_status,
     ),
     Surface(
         "`assetGoldStandardSet`",
         "award",
-        EACH,
+        ALIASED,
         f'@assetGoldStandardSet(input: {{assetId: $asset, awarded: true, note: "whole"}}) {OF_ONE}',
-        accepted,
+        mutation_status,
     ),
     Surface(
         "`assetsRegister`",
@@ -208,7 +229,7 @@ ACTS: tuple[Surface, ...] = (
         BULK,
         "assetsRegister(input: {assets: $registrations, mode: BEST_EFFORT})"
         f" {{ results {{ {ITEM} }} {SUMMARY} {ERRORS} }}",
-        item,
+        item_status,
         covers=("AssetRegistration.externalId", "AssetRegistration.uses"),
     ),
 )

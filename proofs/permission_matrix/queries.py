@@ -1,12 +1,12 @@
-"""This file is every place where the graph tells of an asset, each with how it is asked and the word it must say."""
+"""All fields that expose an asset, as surfaces of the permission matrix."""
 
 from proofs.permission_matrix import extractors
-from proofs.permission_matrix.requests import Each, Listed, Of
-from proofs.permission_matrix.surface import Found, Surface
+from proofs.permission_matrix.requests import AliasedRequest, NodesRequest, PagedRequest
+from proofs.permission_matrix.surface import ResponsePart, Surface
 from tests.oracle import KINDS
 
 ID = "... on AssetFields { id }"
-FEW = f"{{ totalCount nodes {{ {ID} }} }}"
+IDS = f"{{ totalCount nodes {{ {ID} }} }}"
 COUNTS = "{ total capsules pipelines noCodeApps dataAssets models goldStandards }"
 METADATA = (
     "__typename id externalId kind status name description tags license doi version createdAt updatedAt owner { id }"
@@ -14,265 +14,320 @@ METADATA = (
     " ... on Capsule { language } ... on Pipeline { language stepCount } ... on NoCodeApp { appKind }"
     " ... on DataAsset { dataKind sizeBytes fileCount } ... on Model { framework }"
 )
-ALL = (
+EVERY_FILTER = (
     f"filter: {{kinds: [{', '.join(KINDS)}], statuses: [RELEASED, DRAFT, ARCHIVED, WITHDRAWN, FAILED],"
-    ' goldStandard: true, tags: ["told"], ownerIds: $owners, createdAt: {from: "2000-01-01T00:00:00Z"},'
+    ' goldStandard: true, tags: ["tagged"], ownerIds: $owners, createdAt: {from: "2000-01-01T00:00:00Z"},'
     ' updatedAt: {from: "2000-01-01T00:00:00Z"}}, orderBy: {field: NAME, direction: ASC}'
 )
-TOLD = 'filter: {tags: ["told"]}'  # which they have, and nothing else that is called like one
+TAGGED = 'filter: {tags: ["tagged"]}'  # matches the asset, but nothing else with a similar name
 CHANGE = "id subject { id } fields { field }"
 ADDED = f"{CHANGE} assets(first: 1) {{ nodes {{ {ID} }} }}"
 OF_TOOL = "asset(by: {id: $tool}) { ... on AssetFields { % } }"
 OF_DESK = "asset(by: {id: $desk}) { ... on AssetFields { % } }"
 CROWD = "collection(by: {id: $crowd}) { % }"
-ABOVE = "collection(by: {id: $above}) { % }"
+ABOVE = "collection(by: {id: $crowdParent}) { % }"
 ELSEWHERE = "collection(by: {id: $elsewhere}) { % }"
 
 
-def page(node: str, edge: str = "") -> str:
-    """Return what is asked of a page."""
+def page_text(node: str, edge: str = "") -> str:
+    """Return the selections of a page."""
     return f"pageInfo {{ hasNextPage endCursor }} edges {{ {edge} node {{ {node} }} }}"
 
 
-def walked(field: str, given: str = "", node: str = ID, edge: str = "") -> str:
-    """Return what is asked of a list that is walked."""
-    return f"{field}(first: 100, after: $after{given and f', {given}'}) {{ totalCount {page(node, edge)} }}"
+def list_text(field: str, given: str = "", node: str = ID, edge: str = "") -> str:
+    """Return the field of a list that is read page by page."""
+    return f"{field}(first: 100, after: $after{given and f', {given}'}) {{ totalCount {page_text(node, edge)} }}"
 
 
-def audit(action: str, node: str, given: str = "") -> str:
-    """Return what is asked of the whole log."""
-    return f"auditLog(first: 100, after: $after, filter: {{actions: [{action}]{given}}}) {{ {page(node)} }}"
+def audit_log_text(action: str, node: str, given: str = "") -> str:
+    """Return the field of the audit log."""
+    return f"auditLog(first: 100, after: $after, filter: {{actions: [{action}]{given}}}) {{ {page_text(node)} }}"
 
 
-def subject(change: Found) -> str:
-    """Return the id of what was changed."""
+def subject_id(change: ResponsePart) -> str:
+    """Return the id of a change's subject."""
     return str(change["subject"]["id"])
 
 
-MEMBERS = walked("assets", edge="addedAt addedBy { id } note viewerCanRemove")
-PANEL = walked("addableAssets", edge="isMember addedAt")
+MEMBER_LIST = list_text("assets", edge="addedAt addedBy { id } note viewerCanRemove")
+ADDABLE_LIST = list_text("addableAssets", edge="isMember addedAt")
 FACETS = "{ kinds { kind count } tags { tag count } owners { count owner { id } } }"
-KINDS_AND_OWNERS = (
-    "{ kinds { kind count } owners { count owner { id } } }"  # tags are counted without the filter of tags
-)
-EACH, WALKED, LOG = Each(), Listed(), Listed(key=subject)
-ASSET, FRONT = Of("asset", "AssetFields"), Of("front", "NoCodeApp")
-COLLECTION, TOPIC = Of("collection", "Collection"), Of("topic", "Topic")
+KINDS_AND_OWNERS = "{ kinds { kind count } owners { count owner { id } } }"  # facets of tags ignore the filter by tags
+ALIASED, LISTED, AUDIT_LOG = AliasedRequest(), PagedRequest(), PagedRequest(key=subject_id)
+ASSET, FRONT = NodesRequest("asset", "AssetFields"), NodesRequest("front", "NoCodeApp")
+COLLECTION, TOPIC = NodesRequest("collection", "Collection"), NodesRequest("topic", "Topic")
 
-SIGHTS: tuple[Surface, ...] = (
-    Surface("`node`", "exists", EACH, "@node(id: $asset) { id }", extractors.one("asset")),
-    Surface("`nodes`", "exists", ASSET, "id", extractors.one("asset")),
-    Surface("`asset` by id", "exists", EACH, f"@asset(by: {{id: $asset}}) {{ {ID} }}", extractors.one("asset")),
+QUERY_SURFACES: tuple[Surface, ...] = (
+    Surface("`node`", "exists", ALIASED, "@node(id: $asset) { id }", extractors.has_id("asset")),
+    Surface("`nodes`", "exists", ASSET, "id", extractors.has_id("asset")),
+    Surface("`asset` by id", "exists", ALIASED, f"@asset(by: {{id: $asset}}) {{ {ID} }}", extractors.has_id("asset")),
     Surface(
         "`asset` by externalId",
         "exists",
-        EACH,
+        ALIASED,
         f"@asset(by: {{externalId: $external}}) {{ {ID} }}",
-        extractors.one("asset"),
+        extractors.has_id("asset"),
     ),
-    Surface("its metadata", "exists", ASSET, METADATA, extractors.metadata),
-    Surface("`assets`", "exists", WALKED, walked("assets"), extractors.there),
-    Surface("`assets` by every filter", "exists", WALKED, walked("assets", ALL), extractors.there),
-    Surface("`assets` by `query`", "exists", WALKED, walked("assets", 'query: "tag:told"'), extractors.there),
+    Surface("metadata", "exists", ASSET, METADATA, extractors.has_metadata),
+    Surface("`assets`", "exists", LISTED, list_text("assets"), extractors.is_present),
+    Surface("`assets` by every filter", "exists", LISTED, list_text("assets", EVERY_FILTER), extractors.is_present),
+    Surface("`assets` by `query`", "exists", LISTED, list_text("assets", 'query: "tag:tagged"'), extractors.is_present),
     Surface(
-        "`assets` by its own name", "exists", EACH, f"@assets(query: $external) {FEW}", extractors.lists("", "asset")
+        "`assets` by its own name",
+        "exists",
+        ALIASED,
+        f"@assets(query: $external) {IDS}",
+        extractors.has_all("", "asset"),
     ),
     Surface(
         "`facets` of `assets`",
         "exists",
-        EACH,
-        f"@assets(query: $external, {TOLD}) {{ facets {KINDS_AND_OWNERS} }}",
-        extractors.facets(""),
+        ALIASED,
+        f"@assets(query: $external, {TAGGED}) {{ facets {KINDS_AND_OWNERS} }}",
+        extractors.is_in_facets(""),
     ),
-    Surface("its `usedBy`", "exists", ASSET, f"usedBy {FEW}", extractors.lists("usedBy", "desk")),
-    Surface("`uses` of what uses it", "exists", Listed(OF_DESK, absent="no"), walked("uses"), extractors.there),
+    Surface("`usedBy`", "exists", ASSET, f"usedBy {IDS}", extractors.has_all("usedBy", "desk")),
     Surface(
-        "`release` of what runs it", "exists", FRONT, f"release {{ {ID} }}", extractors.release("asset"), "has_front"
+        "`uses` of the asset that uses it",
+        "exists",
+        PagedRequest(OF_DESK, absent="no"),
+        list_text("uses"),
+        extractors.is_present,
     ),
-    Surface("`viewerAccess`", "access", ASSET, "viewerAccess", extractors.access),
-    Surface("`url`", "content", ASSET, "url", extractors.field("url")),
+    Surface(
+        "`release` of its app",
+        "exists",
+        FRONT,
+        f"release {{ {ID} }}",
+        extractors.has_release("asset"),
+        "has_front",
+    ),
+    Surface("`viewerAccess`", "access", ASSET, "viewerAccess", extractors.viewer_access),
+    Surface("`url`", "content", ASSET, "url", extractors.has_value("url")),
     Surface(
         "`source`",
         "content",
         ASSET,
         "... on DataAsset { source } ... on Model { source }",
-        extractors.field("source"),
-        about="has_source",
+        extractors.has_value("source"),
+        only_if="has_source",
     ),
-    Surface("its `uses`", "content", ASSET, f"uses {FEW}", extractors.lists("uses", "tool")),
-    Surface("`usedBy` of what it uses", "content", Listed(OF_TOOL, absent="no"), walked("usedBy"), extractors.there),
+    Surface("`uses`", "content", ASSET, f"uses {IDS}", extractors.has_all("uses", "tool")),
     Surface(
-        "its `release`",
+        "`usedBy` of the asset that it uses",
+        "content",
+        PagedRequest(OF_TOOL, absent="no"),
+        list_text("usedBy"),
+        extractors.is_present,
+    ),
+    Surface(
+        "`release`",
         "content",
         ASSET,
         f"... on NoCodeApp {{ release {{ {ID} }} }}",
-        extractors.release("tool"),
-        about="is_app",
+        extractors.has_release("tool"),
+        only_if="is_app",
     ),
-    Surface("`grants`", "grants", ASSET, "grants { access principal { __typename } }", extractors.field("grants")),
-    Surface("`nodes`", "shown", COLLECTION, "id", extractors.one("collection")),
-    Surface("`collections`", "shown", Listed(by="collection"), walked("collections", node="id"), extractors.there),
-    Surface("`Collection.assets`", "held", COLLECTION, f"assets {FEW}", extractors.lists("assets", "asset")),
-    Surface("`Collection.assets` among others", "held", Listed(CROWD, absent="no"), MEMBERS, extractors.there),
+    Surface("`grants`", "grants", ASSET, "grants { access principal { __typename } }", extractors.has_value("grants")),
+    Surface("`nodes`", "collection", COLLECTION, "id", extractors.has_id("collection")),
+    Surface(
+        "`collections`",
+        "collection",
+        PagedRequest(by="collection"),
+        list_text("collections", node="id"),
+        extractors.is_present,
+    ),
+    Surface("`Collection.assets`", "listed", COLLECTION, f"assets {IDS}", extractors.has_all("assets", "asset")),
+    Surface(
+        "`Collection.assets` among others",
+        "listed",
+        PagedRequest(CROWD, absent="no"),
+        MEMBER_LIST,
+        extractors.is_present,
+    ),
     Surface(
         "`Collection.assets` with descendants",
-        "held",
+        "listed",
         COLLECTION,
-        f"below: assets(includeDescendants: true) {FEW}",
-        extractors.lists("below", "asset"),
+        f"below: assets(includeDescendants: true) {IDS}",
+        extractors.has_all("below", "asset"),
     ),
     Surface(
-        "`Collection.assets` of what is above",
-        "held",
-        Listed(ABOVE, absent="no"),
-        walked("assets", f"includeDescendants: true, {ALL}"),
-        extractors.there,
+        "`Collection.assets` of its parent with descendants",
+        "listed",
+        PagedRequest(ABOVE, absent="no"),
+        list_text("assets", f"includeDescendants: true, {EVERY_FILTER}"),
+        extractors.is_present,
     ),
     Surface(
         "`Collection.assets` by `query`",
-        "held",
+        "listed",
         COLLECTION,
-        f'sought: assets(query: "told") {FEW}',
-        extractors.lists("sought", "asset"),
+        f'searched: assets(query: "tagged") {IDS}',
+        extractors.has_all("searched", "asset"),
     ),
     Surface(
         "`facets` of `Collection.assets`",
-        "held",
+        "listed",
         COLLECTION,
-        f'faced: assets(query: "told") {{ facets {FACETS} }}',
-        extractors.facets("faced"),
+        f'faceted: assets(query: "tagged") {{ facets {FACETS} }}',
+        extractors.is_in_facets("faceted"),
     ),
-    Surface("`assetCounts`", "held", COLLECTION, f"assetCounts {COUNTS}", extractors.counts("assetCounts")),
+    Surface("`assetCounts`", "listed", COLLECTION, f"assetCounts {COUNTS}", extractors.is_counted("assetCounts")),
     Surface(
         "`assetCounts` by a filter",
-        "held",
+        "listed",
         COLLECTION,
-        f'filtered: assetCounts(filter: {{tags: ["told"]}}) {COUNTS}',
-        extractors.counts("filtered"),
+        f'filtered: assetCounts(filter: {{tags: ["tagged"]}}) {COUNTS}',
+        extractors.is_counted("filtered"),
     ),
     Surface(
         "`assetCounts` with descendants",
-        "held",
+        "listed",
         COLLECTION,
         f"counted: assetCounts(includeDescendants: true) {COUNTS}",
-        extractors.counts("counted"),
+        extractors.is_counted("counted"),
     ),
-    Surface("`Topic.assetCounts`", "held", TOPIC, f"assetCounts {COUNTS}", extractors.counts("assetCounts")),
+    Surface("`Topic.assetCounts`", "listed", TOPIC, f"assetCounts {COUNTS}", extractors.is_counted("assetCounts")),
     Surface(
         "`Asset.collections`",
-        "held",
+        "listed",
         ASSET,
-        f"collections {{ totalCount {page('id', 'addedAt addedBy { id } note')} nodes {{ id }} }}",
-        extractors.lists("collections", "collection", "crowd"),
+        f"collections {{ totalCount {page_text('id', 'addedAt addedBy { id } note')} nodes {{ id }} }}",
+        extractors.has_all("collections", "collection", "crowd"),
     ),
     Surface(
         "`collections` by `containsAssetId`",
-        "held",
-        EACH,
+        "listed",
+        ALIASED,
         "@topic(by: {id: $topic}) { collections(filter: {containsAssetId: $asset}) { totalCount nodes { id } } }",
-        extractors.lists("collections", "collection"),
+        extractors.has_all("collections", "collection"),
     ),
     Surface(
         "`collections` by `ASSET_COUNT`",
-        "held",
-        Listed(by="collection", order=extractors.are_by_count),
-        walked("collections", "orderBy: {field: ASSET_COUNT, direction: ASC}", node="id assetCounts { total }"),
-        extractors.has_any,
+        "listed",
+        PagedRequest(by="collection", order=extractors.is_ordered_by_count),
+        list_text("collections", "orderBy: {field: ASSET_COUNT, direction: ASC}", node="id assetCounts { total }"),
+        extractors.counts_any,
     ),
     Surface(
         "`assets` by `inCollectionIds`",
-        "held",
-        WALKED,
-        walked("assets", "filter: {inCollectionIds: $holders}"),
-        extractors.there,
+        "listed",
+        LISTED,
+        list_text("assets", "filter: {inCollectionIds: $holders}"),
+        extractors.is_present,
     ),
     Surface(
         "`assets` by one of `inCollectionIds`",
-        "held",
-        EACH,
-        f"@assets(filter: {{inCollectionIds: [$collection]}}) {FEW}",
-        extractors.lists("", "asset"),
+        "listed",
+        ALIASED,
+        f"@assets(filter: {{inCollectionIds: [$collection]}}) {IDS}",
+        extractors.has_all("", "asset"),
     ),
     Surface(
         "`assets` by `notInCollectionIds`",
-        "outside",
-        WALKED,
-        walked("assets", "filter: {notInCollectionIds: $holders}"),
-        extractors.there,
+        "uncollected",
+        LISTED,
+        list_text("assets", "filter: {notInCollectionIds: $holders}"),
+        extractors.is_present,
     ),
     Surface(
         "`containsAsset`",
         "contains",
-        Each(null="absent"),
+        AliasedRequest(null="absent"),
         "@collection(by: {id: $collection}) { containsAsset(assetId: $asset) }",
-        extractors.contains,
+        extractors.contains_asset,
     ),
     Surface(
         "`containsAsset` among others",
         "contains",
-        Each(within=CROWD, absent="absent", null="unknown"),
+        AliasedRequest(within=CROWD, absent="absent", null="unknown"),
         "@containsAsset(assetId: $asset)",
-        extractors.known,
+        extractors.yes_no_or_unknown,
     ),
     Surface(
         "`viewer.collections`",
-        "chosen",
-        Each(within="viewer { % }", absent="absent"),
-        f"@collections(first: 4, assetId: $asset) {{ totalCount {page('id', 'containsAsset')} nodes {{ id }} }}",
-        extractors.chosen,
+        "add_targets",
+        AliasedRequest(within="viewer { % }", absent="absent"),
+        f"@collections(first: 4, assetId: $asset) {{ totalCount {page_text('id', 'containsAsset')} nodes {{ id }} }}",
+        extractors.is_in_crowd,
     ),
     Surface(
         "`containsAsset`",
-        "lacks",
-        Each(within=ELSEWHERE, absent="absent", null="unknown"),
+        "not_contained",
+        AliasedRequest(within=ELSEWHERE, absent="absent", null="unknown"),
         "@containsAsset(assetId: $asset)",
-        extractors.known,
+        extractors.yes_no_or_unknown,
     ),
-    Surface("`addableAssets`", "offered", Listed(ELSEWHERE), PANEL, extractors.is_new),
+    Surface("`addableAssets`", "addable", PagedRequest(ELSEWHERE), ADDABLE_LIST, extractors.is_not_member),
     Surface(
         "`addableAssets` without members",
-        "offered",
-        Listed(ELSEWHERE),
-        f"addableAssets(first: 100, after: $after, excludeMembers: true, {ALL})"
-        f" {{ totalCount {page(ID)} nodes {{ {ID} }} }}",
-        extractors.there,
+        "addable",
+        PagedRequest(ELSEWHERE),
+        f"addableAssets(first: 100, after: $after, excludeMembers: true, {EVERY_FILTER})"
+        f" {{ totalCount {page_text(ID)} nodes {{ {ID} }} }}",
+        extractors.is_present,
     ),
     Surface(
         "`addableAssets` by `query`",
-        "offered",
-        Listed(ELSEWHERE),
-        walked("addableAssets", 'query: "told"', edge="isMember addedAt"),
-        extractors.is_new,
+        "addable",
+        PagedRequest(ELSEWHERE),
+        list_text("addableAssets", 'query: "tagged"', edge="isMember addedAt"),
+        extractors.is_not_member,
     ),
     Surface(
         "`facets` of `addableAssets`",
-        "offered",
-        Each(within=ELSEWHERE, absent="absent"),
-        f"@addableAssets(query: $external, {TOLD}) {{ facets {KINDS_AND_OWNERS} }}",
-        extractors.facets(""),
+        "addable",
+        AliasedRequest(within=ELSEWHERE, absent="absent"),
+        f"@addableAssets(query: $external, {TAGGED}) {{ facets {KINDS_AND_OWNERS} }}",
+        extractors.is_in_facets(""),
     ),
-    Surface("`addableAssets`", "kept", Listed(CROWD), PANEL, extractors.is_member),
-    Surface("`viewerCanRemove`", "removable", Listed(CROWD, absent="no"), MEMBERS, extractors.can_remove),
-    Surface("`node` of the change", "told", Of("added", "Change"), f"subject {{ id }} assets {FEW}", extractors.change),
+    Surface("`addableAssets`", "is_member", PagedRequest(CROWD), ADDABLE_LIST, extractors.is_member),
+    Surface("`viewerCanRemove`", "removable", PagedRequest(CROWD, absent="no"), MEMBER_LIST, extractors.can_remove),
+    Surface(
+        "`node` of the change",
+        "change",
+        NodesRequest("addition", "Change"),
+        f"subject {{ id }} assets {IDS}",
+        extractors.is_change,
+    ),
     Surface(
         "`Change.assets`",
-        "told",
-        Listed("node(id: $crowded) { ... on Change { % } }", absent="no"),
-        walked("assets"),
-        extractors.there,
+        "change",
+        PagedRequest("node(id: $crowdAddition) { ... on Change { % } }", absent="no"),
+        list_text("assets"),
+        extractors.is_present,
     ),
     Surface(
         "`Collection.history`",
         "history",
-        Of("collection", "Collection", absent="absent"),
+        NodesRequest("collection", "Collection", absent="absent"),
         f"history(first: 3) {{ nodes {{ id assets {{ nodes {{ {ID} }} }} }} }}",
-        extractors.history,
+        extractors.is_in_history,
     ),
     Surface(
-        "`auditLog`", "logged", Listed(by="collection", key=subject), audit("ASSETS_ADDED", ADDED), extractors.logged
+        "`auditLog`",
+        "audit",
+        PagedRequest(by="collection", key=subject_id),
+        audit_log_text("ASSETS_ADDED", ADDED),
+        extractors.is_logged,
     ),
-    Surface("`node` of the change", "url_told", Of("relocated", "Change"), CHANGE, extractors.relocated),
-    Surface("`auditLog`", "url_logged", LOG, audit("UPDATED", CHANGE, ", subjectIds: $assets"), extractors.relocated),
-    Surface("`node` of the change", "grants_told", Of("unshared", "Change"), CHANGE, extractors.unshared),
-    Surface("`auditLog`", "grants_logged", LOG, audit("UNSHARED", CHANGE), extractors.unshared),
+    Surface(
+        "`node` of the change", "url_change", NodesRequest("urlChange", "Change"), CHANGE, extractors.has_url_change
+    ),
+    Surface(
+        "`auditLog`",
+        "url_audit",
+        AUDIT_LOG,
+        audit_log_text("UPDATED", CHANGE, ", subjectIds: $assets"),
+        extractors.has_url_change,
+    ),
+    Surface(
+        "`node` of the change",
+        "grants_change",
+        NodesRequest("grantChange", "Change"),
+        CHANGE,
+        extractors.has_grant_change,
+    ),
+    Surface("`auditLog`", "grants_audit", AUDIT_LOG, audit_log_text("UNSHARED", CHANGE), extractors.has_grant_change),
 )

@@ -1,4 +1,4 @@
-"""This file is the forms in which the graph can be asked about many assets at once."""
+"""Forms of requests that read surfaces for many assets at once."""
 
 import re
 from collections import defaultdict
@@ -7,211 +7,215 @@ from dataclasses import dataclass
 from itertools import product
 
 from proofs.permission_matrix.surface import (
-    LISTS,
-    TYPES,
+    LIST_VARIABLES,
     UNKNOWN,
-    Answer,
-    Asking,
-    Found,
-    Says,
-    Shape,
+    VARIABLE_TYPES,
+    Cells,
+    RequestForm,
+    Response,
+    ResponsePart,
     Surface,
-    document,
-    variables_in,
+    ViewerClient,
+    build_document,
+    find_variables,
 )
 from proofs.permission_matrix.world import Asset, Ids
 from proofs.proof import BrokenPromiseError
 
-MOST_IDS, MOST_PAGES = 100, 20
-TOGETHER = 6  # assets that one document asks for by themselves: always as many, or it would be another document
+MAX_IDS, MAX_PAGES = 100, 20
+ALIASES = 6  # always the same number, so that the document stays the same
 
 
 @dataclass(frozen=True)
-class Of(Shape):
-    """Asks objects that `nodes` finds, all surfaces at once."""
+class NodesRequest(RequestForm):
+    """Requests objects by `nodes`, for all surfaces at once."""
 
-    what: str  # the name of their ids
+    id_name: str  # the variable of their ids
     type: str
     absent: str = "no"
-    is_of_many: bool = False
+    is_batched: bool = False
 
     def document(self, surfaces: Sequence[Surface]) -> str:
-        """Return the document."""
+        """Return the document of the surfaces."""
         texts = " ".join(surface.text for surface in surfaces)
         return f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {self.type} {{ {texts} }} }} }}"
 
-    async def ask(self, asking: Asking, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Says:
-        """Yield what each surface says."""
+    async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
+        """Yield the values of the surfaces."""
         document = self.document(surfaces)
-        for some in _chunks([asset for asset in assets if self.what in asking.ids[asset]], MOST_IDS):
-            answer = await asking.answer(document, {"ids": [asking.ids[asset][self.what] for asset in some]})
-            for index, (asset, node) in enumerate(zip(some, answer.data["nodes"], strict=True)):
+        for chunk in _chunks([asset for asset in assets if self.id_name in client.ids[asset]], MAX_IDS):
+            response = await client.execute(document, {"ids": [client.ids[asset][self.id_name] for asset in chunk]})
+            for index, (asset, node) in enumerate(zip(chunk, response.data["nodes"], strict=True)):
                 for surface in surfaces:
-                    if surface.is_about(asset):
-                        nothing = answer.code("nodes", index) or self.absent
-                        yield surface, asset, surface.read(node, asking.ids[asset]) if node else nothing
+                    if surface.applies_to(asset):
+                        nothing = response.error_code("nodes", index) or self.absent
+                        yield surface, asset, surface.extract(node, client.ids[asset]) if node else nothing
 
 
 @dataclass(frozen=True)
-class Each(Shape):
-    """Asks for each asset by itself, several in a document: `@` stands for the alias, and `%` for them all within."""
+class AliasedRequest(RequestForm):
+    """Requests each asset by itself, several per document. `@` stands for the alias, `%` for all aliased fields."""
 
     head: str = "query"
     within: str = "%"
-    absent: str = "no"  # of what is within nothing
+    absent: str = "no"  # value if the parent is null
     null: str = "no"
-    is_of_many: bool = False
+    is_batched: bool = False
 
     @property
     def _path(self) -> tuple[str, ...]:
-        return () if self.within == "%" else (_first_name(self.within),)
+        return () if self.within == "%" else (_first_word(self.within),)
 
     def document(self, surfaces: Sequence[Surface]) -> str:
-        """Return the document."""
+        """Return the document of one surface."""
         (surface,) = surfaces
-        fields = " ".join(_numbered(surface.text, index) for index in range(TOGETHER))
-        return document(self.head, self.within.replace("%", fields))
+        fields = " ".join(_number_variables(surface.text, index) for index in range(ALIASES))
+        return build_document(self.head, self.within.replace("%", fields))
 
-    async def ask(self, asking: Asking, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Says:
-        """Yield what each surface says."""
+    async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
+        """Yield the values of the surfaces."""
         for surface in surfaces:
-            asked = [asset for asset in assets if surface.is_about(asset)]
-            for group in _groups(asking, variables_in(self.within), asked):
-                for some in _chunks(group, TOGETHER):
-                    for asset, value in zip(some, await self._values(asking, surface, some), strict=True):
+            applicable = [asset for asset in assets if surface.applies_to(asset)]
+            for group in _group_by_ids(client, find_variables(self.within), applicable):
+                for chunk in _chunks(group, ALIASES):
+                    for asset, value in zip(chunk, await self._values(client, surface, chunk), strict=True):
                         yield surface, asset, value
 
-    async def _values(self, asking: Asking, surface: Surface, assets: Sequence[Asset]) -> list[str]:
-        full = [*assets, *[assets[-1]] * (TOGETHER - len(assets))]
-        variables = asking.variables(variables_in(self.within), assets)
-        for index, asset in enumerate(full):
-            own = asking.variables(variables_in(surface.text), [asset])
+    async def _values(self, client: ViewerClient, surface: Surface, assets: Sequence[Asset]) -> list[str]:
+        padded = [*assets, *[assets[-1]] * (ALIASES - len(assets))]
+        variables = client.variables(find_variables(self.within), assets)
+        for index, asset in enumerate(padded):
+            own = client.variables(find_variables(surface.text), [asset])
             variables |= {f"{name}_{index}": value for name, value in own.items()}
-        answer = await asking.answer(self.document([surface]), variables)
-        around = answer.data
+        response = await client.execute(self.document([surface]), variables)
+        parent = response.data
         for step in self._path:
-            around = around and around[step]
+            parent = parent and parent[step]
         return [
-            self._value(surface, answer, around, f"a{index}", asking.ids[asset]) for index, asset in enumerate(assets)
+            self._value(surface, response, parent, f"a{index}", client.ids[asset]) for index, asset in enumerate(assets)
         ]
 
-    def _value(self, surface: Surface, answer: Answer, around: Found, alias: str, ids: Ids) -> str:
-        if around is None:
-            return answer.code(*self._path) or self.absent
-        found = around[alias]
-        return surface.read(found, ids) if found is not None else answer.code(*self._path, alias) or self.null
+    def _value(self, surface: Surface, response: Response, parent: ResponsePart, alias: str, ids: Ids) -> str:
+        if parent is None:
+            return response.error_code(*self._path) or self.absent
+        value = parent[alias]
+        return (
+            surface.extract(value, ids) if value is not None else response.error_code(*self._path, alias) or self.null
+        )
 
 
 @dataclass(frozen=True)
-class Listed(Shape):
-    """Walks a list page after page; `%` stands for it within what has it. What is not listed is `no`."""
+class PagedRequest(RequestForm):
+    """Reads a list page by page. `%` stands for the list in its parent. The value of an unlisted asset is "no"."""
 
     within: str = "%"
-    absent: str = "absent"  # of what is within nothing
-    by: str = "asset"  # the name of the ids that entries are known by
-    key: Callable[[Found], str] = lambda entry: str(entry["id"])
-    order: Callable[[Sequence[Found]], bool] = lambda _entries: True  # whether they stand as they should
+    absent: str = "absent"  # value if the parent is null
+    by: str = "asset"  # the variable of the ids that identify entries
+    key: Callable[[ResponsePart], str] = lambda entry: str(entry["id"])
+    order: Callable[[Sequence[ResponsePart]], bool] = lambda _entries: True  # whether they are ordered as requested
 
     def document(self, surfaces: Sequence[Surface]) -> str:
-        """Return the document."""
+        """Return the document of one surface."""
         (surface,) = surfaces
-        return document("query", self.within.replace("%", surface.text))
+        return build_document("query", self.within.replace("%", surface.text))
 
-    async def ask(self, asking: Asking, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Says:
-        """Yield what each surface says."""
-        for alike in _by_text(surfaces):
-            for group in _groups(asking, variables_in(self.document(alike[:1])), assets):
-                entries = await self._walk(asking, alike[0], group)
-                for surface, asset in product(alike, group):
+    async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
+        """Yield the values of the surfaces."""
+        for equal in _group_by_text(surfaces):
+            for group in _group_by_ids(client, find_variables(self.document(equal[:1])), assets):
+                entries = await self._walk(client, equal[0], group)
+                for surface, asset in product(equal, group):
                     if isinstance(entries, str):
                         yield surface, asset, entries
                     else:
-                        entry = entries.get(asking.ids[asset][self.by])
-                        yield surface, asset, surface.read(entry, asking.ids[asset]) if entry else "no"
+                        entry = entries.get(client.ids[asset][self.by])
+                        yield surface, asset, surface.extract(entry, client.ids[asset]) if entry else "no"
 
-    async def _walk(self, asking: Asking, surface: Surface, assets: Sequence[Asset]) -> dict[str, Found] | str:
-        """Return each entry by its key; what there is instead where there is no list."""
+    async def _walk(
+        self, client: ViewerClient, surface: Surface, assets: Sequence[Asset]
+    ) -> dict[str, ResponsePart] | str:
+        """Return the entries by key, or the value to use if there is no list."""
         document = self.document([surface])
-        variables = asking.variables(variables_in(document), assets)
-        pages: list[Found] = []
+        variables = client.variables(find_variables(document), assets)
+        pages: list[ResponsePart] = []
         while not pages or pages[-1]["pageInfo"]["hasNextPage"]:
-            answer = await asking.answer(document, variables)
-            page = _within(answer.data)
+            response = await client.execute(document, variables)
+            page = _find_list(response.data)
             if page is None:
-                return answer.code() or self.absent
+                return response.error_code() or self.absent
             pages.append(page)
             variables["after"] = page["pageInfo"]["endCursor"]
-            if len(pages) > MOST_PAGES:
-                raise BrokenPromiseError(f"{surface.name} has no end")
+            if len(pages) > MAX_PAGES:
+                raise BrokenPromiseError(f"{surface.name} has more than {MAX_PAGES} pages")
         return self._entries(surface, pages)
 
-    def _entries(self, surface: Surface, pages: Sequence[Found]) -> dict[str, Found]:
+    def _entries(self, surface: Surface, pages: Sequence[ResponsePart]) -> dict[str, ResponsePart]:
         edges = [edge for page in pages for edge in page["edges"]]
         if {page.get("totalCount", len(edges)) for page in pages} != {len(edges)} or not self.order(edges):
-            raise BrokenPromiseError(f"{surface}: what it lists, counts and orders do not agree")
+            raise BrokenPromiseError(f"{surface}: the items do not match the total count or the order")
         return {self.key(edge["node"]): edge for edge in edges}
 
 
 @dataclass(frozen=True)
-class Bulk(Shape):
-    """Sends one mutation about all of them, which has a result for each."""
+class BulkRequest(RequestForm):
+    """Sends one mutation for all assets, with a result for each."""
 
-    is_lasting: bool = False
+    has_effect: bool = False
 
     def document(self, surfaces: Sequence[Surface]) -> str:
-        """Return the document."""
+        """Return the document of one surface."""
         (surface,) = surfaces
-        return document("mutation", surface.text)
+        return build_document("mutation", surface.text)
 
-    async def ask(self, asking: Asking, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Says:
-        """Yield what each surface says."""
+    async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
+        """Yield the values of the surfaces."""
         for surface in surfaces:
             document = self.document([surface])
-            for group in _groups(asking, variables_in(document), assets):
-                answer = await asking.answer(document, asking.variables(variables_in(document), group))
+            for group in _group_by_ids(client, find_variables(document), assets):
+                response = await client.execute(document, client.variables(find_variables(document), group))
                 for asset in group:
-                    yield surface, asset, outcome(answer, surface, asking.ids[asset])
+                    yield surface, asset, item_outcome(response, surface, client.ids[asset])
 
 
-def outcome(answer: Answer, surface: Surface, ids: Ids) -> str:
-    """Return what became of an asset: why all was refused, or what its own result says."""
-    if answer.data is None:
-        return answer.code() or "?"
-    (payload,) = answer.data.values()
+def item_outcome(response: Response, surface: Surface, ids: Ids) -> str:
+    """Return the outcome for an asset: the error of the whole mutation, or the asset's own result."""
+    if response.data is None:
+        return response.error_code() or "?"
+    (payload,) = response.data.values()
     results = {result["assetId"]: result for result in payload["results"]}
     if ids["asset"] not in results:
         return payload["userErrors"][0]["code"] if payload["userErrors"] else "no"
-    value = surface.read(results[ids["asset"]], ids)
-    if value == "NOT_FOUND" and UNKNOWN in results and not _is_same_word(results[ids["asset"]], results[UNKNOWN]):
-        return "NOT_FOUND in other words than of what is unknown"
+    value = surface.extract(results[ids["asset"]], ids)
+    if value == "NOT_FOUND" and UNKNOWN in results and not _has_same_error(results[ids["asset"]], results[UNKNOWN]):
+        return "NOT_FOUND with another message than for an unknown id"
     return value
 
 
-def _is_same_word(one: Found, other: Found) -> bool:
+def _has_same_error(one: ResponsePart, other: ResponsePart) -> bool:
     return all(one["error"][field] == other["error"][field] for field in ("code", "message"))
 
 
-def _within(found: Found) -> Found:
-    """Return the first list within an answer; None where what should have it is not there."""
-    while found is not None and "edges" not in found:
-        (found,) = found.values()
-    return found
+def _find_list(value: ResponsePart) -> ResponsePart:
+    """Return the first list in a response; None if its parent is null."""
+    while value is not None and "edges" not in value:
+        (value,) = value.values()
+    return value
 
 
-def _numbered(text: str, index: int) -> str:
+def _number_variables(text: str, index: int) -> str:
     return re.sub(r"\$(\w+)", rf"$\1_{index}", text.replace("@", f"a{index}: "))
 
 
-def _first_name(text: str) -> str:
+def _first_word(text: str) -> str:
     return str(re.findall(r"\w+", text)[0])
 
 
-def _by_text(surfaces: Sequence[Surface]) -> Iterator[list[Surface]]:
-    """Yield the surfaces that are asked in the same words."""
-    alike: dict[str, list[Surface]] = defaultdict(list)
+def _group_by_text(surfaces: Sequence[Surface]) -> Iterator[list[Surface]]:
+    """Yield the surfaces that are read by the same request."""
+    equal: dict[str, list[Surface]] = defaultdict(list)
     for surface in surfaces:
-        alike[surface.text].append(surface)
-    yield from alike.values()
+        equal[surface.text].append(surface)
+    yield from equal.values()
 
 
 def _chunks(assets: Sequence[Asset], size: int) -> Iterator[Sequence[Asset]]:
@@ -219,10 +223,10 @@ def _chunks(assets: Sequence[Asset], size: int) -> Iterator[Sequence[Asset]]:
         yield assets[start : start + size]
 
 
-def _groups(asking: Asking, names: Sequence[str], assets: Sequence[Asset]) -> Iterator[list[Asset]]:
-    """Yield the assets that have the same ids of those names."""
-    same = [name for name in names if name not in (*LISTS, *TYPES)]
+def _group_by_ids(client: ViewerClient, names: Sequence[str], assets: Sequence[Asset]) -> Iterator[list[Asset]]:
+    """Yield the assets that share the ids of those names."""
+    shared_names = [name for name in names if name not in (*LIST_VARIABLES, *VARIABLE_TYPES)]
     groups: dict[tuple[str, ...], list[Asset]] = defaultdict(list)
     for asset in assets:
-        groups[tuple(asking.ids[asset][name] for name in same)].append(asset)
+        groups[tuple(client.ids[asset][name] for name in shared_names)].append(asset)
     yield from groups.values()

@@ -1,7 +1,7 @@
-"""This file is how a viewer asks the graph about assets, and what they read in its answers.
+"""Surfaces, the places where the API exposes an asset, and the client that reads them as a viewer.
 
-A text names what it is about by variables: `$asset`, `$crowd` and whatever else the world has ids of, and in the plural
-those of all assets that are asked about together.
+A surface names its objects by variables: `$asset`, `$crowd` and other ids of the world; plural ones list the ids of all
+assets of the request.
 """
 
 import re
@@ -14,43 +14,51 @@ from proofs.permission_matrix.world import Asset, Ids
 from tests.conftest import GraphQLClient
 
 UNKNOWN = f"ast_{'0' * 24}"
-TYPES = {"external": "String!", "after": "String", "registrations": "[AssetRegistration!]!"}
-LISTS = {"assets": ("asset",), "assetsAndUnknown": ("asset",), "owners": ("owner",), "holders": ("collection", "crowd")}
+VARIABLE_TYPES = {"external": "String!", "after": "String", "registrations": "[AssetRegistration!]!"}
+LIST_VARIABLES = {
+    "assets": ("asset",),
+    "assetsAndUnknown": ("asset",),
+    "owners": ("owner",),
+    "holders": ("collection", "crowd"),
+}
 
-Found = Any
-"""A part of an answer."""
+ResponsePart = Any
+"""Part of a response."""
 
-Read = Callable[[Found, Ids], str]
-"""Returns what a part of an answer says of the asset of those ids, in the table's values."""
+Extractor = Callable[[ResponsePart, Ids], str]
+"""Reduces a part of a response to a value of the matrix, for the asset with those ids."""
 
 
-class Answer(NamedTuple):
-    """What the graph answers: data, and the code of each error with its path."""
+class Response(NamedTuple):
+    """Response of the API: data, and each error's path and code."""
 
-    data: Found
-    codes: Sequence[tuple[Sequence[str | int], str]]
+    data: ResponsePart
+    errors: Sequence[tuple[Sequence[str | int], str]]
 
-    def code(self, *path: str | int) -> str | None:
-        """Return the code of the error at or below a path, or of the whole; None where there is none."""
-        return next((code for at, code in self.codes if self.data is None or tuple(at[: len(path)]) == path), None)
+    def error_code(self, *path: str | int) -> str | None:
+        """Return the code of the error at or below a path, or of the whole response; None if there is none."""
+        return next(
+            (code for error_path, code in self.errors if self.data is None or tuple(error_path[: len(path)]) == path),
+            None,
+        )
 
 
 @dataclass(frozen=True)
-class Asking:
-    """One viewer at the graph."""
+class ViewerClient:
+    """Client of one viewer."""
 
-    ask: GraphQLClient
+    graphql: GraphQLClient
     who: str
     ids: Mapping[Asset, Ids]
 
-    async def answer(self, document: str, variables: Mapping[str, Any]) -> Answer:
-        """Return what the graph answers."""
-        body = (await self.ask.response(self.who, document, **variables)).json()
-        codes = [(error.get("path", ()), error["extensions"]["code"]) for error in body.get("errors", ())]
-        return Answer(body.get("data"), codes)
+    async def execute(self, document: str, variables: Mapping[str, Any]) -> Response:
+        """Execute the document and return the response."""
+        body = (await self.graphql.response(self.who, document, **variables)).json()
+        errors = [(error.get("path", ()), error["extensions"]["code"]) for error in body.get("errors", ())]
+        return Response(body.get("data"), errors)
 
     def variables(self, names: Sequence[str], assets: Sequence[Asset]) -> dict[str, Any]:
-        """Return what the variables of a text are for these assets."""
+        """Return the values of the named variables for these assets."""
         return {name: self._variable(name, assets) for name in names}
 
     def _variable(self, name: str, assets: Sequence[Asset]) -> Any:
@@ -58,8 +66,8 @@ class Asking:
             return None
         if name == "registrations":
             return [self._registration(asset) for asset in assets]
-        if name in LISTS:
-            ids = dict.fromkeys(self.ids[asset][each] for asset in assets for each in LISTS[name])
+        if name in LIST_VARIABLES:
+            ids = dict.fromkeys(self.ids[asset][id_name] for asset in assets for id_name in LIST_VARIABLES[name])
             return [*ids, *([UNKNOWN] if name == "assetsAndUnknown" else [])]
         return self.ids[assets[0]][name]
 
@@ -69,61 +77,60 @@ class Asking:
         return registration | {"uses": ["tool"]}
 
 
-Says = AsyncIterator[tuple["Surface", Asset, str]]
-"""What a surface says of an asset, one after the other."""
+Cells = AsyncIterator[tuple["Surface", Asset, str]]
+"""Pairs of surface and asset with the value that the surface returned."""
 
 
-class Shape(ABC):
-    """How surfaces of one form are asked.
+class RequestForm(ABC):
+    """Way of requesting surfaces of one form.
 
-    `is_of_many` where it takes about as long for many as for one; `is_lasting` where the world is no longer what it was
-    afterwards.
+    `is_batched` if many assets take about as long as one; `has_effect` if the request changes the world.
     """
 
-    is_of_many: bool = True
-    is_lasting: bool = False
+    is_batched: bool = True
+    has_effect: bool = False
 
     @abstractmethod
     def document(self, surfaces: Sequence["Surface"]) -> str:
-        """Return the document that asks this; of most shapes one surface each."""
+        """Return the document that requests the surfaces; most forms take one surface."""
 
     @abstractmethod
-    def ask(self, asking: Asking, surfaces: Sequence["Surface"], assets: Sequence[Asset]) -> Says:
-        """Yield what each surface says of each asset that it is about."""
+    def cells(self, client: ViewerClient, surfaces: Sequence["Surface"], assets: Sequence[Asset]) -> Cells:
+        """Yield the value of each surface for each asset that it applies to."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Where the graph says something of an asset, how it is asked, and which word of the table it must say."""
+    """Place where the API exposes an asset: how it is requested, and the aspect of the matrix that it must match."""
 
     name: str
-    word: str
-    shape: Shape
+    aspect: str
+    request: RequestForm
     text: str
-    read: Read
-    about: str = ""  # what is true of assets that it says anything of
-    covers: Sequence[str] = ()  # what of the schema it asks for within variables
+    extract: Extractor
+    only_if: str = ""  # property that an asset must have
+    covers: Sequence[str] = ()  # schema coordinates used inside variables
 
-    def is_about(self, asset: Asset) -> bool:
-        """Return whether it says anything of the asset."""
-        return not self.about or bool(getattr(asset, self.about))
+    def applies_to(self, asset: Asset) -> bool:
+        """Return whether it exposes the asset."""
+        return not self.only_if or bool(getattr(asset, self.only_if))
 
     def __str__(self) -> str:
-        """Return what asks for what."""
-        return f"{self.name} ({self.word})"
+        """Return the name and the aspect."""
+        return f"{self.name} ({self.aspect})"
 
 
-def document(head: str, body: str) -> str:
-    """Return the document of that body, with the variables that it names."""
-    declared = ", ".join(f"${name}: {_type(name)}" for name in variables_in(body))
-    return f"{head}{f'({declared})' if declared else ''} {{ {body} }}"
+def build_document(head: str, body: str) -> str:
+    """Return a document with this body, which declares its variables."""
+    declarations = ", ".join(f"${name}: {_variable_type(name)}" for name in find_variables(body))
+    return f"{head}{f'({declarations})' if declarations else ''} {{ {body} }}"
 
 
-def _type(name: str) -> str:
+def _variable_type(name: str) -> str:
     stem = name.partition("_")[0]
-    return TYPES.get(stem, "[ID!]!" if stem in LISTS else "ID!")
+    return VARIABLE_TYPES.get(stem, "[ID!]!" if stem in LIST_VARIABLES else "ID!")
 
 
-def variables_in(text: str) -> list[str]:
-    """Return the variables of a text."""
+def find_variables(text: str) -> list[str]:
+    """Return the names of the variables in a text."""
     return list(dict.fromkeys(re.findall(r"\$(\w+)", text)))

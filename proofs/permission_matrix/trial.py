@@ -1,4 +1,4 @@
-"""This file is the graph held to the truth table: every surface, for every viewer, on the world of combinations."""
+"""The API compared with the permission matrix: every surface, for every viewer, in a world of all combinations."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,149 +8,162 @@ from random import Random
 from typing import NamedTuple
 
 from proofs.databases import Databases
-from proofs.permission_matrix.matrix import ALIKE, SHARINGS, VIEWERS, VISIBILITIES, Row, row_of, told
-from proofs.permission_matrix.mutations import ACTS
-from proofs.permission_matrix.queries import SIGHTS
-from proofs.permission_matrix.surface import Asking, Shape, Surface
-from proofs.permission_matrix.world import ASSETS, Asset, TruthWorld, written
+from proofs.permission_matrix.matrix import (
+    EQUIVALENT_STATUS,
+    SHARINGS,
+    VIEWERS,
+    VISIBILITIES,
+    Row,
+    expected_value,
+    row_for,
+)
+from proofs.permission_matrix.mutations import MUTATION_SURFACES
+from proofs.permission_matrix.queries import QUERY_SURFACES
+from proofs.permission_matrix.surface import RequestForm, Surface, ViewerClient
+from proofs.permission_matrix.world import ASSETS, Asset, MatrixWorld, create_world
 from proofs.proof import BrokenPromiseError, Proof
 from tests.conftest import GraphQLClient, World, set_public_sharing
 from tests.db_snapshot import db_snapshot
 
-MOST_TOLD = 10
-SURFACES: Sequence[Surface] = (*SIGHTS, *ACTS)
-PASSING = [surface for surface in SURFACES if not surface.shape.is_lasting]
-LASTING = [surface for surface in SURFACES if surface.shape.is_lasting]
+MAX_REPORTED = 10
+SURFACES: Sequence[Surface] = (*QUERY_SURFACES, *MUTATION_SURFACES)
+SURFACES_WITHOUT_EFFECT = [surface for surface in SURFACES if not surface.request.has_effect]
+SURFACES_WITH_EFFECT = [surface for surface in SURFACES if surface.request.has_effect]
 
 
 class Situation(NamedTuple):
-    """Who asks, and whether the deployment shares publicly."""
+    """Viewer, and whether public sharing is on."""
 
     who: str
     sharing: str
 
     def row(self, asset: Asset) -> Row:
-        """Return what the asset is to the viewer."""
-        return row_of(self.who, asset.grants, asset.status, asset.visibility, self.sharing)
+        """Return the row of the matrix for an asset."""
+        return row_for(self.who, asset.grants, asset.status, asset.visibility, self.sharing)
 
     def __str__(self) -> str:
-        """Return the situation as a sentence begins."""
-        return f"To the {self.who}, while public sharing is {self.sharing}"
+        """Return the start of a message."""
+        return f"As the {self.who}, with public sharing {self.sharing}"
 
 
 SITUATIONS = [Situation(*situation) for situation in product(VIEWERS, SHARINGS)]
 COMBINATIONS = list(product(SITUATIONS, ASSETS))
 PARTS = list(product(SITUATIONS, VISIBILITIES))
-CELLS = sum(surface.is_about(asset) for surface, (_, asset) in product(SURFACES, COMBINATIONS))
+CELLS = sum(surface.applies_to(asset) for surface, (_, asset) in product(SURFACES, COMBINATIONS))
 
 
-async def every_row(databases: Databases, seed: int) -> int:
-    """Return how many cells of the table held: what each surface says in each row.
+async def check_every_row(databases: Databases, seed: int) -> int:
+    """Check every surface in every row of the matrix and return the number of cells.
 
-    What tells of many assets at once is asked about all of them, all else about one for each row, by chance.
+    Batched surfaces are checked for all assets, the others for one random asset of each row.
     """
-    few = picked(Random(seed))
+    picked = pick_assets(Random(seed))
     async with _world(databases, seed) as world:
-        return sum([await _held(databases, world, situation, ASSETS, few[situation]) for situation in SITUATIONS])
+        return sum([await _check(databases, world, situation, ASSETS, picked[situation]) for situation in SITUATIONS])
 
 
-async def every_combination(databases: Databases, seed: int) -> int:
-    """Return how many cells held of a part of all: of one viewer, one visibility, and sharing on or off.
+async def check_part(databases: Databases, seed: int) -> int:
+    """Check every combination of one viewer, one visibility, and sharing on or off; return the number of cells.
 
-    The seed tells which, so that as many trials in a row as there are parts are all.
+    The seed selects the part; as many consecutive seeds as there are parts cover all combinations.
     """
     situation, visibility = PARTS[seed % len(PARTS)]
     assets = [asset for asset in ASSETS if asset.visibility == visibility]
     async with _world(databases, seed) as world:
-        return await _held(databases, world, situation, assets, assets)
+        return await _check(databases, world, situation, assets, assets)
 
 
-def picked(chance: Random) -> Mapping[Situation, Sequence[Asset]]:
-    """Return assets by situation, one for each row among all situations."""
-    alike: dict[Row, list[tuple[Situation, Asset]]] = defaultdict(list)
+def pick_assets(random: Random) -> Mapping[Situation, Sequence[Asset]]:
+    """Pick a random situation and asset for each row. Returns the assets by situation."""
+    combinations: dict[Row, list[tuple[Situation, Asset]]] = defaultdict(list)
     for situation, asset in COMBINATIONS:
         row = situation.row(asset)
-        alike[row._replace(status=ALIKE.get(row.status, row.status))].append((situation, asset))
-    found: dict[Situation, list[Asset]] = {situation: [] for situation in SITUATIONS}
-    for of_a_row in alike.values():
-        situation, asset = chance.choice(of_a_row)
-        found[situation].append(asset)
-    return found
+        row = row._replace(status=EQUIVALENT_STATUS.get(row.status, row.status))
+        combinations[row].append((situation, asset))
+    picked: dict[Situation, list[Asset]] = {situation: [] for situation in SITUATIONS}
+    for combinations_of_row in combinations.values():
+        situation, asset = random.choice(combinations_of_row)
+        picked[situation].append(asset)
+    return picked
 
 
 @asynccontextmanager
-async def _world(databases: Databases, seed: int) -> AsyncIterator[TruthWorld]:
-    """Open the world; what is broken in it tells of the seed."""
-    world = await written(databases)
+async def _world(databases: Databases, seed: int) -> AsyncIterator[MatrixWorld]:
+    """Create the world, and add the seed to the message of a failure."""
+    world = await create_world(databases)
     try:
         yield world
-    except BrokenPromiseError as broken:
-        raise BrokenPromiseError(f"Seed {seed} on {databases.backend}. {broken}") from None
+    except BrokenPromiseError as error:
+        raise BrokenPromiseError(f"Seed {seed} on {databases.backend}. {error}") from None
     finally:
         databases.drop(world.url)
 
 
-async def _held(
-    databases: Databases, world: TruthWorld, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]
+async def _check(
+    databases: Databases, world: MatrixWorld, situation: Situation, assets: Sequence[Asset], picked: Sequence[Asset]
 ) -> int:
-    """Return how many cells held, asked of a copy of the world."""
+    """Check the surfaces on a copy of the world, batched ones for all assets; return the number of cells."""
     url = databases.copy(world.url)
     try:
-        async with _asking(world, url, situation) as asking:
-            cells = await _passing(asking, situation, assets, some)
-            return cells + await _cells(asking, situation, LASTING, assets, some)
-    except BrokenPromiseError as broken:
-        raise BrokenPromiseError(f"{situation}: {broken}") from None
+        async with _open_client(world, url, situation) as client:
+            cells = await _check_without_effect(client, situation, assets, picked)
+            return cells + await _check_surfaces(client, situation, SURFACES_WITH_EFFECT, assets, picked)
+    except BrokenPromiseError as error:
+        raise BrokenPromiseError(f"{situation}: {error}") from None
     finally:
         databases.drop(url)
 
 
-async def _passing(asking: Asking, situation: Situation, assets: Sequence[Asset], some: Sequence[Asset]) -> int:
-    """Return how many cells held of what leaves the world as it was, once it has."""
-    before = await db_snapshot(asking.ask.database)
-    cells = await _cells(asking, situation, PASSING, assets, some)
-    if await db_snapshot(asking.ask.database) != before:
-        raise BrokenPromiseError("What was tried, or refused, or so already, has changed the world.")
+async def _check_without_effect(
+    client: ViewerClient, situation: Situation, assets: Sequence[Asset], picked: Sequence[Asset]
+) -> int:
+    """Check the surfaces without effect, and that they leave the world unchanged; return the number of cells."""
+    before = await db_snapshot(client.graphql.database)
+    cells = await _check_surfaces(client, situation, SURFACES_WITHOUT_EFFECT, assets, picked)
+    if await db_snapshot(client.graphql.database) != before:
+        raise BrokenPromiseError("A query, dry run, refused or unchanged mutation changed the database.")
     return cells
 
 
 @asynccontextmanager
-async def _asking(world: TruthWorld, url: str, situation: Situation) -> AsyncIterator[Asking]:
-    ask = GraphQLClient(World(url, dict(world.tokens)))
+async def _open_client(world: MatrixWorld, url: str, situation: Situation) -> AsyncIterator[ViewerClient]:
+    graphql = GraphQLClient(World(url, dict(world.tokens)))
     try:
-        await set_public_sharing(ask.database, is_on=situation.sharing == "on")
-        yield Asking(ask, situation.who, world.ids)
+        await set_public_sharing(graphql.database, is_on=situation.sharing == "on")
+        yield ViewerClient(graphql, situation.who, world.ids)
     finally:
-        await ask.close()
+        await graphql.close()
 
 
-async def _cells(
-    asking: Asking,
+async def _check_surfaces(
+    client: ViewerClient,
     situation: Situation,
     surfaces: Sequence[Surface],
     assets: Sequence[Asset],
-    some: Sequence[Asset],
+    picked: Sequence[Asset],
 ) -> int:
-    """Return how many cells are as the table says. Raises BrokenPromiseError with those that are not."""
-    cells, wrong = 0, []
-    by_shape: dict[Shape, list[Surface]] = defaultdict(list)
+    """Compare the surfaces with the matrix; return the number of cells. Raises BrokenPromiseError if any differ."""
+    cells, differences = 0, []
+    surfaces_by_request: dict[RequestForm, list[Surface]] = defaultdict(list)
     for surface in surfaces:
-        by_shape[surface.shape].append(surface)
-    for shape, alike in by_shape.items():
-        async for surface, asset, value in shape.ask(asking, alike, assets if shape.is_of_many else some):
-            expected = told(surface.word, situation.row(asset))
+        surfaces_by_request[surface.request].append(surface)
+    for request, surfaces_of_request in surfaces_by_request.items():
+        requested = assets if request.is_batched else picked
+        async for surface, asset, value in request.cells(client, surfaces_of_request, requested):
+            expected = expected_value(surface.aspect, situation.row(asset))
             cells += 1
             if value != expected:
-                wrong.append(f"{surface} of {asset} says {value}, not {expected}")
-    if wrong:
-        raise BrokenPromiseError("\n".join([f"{len(wrong)} cells are wrong.", *wrong[:MOST_TOLD]]))
+                differences.append(f"{surface} of {asset} is {value}, expected {expected}")
+    if differences:
+        raise BrokenPromiseError("\n".join([f"{len(differences)} cells differ.", *differences[:MAX_REPORTED]]))
     return cells
 
 
-TRUTH = Proof(
-    "truth",
-    "Whatever the graph says of an asset is what the table says, for every viewer, grant, status and collection.",
+PERMISSION_MATRIX = Proof(
+    "matrix",
+    "Everything that the API says about an asset equals the permission matrix, for every viewer, grant, status and"
+    " collection.",
     unit="cells",
     goal=2 * CELLS,
-    trial=every_combination,
+    trial=check_part,
 )

@@ -1,9 +1,9 @@
-"""This file is the world that the table is asked of: an asset for each combination, alone in a collection of its own.
+"""World of the permission matrix: an asset for each combination, alone in a collection of its own.
 
-Each of these collections is alone in a topic too, so that every count tells of one asset. Two larger ones, the crowds,
-hold all the assets that are in PUBLIC and in INTERNAL ones, each below another that holds nothing; and elsewhere,
-INTERNAL, holds nothing at all. Every asset uses the tool and is used by the desk, and every capsule and pipeline in
-PUBLIC ones is behind an app, its front; all members see these three, and all visitors while the deployment shares.
+Each of these collections is alone in a topic, so every count is that of one asset. Two crowds contain all assets in
+PUBLIC and all in INTERNAL collections, each below an empty parent; the INTERNAL collection elsewhere is empty. Every
+asset uses the tool and is used by the desk; every capsule and pipeline in a PUBLIC collection is the release of an app,
+its front. All members see these three, and anonymous visitors do while public sharing is on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from sqlalchemy import Select, select, update
 
 from app.tokens import create_token
 from proofs.databases import Databases
-from proofs.model_reader import STATUSES as FLAGS
+from proofs.model_reader import FIELDS_OF_STATUS as FLAGS
 from proofs.permission_matrix.matrix import ACCESSES, STATUSES, VIEWERS, VISIBILITIES
 from store import sql
 from store.catalogue.importer import import_catalogue
@@ -24,16 +24,21 @@ from tests.conftest import ANONYMOUS, write_lines
 from tests.oracle import KINDS, Line
 
 MEMBERS = tuple(who for who in VIEWERS if who != ANONYMOUS)
-NOBODY = "nobody"  # who holds nothing, and did
-OWNERS = {"member's": "member", "administrator's": "administrator"}
-HOLDERS = {"own": ("member", "administrator"), "group": ("team",), "everyone": ("everyone",), "public": ("public",)}
-# Beside each access held in each way: the greatest counts, however it comes.
-MIXED = (
+FORMER_HOLDER = "nobody"  # held a grant that was revoked
+OWNER_OF_HOLDER = {"member's": "member", "administrator's": "administrator"}
+PRINCIPALS_OF_HOLDER = {
+    "own": ("member", "administrator"),
+    "group": ("team",),
+    "everyone": ("everyone",),
+    "public": ("public",),
+}
+# In addition to each access held in each way: the highest of several grants counts.
+MIXED_GRANTS = (
     (("own", "DISCOVERABLE"), ("group", "EDITOR")),
     (("group", "OWNER"), ("everyone", "DISCOVERABLE")),
     (("everyone", "VIEWER"), ("public", "DISCOVERABLE")),
 )
-OWN_FIELDS: Mapping[str, Line] = {
+FIELDS_OF_KIND: Mapping[str, Line] = {
     "CAPSULE": {"language": "Python"},
     "PIPELINE": {"language": "Nextflow", "stepCount": 3},
     "NO_CODE_APP": {"appKind": "SHINY"},
@@ -42,81 +47,81 @@ OWN_FIELDS: Mapping[str, Line] = {
 }
 AWARDED = "1970-01-01T00:00:00.001Z"
 Ids = Mapping[str, str]
-"""What an asset's ids are in an operation, by the name of the variable."""
+"""Ids related to an asset, by the name of their variable."""
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A combination."""
+    """Combination of kind, visibility, grants and status."""
 
     name: str
     kind: str
-    visibility: str  # of the collections that hold it
-    grants: tuple[tuple[str, str], ...]  # each a column of SPEAKS and an access
+    visibility: str  # of its collections
+    grants: tuple[tuple[str, str], ...]  # pairs of holder, a column of EFFECTIVE_GRANTS, and access
     status: str
 
     @property
     def owner(self) -> str:
-        """Whose it is in the platform."""
-        return next((OWNERS[holder] for holder, _ in self.grants if holder in OWNERS), "somebody")
+        """The owner in the platform."""
+        return next((OWNER_OF_HOLDER[holder] for holder, _ in self.grants if holder in OWNER_OF_HOLDER), "somebody")
 
     @property
     def has_front(self) -> bool:
-        """Whether an app runs it."""
+        """Whether it is the release of an app."""
         return self.kind in {"CAPSULE", "PIPELINE"} and self.visibility == "PUBLIC"
 
     @property
     def has_source(self) -> bool:
-        """Whether it is kept somewhere."""
+        """Whether its kind has the field `source`."""
         return self.kind in {"DATA_ASSET", "MODEL"}
 
     @property
     def is_app(self) -> bool:
-        """Whether it runs what it uses."""
+        """Whether it is an app, with the tool as its release."""
         return self.kind == "NO_CODE_APP"
 
     def __str__(self) -> str:
-        """Return what it is."""
-        held = ", ".join(f"{holder} {access}" for holder, access in self.grants) or "no grant"
-        return f"{self.name}, a {self.status} {self.kind} in a {self.visibility} collection, with {held}"
+        """Describe the asset."""
+        grants = ", ".join(f"{holder} {access}" for holder, access in self.grants) or "no grant"
+        return f"{self.name}, a {self.status} {self.kind} in a {self.visibility} collection, with {grants}"
 
 
 def _every_grants() -> Iterator[tuple[tuple[str, str], ...]]:
     yield ()
-    yield from (((holder, access),) for holder, access in product(HOLDERS, ACCESSES[1:]))
-    yield from (((owner, "OWNER"),) for owner in OWNERS)
-    yield from MIXED
+    yield from (((holder, access),) for holder, access in product(PRINCIPALS_OF_HOLDER, ACCESSES[1:]))
+    yield from (((owner, "OWNER"),) for owner in OWNER_OF_HOLDER)
+    yield from MIXED_GRANTS
 
 
 def _every_asset() -> Iterator[Asset]:
-    for place, visibility in enumerate(VISIBILITIES):
-        for held, grants in enumerate(_every_grants()):
-            for life, status in enumerate(STATUSES):
-                kind = KINDS[(place + held + life) % len(KINDS)]
-                name = f"{visibility}-{held:02}-{status}".lower()
+    for visibility_index, visibility in enumerate(VISIBILITIES):
+        for grants_index, grants in enumerate(_every_grants()):
+            for status_index, status in enumerate(STATUSES):
+                kind = KINDS[(visibility_index + grants_index + status_index) % len(KINDS)]
+                name = f"{visibility}-{grants_index:02}-{status}".lower()
                 yield Asset(name, kind, visibility, grants, status)
 
 
 ASSETS = tuple(_every_asset())
 
 
-def lines() -> list[Line]:
-    """Return the world as the lines of a catalogue."""
-    return [*_people(), *_topics(), *map(_line, ASSETS), *_frames(), *_collections()]
+def catalogue_lines() -> list[Line]:
+    """Return the lines of the world."""
+    return [*_people(), *_topics(), *map(_line, ASSETS), *_common_assets(), *_collections()]
 
 
-def earlier_lines() -> list[Line]:
-    """Return it as it was before: in no collection, with another url and another grant, half of it by another name."""
-    before: Line = {"grants": [{"to": NOBODY, "role": "VIEWER"}], "url": "https://example.org/before"}
+def previous_catalogue_lines() -> list[Line]:
+    """Return an earlier state, so that the log has changes: no collections, other URLs, grants and some names."""
+    previous: Line = {"grants": [{"to": FORMER_HOLDER, "role": "VIEWER"}], "url": "https://example.org/before"}
     names: Sequence[Line] = ({}, {"name": "before"})
-    assets = [{**_line(asset), **before, **names[index % 2]} for index, asset in enumerate(ASSETS)]
-    return [*_people(), *_topics(), *assets, *_frames()]
+    assets = [{**_line(asset), **previous, **names[index % 2]} for index, asset in enumerate(ASSETS)]
+    return [*_people(), *_topics(), *assets, *_common_assets()]
 
 
 def _people() -> Iterator[Line]:
-    for who in (*MEMBERS, "somebody", NOBODY):
+    for who in (*MEMBERS, "somebody", FORMER_HOLDER):
         yield {"kind": "user", "id": who, "name": who, "isAdmin": who == "administrator"}
-    yield {"kind": "group", "id": "team", "name": "team", "members": HOLDERS["own"]}
+    yield {"kind": "group", "id": "team", "name": "team", "members": PRINCIPALS_OF_HOLDER["own"]}
 
 
 def _topics() -> Iterator[Line]:
@@ -125,7 +130,7 @@ def _topics() -> Iterator[Line]:
 
 
 def _line(asset: Asset) -> Line:
-    grants = [{"to": to, "role": role} for holder, role in asset.grants for to in HOLDERS.get(holder, ())]
+    grants = [{"to": to, "role": role} for holder, role in asset.grants for to in PRINCIPALS_OF_HOLDER.get(holder, ())]
     return {**_asset_line(asset.name, asset.kind, asset.owner, grants, ["tool"]), **FLAGS[asset.status]}
 
 
@@ -139,17 +144,17 @@ def _asset_line(name: str, kind: str, owner: str, grants: Sequence[Line], uses: 
         "grants": grants,
         "uses": uses,
         "description": name,
-        "tags": ["told"],
+        "tags": ["tagged"],
         "license": "MIT",
         "doi": "10.1/1",
         "version": "1.0",
         "url": "https://example.org/asset",
         "createdAt": "2024-01-01T00:00:00Z",
-        **OWN_FIELDS[kind],
+        **FIELDS_OF_KIND[kind],
     }
 
 
-def _frames() -> Iterator[Line]:
+def _common_assets() -> Iterator[Line]:
     views = [{"to": to, "role": "VIEWER"} for to in ("everyone", "public")]
     yield _asset_line("tool", "CAPSULE", "somebody", views, [])
     yield _asset_line("desk", "PIPELINE", "somebody", views, [asset.name for asset in ASSETS])
@@ -159,21 +164,21 @@ def _frames() -> Iterator[Line]:
 
 
 def _collections() -> Iterator[Line]:
-    frames = [line["id"] for line in _frames()]
+    frames = [line["id"] for line in _common_assets()]
     yield _collection("frame", "frame", "PUBLIC", frames)
-    # By name these three come before all others.
+    # The names sort these three before all others.
     yield _collection("elsewhere", "frame", "INTERNAL", [], name="0")
     for visibility in VISIBILITIES:
         crowd = [asset.name for asset in ASSETS if asset.visibility == visibility]
-        yield _collection(_above(visibility), "frame", visibility, [])
-        yield _collection(_crowd(visibility), "frame", visibility, crowd, name="1", parent=_above(visibility))
+        yield _collection(_parent_crowd(visibility), "frame", visibility, [])
+        yield _collection(_crowd(visibility), "frame", visibility, crowd, name="1", parent=_parent_crowd(visibility))
     for asset in ASSETS:
-        yield _collection(_around(asset), asset.name, asset.visibility, [asset.name])
+        yield _collection(_collection_of(asset), asset.name, asset.visibility, [asset.name])
 
 
-def _collection(slug: str, topic: str, visibility: str, assets: list[str], **given: str) -> Line:
+def _collection(slug: str, topic: str, visibility: str, assets: list[str], **fields: str) -> Line:
     line = {"kind": "collection", "slug": slug, "name": slug, "topic": topic, "visibility": visibility}
-    return line | {"assets": assets} | given
+    return line | {"assets": assets} | fields
 
 
 def _front(asset: Asset) -> str:
@@ -184,73 +189,77 @@ def _crowd(visibility: str) -> str:
     return f"crowd-{visibility.lower()}"
 
 
-def _above(visibility: str) -> str:
-    return f"above-{visibility.lower()}"
+def _parent_crowd(visibility: str) -> str:
+    return f"parent-{visibility.lower()}"
 
 
-def _around(asset: Asset) -> str:
-    return f"around-{asset.name}"
+def _collection_of(asset: Asset) -> str:
+    return f"of-{asset.name}"
 
 
 @dataclass(frozen=True)
-class TruthWorld:
-    """The world, written: where it is, a token for each member, and the ids of each asset and of what is about it."""
+class MatrixWorld:
+    """Imported world: its database, a token for each member, and the ids related to each asset."""
 
     url: str
     tokens: Mapping[str, str]
     ids: Mapping[Asset, Ids]
 
 
-async def written(databases: Databases) -> TruthWorld:
-    """Return the world, in a database of its own that nobody is connected to."""
-    url = await databases.written(earlier_lines())
+async def create_world(databases: Databases) -> MatrixWorld:
+    """Create the world in a database without open connections."""
+    url = await databases.create_from_catalogue(previous_catalogue_lines())
     database = Database(url)
     try:
-        path = write_lines(databases.folder / "truth.jsonl", [dict(line) for line in lines()])
-        await import_catalogue(database, path, "truth", lambda _bytes: None)
+        path = write_lines(databases.folder / "matrix.jsonl", [dict(line) for line in catalogue_lines()])
+        await import_catalogue(database, path, "matrix", lambda _bytes: None)
         async with database.write() as connection:
             await connection.execute(update(sql.asset).values(is_gold=1, gold_at=1, gold_note="whole"))
         tokens = {who: await create_token(database, who, 3_600) for who in MEMBERS}
-        return TruthWorld(url, tokens, await _ids(database))
+        return MatrixWorld(url, tokens, await _ids(database))
     finally:
         await database.close()
 
 
 async def _ids(database: Database) -> dict[Asset, Ids]:
-    asset = await _read(database, select(sql.asset.c.external_id.label("name"), sql.asset.c.id))
+    asset_ids = await _read(database, select(sql.asset.c.external_id.label("name"), sql.asset.c.id))
     collection = await _read(database, select(sql.collection.c.slug.label("name"), sql.collection.c.id))
     topic = await _read(database, select(sql.topic.c.slug.label("name"), sql.topic.c.id))
     user = await _read(database, select(sql.principal.c.external_id.label("name"), sql.principal.c.id))
-    added, relocated, unshared = [
+    additions, url_changes, grant_changes = [
         await _changes(database, action) for action in ("ASSETS_ADDED", "UPDATED", "UNSHARED")
     ]
 
-    def of(each: Asset) -> Ids:
-        id_, around, crowd = asset[each.name], collection[_around(each)], collection[_crowd(each.visibility)]
+    def ids_of(asset: Asset) -> Ids:
+        asset_id, collection_id, crowd = (
+            asset_ids[asset.name],
+            collection[_collection_of(asset)],
+            collection[_crowd(asset.visibility)],
+        )
         return {
-            "asset": id_,
-            "external": each.name,
-            "owner": user[each.owner],
-            "topic": topic[each.name],
-            "collection": around,
+            "asset": asset_id,
+            "external": asset.name,
+            "owner": user[asset.owner],
+            "topic": topic[asset.name],
+            "collection": collection_id,
             "crowd": crowd,
-            "above": collection[_above(each.visibility)],
-            "added": added[around],
-            "crowded": added[crowd],
-            "relocated": relocated[id_],
-            "unshared": unshared[id_],
-            **({"front": asset[_front(each)]} if each.has_front else {}),
+            "crowdParent": collection[_parent_crowd(asset.visibility)],
+            "addition": additions[collection_id],
+            "crowdAddition": additions[crowd],
+            "urlChange": url_changes[asset_id],
+            "grantChange": grant_changes[asset_id],
+            **({"front": asset_ids[_front(asset)]} if asset.has_front else {}),
             "elsewhere": collection["elsewhere"],
-            "nobody": user[NOBODY],
-            "tool": asset["tool"],
-            "desk": asset["desk"],
+            "formerHolder": user[FORMER_HOLDER],
+            "tool": asset_ids["tool"],
+            "desk": asset_ids["desk"],
         }
 
-    return {each: of(each) for each in ASSETS}
+    return {asset: ids_of(asset) for asset in ASSETS}
 
 
 async def _changes(database: Database, action: str) -> dict[str, str]:
-    """Return the ids of changes by their subjects."""
+    """Return the ids of changes by subject."""
     change = sql.change
     return await _read(
         database, select(change.c.subject_id.label("name"), change.c.id).where(change.c.action == action)

@@ -1,1 +1,1 @@
-"""This folder is revocation: whoever asks after a right was taken away no longer sees by it, in two processes."""
+"""Revocation across two server processes: no request that starts later benefits from the revoked permission."""

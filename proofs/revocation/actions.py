@@ -1,4 +1,4 @@
-"""This file is the acts that give sight and take it back: over HTTP at a server, or in the database by the platform."""
+"""Actions that grant access and revoke it: mutations over HTTP, or writes by the platform to the database."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,123 +19,125 @@ Client = httpx.AsyncClient
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What all who act have in common."""
+class Deployment:
+    """The servers, their database, and the ids and tokens of its users."""
 
     database: Database
     folder: Path
     urls: Mapping[str, str]  # by the name of the server
-    ids: Mapping[str, str]  # of users, groups and assets by the platform's; of collections by "collection:" and slug
+    ids: Mapping[str, str]  # by external id; of collections by "collection:" and slug
     tokens: dict[str, str]  # by person
 
-    async def mutate(self, client: Client, who: str, name: str, **given: Any) -> None:
-        """Send a mutation; fail unless it is accepted."""
-        asked = {"query": Mutation(name, "__typename").query, "variables": {"input": given}}
+    async def mutate(self, client: Client, who: str, name: str, **mutation_input: Any) -> None:
+        """Send a mutation. Fails unless it succeeds."""
+        body = {"query": Mutation(name, "__typename").query, "variables": {"input": mutation_input}}
         headers = {"authorization": f"Bearer {self.tokens[who]}"}
-        answer = (await client.post("/graphql", json=asked, headers=headers)).json()
-        assert "errors" not in answer, answer
-        assert answer["data"][name]["userErrors"] == [], answer
+        response = (await client.post("/graphql", json=body, headers=headers)).json()
+        assert "errors" not in response, response
+        assert response["data"][name]["userErrors"] == [], response
 
 
-Act = Callable[[Stage, Client], Awaitable[None]]
-"""The client is of the server that is written to, where the act is a mutation."""
+Action = Callable[[Deployment, Client], Awaitable[None]]
+"""The client is that of the server that receives the mutation, if the action is one."""
 
 
-def granted(asset: str, access: str, **to: str | bool) -> Act:
-    """The owner grants an access, to `userId` or `groupId` by the platform's id, `everyone` or `public`."""
+def grant_access(asset: str, access: str, **to: str | bool) -> Action:
+    """Let the owner grant access to `userId` or `groupId` (external ids), `everyone` or `public`."""
 
-    async def act(stage: Stage, client: Client) -> None:
-        grants = [{"to": _principal(stage, to), "access": access}]
-        await stage.mutate(client, OWNER, "assetGrantsUpdate", assetId=stage.ids[asset], set=grants)
+    async def run(deployment: Deployment, client: Client) -> None:
+        grants = [{"to": _principal(deployment, to), "access": access}]
+        await deployment.mutate(client, OWNER, "assetGrantsUpdate", assetId=deployment.ids[asset], set=grants)
 
-    return act
-
-
-def revoked(asset: str, **to: str | bool) -> Act:
-    """The owner takes the grant back that those hold, named as above."""
-
-    async def act(stage: Stage, client: Client) -> None:
-        await stage.mutate(client, OWNER, "assetGrantsUpdate", assetId=stage.ids[asset], revoke=[_principal(stage, to)])
-
-    return act
+    return run
 
 
-def _principal(stage: Stage, to: Mapping[str, str | bool]) -> dict[str, str | bool]:
-    return {kind: stage.ids[value] if isinstance(value, str) else value for kind, value in to.items()}
+def revoke_access(asset: str, **to: str | bool) -> Action:
+    """Let the owner revoke the grant of the holder, named as in `grant_access`."""
+
+    async def run(deployment: Deployment, client: Client) -> None:
+        await deployment.mutate(
+            client, OWNER, "assetGrantsUpdate", assetId=deployment.ids[asset], revoke=[_principal(deployment, to)]
+        )
+
+    return run
 
 
-def registered(asset: str, status: str) -> Act:
-    """The platform tells the status of an asset, which is a model of the owner's."""
-
-    async def act(stage: Stage, client: Client) -> None:
-        known = {"externalId": asset, "kind": "MODEL", "name": asset, "ownerId": stage.ids[OWNER]}
-        await stage.mutate(client, ADMINISTRATOR, "assetsRegister", assets=[known | {"status": status}])
-
-    return act
+def _principal(deployment: Deployment, to: Mapping[str, str | bool]) -> dict[str, str | bool]:
+    return {kind: deployment.ids[value] if isinstance(value, str) else value for kind, value in to.items()}
 
 
-def updated(collection: str, visibility: str) -> Act:
-    """An administrator sets the visibility of a collection."""
+def register_status(asset: str, status: str) -> Action:
+    """Let the platform register the status of one of the owner's models."""
 
-    async def act(stage: Stage, client: Client) -> None:
-        id_ = stage.ids[f"collection:{collection}"]
-        await stage.mutate(client, ADMINISTRATOR, "collectionUpdate", id=id_, visibility=visibility)
+    async def run(deployment: Deployment, client: Client) -> None:
+        registration = {"externalId": asset, "kind": "MODEL", "name": asset, "ownerId": deployment.ids[OWNER]}
+        await deployment.mutate(client, ADMINISTRATOR, "assetsRegister", assets=[registration | {"status": status}])
 
-    return act
-
-
-def held(change: str, name: str) -> Act:
-    """The owner adds ("Add") an asset to the collection of its name, or takes it out ("Remove")."""
-
-    async def act(stage: Stage, client: Client) -> None:
-        collection, asset = stage.ids[f"collection:{name}"], stage.ids[name]
-        await stage.mutate(client, OWNER, f"collectionAssets{change}", collectionId=collection, assetIds=[asset])
-
-    return act
+    return run
 
 
-def loaded(line: Line) -> Act:
-    """The platform writes a line of its catalogue."""
+def set_visibility(collection: str, visibility: str) -> Action:
+    """Let an administrator set the visibility of a collection."""
 
-    async def act(stage: Stage, _client: Client) -> None:
-        path = write_lines(stage.folder / f"{line['id']}.jsonl", [dict(line)])
-        await import_catalogue(stage.database, path, "proof", lambda _bytes: None)
+    async def run(deployment: Deployment, client: Client) -> None:
+        id_ = deployment.ids[f"collection:{collection}"]
+        await deployment.mutate(client, ADMINISTRATOR, "collectionUpdate", id=id_, visibility=visibility)
 
-    return act
-
-
-def shared(*, publicly: bool) -> Act:
-    """The deployment turns public sharing on or off."""
-
-    async def act(stage: Stage, _client: Client) -> None:
-        await set_public_sharing(stage.database, is_on=publicly)
-
-    return act
+    return run
 
 
-def in_turn(*acts: Act) -> Act:
-    """One act after the other."""
+def change_membership(change: str, name: str) -> Action:
+    """Let the owner add an asset to the collection of its name ("Add") or remove it ("Remove")."""
 
-    async def act(stage: Stage, client: Client) -> None:
-        for each in acts:
-            await each(stage, client)
+    async def run(deployment: Deployment, client: Client) -> None:
+        collection, asset = deployment.ids[f"collection:{name}"], deployment.ids[name]
+        await deployment.mutate(client, OWNER, f"collectionAssets{change}", collectionId=collection, assetIds=[asset])
 
-    return act
-
-
-def token_made(user: str) -> Act:
-    """The user is given a token."""
-
-    async def act(stage: Stage, _client: Client) -> None:
-        stage.tokens[user] = await create_token(stage.database, user, 3_600)
-
-    return act
+    return run
 
 
-def token_revoked(user: str) -> Act:
-    """The user's token is taken back."""
+def import_line(line: Line) -> Action:
+    """Let the platform import a catalogue line."""
 
-    async def act(stage: Stage, _client: Client) -> None:
-        assert await revoke_token(stage.database, stage.tokens[user])
+    async def run(deployment: Deployment, _client: Client) -> None:
+        path = write_lines(deployment.folder / f"{line['id']}.jsonl", [dict(line)])
+        await import_catalogue(deployment.database, path, "proof", lambda _bytes: None)
 
-    return act
+    return run
+
+
+def switch_public_sharing(*, is_on: bool) -> Action:
+    """Turn public sharing of the deployment on or off."""
+
+    async def run(deployment: Deployment, _client: Client) -> None:
+        await set_public_sharing(deployment.database, is_on=is_on)
+
+    return run
+
+
+def in_sequence(*actions: Action) -> Action:
+    """Run the actions one after the other."""
+
+    async def run(deployment: Deployment, client: Client) -> None:
+        for action in actions:
+            await action(deployment, client)
+
+    return run
+
+
+def issue_token(user: str) -> Action:
+    """Create a token for the user."""
+
+    async def run(deployment: Deployment, _client: Client) -> None:
+        deployment.tokens[user] = await create_token(deployment.database, user, 3_600)
+
+    return run
+
+
+def withdraw_token(user: str) -> Action:
+    """Revoke the user's token."""
+
+    async def run(deployment: Deployment, _client: Client) -> None:
+        assert await revoke_token(deployment.database, deployment.tokens[user])
+
+    return run

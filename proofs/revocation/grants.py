@@ -1,4 +1,4 @@
-"""This file is what may be given and taken back: each sight in its own way, of an asset in a collection of its own."""
+"""Accesses that can be granted and revoked, each in its own way, to an asset in a collection of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,66 +7,81 @@ from typing import Any
 from proofs.revocation.actions import (
     ADMINISTRATOR,
     OWNER,
-    Act,
-    granted,
-    held,
-    in_turn,
-    loaded,
-    registered,
-    revoked,
-    shared,
-    token_made,
-    token_revoked,
-    updated,
+    Action,
+    change_membership,
+    grant_access,
+    import_line,
+    in_sequence,
+    issue_token,
+    register_status,
+    revoke_access,
+    set_visibility,
+    switch_public_sharing,
+    withdraw_token,
 )
-from proofs.revocation.probes import COLLECTION, CONTENT, EXISTENCE, FOR_MEMBERS, OWNERSHIP, PART, SPARE, Surface
+from proofs.revocation.probes import (
+    COLLECTION_PROBES,
+    CONTENT_PROBES,
+    EXISTENCE_PROBES,
+    MEMBERS_ONLY_PROBES,
+    OWNERSHIP_PROBES,
+    PART,
+    SPARE,
+    Probe,
+)
 from tests.conftest import ANONYMOUS
 from tests.oracle import Line
 
-HOLDER = "holder"
-"""Begins the names of those who are given a token, and lose it."""
+TOKEN_HOLDER = "holder"  # noqa: S105 - a user
+"""Prefix of the users whose token is created and revoked."""
 
-TO_MEMBERS = (*EXISTENCE, *FOR_MEMBERS, *CONTENT)
+MEMBER_PROBES = (*EXISTENCE_PROBES, *MEMBERS_ONLY_PROBES, *CONTENT_PROBES)
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What a reader comes to see and loses sight of again; at the start it is not seen.
+class RevocableAccess:
+    """Access of a reader to an asset, which can be granted and revoked. Initially it is not granted.
 
-    Its name is that of its asset, and the platform's id, the tag, and the slug of its collection and its topic.
+    Its name is also the external id, name and tag of its asset, and the slug of its collection and topic.
     """
 
     name: str
     reader: str
-    give: Act
-    take: Act
-    surfaces: tuple[Surface, ...]
-    asset: Mapping[str, Any] = field(default_factory=dict)  # how its line differs from `asset_line` without grants
+    grant: Action
+    revoke: Action
+    probes: tuple[Probe, ...]
+    asset: Mapping[str, Any] = field(default_factory=dict)  # changes to `asset_line` without grants
     visibility: str = "INTERNAL"
-    is_member: bool = True  # whether its collection holds the asset at the start
+    is_member: bool = True  # whether its collection initially contains the asset
 
     def lines(self) -> list[Line]:
-        """Return its part of the world."""
-        held_at_first = [self.name] if self.is_member else []
-        return [{**asset_line(self.name), **self.asset}, *_collection(self.name, self.visibility, held_at_first)]
+        """Return the lines of its asset, collection and topic."""
+        members = [self.name] if self.is_member else []
+        return [{**asset_line(self.name), **self.asset}, *_collection(self.name, self.visibility, members)]
 
 
-def world(lanes: int, sights: Sequence[Sight]) -> list[Line]:
-    """Return the lines of a catalogue with the sights, of so many lanes of members, and whom and what they need."""
-    people = [OWNER, ADMINISTRATOR, *(f"{who}-{lane}" for lane in range(lanes) for who in ("reader", "boss", HOLDER))]
+def catalogue_lines(workers: int, accesses: Sequence[RevocableAccess]) -> list[Line]:
+    """Return the catalogue lines of these accesses, with users and groups for so many workers."""
+    people = [
+        OWNER,
+        ADMINISTRATOR,
+        *(f"{role}-{worker}" for worker in range(workers) for role in ("reader", "boss", TOKEN_HOLDER)),
+    ]
     users: list[Line] = [
         {"kind": "user", "id": name, "name": name, "isAdmin": name == ADMINISTRATOR} for name in people
     ]
     groups = [
-        group for lane in range(lanes) for group in (_group(f"team-{lane}", f"reader-{lane}"), _group(f"crew-{lane}"))
+        group
+        for worker in range(workers)
+        for group in (_group(f"team-{worker}", f"reader-{worker}"), _group(f"crew-{worker}"))
     ]
     part = asset_line(PART, "everyone", "public") | {"uses": []}
     common = [part, *_collection(PART, "PUBLIC", [PART]), *_collection(SPARE)]
-    return [*users, *groups, *common, *(line for sight in sights for line in sight.lines())]
+    return [*users, *groups, *common, *(line for sight in accesses for line in sight.lines())]
 
 
 def asset_line(name: str, *viewers: str) -> dict[str, Any]:
-    """Return the line of a model of the owner's that those may view."""
+    """Return the line of one of the owner's models, with VIEWER grants for these holders."""
     return {
         "kind": "asset",
         "id": name,
@@ -81,88 +96,110 @@ def asset_line(name: str, *viewers: str) -> dict[str, Any]:
     }
 
 
-def sights_of_members(lane: int) -> list[Sight]:
-    """Return the ways in which members of the lane gain and lose sight."""
-    reader, boss, holder = (f"{who}-{lane}" for who in ("reader", "boss", HOLDER))
+def member_accesses(worker: int) -> list[RevocableAccess]:
+    """Return the accesses of the members of one worker."""
+    reader, boss, holder = (f"{role}-{worker}" for role in ("reader", "boss", TOKEN_HOLDER))
     return [
-        *_by_grants(lane, reader),
-        *(_by_status(f"{status.lower()}-{lane}", reader, status) for status in ("ARCHIVED", "WITHDRAWN")),
-        Sight(
-            f"crew-{lane}",
+        *_by_grants(worker, reader),
+        *(_by_status(f"{status.lower()}-{worker}", reader, status) for status in ("ARCHIVED", "WITHDRAWN")),
+        RevocableAccess(
+            f"crew-{worker}",
             reader,
-            loaded(_group(f"crew-{lane}", reader)),
-            loaded(_group(f"crew-{lane}")),
-            TO_MEMBERS,
-            asset_line(f"crew-{lane}", f"crew-{lane}"),
+            import_line(_group(f"crew-{worker}", reader)),
+            import_line(_group(f"crew-{worker}")),
+            MEMBER_PROBES,
+            asset_line(f"crew-{worker}", f"crew-{worker}"),
         ),
-        Sight(
-            f"rank-{lane}",
+        RevocableAccess(
+            f"rank-{worker}",
             boss,
-            loaded({"kind": "user", "id": boss, "name": boss, "isAdmin": True}),
-            loaded({"kind": "user", "id": boss, "name": boss, "isAdmin": False}),
-            (*EXISTENCE, *FOR_MEMBERS),
+            import_line({"kind": "user", "id": boss, "name": boss, "isAdmin": True}),
+            import_line({"kind": "user", "id": boss, "name": boss, "isAdmin": False}),
+            (*EXISTENCE_PROBES, *MEMBERS_ONLY_PROBES),
         ),
-        Sight(
-            f"token-{lane}",
+        RevocableAccess(
+            f"token-{worker}",
             holder,
-            token_made(holder),
-            token_revoked(holder),
-            TO_MEMBERS,
-            asset_line(f"token-{lane}", "everyone"),
+            issue_token(holder),
+            withdraw_token(holder),
+            MEMBER_PROBES,
+            asset_line(f"token-{worker}", "everyone"),
         ),
     ]
 
 
-def _by_grants(lane: int, reader: str) -> list[Sight]:
+def _by_grants(worker: int, reader: str) -> list[RevocableAccess]:
     targets: dict[str, dict[str, Any]] = {
         "user": {"userId": reader},
-        "group": {"groupId": f"team-{lane}"},
+        "group": {"groupId": f"team-{worker}"},
         "everyone": {"everyone": True},
         "public": {"public": True},
     }
-    names = {target: f"{target}-{lane}" for target in targets}
-    found = [
-        Sight(name, reader, granted(name, "VIEWER", **targets[target]), revoked(name, **targets[target]), TO_MEMBERS)
+    names = {target: f"{target}-{worker}" for target in targets}
+    by_holder = [
+        RevocableAccess(
+            name,
+            reader,
+            grant_access(name, "VIEWER", **targets[target]),
+            revoke_access(name, **targets[target]),
+            MEMBER_PROBES,
+        )
         for target, name in names.items()
     ]
-    told, content, ownership = (f"{what}-{lane}" for what in ("told", "content", "ownership"))
-    view = granted(content, "VIEWER", userId=reader)
+    catalogue, content, ownership = (f"{name}-{worker}" for name in ("catalogue", "content", "ownership"))
+    view = grant_access(content, "VIEWER", userId=reader)
     return [
-        *found,
-        Sight(told, reader, loaded(asset_line(told, "everyone")), loaded(asset_line(told)), TO_MEMBERS),
-        Sight(content, reader, view, granted(content, "DISCOVERABLE", userId=reader), CONTENT),
-        Sight(
+        *by_holder,
+        RevocableAccess(
+            catalogue,
+            reader,
+            import_line(asset_line(catalogue, "everyone")),
+            import_line(asset_line(catalogue)),
+            MEMBER_PROBES,
+        ),
+        RevocableAccess(content, reader, view, grant_access(content, "DISCOVERABLE", userId=reader), CONTENT_PROBES),
+        RevocableAccess(
             ownership,
             reader,
-            granted(ownership, "OWNER", userId=reader),
-            granted(ownership, "VIEWER", userId=reader),
-            OWNERSHIP,
+            grant_access(ownership, "OWNER", userId=reader),
+            grant_access(ownership, "VIEWER", userId=reader),
+            OWNERSHIP_PROBES,
         ),
     ]
 
 
-def _by_status(name: str, reader: str, status: str) -> Sight:
+def _by_status(name: str, reader: str, status: str) -> RevocableAccess:
     asset = asset_line(name, "everyone") | {status.lower(): True}
-    return Sight(name, reader, registered(name, "RELEASED"), registered(name, status), TO_MEMBERS, asset)
+    return RevocableAccess(
+        name, reader, register_status(name, "RELEASED"), register_status(name, status), MEMBER_PROBES, asset
+    )
 
 
-def sights_of_visitors() -> list[Sight]:
-    """Return the ways in which visitors gain and lose sight; public sharing is on once any of them has given it."""
-    on, off = shared(publicly=True), shared(publicly=False)
+def visitor_accesses() -> list[RevocableAccess]:
+    """Return the accesses of anonymous visitors. Granting any of them turns public sharing on."""
+    on, off = switch_public_sharing(is_on=True), switch_public_sharing(is_on=False)
 
-    def sight(name: str, give: Act, take: Act, *surfaces: Surface, **start: Any) -> Sight:
+    def access(name: str, grant: Action, revoke: Action, *probes: Probe, **start: Any) -> RevocableAccess:
         start = {"asset": asset_line(name, "public"), "visibility": "PUBLIC"} | start
-        return Sight(name, ANONYMOUS, in_turn(on, give), take, (*EXISTENCE, *CONTENT, *surfaces), **start)
+        return RevocableAccess(
+            name, ANONYMOUS, in_sequence(on, grant), revoke, (*EXISTENCE_PROBES, *CONTENT_PROBES, *probes), **start
+        )
 
     return [
-        sight("shown", granted("shown", "VIEWER", public=True), revoked("shown", public=True), asset={}),
-        sight("placed", held("Add", "placed"), held("Remove", "placed"), is_member=False),
-        sight("opened", updated("opened", "PUBLIC"), updated("opened", "INTERNAL"), *COLLECTION, visibility="INTERNAL"),
-        sight("sharing", on, off, *COLLECTION),
-        sight(
+        access("shown", grant_access("shown", "VIEWER", public=True), revoke_access("shown", public=True), asset={}),
+        access("placed", change_membership("Add", "placed"), change_membership("Remove", "placed"), is_member=False),
+        access(
+            "opened",
+            set_visibility("opened", "PUBLIC"),
+            set_visibility("opened", "INTERNAL"),
+            *COLLECTION_PROBES,
+            visibility="INTERNAL",
+        ),
+        access("sharing", on, off, *COLLECTION_PROBES),
+        access(
             "shelved",
-            registered("shelved", "RELEASED"),
-            registered("shelved", "ARCHIVED"),
+            register_status("shelved", "RELEASED"),
+            register_status("shelved", "ARCHIVED"),
             asset=asset_line("shelved", "public") | {"archived": True},
         ),
     ]

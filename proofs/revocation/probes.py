@@ -1,22 +1,22 @@
-"""This file is where one may come to know of an asset: operations that tell of it if they may, and how it is told."""
+"""Probes: operations whose response shows whether the reader has access to an asset."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
 SPARE, PART = "spare", "part"
-"""A collection without assets, and an asset that all others are made from, which anyone may view."""
+"""A collection without assets, and an asset used by all others, which anyone may view."""
 
 NAME = "... on AssetFields { name }"
-TYPES = {"name": "String!", "asset": "ID!", "part": "ID!", "collection": "ID!", "spare": "ID!"}
+VARIABLE_TYPES = {"name": "String!", "asset": "ID!", "part": "ID!", "collection": "ID!", "spare": "ID!"}
 
 
 @dataclass(frozen=True)
-class Surface:
-    """An operation in which a sight may show.
+class Probe:
+    """Operation that shows whether the reader has an access.
 
-    It selects nothing else: the sight shows in any number but 0, in true, and in a text that has the sight's name, or
-    else the needle, in it.
+    It selects nothing else: the access shows as a number other than 0, as true, or as a text that contains the access's
+    name or else the needle.
     """
 
     fields: str
@@ -24,17 +24,17 @@ class Surface:
 
     @property
     def document(self) -> str:
-        """The operation, whose variables are of those named above."""
+        """The document, with those of the variables above that it uses."""
         declared = ", ".join(
-            f"${name}: {kind}" for name, kind in TYPES.items() if re.search(rf"\${name}\b", self.fields)
+            f"${name}: {kind}" for name, kind in VARIABLE_TYPES.items() if re.search(rf"\${name}\b", self.fields)
         )
         kind = "mutation" if self.fields.startswith(DRY_RUN) else "query"
         return f"{kind}{f'({declared})' if declared else ''} {{ {self.fields} }}"
 
-    def shows(self, data: Any, name: str) -> bool:
-        """Return whether the answer's data show the sight of that name."""
+    def is_positive(self, data: Any, name: str) -> bool:
+        """Return whether the response data show the access of that name."""
         if isinstance(data, dict | list):
-            return any(self.shows(value, name) for value in (data.values() if isinstance(data, dict) else data))
+            return any(self.is_positive(value, name) for value in (data.values() if isinstance(data, dict) else data))
         return (self.needle or name) in data if isinstance(data, str) else bool(data)
 
 
@@ -45,8 +45,8 @@ def _of_collection(fields: str) -> str:
 DRY_RUN = "collectionAssetsAdd"
 _ADD = f"{DRY_RUN}(input: {{collectionId: $spare, assetIds: [$asset], mode: BEST_EFFORT, dryRun: true}})"
 
-EXISTENCE = tuple(
-    Surface(fields)
+EXISTENCE_PROBES = tuple(
+    Probe(fields)
     for fields in (
         f"asset(by: {{id: $asset}}) {{ {NAME} }}",
         f"asset(by: {{externalId: $name}}) {{ {NAME} }}",
@@ -66,16 +66,16 @@ EXISTENCE = tuple(
         "topic(by: {slug: $name}) { assetCounts { total } }",
     )
 )
-"""That the asset is there, for whoever it is there for."""
+"""Whether the asset is visible."""
 
-FOR_MEMBERS = (
-    Surface(_of_collection(f"history {{ nodes {{ assets {{ nodes {{ {NAME} }} }} }} }}")),
-    Surface(f"{_ADD} {{ results {{ asset {{ {NAME} }} }} }}"),
+MEMBERS_ONLY_PROBES = (
+    Probe(_of_collection(f"history {{ nodes {{ assets {{ nodes {{ {NAME} }} }} }} }}")),
+    Probe(f"{_ADD} {{ results {{ asset {{ {NAME} }} }} }}"),
 )
-"""The same, where members alone may look."""
+"""Whether the asset is visible, by operations of members."""
 
-CONTENT = tuple(
-    Surface(fields)
+CONTENT_PROBES = tuple(
+    Probe(fields)
     for fields in (
         "asset(by: {id: $asset}) { ... on AssetFields { url } }",
         "node(id: $asset) { ... on Model { source } }",
@@ -84,18 +84,18 @@ CONTENT = tuple(
         _of_collection("assets { nodes { ... on AssetFields { url } } }"),
     )
 )
-"""What the asset holds."""
+"""Whether the asset's content is visible."""
 
-OWNERSHIP = (
-    Surface("asset(by: {id: $asset}) { ... on AssetFields { grants { access } } }", needle="OWNER"),
-    Surface("collection(by: {id: $spare}) { addableAssets(filter: {tags: [$name]}) { totalCount } }"),
-    Surface("collection(by: {id: $spare}) { addableAssets(filter: {tags: [$name]}) { facets { kinds { count } } } }"),
-    Surface(f"{_ADD} {{ summary {{ changed }} }}"),
+OWNERSHIP_PROBES = (
+    Probe("asset(by: {id: $asset}) { ... on AssetFields { grants { access } } }", needle="OWNER"),
+    Probe("collection(by: {id: $spare}) { addableAssets(filter: {tags: [$name]}) { totalCount } }"),
+    Probe("collection(by: {id: $spare}) { addableAssets(filter: {tags: [$name]}) { facets { kinds { count } } } }"),
+    Probe(f"{_ADD} {{ summary {{ changed }} }}"),
 )
-"""What owners see and may do."""
+"""Whether the reader owns the asset."""
 
-COLLECTION = tuple(
-    Surface(fields)
+COLLECTION_PROBES = tuple(
+    Probe(fields)
     for fields in (
         _of_collection("slug"),
         "node(id: $collection) { ... on Collection { slug } }",
@@ -104,4 +104,4 @@ COLLECTION = tuple(
         "collections(query: $name, first: 100) { nodes { slug } }",
     )
 )
-"""That the collection is there, and its topic with it."""
+"""Whether the collection and its topic are visible."""

@@ -1,4 +1,4 @@
-"""This file is one lane of the proof of revocation: sights given and taken back in turn, and looked for meanwhile."""
+"""One concurrent worker: grants and revokes accesses in turn while reading at both servers."""
 
 import asyncio
 import time
@@ -11,104 +11,106 @@ from typing import NamedTuple
 
 import httpx
 
-from proofs.revocation.actions import Stage
-from proofs.revocation.grants import Sight
-from proofs.revocation.history import Deed, Event, contradiction
-from proofs.revocation.probes import PART, SPARE, Surface
+from proofs.revocation.actions import Deployment
+from proofs.revocation.grants import RevocableAccess
+from proofs.revocation.history import Event, Kind, find_contradiction
+from proofs.revocation.probes import PART, SPARE, Probe
 
 Clients = Mapping[str, httpx.AsyncClient]
 """By the name of the server."""
 
 
-class Spot(NamedTuple):
-    """Where a reader looks."""
+class Target(NamedTuple):
+    """Server and operation of a read."""
 
     server: str
-    surface: Surface
+    probe: Probe
 
 
 @dataclass
-class Lane:
-    """A writer who gives sights and takes them back, one after the other, and readers who look for them."""
+class Worker:
+    """Writer that grants and revokes accesses one after the other, with readers at both servers."""
 
-    stage: Stage
-    sights: Sequence[Sight]
-    chance: Random
-    over: asyncio.Event  # set when any lane has come upon a contradiction
+    deployment: Deployment
+    accesses: Sequence[RevocableAccess]
+    random: Random
+    stopped: asyncio.Event  # set when any worker has found a contradiction
     history: list[Event] = field(default_factory=list)
-    write_seconds: float = 0  # that the last write took
+    write_seconds: float = 0  # duration of the last write
 
     async def run(self, revocations: int) -> None:
-        """Give and take back so many times: each sight once, then each once more, in an order of chance."""
-        rounds = (self.chance.sample(self.sights, len(self.sights)) for _ in range(revocations))
-        async with self._clients() as clients, self._clients() as others:
-            for sight in islice(chain.from_iterable(rounds), revocations):
-                begun = len(self.history)
-                await self._turn(sight, clients, others)
-                if contradiction(self.history[begun:]):
-                    self.over.set()
-                if self.over.is_set():
+        """Grant and revoke so many times: every access once in random order, then again."""
+        rounds = (self.random.sample(self.accesses, len(self.accesses)) for _ in range(revocations))
+        async with self._clients() as clients, self._clients() as concurrent_clients:
+            for access in islice(chain.from_iterable(rounds), revocations):
+                start = len(self.history)
+                await self._cycle(access, clients, concurrent_clients)
+                if find_contradiction(self.history[start:]):
+                    self.stopped.set()
+                if self.stopped.is_set():
                     break
 
-    async def _turn(self, sight: Sight, clients: Clients, others: Clients) -> None:
-        """Give a sight and look for it at both servers; take it back while another looks, and look again at both.
+    async def _cycle(self, access: RevocableAccess, clients: Clients, concurrent_clients: Clients) -> None:
+        """Grant an access and read it at both servers, revoke it during another read, and read it at both again.
 
-        At one server all look in one spot, so that what the server keeps of one answer is there for the next.
+        All reads at one server use the same operation, so that cached results of one are available to the next.
         """
-        spots = [Spot(server, self.chance.choice(sight.surfaces)) for server in self.stage.urls]
-        await self._write(sight, Deed.GAVE, clients)
-        await asyncio.gather(*(self._look(sight, spot, clients) for spot in spots))
-        await asyncio.gather(self._write(sight, Deed.TOOK, clients), self._look_soon(sight, spots, others))
-        await asyncio.gather(*(self._look(sight, spot, clients) for spot in spots))
+        targets = [Target(server, self.random.choice(access.probes)) for server in self.deployment.urls]
+        await self._write(access, Kind.GRANTED, clients)
+        await asyncio.gather(*(self._read(access, target, clients) for target in targets))
+        await asyncio.gather(
+            self._write(access, Kind.REVOKED, clients), self._read_during_write(access, targets, concurrent_clients)
+        )
+        await asyncio.gather(*(self._read(access, target, clients) for target in targets))
 
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[Clients]:
-        """Give a client for each server, which keeps its one connection alive from one request to the next."""
-        # A server closes a connection that was idle for 5 seconds, at the very moment that something is sent perhaps.
-        one = httpx.Limits(max_connections=1, keepalive_expiry=2)
+        """Open a client for each server, with one connection that is kept alive between requests."""
+        # A server closes a connection after 5 idle seconds, possibly just as a request is sent.
+        limits = httpx.Limits(max_connections=1, keepalive_expiry=2)
         async with AsyncExitStack() as stack:
             yield {
                 server: await stack.enter_async_context(
-                    httpx.AsyncClient(base_url=url, limits=one, timeout=30, verify=False)  # noqa: S501 - there is no TLS
+                    httpx.AsyncClient(base_url=url, limits=limits, timeout=30, verify=False)  # noqa: S501 - there is no TLS
                 )
-                for server, url in self.stage.urls.items()
+                for server, url in self.deployment.urls.items()
             }
 
-    async def _write(self, sight: Sight, deed: Deed, clients: Clients) -> None:
-        act, server = sight.give if deed is Deed.GAVE else sight.take, self.chance.choice(list(clients))
+    async def _write(self, access: RevocableAccess, kind: Kind, clients: Clients) -> None:
+        action, server = access.grant if kind is Kind.GRANTED else access.revoke, self.random.choice(list(clients))
         began = time.monotonic()
-        await act(self.stage, clients[server])
+        await action(self.deployment, clients[server])
         ended = time.monotonic()
         self.write_seconds = ended - began
-        self.history.append(Event(began, ended, sight.name, deed, server, ""))
+        self.history.append(Event(began, ended, access.name, kind, server, ""))
 
-    async def _look_soon(self, sight: Sight, spots: Sequence[Spot], clients: Clients) -> None:
-        """Look in one of the spots at some moment of the write that begins now, before its commit or after."""
-        await asyncio.sleep(self.chance.uniform(0, self.write_seconds))
-        await self._look(sight, self.chance.choice(spots), clients)
+    async def _read_during_write(self, access: RevocableAccess, targets: Sequence[Target], clients: Clients) -> None:
+        """Read at one target at a random moment of the write that starts now."""
+        await asyncio.sleep(self.random.uniform(0, self.write_seconds))
+        await self._read(access, self.random.choice(targets), clients)
 
-    async def _look(self, sight: Sight, spot: Spot, clients: Clients) -> None:
-        token = self.stage.tokens.get(sight.reader)
+    async def _read(self, access: RevocableAccess, target: Target, clients: Clients) -> None:
+        token = self.deployment.tokens.get(access.reader)
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        asked = {"query": spot.surface.document, "variables": self._variables(sight)}
+        body = {"query": target.probe.document, "variables": self._variables(access)}
         began = time.monotonic()
-        answer = await clients[spot.server].post("/graphql", json=asked, headers=headers)
+        response = await clients[target.server].post("/graphql", json=body, headers=headers)
         ended = time.monotonic()
-        deed, told = _deed(answer, spot.surface, sight), spot.surface.fields
-        if deed is Deed.FAILED:
-            told += f" - {answer.text[:300]}"
-        self.history.append(Event(began, ended, sight.name, deed, spot.server, told))
+        kind, detail = _kind_of(response, target.probe, access), target.probe.fields
+        if kind is Kind.FAILED:
+            detail += f" - {response.text[:300]}"
+        self.history.append(Event(began, ended, access.name, kind, target.server, detail))
 
-    def _variables(self, sight: Sight) -> dict[str, str]:
-        ids = self.stage.ids
-        collections = {"collection": ids[f"collection:{sight.name}"], "spare": ids[f"collection:{SPARE}"]}
-        return {"name": sight.name, "asset": ids[sight.name], "part": ids[PART], **collections}
+    def _variables(self, access: RevocableAccess) -> dict[str, str]:
+        ids = self.deployment.ids
+        collections = {"collection": ids[f"collection:{access.name}"], "spare": ids[f"collection:{SPARE}"]}
+        return {"name": access.name, "asset": ids[access.name], "part": ids[PART], **collections}
 
 
-def _deed(answer: httpx.Response, surface: Surface, sight: Sight) -> Deed:
-    """Return what the answer comes to; a reader whose token is not good, or no longer, sees nothing."""
-    body = answer.json()
+def _kind_of(response: httpx.Response, probe: Probe, access: RevocableAccess) -> Kind:
+    """Classify a response. A reader without a valid token sees nothing."""
+    body = response.json()
     codes = {error["extensions"]["code"] for error in body.get("errors", [])}
     if codes:
-        return Deed.MISSED if codes == {"UNAUTHENTICATED"} else Deed.FAILED
-    return Deed.SAW if surface.shows(body["data"], sight.name) else Deed.MISSED
+        return Kind.HIDDEN if codes == {"UNAUTHENTICATED"} else Kind.FAILED
+    return Kind.VISIBLE if probe.is_positive(body["data"], access.name) else Kind.HIDDEN

@@ -1,1 +1,1 @@
-"""This folder is forged tokens, of every sort that is known: each is refused, and all alike."""
+"""Forged tokens of every known kind: all are refused, with one identical response."""

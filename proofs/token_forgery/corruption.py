@@ -1,4 +1,4 @@
-"""This file is texts that once were good tokens: cut, worn, spliced and dressed up."""
+"""Corrupted tokens: valid ones cut, altered, spliced and re-encoded."""
 
 import json
 from collections.abc import Callable
@@ -6,63 +6,63 @@ from random import Random
 from typing import Final
 from urllib.parse import quote
 
-WORN: Final = 'AQgwBZaz019-_.=+/~ ,;:"\\\t\n\0\x7f\x85\xa0\xff'
-"""Characters of a header's bytes, which stand for one character each."""
+CORRUPT_CHARACTERS: Final = 'AQgwBZaz019-_.=+/~ ,;:"\\\t\n\0\x7f\x85\xa0\xff'
+"""Characters that a header carries as one byte each."""
 
 
-def worn(chance: Random, token: str, other: str) -> str:
-    """Return another text than the token, perhaps with parts of the other in it, whose letters are of one byte each."""
+def corrupt(random: Random, token: str, other: str) -> str:
+    """Return a corrupted token, possibly with parts of the other one. Its characters are one byte each."""
     while True:
-        text = chance.choice(_CHANGES)(chance, token, other)
+        text = random.choice(_CORRUPTIONS)(random, token, other)
         if text != token:
             return text
 
 
-def _flipped(chance: Random, token: str, _other: str) -> str:
-    """One bit of one character."""
-    at = chance.randrange(len(token))
-    return token[:at] + chr(ord(token[at]) ^ 1 << chance.randrange(8)) + token[at + 1 :]
+def _flip_bit(random: Random, token: str, _other: str) -> str:
+    """Flip one bit of one character."""
+    at = random.randrange(len(token))
+    return token[:at] + chr(ord(token[at]) ^ 1 << random.randrange(8)) + token[at + 1 :]
 
 
-def _replaced(chance: Random, token: str, _other: str) -> str:
-    at = chance.randrange(len(token))
-    return token[:at] + chance.choice(WORN) + token[at + 1 :]
+def _replace(random: Random, token: str, _other: str) -> str:
+    at = random.randrange(len(token))
+    return token[:at] + random.choice(CORRUPT_CHARACTERS) + token[at + 1 :]
 
 
-def _inserted(chance: Random, token: str, _other: str) -> str:
-    at = chance.randint(0, len(token))
-    return token[:at] + chance.choice(WORN) + token[at:]
+def _insert(random: Random, token: str, _other: str) -> str:
+    at = random.randint(0, len(token))
+    return token[:at] + random.choice(CORRUPT_CHARACTERS) + token[at:]
 
 
-def _cut(chance: Random, token: str, _other: str) -> str:
-    start, end = sorted(chance.randint(0, len(token)) for _ in range(2))
-    return chance.choice([token[:start], token[end:], token[start:end], token[:start] + token[end:]])
+def _cut_out(random: Random, token: str, _other: str) -> str:
+    start, end = sorted(random.randint(0, len(token)) for _ in range(2))
+    return random.choice([token[:start], token[end:], token[start:end], token[:start] + token[end:]])
 
 
-def _swapped(chance: Random, token: str, _other: str) -> str:
-    at = chance.randrange(len(token) - 1)
+def _swap(random: Random, token: str, _other: str) -> str:
+    at = random.randrange(len(token) - 1)
     return token[:at] + token[at + 1] + token[at] + token[at + 2 :]
 
 
-def _spliced(chance: Random, token: str, other: str) -> str:
-    """Parts of two tokens, or of one in another order."""
+def _splice(random: Random, token: str, other: str) -> str:
+    """Combine parts of two tokens, or reorder the parts of one."""
     parts, others = token.split("."), other.split(".")
-    mixed = [chance.choice(pair) for pair in zip(parts, others, strict=False)]
+    mixed = [random.choice(pair) for pair in zip(parts, others, strict=False)]
     return ".".join(
-        chance.choice([mixed, parts[::-1], parts[:2] + others, parts + others[-1:], others[:1] + parts[1:]])
+        random.choice([mixed, parts[::-1], parts[:2] + others, parts + others[-1:], others[:1] + parts[1:]])
     )
 
 
-def _joined(chance: Random, token: str, other: str) -> str:
+def _join(random: Random, token: str, other: str) -> str:
     return (
         token
-        + chance.choice([" ", ",", ", ", ";", ".", "\n", "\t", "&", "", ", Bearer "])
-        + chance.choice([token, other, "x"])
+        + random.choice([" ", ",", ", ", ";", ".", "\n", "\t", "&", "", ", Bearer "])
+        + random.choice([token, other, "x"])
     )
 
 
-def _dressed(chance: Random, token: str, _other: str) -> str:
-    """The token in another form, or within another text."""
+def _reencode(random: Random, token: str, _other: str) -> str:
+    """Return the token in another encoding or inside another string."""
     parts = token.split(".")
     serialised = json.dumps(dict(zip(("protected", "payload", "signature"), parts, strict=False)))
     padded = ".".join(part + "=" * (-len(part) % 4) for part in parts)
@@ -72,26 +72,26 @@ def _dressed(chance: Random, token: str, _other: str) -> str:
         serialised,
         padded,
         token.replace("-", "+").replace("_", "/"),
-        token.replace(".", chance.choice(":,;/ ~")),
+        token.replace(".", random.choice(":,;/ ~")),
     ]
     others += [
         token.replace(".", ".."),
-        token + "." * chance.randint(1, 4_000),
+        token + "." * random.randint(1, 4_000),
         "." + token,
         token + ".e30",
         token * 40,
     ]
-    return chance.choice(others)
+    return random.choice(others)
 
 
-_CHANGES: Final[tuple[Callable[[Random, str, str], str], ...]] = (
-    _flipped,
-    _flipped,
-    _replaced,
-    _inserted,
-    _cut,
-    _swapped,
-    _spliced,
-    _joined,
-    _dressed,
+_CORRUPTIONS: Final[tuple[Callable[[Random, str, str], str], ...]] = (
+    _flip_bit,
+    _flip_bit,
+    _replace,
+    _insert,
+    _cut_out,
+    _swap,
+    _splice,
+    _join,
+    _reencode,
 )

@@ -1,18 +1,18 @@
-"""This file is values that are not what they look like: texts near a text, and JSON where another kind is meant."""
+"""Values that resemble valid ones: similar strings, and JSON values of another type."""
 
 import unicodedata
 from random import Random
 from urllib.parse import quote
 
-WORN = "abcXYZ019-_.~ /\\\"'%&=+,;:@\t\n\0\x7f\x85\xa0é安"
+TYPO_CHARACTERS = "abcXYZ019-_.~ /\\\"'%&=+,;:@\t\n\0\x7f\x85\xa0é安"
 LOOK_ALIKE = str.maketrans("aeopcxynrs", "аеорсхупгѕ")
 FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 
-def near(chance: Random, text: str) -> str:
-    """Return another text, which a careless comparison takes for this one or which is off by a character."""
-    at, worn = chance.randrange(len(text)), chance.choice(WORN)
-    mistaken = [
+def similar_text(random: Random, text: str) -> str:
+    """Return a different string that careless comparison accepts as this one, or that differs by one character."""
+    at, typo = random.randrange(len(text)), random.choice(TYPO_CHARACTERS)
+    confusable = [
         text.upper(),
         text.swapcase(),
         text.title(),
@@ -24,23 +24,23 @@ def near(chance: Random, text: str) -> str:
         text + "\u200b",
         quote(text, safe=""),
         f'"{text}"',
-        text[:at] + "_" + text[at + 1 :],  # what stands for any character, and for any number of them, in LIKE
+        text[:at] + "_" + text[at + 1 :],  # wildcards of LIKE
         text[:at] + "%",
         "*",
     ]
-    off = [text[:at] + worn + text[at + 1 :], text[:at] + worn + text[at:], text[:at] + text[at + 1 :], text[:at]]
-    off += [text + worn, worn + text, text + text]
-    return chance.choice([other for other in chance.choice((mistaken, off)) if other != text])
+    one_off = [text[:at] + typo + text[at + 1 :], text[:at] + typo + text[at:], text[:at] + text[at + 1 :], text[:at]]
+    one_off += [text + typo, typo + text, text + text]
+    return random.choice([other for other in random.choice((confusable, one_off)) if other != text])
 
 
-def not_text(chance: Random, text: str) -> object:
-    """Return a JSON value that is no text, with the text within it perhaps."""
-    return chance.choice([None, True, False, 0, 1, -1.5, [], {}, [text], [[text]], {text: text}, [text, None]])
+def non_string(random: Random, text: str) -> object:
+    """Return a JSON value that is not a string, possibly containing the string."""
+    return random.choice([None, True, False, 0, 1, -1.5, [], {}, [text], [[text]], {text: text}, [text, None]])
 
 
-def no_moment(chance: Random, second: float) -> object:
-    """Return a JSON value that is no moment of ours, made from one that is."""
-    numbers = [-1, -second, second * 1_000_000, 10 ** chance.randrange(12, 400), float("nan"), float("inf")]
+def invalid_timestamp(random: Random, second: float) -> object:
+    """Return a JSON value that is no valid timestamp, derived from a valid one."""
+    numbers = [-1, -second, second * 1_000_000, 10 ** random.randrange(12, 400), float("nan"), float("inf")]
     others = [
         None,
         True,
@@ -52,9 +52,9 @@ def no_moment(chance: Random, second: float) -> object:
         {"seconds": second},
         "2027-01-15T08:00:00Z",
     ]
-    return chance.choice([*numbers, *others])
+    return random.choice([*numbers, *others])
 
 
-def other_case(chance: Random, text: str) -> str:
-    """Return the text with each letter in a case of chance."""
-    return "".join(chance.choice((letter.lower(), letter.upper())) for letter in text)
+def random_case(random: Random, text: str) -> str:
+    """Return the string with each letter in random case."""
+    return "".join(random.choice((letter.lower(), letter.upper())) for letter in text)

@@ -1,4 +1,4 @@
-"""This file is signatures that do not make a token good, by whoever knows what the issuer publishes and no more."""
+"""Signatures that must not verify, signatures by an attacker who knows only the published keys."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,105 +13,120 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.oidc.fake_issuer import ABSENT, SigningKey, changed, encoded, signing_key
 from tests.oidc.forgeries import GOOD_KEYS
 
-SIZES: Final = {"RS256": 256, "PS256": 256, "ES256": 64, "EdDSA": 64}
+SIGNATURE_BYTES: Final = {"RS256": 256, "PS256": 256, "ES256": 64, "EdDSA": 64}
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ED25519_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A token before it is signed."""
+class UnsignedToken:
+    """Header and claims of a token, with the key to sign it."""
 
     key: SigningKey
     header: Mapping[str, object]
     claims: Mapping[str, object]
 
     @property
-    def text(self) -> str:
-        """What is signed."""
+    def signing_input(self) -> str:
+        """The bytes to sign, as text (RFC 7515, section 5.1)."""
         return f"{encoded(self.header)}.{encoded(self.claims)}"
 
-    def under(self, **header: object) -> "Draft":
-        """Return the draft with members of the header changed, or ABSENT."""
+    def with_header(self, **header: object) -> "UnsignedToken":
+        """Return the token with changed header parameters; ABSENT removes one."""
         return replace(self, header=changed(self.header, header))
 
-    def saying(self, **claims: object) -> "Draft":
-        """Return the draft with claims changed, or ABSENT."""
+    def with_claims(self, **claims: object) -> "UnsignedToken":
+        """Return the token with changed claims; ABSENT removes one."""
         return replace(self, claims=changed(self.claims, claims))
 
     def signature(self) -> bytes:
-        """Return the signature of a good token."""
-        return _sign(self.text, self.key.private, self.key.alg)
+        """Return the valid signature."""
+        return _sign(self.signing_input, self.key.private, self.key.alg)
 
     def signed(self) -> str:
-        """Return the token."""
+        """Return the signed token."""
         return self.with_signature(self.signature())
 
     def with_signature(self, signature: bytes) -> str:
-        """Return the token with any bytes for its signature."""
-        return f"{self.text}.{encoded(signature)}"
+        """Return the token with these bytes as its signature."""
+        return f"{self.signing_input}.{encoded(signature)}"
 
 
-def by_another_key(chance: Random, draft: Draft) -> str:
-    """Return the token signed with a key of the forger's own, which the header may offer in each known way."""
-    own = signing_key(f"own {draft.key.alg}", draft.key.alg)
-    kid = chance.choice([draft.key.kid, draft.key.kid, own.kid, ABSENT])
+def sign_with_another_key(random: Random, token: UnsignedToken) -> str:
+    """Sign with the attacker's own key, offered in the header in every known way."""
+    own = signing_key(f"own {token.key.alg}", token.key.alg)
+    kid = random.choice([token.key.kid, token.key.kid, own.kid, ABSENT])
     offered: dict[str, object] = {
         "jwk": own.published(kid=kid),
-        "jku": f"{draft.claims.get('iss')}/own",
+        "jku": f"{token.claims.get('iss')}/own",
         "x5u": "https://evil.example/own.pem",
-        "x5c": [encoded(_public(own, Encoding.DER))],
+        "x5c": [encoded(_public_key(own, Encoding.DER))],
         "jwks": {"keys": [own.published(kid=kid)]},
     }
-    names = chance.sample(sorted(offered), chance.randrange(3))
-    told = draft.under(kid=kid, **{name: offered[name] for name in names})
-    return told.with_signature(_sign(told.text, own.private, own.alg))
+    names = random.sample(sorted(offered), random.randrange(3))
+    forged = token.with_header(kid=kid, **{name: offered[name] for name in names})
+    return forged.with_signature(_sign(forged.signing_input, own.private, own.alg))
 
 
-def by_a_published_secret(chance: Random, draft: Draft) -> str:
-    """Return the token signed with what is published of a key, as if that were a secret that both sides share."""
-    alg, of = chance.choice(("HS256", "HS384", "HS512")), chance.choice(GOOD_KEYS)
-    pem, jwk = _public(of, Encoding.PEM), of.published()
+def sign_with_published_key(random: Random, token: UnsignedToken) -> str:
+    """Sign with a published key as if it were a shared secret (algorithm confusion)."""
+    alg, public_key = random.choice(("HS256", "HS384", "HS512")), random.choice(GOOD_KEYS)
+    pem, jwk = _public_key(public_key, Encoding.PEM), public_key.published()
     number = str(jwk.get("n", jwk.get("x"))).encode()
-    secret = chance.choice(
+    secret = random.choice(
         [
             pem,
             pem.strip(),
             pem + b"\n",
-            _public(of, Encoding.DER),
+            _public_key(public_key, Encoding.DER),
             json.dumps(jwk).encode(),
             number,
-            of.kid.encode(),
+            public_key.kid.encode(),
             b"",
         ]
     )
-    told = draft.under(kid=of.kid, alg=chance.choice([alg, alg, of.alg]))
-    return told.with_signature(_sign(told.text, secret, alg))
+    forged = token.with_header(kid=public_key.kid, alg=random.choice([alg, alg, public_key.alg]))
+    return forged.with_signature(_sign(forged.signing_input, secret, alg))
 
 
-def by_nobody(chance: Random, draft: Draft) -> str:
-    """Return the token with bytes for a signature that nobody made, or none, said to be unsigned or not."""
-    size = SIZES[draft.key.alg]
+def invent_signature(random: Random, token: UnsignedToken) -> str:
+    """Use arbitrary bytes or nothing as the signature, with or without `alg: none`."""
+    size = SIGNATURE_BYTES[token.key.alg]
     order = P256_ORDER.to_bytes(32)
-    made = [b"", b"\0" * size, b"\xff" * size, chance.randbytes(size), chance.randbytes(chance.randrange(1, 600))]
-    made += [order + order, (1).to_bytes(32) + (1).to_bytes(32), (1).to_bytes(32) + order]
-    none = "".join(chance.choice((letter, letter.upper())) for letter in "none")
-    return draft.under(alg=chance.choice([none, draft.key.alg, draft.key.alg])).with_signature(chance.choice(made))
+    signatures = [b"", b"\0" * size, b"\xff" * size, random.randbytes(size), random.randbytes(random.randrange(1, 600))]
+    signatures += [order + order, (1).to_bytes(32) + (1).to_bytes(32), (1).to_bytes(32) + order]
+    none = "".join(random.choice((letter, letter.upper())) for letter in "none")
+    return token.with_header(alg=random.choice([none, token.key.alg, token.key.alg])).with_signature(
+        random.choice(signatures)
+    )
 
 
-def of_another_text(chance: Random, draft: Draft) -> str:
-    """Return the token with the true signature of something else."""
-    header, _, claims = draft.text.partition(".")
-    key = draft.key
-    others = [header, claims, f"{claims}.{header}", f"{header}.", f".{claims}", draft.text + ".", draft.text + "=", ""]
-    others += [json.dumps(draft.claims), json.dumps(draft.header) + json.dumps(draft.claims), draft.text.lower()]
-    others += [draft.saying(sub="user:nobody").text, draft.under(typ="x").text]
-    return draft.with_signature(_sign(chance.choice(others), key.private, key.alg))
+def sign_another_text(random: Random, token: UnsignedToken) -> str:
+    """Use the valid signature of a different text."""
+    header, _, claims = token.signing_input.partition(".")
+    key = token.key
+    others = [
+        header,
+        claims,
+        f"{claims}.{header}",
+        f"{header}.",
+        f".{claims}",
+        token.signing_input + ".",
+        token.signing_input + "=",
+        "",
+    ]
+    others += [
+        json.dumps(token.claims),
+        json.dumps(token.header) + json.dumps(token.claims),
+        token.signing_input.lower(),
+    ]
+    others += [token.with_claims(sub="user:nobody").signing_input, token.with_header(typ="x").signing_input]
+    return token.with_signature(_sign(random.choice(others), key.private, key.alg))
 
 
-def written_otherwise(chance: Random, draft: Draft) -> str:
-    """Return the token with its true signature in a form that is not that of its algorithm."""
-    signature, alg = draft.signature(), draft.key.alg
+def reencode_signature(random: Random, token: UnsignedToken) -> str:
+    """Use the valid signature in a form that its algorithm does not allow."""
+    signature, alg = token.signature(), token.key.alg
     others = [
         signature[::-1],
         signature + b"\0",
@@ -127,23 +142,23 @@ def written_otherwise(chance: Random, draft: Draft) -> str:
         scalar = int.from_bytes(signature[32:], "little") + ED25519_ORDER
         others += [signature[:32] + scalar.to_bytes(32, "little")]
     else:
-        modulus = draft.key.private.public_key().public_numbers().n
+        modulus = token.key.private.public_key().public_numbers().n
         others += [(int.from_bytes(signature) + modulus).to_bytes(257)]
-        others += [_sign(draft.text, draft.key.private, "PS256" if alg == "RS256" else "RS256")]
-        others += [_sign(draft.text, draft.key.private, alg.replace("256", size)) for size in ("384", "512")]
-    return draft.with_signature(chance.choice(others))
+        others += [_sign(token.signing_input, token.key.private, "PS256" if alg == "RS256" else "RS256")]
+        others += [_sign(token.signing_input, token.key.private, alg.replace("256", size)) for size in ("384", "512")]
+    return token.with_signature(random.choice(others))
 
 
-FORGED_SIGNATURES: Final[tuple[Callable[[Random, Draft], str], ...]] = (
-    by_another_key,
-    by_a_published_secret,
-    by_nobody,
-    of_another_text,
-    written_otherwise,
+SIGNATURE_FORGERIES: Final[tuple[Callable[[Random, UnsignedToken], str], ...]] = (
+    sign_with_another_key,
+    sign_with_published_key,
+    invent_signature,
+    sign_another_text,
+    reencode_signature,
 )
 
 
-def _public(key: SigningKey, encoding: Encoding) -> bytes:
+def _public_key(key: SigningKey, encoding: Encoding) -> bytes:
     public: bytes = key.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
     return public
 

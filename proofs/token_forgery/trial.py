@@ -1,4 +1,4 @@
-"""This file is the proof that no token but a good one is honoured, and that all others are answered alike."""
+"""Proof that only valid tokens authenticate, and that all others get one identical response."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,22 +18,22 @@ from app.settings import Settings
 from app.tokens import create_token, revoke_token
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError, Proof
-from proofs.token_forgery.headers import Header, carrying, not_carrying
-from proofs.token_forgery.tokens import USERS, ApiTokens, Forger
+from proofs.token_forgery.headers import HeaderValues, invalid_headers, valid_header
+from proofs.token_forgery.tokens import USERS, ApiTokens, TokenForger
 from store import sql
 from store.database import Database
 from tests.oidc.fake_issuer import AUDIENCE, DISCOVERY, JWKS, FakeIssuer
 from tests.oidc.forgeries import GOOD_KEYS, USELESS_KEYS
 from tests.oracle import Line
 
-FORGED_TOKENS = 1_000  # in a trial
+TOKENS_PER_TRIAL = 1_000  # per trial
 WORLD: Final[list[Line]] = [
     *({"kind": "user", "id": user, "name": user, "isAdmin": True} for user in USERS),
     {"kind": "group", "id": "group:lab", "name": "lab", "members": list(USERS)},
 ]
-WHO: Final = "{ viewer { user { name } } }"
+VIEWER_QUERY: Final = "{ viewer { user { name } } }"
 QUERIES: Final = (
-    WHO,
+    VIEWER_QUERY,
     "{ __typename }",
     "{ __schema { queryType { name } } }",
     "{ assets { totalCount } }",
@@ -50,83 +50,93 @@ REFUSAL_HEADERS: Final = {
 
 
 async def trial(databases: Databases, seed: int) -> int:
-    """Return how many forged tokens were refused, each in the same words, while good ones were honoured."""
-    return await tried(databases, seed, FORGED_TOKENS)
+    """Return the number of forged tokens that got the standard refusal."""
+    return await run_trial(databases, seed, TOKENS_PER_TRIAL)
 
 
-async def tried(databases: Databases, seed: int, forged: int) -> int:
-    """Try so many forged tokens, and fewer good ones and odd headers in between; see `trial`."""
-    chance, url = Random(seed), await databases.written(WORLD)
+async def run_trial(databases: Databases, seed: int, forged: int) -> int:
+    """Try this many forged tokens, with valid tokens and odd headers in between."""
+    random, url = Random(seed), await databases.create_from_catalogue(WORLD)
     database = Database(url)
     try:
         async with FakeIssuer(keys=[*(key.published() for key in GOOD_KEYS), *USELESS_KEYS]) as fake:
-            forger = Forger(chance, fake, await _api_tokens(database))
-            async with _serving(database, fake) as client, _serving(database, None) as without_issuer:
-                gates = [Gate(each, chance, f"{databases.backend}, seed {seed}") for each in (client, without_issuer)]
+            forger = TokenForger(random, fake, await _create_api_tokens(database))
+            async with _serve(database, fake) as client, _serve(database, None) as without_issuer:
+                gates = [
+                    TokenChecker(each, random, f"{databases.backend}, seed {seed}") for each in (client, without_issuer)
+                ]
                 for _ in range(forged):
-                    await gates[0].refuse(*forger.forged())
-                    await _try_others(chance, forger, *gates)
+                    await gates[0].expect_refused(*forger.forged_token())
+                    await _try_valid_and_odd(random, forger, *gates)
             assert set(fake.requests) <= {DISCOVERY, JWKS}, fake.requests
         async with database.snapshot() as snapshot:
-            assert not await snapshot.rows(select(sql.topic)), "a forged token has changed something"
+            assert not await snapshot.rows(select(sql.topic)), "a forged token changed the database"
     finally:
         await database.close()
         databases.drop(url)
     return forged
 
 
-async def _try_others(chance: Random, forger: Forger, gate: "Gate", without_issuer: "Gate") -> None:
-    """Show a good token now and then, and one that would be good elsewhere, or in another header."""
-    user, token = forger.good()
-    if not chance.randrange(6):
-        await gate.honour(user, carrying(chance, token))
-    if not chance.randrange(10):
-        await gate.refuse_header("a good token in an odd header", not_carrying(chance, token))
-    if not chance.randrange(20):
-        await without_issuer.refuse("of an issuer that is none of ours", forger.issued())
+async def _try_valid_and_odd(
+    random: Random, forger: TokenForger, gate: "TokenChecker", without_issuer: "TokenChecker"
+) -> None:
+    """Now and then send a valid token, one in an odd header, or one to a server without its issuer."""
+    user, token = forger.valid_token()
+    if not random.randrange(6):
+        await gate.expect_accepted(user, valid_header(random, token))
+    if not random.randrange(10):
+        await gate.expect_header_refused("valid token in an odd header", invalid_headers(random, token))
+    if not random.randrange(20):
+        await without_issuer.expect_refused("token of an issuer that is not configured", forger.issued_token())
 
 
 @dataclass
-class Gate:
-    """Where tokens are shown, with any operation, and it is told whether they are answered as they must be."""
+class TokenChecker:
+    """Sends tokens with random operations and checks the responses."""
 
     client: httpx.AsyncClient
-    chance: Random
-    where: str
+    random: Random
+    context: str
 
-    async def refuse(self, how: str, token: str) -> None:
-        """Fail unless the token is refused in the words of all."""
-        await self.refuse_header(how, carrying(self.chance, token))
+    async def expect_refused(self, how: str, token: str) -> None:
+        """Fail unless the token gets the standard refusal."""
+        await self.expect_header_refused(how, valid_header(self.random, token))
 
-    async def refuse_header(self, how: str, header: Header) -> None:
-        """Fail unless a request with these Authorization headers is refused in the words of all."""
-        accept, query = self.chance.choice((GRAPHQL_RESPONSE, JSON)), self.chance.choice(QUERIES)
-        answer = await self._answer(query, header, accept)
+    async def expect_header_refused(self, how: str, header: HeaderValues) -> None:
+        """Fail unless these Authorization headers get the standard refusal."""
+        accept, query = self.random.choice((GRAPHQL_RESPONSE, JSON)), self.random.choice(QUERIES)
+        answer = await self._send(query, header, accept)
         headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
         expected = REFUSAL_HEADERS | {"content-type": f"{accept}; charset=utf-8"}
         if (answer.status_code, headers, answer.content) != (HTTPStatus.UNAUTHORIZED, expected, REFUSAL):
-            raise BrokenPromiseError(self._told(f"Not refused as all are: {how}", query, header, answer))
+            raise BrokenPromiseError(
+                self._format_failure(f"Not refused with the standard response: {how}", query, header, answer)
+            )
 
-    async def honour(self, user: str, header: Header) -> None:
-        """Fail unless a request with these Authorization headers is answered as the user's."""
-        answer = await self._answer(WHO, header, JSON)
+    async def expect_accepted(self, user: str, header: HeaderValues) -> None:
+        """Fail unless these Authorization headers authenticate the user."""
+        answer = await self._send(VIEWER_QUERY, header, JSON)
         if answer.json() != {"data": {"viewer": {"user": {"name": user}}}}:
-            raise BrokenPromiseError(self._told(f"Not honoured as {user}'s", WHO, header, answer))
+            raise BrokenPromiseError(
+                self._format_failure(f"Not accepted as a token of {user}", VIEWER_QUERY, header, answer)
+            )
 
-    async def _answer(self, query: str, header: Header, accept: str) -> httpx.Response:
+    async def _send(self, query: str, header: HeaderValues, accept: str) -> httpx.Response:
         headers = [(b"accept", accept.encode()), *((b"authorization", _bytes(value)) for value in header)]
-        if query.startswith("mutation") or self.chance.randrange(3):
+        if query.startswith("mutation") or self.random.randrange(3):
             return await self.client.post("/graphql", json={"query": query}, headers=headers)
         return await self.client.get("/graphql", params={"query": query}, headers=headers)
 
-    def _told(self, fault: str, query: str, header: Header, answer: httpx.Response) -> str:
+    def _format_failure(self, fault: str, query: str, header: HeaderValues, answer: httpx.Response) -> str:
         asked = f"{answer.request.method} {query} with Authorization {[_bytes(value) for value in header]}"
-        return f"{fault}, on {self.where}.\n{asked}\n{answer.status_code} {dict(answer.headers)}\n{answer.text[:2_000]}"
+        return (
+            f"{fault}, on {self.context}.\n{asked}\n{answer.status_code} {dict(answer.headers)}\n{answer.text[:2_000]}"
+        )
 
 
 @asynccontextmanager
-async def _serving(database: Database, fake: FakeIssuer | None) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the application, which takes the issuer's tokens by the issuer's clock."""
+async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client of the application, which trusts the issuer and its clock."""
     settings = Settings(oidc_issuer=fake.url, oidc_audience=AUDIENCE) if fake else Settings()
 
     def issuer_from_settings(issuer: str | None, audience: str | None) -> Issuer | None:
@@ -138,8 +148,8 @@ async def _serving(database: Database, fake: FakeIssuer | None) -> AsyncIterator
         yield client
 
 
-async def _api_tokens(database: Database) -> ApiTokens:
-    """Return tokens of ours: of each user a good one, one that has expired and one that was taken back."""
+async def _create_api_tokens(database: Database) -> ApiTokens:
+    """Create API tokens: for each user a valid, an expired and a revoked one."""
     good = {user: await create_token(database, user, 3_600) for user in USERS}
     expired = [await create_token(database, user, 0) for user in USERS]
     revoked = [await create_token(database, user, 3_600) for user in USERS]
@@ -149,16 +159,16 @@ async def _api_tokens(database: Database) -> ApiTokens:
 
 
 def _bytes(value: str) -> bytes:
-    """Return a header's value as it is sent: a byte for each character, or else in UTF-8."""
+    """Encode a header value as sent: Latin-1, or UTF-8 if that is impossible."""
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode()
 
 
-FORGERY = Proof(
+TOKEN_FORGERY = Proof(
     "tokens",
-    "No token is honoured but a good one; every other is answered alike, byte for byte, and never as a visitor's.",
+    "Only valid tokens authenticate; all others get one refusal, byte for byte, and are never treated as anonymous.",
     unit="forged tokens",
     goal=10_000,
     trial=trial,
