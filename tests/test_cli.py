@@ -85,8 +85,8 @@ def test_an_invalid_catalogue_is_reported_line_by_line_and_not_imported(atoll_wo
     refused = atoll_world("import", str(file))
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.splitlines() == [
-        "line 2: it is no JSON: unexpected end of data at character 2",
-        "line 3: name is missing",
+        "Line 2: not valid JSON: unexpected end of data at character 2.",
+        "Line 3: name is missing.",
         f"{file} has 2 invalid lines: nothing was imported.",
     ]
     assert rows(atoll_world.database_url) == before
