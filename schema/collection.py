@@ -81,7 +81,9 @@ class Collection(Node):
                 default=False,
             ),
             order_by=argument(
-                MembershipOrder | None, "The order of the assets.", MembershipOrder(field=MembershipOrderField.POSITION)
+                MembershipOrder | None,
+                "The sort order of the assets.",
+                MembershipOrder(field=MembershipOrderField.POSITION),
             ),
         ),
     )
@@ -115,7 +117,7 @@ class Collection(Node):
             query=query_argument(),
             order_by=argument(
                 AssetOrder | None,
-                "The order of the assets.",
+                "The sort order of the assets.",
                 AssetOrder(field=AssetOrderField.RELEVANCE, direction=OrderDirection.DESC),
             ),
             exclude_members=argument(bool | None, "Whether to omit assets that are already members.", default=False),

@@ -22,14 +22,14 @@ from store.tables import (
 
 
 class OrderDirection(StrEnum):
-    """Direction of an order."""
+    """Direction of a sort order."""
 
     ASC = "ASC"
     DESC = "DESC"
 
 
 class CollectionOrderField(StrEnum):
-    """Field that a list of collections is ordered by."""
+    """Field that a list of collections is sorted by."""
 
     POSITION = "POSITION"
     NAME = "NAME"
@@ -38,7 +38,7 @@ class CollectionOrderField(StrEnum):
 
 
 class AssetOrderField(StrEnum):
-    """Field that a list of assets is ordered by."""
+    """Field that a list of assets is sorted by."""
 
     RELEVANCE = "RELEVANCE"
     NAME = "NAME"
@@ -47,7 +47,7 @@ class AssetOrderField(StrEnum):
 
 
 class MembershipOrderField(StrEnum):
-    """Field that a collection's assets are ordered by."""
+    """Field that a collection's assets are sorted by."""
 
     POSITION = "POSITION"
     ADDED_AT = "ADDED_AT"
@@ -155,13 +155,13 @@ _describe(
 )
 _describe(
     OrderDirection,
-    "Direction of an order.",
+    "Direction of a sort order.",
     ASC="Ascending: the lowest value first.",
     DESC="Descending: the highest value first.",
 )
 _describe(
     CollectionOrderField,
-    "Field that a list of collections is ordered by.",
+    "Field that a list of collections is sorted by.",
     POSITION="The administrators' order; across topics, by topic first.",
     NAME="The name, ignoring case.",
     UPDATED_AT="When the collection itself was last updated.",
@@ -169,7 +169,7 @@ _describe(
 )
 _describe(
     AssetOrderField,
-    "Field that a list of assets is ordered by.",
+    "Field that a list of assets is sorted by.",
     RELEVANCE="The best matches of a search query, then gold standards, then the most recently updated.",
     NAME="The name, ignoring case.",
     CREATED_AT="When the asset was created.",
@@ -177,7 +177,7 @@ _describe(
 )
 _describe(
     MembershipOrderField,
-    "Field that a collection's assets are ordered by.",
+    "Field that a collection's assets are sorted by.",
     POSITION="The administrators' order; with descendants, the nearest collection first.",
     ADDED_AT="When the asset was added to the collection.",
     NAME="The asset's name, ignoring case.",

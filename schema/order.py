@@ -6,25 +6,25 @@ from schema.enums import AssetOrderField, CollectionOrderField, MembershipOrderF
 from schema.field import field
 
 
-@strawberry.input(description="Order of a list of collections.")
+@strawberry.input(description="Sort order of a list of collections.")
 class CollectionOrder:
-    """Order of a list of collections."""
+    """Sort order of a list of collections."""
 
-    field: CollectionOrderField = field("The field to order by.")
+    field: CollectionOrderField = field("The field to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order.")
 
 
-@strawberry.input(description="Order of a list of assets.")
+@strawberry.input(description="Sort order of a list of assets.")
 class AssetOrder:
-    """Order of a list of assets."""
+    """Sort order of a list of assets."""
 
-    field: AssetOrderField = field("The field to order by.")
+    field: AssetOrderField = field("The field to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order.")
 
 
-@strawberry.input(description="Order of a collection's assets.")
+@strawberry.input(description="Sort order of a collection's assets.")
 class MembershipOrder:
-    """Order of a collection's assets."""
+    """Sort order of a collection's assets."""
 
-    field: MembershipOrderField = field("The field to order by.")
+    field: MembershipOrderField = field("The field to sort by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order.")

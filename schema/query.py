@@ -89,7 +89,7 @@ class Query:
             query=query_argument(),
             order_by=argument(
                 CollectionOrder | None,
-                "The order of the collections.",
+                "The sort order of the collections.",
                 CollectionOrder(field=CollectionOrderField.NAME),
             ),
         ),
@@ -110,7 +110,7 @@ class Query:
             query=query_argument(),
             order_by=argument(
                 AssetOrder | None,
-                "The order of the assets.",
+                "The sort order of the assets.",
                 AssetOrder(field=AssetOrderField.RELEVANCE, direction=OrderDirection.DESC),
             ),
         ),

@@ -56,7 +56,7 @@ class Topic(Node):
             filter=argument(CollectionFilter | None, "Filters for the collections."),
             order_by=argument(
                 CollectionOrder | None,
-                "The order of the collections.",
+                "The sort order of the collections.",
                 CollectionOrder(field=CollectionOrderField.POSITION),
             ),
         ),

@@ -1,10 +1,13 @@
-"""Tests of docs/errors.md: it lists every error code of the API."""
+"""Tests of docs/errors.md: it lists every error code and the limits."""
 
 import re
 from itertools import chain
 from pathlib import Path
 
+from app.endpoint import BODY_BYTES
 from app.errors import RequestErrorCode
+from app.limits import LIMITS
+from app.request import BODY_SECONDS
 from permissions import ErrorCode
 from resolvers.write.user_error import UserErrorCode
 
@@ -23,3 +26,14 @@ def test_every_code_of_extensions_is_listed() -> None:
 
 def test_every_code_of_user_errors_is_listed() -> None:
     assert listed_codes("Codes of `UserError.code`") == sorted(UserErrorCode)
+
+
+def test_the_limits_of_documents_are_listed() -> None:
+    text = DOC.read_text(encoding="utf-8")
+    assert f"more than {LIMITS.tokens:,} tokens" in text
+    assert (
+        f"{LIMITS.depth} levels, {LIMITS.fields:,} fields, {LIMITS.root_fields} fields at the root,"
+        f" {LIMITS.aliases} aliases, {LIMITS.directives} directives"
+    ) in text
+    assert f"more than {BODY_BYTES // 2**20} MiB" in text
+    assert f"within {BODY_SECONDS} seconds" in text
