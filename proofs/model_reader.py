@@ -1,4 +1,4 @@
-"""Oracle model read from a database: equivalent catalogue lines, and what lines cannot express.
+"""Oracle model read from a database: equivalent catalogue lines, and facts that lines cannot express.
 
 Each table is read whole with one plain SELECT and without access conditions, so nothing under test is used.
 """

@@ -11,7 +11,7 @@ Trial = Callable[[Databases, int], Coroutine[Any, Any, int]]
 
 
 class BrokenPromiseError(AssertionError):
-    """Counterexample to a promise. The message says what differed and how to reproduce it."""
+    """Counterexample to a promise. The message names the difference and the way to reproduce it."""
 
 
 @dataclass(frozen=True)

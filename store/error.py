@@ -50,7 +50,7 @@ class DatabaseUnusableError(Exception):
 
 
 class DatabaseUrlError(DatabaseUnusableError):
-    """ATOLL_DATABASE_URL is not a URL that Atoll can use, whatever exists at it."""
+    """ATOLL_DATABASE_URL is not a URL that Atoll can use."""
 
 
 def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableError:

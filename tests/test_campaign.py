@@ -1,4 +1,4 @@
-"""Campaigns: when they end, what they report, and that the committed record is complete."""
+"""Campaigns: their end, their reports, and the completeness of the committed record."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""docs/search.md: its limits are those of the code, and its examples find what it says."""
+"""docs/search.md: its limits are those of the code, and its examples find the documented matches."""
 
 import re
 from collections.abc import AsyncIterator

@@ -84,7 +84,7 @@ class ListRequest:
 
     @property
     def shape(self) -> RequestShape:
-        """What the document depends on."""
+        """Properties that the document depends on."""
         parent_type = self.listing.parent[0] if self.listing.parent else ""
         return RequestShape(
             parent_type,

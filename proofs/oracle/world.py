@@ -99,7 +99,7 @@ def _sample(random: Random, values: Sequence[str], most: int) -> list[str]:
 
 
 async def vary_database(database: Database, random: Random) -> None:
-    """Change what lines cannot express: ranks differ from the file's order, and many timestamps are equal.
+    """Change facts that lines cannot express: ranks differ from the file's order, and many timestamps are equal.
 
     The database's random state, the cursor key, is set from the given source of randomness as well.
     """

@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
 
 FILTER_OF_FACET = {PartKind.KINDS: "kinds", PartKind.TAGS: "tags", PartKind.OWNERS: "owner_ids"}
-"""Field of the filter that each facet ignores, so that a facet counts what other values of it would match."""
+"""Filter field that each facet ignores, so that a facet counts the matches of other values."""
 
 
 @dataclass(frozen=True, slots=True)
