@@ -1,0 +1,21 @@
+"""Search triggers, as migrations change them: updates of which columns make a row's search document stale."""
+
+from alembic import op
+
+
+def replace_update_trigger(table: str, columns: str) -> None:
+    """Mark rows of the table as stale when one of the columns, separated by commas, is updated.
+
+    A migration names all searched columns of the table. It calls this after adding a column, and in `downgrade` before
+    dropping it.
+    """
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"DROP TRIGGER {table}_search_update")
+        stale = f"INSERT OR IGNORE INTO search_stale (kind, row_pk) VALUES ('{table}', new.pk)"  # noqa: S608 - names in a migration
+        op.execute(f"CREATE TRIGGER {table}_search_update AFTER UPDATE OF {columns} ON {table} BEGIN {stale}; END")
+    else:
+        op.execute(f"DROP TRIGGER {table}_search_write ON {table}")
+        op.execute(
+            f"CREATE TRIGGER {table}_search_write AFTER INSERT OR DELETE OR UPDATE OF {columns} ON {table}"
+            f" FOR EACH ROW EXECUTE FUNCTION search_note('{table}')"
+        )
