@@ -158,6 +158,7 @@ def test_an_installed_wheel_migrates_imports_and_serves(
 
     place = installation.run(tmp_path, "python", "-c", "import store; print(store.__file__)").stdout
     assert Path(place).is_relative_to(installation.environment)
+    assert atoll("--version") == f"atoll {VERSION}\n"
     assert head_revision() in atoll("migrate")
     assert head_revision() in atoll("check")
     catalogue = write_lines(tmp_path / "catalogue.jsonl", catalogue_lines())
