@@ -20,7 +20,7 @@ RUNS = Path("build/proofs")
 Run = dict[str, Any]
 """Result of a campaign: `checks` by backend, and how they were made."""
 
-HEADER = """# What was proven
+HEADER = """# Proofs
 Written by `make prove`. Each row is a promise and the number of checks that passed without a counterexample. A trial is
 determined by its seed: `make prove ARGS="{name} --seed {seed}"` repeats a campaign.
 """

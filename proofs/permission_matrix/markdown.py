@@ -41,7 +41,7 @@ SECTIONS = {
     ),
 }
 INTRODUCTION = """\
-# Who sees what, and who may do what
+# Permissions
 An asset is visible to a viewer through its grants: to the viewer, to one of their groups, to everyone (all members) or
 to public (all). The highest access counts. DISCOVERABLE shows the metadata, VIEWER also the content, OWNER also the
 grants; EDITOR is for the platform and shows no more than VIEWER here. Administrators discover every asset, and beyond
@@ -84,7 +84,7 @@ def format_page() -> str:
     """Format docs/permissions.md."""
     parts = [INTRODUCTION, *_table("## Which collections are visible", _collection_table())]
     parts += [*_table("## Access of a viewer to an asset", _access_table()), LEGEND_OF_ACCESS]
-    parts += ["\n## What the API returns\n", LEGEND_OF_VALUES]
+    parts += ["\n## Results of the API\n", LEGEND_OF_VALUES]
     for title, aspects in SECTIONS.items():
         header = ["", *map(_format_value, ACCESS_LETTERS), "hidden", "anonymous", "surfaces"]
         parts += _table(f"### {title}", [header, *(row for aspect in aspects for row in _aspect_rows(aspect))])
