@@ -1,6 +1,7 @@
 """SQL building blocks: table objects, and constructs that the two databases spell differently."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from string import Formatter
 from typing import Any
 
 import orjson
@@ -172,55 +173,29 @@ def per_parent(parents: FromClause, rows: Select[Any]) -> Select[Any]:
     return select(parents.c.value, aggregated.label("rows"))
 
 
-@compiles(_Integers, "sqlite")
-@compiles(_Strings, "sqlite")
-@compiles(_Elements, "sqlite")
-def _json_each_sqlite(element: FunctionElement[Any], compiler: Any, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
+def compile_as(construct: type[FunctionElement[Any]], *, sqlite: str, postgresql: str) -> None:
+    """Set the SQL of a construct: `{0}`, `{1}` and so on are its arguments, `{all}` is the list of them."""
+    for dialect, template in (("sqlite", sqlite), ("postgresql", postgresql)):
+        compiles(construct, dialect)(_compiler_of(template))
 
 
-@compiles(_Integers, "postgresql")
-def _integers_postgresql(element: _Integers, compiler: Any, **options: Any) -> str:
-    return f"unnest(translate({compiler.process(element.clauses, **options)}, '[]', '{{}}')::bigint[])"
+def _compiler_of(template: str) -> Callable[..., str]:
+    fields = {field for _, field, _, _ in Formatter().parse(template)}
+
+    def compile_construct(element: FunctionElement[Any], compiler: Any, **options: Any) -> str:
+        # An argument that is compiled but not rendered would leave a gap in PostgreSQL's numbered parameters.
+        arguments = [
+            compiler.process(clause, **options) if fields & {str(index), "all"} else ""
+            for index, clause in enumerate(element.clauses)
+        ]
+        return template.format(*arguments, all=", ".join(arguments))
+
+    return compile_construct
 
 
-@compiles(_Strings, "postgresql")
-def _strings_postgresql(element: _Strings, compiler: Any, **options: Any) -> str:
-    return f"json_array_elements_text({compiler.process(element.clauses, **options)}::json)"
-
-
-@compiles(_Elements, "postgresql")
-def _elements_postgresql(element: _Elements, compiler: Any, **options: Any) -> str:
-    return f"json_array_elements({compiler.process(element.clauses, **options)}::json)"
-
-
-@compiles(_Element, "sqlite")
-def _element_sqlite(element: _Element, compiler: Any, **options: Any) -> str:
-    value, index, _ = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"json_extract({value}, '$[{index}]')"
-
-
-@compiles(_Element, "postgresql")
-def _element_postgresql(element: _Element, compiler: Any, **options: Any) -> str:
-    value, index, type_ = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"({value} ->> {index})::{type_}"
-
-
-@compiles(json_row, "sqlite")
-def _json_row_sqlite(element: json_row, compiler: Any, **options: Any) -> str:
-    return f"json_array({compiler.process(element.clauses, **options)})"
-
-
-@compiles(json_row, "postgresql")
-def _json_row_postgresql(element: json_row, compiler: Any, **options: Any) -> str:
-    return f"json_build_array({compiler.process(element.clauses, **options)})"
-
-
-@compiles(json_rows_agg, "sqlite")
-def _json_rows_agg_sqlite(element: json_rows_agg, compiler: Any, **options: Any) -> str:
-    return f"json_group_array({compiler.process(element.clauses, **options)})"
-
-
-@compiles(json_rows_agg, "postgresql")
-def _json_rows_agg_postgresql(element: json_rows_agg, compiler: Any, **options: Any) -> str:
-    return f"coalesce(json_agg({compiler.process(element.clauses, **options)}), '[]'::json)"
+compile_as(_Integers, sqlite="json_each({0})", postgresql="unnest(translate({0}, '[]', '{{}}')::bigint[])")
+compile_as(_Strings, sqlite="json_each({0})", postgresql="json_array_elements_text({0}::json)")
+compile_as(_Elements, sqlite="json_each({0})", postgresql="json_array_elements({0}::json)")
+compile_as(_Element, sqlite="json_extract({0}, '$[{1}]')", postgresql="({0} ->> {1})::{2}")
+compile_as(json_row, sqlite="json_array({all})", postgresql="json_build_array({all})")
+compile_as(json_rows_agg, sqlite="json_group_array({0})", postgresql="coalesce(json_agg({0}), '[]'::json)")

@@ -17,9 +17,9 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from store import sql
 from store.search.query import FIELDS_OF_MATCH, NAME, Match, Search
 
 STEP = 10  # ranks per Match, to distinguish names by their length
@@ -61,13 +61,4 @@ def _matching_pks(of: Any, match: Match) -> Select[Any]:
     return select(index.c.rowid).where(_Matches(literal_column(index.name), *queries))
 
 
-@compiles(_Matches, "sqlite")
-def _matches_sqlite(element: _Matches, compiler: Any, **options: Any) -> str:
-    index, fts5, _ = element.clauses
-    return f"{compiler.process(index, **options)} MATCH {compiler.process(fts5, **options)}"
-
-
-@compiles(_Matches, "postgresql")
-def _matches_postgresql(element: _Matches, compiler: Any, **options: Any) -> str:
-    index, _, tsquery = element.clauses
-    return f"{compiler.process(index, **options)}.words @@ {compiler.process(tsquery, **options)}::tsquery"
+sql.compile_as(_Matches, sqlite="{0} MATCH {1}", postgresql="{0}.words @@ {2}::tsquery")
