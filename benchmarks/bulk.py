@@ -8,7 +8,6 @@ ways must leave the same rows in the database.
 
 import argparse
 import asyncio
-import statistics
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert
 
-from benchmarks.world import BenchmarkWorld, build_world
+from benchmarks.world import BenchmarkWorld, build_world, print_medians
 from resolvers.write.job import run_next_job
 from store import sql
 from tests.postgres import Postgres
@@ -66,9 +65,7 @@ async def _compare(
         times["bare"].append(time.perf_counter() - started)
         if await _read_rows(world) != rows or len(rows["membership"]) != assets:
             raise SystemExit("Both must leave the same rows, a membership for each asset.")
-    atoll, bare = statistics.median(times["atoll"]), statistics.median(times["bare"])
-    sys.stdout.write(f"{name:<44} {atoll * 1_000:>9.1f} ms {bare * 1_000:>9.1f} ms  {atoll / bare:>5.2f}\n")
-    sys.stdout.flush()
+    print_medians(name, times["atoll"], times["bare"])
 
 
 async def _add_inline(world: BenchmarkWorld, assets: int) -> None:

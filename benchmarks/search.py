@@ -7,7 +7,6 @@ SQLite and PostgreSQL. The number of matches is the same for any number of asset
 import argparse
 import asyncio
 import gc
-import statistics
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ import orjson
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from benchmarks.world import BenchmarkWorld, build_world
+from benchmarks.world import BenchmarkWorld, build_world, print_medians
 from store import sql
 from store.bulk_insert import insert_many
 from store.ids import new_id
@@ -82,12 +81,12 @@ async def build_search_world(url: str, assets: int) -> BenchmarkWorld:
         for place, owner in enumerate(owners):
             await _change_owner(connection, strangers[place::OWNERS], owner)
         await _describe_assets(connection, chance, world.asset_pks)
-    if world.database.is_sqlite:
-        async with world.database.engines[0].connect() as bare:
-            await bare.exec_driver_sql("ANALYZE")
-    else:
-        async with world.database.engines[0].connect() as bare:
-            await (await bare.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql("VACUUM ANALYZE")
+    async with world.database.engines[0].connect() as connection:
+        if world.database.is_sqlite:
+            await connection.exec_driver_sql("ANALYZE")
+        else:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.exec_driver_sql("VACUUM ANALYZE")
     return world
 
 
@@ -190,9 +189,7 @@ async def _compare(
         times["by hand"].append(time.perf_counter() - started)
         if (response.get("collection") or response)["found"] != answer:
             raise SystemExit(f"{title}: the two responses differ.\n{response}\n{answer}")
-    atoll, hand = statistics.median(times["atoll"]), statistics.median(times["by hand"])
-    sys.stdout.write(f"{title:<44} {atoll * 1_000:>9.1f} ms {hand * 1_000:>9.1f} ms  {atoll / hand:>5.2f}\n")
-    sys.stdout.flush()
+    print_medians(title, times["atoll"], times["by hand"])
 
 
 def _answer(row: Any) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Database for benchmarks: many assets of one owner, and an empty collection."""
 
+import statistics
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -81,3 +84,10 @@ async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
         [row.id for row in assets],
         [row.pk for row in assets],
     )
+
+
+def print_medians(title: str, atoll: Sequence[float], baseline: Sequence[float]) -> None:
+    """Print a row: the medians of two lists of seconds, in milliseconds, and their ratio."""
+    first, second = statistics.median(atoll), statistics.median(baseline)
+    sys.stdout.write(f"{title:<44} {first * 1_000:>9.1f} ms {second * 1_000:>9.1f} ms  {first / second:>5.2f}\n")
+    sys.stdout.flush()

@@ -11,17 +11,17 @@ from app.endpoint import Endpoint
 from permissions.viewer import Viewer, viewer_by_token
 from store.database import Snapshot
 
-SECONDS = 0.03
+LIFETIME_SECONDS = 0.03
 """Lifetime of the cache in the server's own CPU time: some operations, however busy the machine is."""
 
 
-def serve(kept: str) -> None:
+def serve(fault: str) -> None:
     """Run the command line with a planted cache: "viewers", "rows" or "answers"."""
-    {"viewers": _keep_viewers, "rows": _keep_rows, "answers": _keep_answers}[kept]()
+    {"viewers": _cache_viewers, "rows": _cache_rows, "answers": _cache_responses}[fault]()
     cli.main()
 
 
-class Kept:
+class Cache:
     """Values read recently, by key."""
 
     def __init__(self) -> None:
@@ -30,44 +30,44 @@ class Kept:
     async def get(self, key: Any, read: Callable[[], Awaitable[Any]]) -> Any:
         """Return the cached value of the key, or read it."""
         read_at, value = self._values.get(key, (0.0, None))
-        if time.process_time() - read_at > SECONDS:
+        if time.process_time() - read_at > LIFETIME_SECONDS:
             value = await read()
             self._values[key] = (time.process_time(), value)
         return value
 
 
-def _keep_viewers() -> None:
+def _cache_viewers() -> None:
     """Cache the viewer of a token, with groups and administrator status."""
-    kept = Kept()
+    cache = Cache()
 
     async def stale(snapshot: Snapshot, token: str) -> Viewer | None:
-        viewer: Viewer | None = await kept.get(token, lambda: viewer_by_token(snapshot, token))
+        viewer: Viewer | None = await cache.get(token, lambda: viewer_by_token(snapshot, token))
         return viewer
 
     setattr(authentication, "viewer_by_token", stale)  # noqa: B010 - the module does not export it
 
 
-def _keep_rows() -> None:
+def _cache_rows() -> None:
     """Cache the rows of a statement."""
-    kept, rows = Kept(), Snapshot.rows
+    cache, rows = Cache(), Snapshot.rows
 
     async def stale(self: Snapshot, statement: Any, parameters: Any = None) -> Any:
         compiled = statement.compile(dialect=self._connection.dialect)
         key = (str(compiled), str(compiled.params), str(parameters))
-        return await kept.get(key, lambda: rows(self, statement, parameters))
+        return await cache.get(key, lambda: rows(self, statement, parameters))
 
     Snapshot.rows = stale  # type: ignore[method-assign]  # the planted fault
 
 
-def _keep_answers() -> None:
+def _cache_responses() -> None:
     """Cache the response to a viewer's query."""
-    kept, response = Kept(), getattr(Endpoint, "_response")  # noqa: B009 - private to the class
+    cache, response = Cache(), getattr(Endpoint, "_response")  # noqa: B009 - private to the class
 
     async def stale(self: Endpoint, request: Request, request_id: str) -> Any:
         body = await request.body()
         if b"mutation" in body:
             return await response(self, request, request_id)
         key = (request.headers.get("authorization"), body)
-        return await kept.get(key, lambda: response(self, request, request_id))
+        return await cache.get(key, lambda: response(self, request, request_id))
 
     setattr(Endpoint, "_response", stale)  # noqa: B010 - as above

@@ -25,13 +25,13 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "shared_buffers": "32MB",
-    # Far from UTC, and not by whole hours: whoever leans on the server's time zone is wrong at once.
+    # Far from UTC, and not by whole hours, so that code which depends on the time zone fails.
     "timezone": "Asia/Kathmandu",
 }
-# A killed process loses nothing by these; a machine without power would.
-HASTE = {"fsync": "off", "full_page_writes": "off"}
-# The first that binaries and machine offer is taken. The first two do not sort as bytes do, so that a query that leans
-# on the server's collation fails.
+# Faster, and safe when a process is killed; only a power failure would lose data.
+FAST = {"fsync": "off", "full_page_writes": "off"}
+# The first that binaries and machine support is used. The first two do not sort like bytes, so that a query which
+# depends on the server's collation fails.
 COLLATIONS = {
     "ICU en-US": ("--locale-provider=icu", "--icu-locale=en-US", "--locale=C"),
     "libc en_US.UTF-8": ("--locale=en_US.UTF-8", "--lc-messages=C"),
@@ -39,8 +39,8 @@ COLLATIONS = {
     "libc C": ("--locale=C",),
 }
 SECONDS = 30
-# The shell becomes the server, so that the process we hold is the server itself. What stays behind waits for our pipe:
-# a line sends it away; an end without one means that we died, and it takes the server and the folder along.
+# The shell becomes the server, so that the child process is the server itself. A watcher in the background reads the
+# pipe: a line ends it; end of file means that the parent died, and it stops the server and removes the folder.
 LAUNCH = """
 folder=$1; shift
 exec 3<&0 </dev/null
@@ -78,7 +78,7 @@ class Postgres:
         """
         self._binaries = find_binaries()
         self._account = find_account()
-        self._settings = SETTINGS | ({} if durable else HASTE) | dict(settings or {})
+        self._settings = SETTINGS | ({} if durable else FAST) | dict(settings or {})
         self._password = secrets.token_urlsafe(12)
         self._server: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -86,12 +86,12 @@ class Postgres:
 
     def __enter__(self) -> Self:
         """Initialize a new server and start it."""
-        # Another account can rely on no temporary folder but everybody's.
-        self.folder = Path(tempfile.mkdtemp(prefix="atoll-postgres-", dir="/tmp" if self._account else None))  # noqa: S108 - mkdtemp makes it ours
+        # /tmp is the only temporary folder that every account can reach.
+        self.folder = Path(tempfile.mkdtemp(prefix="atoll-postgres-", dir="/tmp" if self._account else None))  # noqa: S108 - mkdtemp creates a private folder
         try:
-            self._give(self.folder)
-            self._reach_binaries()
-            self.collation = self._lay_out()
+            self._change_owner(self.folder)
+            self._copy_binaries_if_unreadable()
+            self.collation = self._initialize()
             self.start()
         except BaseException:
             self.__exit__()
@@ -114,12 +114,12 @@ class Postgres:
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Create a database as a copy of the template, which must have no connections; return its URL."""
-        self._execute(f"CREATE DATABASE {_quoted(name)} TEMPLATE {_quoted(template)}")
+        self._execute(f"CREATE DATABASE {_quote_identifier(name)} TEMPLATE {_quote_identifier(template)}")
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
         """Drop a database if it exists, and its connections."""
-        self._execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
+        self._execute(f"DROP DATABASE IF EXISTS {_quote_identifier(name)} WITH (FORCE)")
 
     def start(self) -> None:
         """Start the server on its port and wait until it accepts connections.
@@ -127,15 +127,15 @@ class Postgres:
         Raises RuntimeError with the end of its log.
         """
         deadline = time.monotonic() + SECONDS
-        had_port = self.port
+        fixed_port = self.port
         while True:
-            self.port = had_port or _free_port()
+            self.port = fixed_port or _free_port()
             self._launch()
             if self._becomes_ready(deadline):
                 return
             self.stop()
             log = (self.folder / "log").read_text(errors="replace")
-            # The port was taken since we looked, or the last child of a killed server is not quite gone: once more.
+            # Another process took the port meanwhile, or the last child of a killed server still has it: retry.
             if "in use" not in log or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL does not start: {log[-3000:]}")
             time.sleep(0.1)
@@ -147,23 +147,23 @@ class Postgres:
     def crash(self) -> None:
         """Kill the server and all its processes, like a power failure; `start` recovers."""
         if pid := self.pid:
-            os.kill(pid, signal.SIGSTOP)  # it makes no child while we list them
+            os.kill(pid, signal.SIGSTOP)  # it starts no child while they are listed
             for process in (*_children(pid), pid):
                 _kill(process)
         self._end(signal.SIGKILL)
 
-    def _lay_out(self) -> str:
+    def _initialize(self) -> str:
         """Create the data folder; return the name of its collation."""
         password = self.folder / "password"
         password.write_text(self._password)
-        self._give(password)
+        self._change_owner(password)
         data: tuple[str | Path, ...] = ("--pgdata", self.folder / "data", "--username=postgres", "--pwfile", password)
         for name, locale in COLLATIONS.items():
-            options = (*data, "--auth=scram-sha-256", "--encoding=UTF8", *locale, "--no-sync", "--no-instructions")
-            made = self._run("initdb", *options)
-            if made.returncode == 0:
+            arguments = (*data, "--auth=scram-sha-256", "--encoding=UTF8", *locale, "--no-sync", "--no-instructions")
+            initdb = self._run("initdb", *arguments)
+            if initdb.returncode == 0:
                 return name
-        raise RuntimeError(f"initdb: {made.stdout}{made.stderr}")
+        raise RuntimeError(f"initdb: {initdb.stdout}{initdb.stderr}")
 
     def _launch(self) -> None:
         settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
@@ -181,8 +181,8 @@ class Postgres:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # interrupting the tests is not interrupting the server
-                **self._surroundings(),
+                start_new_session=True,  # Ctrl-C of the tests does not reach the server
+                **self._process_options(),
             )
 
     def _becomes_ready(self, deadline: float) -> bool:
@@ -194,10 +194,10 @@ class Postgres:
             time.sleep(0.01)
         return False
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, signal_: signal.Signals) -> None:
         if self._server is None:
             return
-        self._server.send_signal(how)  # does nothing where it ended by itself
+        self._server.send_signal(signal_)  # no effect if it has ended by itself
         self._server.communicate(b"\n", timeout=SECONDS)
         self._server = None
 
@@ -209,34 +209,34 @@ class Postgres:
             finally:
                 await connection.close()
 
-        # The caller may be inside a running event loop, which bears no other.
+        # The caller may run in an event loop, in which no other can be started.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(lambda: asyncio.run(execute())).result()
 
-    def _reach_binaries(self) -> None:
+    def _copy_binaries_if_unreadable(self) -> None:
         """Copy the binaries into the server's folder if its account may not run them, for example under /root."""
         try:
             self._run("postgres", "--version")
         except PermissionError:
             self._binaries = copy_binaries(self._binaries, self.folder)
             for path in self.folder.rglob("*"):
-                self._give(path)
+                self._change_owner(path)
 
     def _run(self, binary: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = (self._binaries / binary, *arguments)
-        return subprocess.run(command, check=False, capture_output=True, text=True, **self._surroundings())
+        return subprocess.run(command, check=False, capture_output=True, text=True, **self._process_options())
 
-    def _give(self, path: Path) -> None:
+    def _change_owner(self, path: Path) -> None:
         if self._account:
             os.chown(path, self._account.pw_uid, self._account.pw_gid, follow_symlinks=False)
 
-    def _surroundings(self) -> dict[str, Any]:
+    def _process_options(self) -> dict[str, Any]:
         ours = {"HOME": str(self.folder), "LC_ALL": "C"}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        surroundings: dict[str, Any] = {"cwd": self.folder, "env": inherited | ours}
+        options: dict[str, Any] = {"cwd": self.folder, "env": inherited | ours}
         if self._account:
-            surroundings |= {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
-        return surroundings
+            options |= {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+        return options
 
 
 def _free_port() -> int:
@@ -246,11 +246,11 @@ def _free_port() -> int:
 
 
 def _children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children")  # Linux has it, macOS has pgrep
-    if listed.exists():
-        return [int(child) for child in listed.read_text().split()]
-    asked = subprocess.run(("pgrep", "-P", str(pid)), check=False, capture_output=True, text=True)  # noqa: S607 - wherever it is
-    return [int(child) for child in asked.stdout.split()]
+    children = Path(f"/proc/{pid}/task/{pid}/children")  # on Linux; macOS has pgrep
+    if children.exists():
+        return [int(child) for child in children.read_text().split()]
+    pgrep = subprocess.run(("pgrep", "-P", str(pid)), check=False, capture_output=True, text=True)  # noqa: S607 - found in PATH
+    return [int(child) for child in pgrep.stdout.split()]
 
 
 def _kill(pid: int) -> None:
@@ -260,5 +260,5 @@ def _kill(pid: int) -> None:
         return
 
 
-def _quoted(name: str) -> str:
+def _quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

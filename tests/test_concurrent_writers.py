@@ -26,9 +26,9 @@ OWNERS = {
     "ada": ("align", "blast", "lens", "images", "kept", "junk"),
 }
 COLLECTIONS = ("open", "inner", "bare")
-PROMISED = {"NOT_FOUND", "NOT_OWNER", "NOT_ELIGIBLE", "CONFLICT", "INVALID"}
+EXPECTED_CODES = {"NOT_FOUND", "NOT_OWNER", "NOT_ELIGIBLE", "CONFLICT", "INVALID"}
 Members = set[tuple[str, str]]
-"""Names of the members by the collection's slug."""
+"""Pairs of a collection's slug and the name of a member."""
 
 
 class Answer(NamedTuple):
@@ -39,8 +39,8 @@ class Answer(NamedTuple):
     assets: frozenset[str]
 
 
-class Logged(NamedTuple):
-    """A change of the log; `was_in` says by asset whether it was a member before."""
+class LoggedChange(NamedTuple):
+    """A change of the log; `was_member` says by asset whether it was a member before."""
 
     pk: int
     id: str
@@ -48,19 +48,19 @@ class Logged(NamedTuple):
     action: str
     who: str | None
     collection: str
-    was_in: dict[str, bool]
+    was_member: dict[str, bool]
 
 
 @pytest.fixture(params=[1, 2], ids=["one-server", "two-servers"])
 async def servers(own_world: World, request: pytest.FixtureRequest) -> AsyncIterator[list[GraphQLClient]]:
     """Start one server, or two that share the database."""
-    asking = [GraphQLClient(own_world) for _ in range(request.param)]
-    yield asking
-    for ask in asking:
+    clients = [GraphQLClient(own_world) for _ in range(request.param)]
+    yield clients
+    for ask in clients:
         await ask.close()
 
 
-async def test_sixty_writers_at_once_lose_no_update(servers: list[GraphQLClient]) -> None:
+async def test_sixty_concurrent_writers_lose_no_update(servers: list[GraphQLClient]) -> None:
     ask = servers[0]
     before, first = await _members(ask), len(await _log(ask))
     id_of = await _ids(ask)
@@ -69,26 +69,26 @@ async def test_sixty_writers_at_once_lose_no_update(servers: list[GraphQLClient]
 
     log = (await _log(ask))[first:]
     assert _replay(before, log) == await _members(ask)
-    assert len(answers) >= WRITERS  # enough of them came to something
+    assert len(answers) >= WRITERS  # enough of them changed something
     _compare_with_log(answers, log)
     await _compare_revisions(ask, log)
 
 
-def _compare_with_log(answers: list[Answer], log: list[Logged]) -> None:
+def _compare_with_log(answers: list[Answer], log: list[LoggedChange]) -> None:
     """Fail unless the log contains exactly the changes of the responses."""
     logged = {change.id: change for change in log}
     change_ids = {answer.change for answer in answers}
     assert len(change_ids) == len(answers)
     for answer in answers:
         change = logged[answer.change]
-        halves = [each for each in log if each.revision == change.revision]
-        assert {asset for half in halves for asset in half.was_in} == answer.assets
+        halves = [half for half in log if half.revision == change.revision]
+        assert {asset for half in halves for asset in half.was_member} == answer.assets
         assert {half.who for half in halves} == {answer.who}
     revisions = {logged[id_].revision for id_ in change_ids}
     assert {change.revision for change in log} == revisions
 
 
-async def _compare_revisions(ask: GraphQLClient, log: list[Logged]) -> None:
+async def _compare_revisions(ask: GraphQLClient, log: list[LoggedChange]) -> None:
     """Fail unless revisions increase by one in the order of the log."""
     revisions = [change.revision for change in log]
     assert revisions == sorted(revisions)
@@ -97,14 +97,14 @@ async def _compare_revisions(ask: GraphQLClient, log: list[Logged]) -> None:
         assert (await snapshot.rows(select(sql.deployment.c.revision)))[0].revision == revisions[-1]
 
 
-def _replay(members: Members, log: list[Logged]) -> Members:
+def _replay(members: Members, log: list[LoggedChange]) -> Members:
     """Return the members after the changes, each of which toggles its assets."""
     now = set(members)
     for change in log:
-        for asset, was_in in change.was_in.items():
-            member = (change.collection, asset)
-            assert (member in now) == was_in, (change, member)
-            now ^= {member}
+        for asset, was_member in change.was_member.items():
+            pair = (change.collection, asset)
+            assert (pair in now) == was_member, (change, pair)
+            now ^= {pair}
     return now
 
 
@@ -114,14 +114,14 @@ async def _write(ask: GraphQLClient, id_of: dict[str, str], number: int) -> list
     name_of = {id_: name for name, id_ in id_of.items()}
     responses: list[Answer] = []
     for _ in range(TURNS):
-        mutation, asked = _next(chance, who, id_of, responses)
-        response = await ask.response(who, mutation.query, input=asked)
+        mutation, mutation_input = _next(chance, who, id_of, responses)
+        response = await ask.response(who, mutation.query, input=mutation_input)
         assert "errors" not in response.json(), response.text
         payload = response.json()["data"][mutation.name]
         codes = {error["code"] for error in payload["userErrors"]}
-        codes |= {each["error"]["code"] for each in payload["results"] if each["error"]}
-        assert codes <= PROMISED
-        changed = [name_of[each["assetId"]] for each in payload["results"] if each["status"] == "CHANGED"]
+        codes |= {result["error"]["code"] for result in payload["results"] if result["error"]}
+        assert codes <= EXPECTED_CODES
+        changed = [name_of[result["assetId"]] for result in payload["results"] if result["status"] == "CHANGED"]
         assert (payload["change"] is None) == (not changed) == (payload["summary"]["changed"] == 0)
         if changed:
             responses.append(Answer(who, payload["change"]["id"], frozenset(changed)))
@@ -143,10 +143,8 @@ def _next(
 
 
 async def _ids(ask: GraphQLClient) -> dict[str, str]:
-    found = await ask(
-        "ada", "{ assets { nodes { ... on AssetFields { id name } } } collections { nodes { id slug } } }"
-    )
-    return {node.get("name") or node["slug"]: node["id"] for kind in found.values() for node in kind["nodes"]}
+    data = await ask("ada", "{ assets { nodes { ... on AssetFields { id name } } } collections { nodes { id slug } } }")
+    return {node.get("name") or node["slug"]: node["id"] for kind in data.values() for node in kind["nodes"]}
 
 
 async def _members(ask: GraphQLClient) -> Members:
@@ -158,20 +156,20 @@ async def _members(ask: GraphQLClient) -> Members:
     return {(row.slug, row.name) for row in rows}
 
 
-async def _log(ask: GraphQLClient) -> list[Logged]:
+async def _log(ask: GraphQLClient) -> list[LoggedChange]:
     """Return every change of members, in the order of the log."""
-    change, touched = sql.change, sql.change_asset
+    change, member = sql.change, sql.change_asset
     ends = (
-        change.join(touched, touched.c.change_pk == change.c.pk)
-        .join(sql.asset, sql.asset.c.pk == touched.c.asset_pk)
+        change.join(member, member.c.change_pk == change.c.pk)
+        .join(sql.asset, sql.asset.c.pk == member.c.asset_pk)
         .join(sql.collection, sql.collection.c.id == change.c.subject_id)
         .outerjoin(sql.principal, sql.principal.c.pk == change.c.actor_pk)
     )
-    columns = (*change.c["pk", "id", "revision", "action"], sql.collection.c.slug, touched.c.rank)
+    columns = (*change.c["pk", "id", "revision", "action"], sql.collection.c.slug, member.c.rank)
     rows = select(*columns, sql.asset.c.name, sql.principal.c.name.label("who")).select_from(ends)
-    found: dict[int, Logged] = {}
+    changes: dict[int, LoggedChange] = {}
     async with ask.database.snapshot() as snapshot:
         for row in await snapshot.rows(rows.order_by(change.c.pk)):
-            new = Logged(row.pk, row.id, row.revision, row.action, row.who, row.slug, {})
-            found.setdefault(row.pk, new).was_in[row.name] = row.rank is not None
-    return list(found.values())
+            new = LoggedChange(row.pk, row.id, row.revision, row.action, row.who, row.slug, {})
+            changes.setdefault(row.pk, new).was_member[row.name] = row.rank is not None
+    return list(changes.values())

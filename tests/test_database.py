@@ -50,33 +50,33 @@ async def database(own_world: World) -> AsyncIterator[Database]:
     await world.close()
 
 
-def refused_by_all(atoll: CommandRunner) -> str:
-    """Return the error message for a database; it is the same for every command."""
-    refusals = {atoll(*words).error_line for words in (("migrate",), ("serve", "--port", str(free_port())))}
-    (refusal,) = refusals
-    assert atoll("check").err == refusal + "\n"
-    return refusal
+def rejection_by_all_commands(atoll: CommandRunner) -> str:
+    """Return the error message for a database, after checking that every command prints the same one."""
+    error_lines = {atoll(*words).error_line for words in (("migrate",), ("serve", "--port", str(free_port())))}
+    (error_line,) = error_lines
+    assert atoll("check").err == error_line + "\n"
+    return error_line
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(atoll: CommandRunner, file: Path) -> None:
+def test_a_file_that_is_no_sqlite_database_is_rejected_and_unchanged(atoll: CommandRunner, file: Path) -> None:
     file.write_text("this is no database, however long it may be" * 100, encoding="utf-8")
     before = file.read_bytes()
     message = f"{file} is not a SQLite database. Set ATOLL_DATABASE_URL to another file, or move this one away."
-    assert refused_by_all(atoll) == message
+    assert rejection_by_all_commands(atoll) == message
     assert file.read_bytes() == before
 
 
-def test_a_folder_in_the_place_of_the_file_is_refused(atoll: CommandRunner, file: Path) -> None:
+def test_a_directory_instead_of_a_file_is_rejected(atoll: CommandRunner, file: Path) -> None:
     file.mkdir()
-    assert refused_by_all(atoll) == (
+    assert rejection_by_all_commands(atoll) == (
         f"{file} is a directory. Set ATOLL_DATABASE_URL to a file, for example {file}/atoll.db."
     )
 
 
-def test_a_missing_folder_is_refused_and_not_made(atoll: CommandRunner) -> None:
+def test_a_missing_directory_is_rejected_and_not_created(atoll: CommandRunner) -> None:
     atoll.database_url = f"sqlite+aiosqlite:///{atoll.folder}/missing/atoll.db"
     message = f"The directory {atoll.folder}/missing does not exist. Create it, or change ATOLL_DATABASE_URL."
-    assert refused_by_all(atoll) == message
+    assert rejection_by_all_commands(atoll) == message
     assert not (atoll.folder / "missing").exists()
 
 
@@ -93,17 +93,19 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_is_refused_before_anything_is_served(atoll: CommandRunner, file: Path, damage: object) -> None:
+def test_a_damaged_file_is_rejected_before_the_server_starts(atoll: CommandRunner, file: Path, damage: object) -> None:
     assert atoll("migrate").code == 0
     assert callable(damage)
     file.write_bytes(damage(bytearray(file.read_bytes())))
     for words in (("migrate",), ("serve", "--port", str(free_port()))):
-        refusal = atoll(*words).error_line
-        assert refusal.startswith(f"{file} is damaged")
-        assert refusal.endswith("Restore it from a backup, or move it away to start with an empty database.")
+        error_line = atoll(*words).error_line
+        assert error_line.startswith(f"{file} is damaged")
+        assert error_line.endswith("Restore it from a backup, or move it away to start with an empty database.")
 
 
-def test_an_empty_file_becomes_a_database_and_a_new_one_is_its_owners_alone(atoll: CommandRunner, file: Path) -> None:
+def test_an_empty_file_becomes_a_database_and_only_its_owner_may_read_a_new_one(
+    atoll: CommandRunner, file: Path
+) -> None:
     file.touch()
     assert atoll("migrate").code == 0
     file.unlink()
@@ -111,7 +113,7 @@ def test_an_empty_file_becomes_a_database_and_a_new_one_is_its_owners_alone(atol
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_another_program_writes_to_is_refused_after_seconds(atoll: CommandRunner, file: Path) -> None:
+def test_a_file_that_another_process_writes_to_is_rejected_after_seconds(atoll: CommandRunner, file: Path) -> None:
     assert atoll("migrate").code == 0
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -132,7 +134,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
-def test_what_may_not_be_written_or_read_is_refused(atoll: CommandRunner, open_folder: Path) -> None:
+def test_files_without_permissions_are_rejected(atoll: CommandRunner, open_folder: Path) -> None:
     file = open_folder / "atoll.db"
     atoll.database_url = f"sqlite+aiosqlite:///{file}"
     message = f"{file} or its directory is not writable. Give this user write permission on both."
@@ -152,7 +154,9 @@ def test_what_may_not_be_written_or_read_is_refused(atoll: CommandRunner, open_f
     assert atoll("import", str(catalogue)).error_line == f"{catalogue} cannot be read: permission denied."
 
 
-async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forker: Popen[str], tmp_path: Path) -> None:
+async def test_a_database_of_a_newer_version_is_rejected_and_unchanged(
+    own_world: World, forker: Popen[str], tmp_path: Path
+) -> None:
     database = Database(own_world.url)
     async with database.write() as connection:
         await connection.execute(text("update alembic_version set version_num = '9999'"))
@@ -170,7 +174,7 @@ async def test_a_database_of_a_newer_atoll_is_left_alone(own_world: World, forke
     await database.close()
 
 
-def test_a_postgresql_server_that_cannot_be_used_is_told_apart(atoll: CommandRunner, postgres: Postgres) -> None:
+def test_an_unusable_postgresql_server_is_rejected_with_the_reason(atoll: CommandRunner, postgres: Postgres) -> None:
     setting, address = "ATOLL_DATABASE_URL", f"127.0.0.1:{postgres.port}"
     rejected = f"The PostgreSQL server at {address}/postgres rejects the user or the password. Check both in {setting}."
     closed = free_port()
@@ -188,10 +192,10 @@ def test_a_postgresql_server_that_cannot_be_used_is_told_apart(atoll: CommandRun
     }
     for url, message in messages.items():
         atoll.database_url = url
-        assert refused_by_all(atoll) == message
+        assert rejection_by_all_commands(atoll) == message
 
 
-RAISED = update(sql.deployment).values(revision=sql.deployment.c.revision + 1)
+INCREMENT = update(sql.deployment).values(revision=sql.deployment.c.revision + 1)
 
 
 async def revision(snapshot: Snapshot) -> int:
@@ -199,20 +203,20 @@ async def revision(snapshot: Snapshot) -> int:
     return int(row.revision)
 
 
-async def test_a_reader_sees_one_state_from_its_first_statement_on(database: Database) -> None:
+async def test_a_reader_sees_one_snapshot_from_its_first_statement_on(database: Database) -> None:
     async with database.snapshot() as early, database.snapshot() as late:
         before = await revision(early)
         async with database.write() as connection:
-            await connection.execute(RAISED)
+            await connection.execute(INCREMENT)
         assert (await revision(early), await revision(late)) == (before, before + 1)
         async with database.write() as connection:
-            await connection.execute(RAISED)
+            await connection.execute(INCREMENT)
         assert (await revision(early), await revision(late)) == (before, before + 1)
     async with database.snapshot() as now:
         assert await revision(now) == before + 2
 
 
-async def test_writers_at_once_lose_no_update(database: Database) -> None:
+async def test_concurrent_writers_lose_no_update(database: Database) -> None:
     async def read_and_write_back() -> None:
         async with database.write() as connection:
             seen = (await connection.execute(select(sql.deployment.c.revision).with_for_update())).scalar_one()
@@ -230,7 +234,7 @@ async def test_readers_cannot_write(database: Database) -> None:
     before = await db_snapshot(database)
     async with database.snapshot() as snapshot:
         with pytest.raises(DBAPIError, match=r"readonly|read-only"):
-            await snapshot.rows(RAISED.returning(sql.deployment.c.revision))
+            await snapshot.rows(INCREMENT.returning(sql.deployment.c.revision))
     assert await db_snapshot(database) == before
 
 
@@ -239,7 +243,7 @@ async def test_a_write_that_fails_changes_nothing(database: Database) -> None:
 
     async def write_and_fail() -> None:
         async with database.write() as connection:
-            await connection.execute(RAISED)
+            await connection.execute(INCREMENT)
             raise LookupError
 
     with pytest.raises(LookupError):
@@ -247,14 +251,14 @@ async def test_a_write_that_fails_changes_nothing(database: Database) -> None:
     assert await db_snapshot(database) == before
 
 
-async def test_references_hold(database: Database) -> None:
+async def test_foreign_keys_are_enforced(database: Database) -> None:
     row = {"collection_pk": 1, "asset_pk": 1_000_000, "rank": 1, "added_at": 1}
     with pytest.raises(IntegrityError):
         async with database.write() as connection:
             await connection.execute(insert(sql.membership).values(row))
 
 
-async def test_siblings_cannot_share_a_name_even_at_the_top(database: Database) -> None:
+async def test_sibling_names_are_unique_even_at_the_top_level(database: Database) -> None:
     async with database.snapshot() as snapshot:
         top = select(sql.collection).where(sql.collection.c.slug == "open")
         [row] = [row._asdict() for row in await snapshot.rows(top)]
@@ -264,7 +268,7 @@ async def test_siblings_cannot_share_a_name_even_at_the_top(database: Database) 
             await connection.execute(insert(sql.collection).values(row | {"id": "col_other", "slug": "other"}))
 
 
-async def test_sqlite_keeps_what_it_acknowledges(file: Path) -> None:
+async def test_sqlite_syncs_acknowledged_writes_to_disk(file: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{file}")
     await migrate(database)
     async with database.write() as connection:

@@ -49,7 +49,7 @@ async def test_it_answers_a_query(server: Postgres) -> None:
     assert await ask(server, "SELECT 6 * 7") == 42
 
 
-async def test_a_database_comes_and_goes_whatever_its_name(server: Postgres) -> None:
+async def test_databases_of_any_name_can_be_created_and_dropped(server: Postgres) -> None:
     server.create_database('Björn\'s "own" database')
 
     assert await ask(server, "SELECT current_database()", 'Björn\'s "own" database') == 'Björn\'s "own" database'
@@ -59,7 +59,7 @@ async def test_a_database_comes_and_goes_whatever_its_name(server: Postgres) -> 
         await ask(server, "SELECT 1", 'Björn\'s "own" database')
 
 
-async def test_a_database_may_begin_as_a_copy(server: Postgres) -> None:
+async def test_a_database_can_be_created_as_a_copy(server: Postgres) -> None:
     server.create_database("original")
     await ask(server, "CREATE TABLE shell AS SELECT 3 AS count", "original")
 
@@ -68,23 +68,23 @@ async def test_a_database_may_begin_as_a_copy(server: Postgres) -> None:
     assert await ask(server, "SELECT count FROM shell", "copy") == 3
 
 
-async def test_it_sorts_otherwise_than_bytes(server: Postgres) -> None:
+async def test_its_collation_differs_from_byte_order(server: Postgres) -> None:
     if server.collation in {"builtin C.UTF-8", "libc C"}:
         skip_or_fail(f"the order of text: {server.collation} sorts as bytes do; add the locale en_US.UTF-8")
     assert await ask(server, "SELECT 'a' < 'B' AND 'B' < 'c'") is True
 
 
-async def test_it_keeps_a_time_zone_of_its_own(server: Postgres) -> None:
+async def test_its_time_zone_is_not_utc(server: Postgres) -> None:
     assert await ask(server, "SHOW timezone") == "Asia/Kathmandu"
 
 
-async def test_nobody_else_on_the_machine_gets_in(server: Postgres) -> None:
+async def test_other_users_of_the_machine_have_no_access(server: Postgres) -> None:
     assert await ask(server, "SHOW listen_addresses") == "127.0.0.1"
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(host="127.0.0.1", port=server.port, user="postgres", password="guess")
 
 
-async def test_a_crash_cuts_everyone_and_loses_nothing_committed(server: Postgres) -> None:
+async def test_a_crash_ends_all_connections_and_loses_no_commit(server: Postgres) -> None:
     server.create_database("crashed")
     await ask(server, "CREATE TABLE kept AS SELECT 1 AS number", "crashed")
     url = server.url("crashed")
@@ -107,7 +107,7 @@ async def test_a_crash_cuts_everyone_and_loses_nothing_committed(server: Postgre
     assert await ask(server, "SELECT number FROM kept", "crashed") == 1
 
 
-async def test_it_stops_and_starts_again(server: Postgres) -> None:
+async def test_it_can_be_stopped_and_started_again(server: Postgres) -> None:
     server.stop()
     server.stop()
     assert server.pid == 0
@@ -115,7 +115,7 @@ async def test_it_stops_and_starts_again(server: Postgres) -> None:
     assert await ask(server, "SELECT 1") == 1
 
 
-async def test_only_a_durable_server_waits_for_the_disk(server: Postgres) -> None:
+async def test_only_a_durable_server_syncs_to_disk(server: Postgres) -> None:
     assert await ask(server, "SHOW fsync") == "off"
     with Postgres(durable=True, settings={"max_connections": "7"}) as durable:
         assert await ask(durable, "SHOW fsync") == "on"
@@ -123,7 +123,7 @@ async def test_only_a_durable_server_waits_for_the_disk(server: Postgres) -> Non
 
 
 @pytest.mark.usefixtures("server")  # skips where there is none
-def test_a_server_that_cannot_start_says_why() -> None:
+def test_a_server_that_cannot_start_reports_the_reason() -> None:
     refused = Postgres(settings={"shared_buffers": "many"})
     with pytest.raises(RuntimeError, match='invalid value for parameter "shared_buffers": "many"'), refused:
         pass
@@ -144,7 +144,7 @@ def test_it_leaves_no_process_and_no_folder() -> None:
 
 
 @pytest.mark.usefixtures("server")  # skips where there is none
-def test_it_dies_with_whoever_started_it() -> None:
+def test_it_ends_with_the_process_that_started_it() -> None:
     with subprocess.Popen(
         (sys.executable, "-c", SERVE), cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as owner:
@@ -158,7 +158,7 @@ def test_it_dies_with_whoever_started_it() -> None:
 
 
 @pytest.mark.usefixtures("server")  # skips where there is none
-def test_an_ordinary_user_runs_it_too(someone: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_ordinary_user_can_run_it(someone: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("home")
     os.chown(home, someone, someone)
     python = python_for(someone)
@@ -185,7 +185,7 @@ def test_an_ordinary_user_runs_it_too(someone: int, tmp_path_factory: pytest.Tem
 
 
 @pytest.mark.usefixtures("server")  # skips where there is none
-async def test_binaries_that_only_root_may_reach_are_copied(
+async def test_binaries_that_only_root_can_read_are_copied(
     someone: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     binaries = find_binaries()
