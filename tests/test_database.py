@@ -144,8 +144,8 @@ def test_files_without_permissions_are_rejected(atoll: CommandRunner, open_folde
     assert atoll("migrate").code == 0
     atoll.user = NOBODY
     assert atoll("migrate").error_line == message  # the file is root's too
-    for each in open_folder.iterdir():
-        os.chown(each, NOBODY, NOBODY)
+    for path in open_folder.iterdir():
+        os.chown(path, NOBODY, NOBODY)
     file.chmod(0o444)
     open_folder.chmod(0o777)
     assert atoll("migrate").error_line == message  # the folder is open, the file is not

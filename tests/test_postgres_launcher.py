@@ -90,7 +90,7 @@ async def test_a_crash_ends_all_connections_and_loses_no_commit(server: Postgres
     url = server.url("crashed")
     connection = await asyncpg.connect(driverless(url))
     backend = await connection.fetchval("SELECT pg_backend_pid()")
-    # Who is at work does not notice by itself that the server is gone.
+    # A busy backend does not notice by itself that the server is gone.
     busy = asyncio.create_task(connection.execute(BUSY))
     await asyncio.sleep(0.1)
 

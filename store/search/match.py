@@ -23,7 +23,7 @@ from store import sql
 from store.search.query import FIELDS_OF_MATCH, NAME, Match, Search
 
 STEP = 10  # ranks per Match, to distinguish names by their length
-LETTERS_PER_STEP = 16  # each so many letters of a name lower its rank by one
+LETTERS_PER_STEP = 16  # this many letters of a name lower its rank by one
 
 
 class _Matches(FunctionElement[bool]):
