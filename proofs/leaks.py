@@ -1,8 +1,7 @@
-"""This file is leaks planted on purpose: a harness that does not find each of these proves nothing.
+"""Planted leaks: faults that the interference proof must find. A harness that finds none of them proves nothing.
 
-A leak is a fault of the product as somebody might make it, one at least for each channel by which the lists, counts,
-cursors, texts, orders, times and logs of well-known systems tell of hidden things. While it is planted, two worlds that
-differ only in what is hidden have to be told apart.
+Each is a plausible fault of the product. There is at least one for each channel through which well-known systems have
+leaked hidden data: lists, counts, cursors, messages, orders, timing, logs.
 """
 
 import itertools
@@ -19,7 +18,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, func, literal, select, t
 
 from app import authentication, endpoint
 from permissions import ErrorCode, OperationError, Viewer, directive, visible
-from permissions import viewer as viewing
+from permissions import viewer as viewer_module
 from permissions.permission import Permission, has_asset_permission, has_permission
 from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
 from proofs.databases import Databases
@@ -43,24 +42,24 @@ from store.tables import EVERYONE_PK, AssetAccess
 from tests.oracle import ANONYMOUS
 
 PATIENCE = 20_000
-"""How many checks may pass before a planted leak has to be found."""
+"""Number of checks within which a planted leak must be found."""
 
-sight = import_module("permissions.visible")  # whose name in the package is its function's
-Planted = AbstractContextManager[Any]
+visibility = import_module("permissions.visible")  # in the package, `visible` is the function
+Patch = AbstractContextManager[Any]
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A fault, by what tells of hidden things while it is planted."""
+    """Fault of the product, and the channel through which it leaks hidden data."""
 
     channel: str
     fault: str
-    patch: Callable[[], Planted]
-    who: str | None = None  # whom it shows to, or shows to most
+    patch: Callable[[], Patch]
+    who: str | None = None  # the viewer who sees it, or sees it most
 
     @contextmanager
     def plant(self) -> Iterator[None]:
-        """Let the fault be in the product, and in every statement that it keeps."""
+        """Put the fault into the product. Cached statements are dropped before and after."""
         clear()
         try:
             with self.patch():
@@ -69,380 +68,400 @@ class Leak:
             clear()
 
     def __str__(self) -> str:
-        """Return the leak as a sentence's part."""
+        """Format the leak for a message."""
         return f"{self.channel}: {self.fault}"
 
 
-def everything(viewer: Viewer) -> Viewer:
-    """Return a viewer to whom all exists: what a read without its condition is."""
+def unrestricted(viewer: Viewer) -> Viewer:
+    """Return a viewer who sees everything."""
     return replace(viewer, is_admin=True, public_sharing=True)
 
 
-def unseen(source: FromClause, viewer: Viewer) -> Any:
-    """Return every row, as `visible` would without its conditions."""
+def select_unrestricted(source: FromClause, viewer: Viewer) -> Any:
+    """Select all rows, as `visible` would without its conditions."""
     if getattr(source, "element", source) is sql.asset:
         return select(*source.c, access(source, viewer).label("viewer_access"))
-    return visible(source, everything(viewer))
+    return visible(source, unrestricted(viewer))
 
 
-def _object(of: Any, name: str, leaky: Any) -> Callable[[], Planted]:
-    return lambda: patch.object(of, name, leaky)
+def _replace(owner: Any, name: str, replacement: Any) -> Callable[[], Patch]:
+    return lambda: patch.object(owner, name, replacement)
 
 
-def _reads(table: str, rows: Callable[[Any, Viewer], Any]) -> Callable[[], Planted]:
-    return lambda: patch.dict(sight._SELECT_BY_TABLE, {table: rows})  # noqa: SLF001 - the fault is planted in it
+def _replace_select(table: str, rows: Callable[[Any, Viewer], Any]) -> Callable[[], Patch]:
+    return lambda: patch.dict(visibility._SELECT_BY_TABLE, {table: rows})  # noqa: SLF001 - the fault is planted in it
 
 
-def _condition(*, viewing: bool, used_end: bool) -> Callable[[Any, Viewer], Any]:
-    """Return the read of uses that asks only some of what it should."""
+def _select_uses(*, needs_viewer_access: bool, needs_used_asset: bool) -> Callable[[Any, Viewer], Any]:
+    """Return a SELECT of uses with only some of its conditions."""
 
-    def rows(use: Any, viewer: Viewer) -> Any:
-        both = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(used_asset, used_asset.c.pk == use.c.uses_pk)
-        least = access(sql.asset, viewer) >= (AssetAccess.VIEWER.value if viewing else 0)
-        ends = (asset_exists(sql.asset, viewer), asset_exists(used_asset, viewer) if used_end else true())
-        return select(*use.c).select_from(both).where(least, *ends)
+    def select_uses(use: Any, viewer: Viewer) -> Any:
+        joined = use.join(sql.asset, sql.asset.c.pk == use.c.asset_pk).join(
+            used_asset, used_asset.c.pk == use.c.uses_pk
+        )
+        condition = access(sql.asset, viewer) >= (AssetAccess.VIEWER.value if needs_viewer_access else 0)
+        visible_ends = (
+            asset_exists(sql.asset, viewer),
+            asset_exists(used_asset, viewer) if needs_used_asset else true(),
+        )
+        return select(*use.c).select_from(joined).where(condition, *visible_ends)
 
-    return rows
+    return select_uses
 
 
-def _select_for_all(select: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the SELECT of a list as for a viewer to whom everything is visible."""
-    return lambda of, viewer, *more: select(of, everything(viewer), *more)
+def _unrestricted_select(select_list: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that selects a list, called with an unrestricted viewer."""
+    return lambda queried, viewer, *more: select_list(queried, unrestricted(viewer), *more)
 
 
-def _all_assets(self: Any, viewer: Viewer, parents: Any) -> Any:
+def _select_all_assets(self: Any, viewer: Viewer, parents: Any) -> Any:
     del parents
-    return unseen(sql.asset, viewer).where(*self.filter.conditions(viewer))
+    return select_unrestricted(sql.asset, viewer).where(*self.filter.conditions(viewer))
 
 
 @contextmanager
-def _pages_filtered_late() -> Iterator[None]:
-    select, fetch = page.select_page, part.PartByKey._fetch_pages  # noqa: SLF001 - the fault is planted in it
+def _hide_after_paging() -> Iterator[None]:
+    select_page, fetch = page.select_page, part.PartByKey._fetch_pages  # noqa: SLF001 - the fault is planted in it
 
-    def of_all(of: Any, viewer: Viewer, *more: Any) -> Any:
-        return select(of, everything(viewer) if of.table is sql.asset else viewer, *more)
+    def select_unrestricted_page(of: Any, viewer: Viewer, *more: Any) -> Any:
+        return select_page(of, unrestricted(viewer) if of.table is sql.asset else viewer, *more)
 
-    async def late(self: Any, *which: Any) -> Any:
-        pages: Any = await fetch(self, *which)
+    async def fetch_visible(self: Any, *arguments: Any) -> Any:
+        pages: Any = await fetch(self, *arguments)
         if self.listing.table is not sql.asset:
             return pages
         rows = visible(sql.asset, self.context.viewer).with_only_columns(sql.asset.c.pk)
-        seen = {row.pk for row in await self.context.snapshot.rows(rows)}
+        visible_pks = {row.pk for row in await self.context.snapshot.rows(rows)}
         return {
-            key: each._replace(items=[item for item in each.items if item.pk in seen]) for key, each in pages.items()
+            key: fetched._replace(items=[item for item in fetched.items if item.pk in visible_pks])
+            for key, fetched in pages.items()
         }
 
-    with patch.object(part, "select_page", of_all), patch.object(part.PartByKey, "_fetch_pages", late):
-        yield
-
-
-@contextmanager
-def _more_among_all() -> Iterator[None]:
-    fetch = part.PartByKey._fetch_pages  # noqa: SLF001 - the fault is planted in it
-
-    async def counted(self: Any, which: Any, bounds: Any, parents: Any) -> Any:
-        pages: Any = await fetch(self, which, bounds, parents)
-        statement = count.select_count(self.listing, everything(self.context.viewer))
-        rows = await self._rows_by_parent(statement, parents)
-        return {
-            key: each._replace(has_more=each.has_more or rows[key.parent][0][0] > len(each.items))
-            for key, each in pages.items()
-        }
-
-    with patch.object(part.PartByKey, "_fetch_pages", counted):
-        yield
-
-
-@contextmanager
-def _filters_for_all(kind: Any) -> Iterator[None]:
-    conditions = kind.conditions
-    with patch.object(kind, "conditions", lambda self, viewer: conditions(self, everything(viewer))):
-        yield
-
-
-@contextmanager
-def _for_all(of: Any, name: str) -> Iterator[None]:
-    """Let a function that takes a viewer first be called with one to whom all exists."""
-    honest = getattr(of, name)
-    with patch.object(of, name, lambda viewer, *more: honest(everything(viewer), *more)):
-        yield
-
-
-class _Forbidden(loaders.AssetById):
-    """Says that an asset is there and may not be seen."""
-
-    async def fetch(self, keys: list[Any]) -> Any:
-        found = await super().fetch(keys)
-        there = select(sql.asset.c.id).where(sql.asset.c.id.in_(keys))
-        if any(row.id not in found for row in await self.context.snapshot.rows(there)):
-            raise OperationError(ErrorCode.FORBIDDEN, "You may not see this.")
-        return found
-
-
-@contextmanager
-def _looked_for_longer() -> Iterator[None]:
-    fetch = loaders.RowByColumn.fetch
-
-    async def slow(self: Any, keys: list[Any]) -> Any:
-        found = await fetch(self, keys)
-        column = self.table.c[self.column]
-        missing = select(column).where(column.in_([key for key in keys if key not in found]))
-        if await self.context.snapshot.rows(missing):
-            await self.context.snapshot.rows(select(func.count()).select_from(self.table))
-        return found
-
-    with patch.object(loaders.RowByColumn, "fetch", slow):
-        yield
-
-
-class _AnyAsset(loaders.AssetById):
-    """Finds assets whoever asks."""
-
-    async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
-        rows = unseen(sql.asset, self.context.viewer).where(sql.asset.c.id.in_(keys))
-        return {row.id: row for row in await self.context.snapshot.rows(rows)}
-
-
-class _HoldsAny(loaders.ContainsAssetByCollection):
-    """Knows what collections hold, seen or not."""
-
-    async def fetch(self, keys: list[int]) -> dict[int, bool]:
-        member, asset = sql.membership, sql.asset
-        rows = select(member.c.collection_pk).join(asset, asset.c.pk == member.c.asset_pk)
-        held = await self.context.snapshot.rows(
-            rows.where(asset.c.id == self.asset_id, member.c.collection_pk.in_(keys))
-        )
-        return {row.collection_pk: True for row in held}
-
-
-@contextmanager
-def _contains_any() -> Iterator[None]:
     with (
-        patch.object(membership, "AssetById", _AnyAsset),
-        patch.object(membership, "ContainsAssetByCollection", _HoldsAny),
+        patch.object(part, "select_page", select_unrestricted_page),
+        patch.object(part.PartByKey, "_fetch_pages", fetch_visible),
     ):
         yield
 
 
 @contextmanager
-def _members_of_all() -> Iterator[None]:
-    """Judge hidden assets as what they are."""
-    with patch.object(membership_operations, "visible", unseen):
+def _has_more_of_all() -> Iterator[None]:
+    fetch = part.PartByKey._fetch_pages  # noqa: SLF001 - the fault is planted in it
+
+    async def fetch_with_total(self: Any, which: Any, bounds: Any, parents: Any) -> Any:
+        pages: Any = await fetch(self, which, bounds, parents)
+        statement = count.select_count(self.listing, unrestricted(self.context.viewer))
+        rows_by_parent = await self._rows_by_parent(statement, parents)
+        return {
+            key: fetched._replace(has_more=fetched.has_more or rows_by_parent[key.parent][0][0] > len(fetched.items))
+            for key, fetched in pages.items()
+        }
+
+    with patch.object(part.PartByKey, "_fetch_pages", fetch_with_total):
         yield
 
 
 @contextmanager
-def _versions_of_members() -> Iterator[None]:
-    """Let a collection's version count what is put in."""
+def _unrestricted_filters(kind: Any) -> Iterator[None]:
+    conditions = kind.conditions
+    with patch.object(kind, "conditions", lambda self, viewer: conditions(self, unrestricted(viewer))):
+        yield
+
+
+@contextmanager
+def _unrestricted_function(module: Any, name: str) -> Iterator[None]:
+    """Call a function whose first argument is a viewer with an unrestricted one."""
+    original = getattr(module, name)
+    with patch.object(module, name, lambda viewer, *more: original(unrestricted(viewer), *more)):
+        yield
+
+
+class _ForbiddenAssetById(loaders.AssetById):
+    """Raises FORBIDDEN for a hidden asset."""
+
+    async def fetch(self, keys: list[Any]) -> Any:
+        assets = await super().fetch(keys)
+        existing = select(sql.asset.c.id).where(sql.asset.c.id.in_(keys))
+        if any(row.id not in assets for row in await self.context.snapshot.rows(existing)):
+            raise OperationError(ErrorCode.FORBIDDEN, "You may not see this.")
+        return assets
+
+
+@contextmanager
+def _slow_for_hidden() -> Iterator[None]:
+    fetch = loaders.RowByColumn.fetch
+
+    async def fetch_slowly(self: Any, keys: list[Any]) -> Any:
+        rows = await fetch(self, keys)
+        column = self.table.c[self.column]
+        hidden = select(column).where(column.in_([key for key in keys if key not in rows]))
+        if await self.context.snapshot.rows(hidden):
+            await self.context.snapshot.rows(select(func.count()).select_from(self.table))
+        return rows
+
+    with patch.object(loaders.RowByColumn, "fetch", fetch_slowly):
+        yield
+
+
+class _AnyAssetById(loaders.AssetById):
+    """Loads assets without conditions."""
+
+    async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
+        rows = select_unrestricted(sql.asset, self.context.viewer).where(sql.asset.c.id.in_(keys))
+        return {row.id: row for row in await self.context.snapshot.rows(rows)}
+
+
+class _ContainsAnyAsset(loaders.ContainsAssetByCollection):
+    """Returns whether collections contain an asset, visible or not."""
+
+    async def fetch(self, keys: list[int]) -> dict[int, bool]:
+        member, asset = sql.membership, sql.asset
+        rows = select(member.c.collection_pk).join(asset, asset.c.pk == member.c.asset_pk)
+        containing = await self.context.snapshot.rows(
+            rows.where(asset.c.id == self.asset_id, member.c.collection_pk.in_(keys))
+        )
+        return {row.collection_pk: True for row in containing}
+
+
+@contextmanager
+def _contains_hidden() -> Iterator[None]:
+    with (
+        patch.object(membership, "AssetById", _AnyAssetById),
+        patch.object(membership, "ContainsAssetByCollection", _ContainsAnyAsset),
+    ):
+        yield
+
+
+@contextmanager
+def _plan_for_hidden() -> Iterator[None]:
+    """Plan hidden assets like visible ones."""
+    with patch.object(membership_operations, "visible", select_unrestricted):
+        yield
+
+
+@contextmanager
+def _version_counts_members() -> Iterator[None]:
+    """Increment a collection's version when members are added."""
     insert_members = membership_operations.insert_members
 
-    async def counted(write: Any, to: Any, rows: Any, *more: Any, **named: Any) -> None:
-        await insert_members(write, to, rows, *more, **named)
+    async def insert_and_count(tx: Any, collection: Any, rows: Any, *more: Any, **keywords: Any) -> None:
+        await insert_members(tx, collection, rows, *more, **keywords)
         if rows:
-            here = update(sql.collection).where(sql.collection.c.pk == to.pk)
-            await write.execute(here.values(version=sql.collection.c.version + 1))
+            this_collection = update(sql.collection).where(sql.collection.c.pk == collection.pk)
+            await tx.execute(this_collection.values(version=sql.collection.c.version + 1))
 
-    with patch.object(membership_operations, "insert_members", counted):
+    with patch.object(membership_operations, "insert_members", insert_and_count):
         yield
 
 
 @contextmanager
-def _loaders_shared() -> Iterator[None]:
-    """Keep loaders for all operations on one database."""
-    kept: dict[Any, Any] = {}
+def _share_loaders() -> Iterator[None]:
+    """Share loaders between all operations on a database."""
+    cache: dict[Any, Any] = {}
 
     def loader(self: Any, kind: Any, *arguments: Any) -> Any:
         key = (str(self.database.url), kind, *arguments)
-        found = kept.setdefault(key, None) or kind(self, *arguments)
-        kept[key] = found
-        found.context = self
-        return found
+        cached = cache.setdefault(key, None) or kind(self, *arguments)
+        cache[key] = cached
+        cached.context = self
+        return cached
 
     with patch.object(context.Context, "loader", loader):
         yield
 
 
 @contextmanager
-def _viewer_left_out_of_cache() -> Iterator[None]:
-    """Remember which assets exist by their ids alone."""
-    kept: dict[Any, Any] = {}
+def _cache_without_viewer() -> Iterator[None]:
+    """Cache visible assets by id only."""
+    cache: dict[Any, Any] = {}
     fetch = loaders.RowByColumn.fetch
 
-    async def remembered(self: Any, keys: list[Any]) -> Any:
+    async def fetch_cached(self: Any, keys: list[Any]) -> Any:
         if self.table is not sql.asset:
             return await fetch(self, keys)
-        there = (str(self.context.database.url), self.column)
-        found = await fetch(self, keys)
-        kept.update({(*there, key): row for key, row in found.items()})
-        return {key: kept[*there, key] for key in keys if (*there, key) in kept}
+        prefix = (str(self.context.database.url), self.column)
+        rows = await fetch(self, keys)
+        cache.update({(*prefix, key): row for key, row in rows.items()})
+        return {key: cache[*prefix, key] for key in keys if (*prefix, key) in cache}
 
-    with patch.object(loaders.RowByColumn, "fetch", remembered):
+    with patch.object(loaders.RowByColumn, "fetch", fetch_cached):
         yield
 
 
 @contextmanager
-def _counted_ids() -> Iterator[None]:
+def _sequential_ids() -> Iterator[None]:
     """Number changes in the order of the log."""
     row = changes.ChangeLog._row  # noqa: SLF001 - the fault is planted in it
 
-    def numbered(self: Any, *told: Any) -> dict[str, Any]:
-        made = row(self, *told)
-        return made | {"id": f"chg_{self.revision:012}{made['id'][-12:]}"}
+    def number_change(self: Any, *arguments: Any) -> dict[str, Any]:
+        change_row = row(self, *arguments)
+        return change_row | {"id": f"chg_{self.revision:012}{change_row['id'][-12:]}"}
 
-    with patch.object(changes.ChangeLog, "_row", numbered):
+    with patch.object(changes.ChangeLog, "_row", number_change):
         yield
 
 
 @contextmanager
-def _revision_in_header() -> Iterator[None]:
-    """Tell how far the log is, as a version for caches."""
-    honest, told, latest = viewing._fetch_viewer, endpoint._json, [0]  # noqa: SLF001 - the fault is planted in them
+def _revision_header() -> Iterator[None]:
+    """Send the revision of the log as an ETag."""
+    original, to_response, latest = viewer_module._fetch_viewer, endpoint._json, [0]  # noqa: SLF001 - the fault is planted in them
 
-    async def looked(snapshot: Snapshot, *which: Any) -> Any:
+    async def fetch_viewer_and_revision(snapshot: Snapshot, *arguments: Any) -> Any:
         latest[0] = (await snapshot.rows(select(sql.deployment.c.revision)))[0].revision
-        return await honest(snapshot, *which)
+        return await original(snapshot, *arguments)
 
-    def answered(media_type: str, status: Any, answer: Any, headers: Any = None) -> Any:
-        return told(media_type, status, answer, {**(headers or {}), "etag": f'"{latest[0]}"'})
-
-    with patch.object(viewing, "_fetch_viewer", looked), patch.object(endpoint, "_json", answered):
-        yield
-
-
-@contextmanager
-def _everyone_is_anyone() -> Iterator[None]:
-    """Let anonymous visitors hold what everyone holds."""
-    honest = viewing.anonymous_viewer
-
-    async def anonymous(snapshot: Snapshot) -> Viewer:
-        found = await honest(snapshot)
-        return replace(found, principals=(EVERYONE_PK, *found.principals))
-
-    with patch.object(authentication, "anonymous_viewer", anonymous):
-        yield
-
-
-def _any_access_suffices(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    """Return the condition of sight without the status."""
-    if viewer.is_admin:
-        return true()
-    held = access(asset, viewer) >= AssetAccess.DISCOVERABLE.value
-    return held if viewer.is_signed_in else and_(sight._is_in_visible_collection(asset, viewer), held)  # noqa: SLF001 - the part of the rule that is kept
-
-
-def _grants_suffice(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    """Return the condition of sight without the collections that visitors see assets in."""
-    return asset_exists(asset, replace(viewer, user_pk=viewer.user_pk or 0))
-
-
-@contextmanager
-def _uses_without_access() -> Iterator[None]:
-    """Let what uses an asset be told to whoever knows of both: neither the read nor the list asks for more."""
-
-    def narrowed(rows: Any, asset: FromClause, viewer: Viewer, least: AssetAccess) -> Any:
-        return rows if least is AssetAccess.VIEWER else restrict_to_access(rows, asset, viewer, least)
+    def respond_with_revision(media_type: str, status: Any, body: Any, headers: Any = None) -> Any:
+        return to_response(media_type, status, body, {**(headers or {}), "etag": f'"{latest[0]}"'})
 
     with (
-        _reads("asset_use", _condition(viewing=False, used_end=True))(),
-        patch.object(listing, "restrict_to_access", narrowed),
+        patch.object(viewer_module, "_fetch_viewer", fetch_viewer_and_revision),
+        patch.object(endpoint, "_json", respond_with_revision),
     ):
         yield
 
 
 @contextmanager
-def _administrators_view() -> Iterator[None]:
-    """Let administrators view content."""
+def _everyone_includes_anonymous() -> Iterator[None]:
+    """Apply grants to everyone to anonymous visitors."""
+    original = viewer_module.anonymous_viewer
 
-    def held(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
-        least = literal(AssetAccess.VIEWER.value if viewer.is_admin else 0)
-        own = access(asset, replace(viewer, is_admin=False))
-        return func.coalesce(func.nullif(own, 0), least)
+    async def anonymous(snapshot: Snapshot) -> Viewer:
+        viewer = await original(snapshot)
+        return replace(viewer, principals=(EVERYONE_PK, *viewer.principals))
 
-    with patch.object(sight, "access", held):
+    with patch.object(authentication, "anonymous_viewer", anonymous):
         yield
 
 
-def _unguarded(permission: Permission) -> Callable[[], Planted]:
-    """Return the fault of a guard of fields that lets everybody through."""
+def _ignore_status(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    """Return the visibility condition without the status."""
+    if viewer.is_admin:
+        return true()
+    has_access = access(asset, viewer) >= AssetAccess.DISCOVERABLE.value
+    return has_access if viewer.is_signed_in else and_(visibility._is_in_visible_collection(asset, viewer), has_access)  # noqa: SLF001 - a part of the rule
+
+
+def _ignore_collections(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    """Return the visibility condition without the collections in which anonymous visitors see assets."""
+    return asset_exists(asset, replace(viewer, user_pk=viewer.user_pk or 0))
+
+
+@contextmanager
+def _uses_without_content_access() -> Iterator[None]:
+    """Show uses to everyone who sees both assets: neither the SELECT nor the list requires more."""
+
+    def restrict(rows: Any, asset: FromClause, viewer: Viewer, required_access: AssetAccess) -> Any:
+        return (
+            rows if required_access is AssetAccess.VIEWER else restrict_to_access(rows, asset, viewer, required_access)
+        )
+
+    with (
+        _replace_select("asset_use", _select_uses(needs_viewer_access=False, needs_used_asset=True))(),
+        patch.object(listing, "restrict_to_access", restrict),
+    ):
+        yield
+
+
+@contextmanager
+def _administrators_have_viewer_access() -> Iterator[None]:
+    """Give administrators VIEWER access to every asset."""
+
+    def access_with_minimum(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
+        minimum = literal(AssetAccess.VIEWER.value if viewer.is_admin else 0)
+        own = access(asset, replace(viewer, is_admin=False))
+        return func.coalesce(func.nullif(own, 0), minimum)
+
+    with patch.object(visibility, "access", access_with_minimum):
+        yield
+
+
+def _disable_permission(permission: Permission) -> Callable[[], Patch]:
+    """Return a fault that disables the check of a permission on fields."""
 
     @contextmanager
-    def planted() -> Iterator[None]:
+    def disabled() -> Iterator[None]:
         with (
             patch.object(
-                directive, "has_permission", lambda viewer, asked: asked is permission or has_permission(viewer, asked)
+                directive,
+                "has_permission",
+                lambda viewer, required: required is permission or has_permission(viewer, required),
             ),
             patch.object(
                 directive,
                 "has_asset_permission",
-                lambda asset, asked: asked is permission or has_asset_permission(asset, asked),
+                lambda asset, required: required is permission or has_asset_permission(asset, required),
             ),
         ):
             yield
 
-    return planted
+    return disabled
 
 
 @contextmanager
-def _grants_of_all() -> Iterator[None]:
-    with _unguarded(Permission.ASSET_OWN)(), _reads("access_grant", lambda grant, _viewer: select(*grant.c))():
+def _all_grants() -> Iterator[None]:
+    with (
+        _disable_permission(Permission.ASSET_OWN)(),
+        _replace_select("access_grant", lambda grant, _viewer: select(*grant.c))(),
+    ):
         yield
 
 
 @contextmanager
-def _parents_of_all() -> Iterator[None]:
-    """Let what is below a hidden collection not be at the top."""
+def _hidden_parents_count() -> Iterator[None]:
+    """Exclude collections with hidden parents from the top level."""
     conditions = filters.CollectionFilter.conditions
 
-    def leaky(self: Any, viewer: Viewer) -> Any:
-        found = conditions(replace(self, top_level_only=None), viewer)
-        return [*found, sql.collection.c.parent_pk.is_(None)] if self.top_level_only else found
+    def conditions_with_hidden_parents(self: Any, viewer: Viewer) -> Any:
+        result = conditions(replace(self, top_level_only=None), viewer)
+        return [*result, sql.collection.c.parent_pk.is_(None)] if self.top_level_only else result
 
-    with patch.object(filters.CollectionFilter, "conditions", leaky):
+    with patch.object(filters.CollectionFilter, "conditions", conditions_with_hidden_parents):
         yield
 
 
 @contextmanager
-def _orders_told() -> Iterator[None]:
-    def told(change: Any, viewer: Viewer) -> ColumnElement[bool]:
+def _show_reorderings() -> Iterator[None]:
+    def reorderings_exist(change: Any, viewer: Viewer) -> ColumnElement[bool]:
         if viewer.is_admin or not viewer.is_signed_in:
             return change_exists(change, viewer)
-        return and_(sight._is_about_visible_collection(change, viewer), sight._touches_visible_assets(change, viewer))  # noqa: SLF001 - the parts of the rule that are kept
+        about_visible = visibility._is_about_visible_collection(change, viewer)  # noqa: SLF001 - a part of the rule
+        return and_(about_visible, visibility._touches_visible_assets(change, viewer))  # noqa: SLF001 - a part of the rule
 
-    with patch.object(sight, "change_exists", told):
+    with patch.object(visibility, "change_exists", reorderings_exist):
         yield
 
 
-def _shared_told(change: Any, viewer: Viewer) -> ColumnElement[bool]:
+def _show_sharing(change: Any, viewer: Viewer) -> ColumnElement[bool]:
     return true() if viewer.is_admin else change_exists(change, viewer)
 
 
-def _members_anywhere(member: Any, viewer: Viewer) -> Any:
-    """Return the memberships of visible assets, whatever collection they are of."""
-    both = member.join(sql.asset, sql.asset.c.pk == member.c.asset_pk)
-    both = both.join(sql.collection, sql.collection.c.pk == member.c.collection_pk)
-    return select(*member.c).select_from(both).where(asset_exists(sql.asset, viewer))
+def _select_members_of_any_collection(member: Any, viewer: Viewer) -> Any:
+    """Select the memberships of visible assets in any collection."""
+    joined = member.join(sql.asset, sql.asset.c.pk == member.c.asset_pk)
+    joined = joined.join(sql.collection, sql.collection.c.pk == member.c.collection_pk)
+    return select(*member.c).select_from(joined).where(asset_exists(sql.asset, viewer))
 
 
 @contextmanager
-def _beside_hidden() -> Iterator[None]:
-    """Let a place be beside a hidden member."""
-    with patch.object(write_membership, "visible", unseen):
+def _position_at_hidden() -> Iterator[None]:
+    """Accept a hidden member as the neighbour of a position."""
+    with patch.object(write_membership, "visible", select_unrestricted):
         yield
 
 
-def _any_row(source: Any, viewer: Viewer) -> Any:
+def _select_any_row(source: Any, viewer: Viewer) -> Any:
     del viewer
     return select(*source.c)
 
 
-def _touched(_self: Any, viewer: Viewer, parents: Any) -> Any:
+def _select_touched_assets(_self: Any, viewer: Viewer, parents: Any) -> Any:
     asset, touch = sql.asset, sql.change_asset
-    rows = unseen(asset, viewer).join(touch, touch.c.asset_pk == asset.c.pk)
+    rows = select_unrestricted(asset, viewer).join(touch, touch.c.asset_pk == asset.c.pk)
     return rows.where(touch.c.change_pk == parents.c.value)
 
 
-def _by_namesakes(order: str, search: Any = None) -> Any:
-    """Order what is found by how many have the same name, as a rank by rarity does."""
+def _order_by_rarity(order: str, search: Any = None) -> Any:
+    """Order matches by the number of assets with the same name, like a rank by rarity."""
     keys, other = asset_sort_keys(order, search), sql.asset.alias()
     if search is None or order != "RELEVANCE":
         return keys
@@ -451,129 +470,172 @@ def _by_namesakes(order: str, search: Any = None) -> Any:
 
 
 @contextmanager
-def _errors_of_unknown_words() -> Iterator[None]:
-    """Look past a typing error only where the word itself is nowhere."""
+def _fuzzy_for_unknown_words_only() -> Iterator[None]:
+    """Match fuzzily only if the word itself occurs nowhere."""
     fetch = searching.SimilarWordsByWord.fetch
 
-    async def unknown(self: Any, keys: list[str]) -> Any:
+    async def fetch_unknown(self: Any, keys: list[str]) -> Any:
         word = sql.search_word.c.word
         known = {row.word for row in await self.context.snapshot.rows(select(word).where(word.in_(keys)))}
         return {key: words for key, words in (await fetch(self, keys)).items() if key not in known}
 
-    with patch.object(searching.SimilarWordsByWord, "fetch", unknown):
+    with patch.object(searching.SimilarWordsByWord, "fetch", fetch_unknown):
         yield
 
 
 @contextmanager
-def _one_word_near() -> Iterator[None]:
-    """Try the first of the words near, and no other."""
+def _one_similar_word() -> Iterator[None]:
+    """Match only the first of the similar words."""
     fetch = searching.SimilarWordsByWord.fetch
 
-    async def first(self: Any, keys: list[str]) -> Any:
+    async def fetch_first(self: Any, keys: list[str]) -> Any:
         return {key: tuple(sorted(words)[:1]) for key, words in (await fetch(self, keys)).items()}
 
-    with patch.object(searching.SimilarWordsByWord, "fetch", first):
+    with patch.object(searching.SimilarWordsByWord, "fetch", fetch_first):
         yield
 
 
 @contextmanager
-def _owners_known() -> Iterator[None]:
-    """Let an owner be found by what the platform knows them as."""
-    honest, owner = SEARCHED_TABLES["asset"], sql.principal.alias()
-    rows = honest.rows.add_columns(owner.c.external_id.label("known_as"))
+def _search_external_ids_of_owners() -> Iterator[None]:
+    """Index assets by their owner's external id."""
+    original, owner = SEARCHED_TABLES["asset"], sql.principal.alias()
+    rows = original.rows.add_columns(owner.c.external_id.label("owner_external_id"))
 
-    def leaky(row: Any) -> Document:
-        told, known = honest.document(row), tokenize(row.known_as)
-        return told._replace(rest=[*told.rest, *known, *(field_token("owner", word) for word in known)])
+    def document_with_external_id(row: Any) -> Document:
+        document, tokens = original.document(row), tokenize(row.owner_external_id)
+        return document._replace(rest=[*document.rest, *tokens, *(field_token("owner", word) for word in tokens)])
 
-    searched = honest._replace(rows=rows.join(owner, owner.c.pk == sql.asset.c.owner_pk), document=leaky)
-    with patch.dict(SEARCHED_TABLES, asset=searched):
+    leaking_table = original._replace(
+        rows=rows.join(owner, owner.c.pk == sql.asset.c.owner_pk), document=document_with_external_id
+    )
+    with patch.dict(SEARCHED_TABLES, asset=leaking_table):
         yield
 
 
 LEAKS: Sequence[Leak] = (
-    Leak("lists", "the list of assets has no condition", _object(asset.Assets, "select_rows", _all_assets)),
-    Leak("lists", "assets are read without a condition", _reads("asset", unseen)),
-    Leak("lists", "memberships are read without their collections", _reads("membership", _members_anywhere)),
-    Leak("counts", "totalCount counts all rows", _object(part, "select_count", _select_for_all(count.select_count))),
+    Leak(
+        "lists",
+        "the list of assets has no visibility condition",
+        _replace(asset.Assets, "select_rows", _select_all_assets),
+    ),
+    Leak("lists", "assets are selected without a visibility condition", _replace_select("asset", select_unrestricted)),
+    Leak(
+        "lists",
+        "memberships are selected without the condition on their collections",
+        _replace_select("membership", _select_members_of_any_collection),
+    ),
+    Leak(
+        "counts", "totalCount counts all rows", _replace(part, "select_count", _unrestricted_select(count.select_count))
+    ),
     Leak(
         "counts",
         "assetCounts counts all assets",
-        _object(part, "select_counts_by_kind", _select_for_all(count.select_counts_by_kind)),
+        _replace(part, "select_counts_by_kind", _unrestricted_select(count.select_counts_by_kind)),
     ),
-    Leak("facets", "facets count all rows", _object(part, "select_parts", _select_for_all(aggregate.select_parts))),
-    Leak("relevance", "what has a rare name comes first", _object(asset, "asset_sort_keys", _by_namesakes)),
-    Leak("relevance", "errors are looked past in words that nothing has", _errors_of_unknown_words),
-    Leak("relevance", "one word near is tried", _one_word_near),
-    Leak("search", "owners are found by what the platform knows them as", _owners_known),
-    Leak("pages", "pages are cut before what is hidden is left out", _pages_filtered_late),
-    Leak("hasNextPage", "more is told by hidden rows", _more_among_all),
-    Leak("cursors", "a cursor holds a rank", _object(listing.Listing, "is_ranked", leaky=False)),
-    Leak("order", "collections are ordered by all that they hold", lambda: _for_all(collection, "_asset_count")),
-    Leak("versions", "a collection's version counts its members", _versions_of_members),
+    Leak(
+        "facets", "facets count all rows", _replace(part, "select_parts", _unrestricted_select(aggregate.select_parts))
+    ),
+    Leak("relevance", "search ranks rare names first", _replace(asset, "asset_sort_keys", _order_by_rarity)),
+    Leak("relevance", "fuzzy matching applies only to words that occur nowhere", _fuzzy_for_unknown_words_only),
+    Leak("relevance", "only one similar word is matched", _one_similar_word),
+    Leak("search", "owners are found by their external id", _search_external_ids_of_owners),
+    Leak("pages", "hidden rows are removed after paging", _hide_after_paging),
+    Leak("hasNextPage", "hasNextPage counts hidden rows", _has_more_of_all),
+    Leak("cursors", "a cursor contains a rank", _replace(listing.Listing, "is_ranked", replacement=False)),
+    Leak("order", "ASSET_COUNT orders by all assets", lambda: _unrestricted_function(collection, "_asset_count")),
+    Leak("versions", "a collection's version counts added members", _version_counts_members),
     Leak(
         "objects",
-        "a hidden asset is forbidden, not absent",
-        lambda: patch.dict(node.LOADER_OF_PREFIX, {"ast": _Forbidden}),
+        "a hidden asset is FORBIDDEN instead of null",
+        lambda: patch.dict(node.LOADER_OF_PREFIX, {"ast": _ForbiddenAssetById}),
     ),
-    Leak("objects", "a hidden asset is found by its id", lambda: patch.dict(node.LOADER_OF_PREFIX, {"ast": _AnyAsset})),
-    Leak("time", "hidden things take a statement more than absent ones", _looked_for_longer),
-    Leak("containsAsset", "a collection tells of any asset", _contains_any, ANONYMOUS),
+    Leak(
+        "objects",
+        "a hidden asset is found by its id",
+        lambda: patch.dict(node.LOADER_OF_PREFIX, {"ast": _AnyAssetById}),
+    ),
+    Leak("time", "a hidden object takes one statement more than a missing one", _slow_for_hidden),
+    Leak("containsAsset", "containsAsset answers for hidden assets", _contains_hidden, ANONYMOUS),
     Leak(
         "filters",
-        "filters of assets look into all collections",
-        lambda: _filters_for_all(filters.AssetFilter),
+        "filters of assets use hidden collections",
+        lambda: _unrestricted_filters(filters.AssetFilter),
         ANONYMOUS,
     ),
-    Leak("filters", "filters of collections look at all assets", lambda: _for_all(filters, "holds_asset")),
-    Leak("filters", "a hidden parent is one", _parents_of_all, ANONYMOUS),
-    Leak("content", "content is shown without access to it", _unguarded(Permission.ASSET_VIEW)),
-    Leak("grants", "grants are shown to all", _grants_of_all),
-    Leak("addresses", "anonymous visitors see addresses", _unguarded(Permission.SIGNED_IN), ANONYMOUS),
-    Leak("people", "anonymous visitors know everybody", _reads("principal", _any_row), ANONYMOUS),
-    Leak("uses", "uses show hidden assets", _reads("asset_use", _condition(viewing=True, used_end=False))),
-    Leak("uses", "uses show without access to content", _uses_without_access),
+    Leak("filters", "filters of collections use hidden assets", lambda: _unrestricted_function(filters, "holds_asset")),
+    Leak("filters", "topLevelOnly excludes collections with a hidden parent", _hidden_parents_count, ANONYMOUS),
+    Leak("content", "content is shown without VIEWER access", _disable_permission(Permission.ASSET_VIEW)),
+    Leak("grants", "grants are shown to everyone", _all_grants),
+    Leak("addresses", "anonymous visitors see email addresses", _disable_permission(Permission.SIGNED_IN), ANONYMOUS),
     Leak(
-        "status", "what is put away is shown to all with a grant", _object(sight, "asset_exists", _any_access_suffices)
+        "people",
+        "anonymous visitors see all users and groups",
+        _replace_select("principal", _select_any_row),
+        ANONYMOUS,
     ),
-    Leak("administrators", "administrators view all content", _administrators_view, USERS[0]),
-    Leak("anonymous", "everyone's grants are anyone's", _everyone_is_anyone, ANONYMOUS),
+    Leak(
+        "uses",
+        "uses show hidden assets",
+        _replace_select("asset_use", _select_uses(needs_viewer_access=True, needs_used_asset=False)),
+    ),
+    Leak("uses", "uses are shown without VIEWER access", _uses_without_content_access),
+    Leak(
+        "status",
+        "archived assets are shown to every grant holder",
+        _replace(visibility, "asset_exists", _ignore_status),
+    ),
+    Leak(
+        "administrators", "administrators see the content of all assets", _administrators_have_viewer_access, USERS[0]
+    ),
+    Leak("anonymous", "grants to everyone apply to anonymous visitors", _everyone_includes_anonymous, ANONYMOUS),
     Leak(
         "anonymous",
-        "a public grant suffices, on show or not",
-        _object(sight, "asset_exists", _grants_suffice),
+        "a grant to public suffices outside of visible collections",
+        _replace(visibility, "asset_exists", _ignore_collections),
         ANONYMOUS,
     ),
     Leak(
         "collections",
-        "every collection is seen by all",
-        _object(sight, "collection_exists", lambda _collection, _viewer: true()),
+        "every collection is visible to everyone",
+        _replace(visibility, "collection_exists", lambda _collection, _viewer: true()),
         ANONYMOUS,
     ),
-    Leak("collections", "what is below tells of hidden collections", lambda: _for_all(membership, "_tree"), ANONYMOUS),
-    Leak("topics", "topics are seen with nothing in them", _reads("topic", _any_row), ANONYMOUS),
+    Leak(
+        "collections",
+        "lists with descendants use hidden collections",
+        lambda: _unrestricted_function(membership, "_tree"),
+        ANONYMOUS,
+    ),
+    Leak(
+        "topics", "topics without visible collections are visible", _replace_select("topic", _select_any_row), ANONYMOUS
+    ),
     Leak(
         "history",
-        "changes of hidden assets alone are told",
-        _object(sight, "_touches_visible_assets", lambda _change, _viewer: true()),
+        "changes of only hidden assets are shown",
+        _replace(visibility, "_touches_visible_assets", lambda _change, _viewer: true()),
     ),
-    Leak("history", "changes of the order are told to members", _orders_told),
-    Leak("history", "a change names all assets that it touched", _object(change.ChangeAssets, "select_rows", _touched)),
+    Leak("history", "members see reorderings", _show_reorderings),
     Leak(
-        "history", "who shared what is told to administrators", _object(sight, "change_exists", _shared_told), USERS[0]
+        "history", "a change lists hidden assets", _replace(change.ChangeAssets, "select_rows", _select_touched_assets)
     ),
-    Leak("jobs", "jobs are anybody's", _reads("job", _any_row)),
-    Leak("errors", "a hidden asset is refused otherwise than an absent one", _members_of_all),
-    Leak("positions", "a place may be beside a hidden member", _beside_hidden),
-    Leak("shared state", "loaders serve all operations", _loaders_shared),
-    Leak("shared state", "a cache leaves the viewer out of its key", _viewer_left_out_of_cache),
-    Leak("ids", "ids of changes count the log", _counted_ids),
-    Leak("headers", "a header tells how far the log is", _revision_in_header),
+    Leak(
+        "history",
+        "administrators see the sharing of all assets",
+        _replace(visibility, "change_exists", _show_sharing),
+        USERS[0],
+    ),
+    Leak("jobs", "jobs are visible to everyone", _replace_select("job", _select_any_row)),
+    Leak("errors", "a hidden asset gets another error than a missing one", _plan_for_hidden),
+    Leak("positions", "a position may refer to a hidden member", _position_at_hidden),
+    Leak("shared state", "loaders are shared between operations", _share_loaders),
+    Leak("shared state", "a cache key lacks the viewer", _cache_without_viewer),
+    Leak("ids", "ids of changes are sequential", _sequential_ids),
+    Leak("headers", "an ETag contains the revision of the log", _revision_header),
 )
 
 
 async def trial(databases: Databases, number: int) -> int:
-    """Return 1 for the leak of that number, which was found; raise BrokenPromiseError for one that stayed hidden."""
+    """Check that the leak of that number is found. Raises BrokenPromiseError if it is not."""
     leak = LEAKS[number % len(LEAKS)]
     checks = await checks_until_found(databases, leak)
     if checks is None:
@@ -584,25 +646,25 @@ async def trial(databases: Databases, number: int) -> int:
 
 
 async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
-    """Return how many answers were the same before the worlds were told apart; None where they never were."""
+    """Return the number of checks until the leak is found; None if it is not found in time."""
     checks = 0
     with leak.plant(), disable_logging():
         for seed in itertools.count():
-            made = CaseGenerator(Random(seed))
-            if leak.who not in {None, made.case.who}:
+            case_generator = CaseGenerator(Random(seed))
+            if leak.who not in {None, case_generator.case.who}:
                 continue
             if checks >= PATIENCE:
                 return None
             try:
-                checks += await made.run(databases)
+                checks += await case_generator.run(databases)
             except BrokenPromiseError:
-                return checks + made.checks
+                return checks + case_generator.checks
     return None
 
 
 @contextmanager
 def disable_logging() -> Iterator[None]:
-    """Log nothing: a planted fault makes failures."""
+    """Disable logging: planted faults cause errors."""
     before = logging.root.manager.disable
     logging.disable()
     try:
@@ -611,5 +673,5 @@ def disable_logging() -> Iterator[None]:
         logging.disable(before)
 
 
-# What is planted is the same on either backend.
+# The planted faults are the same on either backend.
 PLANTED = Proof("leaks", "Each planted leak is found.", "planted leaks", len(LEAKS), trial, ("sqlite",))
