@@ -28,7 +28,7 @@ PRELOADED = (
 # SQLite is enough.
 TESTS = (
     *("tests/test_permission.py", "tests/test_schema.py::test_the_committed_schema_is_current_and_valid"),
-    *("tests/test_viewer.py", "tests/test_visible.py", "tests/test_rules.py"),
+    *("tests/test_may.py", "tests/test_viewer.py", "tests/test_visible.py", "tests/test_rules.py"),
     *("-x", "-k", "not postgresql", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain"),
 )
 
