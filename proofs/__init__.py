@@ -1,1 +1,1 @@
-"""This folder is the proofs that hidden is absent: harnesses that try to break the promise, one a file."""
+"""Proofs that hidden data is absent: harnesses that search for counterexamples."""

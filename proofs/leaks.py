@@ -290,7 +290,7 @@ def _cache_without_viewer() -> Iterator[None]:
 
 @contextmanager
 def _sequential_ids() -> Iterator[None]:
-    """Number changes in the order of the log."""
+    """Give changes ids in the order of the log."""
     row = changes.ChangeLog._row  # noqa: SLF001 - the fault is planted in it
 
     def number_change(self: Any, *arguments: Any) -> dict[str, Any]:

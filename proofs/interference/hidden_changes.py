@@ -56,9 +56,11 @@ class HiddenChanges:
         self.hidden_collections = [slug for slug in model.collection if not model.sees_collection(who, slug)]
         self.hidden_topics = [slug for slug in model.topic if not model.sees_topic(who, slug)]
         groups = [id_ for id_, group in model.groups.items() if who in group["members"]]
-        speaking = {who, "public", *groups} | (set() if who == ANONYMOUS else {"everyone"})
+        own_principals = {who, "public", *groups} | (set() if who == ANONYMOUS else {"everyone"})
         self.other_principals = [
-            each for each in (*model.users, *model.groups, "everyone", "public") if each not in speaking
+            principal
+            for principal in (*model.users, *model.groups, "everyone", "public")
+            if principal not in own_principals
         ]
         self.other_users = [user for user in USERS if user != who]
 
@@ -237,7 +239,7 @@ class HiddenChanges:
 
     def add_collection(self) -> Sequence[str] | None:
         """Add a hidden collection with assets."""
-        visibility = next((each for each in ("INTERNAL", "PUBLIC") if self._is_hidden(each)), None)
+        visibility = next((candidate for candidate in ("INTERNAL", "PUBLIC") if self._is_hidden(candidate)), None)
         if visibility is None:
             return None
         slug = f"col-{self.number}"
@@ -281,12 +283,17 @@ class HiddenChanges:
         if not self.hidden_collections:
             return None
         slug = self.chooser.choose(*self._movable_collections())
-        above = [
-            each for each in self._possible_parents(slug) if self._fits_at_depth(slug, len(self._with_ancestors(each)))
+        parents = [
+            parent
+            for parent in self._possible_parents(slug)
+            if self._fits_at_depth(slug, len(self._with_ancestors(parent)))
         ]
         return [
             _set_parent(
-                slug, self.chooser.choose(None, *(each for each in above if {slug, each} & {*self.hidden_collections}))
+                slug,
+                self.chooser.choose(
+                    None, *(parent for parent in parents if {slug, parent} & {*self.hidden_collections})
+                ),
             )
         ]
 
@@ -393,7 +400,7 @@ class HiddenChanges:
 
     def query_as_other(self) -> WorldChange:
         """Run a query as someone else."""
-        who = self.chooser.choose(*(each for each in (*USERS, ANONYMOUS) if each != self.who))
+        who = self.chooser.choose(*(viewer for viewer in (*USERS, ANONYMOUS) if viewer != self.who))
         return WorldChange(
             "others read", who=who, operation=OperationGenerator(self.chooser.random, self.vocabulary).query()
         )
@@ -463,7 +470,7 @@ class HiddenChanges:
 
     def update_grants(self) -> WorldChange | None:
         """Share an asset with others, or stop sharing it, as its owner."""
-        users = [each for each in self.other_principals if each in self.model.users]
+        users = [principal for principal in self.other_principals if principal in self.model.users]
         if not (self.unowned_assets and users):
             return None
         asset = self.chooser.choose(*self.unowned_assets)
@@ -589,7 +596,7 @@ class HiddenChanges:
         return owner, self.chooser.sample(assets, 3) or assets[:1]
 
     def _neighbours(self, slug: str) -> list[dict[str, Any]]:
-        return [{side: self._id(each)} for each in self.model.members[slug] for side in ("afterId", "beforeId")]
+        return [{side: self._id(asset)} for asset in self.model.members[slug] for side in ("afterId", "beforeId")]
 
     def _mutation(self, mutation: str, who: str, mutation_input: dict[str, Any]) -> WorldChange:
         kind = f"{mutation[0].upper()}{mutation[1:]}Input!"

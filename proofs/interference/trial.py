@@ -226,9 +226,9 @@ async def open_pair(databases: Databases, world: ServedWorld, who: str) -> Async
     try:
         yield pair
     finally:
-        for each in (pair.original, pair.changed):
-            await each.close()
-            databases.drop(each.url)
+        for opened in (pair.original, pair.changed):
+            await opened.close()
+            databases.drop(opened.url)
 
 
 def visible_state(model: Model, who: str) -> dict[str, Any]:

@@ -37,21 +37,23 @@ def make_mutants(file: str, source: str, enums: Enums) -> list[Mutant]:
     """Return all mutants of a file, in order. Annotations, imports and docstrings are not mutated."""
     text = Source(source, enums)
     edits = sorted((edit, where) for where, node in _walk(ast.parse(source), "") for edit in _edits(text, node))
-    made = {mutant.source: mutant for mutant in (text.apply(file, where, edit) for edit, where in edits)}
-    told: Counter[Mutant] = Counter()
-    for each in made.values():
-        told[each] += 1
-        made[each.source] = replace(each, nth=told[each])
-    return list(made.values())
+    mutants_by_source = {mutant.source: mutant for mutant in (text.apply(file, where, edit) for edit, where in edits)}
+    count_by_mutant: Counter[Mutant] = Counter()
+    for mutant in mutants_by_source.values():
+        count_by_mutant[mutant] += 1
+        mutants_by_source[mutant.source] = replace(mutant, nth=count_by_mutant[mutant])
+    return list(mutants_by_source.values())
 
 
 def find_enums(sources: Sequence[str]) -> dict[str, list[str]]:
     """Return the members of every enum defined in the sources."""
     classes = (node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
     return {
-        each.name: [ast.unparse(line.targets[0]) for line in each.body if isinstance(line, ast.Assign)]
-        for each in classes
-        if any(ast.unparse(base).endswith("Enum") for base in each.bases)
+        enum.name: [
+            ast.unparse(assignment.targets[0]) for assignment in enum.body if isinstance(assignment, ast.Assign)
+        ]
+        for enum in classes
+        if any(ast.unparse(base).endswith("Enum") for base in enum.bases)
     }
 
 
@@ -176,7 +178,7 @@ def _remove_negation(text: Source, node: ast.UnaryOp) -> Iterator[Edit]:
 
 
 def _fix_condition(text: Source, node: ast.If | ast.IfExp | ast.Assert) -> Iterator[Edit]:
-    yield from (text.replace_node(node.test, always) for always in ("True", "False"))
+    yield from (text.replace_node(node.test, constant) for constant in ("True", "False"))
 
 
 # Functions with the same parameters and another meaning.
@@ -246,8 +248,8 @@ def _mutate_list(text: Source, node: ast.List) -> Iterator[Edit]:
 
 def _mutate_tuple(text: Source, node: ast.Tuple) -> Iterator[Edit]:
     if text.text_of(node).startswith("("):  # neither an assignment target nor unpacked
-        for each in node.elts:
-            others = [text.text_of(other) for other in node.elts if other is not each]
+        for element in node.elts:
+            others = [text.text_of(other) for other in node.elts if other is not element]
             yield text.replace_node(node, f"({', '.join(others)}{',' * (len(others) == 1)})")
 
 
@@ -266,10 +268,10 @@ def _remove_assignment(text: Source, node: ast.Assign) -> Iterator[Edit]:
 
 
 def _mutate_definition(text: Source, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Edit]:
-    yield from (Edit(text.start(each) - 1, text.end(each), "") for each in node.decorator_list)
+    yield from (Edit(text.start(part) - 1, text.end(part), "") for part in node.decorator_list)
     if isinstance(node, ast.ClassDef):
         yield from (
-            text.replace_node(each, "pass") for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign)
+            text.replace_node(part, "pass") for part in node.body if isinstance(part, ast.Assign | ast.AnnAssign)
         )
 
 

@@ -63,11 +63,11 @@ def list_mutants() -> list[Mutant]:
     return [mutant for file in FILES for mutant in make_mutants(file, (ROOT / file).read_text(), enums)]
 
 
-def load_equivalents(every: Sequence[Mutant]) -> set[str]:
+def load_equivalents(all_mutants: Sequence[Mutant]) -> set[str]:
     """Load the lines of equivalent mutants. Raises BrokenPromiseError for a line without a mutant."""
     groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
     lines = {line for group in groups for line in group["mutants"]}
-    if stale := lines - {str(mutant) for mutant in every}:
+    if stale := lines - {str(mutant) for mutant in all_mutants}:
         raise BrokenPromiseError(
             _format_list("Listed in equivalent.toml, but there are no such mutants:", sorted(stale))
         )
@@ -79,16 +79,16 @@ async def score_mutants(report: ReportProgress, only: Sequence[int] | None = Non
 
     Raises BrokenPromiseError if the tests fail without a mutant, give no verdict, or kill an equivalent mutant.
     """
-    every = list_mutants()
-    listed = load_equivalents(every)
-    codes = await _run_all(every if only is None else [every[number] for number in only], report)
-    alike = [mutant for mutant in codes if str(mutant) in listed]
-    if told := [mutant for mutant in alike if codes[mutant] != EXIT_PASSED]:
-        raise BrokenPromiseError(_format_list("Listed as equivalent in equivalent.toml, but killed by a test:", told))
+    all_mutants = list_mutants()
+    equivalent_lines = load_equivalents(all_mutants)
+    codes = await _run_all(all_mutants if only is None else [all_mutants[number] for number in only], report)
+    equivalent = [mutant for mutant in codes if str(mutant) in equivalent_lines]
+    if killed := [mutant for mutant in equivalent if codes[mutant] != EXIT_PASSED]:
+        raise BrokenPromiseError(_format_list("Listed as equivalent in equivalent.toml, but killed by a test:", killed))
     return Score(
         killed=[mutant for mutant, code in codes.items() if code != EXIT_PASSED],
-        equivalent=alike,
-        survived=[mutant for mutant, code in codes.items() if code == EXIT_PASSED and mutant not in alike],
+        equivalent=equivalent,
+        survived=[mutant for mutant, code in codes.items() if code == EXIT_PASSED and mutant not in equivalent],
     )
 
 
@@ -96,16 +96,16 @@ async def _run_all(chosen: Sequence[Mutant], report: ReportProgress) -> ExitCode
     unchanged = Mutant(FILES[0], "", "", "", source=(ROOT / FILES[0]).read_text())
     waiting, codes = deque([unchanged, *chosen]), ExitCodes()
 
-    def done() -> None:
+    def report_progress() -> None:
         report(len(codes.keys() - {unchanged}), len(chosen))
 
     with tempfile.TemporaryDirectory(prefix="atoll-mutants-") as folder:
         tree = _copy_checkout(Path(folder))
-        await asyncio.gather(*(_run_queue(tree, waiting, codes, done) for _ in range(PROCESSES)))
+        await asyncio.gather(*(_run_queue(tree, waiting, codes, report_progress) for _ in range(PROCESSES)))
     if codes.pop(unchanged) != EXIT_PASSED:
         raise BrokenPromiseError("The tests fail without a mutant. Fix them first.")
-    if untold := [mutant for mutant, code in codes.items() if code not in {EXIT_PASSED, *EXITS_KILLED}]:
-        raise BrokenPromiseError(_format_list("The tests gave no verdict on these mutants:", untold))
+    if undecided := [mutant for mutant, code in codes.items() if code not in {EXIT_PASSED, *EXITS_KILLED}]:
+        raise BrokenPromiseError(_format_list("The tests gave no verdict on these mutants:", undecided))
     return codes
 
 
@@ -120,14 +120,14 @@ def _copy_checkout(folder: Path) -> Path:
     return folder
 
 
-async def _run_queue(tree: Path, waiting: deque[Mutant], codes: ExitCodes, done: Callable[[], None]) -> None:
+async def _run_queue(tree: Path, waiting: deque[Mutant], codes: ExitCodes, report_progress: Callable[[], None]) -> None:
     async with _start_fork_server(tree) as (questions, answers):
         while waiting:
             mutant = waiting.popleft()
             module = mutant.file.removesuffix(".py").replace("/", ".")
             questions.write(json.dumps([module, mutant.source]).encode() + b"\n")
             codes[mutant] = int(await answers.readline())
-            done()
+            report_progress()
 
 
 @asynccontextmanager
@@ -144,5 +144,5 @@ async def _start_fork_server(tree: Path) -> AsyncIterator[tuple[asyncio.StreamWr
         await process.wait()
 
 
-def _format_list(told: str, each: Sequence[object]) -> str:
-    return "\n  ".join((told, *map(str, each)))
+def _format_list(title: str, items: Sequence[object]) -> str:
+    return "\n  ".join((title, *map(str, items)))

@@ -16,8 +16,9 @@ EQUIVALENT_STATUS = {"FAILED": "DRAFT", "WITHDRAWN": "ARCHIVED"}  # treated the 
 ACCESSES = ("none", "DISCOVERABLE", "VIEWER", "EDITOR", "OWNER")  # from lowest to highest
 ACCESS_LETTERS = (".", "D", "V", "E", "O")
 
-# Rules 1 and 3: which grants count for whom. `own` grants are to the member and to the administrator, who are in one
-# group; the outsider is a member with neither. The last two columns are ownership of the asset in the platform.
+# Rules 1 and 3: which grants count for which viewer. `own` grants are to the member and to the administrator, and
+# `group` grants to the group of both; the outsider is a member with neither. The last two columns are ownership of the
+# asset in the platform.
 EFFECTIVE_GRANTS = """
 viewer         own  group  everyone  public  member's  administrator's
 anonymous      no   no     no        yes     no        no
@@ -26,7 +27,7 @@ member         yes  yes    yes       yes     yes       no
 administrator  yes  yes    yes       yes     no        yes
 """
 
-# Rules 3 and 4: which collections are visible to whom, by visibility and public sharing.
+# Rules 3 and 4: which collections each viewer sees, by visibility and public sharing.
 COLLECTION_VISIBILITY = """
 viewer         PUBLIC,on  INTERNAL,on  PUBLIC,off  INTERNAL,off
 anonymous      visible    hidden       hidden      hidden

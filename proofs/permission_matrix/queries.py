@@ -34,14 +34,16 @@ def page_text(node: str, edge: str = "") -> str:
     return f"pageInfo {{ hasNextPage endCursor }} edges {{ {edge} node {{ {node} }} }}"
 
 
-def list_text(field: str, given: str = "", node: str = ID, edge: str = "") -> str:
+def list_text(field: str, arguments: str = "", node: str = ID, edge: str = "") -> str:
     """Return the field of a list that is read page by page."""
-    return f"{field}(first: 100, after: $after{given and f', {given}'}) {{ totalCount {page_text(node, edge)} }}"
+    return (
+        f"{field}(first: 100, after: $after{arguments and f', {arguments}'}) {{ totalCount {page_text(node, edge)} }}"
+    )
 
 
-def audit_log_text(action: str, node: str, given: str = "") -> str:
+def audit_log_text(action: str, node: str, filters: str = "") -> str:
     """Return the field of the audit log."""
-    return f"auditLog(first: 100, after: $after, filter: {{actions: [{action}]{given}}}) {{ {page_text(node)} }}"
+    return f"auditLog(first: 100, after: $after, filter: {{actions: [{action}]{filters}}}) {{ {page_text(node)} }}"
 
 
 def subject_id(change: ResponsePart) -> str:

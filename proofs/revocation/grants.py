@@ -77,7 +77,7 @@ def catalogue_lines(workers: int, accesses: Sequence[RevocableAccess]) -> list[L
     ]
     part = asset_line(PART, "everyone", "public") | {"uses": []}
     common = [part, *_collection(PART, "PUBLIC", [PART]), *_collection(SPARE)]
-    return [*users, *groups, *common, *(line for sight in accesses for line in sight.lines())]
+    return [*users, *groups, *common, *(line for access in accesses for line in access.lines())]
 
 
 def asset_line(name: str, *viewers: str) -> dict[str, Any]:

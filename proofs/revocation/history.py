@@ -66,7 +66,7 @@ def format_context(history: Sequence[Event], event: Event) -> str:
     start = max(index - CONTEXT, 0)
     last_writes = [earlier for earlier in events[:start] if _is_write(earlier)][-2:]
     shown = [*last_writes, *events[start : index + CONTEXT + 1]]
-    return "\n".join(_format_event(one, shown[0].began, ">" if one is event else " ") for one in shown)
+    return "\n".join(_format_event(other, shown[0].began, ">" if other is event else " ") for other in shown)
 
 
 def _determined_reads(history: Sequence[Event]) -> Iterator[tuple[Event | None, Event]]:

@@ -34,7 +34,7 @@ async def run_trial(databases: Databases, seed: int, revocations: int, program: 
     """Run a trial of this many revocations per worker, on two servers started by the program."""
     accesses = [*map(member_accesses, range(MEMBER_WORKERS)), visitor_accesses()]
     url = await databases.create_from_catalogue(
-        catalogue_lines(MEMBER_WORKERS, [sight for accesses_of_worker in accesses for sight in accesses_of_worker])
+        catalogue_lines(MEMBER_WORKERS, [access for accesses_of_worker in accesses for access in accesses_of_worker])
     )
     database, stopped = Database(url), asyncio.Event()
     context = f"on {databases.backend}, seed {seed}, {revocations} revocations per worker"

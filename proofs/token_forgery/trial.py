@@ -61,13 +61,13 @@ async def run_trial(databases: Databases, seed: int, forged: int) -> int:
     try:
         async with FakeIssuer(keys=[*(key.published() for key in GOOD_KEYS), *USELESS_KEYS]) as fake:
             forger = TokenForger(random, fake, await _create_api_tokens(database))
-            async with _serve(database, fake) as client, _serve(database, None) as without_issuer:
-                gates = [
-                    TokenChecker(each, random, f"{databases.backend}, seed {seed}") for each in (client, without_issuer)
-                ]
+            async with _serve(database, fake) as client, _serve(database, None) as client_without_issuer:
+                context = f"{databases.backend}, seed {seed}"
+                checker = TokenChecker(client, random, context)
+                without_issuer = TokenChecker(client_without_issuer, random, context)
                 for _ in range(forged):
-                    await gates[0].expect_refused(*forger.forged_token())
-                    await _try_valid_and_odd(random, forger, *gates)
+                    await checker.expect_refused(*forger.forged_token())
+                    await _try_valid_and_odd(random, forger, checker, without_issuer)
             assert set(fake.requests) <= {DISCOVERY, JWKS}, fake.requests
         async with database.snapshot() as snapshot:
             assert not await snapshot.rows(select(sql.topic)), "a forged token changed the database"
@@ -78,14 +78,14 @@ async def run_trial(databases: Databases, seed: int, forged: int) -> int:
 
 
 async def _try_valid_and_odd(
-    random: Random, forger: TokenForger, gate: "TokenChecker", without_issuer: "TokenChecker"
+    random: Random, forger: TokenForger, checker: "TokenChecker", without_issuer: "TokenChecker"
 ) -> None:
     """Now and then send a valid token, one in an odd header, or one to a server without its issuer."""
     user, token = forger.valid_token()
     if not random.randrange(6):
-        await gate.expect_accepted(user, valid_header(random, token))
+        await checker.expect_accepted(user, valid_header(random, token))
     if not random.randrange(10):
-        await gate.expect_header_refused("valid token in an odd header", invalid_headers(random, token))
+        await checker.expect_header_refused("valid token in an odd header", invalid_headers(random, token))
     if not random.randrange(20):
         await without_issuer.expect_refused("token of an issuer that is not configured", forger.issued_token())
 
@@ -105,20 +105,20 @@ class TokenChecker:
     async def expect_header_refused(self, how: str, header: HeaderValues) -> None:
         """Fail unless these Authorization headers get the standard refusal."""
         accept, query = self.random.choice((GRAPHQL_RESPONSE, JSON)), self.random.choice(QUERIES)
-        answer = await self._send(query, header, accept)
-        headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+        response = await self._send(query, header, accept)
+        headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}
         expected = REFUSAL_HEADERS | {"content-type": f"{accept}; charset=utf-8"}
-        if (answer.status_code, headers, answer.content) != (HTTPStatus.UNAUTHORIZED, expected, REFUSAL):
+        if (response.status_code, headers, response.content) != (HTTPStatus.UNAUTHORIZED, expected, REFUSAL):
             raise BrokenPromiseError(
-                self._format_failure(f"Not refused with the standard response: {how}", query, header, answer)
+                self._format_failure(f"Not refused with the standard response: {how}", query, header, response)
             )
 
     async def expect_accepted(self, user: str, header: HeaderValues) -> None:
         """Fail unless these Authorization headers authenticate the user."""
-        answer = await self._send(VIEWER_QUERY, header, JSON)
-        if answer.json() != {"data": {"viewer": {"user": {"name": user}}}}:
+        response = await self._send(VIEWER_QUERY, header, JSON)
+        if response.json() != {"data": {"viewer": {"user": {"name": user}}}}:
             raise BrokenPromiseError(
-                self._format_failure(f"Not accepted as a token of {user}", VIEWER_QUERY, header, answer)
+                self._format_failure(f"Not accepted as a token of {user}", VIEWER_QUERY, header, response)
             )
 
     async def _send(self, query: str, header: HeaderValues, accept: str) -> httpx.Response:
@@ -127,11 +127,10 @@ class TokenChecker:
             return await self.client.post("/graphql", json={"query": query}, headers=headers)
         return await self.client.get("/graphql", params={"query": query}, headers=headers)
 
-    def _format_failure(self, fault: str, query: str, header: HeaderValues, answer: httpx.Response) -> str:
-        asked = f"{answer.request.method} {query} with Authorization {[_bytes(value) for value in header]}"
-        return (
-            f"{fault}, on {self.context}.\n{asked}\n{answer.status_code} {dict(answer.headers)}\n{answer.text[:2_000]}"
-        )
+    def _format_failure(self, fault: str, query: str, header: HeaderValues, response: httpx.Response) -> str:
+        request = f"{response.request.method} {query} with Authorization {[_bytes(value) for value in header]}"
+        outcome = f"{response.status_code} {dict(response.headers)}\n{response.text[:2_000]}"
+        return f"{fault}, on {self.context}.\n{request}\n{outcome}"
 
 
 @asynccontextmanager
@@ -150,12 +149,12 @@ async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[h
 
 async def _create_api_tokens(database: Database) -> ApiTokens:
     """Create API tokens: for each user a valid, an expired and a revoked one."""
-    good = {user: await create_token(database, user, 3_600) for user in USERS}
+    valid = {user: await create_token(database, user, 3_600) for user in USERS}
     expired = [await create_token(database, user, 0) for user in USERS]
     revoked = [await create_token(database, user, 3_600) for user in USERS]
     for token in revoked:
         assert await revoke_token(database, token)
-    return ApiTokens(good, expired, revoked)
+    return ApiTokens(valid, expired, revoked)
 
 
 def _bytes(value: str) -> bytes:
