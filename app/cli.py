@@ -112,6 +112,8 @@ def serve(
         "port": port,
         "server_header": False,
         "timeout_graceful_shutdown": 20,
+        # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
+        "timeout_worker_healthcheck": 60,
         "log_level": "warning",
     }
     # uvicorn raises the signal again after it has shut down; a stop on request is a success.
