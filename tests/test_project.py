@@ -1,6 +1,7 @@
-"""pyproject.toml: every imported package is declared, none needs a POSIX system, and slow tests exist."""
+"""Claims of pyproject.toml and CONTRIBUTING.md: declared dependencies, slow tests, and tests named in recipes."""
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -91,6 +92,13 @@ def test_each_slow_test_exists() -> None:
     for entry in PYPROJECT["tool"]["pytest"]["ini_options"]["slow_tests"]:
         file, _, name = entry.partition("::")
         assert f"def {name}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), entry
+
+
+def test_each_test_that_a_recipe_names_exists() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
+    names = re.findall(r"`(test_\w+)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert names
+    assert [name for name in names if f"def {name}(" not in tests] == []
 
 
 def test_an_import_is_found_wherever_it_is() -> None:
