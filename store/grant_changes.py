@@ -14,7 +14,7 @@ from store.tables import AssetAccess, PrincipalKind
 AccessByPrincipal = Mapping[int, int]
 """Access to one asset by the pk of the principal that holds it."""
 
-PrincipalByPk = Mapping[int, PrincipalRow]
+PrincipalsByPk = Mapping[int, PrincipalRow]
 """Principals, with `id` and `kind`, by pk."""
 
 
@@ -24,14 +24,14 @@ async def principals_by_pk(connection: AsyncConnection, pks: Iterable[int]) -> d
     return {row.pk: cast("PrincipalRow", row) for row in await connection.execute(rows)}
 
 
-def shared_fields(before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalByPk) -> list[FieldChange]:
+def shared_fields(before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalsByPk) -> list[FieldChange]:
     """Return the field changes of new grants and of grants with another access."""
     changed = {pk: access for pk, access in after.items() if before.get(pk) != access}
     return [_grant_change(principals[pk], before.get(pk), access) for pk, access in changed.items()]
 
 
 def unshared_fields(
-    before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalByPk
+    before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalsByPk
 ) -> list[FieldChange]:
     """Return the field changes of revoked grants."""
     return [_grant_change(principals[pk], access, None) for pk, access in before.items() if pk not in after]

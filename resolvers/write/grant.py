@@ -11,7 +11,7 @@ from resolvers.write.input import Input, InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.grant_changes import AccessByPrincipal, PrincipalByPk, shared_fields, unshared_fields
+from store.grant_changes import AccessByPrincipal, PrincipalsByPk, shared_fields, unshared_fields
 from store.rows import AssetRow
 from store.tables import AssetAccess, ChangeAction
 
@@ -53,7 +53,7 @@ async def _find_shareable(tx: MutationTransaction, reader: InputReader) -> Asset
 
 
 async def _share(
-    tx: MutationTransaction, asset: AssetRow, access: AccessByPrincipal, principals: PrincipalByPk
+    tx: MutationTransaction, asset: AssetRow, access: AccessByPrincipal, principals: PrincipalsByPk
 ) -> None:
     """Replace the principals' grants by `access`, and log the differences. One to five statements.
 

@@ -19,10 +19,10 @@ KIND_BY_FIELD = {
     "public": PrincipalKind.PUBLIC,
 }
 BUILT_IN_KINDS = {PrincipalKind.EVERYONE, PrincipalKind.PUBLIC}
-PrincipalById = Mapping[str, PrincipalRow]
+PrincipalsById = Mapping[str, PrincipalRow]
 
 
-async def principals_by_id(tx: MutationTransaction, ids: Iterable[str]) -> PrincipalById:
+async def principals_by_id(tx: MutationTransaction, ids: Iterable[str]) -> PrincipalsById:
     """Return the principals with these ids, and everyone and public, by id. One statement."""
     return await tx.visible_by_id(sql.principal, [*ids, *(kind.lower() for kind in BUILT_IN_KINDS)])
 
@@ -42,7 +42,7 @@ def check_count(reader: InputReader, entries: Sequence[object], *path: str) -> N
 class GrantReader:
     """Reads grants of one asset and adds their errors; a principal that occurs twice is one."""
 
-    def __init__(self, reader: InputReader, principals: PrincipalById, owner_pk: int | None = None) -> None:
+    def __init__(self, reader: InputReader, principals: PrincipalsById, owner_pk: int | None = None) -> None:
         """Take the reader that collects errors, the referenced principals, and the owner, who must keep OWNER."""
         self._reader, self._principals, self._owner_pk = reader, principals, owner_pk
         self._seen: set[int] = set()

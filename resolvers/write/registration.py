@@ -9,7 +9,7 @@ from permissions import visible
 from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import where_in
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode
-from resolvers.write.grant_input import GrantReader, PrincipalById, check_count, principal_ids, principals_by_id
+from resolvers.write.grant_input import GrantReader, PrincipalsById, check_count, principal_ids, principals_by_id
 from resolvers.write.input import Input, InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserError, UserErrorCode
@@ -28,7 +28,7 @@ GRAPH_FIELDS = {"id": "externalId"} | {column.line_name: column.graph_name for c
 """Names of a line's fields in the graph."""
 
 LineByIndex = dict[int, RegistrationLine]
-AssetByExternalId = Mapping[str, AssetRow]
+AssetsByExternalId = Mapping[str, AssetRow]
 
 
 async def register(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -87,13 +87,13 @@ def _clean_id(external_id: str) -> str:
         return external_id
 
 
-def _read_lines(reader: InputReader, items: Sequence[Input], principals: PrincipalById) -> LineByIndex:
+def _read_lines(reader: InputReader, items: Sequence[Input], principals: PrincipalsById) -> LineByIndex:
     """Return the items with valid fields by their index; add an error for each invalid field."""
     lines = {index: _read_line(reader, item, principals, "assets", str(index)) for index, item in enumerate(items)}
     return {index: line for index, line in lines.items() if line is not None}
 
 
-def _read_line(reader: InputReader, item: Input, principals: PrincipalById, *path: str) -> RegistrationLine | None:
+def _read_line(reader: InputReader, item: Input, principals: PrincipalsById, *path: str) -> RegistrationLine | None:
     values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in {"owner_id", "status"}}
     owner = principals.get(item["owner_id"])
     if owner is None or owner.kind != PrincipalKind.USER:
@@ -140,7 +140,7 @@ async def _load_assets(tx: MutationTransaction, ids: Iterable[str], lines: LineB
     return {row.external_id: row for row in await tx.rows(rows)}
 
 
-def _check_kind(reader: InputReader, index: int, line: RegistrationLine, assets: AssetByExternalId) -> None:
+def _check_kind(reader: InputReader, index: int, line: RegistrationLine, assets: AssetsByExternalId) -> None:
     existing = assets.get(line.id)
     if existing is not None and existing.kind != line.type:
         message = f"The asset has the kind {existing.kind}, which cannot change to {line.type}."
@@ -161,7 +161,7 @@ def _check_duplicates(reader: InputReader, ids: Sequence[str]) -> None:
             reader.add_error(UserErrorCode.INVALID, message, "assets", str(index), "externalId")
 
 
-def _check_dependents(reader: InputReader, lines: LineByIndex, assets: AssetByExternalId) -> None:
+def _check_dependents(reader: InputReader, lines: LineByIndex, assets: AssetsByExternalId) -> None:
     """Reject items that use an asset that a rejected item would have created, repeatedly until none is left."""
     count = -1
     while len(reader.user_errors) > count:
@@ -182,7 +182,7 @@ def _error_by_index(reader: InputReader) -> dict[int, UserError]:
     return errors
 
 
-def _asset_id(item: Input, external_id: str, assets: AssetByExternalId) -> str:
+def _asset_id(item: Input, external_id: str, assets: AssetsByExternalId) -> str:
     """Return the id of an existing asset, or else the external id of the input."""
     existing = assets.get(external_id)
     return str(item["external_id"] if existing is None else existing.id)

@@ -19,7 +19,7 @@ from store.tables import ChangeAction
 from store.text import fold_name
 
 MAX_SOURCES = 100
-TopicById = Mapping[str, TopicRow]
+TopicsById = Mapping[str, TopicRow]
 
 
 async def create(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -134,13 +134,13 @@ async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
     return {"deletedTopicId": topic.id, "movedCollections": moved_ids}
 
 
-async def _all_topics(tx: MutationTransaction) -> TopicById:
+async def _all_topics(tx: MutationTransaction) -> TopicsById:
     """Return every topic by id: there are few, and names and slugs are compared with all of them. One statement."""
     rows: Sequence[TopicRow] = await tx.rows(visible(sql.topic, tx.viewer))
     return {topic.id: topic for topic in rows}
 
 
-def _get_topic(reader: InputReader, topics: TopicById, field: str) -> TopicRow:
+def _get_topic(reader: InputReader, topics: TopicsById, field: str) -> TopicRow:
     """Return the topic that the input field names; raise MutationRejectedError if it is absent."""
     topic = reader.check_found(topics.get(reader.input[field]), "topic", field)
     if topic is None:
@@ -157,7 +157,7 @@ def _check_unique(reader: InputReader, others: Iterable[TopicRow], name: str | N
             reader.add_error(UserErrorCode.TAKEN, f'A topic with the slug "{slug}" already exists.', "slug")
 
 
-def _find_neighbour(reader: InputReader, topics: TopicById, position: Position) -> int | None:
+def _find_neighbour(reader: InputReader, topics: TopicsById, position: Position) -> int | None:
     """Return the pk of the topic that the position names, None for an end; add NOT_FOUND if it is absent."""
     if position.id is None:
         return None

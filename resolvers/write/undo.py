@@ -30,7 +30,7 @@ NOT_RESTORER = (
     "Only owners of the asset, or the administrator who removed it, may restore it.",
 )
 CHANGE_ID = ("input", "changeId")
-Collections = Mapping[str, CollectionRow]
+CollectionsById = Mapping[str, CollectionRow]
 
 
 async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -41,7 +41,9 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.add_error(UserErrorCode.INVALID, message, "changeId")
         reader.raise_errors()
     records = await undo_records(tx.connection, change.pk)
-    collections: Collections = await _visible_by(tx, sql.collection, "id", {record.collection_id for record in records})
+    collections: CollectionsById = await _visible_by(
+        tx, sql.collection, "id", {record.collection_id for record in records}
+    )
     if change.subject_id not in collections:
         reader.add_error(UserErrorCode.NOT_FOUND, "The collection of this change no longer exists.", "changeId")
         reader.raise_errors()
@@ -70,7 +72,12 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
 
 
 def _plan(
-    tx: MutationTransaction, asset: AssetRow, records: Sequence[UndoRecord], collections: Collections, *, is_own: bool
+    tx: MutationTransaction,
+    asset: AssetRow,
+    records: Sequence[UndoRecord],
+    collections: CollectionsById,
+    *,
+    is_own: bool,
 ) -> ItemResult:
     is_owner = tx.is_owner(asset)
     if not all(record.is_latest and record.collection_id in collections for record in records):
@@ -83,7 +90,9 @@ def _plan(
     return ItemResult(asset.id, ItemStatus.CHANGED)
 
 
-async def _apply(tx: MutationTransaction, records: Sequence[UndoRecord], collections: Collections) -> dict[str, str]:
+async def _apply(
+    tx: MutationTransaction, records: Sequence[UndoRecord], collections: CollectionsById
+) -> dict[str, str]:
     """Remove the added members and restore the removed ones; return the ids of the changes by collection."""
     added = [record for record in records if _was_added(record)]
     current = await _current_members(tx, added, collections)
@@ -110,7 +119,7 @@ async def _apply(tx: MutationTransaction, records: Sequence[UndoRecord], collect
 
 
 async def _current_members(
-    tx: MutationTransaction, added: Sequence[UndoRecord], collections: Collections
+    tx: MutationTransaction, added: Sequence[UndoRecord], collections: CollectionsById
 ) -> dict[int, MemberChange]:
     """Return the memberships that are about to be deleted, all of one collection, by asset. One statement."""
     if not added:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.asset_columns import ACCESS_BY_FIELD, ASSET_COLUMNS
 from store.catalogue.existing import NO_RELATIONS, Relations
 from store.changes import ChangeLog, FieldChange
-from store.grant_changes import PrincipalByPk, principals_by_pk, shared_fields, unshared_fields
+from store.grant_changes import PrincipalsByPk, principals_by_pk, shared_fields, unshared_fields
 from store.tables import AssetAccess, ChangeAction
 
 # `created_at` and `updated_at` are absent: a change has a time of its own.
@@ -63,7 +63,7 @@ def _accesses(write: AssetWrite) -> tuple[Mapping[int, int], Mapping[int, int]]:
     return write.before.access_by_principal, write.after.access_by_principal
 
 
-def _created_fields(write: AssetWrite, principals: PrincipalByPk) -> list[FieldChange]:
+def _created_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[FieldChange]:
     """Return the first values of the fields that everyone sees who sees the asset."""
     values = {
         name: _format(column, write.columns[column], principals)
@@ -73,7 +73,7 @@ def _created_fields(write: AssetWrite, principals: PrincipalByPk) -> list[FieldC
     return [{"field": name, "before": None, "after": value} for name, value in values.items() if value is not None]
 
 
-def _updated_fields(write: AssetWrite, principals: PrincipalByPk) -> list[FieldChange] | None:
+def _updated_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[FieldChange] | None:
     """Return the changed fields; None for an asset of which only grants changed."""
     before, after = write.before.uses, write.after.uses
     if not write.columns and before == after:
@@ -96,7 +96,7 @@ def _required_access(fields: Sequence[FieldChange]) -> int:
     return min((int(ACCESS_BY_FIELD.get(str(change["field"]), 0)) for change in fields), default=0)
 
 
-def _format(column: str, value: Any, principals: PrincipalByPk) -> str | None:
+def _format(column: str, value: Any, principals: PrincipalsByPk) -> str | None:
     if value is None:
         return None
     if column == "owner_pk":

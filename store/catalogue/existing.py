@@ -73,7 +73,7 @@ def _of_assets(assets: PkByExternalId, rows: Select[Any], column: Any) -> Select
 
 
 @dataclass(frozen=True)
-class Placement:
+class CollectionPlacement:
     """Topic, parent and name key of a collection: no two collections share all three."""
 
     topic: str
@@ -88,7 +88,7 @@ class ExistingObjects:
     principals: dict[str, PrincipalKind]
     assets: frozenset[str]
     topics: dict[str, str]  # name key by slug
-    collections: dict[str, Placement]
+    collections: dict[str, CollectionPlacement]
 
 
 async def load_existing(connection: AsyncConnection, asset_ids: Iterable[str]) -> ExistingObjects:
@@ -108,5 +108,5 @@ async def load_existing(connection: AsyncConnection, asset_ids: Iterable[str]) -
         principals={row.external_id: PrincipalKind(row.kind) for row in principals},
         assets=frozenset(assets.all()),
         topics={row.slug: row.name_key for row in topics},
-        collections={row.slug: Placement(row.topic, row.parent, row.name_key) for row in collections},
+        collections={row.slug: CollectionPlacement(row.topic, row.parent, row.name_key) for row in collections},
     )

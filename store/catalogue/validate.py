@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.catalogue.existing import ExistingObjects, Placement, load_existing
+from store.catalogue.existing import CollectionPlacement, ExistingObjects, load_existing
 from store.catalogue.messages import format_value
 from store.catalogue.parsed import InvalidCatalogueError, LineProblem, ParsedCatalogue, Reference
 from store.tables import MAX_COLLECTION_DEPTH, PrincipalKind
@@ -72,7 +72,7 @@ def _topic_name_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) 
 def _nesting_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> Iterator[LineProblem]:
     """Yield problems of the tree as it would be: lines replace the placements of existing collections."""
     lines = catalogue.collections
-    placed = {slug: Placement(line.topic, line.parent, fold_name(line.name)) for slug, line in lines.items()}
+    placed = {slug: CollectionPlacement(line.topic, line.parent, fold_name(line.name)) for slug, line in lines.items()}
     kept = {slug: placement for slug, placement in existing.collections.items() if slug not in placed}
     placements = kept | placed
     parents = {slug: placement.parent for slug, placement in placements.items()}
@@ -90,7 +90,7 @@ def _nesting_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> 
 
 
 def _sibling_name_problems(
-    catalogue: ParsedCatalogue, placed: Mapping[str, Placement], kept: Mapping[str, Placement]
+    catalogue: ParsedCatalogue, placed: Mapping[str, CollectionPlacement], kept: Mapping[str, CollectionPlacement]
 ) -> Iterator[LineProblem]:
     slug_by_placement = {placement: slug for slug, placement in kept.items()}
     for slug, placement in placed.items():
@@ -101,7 +101,7 @@ def _sibling_name_problems(
 
 
 def _child_topic_problems(
-    catalogue: ParsedCatalogue, placed: Mapping[str, Placement], kept: Mapping[str, Placement]
+    catalogue: ParsedCatalogue, placed: Mapping[str, CollectionPlacement], kept: Mapping[str, CollectionPlacement]
 ) -> Iterator[LineProblem]:
     """Yield a problem for each collection that changes its topic without its existing children."""
     for slug, placement in kept.items():
@@ -114,7 +114,7 @@ def _child_topic_problems(
 
 
 def _depth_problems(
-    catalogue: ParsedCatalogue, placed: Mapping[str, Placement], parents: Mapping[str, str | None]
+    catalogue: ParsedCatalogue, placed: Mapping[str, CollectionPlacement], parents: Mapping[str, str | None]
 ) -> Iterator[LineProblem]:
     limit = f"collections nest at most {MAX_COLLECTION_DEPTH} levels deep"
     for slug in parents:
