@@ -120,7 +120,7 @@ def test_a_mutant_is_the_whole_file_with_one_fault() -> None:
 CHOSEN = {
     ("_uses", "asset_exists(sql.asset, viewer),"),
     ("Viewer.is_signed_in", "return self.user_pk is None"),
-    ("holds_on", "return held > ACCESS_OF[permission]"),
+    ("has_asset_permission", "return asset.viewer_access > ACCESS_BY_PERMISSION[permission]"),
     ("permission.apply", "pass"),
 }
 
