@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 PREFIX = "ATOLL_"
+TOOL_PREFIXES = ("ATOLL_REQUIRE_", "ATOLL_WITHOUT_")  # variables of tests and builds
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -31,7 +32,7 @@ class Settings:
         """
         known = {PREFIX + field.name.upper(): field for field in fields(cls)}
         for name in environment:
-            if name.startswith(PREFIX) and name not in known and not name.startswith("ATOLL_REQUIRE_"):
+            if name.startswith(PREFIX) and name not in known and not name.startswith(TOOL_PREFIXES):
                 raise SettingError(f"Unknown setting {name}. The settings are: {', '.join(known)}.")
         return cls(
             **{

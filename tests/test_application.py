@@ -86,6 +86,11 @@ def test_a_misspelt_setting_stops_the_start() -> None:
         Settings.from_environment({"ATOLL_GRAPHIQL": "perhaps"})
 
 
+def test_variables_of_the_build_and_of_the_tests_are_not_settings() -> None:
+    environment = {"ATOLL_WITHOUT_GRAPHIQL": "1", "ATOLL_REQUIRE_ALL": "1"}
+    assert Settings.from_environment(environment) == Settings()
+
+
 def test_passwords_are_masked() -> None:
     environment = {"ATOLL_DATABASE_URL": "postgresql+asyncpg://atoll:sesame@db/atoll"}
     rows = Settings.from_environment(environment).describe(environment)
