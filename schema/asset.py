@@ -143,7 +143,7 @@ class NoCodeApp(AssetFields):
     is_type_of = match_rows("ast_", AssetKind.NO_CODE_APP)
     app_kind: AppKind = field("The environment that the app runs in.")
     release: Annotated["Asset", strawberry.lazy("schema.asset")] | None = field(
-        "The capsule or pipeline that the app runs: the first asset of `uses`.",
+        "The capsule or pipeline that the app runs: the first one in `uses`.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL),
         permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.NULL),
         resolver=resolve.release,
