@@ -5,10 +5,9 @@ import strawberry
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.permission import Permission
 from resolvers import change as resolve
-from resolvers.listing import connection as resolve_connection
 from schema import field as declare
 from schema.asset import AssetConnection
-from schema.connection import PageInfo, edges_field, nodes_field
+from schema.connection import PageInfo, edges_field, nodes_field, page_info_field
 from schema.enums import ChangeAction
 from schema.field import field, forward_arguments, optional
 from schema.filter import DateTimeRange
@@ -73,10 +72,7 @@ class ChangeConnection:
 
     edges: list[ChangeEdge] = edges_field("changes")
     nodes: list[Change] = nodes_field("changes")
-    page_info: PageInfo = field(
-        "Pagination information: whether there are more pages, and the cursors to request them.",
-        resolver=resolve_connection.page_info,
-    )
+    page_info: PageInfo = page_info_field()
 
 
 @strawberry.input(description="Filters for changes. Fields combine with AND; values within a list with OR.")

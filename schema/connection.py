@@ -20,14 +20,19 @@ class PageInfo:
     end_cursor: str | None = field("The cursor of the page's last item, to pass as `after`; null if the page is empty.")
 
 
+def page_info_field() -> Any:
+    """Declare a page's pagination information."""
+    return field(
+        "Pagination information: whether there are more pages, and the cursors to request them.",
+        resolver=resolve.page_info,
+    )
+
+
 @strawberry.type
 class Connection:
     """Base of all connections. No field returns it, so it is not in the schema."""
 
-    page_info: PageInfo = field(
-        "Pagination information: whether there are more pages, and the cursors to request them.",
-        resolver=resolve.page_info,
-    )
+    page_info: PageInfo = page_info_field()
     total_count: int = field(
         "The number of items in the whole list that are visible to the viewer.", resolver=resolve.total_count
     )

@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers import job as resolve
 from resolvers.listing import connection as resolve_connection
-from schema.connection import PageInfo
+from schema.connection import PageInfo, page_info_field
 from schema.enums import JobKind, JobStatus
 from schema.field import argument, field, forward_arguments
 from schema.node import Node, match_rows
@@ -25,10 +25,7 @@ class AssetResultEdge:
 class AssetResultConnection:
     """A page of a job's results."""
 
-    page_info: PageInfo = field(
-        "Pagination information: whether there are more pages, and the cursors to request them.",
-        resolver=resolve_connection.page_info,
-    )
+    page_info: PageInfo = page_info_field()
     total_count: int = field("The number of results in the whole list.", resolver=resolve_connection.total_count)
     edges: list[AssetResultEdge] = field(
         "The page's results, each as an edge with its cursor.", resolver=resolve.result_edges

@@ -2,18 +2,14 @@
 
 import strawberry
 
-from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.permission import Permission
 from resolvers.write import payload as resolve
 from schema.asset import Asset
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus
 from schema.field import field, omittable
 from schema.scalars import Long, Url
 from schema.write.bulk import AssetResult, BulkMode, BulkSummary, mode
-from schema.write.shared import idempotency_key
+from schema.write.shared import NULL_IF_HIDDEN, idempotency_key
 from schema.write.user_error import UserError, user_errors
-
-SEEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
 
 
 @strawberry.input(description="Input for `assetGoldStandardSet`.")
@@ -68,7 +64,7 @@ class AssetPayload:
     """Payload of mutations of one asset."""
 
     asset: Asset | None = field(
-        "The updated asset; null if the viewer may no longer see it.", SEEN, resolver=resolve.asset
+        "The updated asset; null if the viewer may no longer see it.", NULL_IF_HIDDEN, resolver=resolve.asset
     )
     user_errors: list[UserError] = user_errors()
 

@@ -4,16 +4,13 @@ from typing import Any
 
 import strawberry
 
-from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.permission import Permission
 from resolvers.write import payload as resolve
 from schema.asset import Asset
 from schema.collection import Collection
 from schema.enums import BulkMode, ItemStatus
 from schema.field import field
+from schema.write.shared import NULL_IF_HIDDEN
 from schema.write.user_error import UserError
-
-SEEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
 
 
 @strawberry.type(
@@ -23,7 +20,9 @@ class AssetResult:
     """Result of one asset."""
 
     asset_id: strawberry.ID = field("Id of the asset, as in the input.", resolver=resolve.item_id)
-    asset: Asset | None = field("The asset; null if the viewer may not see it.", SEEN, resolver=resolve.item_asset)
+    asset: Asset | None = field(
+        "The asset; null if the viewer may not see it.", NULL_IF_HIDDEN, resolver=resolve.item_asset
+    )
     status: ItemStatus = field("Status of the item.")
     error: UserError | None = field("Error that prevented the change; null if there is none.")
 

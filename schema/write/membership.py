@@ -4,8 +4,6 @@ from typing import Any
 
 import strawberry
 
-from permissions.directive import DeniedResult, PermissionScope, permission
-from permissions.permission import Permission
 from resolvers.write import payload as resolve
 from schema.asset import Asset
 from schema.change import Change
@@ -13,10 +11,9 @@ from schema.collection import Collection
 from schema.field import field, omittable
 from schema.job import Job
 from schema.write.bulk import AssetResult, BulkMode, BulkSummary, CollectionResult, mode
-from schema.write.shared import PositionInput, dry_run, idempotency_key
+from schema.write.shared import NULL_IF_HIDDEN, PositionInput, dry_run, idempotency_key
 from schema.write.user_error import UserError, user_errors
 
-SEEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
 ASSET_IDS = (
     "Ids of the assets, at most deployment.limits.bulkItems; duplicates count once. More than"
     " deployment.limits.inlineBulkItems are queued as a Job."
@@ -155,7 +152,7 @@ class CollectionAssetsMovePayload:
 class AssetCollectionsPayload:
     """Payload of `assetCollectionsUpdate`."""
 
-    asset: Asset | None = field("The updated asset.", SEEN, resolver=resolve.asset)
+    asset: Asset | None = field("The updated asset.", NULL_IF_HIDDEN, resolver=resolve.asset)
     results: list[CollectionResult] = _results(
         "Result of each collection: those of addTo, then those of removeFrom, in the order of the input."
     )

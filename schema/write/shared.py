@@ -1,10 +1,14 @@
-"""Input fields shared by mutations of several nouns."""
+"""Input fields, and a permission of payloads, shared by mutations of several nouns."""
 
 from typing import Any
 
 import strawberry
 
+from permissions.directive import DeniedResult, PermissionScope, permission
+from permissions.permission import Permission
 from schema.field import omittable
+
+NULL_IF_HIDDEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
 
 IDEMPOTENCY_KEY = (
     "Key of the client's choice, for safe retries: within 24 hours, the same key with the same input changes nothing"
