@@ -342,8 +342,9 @@ async def test_changing_the_collections_of_an_asset_is_all_or_nothing(ask_own: G
         for hidden in (id_["hidden"], UNKNOWN):
             answer = await UPDATE(ask_own, "eve", assetId=hidden, addTo=[id_["bare"]])
             assert error_paths(answer) == [("NOT_FOUND", ["assetId"])]
-        both = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=[id_["bare"]], removeFrom=[id_["bare"]])
-        assert error_paths(both) == [("INVALID", ["removeFrom", "0"])]
+        in_both = [id_[name] for name in ("bare", "open", "inner", "deep")]
+        both = await UPDATE(ask_own, "olu", assetId=id_["blast"], addTo=in_both[::-1], removeFrom=in_both)
+        assert error_paths(both) == [("INVALID", ["removeFrom", str(index)]) for index in range(4)]
         assert error_paths(await UPDATE(ask_own, "olu", assetId=id_["blast"])) == [("REQUIRED", ["addTo"])]
         answer = await UPDATE(ask_own, "ada", assetId=id_["blast"], addTo=[id_["bare"]])
         assert error_paths(answer) == [("NOT_OWNER", ["addTo", "0"])]

@@ -29,9 +29,10 @@ async def update(tx: MutationTransaction, reader: InputReader) -> Result:
     to_remove = reader.ids("remove_from", INLINE_BULK_ITEMS, is_required=False)
     if not to_add and not to_remove:
         reader.add_error(UserErrorCode.REQUIRED, "Give at least one collection in addTo or removeFrom.", "addTo")
-    for id_ in to_add.keys() & to_remove.keys():
-        message = "A collection cannot be in both addTo and removeFrom."
-        reader.add_error(UserErrorCode.INVALID, message, "removeFrom", str(to_remove[id_]))
+    for id_, index in to_remove.items():
+        if id_ in to_add:
+            message = "A collection cannot be in both addTo and removeFrom."
+            reader.add_error(UserErrorCode.INVALID, message, "removeFrom", str(index))
     asset: AssetRow = await tx.get(reader, sql.asset, "asset_id")
     members = await members_by_collection(tx, asset, [*to_add, *to_remove])
     additions = {id_: add_outcome(tx, members[id_]) for id_ in to_add if id_ in members}
