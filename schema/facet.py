@@ -3,12 +3,13 @@
 import strawberry
 
 from resolvers.listing import facet as resolve
+from resolvers.listing.listing import MAX_PAGE_SIZE
 from schema.connection import Connection
 from schema.enums import AssetKind
 from schema.field import argument, field
 from schema.user import User
 
-FIRST = "The maximum number of facet values to return, most frequent first; at most 100."
+FIRST = f"The maximum number of facet values to return, most frequent first; at most {MAX_PAGE_SIZE}."
 
 
 @strawberry.type(description="Facet count of one kind of asset.")
@@ -46,12 +47,12 @@ class AssetFacets:
     tags: list[TagFacet] = field(
         "Counts by tag, most frequent first, then by tag.",
         resolver=resolve.tags,
-        arguments={"first": argument(int | None, FIRST, 20)},
+        arguments={"first": argument(int | None, FIRST, resolve.DEFAULT_FACETS)},
     )
     owners: list[OwnerFacet] = field(
         "Counts by owner, most frequent first, then by name.",
         resolver=resolve.owners,
-        arguments={"first": argument(int | None, FIRST, 20)},
+        arguments={"first": argument(int | None, FIRST, resolve.DEFAULT_FACETS)},
     )
 
 

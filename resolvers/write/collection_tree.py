@@ -73,7 +73,8 @@ async def requested_position(
     """Return the position of topicId and parentId; the current one if both are omitted.
 
     A topicId without a parentId means the top of that topic, unless it is the current topic. Raises
-    MutationRejectedError for absent objects. One statement for each of the two fields in the input.
+    MutationRejectedError for absent or hidden objects, and for a parent in another topic than topicId. One statement
+    for each of the two fields in the input.
     """
     topic_id, parent_id = reader.non_null("topic_id"), reader.input.get("parent_id")
     error_count = len(reader.user_errors)
