@@ -151,7 +151,7 @@ def test_files_without_permissions_are_rejected(atoll: CommandRunner, open_folde
     assert atoll("migrate").error_line == message  # the folder is open, the file is not
     catalogue = open_folder / "catalogue.jsonl"
     catalogue.touch(0o000)
-    assert atoll("import", str(catalogue)).error_line == f"{catalogue} cannot be read: permission denied."
+    assert atoll("import", str(catalogue)).error_line == f"Cannot read {catalogue}: permission denied."
 
 
 async def test_a_database_of_a_newer_version_is_rejected_and_unchanged(

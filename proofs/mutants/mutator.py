@@ -170,7 +170,11 @@ def _mutate_comparison(text: Source, node: ast.Compare) -> Iterator[Edit]:
 def _mutate_bool_op(text: Source, node: ast.BoolOp) -> Iterator[Edit]:
     sign, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
     yield from (text.replace_between(left, right, sign, other) for left, right in pairwise(node.values))
-    yield from text.remove_each(node.values, node.values)
+    for removed in node.values:
+        # An operand's text lacks its parentheses.
+        kept = [value for value in node.values if value is not removed]
+        texts = [f"({text.text_of(value)})" if isinstance(value, ast.BoolOp) else text.text_of(value) for value in kept]
+        yield text.replace_node(node, f" {sign} ".join(texts))
 
 
 def _remove_negation(text: Source, node: ast.UnaryOp) -> Iterator[Edit]:

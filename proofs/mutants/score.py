@@ -24,7 +24,7 @@ from proofs.mutants.mutator import Mutant, find_enums, make_mutants
 from proofs.proof import BrokenPromiseError
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = tuple(f"permissions/{name}.py" for name in ("visible", "viewer", "permission", "directive", "error", "may"))
+FILES = tuple(f"permissions/{path.name}" for path in sorted(ROOT.glob("permissions/[!_]*.py")))
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 COPIED_PATHS = (
     "app",

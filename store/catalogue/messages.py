@@ -91,7 +91,9 @@ def _predicate(details: ErrorDetails) -> str:
     template = _PREDICATES.get(details["type"])
     if template is None:  # raised by a validator of `lines.py`
         return details["msg"].removeprefix("Value error, ")
-    return template.format(value=format_value(details["input"]), **details.get("ctx", {}))
+    # The input of a missing field is the whole line, which can be large.
+    value = format_value(details["input"]) if "{value}" in template else ""
+    return template.format(value=value, **details.get("ctx", {}))
 
 
 def _format_path(path: list[int | str]) -> str:
