@@ -8,7 +8,7 @@ from permissions.viewer import Viewer, anonymous_viewer, viewer_by_external_id, 
 from store.database import Snapshot
 
 API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - a prefix, not a password
-MAX_TOKEN_LENGTH = 8_192
+MAX_BEARER_TOKEN_LENGTH = 8_192
 
 
 async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[str | None, str | None]:
@@ -23,7 +23,7 @@ async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[
     # White space around a header's value is not part of it (RFC 9110), and not every server strips it.
     scheme, _, token = headers[0].strip(" \t").partition(" ")
     token = token.lstrip(" ")
-    if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_LENGTH:
+    if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > MAX_BEARER_TOKEN_LENGTH:
         raise UnauthenticatedError
     if token.startswith(API_TOKEN_PREFIX):
         return token, None

@@ -27,7 +27,7 @@ COUNT_CAP: Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class Limits:
+class DocumentLimits:
     """Maximum size of a document. A fragment counts once for each spread."""
 
     tokens: int = 5_000
@@ -40,7 +40,7 @@ class Limits:
     errors: int = MAX_REQUEST_ERRORS
 
 
-LIMITS: Final = Limits()
+LIMITS: Final = DocumentLimits()
 
 
 class Measure(NamedTuple):
@@ -134,7 +134,7 @@ class Selections:
         return total
 
 
-def limit_errors(document: DocumentNode, limits: Limits = LIMITS) -> Iterator[GraphQLError]:
+def limit_errors(document: DocumentNode, limits: DocumentLimits = LIMITS) -> Iterator[GraphQLError]:
     """Yield an error for each limit that an operation of the document exceeds, with count and limit."""
     selections = Selections(document)
     fragments = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
@@ -148,14 +148,14 @@ def limit_errors(document: DocumentNode, limits: Limits = LIMITS) -> Iterator[Gr
                     yield GraphQLError(f"The {operation.operation.value} {problem}; the limit is {limit:,}.", operation)
 
 
-def extensions(limits: Limits = LIMITS) -> list[Callable[[], SchemaExtension]]:
+def extensions(limits: DocumentLimits = LIMITS) -> list[Callable[[], SchemaExtension]]:
     """Return the schema's extensions for serving: limits and cache of documents, contexts opened late."""
     # Created once, because cached errors are found by it.
     check_limits = partial(limit_errors, limits=limits)
     return [partial(DocumentCache, check_limits, limits.tokens, limits.errors), LazyContextExtension]
 
 
-def _compare(size: Measure, limits: Limits) -> list[tuple[str, int, int]]:
+def _compare(size: Measure, limits: DocumentLimits) -> list[tuple[str, int, int]]:
     """Return a description, the count and the limit, for each limit."""
     return [
         (f"is {_format_count(size.depth)} levels deep", size.depth, limits.depth),

@@ -7,6 +7,8 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from store.text import URL_SCHEME_LIST, URL_SCHEMES
+
 DateTime = NewType("DateTime", int)
 Url = NewType("Url", str)
 Long = NewType("Long", int)
@@ -37,8 +39,8 @@ def _parse_long(value: Any) -> int:
 
 
 def _parse_url(value: Any) -> str:
-    if not isinstance(value, str) or not value.startswith(("https://", "http://", "s3://", "gs://")):
-        raise GraphQLError("Use a URL that begins with https://, http://, s3:// or gs://.")
+    if not isinstance(value, str) or not value.startswith(URL_SCHEMES):
+        raise GraphQLError(f"Use a URL that begins with {URL_SCHEME_LIST}.")
     return value
 
 
@@ -51,7 +53,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     Url: strawberry.scalar(
         name="URL",
-        description="URL of a page or of a stored object. It begins with https://, http://, s3:// or gs://.",
+        description=f"URL of a page or of a stored object. It begins with {URL_SCHEME_LIST}.",
         serialize=str,
         parse_value=_parse_url,
     ),

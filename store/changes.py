@@ -11,7 +11,7 @@ from store.bulk_insert import insert_many
 from store.ids import new_id, now_ms
 from store.tables import ChangeAction
 
-FieldChange = Mapping[str, str | None]
+LoggedFieldChange = Mapping[str, str | None]
 """A `field` with its value `before` and `after`."""
 
 
@@ -20,7 +20,7 @@ def changed_columns(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {column: value for column, value in values.items() if getattr(row, column) != value}
 
 
-def field_changes(row: Any, values: Mapping[str, Any]) -> list[FieldChange]:
+def field_changes(row: Any, values: Mapping[str, Any]) -> list[LoggedFieldChange]:
     """Return a field change for each value, with the row's own as `before`. Pass None as the row of a new object."""
     return [
         {"field": field, "before": _log_value(getattr(row, field, None)), "after": _log_value(value)}
@@ -56,7 +56,7 @@ class ChangeLog:
         self,
         action: ChangeAction,
         subject_ids: Iterable[str],
-        fields: Sequence[FieldChange] = (),
+        fields: Sequence[LoggedFieldChange] = (),
         least_access: int = 0,
     ) -> None:
         """Append one change per subject. One statement.
@@ -66,7 +66,7 @@ class ChangeLog:
         await self._insert([self._row(action, subject_id, fields, least_access) for subject_id in subject_ids])
 
     async def append_by_subject(
-        self, action: ChangeAction, fields_by_subject: Mapping[str, Sequence[FieldChange]], least_access: int = 0
+        self, action: ChangeAction, fields_by_subject: Mapping[str, Sequence[LoggedFieldChange]], least_access: int = 0
     ) -> None:
         """Append one change per subject, each with its own field changes. One statement."""
         rows = [self._row(action, subject_id, fields, least_access) for subject_id, fields in fields_by_subject.items()]
@@ -76,7 +76,7 @@ class ChangeLog:
         self,
         action: ChangeAction,
         members_by_subject: Mapping[str, Sequence[MemberChange]],
-        fields_by_subject: Mapping[str, Sequence[FieldChange]] | None = None,
+        fields_by_subject: Mapping[str, Sequence[LoggedFieldChange]] | None = None,
     ) -> dict[str, str]:
         """Append one change per subject that has member changes; return change ids by subject.
 
@@ -107,7 +107,7 @@ class ChangeLog:
             await self._connection.execute(insert(sql.change), rows)
 
     def _row(
-        self, action: ChangeAction, subject_id: str, fields: Sequence[FieldChange] = (), least_access: int = 0
+        self, action: ChangeAction, subject_id: str, fields: Sequence[LoggedFieldChange] = (), least_access: int = 0
     ) -> dict[str, Any]:
         return {
             "id": new_id("chg"),

@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 SETTING = "ATOLL_DATABASE_URL"
-EXAMPLES = "Examples: sqlite+aiosqlite:///atoll.db, postgresql+asyncpg://user:password@host/database"
+URL_EXAMPLES = "Examples: sqlite+aiosqlite:///atoll.db, postgresql+asyncpg://user:password@host/database"
 
 _RESTORE = "Restore it from a backup, or move it away to start with an empty database."
 _READ_ONLY = "{name} or its directory is not writable. Give this user write permission on both."
@@ -77,9 +77,9 @@ def parse_database_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # the text is not shown: it may contain a password
-        raise DatabaseUrlError(f"{SETTING} is not a valid database URL. {EXAMPLES}") from None
+        raise DatabaseUrlError(f"{SETTING} is not a valid database URL. {URL_EXAMPLES}") from None
     if url.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
-        raise DatabaseUrlError(f"{SETTING} has the unsupported driver {url.drivername!r}. {EXAMPLES}")
+        raise DatabaseUrlError(f"{SETTING} has the unsupported driver {url.drivername!r}. {URL_EXAMPLES}")
     _check_options(url)
     if url.get_backend_name() == "sqlite":
         _check_path(url)
@@ -96,7 +96,7 @@ def _check_options(url: URL) -> None:
 def _check_path(url: URL) -> None:
     if url.database in {None, "", ":memory:"}:
         raise DatabaseUrlError(
-            f"{SETTING} names no file, and a database in memory ends with its first connection. {EXAMPLES}"
+            f"{SETTING} names no file, and a database in memory ends with its first connection. {URL_EXAMPLES}"
         )
     path = Path(str(url.database))
     if path.is_dir():

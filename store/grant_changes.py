@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.changes import FieldChange
+from store.changes import LoggedFieldChange
 from store.rows import PrincipalRow
 from store.tables import AssetAccess, PrincipalKind
 
@@ -24,7 +24,9 @@ async def principals_by_pk(connection: AsyncConnection, pks: Iterable[int]) -> d
     return {row.pk: cast("PrincipalRow", row) for row in await connection.execute(rows)}
 
 
-def shared_fields(before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalsByPk) -> list[FieldChange]:
+def shared_fields(
+    before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalsByPk
+) -> list[LoggedFieldChange]:
     """Return the field changes of new grants and of grants with another access."""
     changed = {pk: access for pk, access in after.items() if before.get(pk) != access}
     return [_grant_change(principals[pk], before.get(pk), access) for pk, access in changed.items()]
@@ -32,12 +34,12 @@ def shared_fields(before: AccessByPrincipal, after: AccessByPrincipal, principal
 
 def unshared_fields(
     before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalsByPk
-) -> list[FieldChange]:
+) -> list[LoggedFieldChange]:
     """Return the field changes of revoked grants."""
     return [_grant_change(principals[pk], access, None) for pk, access in before.items() if pk not in after]
 
 
-def _grant_change(principal: PrincipalRow, before: int | None, after: int | None) -> FieldChange:
+def _grant_change(principal: PrincipalRow, before: int | None, after: int | None) -> LoggedFieldChange:
     has_id = principal.kind in {PrincipalKind.USER, PrincipalKind.GROUP}
     field = f"{principal.kind.lower()}:{principal.id}" if has_id else principal.kind.lower()
     return {"field": field, "before": _access_name(before), "after": _access_name(after)}

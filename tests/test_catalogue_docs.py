@@ -13,7 +13,7 @@ from store.asset_columns import ALL_KINDS, ASSET_COLUMNS
 from store.catalogue.file import MAX_LINE_BYTES
 from store.catalogue.importer import import_catalogue
 from store.catalogue.lines import AnyLine, AssetLine, GrantLine, Line
-from store.catalogue.messages import MAX_ERRORS
+from store.catalogue.messages import MAX_SHOWN_ERRORS
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import Database
 from store.migrate import migrate
@@ -114,7 +114,7 @@ def test_kinds_of_asset_fields_are_those_of_the_code() -> None:
 
 def test_limits_of_files_are_those_of_the_code() -> None:
     assert f"at most {MAX_LINE_BYTES:,} bytes" in TEXT
-    assert f"stops after {MAX_PROBLEMS:,} problems and prints at most {MAX_ERRORS} per line" in TEXT
+    assert f"stops after {MAX_PROBLEMS:,} problems and prints at most {MAX_SHOWN_ERRORS} per line" in TEXT
     assert f"at most {MAX_COLLECTION_DEPTH} levels deep" in TEXT
 
 

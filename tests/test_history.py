@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from store import sql
-from store.changes import FieldChange, MemberChange, open_change_log
+from store.changes import LoggedFieldChange, MemberChange, open_change_log
 from store.tables import AssetAccess, ChangeAction
 from tests.conftest import ANONYMOUS, MEMBERS, GraphQLClient, set_public_sharing
 from tests.test_topic_write import CREATE, DELETE, MERGE, REORDER, UPDATE, ids
@@ -30,7 +30,7 @@ async def append_change(
     action: ChangeAction,
     subject: str,
     *touched: str,
-    fields: Sequence[FieldChange] = (),
+    fields: Sequence[LoggedFieldChange] = (),
     least_access: int = 0,
     at: int | None = None,
 ) -> str:

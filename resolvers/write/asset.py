@@ -7,7 +7,7 @@ from sqlalchemy import update
 from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from store import sql
-from store.changes import FieldChange
+from store.changes import LoggedFieldChange
 from store.rows import AssetRow
 from store.tables import ChangeAction
 
@@ -44,5 +44,5 @@ async def _update(tx: MutationTransaction, asset: AssetRow, award: dict[str, Any
     await tx.execute(update(sql.asset).where(sql.asset.c.pk == asset.pk).values(award))
 
 
-def _note_change(before: str | None, after: str | None) -> FieldChange:
+def _note_change(before: str | None, after: str | None) -> LoggedFieldChange:
     return {"field": "note", "before": before, "after": after}

@@ -26,7 +26,7 @@ from resolvers.write.input import InputReader, Position, Side, make_slug, unique
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import FieldChange, changed_columns, field_changes
+from store.changes import LoggedFieldChange, changed_columns, field_changes
 from store.ids import new_id
 from store.rows import CollectionRow
 from store.tables import ChangeAction
@@ -100,7 +100,7 @@ async def _apply(
     tx: MutationTransaction,
     collection: CollectionRow,
     columns: dict[str, Any],
-    moves: Sequence[FieldChange],
+    moves: Sequence[LoggedFieldChange],
     tree_position: TreePosition,
 ) -> None:
     if columns or moves:

@@ -11,7 +11,7 @@ from resolvers.write.input import InputReader, Position, Side
 from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import Path, UserErrorCode
 from store import sql
-from store.changes import FieldChange
+from store.changes import LoggedFieldChange
 from store.ranks import RankedList
 from store.rows import CollectionRow, TopicRow
 from store.tables import ChangeAction
@@ -72,7 +72,7 @@ async def move_subtree(
     await rank_collections(tx, after, None, [collection.pk, *(row.pk for row in descendants)])
 
 
-def position_changes(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[FieldChange]:
+def position_changes(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[LoggedFieldChange]:
     """Return the field changes of the fields that differ."""
     return [
         {"field": field, "before": before[field], "after": value}

@@ -18,7 +18,7 @@ from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode, not_found
 from store import sql
-from store.changes import FieldChange, MemberChange
+from store.changes import LoggedFieldChange, MemberChange
 from store.membership_ranks import RankedMembers
 from store.ranks import RankedList
 from store.rows import AssetRow, CollectionRow
@@ -142,7 +142,7 @@ class MembershipOperation:
         change_ids = await self.tx.log.append_member_changes(self.action, member_changes, self._fields())
         return next((change_ids[id_] for id_ in reversed(member_changes) if id_ in change_ids), None)
 
-    def _fields(self) -> dict[str, list[FieldChange]]:
+    def _fields(self) -> dict[str, list[LoggedFieldChange]]:
         if self.source is None or self.target is None:
             return {}
         return {

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.asset_columns import ACCESS_BY_FIELD, ASSET_COLUMNS
 from store.catalogue.existing import NO_RELATIONS, Relations
-from store.changes import ChangeLog, FieldChange
+from store.changes import ChangeLog, LoggedFieldChange
 from store.grant_changes import PrincipalsByPk, principals_by_pk, shared_fields, unshared_fields
 from store.tables import AssetAccess, ChangeAction
 
@@ -46,7 +46,7 @@ async def append_changes(connection: AsyncConnection, log: ChangeLog, writes: Se
     updates = [write for write in writes if write.row is not None]
     created = {write.id: _created_fields(write, principals) for write in writes if write.row is None}
     await log.append_by_subject(ChangeAction.CREATED, created)
-    updated: defaultdict[int, dict[str, list[FieldChange]]] = defaultdict(dict)
+    updated: defaultdict[int, dict[str, list[LoggedFieldChange]]] = defaultdict(dict)
     for write in updates:
         fields = _updated_fields(write, principals)
         if fields is not None:
@@ -63,7 +63,7 @@ def _accesses(write: AssetWrite) -> tuple[Mapping[int, int], Mapping[int, int]]:
     return write.before.access_by_principal, write.after.access_by_principal
 
 
-def _created_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[FieldChange]:
+def _created_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[LoggedFieldChange]:
     """Return the first values of the fields that everyone sees who sees the asset."""
     values = {
         name: _format(column, write.columns[column], principals)
@@ -73,12 +73,12 @@ def _created_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[Field
     return [{"field": name, "before": None, "after": value} for name, value in values.items() if value is not None]
 
 
-def _updated_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[FieldChange] | None:
+def _updated_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[LoggedFieldChange] | None:
     """Return the changed fields; None for an asset of which only grants changed."""
     before, after = write.before.uses, write.after.uses
     if not write.columns and before == after:
         return None
-    fields: list[FieldChange] = [
+    fields: list[LoggedFieldChange] = [
         {
             "field": GRAPH_NAMES[column],
             "before": _format(column, getattr(write.row, column), principals),
@@ -92,7 +92,7 @@ def _updated_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[Field
     return fields
 
 
-def _required_access(fields: Sequence[FieldChange]) -> int:
+def _required_access(fields: Sequence[LoggedFieldChange]) -> int:
     return min((int(ACCESS_BY_FIELD.get(str(change["field"]), 0)) for change in fields), default=0)
 
 

@@ -9,10 +9,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from store.catalogue.file import MAX_LINE_BYTES
 from store.catalogue.messages import format_errors, format_value
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
-from store.text import MAX_NAME_LENGTH, MAX_SLUG_LENGTH, MAX_TEXT_LENGTH, clean_text
+from store.text import (
+    MAX_NAME_LENGTH,
+    MAX_SLUG_LENGTH,
+    MAX_TEXT_LENGTH,
+    URL_SCHEME_LIST,
+    URL_SCHEMES,
+    clean_text,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-URL_SCHEMES = ("https://", "http://", "s3://", "gs://")
 MAX_SHORT_TEXT_LENGTH = 1_000
 
 
@@ -34,7 +40,7 @@ def _to_milliseconds(value: object) -> int:
 
 def _check_url(value: str) -> str:
     if not value.startswith(URL_SCHEMES):
-        raise ValueError(f"must begin with https://, http://, s3:// or gs://, not {format_value(value)}")
+        raise ValueError(f"must begin with {URL_SCHEME_LIST}, not {format_value(value)}")
     return value
 
 

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from store.text import TextTooLongError
 
 KINDS = "user, group, asset, topic or collection"
-MAX_ERRORS = 5  # in the message of one line
+MAX_SHOWN_ERRORS = 5  # in the message of one line
 MAX_VALUE_LENGTH = 60
 
 _PREDICATES = {
@@ -54,8 +54,8 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 def format_errors(error: ValidationError) -> str:
     """Format the first errors of a line as one clause each."""
     errors = error.errors(include_url=False)
-    rest = [f"and {len(errors) - MAX_ERRORS} more"] if len(errors) > MAX_ERRORS else []
-    return "; ".join([*map(_format_error, errors[:MAX_ERRORS]), *rest])
+    rest = [f"and {len(errors) - MAX_SHOWN_ERRORS} more"] if len(errors) > MAX_SHOWN_ERRORS else []
+    return "; ".join([*map(_format_error, errors[:MAX_SHOWN_ERRORS]), *rest])
 
 
 def format_value(value: object) -> str:
