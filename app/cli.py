@@ -203,9 +203,7 @@ def check(
     *,
     rebuild_search: Annotated[
         bool,
-        typer.Option(
-            "--rebuild-search", help="Migrate, then build the search index anew. Writes wait until it is done."
-        ),
+        typer.Option("--rebuild-search", help="Migrate, then rebuild the search index. Writes wait until it is done."),
     ] = False,
 ) -> None:
     """List all settings with value and source, and check the database; exit 1 if something needs to be done."""

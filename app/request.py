@@ -94,7 +94,7 @@ async def _body(request: Request, max_bytes: int) -> bytes:
                 elif size_bytes > max_bytes + _DISCARDED_BYTES:
                     raise _too_large(max_bytes, {"connection": "close"})
     except TimeoutError:
-        message = f"The body did not arrive within {BODY_SECONDS} seconds."
+        message = f"The body did not arrive within {BODY_SECONDS} seconds. Retry."
         raise HTTPError(
             HTTPStatus.REQUEST_TIMEOUT, RequestErrorCode.REQUEST_TIMEOUT, message, {"connection": "close"}
         ) from None

@@ -102,7 +102,7 @@ INVALID_LINES: list[tuple[Line | list[Any] | str | bytes, str]] = [
     (ASSET | {"createdAt": 20240101}, f"{TIMESTAMP}, not 20240101"),
     (ASSET | {"createdAt": BEFORE_YEAR_1}, f"{TIMESTAMP}, not {BEFORE_YEAR_1!r}"),
     (TOPIC | {"slug": "New Topic"},
-     "slug must consist of a-z, 0-9 and hyphens and not begin with a hyphen, unlike 'New Topic'"),
+     "slug must consist of a-z, 0-9 and hyphens and not begin with a hyphen, but is 'New Topic'"),
     (TOPIC | {"name": "IMAGING"},
      "name 'IMAGING' is already used by the topic 'imaging' in the database (case is ignored)"),
     (COLLECTION | {"visibility": "public"}, "visibility must be 'INTERNAL' or 'PUBLIC', not 'public'"),
@@ -239,7 +239,7 @@ async def test_at_most_five_errors_of_one_line_are_reported(problems_of: Invalid
 
 
 async def test_a_line_that_is_too_long_is_reported_and_the_next_one_is_read(problems_of: InvalidImport) -> None:
-    reason = f"the line is longer than {MAX_LINE_BYTES:,} bytes, the maximum"
+    reason = f"the line is longer than the maximum of {MAX_LINE_BYTES:,} bytes"
     long_line = to_bytes(USER | {"name": "x" * MAX_LINE_BYTES * 3})
     assert await problems_of(long_line + to_bytes({})) == [(1, reason), (2, f"kind is missing; it must be {KINDS}")]
 

@@ -289,7 +289,8 @@ async def test_collections_nest_at_most_five_levels_deep(ask_own: GraphQLClient)
         answer = await create(ask_own, "ada", topicId=id_["imaging"], parentId=id_["five"], name="six")
         assert error_paths(answer) == [("LIMIT_EXCEEDED", ["parentId"])]
         assert answer["limited"] == [{"limit": 5}]
-        assert answer["userErrors"][0]["message"] == "Collections nest at most 5 levels deep."
+        message = answer["userErrors"][0]["message"]
+        assert message == "Collections nest at most 5 levels deep, not 6. Choose a higher parent."
 
 
 async def test_a_move_counts_the_levels_of_descendants(ask_own: GraphQLClient) -> None:

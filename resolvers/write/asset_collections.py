@@ -31,7 +31,7 @@ async def update(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.add_error(UserErrorCode.REQUIRED, "Give at least one collection in addTo or removeFrom.", "addTo")
     for id_, index in to_remove.items():
         if id_ in to_add:
-            message = "A collection cannot be in both addTo and removeFrom."
+            message = "A collection cannot be in both addTo and removeFrom. Omit it from one of them."
             reader.add_error(UserErrorCode.INVALID, message, "removeFrom", str(index))
     asset: AssetRow = await tx.get(reader, sql.asset, "asset_id")
     members = await members_by_collection(tx, asset, [*to_add, *to_remove])

@@ -135,7 +135,7 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     collection, tree_position = path[0], TreePosition.of(path)
     neighbour = await _find_neighbour(tx, reader, tree_position, position)
     if neighbour is not None and neighbour.pk == collection.pk:
-        message = "A collection cannot be placed next to itself."
+        message = "A collection cannot be placed next to itself. Choose another neighbour."
         reader.add_error(UserErrorCode.INVALID, message, *position.path)
     reader.raise_errors()
     before = await next_sibling(tx, tree_position, position, neighbour, [collection.pk])

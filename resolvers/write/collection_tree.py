@@ -131,8 +131,8 @@ def check_nesting(
     """Add an error for a position below the collection itself, or too deep for it or its descendants."""
     levels = 1 + max((row.depth for row in descendants), default=0)
     if pk in [row.pk for row in position.ancestors]:
-        message = "A collection cannot be moved below itself or its descendants."
+        message = "A collection cannot be moved below itself or its descendants. Choose another parent."
         reader.add_error(UserErrorCode.CYCLE, message, "parentId")
-    elif len(position.ancestors) + levels > MAX_COLLECTION_DEPTH:
-        message = f"Collections nest at most {MAX_COLLECTION_DEPTH} levels deep."
+    elif (depth := len(position.ancestors) + levels) > MAX_COLLECTION_DEPTH:
+        message = f"Collections nest at most {MAX_COLLECTION_DEPTH} levels deep, not {depth}. Choose a higher parent."
         reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=MAX_COLLECTION_DEPTH)

@@ -145,7 +145,7 @@ class InputReader:
         indexes = index_by_id(ids)
         for id_, index in indexes.items():
             if len(id_) > MAX_ID_LENGTH:
-                message = f"The id is longer than {MAX_ID_LENGTH} characters."
+                message = f"The id has {len(id_):,} characters; at most {MAX_ID_LENGTH} are allowed."
                 self.add_error(UserErrorCode.TOO_LONG, message, field, str(index), limit=MAX_ID_LENGTH)
         return indexes
 

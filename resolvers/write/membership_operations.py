@@ -29,8 +29,8 @@ NOT_REMOVER = (UserErrorCode.NOT_OWNER, "Only owners of the asset and administra
 INELIGIBLE = {
     AssetStatus.DRAFT: "The asset is a draft. Release it first.",
     AssetStatus.ARCHIVED: "The asset is archived. Restore it first.",
-    AssetStatus.WITHDRAWN: "The asset is withdrawn.",
-    AssetStatus.FAILED: "The asset could not be created.",
+    AssetStatus.WITHDRAWN: "The asset is withdrawn; only RELEASED assets can be added.",
+    AssetStatus.FAILED: "The asset's creation failed; only RELEASED assets can be added.",
 }
 MEMBERSHIP = ("rank", "added_at", "added_by_pk", "note")
 
@@ -42,7 +42,7 @@ IndexById = Mapping[str, int]
 
 
 class Member(NamedTuple):
-    """An asset as a member of a collection; without a rank it is none. `id` is the item's in the input."""
+    """An asset and its membership in a collection; `rank` is None if it is not a member. `id` is that of the item."""
 
     id: str
     asset_pk: int
@@ -164,7 +164,7 @@ async def find_collections(
 
 
 async def members_by_asset(tx: MutationTransaction, ids: Iterable[str], collection: CollectionRow) -> dict[str, Member]:
-    """Return the visible assets with these ids, members of the collection or not, by id. One statement."""
+    """Return the visible assets with these ids, by id; `rank` is None if it is not a member. One statement."""
     asset, membership = sql.asset, sql.membership
     of_asset = and_(membership.c.asset_pk == asset.c.pk, membership.c.collection_pk == collection.pk)
     columns = (asset.c.id, asset.c.pk, asset.c.status, access(asset, tx.viewer), *membership.c[MEMBERSHIP])

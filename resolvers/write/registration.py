@@ -157,7 +157,7 @@ def _check_duplicates(reader: InputReader, ids: Sequence[str]) -> None:
     first: dict[str, int] = {}
     for index, id_ in enumerate(ids):
         if first.setdefault(id_, index) != index:
-            message = f"Item {first[id_]} has the same externalId."
+            message = f"Item {first[id_]} has the same externalId. Omit one of them."
             reader.add_error(UserErrorCode.INVALID, message, "assets", str(index), "externalId")
 
 

@@ -77,7 +77,9 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     topic = _get_topic(reader, topics, "id")
     neighbour_pk = _find_neighbour(reader, topics, position)
     if neighbour_pk == topic.pk:
-        reader.add_error(UserErrorCode.INVALID, "A topic cannot be placed next to itself.", *position.path)
+        reader.add_error(
+            UserErrorCode.INVALID, "A topic cannot be placed next to itself. Choose another neighbour.", *position.path
+        )
     reader.raise_errors()
     ranked, before = _ranking(tx), sorted(topics.values(), key=lambda topic: topic.rank)
     (rank,) = await ranked.allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after, moving=[topic.pk])
@@ -96,7 +98,7 @@ async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
         if id_ not in topics:
             reader.add_not_found("topic", "sourceIds", str(index))
         elif id_ == target.id:
-            message = "A topic cannot be merged into itself."
+            message = "A topic cannot be merged into itself. Omit it from sourceIds."
             reader.add_error(UserErrorCode.INVALID, message, "sourceIds", str(index))
     reader.raise_errors()
     sources = [topics[id_] for id_ in indexes]

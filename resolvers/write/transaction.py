@@ -168,14 +168,14 @@ async def _run_idempotent(tx: MutationTransaction, name: str, input: Input, func
     if key is None or user_pk is None:
         return await function(tx, reader)
     if not 0 < len(key) <= MAX_KEY_LENGTH:
-        message = f"The key must have 1 to {MAX_KEY_LENGTH} characters."
+        message = f"idempotencyKey has {len(key):,} characters; it must have 1 to {MAX_KEY_LENGTH}."
         reader.add_error(UserErrorCode.INVALID, message, "idempotencyKey")
         reader.raise_errors()
     digest = sha256(orjson.dumps([name, input], option=orjson.OPT_SORT_KEYS)).hexdigest()
     saved = await find_result(tx.connection, user_pk, key)
     if saved is not None:
         if saved.digest != digest:
-            message = "This key was used with other input within the last 24 hours. Use a new key."
+            message = "This key was used with a different input within the last 24 hours. Use a new key."
             reader.add_error(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
             reader.raise_errors()
         return dict(saved.result)

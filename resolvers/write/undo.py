@@ -24,7 +24,10 @@ from store.tables import ChangeAction
 from store.undo_records import UndoRecord, undo_records
 
 UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
-CHANGED_SINCE = (UserErrorCode.CONFLICT, "The asset was added or removed again since, so it stays as it is.")
+CHANGED_SINCE = (
+    UserErrorCode.CONFLICT,
+    "The asset was added or removed again after this change, so it stays as it is.",
+)
 NOT_RESTORER = (
     UserErrorCode.NOT_OWNER,
     "Only owners of the asset, or the administrator who removed it, may restore it.",

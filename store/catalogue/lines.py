@@ -192,7 +192,7 @@ class InvalidLineError(ValueError):
 def parse_line(raw: bytes) -> AnyLine:
     """Parse and validate one line; raise InvalidLineError."""
     if len(raw) > MAX_LINE_BYTES:
-        raise InvalidLineError(f"the line is longer than {MAX_LINE_BYTES:,} bytes, the maximum")
+        raise InvalidLineError(f"the line is longer than the maximum of {MAX_LINE_BYTES:,} bytes")
     try:
         values = orjson.loads(raw.decode())
     except UnicodeDecodeError as error:

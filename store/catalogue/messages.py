@@ -17,7 +17,7 @@ _PREDICATES = {
     "missing": "is missing",
     "string_type": "must be text, not {value}",
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "must consist of a-z, 0-9 and hyphens and not begin with a hyphen, unlike {value}",
+    "string_pattern_mismatch": "must consist of a-z, 0-9 and hyphens and not begin with a hyphen, but is {value}",
     "bool_type": "must be true or false, not {value}",
     "list_type": "must be a list, not {value}",
     "int_type": "must be a whole number, not {value}",
