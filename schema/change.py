@@ -50,7 +50,7 @@ class Change(Node):
         "The changed fields, without those that are hidden from the viewer.", resolver=resolve.fields
     )
     assets: AssetConnection = field(
-        "The assets that the change added, removed or moved and that are visible to the viewer, by name.",
+        "The visible assets that the change added, removed or moved, sorted by name.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve.assets,
         arguments=forward_arguments(),

@@ -71,7 +71,7 @@ class CollectionAssetsRemoveInput:
 
 
 @strawberry.input(
-    description="Input for `collectionAssetsMove`. An asset that is not in the first collection is UNCHANGED."
+    description="Input for `collectionAssetsMove`. An asset that is not in the source collection is UNCHANGED."
 )
 class CollectionAssetsMoveInput:
     """Input for `collectionAssetsMove`."""

@@ -119,7 +119,7 @@ class Mutation:
     )
     change_undo: membership.CollectionAssetsPayload = mutation(
         "Undoes (reverts) a change that added, removed or moved assets, or undid such a change, except for assets that"
-        " were added or removed again since. Owners of each asset; administrators may remove any added asset, and"
+        " were added or removed again afterwards. Owners of each asset; administrators may remove any added asset, and"
         " restore those that they removed themselves.",
         MEMBER,
         resolver=resolve_undo.undo,
