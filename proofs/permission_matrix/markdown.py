@@ -42,15 +42,15 @@ SECTIONS = {
 }
 INTRODUCTION = """\
 # Permissions
-An asset is visible to a viewer through its grants: to the viewer, to one of their groups, to everyone (all members) or
-to public (all). The highest access counts. DISCOVERABLE shows the metadata, VIEWER also the content, OWNER also the
-grants; EDITOR is for the platform and shows no more than VIEWER here. Administrators discover every asset, and beyond
-that have only the access of their grants. ARCHIVED and WITHDRAWN assets are visible to their owners and to
-administrators only.
+The authorization rules. An asset is visible to a viewer by a grant that is held by the viewer, by one of their groups,
+by everyone (all members) or by public (anyone). The highest access counts. DISCOVERABLE shows the metadata, VIEWER also
+the content, OWNER also the grants; EDITOR is for the platform and shows no more than VIEWER here. Administrators see
+the metadata of every asset; for more, they need a grant. ARCHIVED and WITHDRAWN assets are visible to their owners and
+to administrators only. A revoked grant has no effect on operations that start after the revocation.
 
-Members see all INTERNAL collections, and PUBLIC ones while the deployment shares publicly. Anonymous visitors then see
-the PUBLIC collections, and in them the assets with a grant to public. Administrators see all collections. Hidden data
-is absent from lists, counts, orders, filters, histories and errors, and its ids behave like unknown ids.
+Members see all INTERNAL collections, and PUBLIC ones while public sharing is on. Anonymous visitors see PUBLIC
+collections while it is on, and in them the assets with a grant to public. Administrators see all collections. Hidden
+data is absent from lists, counts, orders, filters, histories and errors, and its ids behave like unknown ids.
 
 Owners add their RELEASED assets to collections and remove them. Administrators remove any asset, and reorder
 collections. Owners share their assets, with everyone and public at most as VIEWER; an imported catalogue may grant
@@ -134,7 +134,7 @@ def _access_table() -> list[TableRow]:
 
 
 def _merge_equal(named_values: Iterable[tuple[str, T]]) -> dict[str, T]:
-    """Return the values by name, with the names of equal values joined."""
+    """Return each distinct value once, by the names that have it, joined with commas."""
     names: dict[T, list[str]] = {}
     for name, value in named_values:
         names.setdefault(value, []).append(name)

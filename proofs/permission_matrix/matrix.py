@@ -177,7 +177,7 @@ DESCRIPTIONS = {
     "reorder": "reorder it within its collection",
     "share": "share it",
     "award": "award it the gold standard",
-    "register": "register it again, and as used by another asset",
+    "register": "register it again, and name it in the `uses` of another asset",
 }
 
 
