@@ -40,9 +40,9 @@ def create_application(
     tabs: Sequence[Tab] | None = None,
     database: Database | None = None,
 ) -> Starlette:
-    """Create the application; GraphiQL offers the accounts and opens the tabs, by default the worked examples.
+    """Create the ASGI application. GraphiQL offers `accounts` and opens `tabs` (None: the examples).
 
-    A database that is passed in stays open when the server stops; the application's own is closed.
+    At shutdown the application closes a database that it opened itself, not one that was passed in.
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)

@@ -69,7 +69,7 @@ class Measure(NamedTuple):
         )
 
     def nested_in(self, field: FieldNode) -> "Measure":
-        """Return the size of a field that has this selection set."""
+        """Return the size of the field, given the size of its selection set."""
         depth, introspection_depth = self.depth + 1, self.introspection_depth
         if field.name.value in {"__schema", "__type"}:
             depth, introspection_depth = 1, max(depth, introspection_depth)
@@ -87,7 +87,7 @@ class Selections:
     """Selection sets of one document. Each fragment is measured once, however often it is spread."""
 
     def __init__(self, document: DocumentNode) -> None:
-        """Take the document, without measuring it."""
+        """Index the document's fragments by name; nothing is measured yet."""
         self._fragments = {
             definition.name.value: definition
             for definition in document.definitions

@@ -37,7 +37,7 @@ class InvalidTokenError(Exception):
     """An invalid token. The message is the same for every reason; only the log has the reason."""
 
     def __init__(self) -> None:
-        """Take no reason, so that none can reach the client."""
+        """Set the one message; without a parameter, no reason can reach the client."""
         super().__init__("The bearer token is not valid.")
 
 

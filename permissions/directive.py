@@ -56,7 +56,7 @@ class RestrictableList(Protocol):
 
 @runtime_checkable
 class CheckedPayload(Protocol):
-    """A mutation's payload: whether it changed anything, and the permissions it checked on each item before."""
+    """Payload of a mutation that checked permissions on each item itself, before it changed anything."""
 
     did_change: bool
     checked_permissions: frozenset[Permission]

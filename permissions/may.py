@@ -34,9 +34,9 @@ def may_remove(viewer: Viewer, *, is_owner: bool) -> bool:
 
 
 def may_restore(viewer: Viewer, *, is_owner: bool, is_own_removal: bool) -> bool:
-    """Return whether the viewer may undo the removal of an asset: its owners may, and an administrator their own.
+    """Return whether the viewer may undo the removal of an asset: its owners, or the administrator who removed it.
 
-    Eligibility does not matter: had the asset stayed, it would not matter either.
+    The status is not checked: an asset that stays in a collection does not need to be RELEASED either.
     """
     return is_owner or (viewer.is_admin and is_own_removal)
 

@@ -43,7 +43,7 @@ class Loader(DataLoader[K, V]):
         return asyncio.shield(super().load(key))
 
     async def batch_load_fn(self, keys: list[K]) -> list[V]:
-        """Return a value for each key, in their order."""
+        """Return a value for each key, in the order of the keys."""
         values = await self.fetch(keys)
         return [values.get(key, self.missing) for key in keys]
 
@@ -229,7 +229,7 @@ class ReleaseByApp(Loader[int, int | None]):
     missing = None
 
     async def fetch(self, keys: list[int]) -> dict[int, int | None]:
-        """Return pks by the app's pk. One statement."""
+        """Return the pk of each app's capsule or pipeline, by the pk of the app. One statement."""
         use = sql.asset_use
         rows = (
             where_in(visible(use, self.context.viewer), use.c.asset_pk, keys)

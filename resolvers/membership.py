@@ -167,7 +167,7 @@ def addable_assets(
     exclude_members: bool | None = False,
     **page: Unpack[PageArguments],
 ) -> Connection:
-    """Return the assets that the viewer may add to the collection, and its members of which they are an owner."""
+    """Return the assets that the viewer may add, and, unless `exclude_members`, the members that the viewer owns."""
     narrowed = AssetFilter.from_input(filter)
     listing = AddableAssets.ordered_by(order_by, filter=narrowed, exclude_members=bool(exclude_members))
     return connect(context, listing, collection, query=query, **page)

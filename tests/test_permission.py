@@ -20,7 +20,7 @@ ACCESSES = {"found": AssetAccess.DISCOVERABLE, "viewed": AssetAccess.VIEWER, "ow
 
 @dataclass(frozen=True)
 class Listed:
-    """A list, not yet read, of the names above."""
+    """A list field before it is read; its items are the names of ACCESSES."""
 
     required: AssetAccess = AssetAccess.DISCOVERABLE
     is_empty: bool = False

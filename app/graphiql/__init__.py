@@ -105,7 +105,7 @@ async def serve_page(_request: Request) -> Response:
 
 
 async def _serve_asset(request: Request) -> Response:
-    """Return an asset of the build; raise HTTPException(404) for a name that is not in the folder's listing."""
+    """Return a file of the GraphiQL build; raise HTTPException(404) for a name that the folder does not list."""
     assets = DIST / "assets"
     built = {path.name: path for path in assets.iterdir() if path.is_file()} if assets.is_dir() else {}
     path = built.get(request.path_params["name"])

@@ -31,7 +31,7 @@ def seal(viewer: Viewer, scope: str, values: list[Any]) -> str:
 def unseal(viewer: Viewer, scope: str, cursor: str) -> tuple[Any, ...]:
     """Return the values of a cursor.
 
-    Raises OperationError(BAD_CURSOR) for a cursor that was not created here for this viewer and scope.
+    Raises OperationError(BAD_CURSOR) for a cursor that this deployment did not create for this viewer and scope.
     """
     if len(cursor) > MAX_CURSOR_LENGTH:
         raise OperationError(ErrorCode.BAD_CURSOR, INVALID)

@@ -32,7 +32,7 @@ async def load_relations(connection: AsyncConnection, assets: PkByExternalId) ->
 
 
 async def load_grants(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, dict[int, int]]:
-    """Return the access of each principal's pk, by the asset's external id. One statement."""
+    """Return each asset's grants by its external id, as access by principal pk. One statement."""
     grants: dict[str, dict[int, int]] = {id_: {} for id_ in assets}
     grant = sql.grant
     rows = select(sql.asset.c.external_id, grant.c.principal_pk, grant.c.access).join(

@@ -84,7 +84,7 @@ async def reset_index(connection: AsyncConnection) -> int:
 
 
 async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
-    """Replace the documents of rows with those ascending pks; drop the documents of deleted rows."""
+    """Replace the documents of the rows with these pks, in ascending order; delete those of deleted rows."""
     index, searched = INDEXES[connection.dialect.name][kind], SEARCHED_TABLES[kind]
     rows = searched.rows.where(searched.table.c.pk.in_(sql.int_list(pks)))
     documents = {row.pk: searched.document(row) for row in await connection.execute(rows)}
