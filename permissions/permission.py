@@ -37,7 +37,7 @@ def require(viewer: Viewer, permission: Permission) -> None:
     """Raise OperationError unless the viewer holds the site-wide permission."""
     if not has_permission(viewer, permission):
         if viewer.is_signed_in:
-            raise OperationError(ErrorCode.FORBIDDEN, "You are not allowed to do this: it is for administrators.")
+            raise OperationError(ErrorCode.FORBIDDEN, "Only administrators may do this.")
         raise OperationError(ErrorCode.UNAUTHENTICATED, "Sign in first: send a bearer token.")
 
 

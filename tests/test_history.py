@@ -264,7 +264,7 @@ OF_COLLECTION = '{ collection(by: {slug: "open"}) { history { nodes { id } } } }
 async def test_the_log_and_histories_of_topics_require_an_administrator_and_those_of_collections_a_member(
     ask: GraphQLClient,
 ) -> None:
-    forbidden = ("FORBIDDEN", "You are not allowed to do this: it is for administrators.")
+    forbidden = ("FORBIDDEN", "Only administrators may do this.")
     unknown = ("UNAUTHENTICATED", "Sign in first: send a bearer token.")
     for query in (IN_LOG, OF_TOPIC):
         assert await ask.errors("olu", query) == [forbidden]

@@ -165,7 +165,7 @@ def test_permissions_are_printed() -> None:
 
 
 UNKNOWN = ("UNAUTHENTICATED", "Sign in first: send a bearer token.")
-FORBIDDEN = ("FORBIDDEN", "You are not allowed to do this: it is for administrators.")
+FORBIDDEN = ("FORBIDDEN", "Only administrators may do this.")
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.raise_errors()
         moved_ids = await move_collections(tx, [topic], target)
     elif await tx.rows(visible(sql.collection, tx.viewer).where(sql.collection.c.topic_pk == topic.pk).limit(1)):
-        message = "The topic has collections. Give the topic to move them to in moveCollectionsTo."
+        message = "The topic has collections. Set moveCollectionsTo to the topic to move them to."
         reader.add_error(UserErrorCode.NOT_EMPTY, message, "moveCollectionsTo")
         reader.raise_errors()
     await _delete(tx, [topic])
