@@ -116,7 +116,7 @@ class AssetsRegisterPayload:
     """Payload of `assetsRegister`."""
 
     results: list[AssetResult] = field(
-        "Result of each asset, in the order of the input. If a new asset is rejected, its `id` is the externalId.",
+        "Result of each asset, in the order of the input. If a new asset is rejected, its `assetId` is the externalId.",
         resolver=resolve.results,
     )
     summary: BulkSummary = field("Number of assets of each status.", resolver=resolve.summary)
