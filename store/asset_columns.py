@@ -1,9 +1,9 @@
-"""Columns that a catalogue line fills in for an asset, each declared once.
+"""Asset columns that a catalogue line sets, each declared once.
 
-The import, `assetsRegister`, the change log, the access that each change requires and the search index derive from
-these declarations. Types are written out again where a library needs them: the table (`store/tables.py`), the line
-(`store/catalogue/lines.py`), the graph's types (`schema/asset.py`) and the input (`schema/write/asset.py`).
-`tests/test_asset_columns.py` compares all of them.
+The import, `assetsRegister`, the change log, the access required to see a change, and the search index are derived from
+these declarations. Libraries need the types of the columns declared again: in the table (`store/tables.py`), the line
+(`store/catalogue/lines.py`), the GraphQL types (`schema/asset.py`) and the input (`schema/write/asset.py`).
+`tests/test_asset_columns.py` checks that all of them agree.
 """
 
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ ALL_KINDS = frozenset(AssetKind)
 
 @dataclass(frozen=True)
 class AssetColumn:
-    """A column of the asset table: its names elsewhere, the kinds that have it and how it is used."""
+    """A column of the asset table: its names in GraphQL and in lines, the kinds of asset that have it, and its uses."""
 
     name: str
     kinds: frozenset[AssetKind] = ALL_KINDS
-    access: AssetAccess = AssetAccess.DISCOVERABLE  # required to read the value and its changes
+    access: AssetAccess = AssetAccess.DISCOVERABLE  # required to read the value, and its changes in the log
     is_searched: bool = False
-    is_registrable: bool = True  # whether `assetsRegister` takes it
-    default: StrEnum | None = None  # replaces a missing value; assets of other kinds have NULL
-    line: str | None = None  # name in a line, where it differs from the graph's
+    is_registrable: bool = True  # whether `assetsRegister` accepts it
+    default: StrEnum | None = None  # for a missing value; assets of kinds without the column have NULL
+    line: str | None = None  # name in a catalogue line, if it differs from the GraphQL name
 
     @property
     def graph_name(self) -> str:
-        """The field's name in the graph and the change log."""
+        """The field's name in GraphQL and the change log."""
         first, *rest = self.name.removesuffix("_pk").split("_")
         return first + "".join(part.capitalize() for part in rest)
 
@@ -39,7 +39,7 @@ class AssetColumn:
         return self.line or self.graph_name
 
 
-# The order is that of fields in the change log.
+# The change log lists fields in this order.
 ASSET_COLUMNS = (
     AssetColumn("kind", is_searched=True, line="type"),
     AssetColumn("status"),
@@ -70,4 +70,4 @@ ASSET_COLUMNS = (
 ACCESS_BY_FIELD: Mapping[str, AssetAccess] = {
     column.graph_name: column.access for column in ASSET_COLUMNS if column.access > AssetAccess.DISCOVERABLE
 } | {"uses": AssetAccess.VIEWER, "grants": AssetAccess.OWNER}
-"""The access that a field and its changes require, by graph name; other fields require none beyond DISCOVERABLE."""
+"""Access that a field and its changes require, by GraphQL name. Fields not listed require only DISCOVERABLE."""

@@ -1,4 +1,4 @@
-"""Bulk INSERT in batches of bounded size: a statement's parameters are held in memory."""
+"""Bulk INSERT, in batches to bound the memory that a statement's parameters take."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ BATCH_ROWS = 5_000
 
 
 async def insert_many(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of integers, strings and nulls in order. All rows have the same columns.
+    """Insert rows in order. All rows have the same columns; values are integers, strings and nulls.
 
     One statement per BATCH_ROWS rows; none for no rows.
     """

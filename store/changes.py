@@ -1,4 +1,4 @@
-"""Change log: each write appends its changes in its own transaction, under the next revision."""
+"""Change log: each write appends its changes, all with the next revision number, in its own transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ from store.ids import new_id, now_ms
 from store.tables import ChangeAction
 
 LoggedFieldChange = Mapping[str, str | None]
-"""A `field` with its value `before` and `after`."""
+"""A field change: the keys are `field`, `before` and `after`."""
 
 
 def changed_columns(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the values that differ from the row's."""
+    """Return the values that differ from those of the row, by column."""
     return {column: value for column, value in values.items() if getattr(row, column) != value}
 
 
 def field_changes(row: Any, values: Mapping[str, Any]) -> list[LoggedFieldChange]:
-    """Return a field change for each value, with the row's own as `before`. Pass None as the row of a new object."""
+    """Return a field change for each new value; `before` is the row's value. For a new object, pass None as row."""
     return [
         {"field": field, "before": _log_value(getattr(row, field, None)), "after": _log_value(value)}
         for field, value in values.items()
@@ -33,7 +33,7 @@ def _log_value(value: Any) -> str | None:
 
 
 class MemberChange(NamedTuple):
-    """An asset whose membership changed, and the membership before; all None if it was not a member."""
+    """An asset that was added or removed, with its former membership; all None if it was not a member."""
 
     asset_pk: int
     rank: int | None = None
@@ -43,12 +43,12 @@ class MemberChange(NamedTuple):
 
 
 class ChangeLog:
-    """Changes of one write. Opening it takes the writers' lock, so that revisions commit in order."""
+    """Appender of one write's changes. Opening it takes the lock of all writers, so that revisions commit in order."""
 
     def __init__(self, connection: AsyncConnection, revision: int, request_id: str) -> None:
         """Use `open_change_log` instead."""
         self._connection, self.revision, self.request_id = connection, revision, request_id
-        self.actor_pk: int | None = None  # None for the platform itself
+        self.actor_pk: int | None = None  # None for changes by the platform itself, such as an import
         self.at = now_ms()
         self.has_changes = False
 
@@ -61,7 +61,7 @@ class ChangeLog:
     ) -> None:
         """Append one change per subject. One statement.
 
-        `least_access` is the access to an asset that a viewer needs to see the change.
+        `least_access` is the access to its subject, an asset, that a viewer needs to see the change.
         """
         await self._insert([self._row(action, subject_id, fields, least_access) for subject_id in subject_ids])
 
@@ -78,12 +78,12 @@ class ChangeLog:
         members_by_subject: Mapping[str, Sequence[MemberChange]],
         fields_by_subject: Mapping[str, Sequence[LoggedFieldChange]] | None = None,
     ) -> dict[str, str]:
-        """Append one change per subject that has member changes; return change ids by subject.
+        """Append one change per subject that has member changes; return the ids of the changes by subject id.
 
         Three statements, plus one per further 5,000 members; none without members.
         """
         fields = fields_by_subject or {}
-        # Subjects without members draw an id too: the ids of others must not depend on (hidden) members.
+        # Draw an id for subjects without members too: which ids the others get must not depend on hidden members.
         candidates = [self._row(action, subject_id, fields.get(subject_id, ())) for subject_id in members_by_subject]
         rows = [row for row in candidates if members_by_subject[row["subject_id"]]]
         if not rows:
@@ -92,7 +92,7 @@ class ChangeLog:
         inserted = select(sql.change.c.pk, sql.change.c.subject_id).where(
             sql.change.c.id.in_(sql.text_list([row["id"] for row in rows]))
         )
-        is_new = action is ChangeAction.ASSETS_ADDED  # there was no membership before
+        is_new = action is ChangeAction.ASSETS_ADDED  # assets had no former membership
         members = [
             {"change_pk": change.pk} | ({"asset_pk": member.asset_pk} if is_new else member._asdict())
             for change in await self._connection.execute(inserted)
@@ -123,7 +123,7 @@ class ChangeLog:
 
 
 async def open_change_log(connection: AsyncConnection, request_id: str) -> ChangeLog:
-    """Return the log of a write under the next revision. One statement, which waits for any other writer."""
+    """Increment the revision and return the log for it. One statement, which waits until no other writer is active."""
     deployment = sql.deployment
     increment = update(deployment).values(revision=deployment.c.revision + 1).returning(deployment.c.revision)
     return ChangeLog(connection, (await connection.execute(increment)).scalar_one(), request_id)

@@ -1,8 +1,8 @@
 """Database access: engines, read snapshots, and one writer at a time.
 
-SQLite and PostgreSQL give the same guarantees. A reader sees one snapshot from its first statement to its last (a read
-transaction in WAL mode; REPEATABLE READ, READ ONLY). A SQLite writer takes the write lock at once (BEGIN IMMEDIATE),
-because upgrading a read lock loses updates or fails.
+SQLite and PostgreSQL give the same guarantees. A reader sees one snapshot from its first statement to its last: on
+SQLite by a read transaction in WAL mode, on PostgreSQL by REPEATABLE READ, READ ONLY. A SQLite writer takes the write
+lock with its BEGIN (BEGIN IMMEDIATE), because a transaction that begins by reading may fail to get the lock later.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from store.search.index import index_stale_rows
 
 READER_CONNECTIONS = 8
 BUSY_SECONDS = 5
-WRITER_SECONDS = 30  # writers of one process take turns, and a large one takes seconds
+WRITER_SECONDS = 30  # how long a writer waits for its turn: a large write of the same process takes seconds
 PRAGMAS = (
     "journal_mode=WAL",
-    "synchronous=FULL",  # acknowledged means on disk
+    "synchronous=FULL",  # a commit returns only once it is on disk
     f"busy_timeout={BUSY_SECONDS * 1000}",
     "foreign_keys=ON",
     "trusted_schema=OFF",
@@ -33,7 +33,7 @@ PRAGMAS = (
 
 
 class Snapshot:
-    """Read-only view of one operation: every statement sees the database as of the first."""
+    """Read-only view of the database for one operation: every statement sees the state as of the first."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -41,22 +41,22 @@ class Snapshot:
         self._end_error: Exception | None = None
 
     async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        """Return all rows of the statement. One statement, one round trip."""
-        # Sibling fields resolve concurrently, but a connection serves one statement at a time.
+        """Run a statement and return all its rows. One round trip."""
+        # Sibling fields resolve concurrently, but a connection runs one statement at a time.
         async with self._one_at_a_time:
             if self._end_error is not None:
                 raise self._end_error
             return (await self._connection.execute(statement, parameters)).all()
 
     async def end(self, error: Exception) -> None:
-        """Wait for the running statement; later reads raise the error of the first call."""
+        """Wait for a running statement, then make all later reads raise the error (the first, if called again)."""
         async with self._one_at_a_time:
             self._end_error = self._end_error or error
 
 
 @asynccontextmanager
 async def end_on_exit(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
-    """End the snapshot on exit: when an operation fails, sibling fields would go on reading for nothing."""
+    """End the snapshot on exit, so that the remaining fields of a failed operation stop reading."""
     try:
         yield snapshot
     finally:
@@ -64,7 +64,7 @@ async def end_on_exit(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
 
 
 class Database:
-    """Engines of one process. Create it after any fork, in the event loop that will use it."""
+    """Engines of one process. Create it after forking, in the event loop that will use it."""
 
     def __init__(self, url: str) -> None:
         """Prepare engines for a URL such as `sqlite+aiosqlite:///atoll.db`, without connecting.
@@ -92,23 +92,23 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """Open a read-only snapshot; on exit it ends and its connection returns to the pool."""
+        """Open a read-only snapshot; on exit, end it and return its connection to the pool."""
         async with self._reader.connect() as connection, end_on_exit(Snapshot(connection)) as snapshot:
             yield snapshot
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a write transaction: committed on exit, rolled back on any exception.
+        """Open a write transaction: commit on exit, roll back on any exception.
 
-        The search index is updated before the commit.
+        Updates the search index before the commit.
         """
         async with self._writer.begin() as connection:
             yield connection
-            if connection.in_transaction():  # not rolled back
+            if connection.in_transaction():  # unless the caller rolled it back
                 await index_stale_rows(connection)
 
     def track_write(self, write: asyncio.Task[Any]) -> None:
-        """Let `close` wait for a write, even if its caller no longer does."""
+        """Make `close` wait for this write, even if the request that started it is gone."""
         self._pending_writes.add(write)
         write.add_done_callback(self._pending_writes.discard)
 
@@ -128,7 +128,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         for pragma in PRAGMAS if writes else (*PRAGMAS, "query_only=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-        connection.isolation_level = None  # the hook below sends BEGIN, not the driver
+        connection.isolation_level = None  # the driver sends no BEGIN; `begin` below does
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
@@ -150,8 +150,8 @@ def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
                 "statement_timeout": "30000",
                 "lock_timeout": "5000",
                 "idle_in_transaction_session_timeout": "60000",
-                "jit": "off",  # compilation costs more than these statements
-                "random_page_cost": "1.1",  # for memory and SSDs; the default, for disks, scans whole tables
+                "jit": "off",  # compiling a statement would take longer than running it
+                "random_page_cost": "1.1",  # for SSDs; the default is for spinning disks and scans whole tables
             },
         },
     )
@@ -159,7 +159,7 @@ def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
 
 def _engine_options(*, writes: bool) -> dict[str, Any]:
     return {
-        # Writers take turns anyway: one connection waits for the lock and leaves the others to readers.
+        # Writers take turns anyway, so one connection is enough for them, and the server has more left for readers.
         "pool_size": 1 if writes else READER_CONNECTIONS,
         "max_overflow": 0,
         "pool_timeout": WRITER_SECONDS if writes else BUSY_SECONDS,

@@ -1,4 +1,4 @@
-"""Errors of an unusable database: driver errors and invalid URLs, explained to operators."""
+"""Errors of an unusable database: messages for operators about driver errors and invalid URLs."""
 
 import inspect
 from pathlib import Path
@@ -46,7 +46,7 @@ _POSTGRESQL = (
 
 
 class DatabaseUnusableError(Exception):
-    """The database cannot be used; the message gives the reason and the way out."""
+    """The database cannot be used; the message gives the reason and a remedy."""
 
 
 class DatabaseUrlError(DatabaseUnusableError):
@@ -54,7 +54,7 @@ class DatabaseUrlError(DatabaseUnusableError):
 
 
 def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableError:
-    """Translate a driver's error into a message for operators. It never contains a password."""
+    """Translate a driver's error into one with a message for operators. The message never contains a password."""
     is_sqlite = url.get_backend_name() == "sqlite"
     name = str(url.database) if is_sqlite else f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
     if isinstance(error, TimeoutError) and not is_sqlite:
@@ -68,15 +68,15 @@ def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableErro
 
 
 def damaged_file(name: str, verdict: str) -> DatabaseUnusableError:
-    """Return the error of a SQLite file that fails its integrity check, with the verdict."""
+    """Return the error for a SQLite file that fails its integrity check; `verdict` is SQLite's own report."""
     return DatabaseUnusableError(f"{name} is damaged ({' '.join(verdict.split())}). {_RESTORE}")
 
 
 def parse_database_url(text: str) -> URL:
-    """Return the parsed URL. Raises DatabaseUrlError for an invalid URL, DatabaseUnusableError for a wrong path."""
+    """Parse and check a URL. Raises DatabaseUrlError for an invalid URL, DatabaseUnusableError for an unusable path."""
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError):  # the text is not shown: it may contain a password
+    except (ArgumentError, ValueError):  # the message omits the URL, which may contain a password
         raise DatabaseUrlError(f"{SETTING} is not a valid database URL. {URL_EXAMPLES}") from None
     if url.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
         raise DatabaseUrlError(f"{SETTING} has the unsupported driver {url.drivername!r}. {URL_EXAMPLES}")

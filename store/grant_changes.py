@@ -1,4 +1,4 @@
-"""Field changes of grants: the access that each principal gained, kept or lost."""
+"""Field changes for SHARED and UNSHARED in the change log: the access of a principal before and after."""
 
 from collections.abc import Iterable, Mapping
 from typing import cast
@@ -12,7 +12,7 @@ from store.rows import PrincipalRow
 from store.tables import AssetAccess, PrincipalKind
 
 AccessByPrincipal = Mapping[int, int]
-"""Access to one asset by the pk of the principal that holds it."""
+"""Granted access to one asset, by the pk of the principal."""
 
 PrincipalsByPk = Mapping[int, PrincipalRow]
 """Principals, with `id` and `kind`, by pk."""
@@ -27,7 +27,7 @@ async def principals_by_pk(connection: AsyncConnection, pks: Iterable[int]) -> d
 def shared_fields(
     before: AccessByPrincipal, after: AccessByPrincipal, principals: PrincipalsByPk
 ) -> list[LoggedFieldChange]:
-    """Return the field changes of new grants and of grants with another access."""
+    """Return the field changes of new grants and of grants whose access changed."""
     changed = {pk: access for pk, access in after.items() if before.get(pk) != access}
     return [_grant_change(principals[pk], before.get(pk), access) for pk, access in changed.items()]
 

@@ -1,4 +1,4 @@
-"""Stored results of mutations with an idempotency key, per viewer, for a day."""
+"""Results of mutations with an idempotency key, stored per viewer for a day."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ RETENTION_MS = 24 * 3_600 * 1_000
 
 
 class SavedResult(NamedTuple):
-    """Digest of a mutation and its input, and the result it had."""
+    """Result of a mutation, with the digest of its name and input."""
 
     digest: str
     result: dict[str, Any]
@@ -30,7 +30,7 @@ async def find_result(connection: AsyncConnection, user_pk: int, key: str) -> Sa
 
 
 async def save_result(connection: AsyncConnection, user_pk: int, key: str, digest: str, result: dict[str, Any]) -> None:
-    """Save a result, and delete those older than a day. Two statements."""
+    """Save a result, and delete all results older than a day. Two statements."""
     await connection.execute(delete(sql.idempotency).where(sql.idempotency.c.at <= now_ms() - RETENTION_MS))
     row = {"user_pk": user_pk, "key": key, "digest": digest, "answer": result, "at": now_ms()}
     await connection.execute(insert(sql.idempotency).values(row))

@@ -1,4 +1,4 @@
-"""Public ids: opaque and random. They reveal neither order nor the kind of an asset."""
+"""Public ids: random and opaque. They reveal neither the order of creation nor the kind of an asset."""
 
 import base64
 import secrets
@@ -16,13 +16,13 @@ clock_ns = time.time_ns
 def new_id(prefix: str) -> str:
     """Return a new id such as `ast_` and 24 characters of [0-9a-v]: 120 random bits, safe in URLs and file names.
 
-    The prefix distinguishes an asset from a topic in a log; all five kinds of asset share one.
+    The prefix tells a reader of logs an asset from a topic; all five kinds of asset share one prefix.
     """
     return f"{prefix}_{base64.b32hexencode(random_bytes(15)).decode().lower()}"
 
 
 def is_id(text: str, prefix: str | None = None) -> bool:
-    """Return whether the text is a well-formed id (with that prefix). No statement."""
+    """Return whether the text is a well-formed id, with the prefix if one is given. Does not query the database."""
     head, _, tail = text.partition("_")
     return (
         len(head) == ID_PREFIX_LENGTH

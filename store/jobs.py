@@ -11,7 +11,7 @@ from store.bulk_insert import insert_many
 from store.ids import new_id, now_ms
 from store.tables import JobKind, JobStatus
 
-LEASE_MS = 15 * 1_000  # silence of a worker after which another may claim its job
+LEASE_MS = 15 * 1_000  # another worker may claim a job whose lease was not renewed for this long
 RETENTION_MS = 7 * 24 * 3_600 * 1_000
 ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -48,7 +48,7 @@ async def count_active(connection: AsyncConnection, user_pk: int) -> int:
 async def claim_next(connection: AsyncConnection) -> ClaimedJob | None:
     """Lease the oldest job that is queued or whose lease has expired; return None if there is none.
 
-    Deletes jobs past their retention too.
+    Also deletes jobs that finished more than RETENTION_MS ago.
     """
     now, job = now_ms(), sql.job
     await _delete_finished(connection, now - RETENTION_MS)
@@ -80,7 +80,7 @@ async def release(connection: AsyncConnection, pk: int) -> None:
 async def record_progress(
     connection: AsyncConnection, pk: int, done: int, items: Sequence[dict[str, Any]], last_put_pk: int | None = None
 ) -> None:
-    """Record results of further items, how many are done, and the asset inserted last, if any."""
+    """Append item results, set the number of items done, and store the pk of the asset inserted last, if any."""
     await insert_many(connection, sql.job_item, [{"job_pk": pk, **item} for item in items])
     last = func.coalesce(last_put_pk, sql.job.c.last_put_pk)
     await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(done=done, last_put_pk=last))
@@ -96,7 +96,7 @@ async def finish(
 
 
 async def cancel(connection: AsyncConnection, pk: int) -> None:
-    """Cancel a queued job at once, and a running one before its next chunk. No effect on finished ones.
+    """Cancel a queued job at once, a running job before its next chunk. Finished jobs stay as they are.
 
     Two statements.
     """

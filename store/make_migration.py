@@ -1,7 +1,7 @@
 """Generator of migrations: `make migration MESSAGE="Add the colour of topics"`.
 
-Compares the models in `store/tables.py` with a new SQLite database at the newest revision. The result is a draft: see
-CONTRIBUTING.md for the parts that are written by hand.
+Compares the models in `store/tables.py` with an empty SQLite database migrated to the newest revision. The result is a
+draft: CONTRIBUTING.md lists the parts that are written by hand.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from store.migrate import alembic_config, head_revision, migrate
 
 
 class NoModelChangeError(Exception):
-    """The models equal the tables of the newest revision."""
+    """The models do not differ from the tables of the newest revision."""
 
 
 async def make_migration(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Ranks of memberships, visible or hidden, including those reserved for an undo."""
+"""Ranks of memberships, including the ranks of former members, reserved for an undo."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from store.ranks import GAP, RankedList
 
 @dataclass(frozen=True)
 class RankedMembers(RankedList):
-    """Members of a collection in order.
+    """Ranked members of a collection, visible or hidden.
 
-    The change log reserves the ranks of former members, which an undo can put back: if another member had the same
-    rank, the two would be ordered by key, and that would reveal whether anything hidden lay between them.
+    An undo returns a former member to its rank, so the change log reserves that rank. If a new member took it, the two
+    would be ordered by key, which would reveal whether a hidden member lay between them.
     """
 
     collection_id: str
 
     async def last_reserved(self, *, up: bool) -> int | None:
-        """Return the greatest (or least) reserved rank, None if there is none. One statement."""
+        """Return the greatest reserved rank if `up`, else the least; None if there is none. One statement."""
         rank = sql.change_asset.c.rank
         last: int | None = await self.connection.scalar(
             select(func.max(rank) if up else func.min(rank)).where(self._is_reserved())
@@ -29,7 +29,7 @@ class RankedMembers(RankedList):
         return last
 
     async def next_reserved(self, rank: int, *, up: bool) -> int | None:
-        """Return the next reserved rank above (or below) a rank, None if there is none. One statement."""
+        """Return the reserved rank nearest above `rank` if `up`, else below; None if there is none. One statement."""
         reserved = sql.change_asset.c.rank
         beyond = (
             select(func.min(reserved)).where(reserved > rank)
@@ -40,13 +40,13 @@ class RankedMembers(RankedList):
         return nearest
 
     async def reserved_ranks(self) -> Mapping[tuple[int, int], int]:
-        """Return all reserved ranks by change and asset. One statement."""
+        """Return all reserved ranks by `(change_pk, asset_pk)`. One statement."""
         former = sql.change_asset
         rows = select(former.c.change_pk, former.c.asset_pk, former.c.rank).where(self._is_reserved())
         return {(row.change_pk, row.asset_pk): row.rank for row in await self.connection.execute(rows)}
 
     async def set_reserved_ranks(self, ranks: Mapping[tuple[int, int], int]) -> None:
-        """Update reserved ranks by change and asset. One statement."""
+        """Update reserved ranks, given by `(change_pk, asset_pk)`. One statement."""
         former = sql.change_asset
         key = and_(former.c.change_pk == bindparam("of_change"), former.c.asset_pk == bindparam("of_asset"))
         rows = [{"of_change": of[0], "of_asset": of[1], "to_rank": rank} for of, rank in ranks.items()]
@@ -59,7 +59,7 @@ class RankedMembers(RankedList):
 
 
 async def next_ranks(connection: AsyncConnection, collection_pks: Sequence[int]) -> dict[int, int]:
-    """Return for each collection a rank behind all of its members and reserved ranks. Two statements."""
+    """Return, by collection pk, a rank after all members and all reserved ranks. Two statements."""
     membership, former = sql.membership, sql.change_asset
     last_members = (
         select(membership.c.collection_pk.label("pk"), func.max(membership.c.rank).label("rank"))

@@ -19,14 +19,14 @@ from store.error import DatabaseUnusableError, damaged_file, explain_driver_erro
 from store.search.index import index_stale_rows
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK = 7_366_515  # arbitrary, but the same in every version
+LOCK = 7_366_515  # key of the advisory lock: arbitrary, but the same in every version of Atoll
 
 
 async def migrate(database: Database) -> str:
     """Upgrade the database to the newest revision and return it.
 
-    Several processes may call this at once: one migrates, the others wait. Raises DatabaseUnusableError for a database
-    that cannot be used or that a newer version of Atoll wrote; such a one is left unchanged.
+    Several processes may call this at once: one migrates, the others wait. Raises DatabaseUnusableError, and changes
+    nothing, if the database cannot be used or was migrated by a newer version of Atoll.
     """
     try:
         async with _exclusive_transaction(database) as connection:
@@ -38,7 +38,7 @@ async def migrate(database: Database) -> str:
 
 
 async def current_revision(database: Database) -> str | None:
-    """Return the revision of the database, None for an empty or missing one. Creates nothing."""
+    """Return the revision of the database, None if it is empty or missing. Does not create a missing one."""
     if database.is_sqlite and not Path(str(database.url.database)).exists():  # noqa: ASYNC240 - a local disk
         return None
     async with database.engines[-1].connect() as connection:
@@ -46,12 +46,12 @@ async def current_revision(database: Database) -> str | None:
 
 
 def head_revision() -> str:
-    """Return the newest revision of this version of Atoll."""
+    """Return the newest revision that this version of Atoll knows."""
     return str(_scripts().get_current_head())
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
-    """Return the configuration of Alembic's commands, run on a connection."""
+    """Return the configuration of Alembic's commands, which run on the connection."""
     config = Config()
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -87,7 +87,7 @@ async def _exclusive_transaction(database: Database) -> AsyncIterator[AsyncConne
             yield connection
         return
     async with database.engines[0].begin() as connection:
-        # Another process may migrate for longer than a request may wait.
+        # Waiting for a migration by another process may take longer than the timeouts set for requests.
         await connection.execute(text("set local lock_timeout = 0"))
         await connection.execute(text("set local statement_timeout = 0"))
         await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -96,14 +96,14 @@ async def _exclusive_transaction(database: Database) -> AsyncIterator[AsyncConne
 
 @asynccontextmanager
 async def _lock_file(path: Path) -> AsyncIterator[None]:
-    # The database contains names and e-mail addresses: only its owner may read a new file.
+    # A new file is readable by its owner only, because the database contains names and e-mail addresses.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     async with AsyncFileLock(f"{path}.lock", mode=0o600):
         yield
 
 
 async def _check_integrity(connection: AsyncConnection, name: str) -> None:
-    """Raise DatabaseUnusableError for a damaged file now, not in the first query that reads the damage."""
+    """Raise DatabaseUnusableError for a damaged file at start, rather than in the first query that reads the damage."""
     verdict = (await connection.execute(text("PRAGMA quick_check(1)"))).scalar()
     if verdict != "ok":
         raise damaged_file(name, str(verdict))

@@ -1,4 +1,4 @@
-"""Comparison of the models with a database: options of Alembic for generated migrations and for their test."""
+"""Alembic's options for comparing the models with a database, shared by `make migration` and its test."""
 
 from typing import Any, Literal
 
@@ -19,10 +19,10 @@ def expression_indexes() -> set[str]:
 
 
 def _is_compared(name: str | None, type_: str) -> bool:
-    """Return whether models and database are compared in that object.
+    """Return whether to compare an object (table, column, index …) between models and database.
 
-    Not compared are indexes over expressions, which SQLite cannot reflect, and the tables of the search index, which
-    have no models. Their migrations are written by hand.
+    Excludes indexes over expressions, which SQLite cannot reflect, and the tables of the search index, which have no
+    models. Migrations of both are written by hand.
     """
     if type_ == "index":
         return name not in expression_indexes()
@@ -30,7 +30,7 @@ def _is_compared(name: str | None, type_: str) -> bool:
 
 
 def _render_type(item_type: str, item: object, _context: object) -> str | Literal[False]:
-    """Return the Python text of a column's type, False for Alembic's own. Strings are TEXT: sorted by code point."""
+    """Return the type to write into the migration, False for Alembic's default. Strings get TEXT, for its collation."""
     if item_type == "type" and isinstance(item, AutoString):
         raise TypeError("A column of str needs sa_type=TEXT, as the others in store/tables.py.")
     return "TEXT" if item_type == "type" and isinstance(item, String) else False

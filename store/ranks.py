@@ -1,7 +1,7 @@
-"""Ranks: the order of a list that administrators arrange. They never leave the server.
+"""Ranks: numbers that order a manually arranged list. They never leave the server.
 
-Neighbours lie GAP apart, so that many rows can be inserted between two others before the list has to be renumbered.
-Hidden rows have ranks too: a position next to a visible row is directly next to it, before any hidden one.
+Neighbours are GAP apart, so that many rows can be inserted between them before the list has to be renumbered. A list
+may contain rows hidden from the viewer: a row placed next to a visible row goes between it and any hidden neighbour.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,25 +14,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import sql
 
 GAP = 1 << 20
-OFFSET = 1 << 61  # added to new ranks while a list is renumbered: no rank is that great
+OFFSET = 1 << 61  # added to new ranks during renumbering; larger than any rank, so that old and new never collide
 
 
 @dataclass(frozen=True)
 class RankedList:
-    """A list ordered by rank: the rows of a table that match `scope`."""
+    """A list ordered by rank: the rows of a table whose columns have the values of `scope`."""
 
     connection: AsyncConnection
     table: Table
     key: str  # column that identifies a row within the list
-    scope: dict[str, int]  # values by column
+    scope: dict[str, int]  # value by column
 
     async def allocate_ranks(
         self, count: int, *, next_to: int | None, is_after: bool, moving: Sequence[int] = ()
     ) -> list[int]:
-        """Return `count` ascending ranks directly after (or before) the row with the key `next_to`.
+        """Return `count` ascending ranks directly after (with `is_after`) or before the row with the key `next_to`.
 
-        None stands for the end (or start) of the list. Rows that are `moving` do not count as neighbours. Up to three
-        statements; twice as many and some more if the list has to be renumbered.
+        If `next_to` is None, they are at the end or start of the list. Rows with keys in `moving` do not count as
+        neighbours. Up to three statements; more than twice as many if the list has to be renumbered.
         """
         low, high = await self._neighbour_ranks(next_to, moving, is_after=is_after)
         if low is not None and high is not None and high - low <= count:
@@ -49,7 +49,7 @@ class RankedList:
     async def _neighbour_ranks(
         self, next_to: int | None, moving: Sequence[int], *, is_after: bool
     ) -> tuple[int | None, int | None]:
-        """Return the ranks on both sides of a position, None at the end of the list."""
+        """Return the ranks before and after a position, None where the list begins or ends."""
         key, rank = self.table.c[self.key], self.table.c.rank
         others = and_(self._in_scope(), key.not_in(sql.int_list(moving)))
         if next_to is None:
@@ -67,7 +67,10 @@ class RankedList:
         return (anchor, neighbour) if is_after else (neighbour, anchor)
 
     async def _renumber(self) -> None:
-        """Set all ranks GAP apart. In two steps: ranks may be unique, and rows are updated one by one."""
+        """Renumber the list with ranks GAP apart.
+
+        Adds OFFSET first and subtracts it at the end: rows are updated one by one, and a rank may be unique.
+        """
         key, rank = self.table.c[self.key], self.table.c.rank
         rows = await self.connection.execute(select(rank, key).where(self._in_scope()))
         reserved = await self.reserved_ranks()
@@ -81,21 +84,21 @@ class RankedList:
         await self.set_reserved_ranks({of: new_ranks[False, old] for of, old in reserved.items()})
 
     async def last_reserved(self, *, up: bool) -> int | None:
-        """Return the greatest (or least) rank reserved for rows that may be put back. This list reserves none."""
+        """Return the greatest reserved rank if `up`, else the least. Only subclasses reserve ranks, for an undo."""
         del up
         return None
 
     async def next_reserved(self, rank: int, *, up: bool) -> int | None:
-        """Return the next reserved rank above (or below) a rank."""
+        """Return the reserved rank nearest above `rank` if `up`, else below; None if there is none."""
         del rank, up
         return None
 
     async def reserved_ranks(self) -> Mapping[tuple[int, int], int]:
-        """Return all reserved ranks by the key of the row they are reserved for."""
+        """Return all reserved ranks; the subclass defines the key."""
         return {}
 
     async def set_reserved_ranks(self, ranks: Mapping[tuple[int, int], int]) -> None:
-        """Update reserved ranks by key."""
+        """Update reserved ranks, given by the keys of `reserved_ranks`."""
 
     async def ordered_keys(self) -> list[int]:
         """Return the keys of all rows in order. One statement."""
@@ -103,7 +106,7 @@ class RankedList:
         return list((await self.connection.scalars(select(key).where(self._in_scope()).order_by(rank, key))).all())
 
     async def set_ranks(self, ranks: Mapping[int, int]) -> None:
-        """Update ranks by key. One statement."""
+        """Update the ranks of rows, given by key. One statement."""
         row = and_(self._in_scope(), self.table.c[self.key] == bindparam("of_key"))
         rows = [{"of_key": key, "to_rank": rank} for key, rank in ranks.items()]
         if rows:
@@ -115,12 +118,12 @@ class RankedList:
 
 
 def _further(rank: int | None, other: int | None, *, up: bool) -> int | None:
-    """Return the greater (or lesser) of two ranks; the other one where one is None."""
+    """Return the greater of two ranks if `up`, else the lesser; if one is None, return the other."""
     if rank is None or other is None:
         return other if rank is None else rank
     return max(rank, other) if up else min(rank, other)
 
 
 def _nearer(rank: int | None, other: int | None, *, up: bool) -> int | None:
-    """Return the lesser (or greater) of two ranks; the other one where one is None."""
+    """Return the lesser of two ranks if `up`, else the greater; if one is None, return the other."""
     return _further(rank, other, up=not up)

@@ -1,8 +1,8 @@
-"""Types of the rows that SELECTs of the tables return.
+"""Row types for the type checker, so that it reports wrong column names.
 
-At run time each is SQLAlchemy's `Row`. To a type checker each has the columns of its table, declared once in
-`tables.py`, and those that `permissions.visible` adds: a wrong column is an error. State the type where a row is
-fetched: a loader is generic in it (`RowByColumn[int, AssetRow]`); elsewhere annotate or cast the result.
+At run time each type is SQLAlchemy's `Row`. The type checker sees the columns of the table, as declared in `tables.py`,
+and those that `permissions.visible` adds. State the type in the code that fetches a row: as the type parameter of a
+loader (`RowByColumn[int, AssetRow]`), otherwise by an annotation or a cast.
 """
 
 from typing import TYPE_CHECKING
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
         viewer_access: int
 
     class ChangeRow(tables.Change):
-        """A change, with the viewer's access to its subject; 0 where that is not an asset."""
+        """A change, with the viewer's access to its subject; 0 if the subject is not an asset."""
 
         subject_access: int
 
     class GrantRow(tables.Principal):
-        """A holder of a grant, with the access that it gives."""
+        """A principal that holds a grant, with the access granted."""
 
         access: int
 

@@ -1,4 +1,4 @@
-"""SQL building blocks: table objects, and constructs that the two databases spell differently."""
+"""SQL building blocks: table objects, and constructs whose SQL differs between SQLite and PostgreSQL."""
 
 from collections.abc import Callable, Sequence
 from string import Formatter
@@ -31,7 +31,7 @@ from store import tables
 from store.tables import table
 
 Selection = Select[Any]
-"""A SELECT. The type of its rows is stated where they are fetched (`store.rows`)."""
+"""A SELECT with untyped rows: the code that fetches them states their type (see `store.rows`)."""
 Expression = ColumnElement[Any]
 Expressions = Sequence[Expression]
 
@@ -57,35 +57,35 @@ topic = table(tables.Topic)
 
 
 class _Integers(FunctionElement[int]):
-    """Table of the integers in a JSON array."""
+    """Table-valued function: the integers in a JSON array."""
 
     name = "integers"
     inherit_cache = True
 
 
 class _Strings(FunctionElement[str]):
-    """Table of the strings in a JSON array."""
+    """Table-valued function: the strings in a JSON array."""
 
     name = "strings"
     inherit_cache = True
 
 
 class _Elements(FunctionElement[Any]):
-    """Table of the elements of a JSON array, as JSON."""
+    """Table-valued function: the elements of a JSON array, as JSON."""
 
     name = "elements"
     inherit_cache = True
 
 
 class _Element(FunctionElement[Any]):
-    """Value at an index of a JSON array, cast to a PostgreSQL type."""
+    """Value at an index of a JSON array; on PostgreSQL, cast to the type that is the third argument."""
 
     name = "element"
     inherit_cache = True
 
 
 class json_row(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
-    """Columns of a row as one JSON array."""
+    """JSON array of its arguments, the columns of a row."""
 
     name = "json_row"
     inherit_cache = True
@@ -99,12 +99,12 @@ class json_rows_agg(FunctionElement[Any]):  # noqa: N801 - reads as the SQL func
     inherit_cache = True
 
 
-# Lists reach a statement as one JSON parameter: its text, and the plan cached for it, are the same for any length.
+# A list is passed as one JSON parameter, so that the SQL text and its cached plan are the same for any length.
 
 
 def int_table(parameter: str) -> FromClause:
     """Return a table with a column `value`: the integers in the parameter, a JSON text such as `[1,2]`."""
-    # Both databases give a scalar function's only column the name of its alias.
+    # Named `value`, because both databases name the only column of a scalar function after the alias.
     return _Integers(bindparam(parameter, type_=String())).table_valued(column("value", BigInteger), name="value")
 
 
@@ -114,12 +114,12 @@ def text_table(parameter: str) -> FromClause:
 
 
 def int_list(values: Sequence[int]) -> Select[Any]:
-    """Return a SELECT of the integers, for IN."""
+    """Return a SELECT of the integers, as the right side of IN."""
     return _select_values(_Integers(bindparam(None, json_text(values), type_=String())), BigInteger())
 
 
 def text_list(values: Sequence[str]) -> Select[Any]:
-    """Return a SELECT of the strings, for IN."""
+    """Return a SELECT of the strings, as the right side of IN."""
     return _select_values(_Strings(bindparam(None, json_text(values), type_=String())), String())
 
 
@@ -128,9 +128,9 @@ def _select_values(elements: FunctionElement[Any], type_: TypeEngine[Any]) -> Se
 
 
 def insert_rows(into: Table, names: Sequence[str]) -> Insert:
-    """Return the INSERT of the rows in the parameter `rows`: a JSON text of arrays of integers, strings and nulls.
+    """Return an INSERT of the rows in the parameter `rows`, a JSON text such as `[[1,"a"],[2,null]]`.
 
-    One parameter for all rows: drivers take longer to bind each value by itself.
+    Each row has a value per name: an integer, a string or null. One parameter for all is faster than one per value.
     """
     row = _Elements(bindparam("rows", type_=String())).table_valued(column("value", JSON), name="value")
     values = _elements(row, [_POSTGRESQL_TYPES[type(into.c[name].type)] for name in names])
@@ -138,7 +138,7 @@ def insert_rows(into: Table, names: Sequence[str]) -> Insert:
 
 
 def json_columns(parameter: str, *postgresql_types: str) -> list[Any]:
-    """Return the columns of a table of the rows in the parameter: a JSON text of arrays, one type per element."""
+    """Return the columns of the rows in a parameter, a JSON text such as `[["a",1],["b",2]]`; one type per column."""
     row = _Elements(bindparam(parameter, type_=String())).table_valued(column("value", JSON), name="value").alias()
     return [type_coerce(value, String()) for value in _elements(row, postgresql_types)]
 
@@ -159,14 +159,14 @@ _POSTGRESQL_TYPES: dict[type[TypeEngine[Any]], str] = {
 
 
 def json_text(values: Sequence[object]) -> str:
-    """Return the JSON text of a list parameter."""
+    """Return a list as the JSON text of a parameter."""
     return orjson.dumps(values).decode()
 
 
 def per_parent(parents: FromClause, rows: Select[Any]) -> Select[Any]:
     """Return a SELECT of `(value, rows)`: for each parent, the rows of a correlated SELECT as JSON arrays.
 
-    One statement for any number of parents. A LIMIT of the SELECT applies to each.
+    One statement for any number of parents. A LIMIT in `rows` applies to each parent separately.
     """
     page = rows.correlate(parents).subquery("page")
     aggregated = select(json_rows_agg(json_row(*page.c))).select_from(page).correlate(parents).scalar_subquery()
@@ -174,7 +174,7 @@ def per_parent(parents: FromClause, rows: Select[Any]) -> Select[Any]:
 
 
 def compile_as(construct: type[FunctionElement[Any]], *, sqlite: str, postgresql: str) -> None:
-    """Set the SQL of a construct: `{0}`, `{1}` and so on are its arguments, `{all}` is the list of them."""
+    """Set the SQL of a construct on each database: `{0}` is its first argument, `{all}` the list of all of them."""
     for dialect, template in (("sqlite", sqlite), ("postgresql", postgresql)):
         compiles(construct, dialect)(_compiler_of(template))
 

@@ -1,8 +1,8 @@
 """Database tables and their constraints.
 
-Elsewhere a *row* is the result of a SELECT, its columns read by name: hot reads never create ORM objects. Every object
-has two keys: `pk`, a number for joins that never leaves the server, and `id`, random and opaque, the only one that
-clients see. Timestamps are milliseconds since 1970 UTC, so that they compare, sort and page alike on SQLite and
+The classes only define tables: code elsewhere reads the rows of SELECTs, not ORM objects, which take longer to create.
+Every object has two keys: `pk`, a number for joins that never leaves the server, and `id`, the random and opaque key
+that clients see. Timestamps are milliseconds since 1970 UTC, so that they compare and sort alike on SQLite and
 PostgreSQL. Text compares by code point on both.
 """
 
@@ -27,7 +27,7 @@ from sqlmodel import Field, SQLModel
 
 from store.ids import new_id
 
-# Migrations refer to constraints by name.
+# Explicit names, because migrations refer to constraints by name.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -68,8 +68,9 @@ class AssetAccess(IntEnum):
     OWNER = 4
 
 
-# Principal of an OWNER grant, NULL for lower access. As one indexed expression it has statistics, so that PostgreSQL
-# estimates how many assets each principal owns; from the two columns alone it would expect all with a grant to own.
+# Principal of an OWNER grant, NULL for lower access. PostgreSQL keeps statistics of an indexed expression, and so can
+# estimate how many assets a principal owns. From the two columns, which it assumes to be independent, it would
+# overestimate that for `everyone`, who holds many grants but few as OWNER.
 OWNER_BY_GRANT = f"(CASE WHEN access >= {AssetAccess.OWNER.value} THEN principal_pk END)"
 
 
@@ -185,7 +186,7 @@ class GroupMember(SQLModel, table=True):
 
 
 class Topic(SQLModel, table=True):
-    """A heading, defined and ordered by administrators."""
+    """A heading over collections. Administrators define and order topics."""
 
     __tablename__ = "topic"
     pk: int = _pk()
@@ -205,11 +206,11 @@ MAX_COLLECTION_DEPTH = 5  # levels of nested collections
 
 
 class Collection(SQLModel, table=True):
-    """A named set of assets within one topic; the parent is in the same topic."""
+    """A named, ordered set of assets in a topic. A parent collection is in the same topic as its children."""
 
     __tablename__ = "collection"
     __table_args__ = (
-        # Siblings share a parent, or are top-level collections of one topic.
+        # Names are unique among siblings: children of one parent, or top-level collections of one topic.
         Index("uq_collection_sibling", "topic_pk", func.coalesce(Column("parent_pk"), 0), "name_key", unique=True),
         Index("uq_collection_rank", "topic_pk", "rank", "pk", unique=True),
         Index("ix_collection_parent", "parent_pk", "rank", "pk"),
@@ -232,7 +233,7 @@ class Collection(SQLModel, table=True):
 
 
 class Asset(SQLModel, table=True):
-    """An asset of any kind, identified by the platform's `external_id`. `asset_columns.py` declares its columns."""
+    """An asset of any kind. `external_id` is its id on the platform; `asset_columns.py` describes its columns."""
 
     __tablename__ = "asset"
     __table_args__ = (
@@ -273,7 +274,7 @@ class Asset(SQLModel, table=True):
 
 
 class AssetTag(SQLModel, table=True):
-    """A distinct tag of an asset; `Asset.tags` has their order."""
+    """A tag of an asset, for indexed look-up; `Asset.tags` holds the same tags in order."""
 
     __tablename__ = "asset_tag"
     __table_args__ = (Index("ix_asset_tag_tag", "tag", "asset_pk"), {"sqlite_with_rowid": False})
@@ -282,7 +283,7 @@ class AssetTag(SQLModel, table=True):
 
 
 class AssetUse(SQLModel, table=True):
-    """A use: the asset was made from or runs the used asset. `rank` is the platform's order."""
+    """A use of one asset by another, which was made from it or runs it. `rank` keeps the platform's order."""
 
     __tablename__ = "asset_use"
     __table_args__ = (
@@ -312,11 +313,11 @@ class Grant(SQLModel, table=True):
 
 
 class Membership(SQLModel, table=True):
-    """An asset in a collection. `rank` orders and never leaves the server, as it would reveal hidden neighbours."""
+    """An asset in a collection. `rank` orders members and never leaves the server: gaps would reveal hidden ones."""
 
     __tablename__ = "membership"
     __table_args__ = (
-        # Ends in the asset, so that reading a page of a collection stops at its limit.
+        # The asset is the tie-breaker of the order: with it, a page is read from the index up to its LIMIT.
         Index("uq_membership_rank", "collection_pk", "rank", "asset_pk", unique=True),
         Index("ix_membership_asset", "asset_pk", "collection_pk"),
         {"sqlite_with_rowid": False},
@@ -341,13 +342,13 @@ class Change(SQLModel, table=True):
     actor_pk: int | None = Field(default=None, foreign_key="principal.pk")
     action: str = _text()
     subject_id: str = _text()
-    least_access: int = 0  # to the subject, if it is an asset: viewers with less do not see the change
+    least_access: int = 0  # if the subject is an asset, the access to it that a viewer needs to see the change
     fields: list[dict[str, str | None]] = Field(default_factory=list, sa_type=JSON)
     request_id: str = _text()
 
 
 class ChangeAsset(SQLModel, table=True):
-    """An asset of a membership change, with its membership before the change, which an undo restores."""
+    """An asset affected by a membership change, with its former membership, which an undo restores."""
 
     __tablename__ = "change_asset"
     __table_args__ = (Index("ix_change_asset_asset", "asset_pk", "change_pk"), {"sqlite_with_rowid": False})
@@ -403,7 +404,7 @@ class Job(SQLModel, table=True):
     request_id: str = _text()
     total: int
     done: int = 0
-    last_put_pk: int | None = None  # asset inserted last; the next chunk follows it
+    last_put_pk: int | None = None  # asset inserted last: the next chunk is placed after it
     is_cancelled: bool = False
     user_errors: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     created_at: int = _big_int()
@@ -412,7 +413,7 @@ class Job(SQLModel, table=True):
 
 
 class JobInput(SQLModel, table=True):
-    """Input of a job: up to megabytes, so kept out of the job's row, which is rewritten with each chunk."""
+    """Input of a job, up to megabytes. Kept out of the job's own row, because each chunk rewrites that row."""
 
     __tablename__ = "job_input"
     job_pk: int = Field(foreign_key="job.pk", primary_key=True)
@@ -420,7 +421,7 @@ class JobInput(SQLModel, table=True):
 
 
 class JobItem(SQLModel, table=True):
-    """An item of a job in the order of the input, with its result."""
+    """An item of a job, with its result; `place` is its position in the input."""
 
     __tablename__ = "job_item"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -432,7 +433,7 @@ class JobItem(SQLModel, table=True):
 
 
 class SearchStale(SQLModel, table=True):
-    """A row whose search document is stale. Triggers insert it; the writing transaction indexes it and deletes it."""
+    """Marker of a row with a stale search document. Triggers insert it; the same transaction indexes the row."""
 
     __tablename__ = "search_stale"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -441,7 +442,7 @@ class SearchStale(SQLModel, table=True):
 
 
 class SearchWord(SQLModel, table=True):
-    """A word of the search index, for fuzzy matching from either end. Rows that had it may be deleted."""
+    """A word of the search index, also spelt backward, for fuzzy matching. Kept even if no row contains it any more."""
 
     __tablename__ = "search_word"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -450,7 +451,7 @@ class SearchWord(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """A bearer token of a user. Only its SHA-256 digest is stored, so that reading the table grants nothing."""
+    """A bearer token of a user. Only its SHA-256 digest is stored, so that a leaked table contains no usable token."""
 
     __tablename__ = "api_token"
     pk: int = _pk()

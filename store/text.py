@@ -1,4 +1,4 @@
-"""Text normalization: NFC, trimmed, bounded, without control characters; case folding of names; URL schemes."""
+"""Text rules: normalisation, length limits, forbidden characters, case folding of names, permitted URL schemes."""
 
 import unicodedata
 
@@ -12,10 +12,10 @@ NAME_KEY_PLACEHOLDER = "\x7f"  # a control character, so that no name contains i
 
 
 class TextTooLongError(ValueError):
-    """A text is longer than allowed; the message is the predicate of a sentence about it."""
+    """A text is too long; the message is a predicate, to follow the name of the field."""
 
     def __init__(self, length: int, max_length: int) -> None:
-        """Create the error from the numbers of characters."""
+        """Create the error; both lengths are in characters."""
         super().__init__(f"is {length:,} characters long; at most {max_length:,} are allowed")
         self.max_length = max_length
 
@@ -23,8 +23,8 @@ class TextTooLongError(ValueError):
 def clean_text(text: str, max_length: int = MAX_NAME_LENGTH, *, multiline: bool = False) -> str:
     """Return the text trimmed and in NFC.
 
-    Raises TextTooLongError, and ValueError with a predicate for control characters (except line breaks and tabs in a
-    `multiline` text) and lone surrogates, which the two databases store differently.
+    Raises TextTooLongError. Raises ValueError, its message a predicate too, for control characters (except line breaks
+    and tabs in a `multiline` text) and lone surrogates, because SQLite and PostgreSQL store them differently.
     """
     text = unicodedata.normalize("NFC", text).strip()
     if len(text) > max_length:
@@ -36,5 +36,5 @@ def clean_text(text: str, max_length: int = MAX_NAME_LENGTH, *, multiline: bool 
 
 
 def fold_name(text: str) -> str:
-    """Return the key by which names are compared and sorted: without case, in NFC."""
+    """Return the key for comparing and sorting names: case-folded, in NFC."""
     return unicodedata.normalize("NFC", text.casefold())

@@ -1,4 +1,4 @@
-"""Undo records: the member changes of a logged change, to be reverted."""
+"""Undo records: the member changes that make up a logged change, as an undo needs them."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from store.tables import ChangeAction
 
 
 class UndoRecord(NamedTuple):
-    """A member change: collection, asset, and the membership before; `rank` is None if there was none."""
+    """A member change: collection, asset, and the former membership; `rank` is None if the asset was not a member."""
 
     collection_id: str
     asset_pk: int
@@ -22,9 +22,9 @@ class UndoRecord(NamedTuple):
 
 
 async def undo_records(connection: AsyncConnection, change_pk: int) -> list[UndoRecord]:
-    """Return the member changes of a change. A move, or an undone move, has two halves with one revision: both.
+    """Return the member changes of a change. One statement.
 
-    One statement.
+    A move is logged as two changes of one revision, and so is the undo of a move: the result includes both halves.
     """
     requested, change, member = sql.change.alias("requested"), sql.change, sql.change_asset
     later, later_member = sql.change.alias("later"), sql.change_asset.alias("later_member")

@@ -1,4 +1,4 @@
-"""Users by the platform's id, as an operator names them."""
+"""Look-up of users by their id on the platform, for the command line."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,11 +8,11 @@ from store.tables import PrincipalKind
 
 
 class UserNotFoundError(LookupError):
-    """No user has that id; the message names a few existing users."""
+    """No user has the external id; the message names a few existing users."""
 
 
 async def user_pk_by_external_id(connection: AsyncConnection, external_id: str) -> int:
-    """Return the pk of a user. Raises UserNotFoundError."""
+    """Return the pk of the user with the external id. Raises UserNotFoundError."""
     users = select(sql.principal.c.external_id, sql.principal.c.pk).where(sql.principal.c.kind == PrincipalKind.USER)
     row = (await connection.execute(users.where(sql.principal.c.external_id == external_id))).first()
     if row is not None:
