@@ -1,1 +1,1 @@
-"""ASGI application and command line. No other package imports this one."""
+"""ASGI application and command line. The schema, resolvers, permissions and store never import this package."""

@@ -12,7 +12,7 @@ MAX_BEARER_TOKEN_LENGTH = 8_192
 
 
 async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[str | None, str | None]:
-    """Return `(API token, None)`, `(None, the issuer's subject)`, or two Nones for a request without a token.
+    """Return `(API token, None)`, `(None, subject of the issuer's token)`, or `(None, None)` without a token.
 
     Called before a snapshot is opened, because it may wait for the issuer. Raises UnauthenticatedError for a malformed
     header or an invalid token, and UnavailableError if the issuer's keys cannot be fetched.

@@ -38,7 +38,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOCAL = "--host 127.0.0.1"
 
 FAILURE: Final = 1
-"""Exit code of a command that could not do its work, and of a check that found something to do."""
+"""Exit code of a command that failed, and of a check that found something out of date."""
 USAGE: Final = 2
 """Exit code of an invalid command line or setting, recognised without reading a file or the database."""
 
@@ -116,7 +116,7 @@ def serve(
         "timeout_worker_healthcheck": 60,
         "log_level": "warning",
     }
-    # uvicorn raises the signal again after it has shut down; a stop on request is a success.
+    # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if with_demo:
         accounts, tabs = _with_database(settings, _load_demo)
@@ -258,7 +258,7 @@ def _run(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Resu
 
 
 async def _inspect(database: Database) -> tuple[str | None, int]:
-    """Return the database's revision, and how many rows its search index lacks if that revision is current."""
+    """Return the database's revision and the number of rows missing from the search index (0 for an old revision)."""
     revision = await current_revision(database)
     if revision != head_revision():
         return revision, 0

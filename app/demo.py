@@ -24,7 +24,7 @@ ACCOUNTS = (
     ("Mei Tanaka", "user:mei", "member of the group Controlled access"),
     ("Sam Rivera", "user:sam", "plain member"),
 )
-# The column that examples name the objects of a kind by.
+# Column with the name by which examples refer to an object, for each kind.
 COLUMN_BY_KIND = {
     "topic": sql.topic.c.slug,
     "collection": sql.collection.c.slug,
@@ -40,7 +40,7 @@ async def load(database: Database) -> bool:
     async with database.write() as connection:
         if not await has_no_users(connection):
             return False
-        # Public sharing is turned on first: an interrupted load leaves the database without users, and can be repeated.
+        # Public sharing is turned on before users are imported: after an interruption, the next load starts again.
         log = await open_change_log(connection, "demo")
         await connection.execute(update(sql.deployment).values(public_sharing=True))
         sharing = {"field": "publicSharing", "before": "false", "after": "true"}
@@ -61,13 +61,13 @@ async def is_loaded(database: Database) -> bool:
 
 
 async def create_accounts(database: Database) -> list[Account]:
-    """Return the demo's accounts, each with a token for a day, and the anonymous visitor."""
+    """Create a token for each demo account, valid for a day; return the accounts and the anonymous visitor."""
     members = [Account(name, about, await create_token(database, user, A_DAY)) for name, user, about in ACCOUNTS]
     return [*members, ANONYMOUS]
 
 
 async def insert_ids(database: Database, tabs: Sequence[Tab]) -> list[Tab]:
-    """Return the tabs with references replaced by ids; unknown references stay. One statement a kind."""
+    """Return the tabs with references replaced by ids; unknown references stay. One statement per kind."""
     ids: dict[Reference, str] = {}
     references = sorted(set[Reference]().union(*map(find_references, tabs)))
     async with database.snapshot() as snapshot:

@@ -1,4 +1,4 @@
-"""GraphQL documents: parsed and validated with a cache, and their operation's context opened late."""
+"""Cached parsing and validation of GraphQL documents. An operation's context is opened only afterwards."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ CACHE_SIZE: Final = 128
 """Number of parsed documents kept with their errors; the least recently used is dropped first."""
 
 _MAX_CACHED_LENGTH: Final = 4_096
-"""Characters. A character takes up to 300 bytes once parsed, so that hostile documents fill 150 MB at most."""
+"""In characters. Each takes up to 300 bytes once parsed, so hostile documents fill the cache with at most 150 MB."""
 
-# graphql-core allows 500,000, which takes a second to validate. Real documents need some hundreds.
+# graphql-core's own budget is 500,000, and validation takes a second to use it up. Real documents need some hundreds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
 
 LimitCheck = Callable[[DocumentNode], Iterator[GraphQLError]]
@@ -77,12 +77,12 @@ class DocumentCache(SchemaExtension):
             self._document = parse_text(text, self._max_tokens)
             execution.graphql_document = self._document.document
         if execution.graphql_document:
-            # The public attribute falls back to the first operation's name if the request gives none.
+            # The public `operation_name` falls back to the first operation's name if the request gives none.
             _require_operation(execution.graphql_document, execution._provided_operation_name)  # noqa: SLF001 - see above
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Set the document's errors, at most the number that is reported."""
+        """Set the document's validation errors, at most `max_errors`."""
         execution = self.execution_context
         if execution.graphql_document:
             document = self._document or _ParsedDocument(execution.graphql_document)
@@ -111,7 +111,7 @@ class NullCharacterRule(ASTValidationRule):
 
 @dataclass(frozen=True)
 class _Validation:
-    """Inputs of validation except the document: equal ones give equal errors."""
+    """Inputs of validation other than the document. Equal inputs give the same document equal errors."""
 
     schema: GraphQLSchema
     check_limits: LimitCheck

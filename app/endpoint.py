@@ -25,7 +25,7 @@ from app.errors import HTTPError, RequestErrorCode
 from app.request import GraphQLRequest, read_request
 
 BODY_BYTES: Final = 4 * 1024 * 1024
-"""Maximum size of a request's body: the ids of the largest bulk mutation, with room to spare."""
+"""Maximum size of a request's body: enough for the ids of the largest bulk mutation, with room to spare."""
 
 OpenContext = Callable[[Request, str], AbstractAsyncContextManager[object]]
 """Opens the context of a request's operation, given the request's id; may raise HTTPError."""
@@ -46,14 +46,14 @@ _BY_METHOD: Final = {
 
 
 class Endpoint(GraphQL[object, None]):
-    """Queries by GET and POST, mutations by POST. WebSockets are rejected in the handshake.
+    """Endpoint for queries by GET and POST, and mutations by POST. WebSockets are rejected in the handshake.
 
-    Every response is JSON in the media type that the request accepts, except the page for browsers. A request that is
+    Every response is JSON in the media type that the request accepts, except the GraphiQL page. A request that is
     malformed, too large, or has an invalid document is answered without opening a context.
     """
 
     def __init__(self, schema: BaseSchema, *, open_context: OpenContext, ide: PageHandler | None = None) -> None:
-        """Take the schema, the opener of contexts, and the handler of the page for browsers, if any."""
+        """Take the schema, the opener of contexts, and the handler of the GraphiQL page (None: no GraphiQL)."""
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
@@ -88,7 +88,7 @@ class Endpoint(GraphQL[object, None]):
             return respond(
                 HTTPStatus.BAD_REQUEST, errors.error_body(RequestErrorCode.BAD_REQUEST, "The request ended early.")
             )
-        except Exception as failure:  # noqa: BLE001 - clients get the request's id, the log the rest
+        except Exception as failure:  # noqa: BLE001 - the client gets only the request's id; the log has the error
             errors.log_failure(failure, request_id)
             body = errors.error_body(RequestErrorCode.INTERNAL, errors.INTERNAL_MESSAGE, requestId=request_id)
             return respond(HTTPStatus.INTERNAL_SERVER_ERROR, body)

@@ -1,4 +1,4 @@
-"""Errors of HTTP requests: their type, their format in responses, and their logging."""
+"""Errors of HTTP requests: exceptions, their format in responses, and their logging."""
 
 import logging
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ from permissions.error import ErrorCode, OperationError
 
 INTERNAL_MESSAGE: Final = "Internal error."
 MAX_REQUEST_ERRORS: Final = 5
-"""Errors reported for a request that was not executed. An executed one reports the error of every field."""
+"""Maximum number of errors reported for a request that was not executed. An executed request reports all errors."""
 
 MAX_MESSAGE_LENGTH: Final = 500
 """Longer messages are cut, because a message may repeat input."""
 
 _log = logging.getLogger(__name__)
-# Strawberry logs every error with its traceback, misspelt fields too. `format_errors` logs instead.
+# Strawberry logs every error with its traceback, even a misspelt field. `format_errors` logs instead.
 StrawberryLogger.logger.addFilter(lambda _record: False)
 
 
 class RequestErrorCode(StrEnum):
-    """`extensions.code` of errors that concern a whole request. `ErrorCode` has those of an operation's fields."""
+    """Values of `extensions.code` besides those of `ErrorCode`: errors of requests and documents, and INTERNAL."""
 
     BAD_REQUEST = "BAD_REQUEST"
     CROSS_SITE = "CROSS_SITE"
@@ -85,7 +85,7 @@ class UnavailableError(HTTPError):
 
 
 def raise_http_error(result: ExecutionResult) -> None:
-    """Raise the HTTPError by which the context could not be opened, if any: nothing was executed then."""
+    """Raise the HTTPError that prevented the context from being opened, if any. Nothing was executed then."""
     if isinstance(result, PreExecutionError):
         for error in result.errors or ():
             if isinstance(error.original_error, HTTPError):
@@ -100,7 +100,7 @@ def is_request_error(result: ExecutionResult) -> bool:
 
 
 def is_failure(result: ExecutionResult) -> bool:
-    """Return whether the server failed, not the request."""
+    """Return whether an error is the server's fault (INTERNAL), not the client's."""
     is_early = isinstance(result, PreExecutionError)
     return any(
         _code_and_message(error, is_early=is_early)[0] == RequestErrorCode.INTERNAL for error in result.errors or ()
@@ -139,7 +139,7 @@ def log_failure(failure: Exception, request_id: str) -> None:
 
 
 def log_http_error(error: HTTPError, request_id: str) -> None:
-    """Log an expected error: as a warning with its reason if a dependency is unavailable."""
+    """Log an expected error: its code, or a warning with the reason if a dependency is unavailable."""
     if isinstance(error, UnavailableError):
         _log.warning("Request %s could not be answered: %s", request_id, error.reason or "unavailable")
     else:
@@ -177,7 +177,7 @@ def _code_and_message(error: GraphQLError, *, is_early: bool) -> tuple[str, str]
 
 
 def _is_about_input(cause: Exception) -> bool:
-    """Return whether GraphQL rejects an argument. It rejects a resolver's return value in the same words."""
+    """Return whether GraphQL rejected an argument, not a resolver's return value: only the nodes tell them apart."""
     return isinstance(cause, GraphQLError) and any(
         isinstance(node, ValueNode | ArgumentNode) for node in cause.nodes or ()
     )

@@ -23,7 +23,7 @@ from app.errors import MAX_REQUEST_ERRORS
 from resolvers.deployment import OPERATION_DEPTH
 
 COUNT_CAP: Final = 1_000_000
-"""Counting stops here: nested fragments can double a count at each level."""
+"""Upper bound of counts, because nested fragments can double a count at each level."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Measure(NamedTuple):
         )
 
     def nested_in(self, field: FieldNode) -> "Measure":
-        """Return the size of the field, given the size of its selection set."""
+        """Return the size of a field whose selection set has this size."""
         depth, introspection_depth = self.depth + 1, self.introspection_depth
         if field.name.value in {"__schema", "__type"}:
             depth, introspection_depth = 1, max(depth, introspection_depth)
@@ -98,7 +98,7 @@ class Selections:
         """Number of selections visited, for tests of the linear time."""
 
     def measure(self, selection_set: SelectionSetNode) -> Measure:
-        """Measure a selection set. An unknown or cyclic fragment counts nothing: GraphQL's own rules report it."""
+        """Measure a selection set. Unknown and cyclic fragments count as empty: GraphQL's own rules report them."""
         self._measure_fragments(selection_set)
         return self._expanded(selection_set)
 
@@ -149,14 +149,14 @@ def limit_errors(document: DocumentNode, limits: DocumentLimits = LIMITS) -> Ite
 
 
 def extensions(limits: DocumentLimits = LIMITS) -> list[Callable[[], SchemaExtension]]:
-    """Return the schema's extensions for serving: limits and cache of documents, contexts opened late."""
-    # Created once, because cached errors are found by it.
+    """Return the server's schema extensions: limits and cache of documents, and contexts opened after validation."""
+    # One object for all requests: cached errors are reused only for the check that found them.
     check_limits = partial(limit_errors, limits=limits)
     return [partial(DocumentCache, check_limits, limits.tokens, limits.errors), LazyContextExtension]
 
 
 def _compare(size: Measure, limits: DocumentLimits) -> list[tuple[str, int, int]]:
-    """Return a description, the count and the limit, for each limit."""
+    """Return the description, the count and the maximum for each limit."""
     return [
         (f"is {_format_count(size.depth)} levels deep", size.depth, limits.depth),
         (

@@ -5,10 +5,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
-"""Media type of the GraphQL over HTTP specification; the status says whether the request was valid."""
+"""Media type of the GraphQL over HTTP specification. With it, the status says whether the request was valid."""
 
 JSON: Final = "application/json"
-"""Legacy media type and the default; GraphQL errors come with status 200."""
+"""Legacy media type, and the default. With it, a document that is invalid still has status 200."""
 
 HTML: Final = "text/html"
 
@@ -26,7 +26,7 @@ class Preference(NamedTuple):
 def choose_media_type(accept: str | None) -> str | None:
     """Return the media type of the response, or None if the client accepts neither.
 
-    At equal quality, a type that the header names wins, and of two named ones the newer.
+    At equal quality, GRAPHQL_RESPONSE wins if the header names it, else JSON.
     """
     response, json = preference_for(accept, GRAPHQL_RESPONSE), preference_for(accept, JSON)
     if not (response.quality or json.quality):

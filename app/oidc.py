@@ -44,7 +44,7 @@ class InvalidTokenError(Exception):
 def create_issuer(issuer: str | None, audience: str | None) -> "Issuer | None":
     """Create the issuer from the two settings, or return None if both are absent.
 
-    Raises ValueError, naming the environment variables, if one is absent or either is invalid.
+    Raises ValueError, naming the environment variables, if only one is absent or either is invalid.
     """
     if issuer is None and audience is None:
         return None

@@ -19,13 +19,13 @@ STALE_SECONDS: Final = 3_600
 PAUSE_SECONDS: Final = 30
 """Minimum time between fetches for unknown key ids, and after a failed fetch while keys are cached."""
 RETRY_SECONDS: Final = 5
-"""Minimum time between fetches while no keys are cached."""
+"""Minimum time between fetches while no keys are cached, or only expired ones."""
 FETCH_SECONDS: Final = 5
 """Timeout for one document of the issuer, from connecting to its last byte."""
 DOCUMENT_BYTES: Final = 1_048_576
 """Maximum size of one document of the issuer."""
 
-# The first applies to keys that name no algorithm.
+# Algorithms by key type and curve. A key that names no algorithm uses the first.
 _ALGORITHMS: Final = {("RSA", None): ("RS256", "PS256"), ("EC", "P-256"): ("ES256",), ("OKP", "Ed25519"): ("EdDSA",)}
 _log = logging.getLogger(__name__)
 
@@ -58,10 +58,10 @@ class IssuerKeys:
         self._fetch: asyncio.Task[None] | None = None
 
     async def find(self, kid: str | None) -> Key | None:
-        """Return the only key with this id (without an id: the only key), or None.
+        """Return the only key with this id, or without an id the only key; None if there is none, or more than one.
 
         Fetches the keys if they are too old or, at a limited rate, if the id is unknown.
-        Raises IssuerUnreachableError if no keys are left that are young enough.
+        Raises IssuerUnreachableError if all cached keys have expired.
         """
         if self._is_due():
             await self._refresh()
@@ -79,7 +79,7 @@ class IssuerKeys:
         return self._age() >= REFRESH_SECONDS and self._timer() - self._tried_at >= pause
 
     def _cached(self, kid: str | None) -> Key | None:
-        # With two keys under one id, the token would choose its key.
+        # If several keys match, none is used: a token must not choose which key verifies it.
         keys = [key for key in self._keys if kid is None or key.kid == kid]
         return keys[0] if len(keys) == 1 else None
 
@@ -124,8 +124,8 @@ def is_safe_url(address: str, *, loopback: bool) -> bool:
 def parse_json_object(text: bytes) -> dict[str, Any]:
     """Parse a JSON object.
 
-    Raises ValueError for another value or encoding, a duplicate name, NaN or Infinity, and RecursionError for too deep
-    a nesting.
+    Raises ValueError for text that is not a JSON object in UTF-8, a duplicate name, NaN or Infinity, and RecursionError
+    if it is nested too deeply.
     """
     value = json.loads(text.decode(), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant)
     if not isinstance(value, dict):
@@ -134,7 +134,7 @@ def parse_json_object(text: bytes) -> dict[str, Any]:
 
 
 async def _published_keys(issuer: str) -> list[Key]:
-    # Discovery is fetched each time, because an issuer may move its keys.
+    # The discovery document is fetched each time, because the issuer may move its keys to another URL.
     loopback = urlsplit(issuer).scheme == "http"
     async with httpx.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False, trust_env=not loopback) as client:
         discovery = await _document(client, f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
@@ -156,7 +156,7 @@ async def _document(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
         if response.status_code != httpx.codes.OK:
             raise ValueError(f"status {response.status_code} from {address}")
         text = bytearray()
-        # Raw, because one chunk of a compressed body could expand past the limit.
+        # Not decompressed, because one chunk of a compressed body could expand past the limit.
         async for chunk in response.aiter_raw():
             text += chunk
             if len(text) > DOCUMENT_BYTES:
@@ -165,7 +165,7 @@ async def _document(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
 
 
 def _signing_key(entry: object) -> Key | None:
-    """Return the key, or None for a symmetric, private, malformed or unsupported one, or another use than signing."""
+    """Return the key, or None for a symmetric, private, malformed or unsupported key, or one not for signing."""
     if not isinstance(entry, dict) or "d" in entry or entry.get("use", "sig") != "sig":
         return None
     kid, operations = entry.get("kid"), entry.get("key_ops", ["verify"])

@@ -1,4 +1,4 @@
-"""Parsing of HTTP requests: into a GraphQL request, or an HTTPError."""
+"""Parsing of HTTP requests into GraphQL requests. Invalid ones raise HTTPError."""
 
 import asyncio
 from collections.abc import Iterator
@@ -66,7 +66,10 @@ def _parameters(request: Request) -> dict[str, Any]:
 
 
 def _require_json(request: Request) -> None:
-    """Raise HTTPError unless the body is JSON in UTF-8, a type that other sites' pages cannot send without CORS."""
+    """Raise HTTPError unless the headers declare uncompressed JSON in UTF-8.
+
+    Browsers do not let pages of other sites send this content type without permission (CORS).
+    """
     media_type, *parameters = ",".join(request.headers.getlist("content-type")).lower().split(";")
     charsets = [
         value.strip(' "')
@@ -112,7 +115,7 @@ def _parse_object(text: bytes, part: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         batch = " Send requests one by one, not in a list." if isinstance(value, list) else ""
         raise _bad_request(f"The {part} must be a JSON object.{batch}")
-    # This escape is the only way to write the character in JSON, so most texts need no walk.
+    # JSON can only write the character as this escape, so texts without it need no search through the value.
     if b"\\u0000" in text and any("\0" in string for string in _strings(value)):
         raise _bad_request(f"The {part} must not contain the character U+0000.")
     return value

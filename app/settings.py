@@ -12,7 +12,7 @@ TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 class SettingError(ValueError):
-    """A setting that is unknown or has an invalid value; the message names it and the valid ones."""
+    """A setting that is unknown or has an invalid value; the message names it and the valid names or values."""
 
 
 @dataclass(frozen=True)

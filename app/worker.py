@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def run_worker(database: Database) -> AsyncIterator[None]:
-    """Run jobs until the end of the block, which waits for the current chunk."""
+    """Run jobs while the block runs. Leaving the block waits for the current chunk of a running job."""
     stopping = asyncio.Event()
     worker = asyncio.create_task(_run_jobs(database, stopping))
     try:

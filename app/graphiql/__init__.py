@@ -49,10 +49,10 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 NOT_STORED = SECURITY_HEADERS | {"cache-control": "no-store"}
-# The name of an asset contains a hash of its content, so a cached asset is never out of date.
+# A built file's name contains a hash of its content, so a cached file is never out of date.
 STORED = SECURITY_HEADERS | {"cache-control": "public, max-age=31536000, immutable"}
 
-# Fixed, because the machine's own table may differ, and with `nosniff` a script of a wrong type does not run.
+# Python's own table depends on the machine, and with `nosniff` browsers do not run a script of a wrong type.
 MEDIA_TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -80,7 +80,7 @@ NOT_BUILT = """<!doctype html>
 
 
 def build_routes(tabs: Sequence[Tab], accounts: Sequence[Account]) -> list[BaseRoute]:
-    """Return the routes of the page's assets and of its configuration: tabs and accounts.
+    """Return the routes of the page's scripts and styles, and of its configuration: tabs and accounts.
 
     Anyone who can open the page can read the accounts' tokens: pass accounts only for the demo.
     """

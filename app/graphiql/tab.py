@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-# A wheel brings the examples along; a checkout has them in its documentation.
+# A wheel has the examples in this package; a checkout has them in its documentation.
 EXAMPLES = next(
     filter(Path.is_dir, (FOLDER / "examples", FOLDER.parents[1] / "docs" / "examples")), FOLDER / "examples"
 )
 GROUPS = ("web", "admin", "analyst")
-# Ids differ between databases, so that variables refer to objects by name: "<topic bioimaging>".
+# Ids differ between databases, so variables refer to objects by kind and name: "<topic bioimaging>".
 REFERENCE = re.compile(r"<(topic|collection|asset|user|group) ([^<>]+)>")
 
 Reference = tuple[str, str]
