@@ -1,1 +1,1 @@
-"""Benchmarks: Atoll's times as ratios of minimal alternatives, measured in the same run."""
+"""Benchmarks: Atoll's times as ratios to those of minimal alternatives, measured in the same run."""

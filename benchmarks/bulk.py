@@ -1,9 +1,9 @@
 """Benchmark of bulk mutations against a plain executemany of the same rows, in one transaction on the same database.
 
-A job's time runs from its mutation to its last row.
+The time of a job includes the mutation that queues it.
 
-`python -m benchmarks.bulk [--assets 100000] [--rounds 5]` prints medians and ratios for SQLite and PostgreSQL. Both
-ways must leave the same rows in the database.
+`python -m benchmarks.bulk [--assets 100000] [--rounds 5]` prints medians and ratios for SQLite and PostgreSQL. It
+fails unless both ways leave the same rows in the database.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 async def measure(url: str, name: str, assets: int, rounds: int) -> None:
-    """Print the times of adding assets and of a plain insertion of the same rows."""
+    """Print the times of adding assets with Atoll and of a plain insertion of the same rows."""
     world = await build_world(url, assets)
     try:
         await _compare(world, f"{name}: add of {INLINE:,}, ATOMIC", INLINE, _add_inline, rounds)

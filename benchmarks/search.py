@@ -1,7 +1,7 @@
-"""Benchmark of searches with facets against one hand-written statement for the same rows.
+"""Benchmark of searches with facets against one hand-written statement that returns the same rows.
 
 `python -m benchmarks.search [--assets 100000 1000000] [--rounds 9] [--only sqlite]` prints medians and ratios for
-SQLite and PostgreSQL. The number of matches is the same for any number of assets. Both ways must return the same rows.
+SQLite and PostgreSQL. The number of matches is the same for any number of assets. It fails if the rows differ.
 """
 
 import argparse
@@ -38,7 +38,7 @@ OFFERED = f"found: addableAssets(first: 20, query: $q) {{ {ROWS} }}"
 PANEL = f"query($q: String, $c: ID!) {{ collection(by: {{id: $c}}) {{ {OFFERED} }} }}"
 GLOBAL = f"query($q: String) {{ found: assets(first: 20, query: $q) {{ {ROWS} }} }}"
 
-# SQL of the same meaning in the two databases.
+# SQL fragments with the same meaning in both databases.
 DIALECTS = {
     "sqlite": {
         "match": "asset.pk IN (SELECT rowid FROM asset_search WHERE asset_search MATCH :anywhere)",
@@ -73,7 +73,7 @@ SELECT (SELECT count(*) FROM found), (SELECT {page} FROM page), (SELECT {kinds} 
 
 
 async def build_search_world(url: str, assets: int) -> BenchmarkWorld:
-    """Make a world in which the first owner has OWNED assets and a search matches NEEDLES."""
+    """Create a benchmark world in which the viewer owns OWNED assets and the search matches NEEDLES assets."""
     world, chance = await build_world(url, assets), Random(1)
     async with world.database.write() as connection:
         owners = await _insert_owners(connection)
@@ -101,7 +101,7 @@ async def _insert_owners(connection: AsyncConnection) -> list[int]:
 
 
 async def _change_owner(connection: AsyncConnection, pks: list[int], owner: int) -> None:
-    """Give assets to another owner, and `everyone` DISCOVERABLE on every second one and on all needles."""
+    """Give the assets to another owner, and grant everyone DISCOVERABLE access to every second one and all needles."""
     asset, grant = sql.asset, sql.grant
     await connection.execute(update(asset).where(asset.c.pk.in_(sql.int_list(pks))).values(owner_pk=owner))
     await connection.execute(grant.delete().where(grant.c.asset_pk.in_(sql.int_list(pks))))
@@ -112,7 +112,7 @@ async def _change_owner(connection: AsyncConnection, pks: list[int], owner: int)
 
 
 async def _describe_assets(connection: AsyncConnection, chance: Random, pks: list[int]) -> None:
-    """Set names, tags and dates of the assets."""
+    """Set the names, descriptions, tags and dates of the assets."""
     needles = {*pks[: NEEDLES // 2], *pks[OWNED : OWNED + NEEDLES // 2]}
     rows, tags = [], []
     for pk in pks:

@@ -1,4 +1,4 @@
-"""Database for benchmarks: many assets of one owner, and an empty collection."""
+"""Benchmark world: a database with many assets of one owner and an empty collection, and the owner's client."""
 
 import statistics
 import sys
@@ -23,7 +23,7 @@ from store.tables import AssetAccess, AssetKind
 
 @dataclass
 class BenchmarkWorld:
-    """A database, its owner's client, and the rows that they change."""
+    """A database, an HTTP client of the assets' owner, and the keys of the collection and the assets."""
 
     database: Database
     client: httpx.AsyncClient
@@ -33,20 +33,20 @@ class BenchmarkWorld:
     asset_pks: list[int]
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Return the data of an operation of the owner."""
+        """Execute an operation as the owner and return its data; exit if it has errors."""
         answer = (await self.client.post("/graphql", json={"query": query, "variables": variables})).json()
         if "errors" in answer:
             raise SystemExit(str(answer["errors"]))
         return dict(answer["data"])
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close the client and the database."""
         await self.client.aclose()
         await self.database.close()
 
 
 async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
-    """Make a world of `asset_count` released assets, all of one owner."""
+    """Create a world of `asset_count` released assets, all of one owner."""
     database, now = Database(url), now_ms()
     await migrate(database)
     async with database.write() as connection:

@@ -36,7 +36,7 @@ class DeniedResult(StrEnum):
     description="Authorization rule of this field, which the server enforces. Printed so that clients can plan for it.",
 )
 class PermissionDirective:
-    """Printed form of a rule."""
+    """Printed form of an authorization rule."""
 
     requires: Permission = strawberry.directive_field(name="requires")
     on: PermissionScope = strawberry.directive_field(name="on", default=PermissionScope.VIEWER)
@@ -56,18 +56,18 @@ class RestrictableList(Protocol):
 
 @runtime_checkable
 class CheckedPayload(Protocol):
-    """Payload of a mutation that checked permissions on each item itself, before it changed anything."""
+    """Payload of a mutation that checks the permissions on each item itself, before it changes anything."""
 
     did_change: bool
     checked_permissions: frozenset[Permission]
 
 
-class permission(FieldExtension):  # noqa: N801 - reads as the directive it prints
+class permission(FieldExtension):  # noqa: N801 - named like the directive that it prints
     """Prints `@permission(requires:, on:, denied:)` on a field and enforces it.
 
     VIEWER checks the viewer before anything is fetched. PARENT checks the viewer's access to the asset that has the
     field. ITEM checks each asset that the field returns: a list is restricted before it is fetched, so that counts and
-    pages depend only on the rest. Visibility itself is enforced by `visible`, everywhere.
+    pages depend only on permitted assets. Visibility is not checked here: every read enforces it through `visible`.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
         self.requires, self.on, self.denied = requires, on, denied
 
     def apply(self, field: StrawberryField) -> None:
-        """Print the rule on the field, once: the kinds of asset share the fields of their interface."""
+        """Print the rule on the field, once even if called again: asset types share the fields of their interface."""
         rule = PermissionDirective(requires=self.requires, on=self.on, denied=self.denied)
         if rule not in field.directives:
             field.directives.append(rule)
@@ -112,6 +112,6 @@ class permission(FieldExtension):  # noqa: N801 - reads as the directive it prin
             return value
         if hasattr(value, "viewer_access"):
             return value if has_asset_permission(value, self.requires) else None
-        # A count, for example: computed through `visible`, which guarantees ASSET_DISCOVER and nothing more.
+        # Any other value, such as a count, is computed through `visible`, which guarantees only ASSET_DISCOVER.
         assert self.requires is Permission.ASSET_DISCOVER or value is None  # noqa: S101 - a schema bug
         return value

@@ -14,7 +14,7 @@ class ErrorCode(StrEnum):
 
 
 class OperationError(Exception):
-    """A refused operation: not authorized, invalid, or unavailable. The client is shown its code and message."""
+    """A refused operation: not authorized, invalid, or unavailable. The response has its code and message."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)

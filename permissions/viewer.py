@@ -55,7 +55,7 @@ async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
 
 
 def token_digest(token: str) -> str:
-    """Return the digest that is stored of an API token. Its 256 random bits need no slow hash."""
+    """Return the digest by which an API token is stored. A token has 256 random bits, so a fast hash is safe."""
     return sha256(token.encode()).hexdigest()
 
 

@@ -2,20 +2,21 @@
 
 | viewer | topics | collections | assets |
 |---|---|---|---|
-| administrator | all | all | all: with the access of their grants, or else DISCOVERABLE |
-| member | all | INTERNAL; PUBLIC while sharing is on | those with a grant of theirs |
-| anonymous, sharing on | those of visible collections | PUBLIC | those in a visible collection with a grant to public |
+| administrator | all | all | all, with the access of their grants or else DISCOVERABLE |
+| member | all | INTERNAL; PUBLIC while sharing is on | those that they hold a grant on |
+| anonymous, sharing on | those of visible collections | PUBLIC | those granted to public, in a visible collection |
 | anonymous, sharing off | none | none | none |
 
 "Sharing" is the deployment's `public_sharing`.
 
 ARCHIVED and WITHDRAWN assets are visible to their owners and administrators only. A membership is visible if its asset
-and its collection are; a use if both assets are and the viewer has VIEWER access to the asset that uses the other.
+and its collection are. A use is visible if both of its assets are and the viewer has VIEWER access to the asset that
+uses the other.
 
-Changes: an administrator sees every change, also of deleted subjects; a change of an asset only if their access to it
-is at least the change's `least_access`. A member sees a change if its subject is a visible collection, and it affected
-either no asset or at least one visible asset; not a REORDERED one, because the assets it moved may have passed hidden
-ones only. Anonymous visitors see none.
+Administrators see all changes, including those of deleted objects, except changes of an asset if their access to it is
+below the change's `least_access`. Members see a change if its subject is a visible collection, and it affected either
+no asset or at least one visible asset. REORDERED changes are hidden from them, because a visible asset may have moved
+past hidden ones only. Anonymous visitors see no changes.
 
 A job and its items are visible to the user who started it.
 """
@@ -42,7 +43,7 @@ from permissions.viewer import Viewer
 from store import sql
 from store.tables import OWNER_BY_GRANT, AssetAccess, AssetStatus, ChangeAction, CollectionVisibility, PrincipalKind
 
-# The used asset of a visible use; the asset that uses it is `sql.asset`.
+# In a SELECT of uses, the asset that is used; the asset that uses it is `sql.asset`.
 used_asset = sql.asset.alias("used")
 
 OWNERS_ONLY_STATUSES = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
@@ -51,8 +52,8 @@ OWNERS_ONLY_STATUSES = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
 def visible(source: FromClause, viewer: Viewer) -> Select[Any]:
     """Return a SELECT of the rows of a table, or of an alias of it, that are visible to the viewer.
 
-    Assets have the additional column `viewer_access`, so that no field computes it again, and changes
-    `subject_access`. Memberships and uses are joined to the tables they refer to, for use in further conditions.
+    A SELECT of assets has the additional column `viewer_access`, so that no field computes it again; one of changes
+    has `subject_access`. Memberships and uses are joined to the tables they refer to, for use in further conditions.
     """
     table: Any = getattr(source, "element", source)  # the table of an alias
     return _SELECT_BY_TABLE[table.name](source, viewer)
@@ -75,7 +76,7 @@ def restrict_to_access(rows: Select[Any], asset: FromClause, viewer: Viewer, req
 
 
 def access(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
-    """Return the viewer's access to an asset: the highest of their grants, or 0."""
+    """Return the viewer's access to an asset: the highest of their grants, or else 0 (administrators: DISCOVERABLE)."""
     highest = (
         select(func.max(sql.grant.c.access))
         .where(sql.grant.c.asset_pk == asset.c.pk, sql.grant.c.principal_pk.in_(viewer.principals))
@@ -136,7 +137,7 @@ def _topics(topic: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _principals(principal: FromClause, viewer: Viewer) -> Select[Any]:
-    """Members see all users and groups; an anonymous visitor sees the owners of visible assets."""
+    """Return all users and groups for members, and the owners of visible assets for an anonymous visitor."""
     if viewer.is_signed_in:
         return select(*principal.c)
     owned: Select[Any] = (
@@ -172,7 +173,7 @@ def _uses(use: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _grants(grant: FromClause, viewer: Viewer) -> Select[Any]:
-    """Grants are visible to owners of their asset."""
+    """Return the grants on the assets that the viewer owns."""
     return (
         select(*grant.c)
         .select_from(grant.join(sql.asset, sql.asset.c.pk == grant.c.asset_pk))
@@ -229,7 +230,7 @@ def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement
 
 
 def _jobs(job: FromClause, viewer: Viewer) -> Select[Any]:
-    """Jobs are visible to the user who started them."""
+    """Return the jobs that the viewer started."""
     return select(*job.c).where(job.c.user_pk == viewer.user_pk if viewer.is_signed_in else false())
 
 

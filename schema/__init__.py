@@ -1,1 +1,1 @@
-"""GraphQL schema: Strawberry types, one file a noun, without SQL or logic."""
+"""GraphQL schema: Strawberry types, one file per noun, without SQL or logic."""

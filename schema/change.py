@@ -68,7 +68,7 @@ class ChangeEdge:
 
 @strawberry.type(description="A page of changes, newest first.")
 class ChangeConnection:
-    """A page of changes, newest first. It has no total count: counting a growing log costs more than it tells."""
+    """A page of changes, newest first. It has no total count, whose cost would grow with the log."""
 
     edges: list[ChangeEdge] = edges_field("changes")
     nodes: list[Change] = nodes_field("changes")

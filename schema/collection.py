@@ -167,7 +167,7 @@ class CollectionAssetEdge:
 
 @strawberry.type(description="An asset that the viewer can add to a collection, or that is already a member of it.")
 class AddableAssetEdge:
-    """An asset that the viewer can add to a collection."""
+    """An asset that the viewer can add to a collection, or that is already a member of it."""
 
     cursor: str = field("The asset's cursor in the list.")
     node: Asset = field("The asset.")
@@ -201,7 +201,7 @@ class CollectionConnection(Connection):
 
 @strawberry.type(description="A page of assets.")
 class CollectionAssetConnection(FacetedConnection):
-    """A page of assets."""
+    """A page of a collection's assets."""
 
     edges: list[CollectionAssetEdge] = edges_field("assets")
     nodes: list[Asset] = nodes_field("assets")
@@ -209,7 +209,7 @@ class CollectionAssetConnection(FacetedConnection):
 
 @strawberry.type(description="A page of assets.")
 class AddableAssetConnection(FacetedConnection):
-    """A page of assets."""
+    """A page of assets that the viewer can add to a collection."""
 
     edges: list[AddableAssetEdge] = edges_field("assets")
     nodes: list[Asset] = nodes_field("assets")
@@ -217,7 +217,7 @@ class AddableAssetConnection(FacetedConnection):
 
 @strawberry.type(description="A page of collections.")
 class ViewerCollectionConnection(Connection):
-    """A page of collections."""
+    """A page of collections that the viewer can add assets to."""
 
     edges: list[ViewerCollectionEdge] = edges_field("collections")
     nodes: list[Collection] = nodes_field("collections")

@@ -30,7 +30,7 @@ def page_info_field() -> Any:
 
 @strawberry.type
 class Connection:
-    """Base of all connections. No field returns it, so it is not in the schema."""
+    """Base of connections that count visible items. No field returns it, so it is not in the schema."""
 
     page_info: PageInfo = page_info_field()
     total_count: int = field(
@@ -39,10 +39,10 @@ class Connection:
 
 
 def edges_field(items: str) -> Any:
-    """Declare a page's edges; `items` names them in the plural."""
+    """Declare a page's edges; `items` is the plural noun for the description."""
     return field(f"The page's {items}, each as an edge with its cursor.", resolver=resolve.page_edges)
 
 
 def nodes_field(items: str) -> Any:
-    """Declare a page's nodes; `items` names them in the plural."""
+    """Declare a page's nodes; `items` is the plural noun for the description."""
     return field(f"The page's {items}.", resolver=resolve.page_nodes)

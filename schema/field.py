@@ -1,7 +1,7 @@
-"""Declaration of fields: description, permissions, arguments and resolver; no code.
+"""Declaration of fields: description, permissions, arguments and resolver.
 
-A field without a resolver is the row's attribute of its name. A resolver is called with the row, the operation's
-context and the arguments, and does not depend on the schema.
+A field without a resolver returns the row's attribute of the same name. A resolver is called with the row, the
+operation's context and the arguments, so that it does not depend on the schema.
 """
 
 from collections.abc import Callable
@@ -33,14 +33,14 @@ class Field(StrawberryField):
     resolver: Resolver | None = None
 
     def __copy__(self) -> "Field":
-        """Return a copy for another type."""
+        """Return a copy that keeps the resolver."""
         copy = super().__copy__()
         copy.resolver = self.resolver
         return copy
 
     @property
     def is_basic_field(self) -> bool:
-        """Whether the field is only an attribute of its row."""
+        """Whether the field only reads an attribute of its row."""
         return self.resolver is None and super().is_basic_field
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ class Field(StrawberryField):
 
 
 class MutationField(Field):
-    """A field that runs its resolver as a mutation, with the site-wide permission that it prints."""
+    """A field that runs its resolver as a mutation, which requires the site-wide permission that the field prints."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
         """Return the mutation's payload."""
@@ -62,7 +62,7 @@ class MutationField(Field):
 
 
 def argument(kind: Any, description: str, default: Any = UNSET) -> StrawberryArgument:
-    """Declare an argument; `field` names it."""
+    """Declare an argument. Its name is its key in the `arguments` of `field`."""
     return StrawberryArgument(
         python_name="",
         graphql_name=None,
@@ -80,7 +80,7 @@ def field(
     name: str | None = None,
     kind: type[Field] = Field,
 ) -> Any:
-    """Declare a field of its annotation's type; `name` is for GraphQL names that Python reserves."""
+    """Declare a field, whose type is its annotation; `name` is its GraphQL name if that is a Python keyword."""
     extensions: list[FieldExtension] = list(permissions)
     declared = kind(description=description, extensions=extensions, graphql_name=name)
     declared.resolver = resolver
@@ -91,7 +91,7 @@ def field(
 
 
 def mutation(description: str, *permissions: permission, resolver: MutationFunction, of: type) -> Any:
-    """Declare a mutation, which runs in a transaction and is authorized by the site-wide permission that it prints."""
+    """Declare a mutation, which runs in a transaction and requires the site-wide permission that it prints."""
     name = of.__name__.removesuffix("Input")
     arguments = {"input": argument(of, f"Input for `{name[0].lower()}{name[1:]}`.")}
     declared = field(description, *permissions, resolver=resolver, arguments=arguments, kind=MutationField)
@@ -110,7 +110,7 @@ def site_wide_permission(declared: Field) -> Permission:
 
 
 def to_plain(value: Any) -> Any:
-    """Return an input as a dictionary by Python names without omitted fields, and enums as their values."""
+    """Convert an input to a dictionary with Python names, without omitted fields, and with enums as their values."""
     if isinstance(value, list):
         return [to_plain(each) for each in value]
     if isinstance(value, Enum):
@@ -123,12 +123,12 @@ def to_plain(value: Any) -> Any:
 
 
 def omittable(description: str) -> Any:
-    """Declare an input field that can be omitted, which differs from null."""
+    """Declare an input field that can be omitted; omission and null have different effects."""
     return strawberry.field(default=UNSET, description=description)
 
 
 def optional(description: str, name: str | None = None) -> Any:
-    """Declare an input field that can be omitted, which is the same as null."""
+    """Declare an input field that can be omitted; omission and null have the same effect."""
     declared = strawberry.field(default=None, description=description, name=name)
     declared.default_value = UNSET  # so that the schema prints no default
     return declared

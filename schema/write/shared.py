@@ -1,4 +1,4 @@
-"""Input fields, and a permission of payloads, shared by mutations of several nouns."""
+"""Input fields shared by mutations of several nouns, and a permission shared by their payloads."""
 
 from typing import Any
 
@@ -41,5 +41,5 @@ def expected_version() -> Any:
 
 
 def dry_run() -> Any:
-    """Declare the dry run of a mutation."""
+    """Declare the input field that makes a mutation a dry run."""
     return strawberry.field(default=False, description=DRY_RUN)

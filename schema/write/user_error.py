@@ -27,7 +27,7 @@ class InputError(UserError):
 
     @classmethod
     def is_type_of(cls, error: object, _info: object) -> bool:
-        """Return whether the error has neither a limit nor a version."""
+        """Return whether the error has neither a limit nor a current version."""
         return getattr(error, "limit", 0) is None and getattr(error, "current_version", 0) is None
 
 
@@ -52,7 +52,7 @@ class ConflictError(UserError):
 
     @classmethod
     def is_type_of(cls, error: object, _info: object) -> bool:
-        """Return whether the error has a version."""
+        """Return whether the error has a current version."""
         return getattr(error, "current_version", None) is not None
 
 
