@@ -50,7 +50,7 @@ def prove(
     except BrokenPromiseError as error:
         RUNS.mkdir(parents=True, exist_ok=True)
         COUNTEREXAMPLE.write_text(f"{error}\n", encoding="utf-8")
-        # Written directly, because the console would wrap lines that are to be pasted.
+        # Bypasses the console, which would wrap lines that users paste into a shell.
         sys.stderr.write(f"Counterexample found and saved to {COUNTEREXAMPLE}:\n{error}\n")
         raise typer.Exit(1) from None
     runs = load_runs()

@@ -18,7 +18,7 @@ from proofs.proof import BrokenPromiseError, Proof
 ReportChecks = Callable[[int], None]
 """Called with the number of newly passed checks."""
 
-_databases: dict[str, Databases] = {}  # of this worker
+_databases: dict[str, Databases] = {}  # of this worker process, by backend
 
 
 @dataclass
@@ -60,7 +60,7 @@ def run_campaign(
     seeds = {backend: count(first_seed) for backend in proof.backends}
     running: dict[Future[int], str] = {}
     while unfinished := result.unfinished_backends(proof.goal):
-        # A running trial adds at least one check, so no trial is started that the goal cannot need.
+        # Each running trial is counted as one check, the least it adds, to start no more trials than the goal needs.
         running_by_backend = Counter(running.values())
         startable = [
             backend
@@ -86,7 +86,7 @@ def _open_worker_databases() -> None:
         _databases[backend] = stack.enter_context(open_databases(backend))
     atexit.register(stack.close)
     gc.collect()
-    gc.freeze()  # imported modules are never collected
+    gc.freeze()  # exempts the imported modules from collection
     gc.set_threshold(20_000)
 
 

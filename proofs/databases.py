@@ -73,7 +73,7 @@ class Databases:
 
 @contextmanager
 def open_databases(backend: str, server: Postgres | None = None) -> Iterator[Databases]:
-    """Open the backend's databases; delete them on exit, except on a server passed in."""
+    """Open the backend's databases and delete them on exit. Those on a server passed in are kept."""
     with tempfile.TemporaryDirectory(prefix="atoll-proof-") as folder:
         if backend == "postgresql" and server is None:
             with Postgres() as own_server:

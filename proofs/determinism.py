@@ -16,6 +16,6 @@ def fix_ids_and_time(number: int) -> Iterator[None]:
     with (
         patch("store.ids.random_bytes", random.randbytes),
         patch("store.ids.clock_ns", lambda: nanoseconds),
-        patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),  # a machine that is busy tells nothing
+        patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),  # its expiry on a busy machine would be a false alarm
     ):
         yield

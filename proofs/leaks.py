@@ -44,7 +44,7 @@ from tests.oracle import ANONYMOUS
 PATIENCE = 20_000
 """Number of checks within which a planted leak must be found."""
 
-visibility = import_module("permissions.visible")  # in the package, `visible` is the function
+visibility = import_module("permissions.visible")  # not an import statement: in the package, `visible` is the function
 Patch = AbstractContextManager[Any]
 
 
@@ -55,11 +55,11 @@ class Leak:
     channel: str
     fault: str
     patch: Callable[[], Patch]
-    who: str | None = None  # the viewer who sees it, or sees it most
+    who: str | None = None  # only this viewer's cases are tried; None for any
 
     @contextmanager
     def plant(self) -> Iterator[None]:
-        """Put the fault into the product. Cached statements are dropped before and after."""
+        """Put the fault into the product. Drop cached statements before and after, because the fault may be in them."""
         clear()
         try:
             with self.patch():
@@ -110,7 +110,7 @@ def _select_uses(*, needs_viewer_access: bool, needs_used_asset: bool) -> Callab
 
 
 def _unrestricted_select(select_list: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that selects a list, called with an unrestricted viewer."""
+    """Wrap a function that builds the SELECT of a list, so that it is called with an unrestricted viewer."""
     return lambda queried, viewer, *more: select_list(queried, unrestricted(viewer), *more)
 
 
@@ -170,14 +170,14 @@ def _unrestricted_filters(kind: Any) -> Iterator[None]:
 
 @contextmanager
 def _unrestricted_function(module: Any, name: str) -> Iterator[None]:
-    """Call a function whose first argument is a viewer with an unrestricted one."""
+    """Replace the viewer, the first argument of the function, with an unrestricted one."""
     original = getattr(module, name)
     with patch.object(module, name, lambda viewer, *more: original(unrestricted(viewer), *more)):
         yield
 
 
 class _ForbiddenAssetById(loaders.AssetById):
-    """Raises FORBIDDEN for a hidden asset."""
+    """Loader that raises FORBIDDEN for a hidden asset."""
 
     async def fetch(self, keys: list[Any]) -> Any:
         assets = await super().fetch(keys)
@@ -204,7 +204,7 @@ def _slow_for_hidden() -> Iterator[None]:
 
 
 class _AnyAssetById(loaders.AssetById):
-    """Loads assets without conditions."""
+    """Loader of assets without visibility conditions."""
 
     async def fetch(self, keys: list[Any]) -> dict[Any, Any]:
         rows = select_unrestricted(sql.asset, self.context.viewer).where(sql.asset.c.id.in_(keys))
@@ -212,7 +212,7 @@ class _AnyAssetById(loaders.AssetById):
 
 
 class _ContainsAnyAsset(loaders.ContainsAssetByCollection):
-    """Returns whether collections contain an asset, visible or not."""
+    """Loader of whether collections contain an asset, visible or not."""
 
     async def fetch(self, keys: list[int]) -> dict[int, bool]:
         member, asset = sql.membership, sql.asset
@@ -234,7 +234,7 @@ def _contains_hidden() -> Iterator[None]:
 
 @contextmanager
 def _plan_for_hidden() -> Iterator[None]:
-    """Plan hidden assets like visible ones."""
+    """Plan membership operations on hidden assets as if the assets were visible."""
     with patch.object(membership_operations, "visible", select_unrestricted):
         yield
 
@@ -272,7 +272,7 @@ def _share_loaders() -> Iterator[None]:
 
 @contextmanager
 def _cache_without_viewer() -> Iterator[None]:
-    """Cache visible assets by id only."""
+    """Cache the assets that any viewer loaded, and serve them to all."""
     cache: dict[Any, Any] = {}
     fetch = loaders.RowByColumn.fetch
 
@@ -334,7 +334,7 @@ def _everyone_includes_anonymous() -> Iterator[None]:
 
 
 def _ignore_status(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    """Return the visibility condition without the status."""
+    """Return the visibility condition of assets without its part about the status."""
     if viewer.is_admin:
         return true()
     has_access = access(asset, viewer) >= AssetAccess.DISCOVERABLE.value
@@ -342,13 +342,13 @@ def _ignore_status(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
 
 
 def _ignore_collections(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    """Return the visibility condition without the collections in which anonymous visitors see assets."""
+    """Return the visibility condition without the limit of anonymous visitors to assets in visible collections."""
     return asset_exists(asset, replace(viewer, user_pk=viewer.user_pk or 0))
 
 
 @contextmanager
 def _uses_without_content_access() -> Iterator[None]:
-    """Show uses to everyone who sees both assets: neither the SELECT nor the list requires more."""
+    """Show uses to everyone who sees both assets: neither the SELECT nor the list requires VIEWER access."""
 
     def restrict(rows: Any, asset: FromClause, viewer: Viewer, required_access: AssetAccess) -> Any:
         return (
@@ -376,7 +376,7 @@ def _administrators_have_viewer_access() -> Iterator[None]:
 
 
 def _disable_permission(permission: Permission) -> Callable[[], Patch]:
-    """Return a fault that disables the check of a permission on fields."""
+    """Return a fault that disables the checks of one permission on all fields that require it."""
 
     @contextmanager
     def disabled() -> Iterator[None]:
@@ -461,7 +461,7 @@ def _select_touched_assets(_self: Any, viewer: Viewer, parents: Any) -> Any:
 
 
 def _order_by_rarity(order: str, search: Any = None) -> Any:
-    """Order matches by the number of assets with the same name, like a rank by rarity."""
+    """Order matches by the number of assets with the same name, as relevance by rarity would."""
     keys, other = asset_sort_keys(order, search), sql.asset.alias()
     if search is None or order != "RELEVANCE":
         return keys
@@ -646,7 +646,7 @@ async def trial(databases: Databases, number: int) -> int:
 
 
 async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
-    """Return the number of checks until the leak is found; None if it is not found in time."""
+    """Return the number of checks until the leak is found; None if PATIENCE checks do not find it."""
     checks = 0
     with leak.plant(), disable_logging():
         for seed in itertools.count():
@@ -664,7 +664,7 @@ async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
 
 @contextmanager
 def disable_logging() -> Iterator[None]:
-    """Disable logging: planted faults cause errors."""
+    """Disable logging, because planted faults cause errors that would fill the log."""
     before = logging.root.manager.disable
     logging.disable()
     try:
@@ -673,5 +673,5 @@ def disable_logging() -> Iterator[None]:
         logging.disable(before)
 
 
-# The planted faults are the same on either backend.
+# On SQLite only, because the planted faults do not depend on the backend.
 PLANTED = Proof("leaks", "Each planted leak is found.", "planted leaks", len(LEAKS), trial, ("sqlite",))

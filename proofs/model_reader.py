@@ -64,7 +64,7 @@ async def read_model(database: Database) -> Model:
 
 
 class _ModelBuilder:
-    """Rows by table, with the names of their keys."""
+    """Builder of the model from the rows of all tables. Names replace primary keys."""
 
     def __init__(self, rows: dict[str, list[Row[Any]]]) -> None:
         self.rows = rows

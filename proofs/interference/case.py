@@ -1,4 +1,4 @@
-"""Cases: a reproducible sequence of changes and operations, and the shrinking of a failing one."""
+"""Reproducible cases (a world and a sequence of steps), and a shrinker for failing ones."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -9,14 +9,14 @@ from proofs.interference.hidden_changes import WorldChange
 from proofs.interference.operations import Operation
 from tests.oracle import Line
 
-REFERENCES = ("uses", "assets", "members")  # fields of lines that list names of others
+REFERENCES = ("uses", "assets", "members")  # fields of catalogue lines that list names of other lines
 ATTEMPTS = 300
 """Maximum number of runs while a failing case is shrunk."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A change or an operation, with the number that its ids and times are derived from."""
+    """Change or operation, with the number from which its ids and times are derived."""
 
     number: int
     action: WorldChange | Operation
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """World, its past, the viewer, and the steps after the worlds diverge."""
+    """Initial world, viewer, steps before the world is copied (`past`), and steps on the two worlds (`steps`)."""
 
     lines: Sequence[Line]
     statements: Sequence[str]
@@ -43,7 +43,7 @@ class Case:
     steps: Sequence[Step] = ()
 
     def smaller_steps(self) -> Iterator["Case"]:
-        """Yield cases in which one step lacks its concurrent operations or one part of its operation."""
+        """Yield cases with one step made smaller: without its concurrent operations or a part of its own."""
         for index, step in enumerate(self.steps):
             smaller_steps = [replace(step, concurrent=())] if step.concurrent else []
             if isinstance(step.action, Operation):
@@ -112,7 +112,7 @@ def _drop_dangling(lines: Sequence[Line]) -> list[Line]:
 async def _failure_of(case: Case, run: Callable[[Case], Awaitable[str | None]]) -> str | None:
     try:
         return await run(case)
-    except Exception:  # noqa: BLE001 - a case that cannot run lacks a part that is needed
+    except Exception:  # noqa: BLE001 - a case that cannot run has lost a part that the failure needs
         return None
 
 

@@ -14,7 +14,10 @@ FIRST_100 = Argument("Int", 100)
 
 
 def _list_field(name: str, kind: str, *fields: Selection, interface: str = "", **arguments: Argument) -> Selection:
-    """Return a list with its total, and the ids and fields of all items. `interface` is that of the items."""
+    """Select a list: its total, and the id and the given fields of its first 100 items.
+
+    `interface` is the items' interface, empty if they are of one concrete type.
+    """
     node = [
         Selection("id", "ID", on=interface and "Node"),
         *(
@@ -126,7 +129,7 @@ _FACETS = Selection(
 SEARCH = Operation(
     "query",
     [
-        # Names of hidden rows, and names that hidden and visible rows nearly have.
+        # Only hidden rows have these names. Visible rows have similar ones, which match fuzzily.
         replace(selection, selections=[*selection.selections, *more])
         for name in NEAR_NAMES
         for selection, more in (
@@ -142,5 +145,5 @@ SEARCH = Operation(
 
 
 def full_reads(*, is_signed_in: bool) -> Sequence[Operation]:
-    """Return the queries; signed-in viewers also read histories."""
+    """Return the queries; only signed-in viewers read histories."""
     return (TREE, ASSETS, HOLDERS, SEARCH, HISTORY) if is_signed_in else (TREE, ASSETS, HOLDERS, SEARCH)

@@ -113,7 +113,7 @@ class HiddenChanges:
         return statements + [self._insert_member(slug, name) for slug in chooser.sample(list(self.model.collection), 3)]
 
     def delete_asset(self) -> Sequence[str] | None:
-        """Delete an asset that is in no change, with everything that refers to it."""
+        """Delete a hidden asset that no logged change refers to, with all rows that refer to it."""
         if not self.hidden_assets:
             return None
         untouched = "NOT EXISTS (SELECT 1 FROM change_asset WHERE asset_pk = asset.pk)"
@@ -147,7 +147,7 @@ class HiddenChanges:
         ]
 
     def set_status(self) -> Sequence[str] | None:
-        """Change the status of a hidden asset, to any if it is hidden by its grants."""
+        """Change a hidden asset's status: to any if the viewer has no access, otherwise to one that hides the asset."""
         if not self.hidden_assets:
             return None
         asset = self.chooser.choose(*self.hidden_assets)
@@ -218,7 +218,7 @@ class HiddenChanges:
         ]
 
     def add_to_log(self) -> Sequence[str] | None:
-        """Add a hidden asset to a change by someone else that also touched a visible one."""
+        """Add a hidden asset to logged changes by others that touched a visible asset."""
         if not self.hidden_assets:
             return None
         hidden = ", ".join(map(sql_literal, self.hidden_assets))
@@ -279,7 +279,7 @@ class HiddenChanges:
         ]
 
     def reparent_collection(self) -> Sequence[str] | None:
-        """Move a hidden collection anywhere, a visible one below a hidden one, or either to the top."""
+        """Move a hidden collection below any other, or a visible one below a hidden one, or either to the top level."""
         if not self.hidden_collections:
             return None
         slug = self.chooser.choose(*self._movable_collections())
@@ -336,14 +336,17 @@ class HiddenChanges:
         ]
 
     def add_user(self) -> Sequence[str] | None:
-        """Add a user, unknown to an anonymous visitor."""
+        """Add a user. Only for an anonymous viewer, who sees no users except owners of visible assets."""
         name = f"user{self.number}"
         values = {"id": public_id("usr", name), "external_id": name, "kind": "USER", "name": "secret", "is_admin": True}
         expressions = {name: sql_literal(value) for name, value in values.items()}
         return [insert_statement("principal", "deployment", "true", expressions)] if self.who == ANONYMOUS else None
 
     def rename_people(self) -> Sequence[str] | None:
-        """Change all email addresses, and the names of users and groups unknown to an anonymous visitor."""
+        """Change all email addresses, and the names of up to two users or groups that own no visible asset.
+
+        Only for an anonymous viewer, who sees neither.
+        """
         if self.who != ANONYMOUS:
             return None
         owners = {
@@ -469,7 +472,7 @@ class HiddenChanges:
         return self._mutation("assetGoldStandardSet", ADMIN, mutation_input)
 
     def update_grants(self) -> WorldChange | None:
-        """Share an asset with others, or stop sharing it, as its owner."""
+        """Grant another user access to an asset that the viewer does not own, or revoke it, as the asset's owner."""
         users = [principal for principal in self.other_principals if principal in self.model.users]
         if not (self.unowned_assets and users):
             return None
@@ -498,7 +501,7 @@ class HiddenChanges:
         return self._mutation("assetsRegister", ADMIN, {"assets": [registration | {"url": "https://secret.org"}]})
 
     def register_content(self) -> WorldChange | None:
-        """Register content hidden from the administrator, as another administrator."""
+        """Register an asset again, as another administrator, with content hidden from the viewer, an administrator."""
         if not self.contentless_assets or self.who != ADMIN:
             return None
         line, other = self.model.asset[self.chooser.choose(*self.contentless_assets)], USERS[1]
@@ -513,7 +516,7 @@ class HiddenChanges:
         return replace(self._mutation("assetsRegister", other, mutation_input), statements=statements)
 
     def delete_collection(self) -> WorldChange | None:
-        """Delete a hidden collection without visible ancestors, as an administrator."""
+        """Delete a hidden collection whose parent is not visible, as an administrator."""
         parents = {slug: self.model.collection[slug].get("parent") for slug in self.hidden_collections}
         candidates = [slug for slug, parent in parents.items() if parent is None or parent in self.hidden_collections]
         if not candidates or self.who == ADMIN:
@@ -531,7 +534,7 @@ class HiddenChanges:
         return self._mutation("collectionUpdate", ADMIN, mutation_input)
 
     def create_topic(self) -> WorldChange | None:
-        """Create an empty topic as an administrator; an anonymous visitor sees no empty topics."""
+        """Create an empty topic as an administrator. Only for an anonymous viewer, who does not see empty topics."""
         if self.who != ANONYMOUS:
             return None
         position = self.chooser.choose({"atStart": True}, {"atEnd": True})
@@ -571,13 +574,16 @@ class HiddenChanges:
         ]
 
     def _fits_at_depth(self, slug: str, depth: int) -> bool:
-        """Return whether a collection and its descendants fit below one at that depth."""
+        """Return whether a collection and its descendants fit below a parent at that depth."""
         chains = [chain for other in self.model.collection if slug in (chain := self._with_ancestors(other))]
         height = max(map(len, chains)) - min(map(len, chains))
         return depth + 1 + height <= MAX_COLLECTION_DEPTH
 
     def _stays_hidden(self, asset: str, slug: str) -> bool:
-        """Return whether the asset stays hidden as a member; in a collection, an anonymous visitor may see it."""
+        """Return whether a hidden asset stays hidden when it is added to the collection.
+
+        An anonymous visitor sees assets with a grant to public only in visible collections.
+        """
         line = self.model.asset[asset]
         is_public = any(grant["to"] == "public" for grant in line["grants"])
         return (

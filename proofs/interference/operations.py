@@ -23,14 +23,14 @@ from graphql import (
 from schema.graph import print_schema
 
 SCHEMA = build_schema(print_schema())
-MAX_COMPOSITES = 20  # fields with selections, low enough for the document limits
+MAX_COMPOSITES = 20  # fields with selections; few enough for the server's document limits
 MAX_DEPTH = 9
 MAX_LEAVES = 5  # additional leaf fields
 MAX_NESTED_LISTS = 3  # each nested list multiplies the rows of the response
 SIZES = (None, 0, 1, 1, 2, 2, 3, 5, 100)
 DATES = ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2026-01-01T00:00:00Z")
 GARBAGE = ("", "?", "ast_" + "0" * 24, "col_" + "1" * 24, "deployment", "🦊")
-# The prefix of the ids that a field takes, by a part of its name or else of its parent type's name.
+# Prefix of the ids that an input takes, by a part of its name, or else of the name of the enclosing input type.
 ID_PREFIXES = (
     ("asset", "ast"),
     ("addto", "col"),
@@ -51,7 +51,7 @@ ID_PREFIXES = (
 
 
 class Argument(NamedTuple):
-    """Argument: its GraphQL type, and its value as JSON."""
+    """Argument of a field: its GraphQL type and its JSON value."""
 
     type: str
     value: Any
@@ -118,7 +118,7 @@ class OperationGenerator:
         return Operation("query", self._selection(SCHEMA.query_type, 0, 0, self._random.randint(1, 2)))
 
     def mutation(self, names: Sequence[str] = ()) -> Operation:
-        """Generate a mutation, one of those named if any."""
+        """Generate a mutation: one of `names` if there are any, otherwise usually one that the viewer may call."""
         self._composites_left = MAX_COMPOSITES
         assert SCHEMA.mutation_type
         known = SCHEMA.mutation_type.fields
@@ -140,7 +140,7 @@ class OperationGenerator:
         return [self._field(name, kind.fields[name], depth, width) for name in dict.fromkeys(drawn)] or [TYPENAME]
 
     def _fragments(self, kind: Any, depth: int, width: int) -> list[Selection]:
-        """Return fields of one or two of the concrete types of an abstract one."""
+        """Return fields of one or two types of an abstract type, to be selected in inline fragments."""
         kinds = SCHEMA.get_possible_types(kind)
         shared = (
             [interface for concrete in kinds for interface in concrete.interfaces]
@@ -181,7 +181,7 @@ class OperationGenerator:
         return Selection(name, str(kind), arguments, selections, is_spread=bool(selections) and self._happens(1))
 
     def _argument(self, name: str, argument_definition: GraphQLArgument) -> Any:
-        # A cursor of another list is an error for the whole field; `next_page` continues with the list's own.
+        # Cursors are rare: one of another list is an error for the whole field. `next_page` uses the list's own.
         if not isinstance(argument_definition.type, GraphQLNonNull) and not self._happens(
             *((1, 24) if name in CURSOR_ARGUMENTS else (4, 8))
         ):
@@ -201,7 +201,7 @@ class OperationGenerator:
         return self._scalar(name, str(kind), within)
 
     def _input(self, kind: GraphQLInputObjectType, within: str) -> dict[str, Any]:
-        """Generate an input. `within` names the subject, for fields that are called `id` or `afterId`."""
+        """Generate an input. `within` is the enclosing input type, which decides the ids of fields like `afterId`."""
         subject = within if kind.name in {"PositionInput", "DateTimeRange"} else kind.name
         if kind.is_one_of:
             name = self._random.choice(sorted(kind.fields))
@@ -215,7 +215,7 @@ class OperationGenerator:
         }
 
     def _optional_fields(self, fields: Mapping[str, Any]) -> list[str]:
-        """Return one field or any number: filters with many fields seldom match anything."""
+        """Choose the optional fields: often only one, because filters with many fields seldom match anything."""
         if self._happens(4):
             return [self._random.choice(sorted(fields))]
         return [name for name in fields if self._happens(3)]
@@ -255,7 +255,7 @@ class OperationGenerator:
         )
 
     def _search_text(self) -> str:
-        """Generate a search: a text, its prefix, misspelt, quoted or limited to a field; sometimes several."""
+        """Generate a search: a text, unchanged, cut to a prefix, misspelt, quoted or limited to a field; or several."""
         text = self._random.choice([*self._vocabulary.texts, *self._vocabulary.assets])
         at = self._random.randrange(len(text)) if text else 0
         ways = (text, text, text[: at + 1], text[:at] + text[at + 1 :], f'"{text}"', f"tag:{text}", f"owner:{text}")
@@ -336,7 +336,7 @@ def _with_aliases(selections: Sequence[Selection]) -> Iterator[tuple[str, Select
 
 
 def next_page(operation: Operation, response: Any) -> Operation | None:
-    """Return the query for the page after one of the response's cursors, or None if it has none."""
+    """Return the query for the next page of the first list with a cursor in the response; None if there is none."""
     data = response.get("data") if isinstance(response, dict) else None
     selections = None if data is None else _advance(operation.selections, data)
     return None if selections is None else replace(operation, selections=selections)

@@ -18,7 +18,7 @@ from resolvers.write.job import run_next_job
 from store.database import Database
 from tests.oracle import ANONYMOUS
 
-# A context variable attributes statements to their operation while several run at once.
+# A context variable, because each of several concurrent operations must record only its own statements.
 _statements: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
 
@@ -33,8 +33,8 @@ class ObservedResponse:
     def observable(self) -> tuple[int, list[tuple[str, str]], bytes, list[str]]:
         """Return status, headers, body and, for a query, its sorted SQL statements.
 
-        A mutation's number of statements may depend on hidden rows. After an error, the siblings that are still
-        resolved are not deterministic.
+        The statements of mutations are left out, because their number may depend on hidden rows, and those of a
+        response with errors, because it is not deterministic which sibling fields are still resolved after an error.
         """
         response = self.response
         is_whole = self.is_query and "errors" not in response.json()

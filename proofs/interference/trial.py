@@ -34,10 +34,12 @@ PAST_MUTATIONS = 12  # mutations by anyone before the copy is made
 ROUNDS = 16  # each of hidden changes and operations
 CHANGES_PER_ROUND = 2
 OPERATIONS_PER_ROUND = 12
-REPEATED = 4  # of 8 operations, 3 repeat an earlier query, sent before the latest hidden changes
+REPEATED = (
+    4  # of 8 draws, 1 to 3 repeat an earlier query (0 prefers the next page), 4 is a mutation, 5 to 7 are new queries
+)
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 INTERNAL_ERROR = '"code":"INTERNAL"'
-"""Contained in the response of a failed server; no operation may cause one."""
+"""Part of the response to an unhandled exception, which no operation may cause."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class WorldPair:
     who: str
     cursors: list[str] = field(default_factory=list)
     queries: list[Operation] = field(default_factory=list)
-    following_page: Operation | None = None  # query for the page after the latest
+    following_page: Operation | None = None  # next page of the latest query
     checks: int = 0
 
     async def apply(self, step: Step) -> None:
@@ -71,7 +73,7 @@ class WorldPair:
             self.following_page = next_page(step.action, first.response.json())
 
     async def compare_models(self) -> None:
-        """Raise BrokenPromiseError if the worlds' visible states differ, by the oracle."""
+        """Raise BrokenPromiseError if, according to the oracle, the viewer sees different states in the two worlds."""
         first, second = [
             visible_state(await read_model(world.database), self.who) for world in (self.original, self.changed)
         ]
@@ -194,14 +196,14 @@ async def replay(databases: Databases, case: Case) -> str | None:
 
 @contextmanager
 def fix_environment(number: int) -> Iterator[None]:
-    """Derive ids and times from the number, and make changes of more than two items jobs of several chunks."""
+    """Derive ids and times from the number, and run bulk mutations of more than two items as jobs in chunks of two."""
     items, chunk = "resolvers.write.membership.INLINE_BULK_ITEMS", "resolvers.write.job.CHUNK_SIZE"
     with fix_ids_and_time(number), patch(items, 2), patch(chunk, 2):
         yield
 
 
 async def create_world(databases: Databases, case: Case) -> ServedWorld:
-    """Create the world of a case, before its past. The caller closes it."""
+    """Create the initial world of a case. The caller applies the past steps and closes the world."""
     with fix_ids_and_time(0):
         world = ServedWorld(await databases.create_from_catalogue(case.lines))
         await world.execute(case.statements)
@@ -232,7 +234,7 @@ async def open_pair(databases: Databases, world: ServedWorld, who: str) -> Async
 
 
 def visible_state(model: Model, who: str) -> dict[str, Any]:
-    """Return the viewer's view of a world by the oracle: rows, orders and accesses."""
+    """Return the part of a world that the viewer sees according to the oracle: rows, orders and accesses."""
     return {
         "topics": model.topics(who),
         "collections": {slug: model.collection_assets(who, slug) for slug in model.collections(who, "POSITION")},

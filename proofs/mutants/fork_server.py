@@ -1,4 +1,4 @@
-"""Fork server: has imported all third-party packages, and forks a process for each mutant.
+"""Fork server: imports all third-party packages once, and forks a process for each mutant.
 
 It reads lines of `[module, source]` in JSON and answers each with pytest's exit code. The mutant exists only in the
 memory of the forked process, which imports the product with that one module from the given source. Therefore everything
@@ -32,7 +32,7 @@ TESTS = (
     *("-x", "-k", "not postgresql", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain"),
 )
 
-TIMEOUT_SECONDS = 300  # ten times their duration on a busy machine
+TIMEOUT_SECONDS = 300  # ten times the duration of the tests on a busy machine
 EXIT_TIMEOUT = 98
 """Exit code of tests that exceed the timeout."""
 EXIT_UNUSED = 99
@@ -48,7 +48,7 @@ class MutantLoader(SourceFileLoader):
         self.source = source
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the spec of that module, None for any other."""
+        """Return the spec of the mutated module, None for any other."""
         return spec_from_file_location(name, self.path, loader=self) if name == self.name else None
 
     def get_code(self, fullname: str) -> CodeType:

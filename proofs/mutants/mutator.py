@@ -1,4 +1,4 @@
-"""Mutants: a source file with one small fault each, for every fault that the operators below make.
+"""Mutants of a source file: copies with one small fault each, one copy per fault that the operators below make.
 
 The operators are the usual ones of mutation testing (another comparison, another constant, a constant condition, a
 removed statement) and those of this domain: a `where` without one of its conditions, a statement without `correlate`, a
@@ -24,7 +24,7 @@ class Mutant:
     where: str  # dotted name of the class or function; empty at module level
     original: str  # the changed lines, joined
     replacement: str
-    nth: int = 1  # among mutants of one place with the same lines
+    nth: int = 1  # number among the mutants with the same place and lines
     source: str = field(default="", repr=False, compare=False)  # of the whole file
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ def find_enums(sources: Sequence[str]) -> dict[str, list[str]]:
 
 
 class Edit(NamedTuple):
-    """Replacement of a range of the source."""
+    """Replacement of a range of the source, in bytes."""
 
     start: int
     end: int
@@ -171,7 +171,7 @@ def _mutate_bool_op(text: Source, node: ast.BoolOp) -> Iterator[Edit]:
     sign, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
     yield from (text.replace_between(left, right, sign, other) for left, right in pairwise(node.values))
     for removed in node.values:
-        # An operand's text lacks its parentheses.
+        # The text of an operand excludes the parentheses around it.
         kept = [value for value in node.values if value is not removed]
         texts = [f"({text.text_of(value)})" if isinstance(value, ast.BoolOp) else text.text_of(value) for value in kept]
         yield text.replace_node(node, f" {sign} ".join(texts))
@@ -185,7 +185,7 @@ def _fix_condition(text: Source, node: ast.If | ast.IfExp | ast.Assert) -> Itera
     yield from (text.replace_node(node.test, constant) for constant in ("True", "False"))
 
 
-# Functions with the same parameters and another meaning.
+# Functions that are replaced by others with the same parameters and a different meaning.
 _OPPOSITES = {
     "true": "false",
     "false": "true",

@@ -1,8 +1,8 @@
 """Mutation score of `permissions/`: which of its mutants the tests kill.
 
-A rule whose fault fails no test is not tested. Every small fault that mutator.py makes is put into `permissions/`, one
-at a time, and the tests of that layer run. Equivalent mutants, which no test could kill, are listed in equivalent.toml
-with the reason. Nothing is written to the checkout.
+If a fault in a rule fails no test, the rule is not tested. Every small fault that mutator.py makes is put into
+`permissions/`, one at a time, and the tests of that layer run. Equivalent mutants, which no test could kill, are listed
+in equivalent.toml with the reason. Nothing is written to the checkout.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ COPIED_PATHS = (
 PROCESSES = 2
 EXIT_PASSED = 0
 EXITS_KILLED = (1, 2, 4, EXIT_TIMEOUT)
-"""Exit codes of a killed mutant: a test failed or was not collected, conftest.py was not imported, or a timeout."""
+"""Exit codes for a killed mutant: a test failed, a test or conftest.py could not be imported, or the time was up."""
 
 ReportProgress = Callable[[int, int], None]
 """Called with the number of tested mutants and their total."""
@@ -64,7 +64,7 @@ def list_mutants() -> list[Mutant]:
 
 
 def load_equivalents(all_mutants: Sequence[Mutant]) -> set[str]:
-    """Load the lines of equivalent mutants. Raises BrokenPromiseError for a line without a mutant."""
+    """Load equivalent.toml's mutants, as strings. Raises BrokenPromiseError if one is not among all mutants."""
     groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
     lines = {line for group in groups for line in group["mutants"]}
     if stale := lines - {str(mutant) for mutant in all_mutants}:
