@@ -15,10 +15,10 @@ from proofs.leaks import LEAKS
 
 RECORD = Path("docs/proofs.md")
 RUNS = Path("build/proofs")
-"""Last run of each proof, until every proof has one and the record can be written."""
+"""Folder of the last run of each proof, from which the record is written."""
 
 Run = dict[str, Any]
-"""Result of a campaign: `checks` by backend, and how they were made."""
+"""Result of a campaign or of the mutation tests, with the day, the commit and the machine."""
 
 HEADER = """# Proofs
 Written by `make prove`. Each row is a promise and the number of checks that passed without a counterexample. A trial is

@@ -17,7 +17,7 @@ PLATFORM = "platform"
 
 
 async def draw_action(database: Database, model: Model, random: Random) -> Action:
-    """Return a user, a mutation and its input. `status` and `group` are actions of the platform."""
+    """Return a user, a mutation's name and its input. `status` and `group` stand for direct writes by the platform."""
     draw = ActionDrawing(random, await _read_world(database, model))
     if model.asset and draw.is_so(1, 10):
         return _draw_registration(draw, model)

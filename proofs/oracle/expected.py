@@ -9,7 +9,7 @@ from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, TYPES, VIEWER, Line, M
 Expected = dict[str, Any]
 
 ROLE_OF_ACCESS = {access: role for role, access in ACCESS.items()}
-# Fields that only one kind of asset has.
+# Fields that not every kind of asset has, by kind.
 FIELDS_OF_KIND = {
     "CAPSULE": ("language",),
     "PIPELINE": ("language", "stepCount"),
@@ -101,7 +101,7 @@ def person(model: Model, who: str, user: str | None) -> Expected | None:
 
 
 def group(model: Model, who: str, name: str) -> Expected | None:
-    """Return the group as the viewer sees it; groups are visible to members only."""
+    """Return the group as the viewer sees it; None for an anonymous visitor."""
     if who == ANONYMOUS:
         return None
     return {"__typename": "Group", "id": model.ids[name], "name": model.groups[name]["name"]}
@@ -113,7 +113,7 @@ def contains(model: Model, who: str, slug: str, name: str) -> bool | None:
 
 
 def edge(model: Model, who: str, location: tuple[str, str, str], name: str, *, with_descendants: bool) -> Expected:
-    """Return the edge fields of an object in a list. The list is identified by parent type, parent and field."""
+    """Return the edge fields of an object in a list. `location` is the list's parent type, parent and field."""
     kind, parent, field = location
     if (kind, field) == ("collection", "addableAssets"):
         added_at = model.added_at.get((parent, name))
@@ -128,7 +128,10 @@ def edge(model: Model, who: str, location: tuple[str, str, str], name: str, *, w
 
 
 def page_info(cursors: Sequence[str], start: int, end: int, *, arguments: Line) -> Expected:
-    """Return the page info of the items from start to end. Behind a page, only the presence of a cursor counts."""
+    """Return the page info of the items from start to end.
+
+    Against the direction of paging, there is another page exactly if the arguments contain a cursor.
+    """
     has_after = "after" in arguments
     has_before = "before" in arguments
     is_backward = "last" in arguments

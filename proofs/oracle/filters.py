@@ -1,4 +1,4 @@
-"""Random filters with values that exist in a world, and values next to them."""
+"""Random filters, whose values exist in a world or are close to existing ones."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -60,6 +60,6 @@ def _a_few(random: Random, values: Sequence[str]) -> list[str]:
 
 
 def _date_range(random: Random, instants: Sequence[int]) -> Line:
-    """Return a range whose bounds are instants of the world, or a millisecond off; each may be missing."""
+    """Return a range whose bounds are instants of the world, or a millisecond off; each bound may be missing."""
     bounds = {bound: random.choice([*instants, 0]) + random.choice((-1, 0, 0, 1)) for bound in ("from", "until")}
     return {bound: format_instant(at) for bound, at in bounds.items() if random.randrange(4)}

@@ -1,4 +1,4 @@
-"""Requests for lists and pages, batched into few distinct documents, which the server's document cache holds."""
+"""Requests for lists and pages, batched into so few distinct documents that the server's document cache holds them."""
 
 import json
 from collections import defaultdict
@@ -13,7 +13,7 @@ from tests.oracle import Line, Model
 BATCH_SIZE = 16  # a larger document would be too long for the cache
 WHOLE_LIST: Line = {"first": 100}
 REFERENCES = {"topic": "TopicRef", "collection": "CollectionRef", "asset": "AssetRef"}
-# The types of a connection and of its order, by parent type and field.
+# Types of the connection and of its `orderBy`, by parent type and field.
 CONNECTION_TYPES = {
     ("", "topics"): ("TopicConnection", ""),
     ("", "collections"): ("CollectionConnection", "CollectionOrder"),
@@ -75,7 +75,7 @@ class RequestShape(NamedTuple):
 
 @dataclass(frozen=True)
 class ListRequest:
-    """Page of a list field, optionally filtered. `page` holds `first` or `last`, and a cursor."""
+    """Request for a page of a list field, optionally filtered. `page` holds `first` or `last`, and a cursor."""
 
     listing: ListField
     filter: Line | None = None
@@ -115,7 +115,7 @@ class ListRequest:
 
 
 def batches(requests: Sequence[ListRequest]) -> Iterator[list[int]]:
-    """Yield the indexes of the requests of one document each. Requests with equal arguments are adjacent."""
+    """Yield the indexes of the requests of each document. Requests with equal arguments are adjacent."""
     groups: dict[RequestShape, list[int]] = defaultdict(list)
     for index, request in enumerate(requests):
         groups[request.shape].append(index)

@@ -84,7 +84,7 @@ def _expected_objects(model: Model, who: str) -> dict[str, Any]:
 
 
 def _reference_queries(random: Random, model: Model, who: str, kind: str) -> Iterator[ExpectedQuery]:
-    """Yield queries for all objects of a type, each by id or by its other reference."""
+    """Yield queries for all objects of a type, each by id, or by slug or external id."""
     selections, expected_object = EXPECTED_BY_KIND[kind]
     names = getattr(model, kind)
     references = [
@@ -103,7 +103,7 @@ def _reference_queries(random: Random, model: Model, who: str, kind: str) -> Ite
 
 
 def _contains_query(model: Model, who: str, names: Sequence[str]) -> ExpectedQuery:
-    """Return the query for which collections contain the assets, asked of the collections and of the viewer."""
+    """Return the query of which collections contain the assets, by fields of collections and of the viewer."""
     padded = [names[min(index, len(names) - 1)] for index in range(ASSETS_PER_QUERY)]
     declarations = " ".join(f"$a{index}: ID!" for index in range(ASSETS_PER_QUERY))
     fields = " ".join(f"a{index}: containsAsset(assetId: $a{index})" for index in range(ASSETS_PER_QUERY))

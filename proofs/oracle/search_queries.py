@@ -119,7 +119,7 @@ class _Search:
         return {"totalCount": len(matches), "nodes": _nodes(matches), "facets": self._facets(unfiltered)}
 
     def _facets(self, unfiltered: Names) -> dict[str, Any]:
-        """Return the facets of a list, each counted without its own filter."""
+        """Return the facets of a list, each counted without the filter by the same field."""
         model = self.model
         kinds = Counter(model.asset[name]["type"] for name in self._without("kinds", unfiltered))
         tags = Counter(

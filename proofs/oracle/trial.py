@@ -1,8 +1,8 @@
 """Differential test of the API against the oracle, a model in plain Python.
 
-A trial makes a random world. Half of its viewers read every list, pages of all sizes from both ends, counts, searches
-and every object; then random actions change the world, and the other half reads. The oracle decides who sees what by
-loops over a catalogue's lines, and shares no code with the product. A trial on PostgreSQL runs on SQLite as well, and
+A trial makes a random world. Half of its viewers read lists, pages of all sizes from both ends, counts, searches and
+every object; then random actions change the world, and the other half reads. The oracle decides visibility by loops
+over a catalogue's lines, and shares no code with the product. A trial on PostgreSQL runs on SQLite as well, and
 both must respond with the same bytes.
 
 Source: McKeeman, "Differential Testing for Software", 1998.
@@ -45,7 +45,7 @@ TOKEN_SECONDS = 86_400
 
 ResponseData = dict[str, Any]
 Edges = list[ResponseData]
-"""Cursors and nodes of a whole list, which its pages are compared with."""
+"""Cursors and nodes of a whole list, to compare its pages with."""
 
 
 async def trial(databases: Databases, seed: int) -> int:
@@ -109,7 +109,7 @@ async def _serve(url: str, random: Random) -> AsyncIterator[GraphQLClient]:
 
 
 class WorldChecker:
-    """Reads one world as its viewers and compares every response with the oracle."""
+    """Reader of one world as each of its viewers, which compares every response with the oracle."""
 
     def __init__(self, client: GraphQLClient, model: Model, title: str) -> None:
         """Use the model of the world. The title starts the message of a failure."""
@@ -123,7 +123,7 @@ class WorldChecker:
         return random.sample(viewers, len(viewers))
 
     async def check_viewers(self, viewers: Sequence[str], random: Random) -> None:
-        """Compare everything that each of the viewers can read."""
+        """Compare lists, objects, counts and searches with the oracle, as each of the viewers."""
         for who in viewers:
             await self._check_lists(who, random)
             for query in (*object_queries(random, self._model, who), *search_queries(random, self._model, who)):
@@ -144,7 +144,7 @@ class WorldChecker:
             self._model = await read_model(self._client.database)
 
     async def _check_lists(self, who: str, random: Random) -> None:
-        """Compare whole lists, some of them filtered, and pages of some of them."""
+        """Compare random whole lists, some of them filtered, and pages of them."""
         requests = list(_draw_requests(random, self._model, who))
         edges_by_request = dict(zip(map(id, requests), await self._check_whole_lists(who, requests), strict=True))
         kinds = _group_by_kind(requests)

@@ -31,15 +31,15 @@ COLLECTIONS = (0, 1, 3, 4, 5, 6, 6, 7, 7, 8, 8)
 MAX_DEPTH = 5
 FIRST_RANK = 1 << 40  # above all ranks of an import
 USUAL_CHANCE = 0.8
-SHARING_CHANCE = 0.6  # of the deployments share
+SHARING_CHANCE = 0.6  # of public sharing being on
 MOMENTS = (0, 1, 1_000, 1_000, 1_700_000_000_000, 1_700_000_000_001)
 NOTES = (None, "", "why", "🦊")
 
 
 def random_catalogue(random: Random) -> list[Line]:
-    """Return the lines of a catalogue: up to 30 assets and 8 collections, three topics, five users and two groups.
+    """Return the lines of a catalogue: up to 30 assets and 8 collections, 3 topics, 4 or 5 users, 2 groups.
 
-    Usually `ada` is the only administrator; some worlds have none, or another one.
+    Usually the only administrator is `ada`; some worlds have another one or none.
     """
     people = ["ada", *random.sample(PEOPLE[1:], random.choice((3, 4)))]
     admin = random.choice((*["ada"] * 6, people[1], None))
@@ -101,7 +101,7 @@ def _sample(random: Random, values: Sequence[str], most: int) -> list[str]:
 async def vary_database(database: Database, random: Random) -> None:
     """Change facts that lines cannot express: ranks differ from the file's order, and many timestamps are equal.
 
-    The database's random state, the cursor key, is set from the given source of randomness as well.
+    The cursor key, which is random in every database, is also derived from the given source of randomness.
     """
     async with database.write() as connection:
         shared = {"public_sharing": random.random() < SHARING_CHANCE, "cursor_key": random.randbytes(64)}

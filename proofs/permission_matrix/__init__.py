@@ -1,1 +1,1 @@
-"""Permission matrix, written by hand, against every place where the API exposes an asset."""
+"""Test of every place where the API exposes an asset against a permission matrix written by hand."""

@@ -1,4 +1,4 @@
-"""Which fields and arguments of the schema concern assets, and which of them the surfaces use.
+"""Fields and arguments of the schema that concern assets, and those of them that the surfaces use.
 
 A field exposes assets if its name or its type's name says so, if it returns an asset, or if it returns a type without
 an id of its own that contains one. Every argument or input field of type ID may accept an asset's id.
@@ -32,7 +32,7 @@ from proofs.permission_matrix.surface import Surface
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
 
-# Schema coordinates that no surface uses, and why.
+# Patterns of schema coordinates that no surface needs to use, with the reason.
 EXCEPTIONS = {
     "*Edge.cursor": "covered by the tests of cursors",
     "AssetRegistration.*": "written to an asset, and read back by its fields",

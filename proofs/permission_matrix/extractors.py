@@ -18,7 +18,7 @@ def yes_or_no(value: bool) -> str:  # noqa: FBT001 - the value to format
 
 
 def is_present(_found: ResponsePart, _ids: Ids) -> str:
-    """Return "yes": the part is there."""
+    """Return "yes", because the part exists."""
     return "yes"
 
 
@@ -38,7 +38,10 @@ def viewer_access(part: ResponsePart, _ids: Ids) -> str:
 
 
 def has_all(name: str, *id_names: str) -> Extractor:
-    """Return an extractor of whether a list contains all objects of these ids; "some of them" if only some."""
+    """Return an extractor of whether a list contains all objects of these ids; "some of them" if only some.
+
+    `name` is the list's field; if it is empty, the part is the list itself.
+    """
 
     def extract(part: ResponsePart, ids: Ids) -> str:
         page = part[name] if name else part
@@ -84,7 +87,7 @@ def yes_no_or_unknown(value: bool | None, _ids: Ids | None = None) -> str:  # no
 
 
 def is_in_crowd(part: ResponsePart, ids: Ids) -> str:
-    """Return whether the crowd contains the asset, read from the list of collections to add to."""
+    """Return whether the crowd (see world.py) contains the asset, by the list of collections to add to."""
     contains_by_id = {edge["node"]["id"]: edge["containsAsset"] for edge in part["edges"]}
     if contains_by_id.pop(ids["elsewhere"]) or [*contains_by_id] != [node["id"] for node in part["nodes"][1:]]:
         return "other collections than those listed"

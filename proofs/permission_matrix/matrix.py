@@ -1,8 +1,8 @@
 """The permission matrix, written by hand from the rules, in tables that a reader can compare with them.
 
 A viewer's access to an asset is the highest of the grants that count for them: hidden (`.`), `D`ISCOVERABLE, `V`IEWER,
-`E`DITOR or `O`WNER. ASSET_ACCESS gives the access, and EXPECTED_VALUES what follows from it for every aspect of an
-asset that the API exposes. `-` marks an impossible case. A line with a single value has it for every access.
+`E`DITOR or `O`WNER. ASSET_ACCESS gives the access, and EXPECTED_VALUES the API's result for each access and each aspect
+of an asset that the API exposes. `-` marks an impossible case. A single value on a line applies to every access.
 """
 
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ administrator  EDITOR        E         E      E       E         E
 administrator  OWNER         O         O      O       O         O
 """
 
-# The first rule of an aspect that fits applies. `collection` is the collection that contains the asset.
+# Of an aspect's rules, the first that fits applies. `collection` tells whether the viewer sees the asset's collection.
 EXPECTED_VALUES = """
 aspect         viewer         collection  status    .          D             V          E          O
 
@@ -182,10 +182,10 @@ DESCRIPTIONS = {
 
 
 class Row(NamedTuple):
-    """Combination that determines every value."""
+    """Combination of conditions, which determines the expected value of every aspect."""
 
     viewer: str  # anonymous, member or administrator
-    access: str  # a letter
+    access: str  # one of ACCESS_LETTERS
     collection: str  # visible or hidden
     status: str
 
@@ -211,7 +211,7 @@ def parse_table(table: str) -> list[list[str]]:
 
 
 def _cells(table: str, keys: int) -> dict[tuple[str, ...], str]:
-    """Return the cells by the first columns of their line and the header of their column."""
+    """Return the cells by key: the first `keys` columns of the line, and the header of the cell's column."""
     header, *lines = parse_table(table)
     return {
         (*line[:keys], column): cell for line in lines for column, cell in zip(header[keys:], line[keys:], strict=True)
@@ -232,7 +232,7 @@ RULES = [_rule(*line) for line in parse_table(EXPECTED_VALUES)[1:]]
 def row_for(viewer: str, grants: Iterable[tuple[str, str]], status: str, visibility: str, sharing: str) -> Row:
     """Return the row of a viewer and an asset of that status, with those grants, in one collection of that visibility.
 
-    A grant is its holder, a column of EFFECTIVE_GRANTS, and the access.
+    Each grant is a pair of its holder, a column of EFFECTIVE_GRANTS, and its access.
     """
     accesses = [access for holder, access in grants if _EFFECTIVE_GRANTS[viewer, holder] == "yes"]
     highest = max(accesses, key=ACCESSES.index, default="none")

@@ -1,7 +1,7 @@
 """All mutations that take assets, as surfaces.
 
 Most are dry runs, repeat the current state or are refused, and leave the world unchanged. Those that change it have a
-request form that says so, and run on copies.
+request form with `has_effect`, and run after all others.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def collection_status(result: ResponsePart, ids: Ids) -> str:
 
 @dataclass(frozen=True)
 class JobRequest(RequestForm):
-    """Sends a bulk mutation that becomes a job, runs the job, and reads its results."""
+    """Bulk mutation that becomes a job. The job is run and its results are read."""
 
     has_effect: bool = True
 

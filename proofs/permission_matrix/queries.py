@@ -19,7 +19,7 @@ EVERY_FILTER = (
     ' goldStandard: true, tags: ["tagged"], ownerIds: $owners, createdAt: {from: "2000-01-01T00:00:00Z"},'
     ' updatedAt: {from: "2000-01-01T00:00:00Z"}}, orderBy: {field: NAME, direction: ASC}'
 )
-TAGGED = 'filter: {tags: ["tagged"]}'  # matches the asset, but nothing else with a similar name
+TAGGED = 'filter: {tags: ["tagged"]}'  # excludes the asset's front, which has a similar name but no tags
 CHANGE = "id subject { id } fields { field }"
 ADDED = f"{CHANGE} assets(first: 1) {{ nodes {{ {ID} }} }}"
 OF_TOOL = "asset(by: {id: $tool}) { ... on AssetFields { % } }"

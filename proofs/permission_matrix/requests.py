@@ -23,12 +23,12 @@ from proofs.permission_matrix.world import Asset, Ids
 from proofs.proof import BrokenPromiseError
 
 MAX_IDS, MAX_PAGES = 100, 20
-ALIASES = 6  # always the same number, so that the document stays the same
+ALIASES = 6  # per document, padded to this number so that the document stays the same
 
 
 @dataclass(frozen=True)
 class NodesRequest(RequestForm):
-    """Requests objects by `nodes`, for all surfaces at once."""
+    """Request for objects by `nodes`, for all surfaces at once."""
 
     id_name: str  # the variable of their ids
     type: str
@@ -54,7 +54,7 @@ class NodesRequest(RequestForm):
 
 @dataclass(frozen=True)
 class AliasedRequest(RequestForm):
-    """Requests each asset by itself, several per document. `@` stands for the alias, `%` for all aliased fields."""
+    """Request for one asset per alias. `@` stands for the alias in the surface, `%` for all aliases in `within`."""
 
     head: str = "query"
     within: str = "%"
@@ -106,13 +106,13 @@ class AliasedRequest(RequestForm):
 
 @dataclass(frozen=True)
 class PagedRequest(RequestForm):
-    """Reads a list page by page. `%` stands for the list in its parent. The value of an unlisted asset is "no"."""
+    """Request for a list, page by page. `%` stands for the list in `within`. The value of an unlisted asset is "no"."""
 
     within: str = "%"
     absent: str = "absent"  # value if the parent is null
     by: str = "asset"  # the variable of the ids that identify entries
     key: Callable[[ResponsePart], str] = lambda entry: str(entry["id"])
-    order: Callable[[Sequence[ResponsePart]], bool] = lambda _entries: True  # whether they are ordered as requested
+    order: Callable[[Sequence[ResponsePart]], bool] = lambda _entries: True  # whether the entries are
 
     def document(self, surfaces: Sequence[Surface]) -> str:
         """Return the document of one surface."""
@@ -158,7 +158,7 @@ class PagedRequest(RequestForm):
 
 @dataclass(frozen=True)
 class BulkRequest(RequestForm):
-    """Sends one mutation for all assets, with a result for each."""
+    """Request of one mutation for all assets, with a result for each."""
 
     has_effect: bool = False
 
@@ -224,7 +224,7 @@ def _chunks(assets: Sequence[Asset], size: int) -> Iterator[Sequence[Asset]]:
 
 
 def _group_by_ids(client: ViewerClient, names: Sequence[str], assets: Sequence[Asset]) -> Iterator[list[Asset]]:
-    """Yield the assets that share the ids of those names."""
+    """Yield groups of assets that have the same ids for those names and so fit into one request."""
     shared_names = [name for name in names if name not in (*LIST_VARIABLES, *VARIABLE_TYPES)]
     groups: dict[tuple[str, ...], list[Asset]] = defaultdict(list)
     for asset in assets:

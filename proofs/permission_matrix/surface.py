@@ -82,7 +82,7 @@ Cells = AsyncIterator[tuple["Surface", Asset, str]]
 
 
 class RequestForm(ABC):
-    """Way of requesting surfaces of one form.
+    """Way of requesting surfaces, usually for several assets at once.
 
     `is_batched` if many assets take about as long as one; `has_effect` if the request changes the world.
     """
@@ -112,7 +112,7 @@ class Surface:
     covers: Sequence[str] = ()  # schema coordinates used inside variables
 
     def applies_to(self, asset: Asset) -> bool:
-        """Return whether it exposes the asset."""
+        """Return whether the surface can expose the asset."""
         return not self.only_if or bool(getattr(asset, self.only_if))
 
     def __str__(self) -> str:
@@ -121,7 +121,7 @@ class Surface:
 
 
 def build_document(head: str, body: str) -> str:
-    """Return a document with this body, which declares its variables."""
+    """Return a document with this body and a declaration of each of its variables."""
     declarations = ", ".join(f"${name}: {_variable_type(name)}" for name in find_variables(body))
     return f"{head}{f'({declarations})' if declarations else ''} {{ {body} }}"
 

@@ -1,9 +1,10 @@
 """World of the permission matrix: an asset for each combination, alone in a collection of its own.
 
-Each of these collections is alone in a topic, so every count is that of one asset. Two crowds contain all assets in
-PUBLIC and all in INTERNAL collections, each below an empty parent; the INTERNAL collection elsewhere is empty. Every
-asset uses the tool and is used by the desk; every capsule and pipeline in a PUBLIC collection is the release of an app,
-its front. All members see these three, and anonymous visitors do while public sharing is on.
+Each of these collections is alone in a topic, so every count is that of one asset. Each asset is also in one of two
+larger collections, the crowds: a PUBLIC one for the assets of PUBLIC collections, and an INTERNAL one for the others.
+Each crowd is below an empty parent. The INTERNAL collection `elsewhere` is empty. Every asset uses the asset `tool` and
+is used by the asset `desk`. Every capsule and pipeline in a PUBLIC collection is the release of an app, its front. All
+members see tool, desk and fronts, and anonymous visitors do while public sharing is on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ PRINCIPALS_OF_HOLDER = {
     "everyone": ("everyone",),
     "public": ("public",),
 }
-# In addition to each access held in each way: the highest of several grants counts.
+# Several grants of one asset, of which the highest counts. Other assets have each single grant or none.
 MIXED_GRANTS = (
     (("own", "DISCOVERABLE"), ("group", "EDITOR")),
     (("group", "OWNER"), ("everyone", "DISCOVERABLE")),
@@ -111,7 +112,7 @@ def catalogue_lines() -> list[Line]:
 
 
 def previous_catalogue_lines() -> list[Line]:
-    """Return an earlier state, so that the log has changes: no collections, other URLs, grants and some names."""
+    """Return an earlier state, so that the log has changes: no collections; other URLs, grants and, of some, names."""
     previous: Line = {"grants": [{"to": FORMER_HOLDER, "role": "VIEWER"}], "url": "https://example.org/before"}
     names: Sequence[Line] = ({}, {"name": "before"})
     assets = [{**_line(asset), **previous, **names[index % 2]} for index, asset in enumerate(ASSETS)]
@@ -166,7 +167,7 @@ def _common_assets() -> Iterator[Line]:
 def _collections() -> Iterator[Line]:
     frames = [line["id"] for line in _common_assets()]
     yield _collection("frame", "frame", "PUBLIC", frames)
-    # The names sort these three before all others.
+    # By name, this collection and the two crowds sort before all others.
     yield _collection("elsewhere", "frame", "INTERNAL", [], name="0")
     for visibility in VISIBILITIES:
         crowd = [asset.name for asset in ASSETS if asset.visibility == visibility]
@@ -207,7 +208,7 @@ class MatrixWorld:
 
 
 async def create_world(databases: Databases) -> MatrixWorld:
-    """Create the world in a database without open connections."""
+    """Create the world. Its database has no open connections afterwards and can be copied."""
     url = await databases.create_from_catalogue(previous_catalogue_lines())
     database = Database(url)
     try:
@@ -259,7 +260,7 @@ async def _ids(database: Database) -> dict[Asset, Ids]:
 
 
 async def _changes(database: Database, action: str) -> dict[str, str]:
-    """Return the ids of changes by subject."""
+    """Return the id of the change with this action, by its subject's id."""
     change = sql.change
     return await _read(
         database, select(change.c.subject_id.label("name"), change.c.id).where(change.c.action == action)

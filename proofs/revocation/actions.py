@@ -29,7 +29,7 @@ class Deployment:
     tokens: dict[str, str]  # by person
 
     async def mutate(self, client: Client, who: str, name: str, **mutation_input: Any) -> None:
-        """Send a mutation. Fails unless it succeeds."""
+        """Send a mutation and assert that it succeeds."""
         body = {"query": Mutation(name, "__typename").query, "variables": {"input": mutation_input}}
         headers = {"authorization": f"Bearer {self.tokens[who]}"}
         response = (await client.post("/graphql", json=body, headers=headers)).json()
@@ -38,7 +38,7 @@ class Deployment:
 
 
 Action = Callable[[Deployment, Client], Awaitable[None]]
-"""The client is that of the server that receives the mutation, if the action is one."""
+"""Takes the client of the server that receives the mutation. Direct writes to the database ignore it."""
 
 
 def grant_access(asset: str, access: str, **to: str | bool) -> Action:
@@ -87,7 +87,7 @@ def set_visibility(collection: str, visibility: str) -> Action:
 
 
 def change_membership(change: str, name: str) -> Action:
-    """Let the owner add an asset to the collection of its name ("Add") or remove it ("Remove")."""
+    """Let the owner add an asset to the collection of the same name ("Add") or remove it ("Remove")."""
 
     async def run(deployment: Deployment, client: Client) -> None:
         collection, asset = deployment.ids[f"collection:{name}"], deployment.ids[name]

@@ -50,7 +50,7 @@ class RevocableAccess:
     grant: Action
     revoke: Action
     probes: tuple[Probe, ...]
-    asset: Mapping[str, Any] = field(default_factory=dict)  # changes to `asset_line` without grants
+    asset: Mapping[str, Any] = field(default_factory=dict)  # fields that differ from `asset_line` without grants
     visibility: str = "INTERNAL"
     is_member: bool = True  # whether its collection initially contains the asset
 
@@ -61,7 +61,7 @@ class RevocableAccess:
 
 
 def catalogue_lines(workers: int, accesses: Sequence[RevocableAccess]) -> list[Line]:
-    """Return the catalogue lines of these accesses, with users and groups for so many workers."""
+    """Return the catalogue lines of these accesses, with users and groups for this many workers."""
     people = [
         OWNER,
         ADMINISTRATOR,
@@ -97,7 +97,7 @@ def asset_line(name: str, *viewers: str) -> dict[str, Any]:
 
 
 def member_accesses(worker: int) -> list[RevocableAccess]:
-    """Return the accesses of the members of one worker."""
+    """Return the accesses that one worker grants and revokes, each with a signed-in reader."""
     reader, boss, holder = (f"{role}-{worker}" for role in ("reader", "boss", TOKEN_HOLDER))
     return [
         *_by_grants(worker, reader),

@@ -1,4 +1,4 @@
-"""Checks a history of concurrent reads and writes for reads that contradict acknowledged writes. Pure functions."""
+"""Search of a history of concurrent reads and writes for reads that contradict acknowledged writes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ def find_contradiction(history: Sequence[Event]) -> Event | None:
 
 
 def count_confirmed(history: Sequence[Event]) -> int:
-    """Return the number of revocations that reads on each server confirmed, both before and after."""
+    """Return the number of revocations with, on each server, a read before (since the grant) and a read after."""
     servers_after: dict[Event, set[str]] = defaultdict(set)
     for last, read in _determined_reads(history):
         if last:
@@ -60,7 +60,7 @@ def count_confirmed(history: Sequence[Event]) -> int:
 
 
 def format_context(history: Sequence[Event], event: Event) -> str:
-    """Format the event with the events of its access around it, one per line, from the last two writes before it."""
+    """Format the event and its access's events around it, one per line, after the last two writes before those."""
     events = _events_by_access(history)[event.access]
     index = events.index(event)
     start = max(index - CONTEXT, 0)

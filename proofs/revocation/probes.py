@@ -15,8 +15,8 @@ VARIABLE_TYPES = {"name": "String!", "asset": "ID!", "part": "ID!", "collection"
 class Probe:
     """Operation that shows whether the reader has an access.
 
-    It selects nothing else: the access shows as a number other than 0, as true, or as a text that contains the access's
-    name or else the needle.
+    The reader has it if the response contains a number other than 0, true, or a string that contains the needle, by
+    default the access's name. Therefore the operation selects nothing else.
     """
 
     fields: str
@@ -24,7 +24,7 @@ class Probe:
 
     @property
     def document(self) -> str:
-        """The document, with those of the variables above that it uses."""
+        """The document, which declares only the variables that it uses."""
         declared = ", ".join(
             f"${name}: {kind}" for name, kind in VARIABLE_TYPES.items() if re.search(rf"\${name}\b", self.fields)
         )
@@ -66,13 +66,13 @@ EXISTENCE_PROBES = tuple(
         "topic(by: {slug: $name}) { assetCounts { total } }",
     )
 )
-"""Whether the asset is visible."""
+"""Show whether the asset is visible."""
 
 MEMBERS_ONLY_PROBES = (
     Probe(_of_collection(f"history {{ nodes {{ assets {{ nodes {{ {NAME} }} }} }} }}")),
     Probe(f"{_ADD} {{ results {{ asset {{ {NAME} }} }} }}"),
 )
-"""Whether the asset is visible, by operations of members."""
+"""Show whether the asset is visible, by operations for signed-in users only."""
 
 CONTENT_PROBES = tuple(
     Probe(fields)
@@ -84,7 +84,7 @@ CONTENT_PROBES = tuple(
         _of_collection("assets { nodes { ... on AssetFields { url } } }"),
     )
 )
-"""Whether the asset's content is visible."""
+"""Show whether the asset's content is visible."""
 
 OWNERSHIP_PROBES = (
     Probe("asset(by: {id: $asset}) { ... on AssetFields { grants { access } } }", needle="OWNER"),
@@ -92,7 +92,7 @@ OWNERSHIP_PROBES = (
     Probe("collection(by: {id: $spare}) { addableAssets(filter: {tags: [$name]}) { facets { kinds { count } } } }"),
     Probe(f"{_ADD} {{ summary {{ changed }} }}"),
 )
-"""Whether the reader owns the asset."""
+"""Show whether the reader owns the asset."""
 
 COLLECTION_PROBES = tuple(
     Probe(fields)
@@ -104,4 +104,4 @@ COLLECTION_PROBES = tuple(
         "collections(query: $name, first: 100) { nodes { slug } }",
     )
 )
-"""Whether the collection and its topic are visible."""
+"""Show whether the collection and its topic are visible."""

@@ -1,4 +1,4 @@
-"""One concurrent worker: grants and revokes accesses in turn while reading at both servers."""
+"""Concurrent worker that grants and revokes accesses in turn while reading at both servers."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ class Worker:
     write_seconds: float = 0  # duration of the last write
 
     async def run(self, revocations: int) -> None:
-        """Grant and revoke so many times: every access once in random order, then again."""
+        """Grant and revoke this many times: every access once in random order, then every one again, and so on."""
         rounds = (self.random.sample(self.accesses, len(self.accesses)) for _ in range(revocations))
         async with self._clients() as clients, self._clients() as concurrent_clients:
             for access in islice(chain.from_iterable(rounds), revocations):

@@ -1,4 +1,4 @@
-"""Signatures that must not verify, signatures by an attacker who knows only the published keys."""
+"""Signatures that must not verify: forged, made for another text, or encoded in a form that is not allowed."""
 
 import json
 from collections.abc import Callable, Mapping

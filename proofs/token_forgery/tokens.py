@@ -61,7 +61,7 @@ INVALID_ALGORITHMS: Final[tuple[object, ...]] = (
 TYPES: Final = ("JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", ABSENT)
 CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "nbf")
 WRONG_KEYS: Final = (STRANGER, SHORT, P384, ENCRYPTION, PRIVATE, SIGN_ONLY, TWIN)
-# A space before the token is part of a valid header.
+# Without "space before": a valid header may have several spaces before the token.
 KNOWN_FORGERIES: Final = tuple(
     forge for forged in FORGED.values() for name, forge in forged.items() if name != "space before"
 )
@@ -142,7 +142,7 @@ class TokenForger:
         return UnsignedToken(key, self._issuer.header(key, typ=random.choice(TYPES)), claims)
 
     def _wrong_claims(self) -> str:
-        """Return a signed token with one or two claims for another audience or time, or malformed ones."""
+        """Return a signed token with one or two wrong claims: missing, malformed, or for another audience or time."""
         unsigned = self._unsigned()
         return unsigned.with_claims(
             **{claim: self._wrong_claim(claim, unsigned) for claim in self._pick_one_or_two(CLAIMS)}
@@ -164,12 +164,12 @@ class TokenForger:
         return random.choice([second, invalid_timestamp(random, NOW), second if claim == "nbf" else ABSENT])
 
     def _unknown_user(self) -> str:
-        """Return a token that the issuer signed, and that names no user."""
+        """Return a token that the issuer signed for a subject that is not a user."""
         other = self._random.choice([*(similar_text(self._random, user) for user in USERS), *NON_USERS])
         return self._unsigned(other).signed()
 
     def _wrong_header(self) -> str:
-        """Return a token that the issuer signed, one or two members of whose header do not fit."""
+        """Return a token that the issuer signed, with one or two wrong header parameters."""
         unsigned = self._unsigned()
         names = self._pick_one_or_two(("alg", "kid", "typ", "crit"))
         return unsigned.with_header(**{name: self._wrong_member(name, unsigned.key) for name in names}).signed()

@@ -26,7 +26,7 @@ from tests.oidc.fake_issuer import AUDIENCE, DISCOVERY, JWKS, FakeIssuer
 from tests.oidc.forgeries import GOOD_KEYS, USELESS_KEYS
 from tests.oracle import Line
 
-TOKENS_PER_TRIAL = 1_000  # per trial
+TOKENS_PER_TRIAL = 1_000  # forged ones
 WORLD: Final[list[Line]] = [
     *({"kind": "user", "id": user, "name": user, "isAdmin": True} for user in USERS),
     {"kind": "group", "id": "group:lab", "name": "lab", "members": list(USERS)},
@@ -55,7 +55,7 @@ async def trial(databases: Databases, seed: int) -> int:
 
 
 async def run_trial(databases: Databases, seed: int, forged: int) -> int:
-    """Try this many forged tokens, with valid tokens and odd headers in between."""
+    """Try this many forged tokens, with valid tokens and invalid headers in between."""
     random, url = Random(seed), await databases.create_from_catalogue(WORLD)
     database = Database(url)
     try:
@@ -80,7 +80,7 @@ async def run_trial(databases: Databases, seed: int, forged: int) -> int:
 async def _try_valid_and_odd(
     random: Random, forger: TokenForger, checker: "TokenChecker", without_issuer: "TokenChecker"
 ) -> None:
-    """Now and then send a valid token, one in an odd header, or one to a server without its issuer."""
+    """Sometimes send a valid token: in a valid header, in an invalid one, or to a server without the token's issuer."""
     user, token = forger.valid_token()
     if not random.randrange(6):
         await checker.expect_accepted(user, valid_header(random, token))
@@ -92,7 +92,7 @@ async def _try_valid_and_odd(
 
 @dataclass
 class TokenChecker:
-    """Sends tokens with random operations and checks the responses."""
+    """Client that sends tokens with random operations and checks the responses."""
 
     client: httpx.AsyncClient
     random: Random
@@ -135,7 +135,7 @@ class TokenChecker:
 
 @asynccontextmanager
 async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[httpx.AsyncClient]:
-    """Open a client of the application, which trusts the issuer and its clock."""
+    """Open a client of the application, which trusts the issuer and its clock, or no issuer."""
     settings = Settings(oidc_issuer=fake.url, oidc_audience=AUDIENCE) if fake else Settings()
 
     def issuer_from_settings(issuer: str | None, audience: str | None) -> Issuer | None:
