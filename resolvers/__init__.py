@@ -1,1 +1,1 @@
-"""Resolvers: plain functions from rows to rows, in files named after the noun."""
+"""Resolvers: plain functions from a parent's row to the rows of a field, in one file per object type."""

@@ -79,7 +79,7 @@ class AssetCollections(Listing):
 
 @dataclass(frozen=True)
 class Uses(Listing):
-    """List of the assets that an asset was made from or runs, in the platform's order."""
+    """List of the assets that an asset uses (was made from, or runs), in the platform's order."""
 
     name = "asset.uses"
     has_facets = True
@@ -98,7 +98,7 @@ class Uses(Listing):
 
 @dataclass(frozen=True)
 class UsedBy(Listing):
-    """List of the assets that were made from an asset or run it, by name."""
+    """List of the assets that use an asset (were made from it, or run it), by name."""
 
     order: str = "NAME"
     name = "asset.usedBy"
@@ -125,7 +125,7 @@ class GoldStandard(NamedTuple):
 
 
 class AssetReference(Protocol):
-    """One-of input that names an asset by its id here or in the platform."""
+    """One-of input that names an asset by its id in Atoll or in the platform."""
 
     id: str | None
     external_id: str  # set if the id is not
@@ -173,17 +173,17 @@ def collections(asset: AssetRow, context: Context, **page: Unpack[PageArguments]
 
 
 def uses(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
-    """Return the assets that the asset was made from or runs."""
+    """Return the assets that the asset uses: was made from, or runs."""
     return connect(context, Uses(), asset, **page)
 
 
 def used_by(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
-    """Return the assets that were made from the asset or run it."""
+    """Return the assets that use the asset: were made from it, or run it."""
     return connect(context, UsedBy(), asset, **page)
 
 
 async def release(app: AssetRow, context: Context) -> AssetRow | None:
-    """Return the capsule or pipeline that an app runs: the first that it uses."""
+    """Return the capsule or pipeline that an app runs: the first one among its uses."""
     pk = await context.loader(ReleaseByApp).load(app.pk)
     return None if pk is None else await context.loader(AssetByPk).load(pk)
 
@@ -194,10 +194,10 @@ async def grants(asset: AssetRow, context: Context) -> list[GrantRow]:
 
 
 def principal(grant: GrantRow, _context: Context) -> GrantRow:
-    """Return the holder of the grant, whose row it is."""
+    """Return the grant itself: its row has all columns of the principal that holds it."""
     return grant
 
 
 def label(principal: PrincipalRow, _context: Context) -> str:
-    """Return the name of everyone or public."""
+    """Return the name of a built-in principal, which is everyone or public."""
     return str(principal.name)

@@ -1,4 +1,4 @@
-"""Resolvers of changes: the audit log and the histories of objects, by the viewer's current permissions."""
+"""Resolvers of changes: the audit log and the histories of objects, filtered by current permissions."""
 
 from asyncio import gather
 from collections.abc import Mapping
@@ -34,14 +34,14 @@ LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn[str, Any]]] = {
     "parent": CollectionById,
     "topic": TopicById,
 }
-"""Loader of the object whose id is the value of a field; the id of a hidden object is not shown."""
+"""Loader for each logged field whose value is an object's id; the ids of hidden objects are not shown."""
 
 
 @dataclass(frozen=True)
 class Changes(Listing):
     """List of all changes, the newest first.
 
-    It is sorted by pk, which counts hidden changes and is therefore treated as a rank: no cursor contains it.
+    It is sorted by pk. A pk reveals the number of hidden changes, so it is treated as a rank: no cursor contains it.
     """
 
     descending: bool = True

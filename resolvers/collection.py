@@ -27,7 +27,7 @@ from store.sql import Expressions, Selection
 
 @dataclass(frozen=True)
 class CollectionListing(Listing):
-    """List of collections, the base of those of a certain place."""
+    """Base class of the lists of collections."""
 
     table = sql.collection
     node_loader = CollectionByPk
@@ -53,7 +53,7 @@ class CollectionListing(Listing):
 
 @dataclass(frozen=True)
 class Collections(CollectionListing):
-    """List of all collections; by position, topic after topic."""
+    """List of all collections. In the order POSITION they are sorted by topic first."""
 
     order: str = "NAME"
     name = "collections"
@@ -116,12 +116,12 @@ async def topic(collection: CollectionRow, context: Context) -> TopicRow | None:
 
 
 async def parent(collection: CollectionRow, context: Context) -> CollectionRow | None:
-    """Return the parent collection; None at the top of the topic and for a hidden one."""
+    """Return the parent collection; None at the top of the topic, or if the parent is hidden."""
     return await load_reference(context, CollectionByPk, collection.parent_pk)
 
 
 async def ancestors(collection: CollectionRow, context: Context) -> list[CollectionRow]:
-    """Return the ancestors from the top down, up to the first that is hidden."""
+    """Return the ancestors from the top down, without any hidden one and those above it."""
     return await context.loader(AncestorsByCollection).load(collection.pk)
 
 
@@ -131,7 +131,7 @@ def children(collection: CollectionRow, context: Context, **page: Unpack[PageArg
 
 
 def viewer_can(_collection: CollectionRow, context: Context) -> CollectionViewerCan:
-    """Return the permitted actions: members add assets that they own, administrators do the rest."""
+    """Return the permitted actions: signed-in users may add assets that they own, administrators may do the rest."""
     viewer = context.viewer
     return CollectionViewerCan(viewer.is_admin, viewer.is_admin, viewer.is_signed_in, viewer.is_admin, viewer.is_admin)
 

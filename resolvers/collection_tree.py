@@ -1,4 +1,4 @@
-"""Recursive CTEs over the tree of visible collections; both stop at the first hidden collection."""
+"""Recursive CTEs over the tree of visible collections; each branch ends at the first hidden collection."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from permissions import Viewer, visible
 from store import sql
 
 start = sql.collection.alias("start")
-"""The collections that a CTE starts from."""
+"""Alias of the collections that a CTE starts from."""
 
 
 def ancestors_cte(viewer: Viewer, starts: Select[Any]) -> CTE:

@@ -16,11 +16,11 @@ DRY_RUN_READ_SECONDS = 2
 
 LoaderT = TypeVar("LoaderT")
 Identify = Callable[[Snapshot], Awaitable[Viewer]]
-"""Load the viewer as of a snapshot, or raise the error of a request without a valid viewer."""
+"""Function that returns the viewer as of a snapshot, or raises the error of a request without a valid viewer."""
 
 
 class Context:
-    """State of one operation: one viewer on one snapshot, replaced by a later one after a mutation."""
+    """State of one operation: its viewer and snapshot, both of which are replaced after a mutation."""
 
     viewer: Viewer
     snapshot: Snapshot
@@ -40,7 +40,7 @@ class Context:
         return self._loaders[key]  # type: ignore[no-any-return]  # the key contains the class
 
     async def refresh(self, viewer: Viewer | None = None) -> None:
-        """Read the latest committed state, as the given viewer or as the current state of this one."""
+        """Read the latest committed state, as the given viewer or, without one, as the viewer identified again."""
         await self.close()
         self.snapshot = await self._exit_stack.enter_async_context(self.database.snapshot())
         self.viewer = viewer or await self.identify(self.snapshot)
@@ -48,14 +48,14 @@ class Context:
     async def read_uncommitted(self, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer) -> None:
         """Serve reads from an uncommitted write transaction (dry run) until it is rolled back.
 
-        The next `refresh` and the end of the operation roll it back, at the latest after DRY_RUN_READ_SECONDS.
+        It is rolled back by the next `refresh`, at the end of the operation, or after DRY_RUN_READ_SECONDS.
         """
         await self.close()
         self._exit_stack.push_async_callback(write.aclose)
         self._exit_stack.push_async_callback(connection.rollback)
         self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(Snapshot(connection)))
         self.viewer = viewer
-        # All other writers wait meanwhile: a large payload must not block them.
+        # All other writers wait until the rollback, which a large payload must not delay.
         expiring = asyncio.get_running_loop().call_later(DRY_RUN_READ_SECONDS, self._expire)
         self._exit_stack.callback(expiring.cancel)
 

@@ -1,4 +1,4 @@
-"""Asset counts: assets of a list by kind, only those that the viewer may see."""
+"""Asset counts: the number of visible assets in a list, in total and by kind."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Filters of lists, compiled to SQL conditions. Fields combine with AND; values within a field with OR.
 
-Each class has the fields of the input type of the same name in `schema/filter.py` (a test compares the two), and each
-field a function in the table below its class that returns its conditions.
+Each class has the same fields as the input type of that name in `schema/filter.py` (a test compares the two). Its
+`conditions_of` has a function for each field, which returns the field's conditions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from store.sql import Selection
 
 Conditions = Sequence[ColumnElement[bool]]
 ConditionsOf = Mapping[str, Callable[[Any, Viewer], Conditions]]
-"""By field: from its value and the viewer to its conditions. Ids of hidden objects match like unknown ids."""
+"""Function of each field from its value and the viewer to its conditions. Hidden ids have the effect of unknown ids."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Filter:
         return sum(len(text) + 1 for value in texts for text in value)
 
     def conditions(self, viewer: Viewer) -> Conditions:
-        """Return the conditions that a row meets."""
+        """Return the conditions that every row of the list meets."""
         names = [field.name for field in fields(self) if field.name != "search"]
         values = {name: getattr(self, name) for name in names}
         conditions = [
@@ -78,7 +78,7 @@ class Filter:
 
 
 def contains_asset(viewer: Viewer, asset_id: str) -> ColumnElement[bool]:
-    """Return the condition that the collection contains the asset and the viewer sees it there."""
+    """Return the condition that the collection contains the asset and that the asset is visible."""
     asset, membership = sql.asset.alias(), sql.membership.alias()
     contained = (
         visible(asset, viewer)

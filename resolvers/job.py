@@ -25,7 +25,7 @@ class JobResults(Listing):
 
     order: str = "PLACE"
     name = "job.results"
-    # An item is identified by its place, which the client itself chose, so a cursor may contain it.
+    # An item's key is its place in the job's input. The client knows it, so a cursor may contain it.
     table = SimpleNamespace(c=SimpleNamespace(pk=sql.job_item.c.place, id=sql.job_item.c.asset_id))
     edge_columns = ("status", "error")
     only_failed: bool = False
@@ -70,7 +70,7 @@ async def result_edges(connection: Connection, context: Context) -> list[Edge]:
 
 
 def user_errors(job: JobRow, _context: Context) -> list[UserError]:
-    """Return the errors for which the job failed."""
+    """Return the errors that made the job fail."""
     return [UserError.from_json(error) for error in job.user_errors]
 
 

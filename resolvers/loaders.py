@@ -1,4 +1,4 @@
-"""Batched reads of rows and small sets, named `<Value>By<Key>`: one statement for all keys of a tick."""
+"""Data loaders of rows and small sets, named `<Value>By<Key>`: one statement for all keys of an event loop tick."""
 
 import asyncio
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 class Loader(DataLoader[K, V]):
-    """Batched read of a value by key: one statement for all keys of one tick, `missing` for a key without a value."""
+    """Loader of values by key: one statement for all keys of one tick, and `missing` for a key without a value."""
 
     missing: V
 
@@ -38,7 +38,7 @@ class Loader(DataLoader[K, V]):
     def load(self, key: K) -> asyncio.Future[V]:
         """Return a future of the key's value.
 
-        Sibling fields share it; shielded, so that a field cancelled because its sibling failed does not cancel it.
+        Fields share the future. It is shielded, so that cancelling one field does not cancel it for the others.
         """
         return asyncio.shield(super().load(key))
 
@@ -53,7 +53,7 @@ class Loader(DataLoader[K, V]):
 
 
 class RowByColumn(Loader[K, R | None]):
-    """A visible row by a unique column; None where there is none."""
+    """Loader of a visible row by a unique column; None if there is no such row."""
 
     missing = None
     table: ClassVar[Table]
@@ -205,7 +205,7 @@ class GrantsByAsset(Loader[int, list[GrantRow]]):
 
 
 class AncestorsByCollection(Loader[int, list[CollectionRow]]):
-    """Ancestors of a collection from the top down, up to the first that is hidden from the viewer."""
+    """Ancestors of a collection from the top down, without any hidden one and those above it."""
 
     missing = []  # noqa: RUF012 - as above
 
@@ -234,13 +234,13 @@ class ReleaseByApp(Loader[int, int | None]):
         rows = (
             where_in(visible(use, self.context.viewer), use.c.asset_pk, keys)
             .where(used_asset.c.kind.in_((AssetKind.CAPSULE, AssetKind.PIPELINE)))
-            .order_by(use.c.rank.desc())
+            .order_by(use.c.rank.desc())  # the first use comes last, so that it overwrites the others below
         )
         return {row.asset_pk: row.uses_pk for row in await self.context.snapshot.rows(rows)}
 
 
 class ContainsAssetByCollection(Loader[int, bool]):
-    """Whether a collection contains a certain asset, visibly to the viewer."""
+    """Whether a collection contains a given asset that is visible to the viewer."""
 
     missing = False
 
@@ -250,7 +250,7 @@ class ContainsAssetByCollection(Loader[int, bool]):
         self.asset_id = asset_id
 
     async def fetch(self, keys: list[int]) -> dict[int, bool]:
-        """Return True by the collection's pk. One statement."""
+        """Return True for the pk of each collection that contains the asset. One statement."""
         membership = sql.membership
         rows = where_in(visible(membership, self.context.viewer), membership.c.collection_pk, keys)
         members = await self.context.snapshot.rows(rows.where(sql.asset.c.id == self.asset_id))
@@ -258,7 +258,7 @@ class ContainsAssetByCollection(Loader[int, bool]):
 
 
 def group_rows(rows: Iterable[R], column: str) -> dict[int, list[R]]:
-    """Return lists of rows by the value of a column, in their order."""
+    """Group the rows by the value of a column, keeping their order."""
     lists: dict[int, list[R]] = {}
     for row in rows:
         lists.setdefault(getattr(row, column), []).append(row)

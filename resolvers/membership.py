@@ -26,7 +26,7 @@ from store.tables import AssetAccess
 
 @dataclass(frozen=True)
 class CollectionAssets(Listing):
-    """List of the assets of a collection itself."""
+    """List of the assets of a collection, without those of its descendants."""
 
     name = "collection.assets"
     has_facets = True
@@ -57,7 +57,10 @@ class CollectionAssets(Listing):
 
 @dataclass(frozen=True)
 class DescendantAssets(CollectionAssets):
-    """List of the distinct assets of a collection and its descendants, each at its nearest, then first membership."""
+    """List of the distinct assets of a collection and its descendants.
+
+    An asset in several of these collections is listed in the one with the least depth, of these the first in order.
+    """
 
     name = "collection.descendantAssets"
 
@@ -65,7 +68,7 @@ class DescendantAssets(CollectionAssets):
         """Return the first visible membership of each asset in the tree of the collection."""
         tree = _tree(viewer)
         earlier, other = tree.alias(), sql.membership.alias()
-        # An asset is once in a collection, so the order of collections decides which membership is first.
+        # A collection contains an asset at most once, so the order of collections decides which membership is first.
         here = (tree.c.depth, tree.c.rank, tree.c.pk)
         there = (earlier.c.depth, earlier.c.rank, earlier.c.pk)
         repeated = exists().where(
@@ -90,7 +93,7 @@ class DescendantAssets(CollectionAssets):
 
 @dataclass(frozen=True)
 class AddableAssets(Listing):
-    """List of the assets of which the viewer is an owner: those that they may add to a collection, and its members."""
+    """List of the viewer's own assets that they may add to a collection or that it already contains."""
 
     order: str = "RELEVANCE"
     descending: bool = True
@@ -105,7 +108,7 @@ class AddableAssets(Listing):
     exclude_members: bool = False
 
     def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
-        """Return the viewer's eligible assets and members."""
+        """Return the viewer's own assets that are eligible or already members."""
         is_member = _membership_in(parents).exists()
         eligible = is_eligible(sql.asset.c.status)
         offered = and_(eligible, ~is_member) if self.exclude_members else or_(eligible, is_member)
@@ -198,7 +201,7 @@ def _membership_in(parents: FromClause) -> Selection:
     )
 
 
-@lru_cache(maxsize=64)  # all parts of a statement must refer to the same CTE object
+@lru_cache(maxsize=64)  # cached, as all parts of a statement must refer to the same CTE object
 def _tree(viewer: Viewer) -> CTE:
     """Return the CTE of each parent and its visible descendants: `(start, pk, depth, rank)`."""
     parents = sql.int_table("parents")

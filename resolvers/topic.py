@@ -52,7 +52,7 @@ class TopicCollections(CollectionListing):
 
 @dataclass(frozen=True)
 class TopicAssets(Listing):
-    """List of the distinct assets of a topic; it is only counted."""
+    """List of the distinct assets of a topic; only counted, so it has no sort keys."""
 
     name = "topic.assets"
     table = sql.asset
@@ -89,7 +89,7 @@ async def topic(_root: None, context: Context, by: SlugReference) -> TopicRow | 
 
 
 def topics(_root: None, context: Context, *, query: str | None = None, **page: Unpack[PageArguments]) -> Connection:
-    """Return the visible topics in the administrators' order, searched."""
+    """Return the visible topics that match the search query, in the administrators' order."""
     return connect(context, Topics(), query=query, **page)
 
 

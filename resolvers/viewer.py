@@ -18,7 +18,7 @@ from store.sql import Expressions
 
 @dataclass(frozen=True)
 class ViewerCollections(CollectionListing):
-    """List of the collections that the viewer may add assets to, by name: all that are visible."""
+    """List of the collections that the viewer may add assets to (all visible ones), by name."""
 
     order: str = "NAME"
     name = "viewer.collections"
@@ -53,5 +53,5 @@ def collections(
     query: str | None = None,
     **page: Unpack[PageArguments],
 ) -> Connection:
-    """Return the collections that the viewer may add assets to, searched."""
+    """Return the collections that the viewer may add assets to and that match the search query."""
     return connect(context, ViewerCollections(asset_id=asset_id), query=query, **page)

@@ -1,6 +1,6 @@
 """Aggregates of asset lists: total and facet counts, batched over parents, in one SELECT.
 
-Where a list collects its matches before sorting, its first page comes from the same SELECT.
+If a list collects its matches before sorting, its first page comes from the same SELECT.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,19 +45,19 @@ class PartKind(StrEnum):
 
 
 class Part(NamedTuple):
-    """Requested result of a list: its kind and its size, the bounds of a page or the number of facets."""
+    """Requested result of a list. `size` is the bounds of a page or the maximum number of facet values."""
 
     kind: PartKind
     size: int | PageBounds = MAX_PAGE_SIZE
 
 
 FILTER_OF_FACET = {PartKind.KINDS: "kinds", PartKind.TAGS: "tags", PartKind.OWNERS: "owner_ids"}
-"""Filter field that each facet ignores, so that a facet counts the matches of other values."""
+"""Filter field that each facet ignores, so that it also counts the values that are not selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """Value of a facet (a kind, a tag, the pk of an owner; None for the total) and its number of assets."""
+    """One value of a facet (a kind, a tag or an owner's pk) and its number of assets; for a total, the value is None."""
 
     value: str
     count: int
@@ -74,10 +74,10 @@ class Facet:
 
 
 def select_parts(listing: Listing, viewer: Viewer, parts: Sequence[Part]) -> Selection:
-    """Return the SELECT of `(part, parent, value, number, place)` of all parts: their index in `parts`, then in order.
+    """Return the SELECT of all parts: rows `(part, parent, value, number, place)`, sorted by part and place.
 
-    A facet has a row for each value, the most frequent first; the count one row; a page one row, whose value is its
-    rows as JSON.
+    `part` is the index in `parts`. For each parent, a facet has one row per value, the most frequent first; a count
+    has one row (none if a parent's count is 0); a page has one row, whose value is the page's rows as JSON.
     """
     kinds = [kind for kind, _ in parts]
     wider, ignored = _split_filter(
@@ -87,7 +87,7 @@ def select_parts(listing: Listing, viewer: Viewer, parts: Sequence[Part]) -> Sel
     found = _select_matches(wider, viewer, parents, ignored, with_order=PartKind.PAGE in kinds)
     if len(parts) > 1:
         found = found.prefix_with("MATERIALIZED")  # read once for all parts
-    # Where several parts count columns of the asset, group once by all of these: the groups are few.
+    # If several parts count by columns of the asset, group once by all of these columns: the groups are few.
     by_columns = sum(kind not in {PartKind.PAGE, PartKind.TAGS} for kind in kinds)
     groups = _select_groups(found, ignored) if by_columns > 1 else found
     selects = []
@@ -103,7 +103,7 @@ def select_parts(listing: Listing, viewer: Viewer, parts: Sequence[Part]) -> Sel
 def _split_filter(
     listing: Listing, viewer: Viewer, ignored: AbstractSet[str]
 ) -> tuple[Listing, Mapping[str, Sequence[ColumnElement[bool]]]]:
-    """Return the list without the named fields of its filter, and the conditions of those that are set."""
+    """Return the list without the `ignored` fields of its filter, and the conditions of each of these that is set."""
     given = listing.filter
     names = sorted(ignored & {field.name for field in fields(given)})
     wider = replace(listing, filter=replace(given, **dict.fromkeys(names)))
@@ -114,7 +114,7 @@ def _split_filter(
 def _select_matches(
     wider: Listing, viewer: Viewer, parents: CTE, ignored: Mapping[str, Sequence[Any]], *, with_order: bool
 ) -> CTE:
-    """Return the assets of the wider list, each with its parent and whether it meets the ignored filters."""
+    """Return the assets of the wider list, each with its parent and, for each ignored filter, 1 if it matches or 0."""
     asset = wider.table
     columns = [asset.c.pk, asset.c.kind, asset.c.owner_pk]
     columns += [parents.c.value.label("parent")] if wider.has_parents else []
@@ -172,13 +172,13 @@ def _select_counts(of: CTE, ignored: Iterable[str], index: int, kind: PartKind, 
     rows, value, *order = _VALUES[kind](of)
     conditions = [of.c[name] == 1 for name in ignored if FILTER_OF_FACET.get(kind) != name]
     number = cast(func.coalesce(func.sum(of.c.number), 0), BigInteger) if "number" in of.c else func.count()
-    # A list without parents has no such column: grouping by one more takes long.
+    # A list without parents has no parent column, because grouping by one more column is slow.
     parents = _columns("parent", of)
     place = func.row_number().over(partition_by=parents or None, order_by=(number.desc(), *order)).label("place")
     parent = parents[0] if parents else literal(NO_PARENT).label("parent")
     columns = (literal(index).label("part"), parent, cast(value, String).label("value"), number.label("number"))
     counts = rows.select().with_only_columns(*columns, place if order else literal(0).label("place"))
-    # The parent last: it has the fewest values, and SQLite compares from the first on.
+    # The parent comes last: it has the fewest distinct values, and SQLite compares columns from left to right.
     counts = counts.select_from(rows).where(*conditions).group_by(*order, *parents)
     if not order:
         return counts
@@ -196,7 +196,7 @@ _Values = tuple[FromClause, Any, *tuple[Any, ...]]
 
 def _tags(found: CTE) -> _Values:
     tag = sql.asset_tag.alias()
-    # Concatenation keeps SQLite from walking the index of all tags for the few of these assets.
+    # The concatenation keeps SQLite from walking the index of all tags for the tags of a few assets.
     name = tag.c.tag + literal_column("''")
     return found.join(tag, tag.c.asset_pk == found.c.pk), name, name
 

@@ -1,4 +1,4 @@
-"""Connections: a parent's list before it is fetched; each selected field fetches its part."""
+"""Connections: lists that are not fetched yet; each selected field (`nodes`, `totalCount`, …) fetches its own part."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypedDict, Unpack
@@ -25,7 +25,7 @@ class PageArguments(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Connection:
-    """A parent's list before it is fetched; `parent` is None for a list at the root."""
+    """List that is not fetched yet: its query, page bounds and parent. `parent` is None for a list at the root."""
 
     context: Context
     listing: Listing
@@ -52,7 +52,7 @@ class Connection:
         return replace(self, is_empty=True)
 
     async def loader(self) -> PartByKey:
-        """Return the loader of the list. Searching takes one statement for the similar words of all queries."""
+        """Return the loader of the list. If it is searched, one statement first loads similar words for all queries."""
         return self.context.loader(PartByKey, await with_similar_words(self.context, self.listing))
 
     async def page(self) -> Page:
@@ -85,7 +85,7 @@ class Edge:
 
 
 async def page_nodes(connection: Connection, context: Context) -> list[Any]:
-    """Return the rows of the page."""
+    """Return the rows of the page's nodes."""
     items = (await connection.page()).items
     if connection.listing.inlines_rows:
         return [item.row for item in items]
@@ -109,7 +109,10 @@ class PageInfo:
 
 
 async def page_info(connection: Connection, _context: Context) -> PageInfo:
-    """Return the position of the page. On the side that it was read from, a cursor shows that items lie beyond."""
+    """Return the position of the page.
+
+    In the direction of reading, an extra row shows whether items follow. On the other side, a cursor implies it.
+    """
     page, bounds = await connection.page(), connection.bounds
     ends = [_cursor(connection, page, index) for index in (0, len(page.items) - 1)] if page.items else [None, None]
     if bounds.is_backward:
@@ -132,8 +135,8 @@ def connect(
 ) -> Connection:
     """Return a parent's list, restricted to the matches of a search query, with the requested page.
 
-    Raises OperationError(BAD_USER_INPUT) for a query that is too long, a size out of 0 to 100 and for both sizes,
-    OperationError(BAD_CURSOR) for a cursor of another list.
+    Raises OperationError: BAD_USER_INPUT for a query that is too long, a page size outside 0 to 100, or both `first`
+    and `last`; BAD_CURSOR for a cursor of another list.
     """
     search = parse_search(query)
     listing = listing if search is None else listing.with_search(search)
@@ -164,7 +167,7 @@ def _page_bounds(
 
 def _cursor_scope(listing: Listing, parent: NodeRow | None) -> str:
     direction = "desc" if listing.descending else "asc"
-    order = listing.order if listing.search is None else f"{listing.order}?"  # a search has sort keys of its own
+    order = listing.order if listing.search is None else f"{listing.order}?"  # a search changes the sort keys
     return f"{listing.name}|{order}|{direction}|{'' if parent is None else parent.id}"
 
 

@@ -1,8 +1,9 @@
 """Cursors: encrypted and authenticated (AES-SIV, RFC 5297), containing only values that their viewer has seen.
 
 The same row in the same list has the same cursor for the same viewer. A cursor is bound to its list, order, parent and
-viewer; elsewhere it is rejected as a forged one is. In a list sorted by rank a cursor contains no rank, which would
-count hidden rows, but the id of its row and of the two rows before it, for when that row has left the list.
+viewer; used with any other, it is rejected like a forged one. In a list sorted by rank, a cursor contains no rank,
+because a rank reveals the number of hidden rows. It contains the id of its row and the ids of the two rows before it,
+which mark the place if its row has left the list.
 """
 
 import base64
@@ -37,7 +38,7 @@ def unseal(viewer: Viewer, scope: str, cursor: str) -> tuple[Any, ...]:
         raise OperationError(ErrorCode.BAD_CURSOR, INVALID)
     try:
         sealed = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        # Base64 has several texts for the same bytes; a cursor has one.
+        # Several Base64 texts decode to the same bytes; only the one from `seal` is accepted.
         if _base64(sealed) != cursor:
             raise ValueError  # noqa: TRY301 - rejected as every other forgery is
         return tuple(orjson.loads(_cipher(viewer.cursor_key).decrypt(sealed, [_associated_data(viewer, scope)])))

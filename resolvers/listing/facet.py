@@ -15,7 +15,7 @@ DEFAULT_FACETS = 20
 
 
 def facets(connection: Connection, _context: Context) -> Connection:
-    """Return the list of which the facets are."""
+    """Return the connection itself: each facet is resolved from it."""
     return connection
 
 
@@ -25,20 +25,20 @@ async def kinds(connection: Connection, _context: Context) -> Sequence[Facet]:
 
 
 async def tags(connection: Connection, _context: Context, *, first: int | None = None) -> Sequence[Facet]:
-    """Return the most frequent tags in the list and their numbers of assets."""
+    """Return the most frequent tags in the list, each with its number of assets."""
     return await _facets(connection, PartKind.TAGS, first)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerFacet:
-    """Owner of assets in a list, and how many."""
+    """Owner and the number of their assets in a list."""
 
     owner: PrincipalRow | None
     count: int
 
 
 async def owners(connection: Connection, context: Context, *, first: int | None = None) -> Sequence[OwnerFacet]:
-    """Return the owners of most assets in the list and their numbers of assets."""
+    """Return the owners with the most assets in the list, each with their number of assets."""
     facets = await _facets(connection, PartKind.OWNERS, first)
     rows = await context.loader(PrincipalByPk).load_many([int(facet.value) for facet in facets])
     return [OwnerFacet(row, facet.count) for row, facet in zip(rows, facets, strict=True)]

@@ -17,9 +17,9 @@ from store.tables import AssetAccess
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 NO_PARENT = 0
-"""Key of the parent of a list at the root."""
+"""Parent key of a list at the root, which has no parent."""
 MAX_CACHED_FILTER_LENGTH = 4_000
-"""Characters of a filter; the statement of a longer one takes more memory than caching it saves time."""
+"""Most characters of a filter whose statements are cached; those of a longer one would take too much memory."""
 
 
 class DefaultPageSize(int):
@@ -46,16 +46,16 @@ class Listing:
     required_access: AssetAccess = AssetAccess.DISCOVERABLE
 
     name: ClassVar[str]
-    table: ClassVar[Any]  # of the nodes: a Table, or an object with the columns pk and id
+    table: ClassVar[Any]  # table of the nodes, or an object with its columns pk and id
     node_loader: ClassVar[type[RowByColumn[int, Any]]]
-    row_access: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # that the viewer has to every row of the list
+    row_access: ClassVar[AssetAccess] = AssetAccess.DISCOVERABLE  # least access to any row of `select_rows`
     has_facets: ClassVar[bool] = False  # True for all lists of assets
     has_parents: ClassVar[bool] = True  # False for a list at the root of the graph
-    edge_columns: ClassVar[tuple[str, ...]] = ()  # names of the columns of an edge beside its node
-    defer_edge_columns: ClassVar[bool] = False  # select them for the rows of the page only, since each costs a lookup
-    # Orders by rank. Cursors contain no ranks, because ranks count hidden rows.
+    edge_columns: ClassVar[tuple[str, ...]] = ()  # names of the columns that an edge has besides its node
+    defer_edge_columns: ClassVar[bool] = False  # select edge columns for the page only: each row costs a lookup
+    # Orders that sort by rank. Their cursors contain no ranks, because a rank reveals the number of hidden rows.
     ranked_orders: ClassVar[frozenset[str]] = frozenset({"POSITION"})
-    inlines_rows: ClassVar[bool] = False  # select whole rows with the page: small ones, the same for every viewer
+    inlines_rows: ClassVar[bool] = False  # select whole rows with the page, if small and equal for all viewers
 
     @property
     def is_ranked(self) -> bool:
@@ -82,7 +82,7 @@ class Listing:
 
     @property
     def cache_key(self) -> Self:
-        """The list without its search terms: these are parameters of its statements."""
+        """The list without its search terms, which are parameters of its statements."""
         return self if self.search is None else self.with_search(self.search.cache_key)
 
     @property

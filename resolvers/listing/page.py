@@ -14,16 +14,16 @@ from resolvers.listing.listing import DEFAULT_PAGE_SIZE, Listing, accessible_row
 from store import sql
 from store.sql import Expressions, Selection
 
-KEYS_AT = 2  # in a row of a page: behind the pk and the id
-RANKED_CURSOR_IDS = 3  # ids in the cursor of a ranked list: of its row and of those right before it
+KEYS_AT = 2  # index of the first sort key in a fetched row, after the pk and the id
+RANKED_CURSOR_IDS = 3  # ids in a cursor of a ranked list: those of its row and of the rows right before it
 
 Values = tuple[Any, ...]
-"""Values of sort keys, or ids, of a cursor."""
+"""Values in a cursor: sort keys or, in a ranked list, ids."""
 
 
 @dataclass(frozen=True)
 class PageBounds:
-    """Size and place of a page: forward from the start or after a cursor, or backward."""
+    """Size and direction of a page, and the values of the cursors that it lies between."""
 
     size: int = DEFAULT_PAGE_SIZE
     is_backward: bool = False
@@ -32,7 +32,7 @@ class PageBounds:
 
     @property
     def is_open(self) -> bool:
-        """Whether the page begins at an end of the list."""
+        """Whether the page has no cursor, and so begins at an end of the list."""
         return self.after is None and self.before is None
 
 
@@ -75,7 +75,7 @@ def resolve_bounds(
     """Return the keyset bounds of a page, and the ids of its `after` cursor that are still in a ranked list.
 
     A ranked cursor contains ids; `rank_by_id` has the sort keys of those that are still in the list. Raises
-    OperationError(BAD_CURSOR) when none of a cursor's ids is.
+    OperationError(BAD_CURSOR) if no id of a cursor is still in the list.
     """
     keyset: list[KeysetBound] = []
     preceding: Sequence[str] = ()
@@ -88,7 +88,7 @@ def resolve_bounds(
         ids = [id_ for id_ in values if id_ in rank_by_id]
         if not ids:
             raise OperationError(ErrorCode.BAD_CURSOR, cursor.GONE)
-        # Where the row of `before` has left the list, the page ends with the nearest row before it.
+        # If the row of `before` has left the list, the page ends with the nearest row before it.
         keyset.append(KeysetBound(rank_by_id[ids[0]], is_after, is_inclusive=not is_after and ids[0] != values[0]))
         preceding = ids if is_after else preceding
     return keyset, preceding
@@ -114,14 +114,14 @@ def select_ranks(listing: Listing, viewer: Viewer, *ids: str) -> Selection:
 
 
 def descends(listing: Listing, bounds: PageBounds) -> bool:
-    """Return whether the page is read from the greatest key on."""
+    """Return whether the page is read in descending order of the sort keys."""
     return listing.descending != bounds.is_backward
 
 
 def fetch_limit(listing: Listing, bounds: PageBounds) -> int:
-    """Return the number of rows to fetch: one more than the page shows whether more follow.
+    """Return the number of rows to fetch: those of the page, and one more to see whether others follow.
 
-    A backward page of a ranked list fetches all rows that its cursors contain.
+    A backward page of a ranked list also needs all rows before it whose ids its cursors contain.
     """
     return bounds.size + (RANKED_CURSOR_IDS - 1 if listing.is_ranked and bounds.is_backward else 1)
 
@@ -144,10 +144,10 @@ def build_page(rows: list[list[Any]], listing: Listing, bounds: PageBounds, prec
 def _ordered(
     rows: Selection, keys: Expressions, columns: Expressions, listing: Listing, *, descending: bool
 ) -> Selection:
-    """Return the SELECT of the columns in order. The columns contain the sort keys, unless these are ranks."""
+    """Return the SELECT of the columns, sorted by the keys. The columns include the keys unless these are ranks."""
     if listing.collects_first:
         hidden = [key.label(f"key{index}") for index, key in enumerate(keys)] if listing.is_ranked else []
-        # Neither planner looks through OFFSET, so none walks the sort index in search of a few rows.
+        # OFFSET keeps both planners from walking the whole sort index in search of a few rows.
         matches = rows.with_only_columns(*columns, *hidden, maintain_column_froms=True).offset(0).subquery()
         first = len(columns) if hidden else KEYS_AT
         keys, columns = list(matches.c)[first : first + len(keys)], list(matches.c)[: len(columns)]

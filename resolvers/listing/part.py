@@ -1,4 +1,4 @@
-"""Loader of lists: pages, counts and facets of one listing, for all parents that ask in one tick."""
+"""Loader of lists: pages, counts and facets of one listing, for all parents requested in one tick."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -19,17 +19,17 @@ from store.sql import Selection
 
 
 class PartKey(NamedTuple):
-    """Requested result of one parent's list."""
+    """Key of a result: the parent and the requested part of its list."""
 
     parent: int
     part: Part
 
 
 class PartByKey(Loader[PartKey, Any]):
-    """Results of one listing: one statement for a page of all parents, one for a count, one for all facets.
+    """Loader of the results of one listing. Pages, counts and facets take one statement each for all parents.
 
     The count of a list with facets shares the statement of the facets, and so does its first page if the list
-    collects its matches first. A page after or before a ranked cursor takes one more statement.
+    collects its matches first. A page with a cursor takes a statement for its parent alone; in a ranked list, two.
     """
 
     missing = None
@@ -40,7 +40,10 @@ class PartByKey(Loader[PartKey, Any]):
         self.listing = listing
 
     async def page(self, parent: int, bounds: PageBounds) -> Page:
-        """Return a page of the parent's list. Raises OperationError(BAD_CURSOR) for a cursor whose row has left it."""
+        """Return a page of the parent's list.
+
+        Raises OperationError(BAD_CURSOR) if all rows that a ranked cursor contains have left the list.
+        """
         page: Page = await self.load(PartKey(parent, Part(PartKind.PAGE, bounds)))
         return page
 
@@ -82,7 +85,7 @@ class PartByKey(Loader[PartKey, Any]):
         if self._shares_statement(key.part):
             return None
         bounds = key.part.size
-        # A cursor is one parent's: the same row has another rank in the list of another.
+        # A cursor belongs to one parent: in the list of another, the same row has a different rank.
         return key if isinstance(bounds, PageBounds) and not bounds.is_open else key.part
 
     def _shares_statement(self, part: Part) -> bool:
@@ -102,7 +105,7 @@ class PartByKey(Loader[PartKey, Any]):
         def build() -> Selection:
             return select_page(self.listing, self.context.viewer, bounds, keyset)
 
-        statement = build() if keyset else self._cached(build, part)  # a cursor is seldom used twice
+        statement = build() if keyset else self._cached(build, part)  # not cached: a cursor is seldom used twice
         rows = await self._rows_by_parent(statement, parents)
         return {PartKey(of, part): build_page(rows[of], self.listing, bounds, preceding) for of in rows}
 

@@ -11,9 +11,9 @@ from store.search.query import MIN_FUZZY_LENGTH, InvalidQueryError, Search, pars
 
 
 class SimilarWordsByWord(Loader[str, tuple[str, ...]]):
-    """Indexed words that differ from a word by one typing error, also words of hidden rows.
+    """Loader of the indexed words that differ from a word by one typing error.
 
-    Whether a row matches depends on the row alone, so words of other rows change nothing.
+    Some occur only in hidden rows. They reveal nothing, because a row matches only by words of its own.
     """
 
     missing = ()
