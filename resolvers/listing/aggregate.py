@@ -57,7 +57,7 @@ FILTER_OF_FACET = {PartKind.KINDS: "kinds", PartKind.TAGS: "tags", PartKind.OWNE
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One value of a facet (a kind, a tag or an owner's pk) and its number of assets; for a total, the value is None."""
+    """One value of a facet (a kind, a tag or an owner's pk) and its number of assets; the value of a total is None."""
 
     value: str
     count: int

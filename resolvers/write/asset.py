@@ -40,7 +40,7 @@ async def _revoke(tx: MutationTransaction, asset: AssetRow) -> None:
 
 
 async def _update(tx: MutationTransaction, asset: AssetRow, award: dict[str, Any]) -> None:
-    # `updated_at` stays: it is the platform's, which does not know about awards.
+    # `updated_at` stays: the platform sets it, and does not know about awards.
     await tx.execute(update(sql.asset).where(sql.asset.c.pk == asset.pk).values(award))
 
 

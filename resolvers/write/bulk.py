@@ -34,11 +34,11 @@ class ItemResult(NamedTuple):
 
     @property
     def is_changed(self) -> bool:
-        """Whether the item is changed, or is to be."""
+        """Whether the item has changed or, while only planned, will change."""
         return self.status is ItemStatus.CHANGED
 
     def rolled_back(self) -> Self:
-        """Return the item as it is after a rollback."""
+        """Return the result after a rollback: ROLLED_BACK instead of CHANGED."""
         return self._replace(status=ItemStatus.ROLLED_BACK) if self.is_changed else self
 
     def to_json(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class ItemResult(NamedTuple):
 
 @dataclass(frozen=True)
 class BulkSummary:
-    """Number of distinct items requested, and of each status."""
+    """Number of distinct items in the input, in total and by status."""
 
     requested: int
     changed: int
@@ -71,8 +71,8 @@ def failed_item(id_: str, code: UserErrorCode, message: str, path: Path) -> Item
 def enforce_mode(mode: str, items: Sequence[ItemResult], **result: Any) -> None:
     """Raise MutationRejectedError if an item failed and the mode is ATOMIC.
 
-    The failed items' errors become the mutation's, the others are reported as rolled back, and `result` is the rest of
-    its result.
+    The errors of the failed items become the mutation's user errors, and items that would have changed are reported as
+    ROLLED_BACK. `result` has the other fields of the mutation's result.
     """
     errors = [item.error for item in items if item.error]
     if mode == BulkMode.ATOMIC and errors:
@@ -90,7 +90,7 @@ def changed_ids(items: Iterable[ItemResult]) -> list[str]:
 
 
 def summarize(results: Sequence[Mapping[str, Any]], *, dry_run: bool) -> BulkSummary:
-    """Return the number of items, serialized by `to_json`, of each status."""
+    """Count the items, as serialized by `to_json`, in total and by status."""
     counts = Counter(item["status"] for item in results)
     return BulkSummary(
         requested=len(results),

@@ -1,4 +1,4 @@
-"""Collection mutations: create, update, reorder and delete; each change is logged on the collection it is about."""
+"""Collection mutations: create, update, reorder and delete. The subject of each logged change is the collection."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -113,7 +113,7 @@ async def _apply(
 
 
 def _input_columns(reader: InputReader) -> dict[str, Any]:
-    """Return the columns in the input, except for the position."""
+    """Return the columns that the input sets, without those of the position."""
     readers: dict[str, Callable[[], Any]] = {
         "name": reader.name,
         "slug": reader.slug,
@@ -174,11 +174,12 @@ async def _move_up(
 ) -> None:
     """Move the children to the collection's position; they keep their ranks, and so their order.
 
-    A viewer of a child may not see the collection, so the child's version and history stay as they are: the move is
-    logged as REORDERED, which only administrators see.
+    The collection may be hidden from a viewer who sees a child, so neither the child's version nor its history may
+    reveal the move: the version stays, and the move is logged as REORDERED, which only administrators see.
     """
     table = sql.collection
-    # A child may have the collection's name, whose row can be deleted only once no child refers to it.
+    # Siblings' names are unique, and a child may have the collection's name. The collection cannot be deleted first,
+    # because its children refer to it.
     await tx.execute(update(table).where(table.c.pk == collection.pk).values(name_key=NAME_KEY_PLACEHOLDER))
     await tx.execute(update(table).where(table.c.parent_pk == collection.pk).values(tree_position.columns))
     changes = position_changes({"parent": collection.id}, {"parent": tree_position.log_fields["parent"]})

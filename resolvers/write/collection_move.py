@@ -20,9 +20,9 @@ from store.tables import ChangeAction
 async def check_names_free(
     tx: MutationTransaction, reader: InputReader, sources: Mapping[int, Path], target: TopicRow
 ) -> None:
-    """Add an error for each top-level collection of the source topics whose name the target topic would have twice.
+    """Add an error for each top-level collection of the source topics whose name would occur twice in the target.
 
-    `sources` maps topics' pks to their paths within the input. One statement.
+    `sources` maps the pk of each source topic to its path within the input. One statement.
     """
     collection = sql.collection
     select = where_in(visible(collection, tx.viewer), collection.c.topic_pk, [*sources, target.pk])
@@ -64,7 +64,10 @@ async def move_subtree(
     collection: CollectionRow,
     descendants: Sequence[DescendantRow],
 ) -> None:
-    """Move a collection, whose own row has the new position, and its descendants to the end of its new siblings."""
+    """Move a collection and its descendants to the end of its new siblings.
+
+    The collection's own row must already have the new topic and parent.
+    """
     if after.topic_pk != before.topic_pk:
         await _set_topic(tx, [row.pk for row in descendants], after.topic_pk)
         changes = position_changes({"topic": before.topic_id}, {"topic": after.topic_id})
@@ -73,7 +76,7 @@ async def move_subtree(
 
 
 def position_changes(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[LoggedFieldChange]:
-    """Return the field changes of the fields that differ."""
+    """Return the changes, for the change log, of the fields that differ."""
     return [
         {"field": field, "before": before[field], "after": value}
         for field, value in after.items()
@@ -107,7 +110,7 @@ async def next_sibling(
 async def rank_collections(
     tx: MutationTransaction, tree_position: TreePosition, before: int | None, block: Sequence[int]
 ) -> None:
-    """Rank collections of the topic, in order, before one of the siblings at the position, or at their end."""
+    """Rank the block of collections, in order, before the sibling with the pk `before`; if None, after all siblings."""
     ranks = await ranks_before(tx, tree_position, before, len(block), block)
     await _ranking(tx, tree_position.topic_pk).set_ranks(dict(zip(block, ranks, strict=True)))
 
@@ -115,10 +118,10 @@ async def rank_collections(
 async def ranks_before(
     tx: MutationTransaction, tree_position: TreePosition, before: int | None, count: int, moving: Sequence[int] = ()
 ) -> list[int]:
-    """Return ranks for new collections before one of the siblings, or at their end.
+    """Return `count` ranks before the sibling with the pk `before`; if None, after all siblings.
 
-    All levels of a topic share one order. The end of siblings is after all descendants of their parent, so that an
-    order in which each collection precedes its descendants stays so.
+    All levels of a topic share one order, in which each collection precedes its descendants. To keep it so, the end of
+    siblings is after all descendants of their parent.
     """
     ranked = _ranking(tx, tree_position.topic_pk)
     if before is not None:
@@ -128,7 +131,10 @@ async def ranks_before(
 
 
 async def _last_descendant(tx: MutationTransaction, tree_position: TreePosition, moving: Sequence[int]) -> int | None:
-    """Return the pk of the last descendant of the parent, or the parent itself; None at the top of the topic."""
+    """Return the pk of the parent's last descendant that is not `moving`, or of the parent if there is none.
+
+    None at the top of the topic.
+    """
     parent = tree_position.parent
     if parent is None:
         return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         topic_id: str
 
     class DescendantRow(CollectionRow):
-        """A collection with its depth below the collection whose descendant it is."""
+        """A collection with its depth below the collection that was queried."""
 
         depth: int
 else:
@@ -70,7 +70,7 @@ class TreePosition(NamedTuple):
 async def requested_position(
     tx: MutationTransaction, reader: InputReader, current: TreePosition | None = None
 ) -> TreePosition:
-    """Return the position of topicId and parentId; the current one if both are omitted.
+    """Return the position that topicId and parentId request; the current one if both are omitted.
 
     A topicId without a parentId means the top of that topic, unless it is the current topic. Raises
     MutationRejectedError for absent or hidden objects, and for a parent in another topic than topicId. One statement

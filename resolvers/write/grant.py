@@ -1,4 +1,4 @@
-"""Sharing assets: owners set and revoke grants of users, groups, everyone and public."""
+"""Sharing of assets: owners set and revoke grants of users, groups, everyone and public."""
 
 from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ async def _share(
 ) -> None:
     """Replace the principals' grants by `access`, and log the differences. One to five statements.
 
-    The asset's `updated_at` stays: it would tell viewers who may not see its grants that they changed.
+    The asset's `updated_at` stays: viewers who may not see its grants must not learn that they changed.
     """
     of_asset = sql.grant.c.asset_pk == asset.pk
     rows = await tx.rows(visible(sql.grant, tx.viewer).where(of_asset))

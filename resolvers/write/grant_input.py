@@ -1,4 +1,4 @@
-"""Grants in an input: finds their principals, and checks that each occurs once and may hold its access."""
+"""Input of grants: finds the principals, and checks that each occurs only once and may hold the requested access."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -40,7 +40,7 @@ def check_count(reader: InputReader, entries: Sequence[object], *path: str) -> N
 
 
 class GrantReader:
-    """Reads grants of one asset and adds their errors; a principal that occurs twice is one."""
+    """Reader of the grants of one asset. It adds an error for each invalid grant and each repeated principal."""
 
     def __init__(self, reader: InputReader, principals: PrincipalsById, owner_pk: int | None = None) -> None:
         """Take the reader that collects errors, the referenced principals, and the owner, who must keep OWNER."""
@@ -48,7 +48,7 @@ class GrantReader:
         self._seen: set[int] = set()
 
     def grants(self, grants: Sequence[Input], *path: str) -> list[tuple[PrincipalRow, int]]:
-        """Return the principal and access of each valid grant, in order."""
+        """Return the principal and access of each grant whose principal is valid, in order."""
         valid: list[tuple[PrincipalRow, int]] = []
         for index, grant in enumerate(grants):
             principal = self._principal(grant["to"], *path, str(index), "to")
@@ -64,7 +64,7 @@ class GrantReader:
         return valid
 
     def principals(self, references: Sequence[Input], *path: str) -> list[PrincipalRow]:
-        """Return the principals whose grants may be revoked, in order."""
+        """Return the principals whose grants are to be revoked, in order, without invalid ones."""
         valid = []
         for index, reference in enumerate(references):
             principal = self._principal(reference, *path, str(index))

@@ -11,7 +11,7 @@ from store.text import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, MAX_SLUG_LENGTH, MAX_TE
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 MAX_KEY_LENGTH = 200
-MAX_ID_LENGTH = 200  # ids are shorter; each is stored with the result of its item
+MAX_ID_LENGTH = 200  # real ids are shorter; bounded since unknown ids are stored in results too
 Input = Mapping[str, Any]
 RowT = TypeVar("RowT")
 
@@ -26,7 +26,7 @@ class Side(StrEnum):
 
 
 class Position(NamedTuple):
-    """Position in an order, relative to a neighbour: an absolute one would count hidden rows."""
+    """Position in a list, at an end or next to a neighbour. An index would reveal the number of hidden rows."""
 
     side: Side = Side.END
     id: str | None = None
@@ -43,7 +43,7 @@ class Position(NamedTuple):
 
 
 class Versioned(Protocol):
-    """A row with a version, which each update raises."""
+    """A row with a version, which each update increments."""
 
     @property
     def id(self) -> str:
@@ -55,7 +55,7 @@ class Versioned(Protocol):
 
 
 class InputReader:
-    """Reads the fields of an input and collects their errors until `raise_errors`.
+    """Reader of the fields of an input, which collects their errors until `raise_errors`.
 
     An omitted field is absent from the input; an explicit null is None.
     """
@@ -74,11 +74,11 @@ class InputReader:
         self.user_errors.append(UserError(code, message, ("input", *path), **details))
 
     def add_not_found(self, noun: str, *path: str) -> None:
-        """Add that no object of the noun has the id at the path, or that it is hidden from the viewer."""
+        """Add NOT_FOUND for the id at the path: no object of that kind (`noun`) has it, or the object is hidden."""
         self.user_errors.append(not_found(noun, "input", *path))
 
     def check_found(self, row: RowT | None, noun: str, field: str) -> RowT | None:
-        """Return the row that an input field names; add that it was not found if it is None."""
+        """Return the row that an input field names; if it is None, add NOT_FOUND."""
         if row is None:
             self.add_not_found(noun, graph_name(field))
         return row
@@ -113,7 +113,7 @@ class InputReader:
         return slug
 
     def non_null(self, name: str) -> Any:
-        """Return a field that cannot be null; None if omitted."""
+        """Return a field that may be omitted but not null; None if omitted."""
         value = self.input.get(name)
         if value is None and self.has(name):
             field = graph_name(name)
@@ -150,7 +150,7 @@ class InputReader:
         return indexes
 
     def check_version(self, row: Versioned) -> None:
-        """Add a conflict if `expectedVersion` is given and is not the row's version."""
+        """Add CONFLICT if the input has an `expectedVersion` that is not the row's version."""
         expected = self.input.get("expected_version")
         if expected is not None and expected != row.version:
             message = f"Version conflict: expected {expected}, current version is {row.version}. Reload and retry."
@@ -198,7 +198,7 @@ def make_slug(name: str, fallback: str) -> str:
 
 
 def unique_slug(stem: str, taken: Container[str]) -> str:
-    """Return the slug; if it is taken, with the least number appended that makes it unique."""
+    """Return the stem as a slug; if it is taken, append the least number that makes it unique."""
     slug, number = stem, 1
     while slug in taken:
         number += 1

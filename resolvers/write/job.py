@@ -35,7 +35,7 @@ from store.tables import JobKind, JobStatus
 
 CHUNK_SIZE = 4_000
 MAX_JOBS = 3  # active at once per user: all users share the workers
-MAX_ERRORS = 100  # stored with a failed job; each item has its own
+MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
 
 
 async def enqueue(tx: MutationTransaction, kind: JobKind, input: Input, indexes: IndexById) -> str:
@@ -65,7 +65,8 @@ async def cancel(tx: MutationTransaction, reader: InputReader) -> Result:
 async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lambda: False) -> bool:
     """Claim the oldest waiting job and run it to its end, or until `is_stopping`; return whether there was one.
 
-    A job that fails for another reason than an unavailable database ends as FAILED, and its exception is raised.
+    An exception ends the job as FAILED, unless the database is unavailable: then another worker resumes the job. The
+    exception is raised again in both cases.
     """
     async with database.write() as connection:
         job = await jobs.claim_next(connection)
@@ -192,9 +193,10 @@ async def _operation(tx: MutationTransaction, job: ClaimedJob, last_inserted_pk:
 async def _next_placement(
     tx: MutationTransaction, collection: CollectionRow, position: Position, last_inserted_pk: int | None
 ) -> Placement:
-    """Return the placement of the next chunk: after the last inserted asset, where the block grows from its start.
+    """Return the placement of the next chunk.
 
-    The end if the neighbour is no longer a member.
+    At START or AFTER a neighbour, each chunk follows the last inserted asset, so that chunks stay in order. Otherwise
+    it is the requested position, or the end if the neighbour is no longer a member.
     """
     last = last_inserted_pk if position.side in {Side.START, Side.AFTER} else None
     if last is None and position.id is None:

@@ -1,6 +1,6 @@
 """Bulk membership operations: plan each item, then apply all valid ones in one pass.
 
-Adding or removing a member again is UNCHANGED, never an error. A hidden asset is reported as absent.
+Adding a member or removing a non-member is UNCHANGED, never an error. A hidden asset is reported as absent.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +42,10 @@ IndexById = Mapping[str, int]
 
 
 class Member(NamedTuple):
-    """An asset and its membership in a collection; `rank` is None if it is not a member. `id` is that of the item."""
+    """An asset and its membership in a collection; `rank` is None if it is not a member.
+
+    `id` is the id of the bulk item: the asset's, or the collection's if one asset's collections are changed.
+    """
 
     id: str
     asset_pk: int
@@ -84,7 +87,7 @@ OPERATION_KINDS = {
 
 @dataclass
 class MembershipOperation:
-    """Assets leave `source`, enter `target`, or both. An asset that is already in the target only leaves."""
+    """Bulk change: assets leave `source`, enter `target`, or both. An asset already in the target only leaves."""
 
     tx: MutationTransaction
     action: ChangeAction
@@ -103,7 +106,7 @@ class MembershipOperation:
         return dict(zip(("collection", "to"), ids, strict=False))
 
     async def plan(self, indexes: IndexById) -> list[ItemResult]:
-        """Return the planned result of each id, in order; can be called again for more.
+        """Return the planned result of each id, in order. A job calls this once for each chunk.
 
         One statement, two for a move.
         """
@@ -125,7 +128,7 @@ class MembershipOperation:
         return remove_outcome(self.tx, self._leaving[id_])
 
     async def apply(self, ids: Sequence[str]) -> str | None:
-        """Change the ids, which must be planned as CHANGED; return the id of the logged change, None if there is none.
+        """Apply the operation to ids planned as CHANGED; return the id of the logged change, None if there is none.
 
         A move logs a change on both collections; the target's is returned unless all assets were in it already.
         """
@@ -164,7 +167,7 @@ async def find_collections(
 
 
 async def members_by_asset(tx: MutationTransaction, ids: Iterable[str], collection: CollectionRow) -> dict[str, Member]:
-    """Return the visible assets with these ids, by id; `rank` is None if it is not a member. One statement."""
+    """Return the visible assets with these ids, by id; the `rank` of a non-member is None. One statement."""
     asset, membership = sql.asset, sql.membership
     of_asset = and_(membership.c.asset_pk == asset.c.pk, membership.c.collection_pk == collection.pk)
     columns = (asset.c.id, asset.c.pk, asset.c.status, access(asset, tx.viewer), *membership.c[MEMBERSHIP])
@@ -176,7 +179,10 @@ async def members_by_asset(tx: MutationTransaction, ids: Iterable[str], collecti
 
 
 async def members_by_collection(tx: MutationTransaction, asset: AssetRow, ids: Iterable[str]) -> dict[str, Member]:
-    """Return the asset, as a member or not, of each visible collection with these ids, by id. One statement."""
+    """Return the asset as a `Member` of each visible collection with these ids, by the collection's id.
+
+    `rank` is None if it is not a member. One statement.
+    """
     collection, membership = sql.collection, sql.membership
     of_collection = and_(membership.c.collection_pk == collection.c.pk, membership.c.asset_pk == asset.pk)
     columns = (collection.c.id, collection.c.pk, *membership.c[MEMBERSHIP])
@@ -225,7 +231,7 @@ async def insert_members(
     placement: Placement,
     note: str | None,
 ) -> None:
-    """Insert memberships in order; without a note each keeps the one that it has in another collection."""
+    """Insert memberships in order. Without a note, an asset that moves keeps the note from its source collection."""
     if not members:
         return
     ranked = member_ranking(tx, collection)

@@ -19,7 +19,7 @@ def user_errors(payload: Payload, _context: Context) -> list[UserError]:
 
 
 async def current(error: UserError, context: Context) -> NodeRow | None:
-    """Return the object that is at another version than expected."""
+    """Return the object whose version differs from `expectedVersion`, in its current state."""
     return None if error.current_id is None else await node(None, context, error.current_id)
 
 

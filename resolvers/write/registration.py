@@ -23,9 +23,9 @@ from store.tables import AssetAccess, AssetStatus, PrincipalKind
 from store.text import clean_text
 
 LINE_FIELDS = {"external_id": "id"} | {column.name: column.line_name for column in ASSET_COLUMNS}
-"""Names of the input's fields in a line; `uses` and `grants` have the same."""
+"""Name in a catalogue line of each input field. `uses` and `grants` are missing: their names are the same in both."""
 GRAPH_FIELDS = {"id": "externalId"} | {column.line_name: column.graph_name for column in ASSET_COLUMNS}
-"""Names of a line's fields in the graph."""
+"""GraphQL name of each field of a catalogue line."""
 
 LineByIndex = dict[int, RegistrationLine]
 AssetsByExternalId = Mapping[str, AssetRow]
@@ -88,7 +88,7 @@ def _clean_id(external_id: str) -> str:
 
 
 def _read_lines(reader: InputReader, items: Sequence[Input], principals: PrincipalsById) -> LineByIndex:
-    """Return the items with valid fields by their index; add an error for each invalid field."""
+    """Return the lines of the items whose fields are valid, by index; add an error for each invalid field."""
     lines = {index: _read_line(reader, item, principals, "assets", str(index)) for index, item in enumerate(items)}
     return {index: line for index, line in lines.items() if line is not None}
 
@@ -134,7 +134,7 @@ def _add_field_error(reader: InputReader, error: FieldError, *path: str) -> None
 
 
 async def _load_assets(tx: MutationTransaction, ids: Iterable[str], lines: LineByIndex) -> dict[str, AssetRow]:
-    """Return the existing assets among the external ids and the uses of the lines. One statement."""
+    """Return the existing assets with these external ids or used by the lines, by external id. One statement."""
     named_ids = {*ids, *(id_ for line in lines.values() for id_ in line.uses)}
     rows = where_in(visible(sql.asset, tx.viewer), sql.asset.c.external_id, sorted(named_ids))
     return {row.external_id: row for row in await tx.rows(rows)}
@@ -162,7 +162,7 @@ def _check_duplicates(reader: InputReader, ids: Sequence[str]) -> None:
 
 
 def _check_dependents(reader: InputReader, lines: LineByIndex, assets: AssetsByExternalId) -> None:
-    """Reject items that use an asset that a rejected item would have created, repeatedly until none is left."""
+    """Reject items that use an asset which a rejected item would have created; repeat until no more are rejected."""
     count = -1
     while len(reader.user_errors) > count:
         count = len(reader.user_errors)

@@ -1,4 +1,4 @@
-"""Topic mutations: create, update, reorder, merge and delete; each change is logged on the topic it is about."""
+"""Topic mutations: create, update, reorder, merge and delete. The subject of each logged change is the topic."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -25,7 +25,7 @@ from store.database import Snapshot
 from store.idempotency import find_result, save_result
 
 Result = dict[str, Any]
-"""JSON result of a mutation: ids, never rows, so that a replay is answered through current permissions."""
+"""JSON result of a mutation: ids, never rows, so that a replay is resolved with current permissions."""
 
 
 class MutationTransaction:
@@ -66,7 +66,7 @@ class MutationTransaction:
         return reader.check_found(row, table.name, field)
 
     async def get(self, reader: InputReader, table: Table, field: str) -> Any:
-        """Return the row like `find`, and raise the errors so far, so that the row exists. One statement."""
+        """Return the row like `find`, but raise MutationRejectedError if there are errors so far. One statement."""
         row = await self.find(reader, table, field)
         reader.raise_errors()
         return row
@@ -89,7 +89,7 @@ class Payload:
 
 
 MutationFunction = Callable[[MutationTransaction, InputReader], Awaitable[Result]]
-"""A mutation's own part, within its transaction. Raises MutationRejectedError to change nothing."""
+"""Function of one mutation, run in its transaction. Raises MutationRejectedError to roll it back."""
 
 
 async def run_mutation(
@@ -100,7 +100,7 @@ async def run_mutation(
     It completes even if the client disconnects. A dry run does the same work, and is rolled back once its payload is
     read. Raises OperationError without the permission, and (UNAVAILABLE) if other writers hold the lock for too long.
     """
-    await context.close()  # while it waits for the lock it holds no snapshot, nor the transaction of a dry run
+    await context.close()  # so that it holds no snapshot and no dry run's transaction while it waits for the lock
     if input.get("dry_run"):
         return replace(await _dry_run(context, permission, input, function), is_dry_run=True)
     running = asyncio.create_task(_commit(context, permission, name, input, function))
@@ -153,7 +153,7 @@ async def _run_uncommitted(tx: MutationTransaction, input: Input, function: Muta
 
 
 async def _begin(context: Context, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
-    # The lock comes first, so that a permission revoked while this waited for it is no longer held.
+    # The lock comes before the viewer, so that a permission revoked while this waited for the lock does not count.
     log = await open_change_log(connection, context.request_id)
     viewer = await context.identify(Snapshot(connection))
     require(viewer, permission)

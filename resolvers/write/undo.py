@@ -1,6 +1,6 @@
 """Undo of membership changes, except for items that were changed again since.
 
-Restoring a member is not adding one: it returns to its former place with its note, whether it is eligible or not.
+A removed asset is restored at its former rank with its note, even if it is no longer eligible to be added.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ CollectionsById = Mapping[str, CollectionRow]
 
 
 async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
-    """Undo a membership change; of a move, both halves."""
+    """Undo a membership change; for a move, in both collections."""
     change: ChangeRow = await tx.get(reader, sql.change, "change_id")
     if change.action not in UNDOABLE:
         message = "Only changes that added, removed or moved assets can be undone."
@@ -69,7 +69,7 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
         for record in records_by_asset[asset.pk]
     ]
     change_ids = await _apply(tx, undoable, collections)
-    # Of a move, perhaps only the half of the other collection is undone.
+    # The undo of a move may have changed only the other collection.
     undo_change = change_ids.get(change.subject_id) or next(iter(change_ids.values()), None)
     return {"collection": change.subject_id, "results": to_json(items), "change": undo_change}
 
@@ -96,7 +96,7 @@ def _plan(
 async def _apply(
     tx: MutationTransaction, records: Sequence[UndoRecord], collections: CollectionsById
 ) -> dict[str, str]:
-    """Remove the added members and restore the removed ones; return the ids of the changes by collection."""
+    """Remove the added members and restore the removed ones; return the ids of the logged changes by collection id."""
     added = [record for record in records if _was_added(record)]
     current = await _current_members(tx, added, collections)
     if added:

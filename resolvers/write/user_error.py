@@ -28,9 +28,9 @@ class UserErrorCode(StrEnum):
 
 @dataclass(frozen=True)
 class UserError:
-    """An error in the input: a message and the path of the faulty element in the arguments.
+    """An error in the input: its code, a message, and the path of the faulty value in the arguments.
 
-    `limit` is set where one was exceeded, `current_version` and `current_id` where `expectedVersion` did not match.
+    `limit` is set if one was exceeded; `current_version` and `current_id` are set if `expectedVersion` did not match.
     """
 
     code: UserErrorCode
@@ -52,7 +52,7 @@ class UserError:
 
 
 class MutationRejectedError(Exception):
-    """A mutation that changes nothing: its user errors, and the rest of its result."""
+    """Rejection of a mutation, which then changes nothing: its user errors, and the other fields of its result."""
 
     def __init__(self, user_errors: Iterable[UserError], result: Mapping[str, Any] | None = None) -> None:
         """Take the errors, at least one."""
@@ -62,5 +62,5 @@ class MutationRejectedError(Exception):
 
 
 def not_found(noun: str, *path: str) -> UserError:
-    """Return the error of an absent object; the wording is the same for a hidden one."""
+    """Return the error for an absent object, worded so that it fits a hidden object too."""
     return UserError(UserErrorCode.NOT_FOUND, f"There is no such {noun}.", path)
