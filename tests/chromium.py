@@ -134,7 +134,7 @@ class Chromium:
         return page
 
     def send(self, method: str, session: str | None = None, **parameters: object) -> Message:
-        """Send a command and return its result; pass events that arrive before it to their pages."""
+        """Send a command and return its result; pass events that arrive before the result to their pages."""
         sent = self._post(method, session, parameters)
         while True:
             message = json.loads(self._socket.recv(timeout=60))

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 NOBODY = 65_534
 TIMEOUT_SECONDS = 60
 ATOLL = "from app.cli import main; main()"
-# Importing takes seconds, so one process imports and forks for each command. It also imports what is otherwise imported
-# late, because another account may be unable to read Python's directory.
+# Importing takes seconds, so one process imports everything once and forks for each command. This includes modules that
+# are otherwise imported late: a command under another account may be unable to read Python's directory.
 FORKER = """
 import json, os, sys
 import aiosqlite, alembic.ddl.sqlite
@@ -53,12 +53,12 @@ class CommandResult:
 
     @property
     def error_line(self) -> str:
-        """The one line that a failed command prints; fail for any other end."""
+        """The only line on stderr after exit code 1; fail for any other outcome."""
         return self._single_line(1)
 
     @property
     def usage_error(self) -> str:
-        """The one line that a command prints for an invalid option or setting; fail for any other end."""
+        """The only line on stderr after exit code 2 (invalid option or setting); fail for any other outcome."""
         return self._single_line(2)
 
     def _single_line(self, code: int) -> str:
@@ -95,7 +95,7 @@ class CommandRunner:
         return CommandResult(code, out, err)
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """Return the environment of a command: these ATOLL_ settings only."""
+        """Return the environment variables of a command, with this database and no ATOLL_ settings but these."""
         return environment(**{"DATABASE_URL": self.database_url} | settings)
 
     @contextmanager
@@ -106,7 +106,7 @@ class CommandRunner:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return the environment of a process: these ATOLL_ settings only, and the PYTHONPATH."""
+    """Return the current environment variables with these ATOLL_ settings in place of all others, and PYTHONPATH."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
     return others | {"PYTHONPATH": str(ROOT)} | {f"ATOLL_{name}": value for name, value in settings.items()}
 

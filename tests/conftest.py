@@ -1,4 +1,4 @@
-"""World of the tests: a few users, assets and collections, written as tables, on both databases."""
+"""The tests' world (a few users, assets and collections, written as tables) and its fixtures on both databases."""
 
 import asyncio
 import gc
@@ -86,7 +86,7 @@ def _needs_postgres(item: pytest.Item) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage seldom, and freeze imported modules: it took a fifth of the tests' time."""
+    """Collect garbage seldom and freeze imported modules: garbage collection took a fifth of the tests' time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -169,13 +169,13 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest) -> str:
-    """Run the test once on each database."""
+    """Return "sqlite" or "postgresql"; the test runs once on each."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def world(backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Return the world that tests only read."""
+    """Return the shared world, which tests must not change."""
     folder = tmp_path_factory.mktemp(backend)
     url = _empty(backend, request, folder / "world.db", "world")
     return asyncio.run(_make(url, write_lines(folder / "world.jsonl", catalogue_lines())))
@@ -215,8 +215,8 @@ def _name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def databases(backend: str, request: pytest.FixtureRequest) -> Iterator["Databases"]:
-    """Return the factory of databases for trials."""
-    from proofs.databases import open_databases  # noqa: PLC0415 - it speaks of what this file defines
+    """Return a factory of temporary databases, for the proofs' trials."""
+    from proofs.databases import open_databases  # noqa: PLC0415 - that module imports this one
 
     with open_databases(backend, request.getfixturevalue("postgres") if backend == "postgresql" else None) as made:
         yield made
@@ -236,18 +236,18 @@ class GraphQLClient:
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
 
     async def __call__(self, who: str, query: str, **variables: Any) -> dict[str, Any]:
-        """Return the data; fail on any error."""
+        """Run the operation and return its data; fail on any error."""
         answer = (await self.response(who, query, **variables)).json()
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
 
     async def errors(self, who: str, query: str, **variables: Any) -> list[tuple[str, str]]:
-        """Return the code and message of each error; fail when there is none."""
+        """Run the operation and return the code and message of each error; fail when there is none."""
         answer = (await self.response(who, query, **variables)).json()
         return [(error["extensions"]["code"], error["message"]) for error in answer["errors"]]
 
     async def response(self, who: str, query: str, **variables: Any) -> httpx.Response:
-        """Return the HTTP response; `statements` then holds its SQL statements."""
+        """Run the operation and return the HTTP response; `statements` then has the SQL statements that it took."""
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
         self.statements.clear()
         return await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
@@ -264,7 +264,7 @@ class GraphQLClient:
 
 @pytest.fixture
 async def ask(world: World) -> AsyncIterator[GraphQLClient]:
-    """Return a client of the world that tests only read."""
+    """Yield a client of the shared world, which tests must not change."""
     asking = GraphQLClient(world)
     yield asking
     await asking.close()
@@ -272,7 +272,7 @@ async def ask(world: World) -> AsyncIterator[GraphQLClient]:
 
 @pytest.fixture
 async def ask_own(own_world: World) -> AsyncIterator[GraphQLClient]:
-    """Return a client of a copy of the world that the test may change."""
+    """Yield a client of a copy of the world, which the test may change."""
     asking = GraphQLClient(own_world)
     yield asking
     await asking.close()

@@ -1,4 +1,4 @@
-"""Servers with planted faults: they cache data of one operation for others."""
+"""Servers with planted faults: they reuse cached data of one operation in later ones."""
 
 import time
 from collections.abc import Awaitable, Callable

@@ -38,7 +38,7 @@ def _even(value: Any) -> int:
 
 @strawberry.type
 class Branch:
-    """A type that nests without limit."""
+    """A type whose fields return the same type, so that selections can nest without limit."""
 
     name: str = "branch"
 
@@ -162,7 +162,7 @@ class World:
 
     @asynccontextmanager
     async def open_context(self, request: Request, request_id: str) -> AsyncIterator[OperationContext]:
-        """Open a context, or fail as the bearer token says."""
+        """Open a context; tokens that fail: `bad`, `down`, `broken`, and `lost` when the context closes."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token == "bad":
             raise UnauthenticatedError

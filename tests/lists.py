@@ -24,7 +24,7 @@ MEMBERSHIP_ORDERS = ("POSITION", "ADDED_AT", "NAME", "UPDATED_AT")
 COUNT_AND_PAGE_INFO = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor }"
 MAX_PAGES = 200
-MAX_ROOT_FIELDS = 20  # of one document
+MAX_ROOT_FIELDS = 20  # in one document
 
 Expected = Callable[[Model, str, Line | None], Names]
 Found = dict[str, Any]
@@ -38,9 +38,9 @@ class ListField:
     field: str
     selection: str
     expected: Expected
-    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # arguments; a string is an enum value
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # a string stands for an enum value
     is_two_way: bool = False
-    filter: str | None = None  # the type of its filter
+    filter: str | None = None  # name of the filter's input type
 
     @property
     def argument_text(self) -> str:
@@ -48,7 +48,7 @@ class ListField:
         return _literal(self.arguments)[1:-1]
 
     def text(self, alias: str, further: str = "", body: str | None = None) -> str:
-        """Return the list's field for a document."""
+        """Return the field in GraphQL syntax, under the alias; `further` has more arguments."""
         arguments = ", ".join(part for part in (self.argument_text, further) if part)
         whole = f"{self.field}({arguments})" if arguments else self.field
         body = (
@@ -62,7 +62,7 @@ class ListField:
         return f"{alias}: {parent_field} {{ {f'... on AssetFields {{ {inside} }}' if kind == 'asset' else inside} }}"
 
     def extract(self, found: Found | None) -> Found | None:
-        """Return the list from the response under its alias; None if its parent is hidden."""
+        """Return the list from the alias's value in a response; None if the parent is hidden."""
         return found if self.parent is None or found is None else found[self.field]
 
     def exists(self, model: Model, who: str) -> bool:
@@ -92,7 +92,7 @@ async def ask_lists(
     body: str | None = None,
     **variables: Any,
 ) -> list[Found | None]:
-    """Return a page of each list, None if its parent is hidden; `further` has more arguments of each."""
+    """Return a page of each list, or None where the parent is hidden; `further` has more arguments for each list."""
     declared = {"filter": next((each.filter for each in lists if each.filter), None)}
     head = ", ".join(f"${name}: {declared[name]}" for name in variables)
     pages: list[Found | None] = []
@@ -110,7 +110,7 @@ async def ask_lists(
 async def walk(
     ask: GraphQLClient, who: str, lists: Sequence[ListField], sizes: Sequence[int], *, backward: bool
 ) -> list[list[Found]]:
-    """Return the pages of each list in the order of a client's walk, from the start or from the end."""
+    """Page through each list from its start, or from its end if `backward`; return its pages as they were read."""
     count, place, on, end = (
         ("last", "before", "hasPreviousPage", "startCursor")
         if backward
@@ -199,7 +199,7 @@ def _literal(given: Any) -> str:
 
 
 def _expect(method: str, *of: str) -> Expected:
-    """Return the result of the oracle's method of that name."""
+    """Return a function that calls the oracle's method of that name."""
 
     def expected(model: Model, who: str, _kept: Line | None) -> Names:
         return list(getattr(model, method)(who, *of))
@@ -208,7 +208,7 @@ def _expect(method: str, *of: str) -> Expected:
 
 
 def _expect_filtered(method: str, *of: str, **arguments: Any) -> Expected:
-    """Return the oracle's rows that match a filter."""
+    """Return a function that calls the oracle's method of that name with a filter."""
 
     def expected(model: Model, who: str, filter_input: Line | None) -> Names:
         return list(getattr(model, method)(who, *of, filter=filter_input, **arguments))

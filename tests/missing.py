@@ -1,4 +1,4 @@
-"""Needs that a machine may not meet: the tests concerned are skipped with the reason, or fail if all are required."""
+"""Requirements that a machine may lack: the tests concerned are skipped with the reason, or fail if required."""
 
 import os
 from pathlib import Path

@@ -62,14 +62,15 @@ class Collection:
 
 @dataclass
 class Change:
-    """Effect of one mutation on one object, with the changed assets and the members before it."""
+    """Entry of the change log: effect of one mutation on one object, with the order of its members before."""
 
     label: str
     revision: int
     action: str
     subject: str
     who: str
-    touched: dict[str, Member | None] = field(default_factory=dict)  # the membership before; None for none
+    # Previous membership of each changed asset; None if it was not a member.
+    touched: dict[str, Member | None] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
 
 
@@ -89,7 +90,8 @@ class World:
     revision: int = 0
     kept: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)  # stored results, by viewer and key
     made: int = 0  # number of topics and collections created
-    put_back: dict[str, tuple[list[str], Change]] = field(default_factory=dict)  # of the last mutation, by collection
+    # Assets that the last mutation restored and the change that it undid, by collection.
+    put_back: dict[str, tuple[list[str], Change]] = field(default_factory=dict)
 
     def append(self, who: str, action: str, subject: str, touched: Mapping[str, Member | None] | None = None) -> Change:
         """Append a change to the log and return it. Call it before members change: it stores their order."""
@@ -100,7 +102,7 @@ class World:
         return change
 
     def sisters(self, place: Place) -> list[str]:
-        """Return the collections of a topic and parent, in order."""
+        """Return the collections with this topic and parent, in order."""
         return self.children.setdefault(place, [])
 
     def below(self, label: str) -> list[str]:

@@ -37,6 +37,6 @@ def index_by_label(labels: Iterable[str]) -> dict[str, int]:
 
 
 def neighbour_of(given: Given) -> tuple[str | None, str]:
-    """Return the neighbour's label, None for an end, and its path."""
+    """Return the label of the neighbour (None: an end of the list) and the path of the position in the input."""
     ((side, beside),) = (given.get("position") or {"atEnd": True}).items()
     return (None if beside is True else beside), f"position.{side}"

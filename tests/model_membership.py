@@ -141,7 +141,7 @@ def may_remove(world: World, who: str, asset: str, label: str) -> str:
 
 
 def may_move(world: World, who: str, asset: str, here: str, there: str) -> str:
-    """Return the status of an asset to move: removed here, and added there unless it is a member."""
+    """Return the status of an asset to move, or an error code; a member of both collections is only removed."""
     leaving = may_remove(world, who, asset, here)
     if leaving in {"NOT_FOUND", "UNCHANGED"}:
         return leaving
@@ -150,7 +150,7 @@ def may_move(world: World, who: str, asset: str, here: str, there: str) -> str:
 
 
 def enforce_mode(mode: str, results: list[Result], **answer: str) -> None:
-    """Raise MutationRejectedError for a failed item in ATOMIC mode, which rolls the others back."""
+    """Raise MutationRejectedError if an item failed in ATOMIC mode, with the changed items as ROLLED_BACK."""
     faults = [fault for _, _, fault in results if fault]
     if mode == "ATOMIC" and faults:
         told = [(label, "ROLLED_BACK" if status == "CHANGED" else status, fault) for label, status, fault in results]
@@ -160,7 +160,7 @@ def enforce_mode(mode: str, results: list[Result], **answer: str) -> None:
 def insert_members(
     world: World, who: str, label: str, new: Mapping[str, Member], given: Given, *, action: str = "ASSETS_ADDED"
 ) -> str | None:
-    """Insert new members as one block at the input's position; return the change, None without members."""
+    """Insert new members as one block at the input's position; return the change's label, None without members."""
     if not new:
         return None
     change = world.append(who, action, label, dict.fromkeys(new))
@@ -174,7 +174,7 @@ def insert_members(
 def delete_members(
     world: World, who: str, label: str, leaving: Iterable[str], action: str = "ASSETS_REMOVED"
 ) -> str | None:
-    """Delete members; return the change, None without members."""
+    """Delete members; return the change's label, None without members."""
     members = world.collections[label].members
     touched = {asset: members[asset] for asset in leaving}
     if not touched:
@@ -186,10 +186,10 @@ def delete_members(
 
 
 def adopt(world: World, label: str, seen: list[str]) -> None:
-    """Adopt the order of a collection with restored members; fail if that order is not allowed.
+    """Adopt Atoll's order of a collection with restored members; fail if that order is not allowed.
 
-    A restored member keeps its order relative to all members that stayed. Relative to members that were added or moved
-    since, any position is allowed.
+    A restored member must keep its order relative to all members that stayed since the undone change. Relative to
+    members that were added or moved since, any position is allowed.
     """
     back, change = world.put_back[label]
     members = world.collections[label].members

@@ -217,7 +217,7 @@ def _move(world: World, who: str, label: str, place: Place) -> None:
 
 
 def _empty_into(world: World, who: str, source: str, target: str) -> list[str]:
-    """Move all collections of a topic to the end of another; return them."""
+    """Move all collections of a topic to the end of another; return the moved collections."""
     moved = world.in_topic(source)
     for top in list(world.sisters((source, None))):
         world.collections[top].version += 1

@@ -105,7 +105,7 @@ def _share(world: World, who: str, label: str, after: Mapping[str, int | None]) 
 Rule = Callable[[World, str, Given], Answer]
 OF_ONE = ("collection", "change", "results", "summary")
 
-# Whether it is for administrators only; its function; the fields of its payload beside the errors.
+# By mutation: whether it is for administrators only, its function, and the fields of its payload besides `userErrors`.
 MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
     "topicCreate": (True, topic_create, ("topic",)),
     "topicUpdate": (True, topic_update, ("topic",)),
@@ -129,7 +129,7 @@ MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
 
 
 def run_mutation(world: World, who: str, mutation: str, given: Given) -> Payload | str:
-    """Run the mutation; return its payload, or the code of the error that refuses all of it."""
+    """Run the mutation; return its payload, or an error code if the whole mutation is refused."""
     is_for_admins, rule, _ = MUTATIONS[mutation]
     if who == ANONYMOUS:
         return "UNAUTHENTICATED"
@@ -164,7 +164,7 @@ def _run_idempotent(world: World, who: str, mutation: str, given: Given, rule: R
 def _shown(
     world: World, who: str, mutation: str, given: Given, answer: Answer, *, faults: Sequence[Fault] = ()
 ) -> Payload:
-    """Return the part of a result that the viewer may see now."""
+    """Return the payload: the part of the result that is visible to the viewer now, and the errors."""
     is_dry = bool(given.get("dryRun"))
     payload = {field: _field(world, who, field, answer, is_dry=is_dry) for field in MUTATIONS[mutation][2]}
     return payload | {"userErrors": sorted(faults)}

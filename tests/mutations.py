@@ -11,14 +11,14 @@ from tests.db_snapshot import db_snapshot
 
 @dataclass(frozen=True)
 class Mutation:
-    """A mutation with one input, and the selection of its payload beside the errors."""
+    """A mutation with one input, and the fields to select from its payload besides `userErrors`."""
 
     name: str
     selection: str
 
     @property
     def query(self) -> str:
-        """Return the document."""
+        """The GraphQL document."""
         kind = f"{self.name[0].upper()}{self.name[1:]}Input"
         return (
             f"mutation($input: {kind}!) {{ {self.name}(input: $input) {{"
@@ -26,7 +26,7 @@ class Mutation:
         )
 
     async def __call__(self, ask: GraphQLClient, who: str, **given: Any) -> dict[str, Any]:
-        """Return the payload; fail on any error of the operation."""
+        """Run the mutation and return its payload; fail on any error outside the payload."""
         return dict((await ask(who, self.query, input=given))[self.name])
 
 
@@ -38,7 +38,7 @@ def error_paths(payload: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 async def refusal_code(ask: GraphQLClient, who: str, mutation: Mutation, **given: Any) -> str:
-    """Return the code of the error that refuses the operation."""
+    """Run a mutation that must be refused as a whole, and return the code of the error."""
     ((code, _),) = await ask.errors(who, mutation.query, input=given)
     return code
 

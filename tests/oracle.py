@@ -14,7 +14,7 @@ ANONYMOUS = "anonymous"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DISCOVERABLE, VIEWER, EDITOR, OWNER = 1, 2, 3, 4
 ACCESS = {"DISCOVERABLE": DISCOVERABLE, "VIEWER": VIEWER, "EDITOR": EDITOR, "OWNER": OWNER}
-TYPES = {  # of the schema, by kind
+TYPES = {  # GraphQL type by kind
     "CAPSULE": "Capsule",
     "PIPELINE": "Pipeline",
     "NO_CODE_APP": "NoCodeApp",
@@ -138,7 +138,7 @@ class Model:
         *,
         descending: bool = False,
     ) -> Names:
-        """Return the collections, or those of a topic."""
+        """Return all visible collections, or only those of one topic."""
         found = [
             slug
             for slug, line in self.collection.items()
@@ -159,12 +159,12 @@ class Model:
         return sorted((each for each in self.collection if self.parent(who, each) == slug), key=self._place)
 
     def parent(self, who: str, slug: str) -> str | None:
-        """Return the parent of a collection; None if it is hidden."""
+        """Return the parent of a collection; None if it has none or if either of them is hidden."""
         above = self.collection[slug].get("parent")
         return above if above and self.sees_collection(who, slug) and self.sees_collection(who, above) else None
 
     def ancestors(self, who: str, slug: str) -> Names:
-        """Return the ancestors of a collection from the root down, below the nearest hidden one."""
+        """Return the ancestors of a collection from the root down, only those below the nearest hidden one."""
         above = self.parent(who, slug)
         return [] if above is None else [*self.ancestors(who, above), above]
 
@@ -178,7 +178,7 @@ class Model:
         descending: bool = False,
         include_descendants: bool = False,
     ) -> Names:
-        """Return the distinct members of a collection; with `below`, also those of its descendants."""
+        """Return the distinct members of a collection; with `include_descendants`, also those of its descendants."""
         where = self.collection_of_asset(who, slug, include_descendants=include_descendants)
         found = [asset for asset in where if self.asset_matches(who, asset, filter)]
         places = list(where)
@@ -233,7 +233,7 @@ class Model:
         descending: bool = True,
         exclude_members: bool = False,
     ) -> Names:
-        """Return the viewer's eligible assets for a collection; unless `only_new`, also their members of it."""
+        """Return the viewer's eligible assets for a collection, without its members if `exclude_members`."""
         found = []
         for asset in self.assets(who, order, filter, descending=descending):
             is_member = asset in self.members[slug]
@@ -257,7 +257,7 @@ class Model:
     # Filters, as GraphQL variables; `ids` resolves the ids in them.
 
     def asset_matches(self, who: str, asset: str, filter: Line | None) -> bool:
-        """Return whether an AssetFilter keeps the asset."""
+        """Return whether the asset matches an AssetFilter."""
         line, given = self.asset[asset], _given(filter)
 
         def is_in(ids: Sequence[str]) -> bool:
@@ -277,7 +277,7 @@ class Model:
         return all(tests[name](value) for name, value in given.items())
 
     def collection_matches(self, who: str, slug: str, filter: Line | None) -> bool:
-        """Return whether a CollectionFilter keeps the collection."""
+        """Return whether the collection matches a CollectionFilter."""
         line = self.collection[slug]
         tests: dict[str, Callable[[Any], bool]] = {
             "visibility": lambda visibility: line["visibility"] == visibility,

@@ -57,7 +57,7 @@ def fold(word: str) -> str:
 
 
 def parts_of(run: str) -> list[Words]:
-    """Return the parts of a word at capitals and digits, in each possible way."""
+    """Split a word at capitals and digits; return the parts of each possible split."""
     if run.isdigit() or (run.isalpha() and run[1:].islower()):
         return []
     ways: list[Words] = []
@@ -97,7 +97,7 @@ def _is_word(character: str) -> bool:
 
 
 def chunks_of(text: str) -> list[Words]:
-    """Return the words between spaces, with their case."""
+    """Return the words of each piece of text between spaces, with their case."""
     return [runs for piece in strip_accents(text).split() if (runs := runs_of(piece))]
 
 
@@ -209,13 +209,13 @@ def match_rank(typed: str, fields: Fields) -> int | None:
 
 
 def relevance_key(level: int, name: str) -> tuple[int, int]:
-    """Return the relevance, highest first: the match rank, then for matches by name the shorter name."""
+    """Return a sort key, larger for more relevant: the match rank; then, for matches by name, a shorter name."""
     by_name = level in {NAME, NAME_BEGUN, NEAR_NAME}
     return level, -min(len(unicodedata.normalize("NFC", name).strip()) // 16, 9) if by_name else 0
 
 
 def _test(place: str, chunks: list[Words], fields: Fields, *, is_quoted: bool, is_begun: bool) -> Callable[[int], bool]:
-    """Return the predicate of a term at a match rank."""
+    """Return a predicate of match ranks: whether the term matches the fields at that rank."""
     folded = [fold(run) for runs in chunks for run in runs]
     whole = "".join(folded)[:LONGEST_WORD]
     ways = [folded]
@@ -262,7 +262,7 @@ def _is_near(asked: str, word: str) -> bool:
 
 
 def match_ranks(typed: str | None, things: dict[str, Fields]) -> dict[str, int] | None:
-    """Return the relevance of each object by name; None without a query."""
+    """Return the match rank of each matching object, by its name; None without a query."""
     if typed is None or not typed.strip():
         return None
     told: dict[str, Any] = {name: match_rank(typed, fields) for name, fields in things.items()}

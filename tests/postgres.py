@@ -30,8 +30,8 @@ SETTINGS = {
 }
 # Faster, and safe when a process is killed; only a power failure would lose data.
 FAST = {"fsync": "off", "full_page_writes": "off"}
-# The first that binaries and machine support is used. The first two do not sort like bytes, so that a query which
-# depends on the server's collation fails.
+# The first collation that the binaries and the machine support is used. The first two do not sort by bytes, so that a
+# query which depends on the server's collation fails.
 COLLATIONS = {
     "ICU en-US": ("--locale-provider=icu", "--icu-locale=en-US", "--locale=C"),
     "libc en_US.UTF-8": ("--locale=en_US.UTF-8", "--lc-messages=C"),
@@ -40,7 +40,7 @@ COLLATIONS = {
 }
 SECONDS = 30
 # The shell becomes the server, so that the child process is the server itself. A watcher in the background reads the
-# pipe: a line ends it; end of file means that the parent died, and it stops the server and removes the folder.
+# pipe. On a line it exits; on end of file, when the parent has died, it stops the server and removes the folder.
 LAUNCH = """
 folder=$1; shift
 exec 3<&0 </dev/null
@@ -105,7 +105,7 @@ class Postgres:
 
     @property
     def pid(self) -> int:
-        """The process of the running server; 0 when none runs."""
+        """The process id of the running server; 0 when none runs."""
         return self._server.pid if self._server and self._server.poll() is None else 0
 
     def url(self, database: str = "postgres") -> str:
@@ -118,7 +118,7 @@ class Postgres:
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database if it exists, and its connections."""
+        """Drop a database if it exists, and close its connections."""
         self._execute(f"DROP DATABASE IF EXISTS {_quote_identifier(name)} WITH (FORCE)")
 
     def start(self) -> None:
@@ -147,7 +147,7 @@ class Postgres:
     def crash(self) -> None:
         """Kill the server and all its processes, like a power failure; `start` recovers."""
         if pid := self.pid:
-            os.kill(pid, signal.SIGSTOP)  # it starts no child while they are listed
+            os.kill(pid, signal.SIGSTOP)  # a stopped server starts no child while they are listed
             for process in (*_children(pid), pid):
                 _kill(process)
         self._end(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Random mutations for the model, in labels; most of them are applicable to the current world."""
+"""Random mutations with the model's labels in place of ids; most of them are valid in the current world."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -43,7 +43,7 @@ class ActionDrawing:
         return self._chance.choice(options)
 
     def is_so(self, chances: int, of: int = 8) -> bool:
-        """Return True with the given probability."""
+        """Return True with the probability `chances / of`."""
         return self._chance.randrange(of) < chances
 
     def some(self, options: Sequence[T], most: int) -> list[T]:
@@ -55,7 +55,7 @@ class ActionDrawing:
         )
 
     def mostly(self, likely: Sequence[str], *odd: str) -> str:
-        """Return one of the likely options, seldom an unlikely one."""
+        """Return one of the likely options, seldom one of the odd ones."""
         return self.one(odd if not likely or self.is_so(1, 16) else likely)
 
     def topic(self) -> str:
@@ -90,11 +90,11 @@ class ActionDrawing:
         return {side: True if side.startswith("at") else self.mostly(beside, odd)}
 
     def position(self, beside: Sequence[str], odd: str) -> Input:
-        """Return no position, or one as a field."""
+        """Return the field `position`, or no field."""
         return {"position": self.place(beside, odd)} if self.is_so(4) else {}
 
     def bulk(self) -> Input:
-        """Return the mode of a bulk mutation."""
+        """Return the options of a bulk mutation: mode, dry run and perhaps an idempotency key."""
         return {"mode": self.one(("BEST_EFFORT", "ATOMIC")), "dryRun": self.is_so(1)} | self.key()
 
     def key(self) -> Input:
@@ -106,7 +106,7 @@ class ActionDrawing:
         return {name: self.one(values) for name, values in given.items() if self.is_so(3)}
 
     def version(self, things: Any, label: str) -> Input:
-        """Return no expected version, the current one, or one that never existed."""
+        """Return no expected version, the current one, or the one before."""
         if not self.is_so(2):
             return {}
         current = things[label].version if label in things else 1
@@ -293,10 +293,10 @@ OFTEN = tuple(act for act in ACTIONS for _ in range(act[0]))
 
 
 def actions(world: World) -> st.SearchStrategy[Action]:
-    """Return the next actions in the world.
+    """Return a strategy for the next action in the world.
 
-    Hypothesis draws one number for each action: if it draws every part of an input, most of its steps repeat. The
-    number that it tries most, zero, costs little.
+    Hypothesis draws one number per action, the seed of the action's random parts: when it drew each part itself, most
+    steps were repetitions. Zero, the number that it tries most, is the action that does nothing.
     """
     return st.integers(0, 0xFFFF).flatmap(
         lambda number: st.just(_act(ActionDrawing(Random(number), world)) if number else IDLE)

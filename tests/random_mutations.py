@@ -59,7 +59,7 @@ class Both:
         self.model = build_world(catalogue_lines())
         self._id_of: dict[str, str] = self._runner.run(self._first_ids())
         self._last_pk = 0
-        self._runner.run(self._new_changes())  # skips the import's
+        self._runner.run(self._new_changes())  # skip the changes of the import
         self._whole = self._runner.run(db_snapshot(self._ask.database))
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Both:
         self._runner.run(self._set_status(asset, status))
 
     def compare_views(self, viewers: Iterable[str] = VIEWERS) -> None:
-        """Fail if the world as the viewer sees it differs from the model's."""
+        """Fail if a viewer's view of the world differs from the model's."""
         for who in viewers:
             _compare(self._runner.run(self._view(who)), self.model.view(who), who)
 
@@ -105,7 +105,7 @@ class Both:
 
     async def _compare_rows(self, given: Mapping[str, Any], *, is_same: bool) -> None:
         before, self._whole = self._whole, await db_snapshot(self._ask.database)
-        if is_same and "idempotencyKey" in given:  # the result may have been stored, which spends a revision
+        if is_same and "idempotencyKey" in given:  # the result may have been stored, which increments the revision
             before |= {name: self._whole[name] for name in ("idempotency", "deployment")}
         if is_same:
             changed = [name for name, rows in self._whole.items() if rows != before[name]]
@@ -130,7 +130,7 @@ class Both:
         return list(found.values())
 
     def _name(self, payload: Mapping[str, Any]) -> None:
-        """Remember the id of the object created last."""
+        """Store the id of the topic or collection created last, under its label."""
         made: Mapping[str, Any] = payload.get("topic") or payload["collection"]
         kind = "t" if "topic" in payload else "c"
         self._id_of[f"{kind}{self.model.made}"] = made["id"]

@@ -60,7 +60,7 @@ async def test_an_issuers_tokens_are_unavailable_while_its_keys_cannot_be_fetche
     database = Database(world.url)
     issuer = FakeIssuer()
     async with issuer:
-        pass  # it has an address, but does not listen any more
+        pass  # it now has an address, but no longer listens
     monkeypatch.setattr("app.application.create_issuer", lambda _issuer, _audience: issuer.issuer())
     app = create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
     async with _client(app) as client:

@@ -1,4 +1,4 @@
-"""Columns of an asset: every statement of a column agrees with its declaration in `store/asset_columns.py`."""
+"""Asset columns: every place that repeats a column agrees with its declaration in `store/asset_columns.py`."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ GRAPH_TYPE = {kind: kind.title().replace("_", "") for kind in AssetKind}
 # Columns that no line fills in: keys, derived values, and the gold standard, which administrators award.
 OTHER_COLUMNS = {"pk", "id", "external_id", "name_key", "created_at", "updated_at"}
 OTHER_COLUMNS |= {"is_gold", "gold_at", "gold_by_pk", "gold_note"}
-# Fields of a line that fill in other columns or tables, or together the status.
+# Fields of a line that fill in columns of other names or other tables, or together determine the status.
 OTHER_LINE_FIELDS = {"kind", "id", "grants", "uses", "createdAt", "updatedAt"}
 OTHER_LINE_FIELDS |= {"released", "archived", "withdrawn", "state"}
 OTHER_GRAPH_FIELDS = {"id", "externalId", "createdAt", "updatedAt", "goldStandard", "viewerAccess", "collections"}
@@ -89,7 +89,7 @@ def test_each_kind_is_counted_in_a_field_of_its_own() -> None:
 
 
 class Client:
-    """Imports lines into a copy of the world, and asks its graph."""
+    """Imports lines into a copy of the world, and queries its API."""
 
     def __init__(self, world: World, path: Path) -> None:
         self.graph, self.path = GraphQLClient(world), path
@@ -124,14 +124,14 @@ class Client:
 
 @pytest.fixture
 async def client(own_world: World, tmp_path: Path) -> AsyncIterator[Client]:
-    """Change a copy of the world."""
+    """Yield a client of a copy of the world."""
     client = Client(own_world, tmp_path / "sample.jsonl")
     yield client
     await client.graph.close()
 
 
 def _is_plain(column: AssetColumn) -> bool:
-    """Return whether the value can be sampled: status and owner are objects of their own, with tests of their own."""
+    """Return whether the column has a plain value to sample; kind, status and owner have tests of their own."""
     return column.name not in {"kind", "status", "owner_pk"}
 
 

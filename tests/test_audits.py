@@ -33,7 +33,7 @@ def test_every_audit_of_the_specification_passes(world: World) -> None:
 
 
 async def post(world: World, body: Any = None, /, accept: str | None = RESPONSE, **more: Any) -> httpx.Response:
-    """Send a POST with the body as JSON, or as `more` says."""
+    """Send a POST with the body as JSON, or with the arguments of httpx in `more` instead."""
     headers = ({} if accept is None else {"accept": accept}) | more.pop("headers", {})
     async with world.client() as client:
         # httpx sends `*/*` by default; the audits need a client without the header.
@@ -126,7 +126,7 @@ async def test_a_parameter_of_the_wrong_type_is_a_bad_request_in_either_type(
 ) -> None:
     answer = await post(world, {"query": "{ hello }", member: value}, accept)
     fits = isinstance(value, str if member in {"query", "operationName"} else dict)
-    # The string is an invalid document, or the name of no operation.
+    # As `query` the string is an invalid document; as `operationName` it names no operation.
     invalid_status = 400 if accept == RESPONSE else 200
     assert answer.status_code == ((200 if isinstance(value, dict) else invalid_status) if fits else 400)
     assert kind_of(answer) == accept

@@ -48,13 +48,13 @@ class Import:
 
 @pytest.fixture
 def import_into_empty(database: Database, tmp_path: Path) -> Import:
-    """Import into the empty database."""
+    """Return an importer into the empty database."""
     return Import(database, tmp_path / "catalogue.jsonl")
 
 
 @pytest.fixture
 async def import_again(own_world: World, tmp_path: Path) -> AsyncIterator[Import]:
-    """Import into a copy of the world."""
+    """Yield an importer into a copy of the world."""
     database = Database(own_world.url)
     yield Import(database, tmp_path / "catalogue.jsonl")
     await database.close()
@@ -136,7 +136,7 @@ CHANGES: list[tuple[str, str, Line, str]] = [
 ]  # fmt: skip
 
 
-# Actions in the log, where they are not UPDATED alone.
+# Expected actions in the log, for the cases that log others than a single UPDATED.
 ACTIONS = {
     ("hidden", "grants"): ["SHARED"],
     ("blast", "grants"): ["SHARED"],

@@ -169,7 +169,7 @@ class InvalidImport:
         self.database, self.path = database, path
 
     async def __call__(self, content: bytes) -> list[tuple[int, str]]:
-        """Return the line and reason of each problem."""
+        """Import the content and return the line and reason of each problem."""
         self.path.write_bytes(content)
         before: DbSnapshot = await db_snapshot(self.database)
         with pytest.raises(InvalidCatalogueError) as error:
@@ -183,7 +183,7 @@ class InvalidImport:
 
 @pytest.fixture
 async def problems_of(copied_world_url: str, tmp_path: Path) -> AsyncIterator[InvalidImport]:
-    """Import into the copy of the world."""
+    """Yield an importer into the copy of the world."""
     database = Database(copied_world_url)
     yield InvalidImport(database, tmp_path / "catalogue.jsonl")
     await database.close()

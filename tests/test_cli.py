@@ -34,23 +34,23 @@ def forker() -> Iterator[Popen[str]]:
 
 @pytest.fixture
 def atoll(forker: Popen[str], tmp_path: Path, empty_url: str) -> CommandRunner:
-    """Run commands on an empty database."""
+    """Return a runner of commands on an empty database."""
     return CommandRunner(forker, tmp_path, empty_url)
 
 
 @pytest.fixture
 def atoll_world(forker: Popen[str], tmp_path: Path, own_world: World) -> CommandRunner:
-    """Run commands on a copy of the world."""
+    """Return a runner of commands on a copy of the world."""
     return CommandRunner(forker, tmp_path, own_world.url)
 
 
 @pytest.fixture
 def atoll_nowhere(forker: Popen[str], tmp_path: Path) -> CommandRunner:
-    """Run commands that must not use a database."""
+    """Return a runner of commands that must not use a database."""
     return CommandRunner(forker, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'untouched.db'}")
 
 
-# Errors that come before the database is reached are the same for both databases.
+# Errors raised before the database is used are the same for both databases, so one is enough.
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
 
 

@@ -69,7 +69,7 @@ async def test_sixty_concurrent_writers_lose_no_update(servers: list[GraphQLClie
 
     log = (await _log(ask))[first:]
     assert _replay(before, log) == await _members(ask)
-    assert len(answers) >= WRITERS  # enough of them changed something
+    assert len(answers) >= WRITERS  # enough writes changed something
     _compare_with_log(answers, log)
     await _compare_revisions(ask, log)
 

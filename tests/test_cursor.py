@@ -31,7 +31,7 @@ async def page(ask: GraphQLClient, who: str, slug: str = "open", **bounds: Any) 
 async def test_a_cursor_is_deterministic_and_contains_nothing_readable(ask: GraphQLClient, who: str) -> None:
     model = await load_model(ask)
     lists = [each for each in every_list(model, who) if each.exists(model, who)][::3]
-    # Shorter words would occur by chance.
+    # Shorter words could occur in a cursor by chance.
     words = [word.encode() for word in (*model.ids, *(id_[4:] for id_ in model.ids.values())) if len(word) > 4]
     words += [form for rank in range(1, 13) for form in (b"%d" % (rank << 20), (rank << 20).to_bytes(8, "big"))]
     found = await ask_lists(ask, who, lists, body="edges { cursor }")
@@ -54,7 +54,7 @@ async def test_a_cursor_changed_anywhere_is_rejected_with_one_message(ask: Graph
     ]
     changed += [
         cursor[:-1] + letter for letter in letters if letter != cursor[-1]
-    ]  # the last bits of base64 are unused
+    ]  # base64 ignores the last bits of the last letter
     cut = [cursor[:length] for length in range(len(cursor))] + [cursor[1:]]
     longer = [cursor + more for more in ("A", "=", "==", "AAAA", " ", "\n", cursor)] + ["=" + cursor, " " + cursor]
     foreign = ["x" * 10_000, "é", "🦊" * 10, "null", "[]", base64.b64encode(b'["open"]').decode(), "\ud7ff", "0", "-1"]
@@ -201,7 +201,7 @@ async def test_paging_continues_when_the_row_of_the_cursor_is_gone(
         place, cursor = next((place, cursor) for place, (name, cursor) in enumerate(before) if name == "blast")
         after = [name for name, _ in await _edges(ask_own, "eve", after=cursor, **other)]
         until = [name for name, _ in await _edges(ask_own, "eve", last=100, before=cursor, **other)]
-        # A renamed row has another place now and may be met again; all others are met once.
+        # A renamed row has another position now and may be returned again; each other row is returned once.
         assert [name for name in after if name != "blast"] == whole[place + 1 :], order
         assert [name for name in until if name != "blast"] == whole[:place], order
 
@@ -286,4 +286,4 @@ async def test_changes_of_hidden_members_change_no_byte_of_any_response(ask_own:
         async with ask_own.database.write() as connection:
             await connection.execute(change)
         assert await answers() == before, json.dumps(str(change))
-    assert (await ask_own.response("olu", EVERYTHING)).content != of_olu  # the owner of it all sees the difference
+    assert (await ask_own.response("olu", EVERYTHING)).content != of_olu  # olu sees the changed rows

@@ -25,7 +25,7 @@ from tests.postgres import Postgres
 
 @pytest.fixture(scope="module")
 def forker() -> Iterator[Popen[str]]:
-    """Return a runner that starts commands quickly."""
+    """Start the process that commands are forked from."""
     with start_forker() as process:
         yield process
 
@@ -38,7 +38,7 @@ def atoll(forker: Popen[str], tmp_path: Path) -> CommandRunner:
 
 @pytest.fixture
 def file(atoll: CommandRunner) -> Path:
-    """Return the file of those commands."""
+    """Return the database file of the `atoll` fixture's commands."""
     return atoll.folder / "atoll.db"
 
 

@@ -24,7 +24,7 @@ VIEWERS = [*MEMBERS, ANONYMOUS]
 DEEPEST = 5
 SHORTEST = 40
 LONGEST = 160
-DIFFERING = 10  # collections with at least three different counts among the viewers
+DIFFERING = 10  # minimum number of collections with three or more different counts among the viewers
 SHARED_WITH_SAM = 2
 OWNED_BY_THE_CORE = 6
 IN_SEVERAL = 50
@@ -45,7 +45,7 @@ COLLECTIONS = {collection["slug"]: collection for collection in lines("collectio
 
 
 def is_shelved(asset: Line) -> bool:
-    """Return whether the asset is archived or withdrawn, and visible to owners and administrators only."""
+    """Return whether the asset is archived or withdrawn, so that only its owners and administrators see it."""
     return bool(asset.get("archived") or asset.get("withdrawn"))
 
 
@@ -84,7 +84,7 @@ def visible_counts(collection: Line) -> list[int]:
 
 
 def ancestry(slug: str) -> list[str]:
-    """Return the slugs from the collection up to its root; a cycle stops after DEEPEST + 1."""
+    """Return the slugs from the collection up to its root; in a cycle, only DEEPEST + 1 of them."""
     path = [slug]
     while (parent := COLLECTIONS[path[-1]]["parent"]) is not None and len(path) <= DEEPEST:
         path.append(parent)

@@ -1,4 +1,4 @@
-"""Promises of every mutation: permissions, change log, hidden ids, retries. A new one needs a row in the table."""
+"""Promises of every mutation: permissions, change log, hidden ids, retries. A new mutation needs a row in ACTS."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -26,8 +26,8 @@ ADMINISTRATORS, MEMBERS = "FORBIDDEN", ""
 class Act:
     """Accepted call of a mutation: viewer, input, and the changes it logs, each an action on a subject.
 
-    `$name` stands for the id of the object of that name; `refused` is the code for a member without the permission, if
-    the whole mutation is refused.
+    `$name` stands for the id of the object of that name. `refused` is the error code for members, or empty if members
+    may call the mutation.
     """
 
     mutation: str
@@ -38,11 +38,11 @@ class Act:
 
     @property
     def is_for_owners(self) -> bool:
-        """Whether ASSET_OWN is checked on each asset, unless administrators need not own it."""
+        """Whether the schema requires ASSET_OWN on each item, which `changeUndo` and `jobCancel` do not."""
         return self.refused == MEMBERS and self.mutation not in {"changeUndo", "jobCancel"}
 
     def __str__(self) -> str:
-        """Return the name."""
+        """Return the name of the mutation, for the test's id."""
         return self.mutation
 
 
@@ -165,7 +165,7 @@ async def ids(ask_own: GraphQLClient) -> dict[str, str]:
 def prepared(
     world: World, backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[World, dict[str, str]]:
-    """Return one world, with its ids, for all tests that do not change it."""
+    """Return a prepared world, with its ids, shared by all tests that do not change it."""
     path = tmp_path_factory.mktemp("every") / "every.db"
     own = copied(world, backend, request, path, "every")
 
@@ -181,7 +181,7 @@ def prepared(
 
 @pytest.fixture
 async def ask_same(prepared: tuple[World, dict[str, str]]) -> AsyncIterator[GraphQLClient]:
-    """Return a client of that world."""
+    """Yield a client of the shared, prepared world."""
     asking = GraphQLClient(prepared[0])
     yield asking
     await asking.close()
@@ -189,7 +189,7 @@ async def ask_same(prepared: tuple[World, dict[str, str]]) -> AsyncIterator[Grap
 
 @pytest.fixture
 def same_ids(prepared: tuple[World, dict[str, str]]) -> dict[str, str]:
-    """Return that world's ids."""
+    """Return the ids of the shared, prepared world."""
     return prepared[1]
 
 
@@ -335,7 +335,7 @@ async def test_unknown_wrong_and_hidden_ids_get_the_same_error(
     who = "eve" if act.is_for_owners else act.who
     async with assert_unchanged(ask_same):
         for path in ids_in(act.given):
-            # A grant holder is one element, whichever key it has.
+            # An error about a grant's holder may have the path of the holder, without the key that names it.
             places = [["input", *path], ["input", *path[:-1]]]
             words = set()
             for id_ in ("", "?", "ast_" + "0" * 24, "col_" + "0" * 24, same_ids["lab"], hidden):
@@ -363,7 +363,7 @@ async def test_every_mutation_replays_its_result_for_the_same_key(
         assert [error["code"] for error in other["userErrors"]] == ["IDEMPOTENCY_MISMATCH"]
 
 
-# Repeating these has the same result, or fails on the version.
+# Mutations without an idempotency key: repeating one has the same result, or fails on the version.
 WITHOUT_KEY = {
     "topicUpdate",
     "topicReorder",

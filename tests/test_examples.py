@@ -179,9 +179,10 @@ def _numbered(noun: str, count: int) -> list[str]:
 
 
 def _catalogue_of(assets: int) -> list[dict[str, Any]]:
-    """Return a catalogue with all that the examples refer to, this number of assets, and a tenth as many other objects.
+    """Return a catalogue with the examples' objects, this many other assets, and a tenth as many of each other kind.
 
-    Every fifth asset is archived. Collections that examples add assets to are empty; the others referred to have all.
+    Every fifth asset is archived. Collections that examples add assets to are empty; their other collections contain
+    all assets.
     """
     many, tenth = _numbered("asset", assets), assets // 10
     ids = [*sorted(name for kind, name in NAMES if kind == "asset"), *many]
@@ -297,7 +298,7 @@ def test_the_demo_offers_the_examples_with_its_ids(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("app.cli.uvicorn.run", lambda app, **_options: served.append(app))
     before = signal.getsignal(signal.SIGTERM)
     cli.serve(port=free_port(), with_demo=True)
-    signal.signal(signal.SIGTERM, before)  # which `serve` replaces
+    signal.signal(signal.SIGTERM, before)  # `serve` replaces the handler
     offered = asyncio.run(_offered(served[0]))
     assert [tab.title for tab in offered] == [tab.title for tab in EXAMPLES]
     assert set().union(*map(find_references, offered)) == set()

@@ -51,7 +51,7 @@ def node_names(found: dict[str, Any]) -> Names:
 async def assert_filtered(
     ask: GraphQLClient, model: Model, who: str, given: FilterInput | None, collections: FilterInput | None
 ) -> None:
-    """Fail unless every list that takes the filters equals the oracle."""
+    """Fail unless every list that takes the filters equals the oracle's."""
     failure = f"seed {SEED}, {who}: {given} {collections}"
     data = await ask(who, LISTS, a=given, c=collections)
     assert node_names(data["assets"]) == model.assets(who, "NAME", given, descending=False), failure

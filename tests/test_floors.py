@@ -46,7 +46,7 @@ FLOORS = (
     ("pyjwt", "2.13.0", "CVE-2026-48523"),
     ("pyjwt", "2.15.0", "CVE-2026-102272 to CVE-2026-102275"),
 )
-# Not to be installed at all.
+# Packages that must not be installed, with the reason.
 UNWANTED = {
     "python-multipart": "uploads are off, and its parser stays out of reach",
     "graphql-cop": "a stranger's empty package under a known tool's name",

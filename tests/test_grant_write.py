@@ -212,7 +212,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[str, list[str]]]]] = [
 
 
 def filled(value: Any, id_: dict[str, str]) -> Any:
-    """Return the value with the public id in place of each `$` and external id."""
+    """Return the value with the public id in place of each `$` followed by an external id."""
     if isinstance(value, dict):
         return {name: filled(each, id_) for name, each in value.items()}
     if isinstance(value, list):

@@ -344,7 +344,7 @@ STEPS: Sequence[tuple[ChangeAction, str, tuple[str, ...], int]] = (
     (REMOVED, "members", ("blast",), 0),
     (REMOVED, "open", ("junk",), 0),
 )
-HIDDEN = {"ada": {4}, "mei": {0, 2, 4, 7}, "eve": {0, 2, 4, 7}}  # indexes of STEPS, by viewer
+HIDDEN = {"ada": {4}, "mei": {0, 2, 4, 7}, "eve": {0, 2, 4, 7}}  # indexes of the STEPS hidden from each viewer
 LISTS = f"{{ {PAGE} nodes {{ {CHANGE} {SUBJECT} }} }}"
 
 
@@ -426,6 +426,6 @@ async def test_histories_of_many_collections_take_as_many_statements_as_of_few(a
     for count in (2, 5):
         await ask("mei", query, n=count)
         sent[count] = sorted(ask.statements)
-    # Viewer; collections; page, changes, their actors and subjects; page, count, kinds and rows of their assets.
+    # Statements: viewer; collections; page, changes, actors and subjects; page, count, kinds and rows of the assets.
     assert len(sent[5]) == 9
     assert sent[2] == sent[5]

@@ -156,10 +156,10 @@ def server(request: pytest.FixtureRequest) -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def quiet_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail a test whose requests, all of them clients' mistakes, log more than information."""
+    """Fail a test that logs a warning or an error: all malformed requests are mistakes of the client."""
     caplog.set_level(logging.INFO)
     yield
-    # By phase, because a fixture's end belongs to another phase than the test.
+    # Records of the test itself: this line already runs in the next phase, the teardown.
     records = caplog.get_records("call")
     assert [record.getMessage() for record in records if record.levelno > logging.INFO or record.exc_info] == []
 

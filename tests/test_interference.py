@@ -20,8 +20,9 @@ IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "
 VOCABULARY = Vocabulary(IDS, ["asset0"], ["held-0"])
 
 
-# After an error in a field, the executor no longer awaits siblings that have not started. Python warns about them, or
-# that it could not warn, if one is garbage-collected while a named tuple is created, when nothing can be imported.
+# After an error in a field, the executor does not await sibling coroutines that have not started, and Python warns
+# about each. If one is garbage-collected while a named tuple is created, when nothing can be imported, that warning
+# fails, and Python reports an ignored exception instead.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings(

@@ -200,7 +200,7 @@ async def test_a_job_continues_where_a_killed_worker_stopped(
         with pytest.raises(asyncio.CancelledError):
             await jobs.run_next_job(ask_own.database)
     assert (await seen(ask_own, "olu", id_of_job))["done"] == 2
-    assert not await jobs.run_next_job(ask_own.database)  # the killed worker's lease
+    assert not await jobs.run_next_job(ask_own.database)  # the killed worker still has the lease
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.job).values(leased_until=0))
     assert await jobs.run_next_job(ask_own.database)
@@ -259,7 +259,7 @@ async def test_a_job_that_raises_ends_and_the_next_one_starts(
     await started(ask_own, "olu", ADD, collectionId=id_["bare"], **given)
     monkeypatch.setattr(MembershipOperation, "apply", _broken_removal)
     async with run_worker(ask_own.database), asyncio.timeout(30):
-        while (await _all(ask_own))[-1].status != "SUCCEEDED":  # noqa: ASYNC110 - the database tells no event
+        while (await _all(ask_own))[-1].status != "SUCCEEDED":  # noqa: ASYNC110 - the database sends no event
             await asyncio.sleep(0.01)
     assert [job.status for job in await _all(ask_own)] == ["FAILED", "SUCCEEDED"]
     assert "A job failed." in caplog.text

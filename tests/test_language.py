@@ -35,7 +35,7 @@ CALLERS = {
 
 
 def test_first_lines_of_docstrings_are_plain() -> None:
-    """Docstrings of modules, classes, functions and attributes."""
+    """Check docstrings of modules, classes, functions and attributes."""
     assert_none(f"{place}: {text}" for place, text in docstring_first_lines() if is_riddle(text))
 
 
@@ -49,7 +49,7 @@ def test_headings_of_docs_are_plain() -> None:
 
 
 def test_texts_have_straight_quotes() -> None:
-    """Code (docstrings, messages, comments), the schema, docs and examples."""
+    """Check code (docstrings, messages, comments), the schema, docs and examples."""
     files = [*python_files(), *docs(), *sorted((ROOT / "docs").rglob("*.graphql")), SCHEMA]
     assert_none(f"{place}: {text.strip()}" for place, text in lines(files) if GUILLEMET.search(text))
 
@@ -122,7 +122,7 @@ def mutation_fields() -> Iterator[FieldDefinitionNode]:
 
 
 def printed_permissions(field: FieldDefinitionNode) -> Iterator[str]:
-    """Yield the permissions that the field's directives print."""
+    """Yield the permissions that the field's directives require."""
     for directive in field.directives or ():
         for argument in directive.arguments or ():
             if argument.name.value == "requires" and isinstance(argument.value, EnumValueNode):
@@ -130,7 +130,7 @@ def printed_permissions(field: FieldDefinitionNode) -> Iterator[str]:
 
 
 def headings() -> Iterator[tuple[str, str]]:
-    """Yield the place and the text of each heading, code blocks left out."""
+    """Yield the place and the text of each heading outside code blocks."""
     for file in docs():
         is_code = False
         for place, text in lines([file]):

@@ -110,9 +110,9 @@ def lists_to_page(model: Model, who: str) -> list[ListField]:
 
 
 def sizes_of(turn: int, length: int) -> Sequence[int]:
-    """Return the page sizes to read a list with: all for one list in seven, one or none for each other.
+    """Return the page sizes with which to read a list: every size on one turn in seven, else one size or none.
 
-    The turn shifts by viewer, so that one of the seven viewers reads each list with every size.
+    The turn of a list differs by viewer, so that one of the seven viewers reads it with every size.
     """
     if turn % len(VIEWERS) == 0:
         return range(1, length + 2)
@@ -248,7 +248,7 @@ async def test_facets_of_a_list_without_a_filter_count_its_assets(ask_own: Graph
 async def test_a_hidden_parent_sends_the_same_statements_as_no_parent(ask: GraphQLClient) -> None:
     query = "query($slug: String!) { collection(by: {slug: $slug}) { parent { slug } createdBy { name } } }"
     sent = []
-    for slug in ("deep", "bare"):  # a hidden parent, and none
+    for slug in ("deep", "bare"):  # a hidden parent, and no parent
         assert (await ask(ANONYMOUS, query, slug=slug))["collection"]["parent"] is None
         sent.append(sorted(ask.statements))
     assert sent[0] == sent[1]
@@ -305,7 +305,7 @@ async def test_a_page_between_two_cursors_contains_no_row_outside_them(ask: Grap
         found = (await ask("eve", query, first=first, last=last, after=cursors[0], before=cursors[4]))["collections"]
         between = whole[1:4]
         assert [each["slug"] for each in found["nodes"]] == (between[:first] if first else between[-(last or 0) :])
-        # In the direction of reading the span may contain more rows; on the other side there is the cursor's row.
+        # In the direction of reading there may be more rows; on the other side there is always the cursor's row.
         is_cut = (first or last or 0) < len(between)
         ends = (is_cut, True) if first else (True, is_cut)
         assert (found["pageInfo"]["hasNextPage"], found["pageInfo"]["hasPreviousPage"]) == ends

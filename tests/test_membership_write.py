@@ -79,8 +79,8 @@ async def test_adding_a_member_is_unchanged_even_for_viewers_who_may_not_add(ask
         assert (told(answer), answer["change"]) == (["UNCHANGED"], None)
 
 
-# Who may add which asset to "bare", which is empty.
-#         an owner, an administrator, a group that owns, an editor, a viewer, and users who cannot see it
+# Who may add which asset to the empty collection "bare": an owner, an administrator, a member of a group that owns the
+# asset, an editor, a viewer, and users who cannot see it.
 ADDERS = [
     ("olu", "blast", "CHANGED"),
     ("ada", "blast", "NOT_OWNER"),
@@ -383,7 +383,7 @@ async def test_undoing_a_removal_restores_position_and_note(ask_own: GraphQLClie
     )
     before = (await ask_own("ada", HELD, s="members"))["collection"]
     removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"], id_["images"]])
-    # An administrator restores an asset they removed, although they may not add it; so may the owner.
+    # An administrator may restore an asset that they removed, although they may not add it; the owner may do both.
     await UNDO(ask_own, "ada", changeId=removed["change"]["id"])
     assert (await ask_own("ada", HELD, s="members"))["collection"] == before
     removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"]])
@@ -429,7 +429,7 @@ async def test_a_change_that_cannot_be_undone_is_rejected(ask_own: GraphQLClient
         ask_own, "ada", collectionId=id_["open"], assetIds=[id_["align"]], position={"atStart": True}
     )
     async with assert_unchanged(ask_own):
-        # genomes, and with it the change, is hidden from eve.
+        # genomes is hidden from eve, and therefore the change too.
         for unseen in (added["change"]["id"], "chg_" + "0" * 24, id_["bare"]):
             assert error_paths(await UNDO(ask_own, "eve", changeId=unseen)) == [("NOT_FOUND", ["changeId"])]
         assert error_paths(await UNDO(ask_own, "ada", changeId=ordered["change"]["id"])) == [("INVALID", ["changeId"])]

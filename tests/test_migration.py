@@ -46,7 +46,7 @@ ALL_INDEXES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
     "postgresql": "SELECT indexname FROM pg_indexes",
 }
-# A process of its own, because a model cannot be changed back. It prints what still differs after the migration.
+# Run in a process of its own, because a model cannot be changed back. Prints the differences left by the migration.
 CHANGE_MODEL = """
 import asyncio, sys, warnings
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_one_of_several_processes_migrates_while_the_others_wait(empty_url: str)
         process.stdin.flush()
     assert [process.communicate(timeout=60) for process in processes] == [
         ("2\n", "")
-    ] * 4  # the principals everyone and public, once
+    ] * 4  # two rows: the principals everyone and public were inserted once
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -155,7 +155,7 @@ def test_a_generated_migration_creates_the_changed_model(empty_url: str, migrati
 
 async def test_migrations_are_reversible_with_data_in_the_tables(own_world: World) -> None:
     database = Database(own_world.url)
-    async with database.engines[0].begin() as connection:  # without an index update
+    async with database.engines[0].begin() as connection:  # `write` would update the search index
         await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "base"))
         assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == ["alembic_version"]
     assert await migrate(database) == head_revision()

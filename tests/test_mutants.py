@@ -1,4 +1,4 @@
-"""Mutation testing: the mutants of a source, and that tests kill some mutants of `permissions/`."""
+"""Mutation testing: the mutants of a source file, and a few mutants of `permissions/` that tests must kill."""
 
 import random
 import re
@@ -142,7 +142,7 @@ async def test_some_mutants_of_permissions_are_killed() -> None:
 
 
 def stub_exit_codes(monkeypatch: pytest.MonkeyPatch, unchanged: int, mutated: int) -> None:
-    """Let the tests exit with these codes: without a mutant, and with one."""
+    """Stub the test runs: they exit with `unchanged` for unmodified sources and with `mutated` for a mutant."""
 
     async def run_queue(
         _tree: Path, waiting: deque[Mutant], codes: mutants.ExitCodes, _done: Callable[[], None]

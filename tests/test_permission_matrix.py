@@ -21,7 +21,7 @@ FOLDER = Path(trial.__file__).parent
 PAGE = FOLDER.parent.parent / "docs" / "permissions.md"
 LAYERS = {"app", "schema", "resolvers", "permissions", "store"}
 ROWS = {situation.row(asset) for situation, asset in COMBINATIONS}
-NOTHING_VISIBLE = 2  # the fastest part
+NOTHING_VISIBLE = 2  # index of the fastest part: anonymous visitors, public sharing off
 NEW_SEED = secrets.randbelow(1_000_000)
 SCHEMA = build_schema(print_schema())
 

@@ -38,7 +38,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def someone() -> int:
-    """Return the user id of another, ordinary account; only root can switch to one."""
+    """Return the user id of an ordinary account; skip the test unless root runs it."""
     account = find_account()
     if account is None:
         pytest.skip("only root can run a program as another user")
@@ -122,7 +122,7 @@ async def test_only_a_durable_server_syncs_to_disk(server: Postgres) -> None:
         assert await ask(durable, "SHOW max_connections") == "7"
 
 
-@pytest.mark.usefixtures("server")  # skips where there is none
+@pytest.mark.usefixtures("server")  # skip where there is no PostgreSQL
 def test_a_server_that_cannot_start_reports_the_reason() -> None:
     refused = Postgres(settings={"shared_buffers": "many"})
     with pytest.raises(RuntimeError, match='invalid value for parameter "shared_buffers": "many"'), refused:
@@ -130,7 +130,7 @@ def test_a_server_that_cannot_start_reports_the_reason() -> None:
     assert not refused.folder.exists()
 
 
-@pytest.mark.usefixtures("server")  # skips where there is none
+@pytest.mark.usefixtures("server")  # skip where there is no PostgreSQL
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are listed in /proc")
 def test_it_leaves_no_process_and_no_folder() -> None:
     with Postgres() as other:
@@ -143,7 +143,7 @@ def test_it_leaves_no_process_and_no_folder() -> None:
     assert eventually(lambda: not processes_naming(folder))
 
 
-@pytest.mark.usefixtures("server")  # skips where there is none
+@pytest.mark.usefixtures("server")  # skip where there is no PostgreSQL
 def test_it_ends_with_the_process_that_started_it() -> None:
     with subprocess.Popen(
         (sys.executable, "-c", SERVE), cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -157,7 +157,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
     assert eventually(lambda: not Path(folder).exists())
 
 
-@pytest.mark.usefixtures("server")  # skips where there is none
+@pytest.mark.usefixtures("server")  # skip where there is no PostgreSQL
 def test_an_ordinary_user_can_run_it(someone: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("home")
     os.chown(home, someone, someone)
@@ -184,7 +184,7 @@ def test_an_ordinary_user_can_run_it(someone: int, tmp_path_factory: pytest.Temp
     assert not Path(folder).exists()
 
 
-@pytest.mark.usefixtures("server")  # skips where there is none
+@pytest.mark.usefixtures("server")  # skip where there is no PostgreSQL
 async def test_binaries_that_only_root_can_read_are_copied(
     someone: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +227,7 @@ def test_without_binaries_a_test_is_skipped_unless_it_is_required(
         monkeypatch.setenv(name, value)
     with pytest.raises(PostgresUnavailableError):
         Postgres()
-    # Both are named: a skip that nobody expects would skip this very test.
+    # Both exceptions are caught: an unexpected skip would otherwise skip this test.
     with pytest.raises((pytest.skip.Exception, pytest.fail.Exception), match=words) as ended, postgres_or_skip():
         pass
     assert ended.type is outcome
@@ -248,7 +248,7 @@ def driverless(url: str) -> str:
 
 
 def python_for(uid: int) -> str | None:
-    """Return a Python with the same packages that the user may run; None if there is none."""
+    """Return a Python that has the same packages and that the user may run; None if there is none."""
     named = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{named}", f"/usr/local/bin/{named}"):
         try:

@@ -31,7 +31,7 @@ def names_of(requirements: list[str]) -> set[str]:
 
 
 def imports_of(source: str) -> set[str]:
-    """Return the top-level modules that the source imports, wherever it does."""
+    """Return the top-level modules that the source imports, in functions too."""
     modules: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -53,7 +53,7 @@ def sources(folders: tuple[str, ...]) -> Iterator[Path]:
 
 
 def undeclared(folders: tuple[str, ...], declared: set[str]) -> list[tuple[str, str]]:
-    """Return each file with a module that comes from no declared package."""
+    """Return each import that no declared package provides, as its file and module."""
     known = {*sys.stdlib_module_names, *PRODUCT, *TOOLS}
     packages = packages_distributions()
     return [

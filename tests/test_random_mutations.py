@@ -16,18 +16,18 @@ from tests.conftest import VIEWERS, World
 from tests.random_actions import IDLE, Action, actions
 from tests.random_mutations import Both
 
-# Up to the tenth example Hypothesis draws each anew; of later ones it makes variants, which repeat most steps. So there
-# are several short runs. It begins each with nothing but zeros, which are no steps.
+# Hypothesis draws only the first ten examples of a run independently; later ones are variants that repeat most steps.
+# Therefore there are several short runs. The first example of each is all zeros, which are not steps.
 RUNS, MACHINES, STEPS = (1, 2), 13, 50
-LEAST = 500  # steps of a run: 2,000 in all, on two databases
-LOOKING = 10  # steps from one look at the world to the next
+LEAST = 500  # minimum steps of a run: 2,000 in two runs on two databases
+LOOKING = 10  # steps between two comparisons of the views
 PRODUCT = {"app", "schema", "resolvers", "permissions", "store", "sqlalchemy", "sqlmodel"}
 
 
 class Writing(RuleBasedStateMachine):
     """State machine of one world, changed by random mutations."""
 
-    steps = 0  # of all machines
+    steps = 0  # taken by all machines together
 
     def __init__(self, both: Both, forget: Callable[[], None]) -> None:
         """Take a world, and the function that removes it."""
@@ -76,7 +76,7 @@ def test_whoever_writes_whatever_the_model_says_the_same(
 
     Writing.steps = 0
     run_state_machine_as_test(
-        begin,  # type: ignore[arg-type]  # whatever makes a machine will do, as its documentation says
+        begin,  # type: ignore[arg-type]  # documented to accept any factory of a machine
         settings=settings(
             max_examples=MACHINES,
             stateful_step_count=STEPS,

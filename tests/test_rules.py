@@ -11,7 +11,7 @@ ASSETS = """{ assets(orderBy: {field: NAME, direction: ASC}) {
   totalCount nodes { ... on AssetFields { name viewerAccess } }
 } }"""
 
-# What each sees of each asset, written by hand from the rules: D(iscoverable) V(iewer) E(ditor) O(wner), or nothing.
+# Access of each viewer to each asset, by hand from the rules: D(iscoverable), V(iewer), E(ditor), O(wner) or nothing.
 #          ada  olu  mei  lou  sam  eve  anonymous
 SIGHT = """
 align      V    O    V    V    V    V    V
@@ -74,7 +74,7 @@ async def test_discoverable_shows_no_content(ask: GraphQLClient) -> None:
 async def test_a_viewer_sees_content_but_no_grants(ask: GraphQLClient) -> None:
     seen = (await ask("mei", CONTENT, n="count"))["asset"]
     assert seen["url"] == "https://example.org/count"
-    assert seen["uses"] == {"totalCount": 1, "nodes": [{"name": "align"}]}  # and not hidden, which she cannot see
+    assert seen["uses"] == {"totalCount": 1, "nodes": [{"name": "align"}]}  # without `hidden`, which mei cannot see
     assert seen["grants"] is None
 
 
@@ -123,7 +123,7 @@ async def test_a_use_shows_only_to_those_who_view_the_one_that_uses_and_see_both
         used_by[who] = [asset["name"] for asset in seen["nodes"]]
         assert seen["totalCount"] == len(seen["nodes"])
     assert used_by == {
-        "ada": ["explore", "lens"],  # count she may only discover: what it uses is its content
+        "ada": ["explore", "lens"],  # not count, which ada may only discover: uses are content
         "olu": ["count", "explore", "lens"],
         "mei": ["count", "explore", "lens"],
         "lou": ["explore", "lens"],
@@ -158,7 +158,7 @@ async def test_everyone_means_members_and_never_an_anonymous_visitor(ask: GraphQ
 async def test_an_asset_shared_with_the_public_shows_to_visitors_only_inside_a_public_collection(
     ask: GraphQLClient,
 ) -> None:
-    # explore carries a public grant, and stands in no PUBLIC collection
+    # explore has a public grant, but is in no PUBLIC collection.
     assert await ask(ANONYMOUS, '{ asset(by: {externalId: "explore"}) { __typename } }') == {"asset": None}
 
 
@@ -237,7 +237,8 @@ async def test_a_collection_below_a_hidden_one_stands_at_the_top(ask: GraphQLCli
     assert deep["parent"] == {"slug": "inner"}
     assert deep["ancestors"] == [{"slug": "open"}, {"slug": "inner"}]
     deep = (await ask(ANONYMOUS, TREE, s="deep"))["collection"]
-    assert (deep["parent"], deep["ancestors"]) == (None, [])  # not even open, which they see: the way there is hidden
+    # Not even open, which is visible, because inner, between open and deep, is hidden.
+    assert (deep["parent"], deep["ancestors"]) == (None, [])
     top = "{ collections(filter: {topLevelOnly: true}) { nodes { slug } } }"
     assert (await ask(ANONYMOUS, top))["collections"]["nodes"] == [{"slug": "bare"}, {"slug": "deep"}, {"slug": "open"}]
     assert (await ask("eve", top))["collections"]["nodes"] == [{"slug": "bare"}, {"slug": "members"}, {"slug": "open"}]

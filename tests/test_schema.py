@@ -37,7 +37,7 @@ ROWS = {
     Change: sql.change,
     **dict.fromkeys((Capsule, Pipeline, NoCodeApp, DataAsset, Model), sql.asset),
 }
-# Lists that are not connections, with the bound of type_.
+# Lists that are not connections, with the reason why each is bounded.
 BOUNDED = {
     "Query.nodes": "its ids, at most 100",
     "Collection.ancestors": "the depth of collections",

@@ -27,7 +27,7 @@ def table(title: str) -> dict[str, str]:
 
 @pytest.fixture
 async def ask_demo(empty_url: str) -> AsyncIterator[GraphQLClient]:
-    """Ask a server of the demo."""
+    """Yield a client of the demo."""
     database = Database(empty_url)
     await migrate(database)
     await demo.load(database)

@@ -26,7 +26,7 @@ TOPIC = 'mutation { topicCreate(input: {name: "New"}) { topic { slug } userError
 
 
 async def _while_another_writes(ask: GraphQLClient, act: Callable[[], Awaitable[Any]], meanwhile: Any) -> Any:
-    """Start an action while another process holds the lock and runs `meanwhile`; return the action's result."""
+    """Start an action while another writer has the lock and runs `meanwhile`; return the action's result."""
     other = Database(ask.database.url.render_as_string(hide_password=False))
     try:
         async with other.write() as connection:
@@ -120,7 +120,7 @@ async def test_a_token_that_is_revoked_meanwhile_is_rejected(ask_own: GraphQLCli
 
 
 async def test_a_writer_without_the_lock_is_unavailable(ask_own: GraphQLClient, backend: str) -> None:
-    # The database waits for five seconds; shortened here.
+    # A writer waits five seconds for the lock; shortened here.
     if backend == "sqlite":
         async with ask_own.database.write() as connection:  # holds the writers' lock
             await connection.execute(text("PRAGMA busy_timeout=100"))

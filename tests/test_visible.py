@@ -51,7 +51,7 @@ async def _found(snapshot: Snapshot, rows: Select[Any], *columns: Any) -> set[tu
     return {tuple(row) for row in await snapshot.rows(rows.with_only_columns(*columns, maintain_column_froms=True))}
 
 
-# Every use of the world, and who sees it: both ends exist for them, and they may view the one that uses.
+# Every use in the world, and its viewers: they see both assets, and may view the content of the using one.
 USES = {
     ("count", "hidden"): {"olu"},
     ("count", "align"): {"olu", "mei"},
@@ -141,7 +141,7 @@ async def test_what_somebody_owns_is_looked_up_in_the_index_of_owners(own_world:
         if connection.dialect.name == "sqlite":
             asked = f"QUERY PLAN {asked}"
         else:
-            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which these few rows would be read by
+            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # a sequential scan suits so few rows
         plan = str((await connection.exec_driver_sql(f"EXPLAIN {asked}")).all())
     assert re.search(r"ix_access_grant_owner \(<expr>=\?\)|ix_access_grant_owner.*Index Cond: \(CASE", plan), plan
 
@@ -284,7 +284,7 @@ SOURCES = (
 
 @pytest.mark.parametrize("who", VIEWERS)
 async def test_what_else_a_read_is_joined_to_shows_and_hides_nothing(busy_world: World, who: str) -> None:
-    """A rule that confuses the table that is read with the table that it searches would search one row only."""
+    """A subquery that correlates with the joined table by mistake would search only one of its rows."""
     async with _read(busy_world) as opened:
         viewer = await _viewer(opened, who)
         for source in SOURCES:

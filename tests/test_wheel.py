@@ -78,7 +78,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
-    """Return our environment variables without those that lead to the checkout, and with these ATOLL_ settings."""
+    """Return the current environment variables with these ATOLL_ settings, without those that lead to the checkout."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -94,7 +94,7 @@ def _install(wheel: Path, environment: Path) -> None:
         skip_or_fail(f"the wheel: this Python cannot make an environment with pip (Debian: python3-venv). {error}")
     _link_locked_packages(_path_in(environment, "purelib"))
     python = _path_in(environment, "scripts") / "python"
-    # With its dependencies: pip fails if one that is declared is not among those of the lock.
+    # Without --no-deps, so that pip fails if a declared dependency is not in the lock.
     _run(python, "-m", "pip", "install", "--quiet", "--no-index", str(wheel), env=clean_environment())
 
 

@@ -1,4 +1,4 @@
-// This file is the audits of GraphQL over HTTP, run against the address it is given: one line of JSON for each.
+// Audits of the GraphQL over HTTP specification against the URL in argv. Prints one line of JSON for each audit.
 
 import { serverAudits } from 'graphql-http';
 

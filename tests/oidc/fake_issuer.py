@@ -76,7 +76,7 @@ def signed(header: bytes | Mapping[str, object], claims: bytes | Mapping[str, ob
 
 @dataclass
 class FakeIssuer:
-    """A server of the two documents, which records requests. A context manager: it listens inside the block."""
+    """Server of an issuer's metadata and key set, which records requests. It listens inside its `async with` block."""
 
     keys: list[object] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)

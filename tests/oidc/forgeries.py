@@ -48,7 +48,7 @@ def header(alg: str = "EdDSA", **changes: object) -> Forge:
 
 
 def declared(alg: object) -> Forge:
-    """Forge by an `alg` other than the one of the signature, which is the RSA key's."""
+    """Forge by a header whose `alg` differs from the algorithm of the signature, which is the RSA key's."""
     return lambda fake: fake.token(RSA, {"alg": alg})
 
 
@@ -58,17 +58,17 @@ def claims(**changes: object) -> Forge:
 
 
 def by_other(alg: str, key: object, **changes: object) -> Forge:
-    """Forge by another signature under the RSA key's id."""
+    """Forge by signing with another key or algorithm under the RSA key's id."""
     return lambda fake: signed(fake.header(RSA, **{"alg": alg, **changes}), fake.claims(), key, alg)
 
 
 def raw_header(write: Callable[[str], str]) -> Forge:
-    """Forge by another text of the header, signed with a valid key."""
+    """Forge by rewriting the JSON text of the header, signed with a valid key."""
     return lambda fake: signed(_bytes(write(json.dumps(fake.header(EDDSA)))), fake.claims(), EDDSA.private, "EdDSA")
 
 
 def raw_claims(write: Callable[[str], str]) -> Forge:
-    """Forge by another text of the claims, signed with a valid key."""
+    """Forge by rewriting the JSON text of the claims, signed with a valid key."""
     return lambda fake: signed(fake.header(EDDSA), _bytes(write(json.dumps(fake.claims()))), EDDSA.private, "EdDSA")
 
 
