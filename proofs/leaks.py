@@ -562,7 +562,9 @@ LEAKS: Sequence[Leak] = (
         lambda: _unrestricted_filters(filters.AssetFilter),
         ANONYMOUS,
     ),
-    Leak("filters", "filters of collections use hidden assets", lambda: _unrestricted_function(filters, "holds_asset")),
+    Leak(
+        "filters", "filters of collections use hidden assets", lambda: _unrestricted_function(filters, "contains_asset")
+    ),
     Leak("filters", "topLevelOnly excludes collections with a hidden parent", _hidden_parents_count, ANONYMOUS),
     Leak("content", "content is shown without VIEWER access", _disable_permission(Permission.ASSET_VIEW)),
     Leak("grants", "grants are shown to everyone", _all_grants),

@@ -36,6 +36,12 @@ async def test_hidden_changes_change_no_byte_of_a_response(databases: Databases,
     assert await trial(databases, seed) > 0, f"seed {seed}"
 
 
+def test_every_leak_can_be_planted() -> None:
+    for leak in LEAKS:
+        with leak.plant():
+            pass  # a name that the product no longer has raises AttributeError
+
+
 @pytest.mark.parametrize("number", [3, 5, 12], ids=lambda number: LEAKS[number].channel)
 async def test_a_planted_leak_is_found(databases: Databases, number: int) -> None:
     if databases.backend == "sqlite":  # leaks are the same on both backends
