@@ -12,7 +12,7 @@ from permissions.viewer import Viewer, viewer_by_token
 from store.database import Snapshot
 
 LIFETIME_SECONDS = 0.03
-"""Lifetime of the cache in the server's own CPU time: some operations, however busy the machine is."""
+"""Lifetime of cached values in CPU time of the server: that of a few operations, however busy the machine is."""
 
 
 def serve(fault: str) -> None:

@@ -17,7 +17,7 @@ from app.oidc import Issuer
 AUDIENCE: Final = "https://atoll.test/graphql"
 NOW: Final = 1_800_000_000.0
 ABSENT: Final = object()
-"""Marks a member to leave out."""
+"""Value that marks a member to be left out."""
 DISCOVERY: Final = "/.well-known/openid-configuration"
 JWKS: Final = "/jwks"
 
@@ -81,9 +81,9 @@ class FakeIssuer:
     keys: list[object] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
-    """Status, further header lines and body for paths with another response than the normal one."""
+    """Status, further header lines and body, by path, in place of the normal response."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    """Requests wait while it is clear."""
+    """Requests wait while the gate is not set."""
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a request waits at the gate."""
     seconds_a_byte: float = 0

@@ -29,7 +29,7 @@ function newKey(alg) {
   return { ...privateKey.export({ format: "jwk" }), alg, kid: randomUUID(), use: "sig" };
 }
 
-// oidc-provider takes its keys when it is created, so other keys need another provider at the same address.
+// oidc-provider takes its keys when it is created, so a change of keys needs a new provider at the same address.
 function createProvider() {
   const algorithms = [...new Set(keys.map((key) => key.alg))];
   provider = new Provider(issuer, {
