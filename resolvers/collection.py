@@ -121,7 +121,7 @@ async def parent(collection: CollectionRow, context: Context) -> CollectionRow |
 
 
 async def ancestors(collection: CollectionRow, context: Context) -> list[CollectionRow]:
-    """Return the ancestors from the top down, without any hidden one and those above it."""
+    """Return the ancestors from the top down; a hidden one and all above it are left out."""
     return await context.loader(AncestorsByCollection).load(collection.pk)
 
 

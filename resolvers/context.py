@@ -48,7 +48,7 @@ class Context:
     async def read_uncommitted(self, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer) -> None:
         """Serve reads from an uncommitted write transaction (dry run) until it is rolled back.
 
-        It is rolled back by the next `refresh`, at the end of the operation, or after DRY_RUN_READ_SECONDS.
+        The rollback comes with the next `refresh`, at the end of the operation, or after DRY_RUN_READ_SECONDS.
         """
         await self.close()
         self._exit_stack.push_async_callback(write.aclose)

@@ -205,7 +205,7 @@ class GrantsByAsset(Loader[int, list[GrantRow]]):
 
 
 class AncestorsByCollection(Loader[int, list[CollectionRow]]):
-    """Ancestors of a collection from the top down, without any hidden one and those above it."""
+    """Ancestors of a collection from the top down; a hidden one and all above it are left out."""
 
     missing = []  # noqa: RUF012 - as above
 

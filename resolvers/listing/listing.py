@@ -55,7 +55,7 @@ class Listing:
     defer_edge_columns: ClassVar[bool] = False  # select edge columns for the page only: each row costs a lookup
     # Orders that sort by rank. Their cursors contain no ranks, because a rank reveals the number of hidden rows.
     ranked_orders: ClassVar[frozenset[str]] = frozenset({"POSITION"})
-    inlines_rows: ClassVar[bool] = False  # select whole rows with the page, if small and equal for all viewers
+    inlines_rows: ClassVar[bool] = False  # select whole rows with the page: for small rows, equal for all viewers
 
     @property
     def is_ranked(self) -> bool:

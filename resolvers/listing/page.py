@@ -147,7 +147,7 @@ def _ordered(
     """Return the SELECT of the columns, sorted by the keys. The columns include the keys unless these are ranks."""
     if listing.collects_first:
         hidden = [key.label(f"key{index}") for index, key in enumerate(keys)] if listing.is_ranked else []
-        # OFFSET keeps both planners from walking the whole sort index in search of a few rows.
+        # OFFSET keeps the planners of SQLite and PostgreSQL from walking the sort index in search of a few rows.
         matches = rows.with_only_columns(*columns, *hidden, maintain_column_froms=True).offset(0).subquery()
         first = len(columns) if hidden else KEYS_AT
         keys, columns = list(matches.c)[first : first + len(keys)], list(matches.c)[: len(columns)]

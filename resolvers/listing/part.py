@@ -105,7 +105,7 @@ class PartByKey(Loader[PartKey, Any]):
         def build() -> Selection:
             return select_page(self.listing, self.context.viewer, bounds, keyset)
 
-        statement = build() if keyset else self._cached(build, part)  # not cached: a cursor is seldom used twice
+        statement = build() if keyset else self._cached(build, part)  # a cursor is seldom used twice: not worth caching
         rows = await self._rows_by_parent(statement, parents)
         return {PartKey(of, part): build_page(rows[of], self.listing, bounds, preceding) for of in rows}
 

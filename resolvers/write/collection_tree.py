@@ -72,9 +72,9 @@ async def requested_position(
 ) -> TreePosition:
     """Return the position that topicId and parentId request; the current one if both are omitted.
 
-    A topicId without a parentId means the top of that topic, unless it is the current topic. Raises
-    MutationRejectedError for absent or hidden objects, and for a parent in another topic than topicId. One statement
-    for each of the two fields in the input.
+    A topicId without a parentId means the top of that topic, unless it is the current topic, which changes nothing.
+    Raises MutationRejectedError for absent or hidden objects, and for a parent in another topic than topicId. One
+    statement for each of the two fields in the input.
     """
     topic_id, parent_id = reader.non_null("topic_id"), reader.input.get("parent_id")
     error_count = len(reader.user_errors)

@@ -99,7 +99,7 @@ async def _placement(
 ) -> Placement:
     """Return the placement of the position; add NOT_FOUND for a neighbour that is hidden or not a member.
 
-    One statement, none for an end.
+    One statement; none if the position is an end.
     """
     if position.id is None or collection is None:
         return Placement(None, position.is_after)
