@@ -1,4 +1,4 @@
-"""Import of assets: columns, tags, grants and uses become those of the line."""
+"""Import of assets: a line replaces the asset's columns, tags, grants and uses."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ from store.ranks import GAP
 from store.tables import AssetAccess
 from store.text import fold_name
 
-# The owner is the only column whose value is not in the line: it needs the database.
+# Without the owner, whose pk is in the database; the line has the owner's external id.
 _LINE_COLUMNS = [column for column in ASSET_COLUMNS if column.name != "owner_pk"]
 _NAMES = [column.name for column in _LINE_COLUMNS]
 _read_values = attrgetter(*(column.line_name for column in _LINE_COLUMNS))
 _WITH_DEFAULT = [column for column in _LINE_COLUMNS if column.default is not None]
-# A change of these does not alter `updated_at`, which more viewers see than may see the change.
+# Changes of these leave `updated_at`: a viewer without access to them could otherwise tell that one changed.
 _RESTRICTED = frozenset(column.name for column in ASSET_COLUMNS if column.access > AssetAccess.DISCOVERABLE)
 
 
 @dataclass
 class AssetWriter:
-    """Writes assets in batches, and their uses after the last batch."""
+    """Writer of assets, in batches. Uses are written after the last batch, because they may refer to any of them."""
 
     session: ImportSession
     principal_pks: Mapping[str, int]  # by external id
@@ -38,7 +38,7 @@ class AssetWriter:
     async def write_batch(self, lines: Iterable[AssetLine]) -> set[str]:
         """Write assets with their tags and grants; return the external ids of those that are new or changed.
 
-        Uses may name assets of a later batch: `write_uses` writes them.
+        Call `write_uses` after the last batch: uses may name assets of a later one.
         """
         batch = {line.id: line for line in lines}
         pks = await self.session.load_pks(sql.asset, "external_id", batch)
@@ -81,7 +81,7 @@ class AssetWriter:
         return DesiredRow(line.type, "ast", columns, insert_only, has_related_changes, _RESTRICTED)
 
     def _relations(self, line: AssetLine) -> Relations:
-        """Return the line's relations; a principal that it names twice gets the higher access."""
+        """Return the line's relations. A principal with several grants gets the highest access."""
         access_by_principal: dict[int, int] = {}
         for grant in line.grants:
             pk = self.principal_pks[grant.to]
@@ -90,7 +90,7 @@ class AssetWriter:
         return Relations(access_by_principal, list(dict.fromkeys(line.uses)), frozenset(line.tags))
 
     async def _replace(self, table: Table, rows_by_asset: Mapping[int, list[dict[str, Any]]]) -> None:
-        """Replace the rows of each asset by its pk."""
+        """Replace the assets' rows in the table; `rows_by_asset` has the new rows by asset pk."""
         new = [{"asset_pk": pk, **row} for pk, rows in rows_by_asset.items() for row in rows]
         await self.session.replace(table.c.asset_pk, list(rows_by_asset), new)
 

@@ -1,6 +1,7 @@
-"""Change log entries of written assets: field changes, and grants given and revoked.
+"""Change log entries for assets written by an import: field changes, granted and revoked access.
 
-A viewer reads no more in the log than on the asset: a change requires the least access that any of its fields does.
+A viewer reads no more in the log than on the asset. A change requires the lowest access that any of its fields does;
+`resolvers/change.py` omits the fields that require more than the viewer has.
 """
 
 from collections import defaultdict
@@ -17,13 +18,13 @@ from store.changes import ChangeLog, LoggedFieldChange
 from store.grant_changes import PrincipalsByPk, principals_by_pk, shared_fields, unshared_fields
 from store.tables import AssetAccess, ChangeAction
 
-# `created_at` and `updated_at` are absent: a change has a time of its own.
+# Without `created_at` and `updated_at`, because a change has its own time.
 GRAPH_NAMES = {column.name: column.graph_name for column in ASSET_COLUMNS}
 
 
 @dataclass(frozen=True)
 class AssetWrite:
-    """A created or updated asset: the columns that differ, and its relations before and after."""
+    """A created or updated asset: its new column values (of an update, those that differ) and its relations."""
 
     id: str
     row: Row[Any] | None  # before the write; None for a created asset
@@ -33,13 +34,13 @@ class AssetWrite:
 
     @property
     def principal_pks(self) -> Iterable[int]:
-        """Owners and principals with grants, before and after."""
+        """Owners and grantees, before and after the write. May contain duplicates."""
         owners = [pk for pk in (self.columns.get("owner_pk"), self.row and self.row.owner_pk) if pk is not None]
         return (*owners, *self.before.access_by_principal, *self.after.access_by_principal)
 
 
 async def append_changes(connection: AsyncConnection, log: ChangeLog, writes: Sequence[AssetWrite]) -> None:
-    """Append CREATED or UPDATED, SHARED and UNSHARED for the assets. One statement for each action and access."""
+    """Append CREATED, UPDATED, SHARED and UNSHARED changes. One statement per action and required access."""
     if not writes:
         return
     principals = await principals_by_pk(connection, [pk for write in writes for pk in write.principal_pks])
@@ -64,7 +65,7 @@ def _accesses(write: AssetWrite) -> tuple[Mapping[int, int], Mapping[int, int]]:
 
 
 def _created_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[LoggedFieldChange]:
-    """Return the first values of the fields that everyone sees who sees the asset."""
+    """Return the initial values of the fields that every viewer of the asset may read."""
     values = {
         name: _format(column, write.columns[column], principals)
         for column, name in GRAPH_NAMES.items()
@@ -74,7 +75,7 @@ def _created_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[Logge
 
 
 def _updated_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[LoggedFieldChange] | None:
-    """Return the changed fields; None for an asset of which only grants changed."""
+    """Return the changed fields; None if only grants changed."""
     before, after = write.before.uses, write.after.uses
     if not write.columns and before == after:
         return None

@@ -1,4 +1,4 @@
-"""Import of collections: columns become those of the line; assets are added and never removed."""
+"""Import of collections: a line replaces the collection's columns, and adds its assets without removing others."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ async def write_collections(session: ImportSession, catalogue: ParsedCatalogue) 
 async def _release_changed_names(
     session: ImportSession, catalogue: ParsedCatalogue, topics: Mapping[str, int], pks: Mapping[str, int]
 ) -> None:
-    """Release the names of collections that move or are renamed, so that others can take them in any order."""
+    """Release the names of moved and renamed collections, so that other lines can take them, in any order."""
     existing = await session.load_rows(sql.collection, "slug", catalogue.collections)
     changed = []
     for slug, row in existing.items():
@@ -70,7 +70,7 @@ def _columns(line: CollectionLine, topics: Mapping[str, int], pks: Mapping[str, 
 
 
 def _levels(lines: Mapping[str, CollectionLine]) -> Iterator[list[CollectionLine]]:
-    """Yield the lines level by level, parents first."""
+    """Yield the lines level by level, so that parents are written before their children."""
     remaining = dict(lines)
     while remaining:
         level = [line for line in remaining.values() if line.parent not in remaining]

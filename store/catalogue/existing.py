@@ -1,4 +1,4 @@
-"""Existing rows that an import compares with: relations of assets, and objects that lines refer to."""
+"""Existing data that an import compares with its lines: relations of assets, and objects that lines refer to."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Relations(NamedTuple):
     """Grants, uses and tags of one asset."""
 
     access_by_principal: Mapping[int, int]
-    uses: list[str]  # external ids, in the asset's order
+    uses: list[str]  # external ids of the used assets, in order
     tags: frozenset[str]
 
 
@@ -32,7 +32,7 @@ async def load_relations(connection: AsyncConnection, assets: PkByExternalId) ->
 
 
 async def load_grants(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, dict[int, int]]:
-    """Return each asset's grants by its external id, as access by principal pk. One statement."""
+    """Return the grants of each asset by its external id: access by principal pk. One statement."""
     grants: dict[str, dict[int, int]] = {id_: {} for id_ in assets}
     grant = sql.grant
     rows = select(sql.asset.c.external_id, grant.c.principal_pk, grant.c.access).join(
@@ -44,7 +44,7 @@ async def load_grants(connection: AsyncConnection, assets: PkByExternalId) -> di
 
 
 async def load_uses(connection: AsyncConnection, assets: PkByExternalId) -> dict[str, list[str]]:
-    """Return the external ids of the assets that each asset uses, in its order. One statement."""
+    """Return the uses of each asset by its external id: external ids of the used assets, in order. One statement."""
     uses: dict[str, list[str]] = {id_: [] for id_ in assets}
     use, user, used = sql.asset_use, sql.asset.alias("user"), sql.asset.alias("used")
     rows = (
@@ -74,7 +74,7 @@ def _of_assets(assets: PkByExternalId, rows: Select[Any], column: Any) -> Select
 
 @dataclass(frozen=True)
 class CollectionPlacement:
-    """Topic, parent and name key of a collection: no two collections share all three."""
+    """Slugs of a collection's topic and parent, and its name key. No two collections share all three."""
 
     topic: str
     parent: str | None
@@ -92,7 +92,7 @@ class ExistingObjects:
 
 
 async def load_existing(connection: AsyncConnection, asset_ids: Iterable[str]) -> ExistingObjects:
-    """Return all principals, topics and collections, and the assets among the ids. Four statements."""
+    """Return all principals, topics and collections, and the assets with one of the ids. Four statements."""
     topic, collection, parent = sql.topic, sql.collection, sql.collection.alias("parent")
     placements = (
         select(collection.c.slug, topic.c.slug.label("topic"), parent.c.slug.label("parent"), collection.c.name_key)

@@ -1,4 +1,4 @@
-"""Catalogue file: numbered lines of bounded length, read one at a time."""
+"""Catalogue file: reads numbered lines one at a time, to bound memory."""
 
 import stat
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ Progress = Callable[[int], None]
 
 
 class UnreadableFileError(Exception):
-    """The file cannot be read; the message is one sentence for the person at the command line."""
+    """The file cannot be read; the message tells the command line's user why."""
 
 
 class CatalogueFile:
-    """A file that is read twice and must not change in between."""
+    """A catalogue file. The import reads it twice, and it must not change in between."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file once; raise UnreadableFileError when it does not exist or cannot be read."""
+        """Check that the file exists and can be read, and remember its version. Raises UnreadableFileError."""
         self._path = path
         try:
             if path.is_dir():
@@ -40,7 +40,7 @@ class CatalogueFile:
     def lines(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
         """Yield number (from 1) and bytes of each line that is not blank.
 
-        `progress` is called with the byte count of every line. A longer line is cut after MAX_LINE_BYTES + 1 bytes to
+        Calls `progress` with the number of bytes read. A line longer than MAX_LINE_BYTES is cut one byte after that, to
         bound memory; `parse_line` rejects it. Raises UnreadableFileError.
         """
         try:
@@ -60,7 +60,7 @@ class CatalogueFile:
             raise _unreadable(self._path, error) from error
 
     def check_unchanged(self) -> None:
-        """Raise UnreadableFileError when the file was changed or replaced since it was opened."""
+        """Raise UnreadableFileError if the file was changed or replaced since this object was created."""
         try:
             is_changed = self._read_version() != self._version
         except OSError as error:

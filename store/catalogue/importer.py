@@ -24,7 +24,7 @@ COUNTED_KINDS = ("user", "group", "topic", "collection", *AssetKind)
 
 @dataclass(frozen=True)
 class ImportResult:
-    """Numbers of objects by kind, one of COUNTED_KINDS, and of added memberships."""
+    """Counts of an import: objects by kind (see COUNTED_KINDS), and added memberships."""
 
     created: Counter[str]
     updated: Counter[str]
@@ -40,8 +40,8 @@ class ImportResult:
 async def import_catalogue(database: Database, path: Path, request_id: str, progress: Progress) -> ImportResult:
     """Import the whole file or nothing.
 
-    The file is read twice so that assets need not be kept in memory; `progress` is called with the bytes of each
-    reading. Raises UnreadableFileError, and InvalidCatalogueError with every problem.
+    Reads the file twice, so that assets need not be kept in memory, and calls `progress` with the number of bytes read,
+    so each byte counts twice. Raises UnreadableFileError, and InvalidCatalogueError with all problems.
     """
     file = CatalogueFile(path)
     catalogue = parse_catalogue(file, progress)
@@ -57,12 +57,12 @@ async def import_catalogue(database: Database, path: Path, request_id: str, prog
         memberships = await write_collections(session, catalogue)
         result = ImportResult(session.created, session.updated, session.unchanged, memberships)
         if not result.has_changes:
-            await connection.rollback()  # an import that changes nothing uses up no revision
+            await connection.rollback()  # undo the increment of the revision
     return result
 
 
 def _batches(file: CatalogueFile, progress: Progress) -> Iterator[list[AssetLine]]:
-    """Yield the assets of the file in batches. Raises UnreadableFileError when the file was changed."""
+    """Yield the assets of the file in batches. Raises UnreadableFileError if the file has changed."""
     lines = _asset_lines(file, progress)
     while batch := list(islice(lines, BATCH_SIZE)):
         file.check_unchanged()
@@ -75,7 +75,7 @@ def _asset_lines(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]
         try:
             line = parse_line(raw)
         except InvalidLineError:
-            file.check_unchanged()  # the first reading accepted the line
+            file.check_unchanged()  # the first reading accepted this line, so it must have changed
             raise
         if isinstance(line, AssetLine):
             yield line

@@ -1,4 +1,4 @@
-"""Lines of a catalogue file: fields and limits of each kind of line. `docs/catalogue.md` lists them."""
+"""Models of catalogue lines: the fields and limits of each kind, documented in `docs/catalogue.md`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -65,7 +65,7 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 class Line(BaseModel):
-    """A line of any kind. An unknown field is an error, because it would be lost."""
+    """A line of any kind. Unknown fields are errors, because ignoring them would lose data."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -90,14 +90,14 @@ class GroupLine(Line):
 
 
 class GrantLine(Line):
-    """An access to an asset, granted to a user, a group, `everyone` or `public`."""
+    """A grant of an asset line: access for a user, a group, `everyone` or `public`."""
 
     to: Id
     role: Literal["DISCOVERABLE", "VIEWER", "EDITOR", "OWNER"]
 
     @property
     def access(self) -> AssetAccess:
-        """Access of the role."""
+        """Access level of the role."""
         return AssetAccess[self.role]
 
 
@@ -134,7 +134,7 @@ class AssetLine(Line):
 
     @property
     def status(self) -> AssetStatus:
-        """Status of the asset: withdrawn wins over archived, archived over the state."""
+        """Status of the asset: `withdrawn` takes precedence over `archived`, and that over `state` and `released`."""
         if self.withdrawn:
             return AssetStatus.WITHDRAWN
         if self.archived:
@@ -178,9 +178,9 @@ _LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Field(discriminator
 
 
 class InvalidLineError(ValueError):
-    """A line is invalid; the message is a clause without its full stop.
+    """A line is invalid; the message is a clause without a full stop.
 
-    `subject` is the line's kind and id if they can be read, so that references to it are not reported as well.
+    `subject` is the line's kind and id (or slug), if it has them: references to that object are then not reported too.
     """
 
     def __init__(self, reason: str, subject: tuple[str, str] | None = None) -> None:

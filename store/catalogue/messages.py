@@ -1,4 +1,4 @@
-"""Messages about invalid fields of a line, in the catalogue's words."""
+"""Messages about invalid fields of a catalogue line, instead of Pydantic's own."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from store.text import TextTooLongError
 
 KINDS = "user, group, asset, topic or collection"
-MAX_SHOWN_ERRORS = 5  # in the message of one line
+MAX_SHOWN_ERRORS = 5  # in the message about one line
 MAX_VALUE_LENGTH = 60
 
 _PREDICATES = {
@@ -29,11 +29,11 @@ _PREDICATES = {
     "greater_than_equal": "must be at least {ge:,}, not {value}",
     "less_than": "must be less than {lt:,}, not {value}",
 }
-"""Predicates by Pydantic's types of errors."""
+"""Predicate of the message, by Pydantic's error type."""
 
 
 class FieldError(NamedTuple):
-    """An invalid value: its path in the line, and the predicate of a sentence about it."""
+    """An invalid value: its path in the line, and a message without its subject, such as `is missing`."""
 
     path: tuple[int | str, ...]
     predicate: str
@@ -47,19 +47,19 @@ class FieldError(NamedTuple):
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
-    """Return each invalid value of a line, in the order of its fields."""
+    """Return the invalid values of a line, in the order of its fields."""
     return [_field_error(details) for details in error.errors(include_url=False)]
 
 
 def format_errors(error: ValidationError) -> str:
-    """Format the first errors of a line as one clause each."""
+    """Format the errors of a line, up to MAX_SHOWN_ERRORS, as one clause each."""
     errors = error.errors(include_url=False)
     rest = [f"and {len(errors) - MAX_SHOWN_ERRORS} more"] if len(errors) > MAX_SHOWN_ERRORS else []
     return "; ".join([*map(_format_error, errors[:MAX_SHOWN_ERRORS]), *rest])
 
 
 def format_value(value: object) -> str:
-    """Format a value for a message: text in quotes, all else as JSON, bounded and on one line."""
+    """Format a value for a message: text in quotes, other values as JSON; truncated, on one line."""
     full = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = re.sub(r"\s+", " ", full)
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"

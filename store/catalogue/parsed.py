@@ -24,7 +24,7 @@ RESERVED_IDS = {"everyone": PrincipalKind.EVERYONE, "public": PrincipalKind.PUBL
 
 @dataclass(frozen=True, order=True)
 class LineProblem:
-    """A problem of one line; lines count from 1."""
+    """A problem of one line; the first line is 1."""
 
     line: int
     reason: str
@@ -35,7 +35,7 @@ class LineProblem:
 
 
 class InvalidCatalogueError(Exception):
-    """The catalogue has problems, and nothing of it was written."""
+    """The catalogue has problems, so nothing was written."""
 
     def __init__(self, problems: Iterable[LineProblem]) -> None:
         """Sort the problems by line."""
@@ -54,7 +54,7 @@ class Reference(NamedTuple):
 
 @dataclass
 class ParsedCatalogue:
-    """Lines of a file by id or slug. Of assets, which may be many, only the ids are kept."""
+    """Lines of a file by id or slug. Asset lines are not kept, only their ids, because there may be many."""
 
     users: dict[str, UserLine] = field(default_factory=dict)
     groups: dict[str, GroupLine] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class ParsedCatalogue:
     problems: list[LineProblem] = field(default_factory=list)
 
     def defines(self, kind: str, id_: str) -> bool:
-        """Return whether a line, valid or not, is for that object."""
+        """Return whether the file has a line, valid or not, for the object."""
         return (kind, id_) in self.line_numbers or (kind, id_) in self.invalid
 
     def add(self, number: int, line: AnyLine) -> None:
-        """Add a line with its references."""
+        """Add a valid line and its references; record a problem if its id or slug is already used."""
         match line:
             case UserLine():
                 self._check_principal_id(number, line)
@@ -95,13 +95,13 @@ class ParsedCatalogue:
                 self._add_references(number, "assets", "asset", line.assets)
 
     def add_invalid(self, number: int, error: InvalidLineError) -> None:
-        """Add the problem of a line that cannot be parsed."""
+        """Record the problem of an invalid line."""
         self.problems.append(LineProblem(number, str(error)))
         if error.subject:
             self.invalid.add(error.subject)
 
     def add_problem(self, kind: str, id_: str, reason: str) -> None:
-        """Add a problem to the line of an object."""
+        """Record a problem of the line that defines an object."""
         self.problems.append(LineProblem(self.line_numbers[kind, id_], reason))
 
     def _check_principal_id(self, number: int, line: UserLine | GroupLine) -> None:
@@ -126,9 +126,9 @@ class ParsedCatalogue:
 
 
 def parse_catalogue(file: CatalogueFile, progress: Progress) -> ParsedCatalogue:
-    """Return the lines of the file, with the problems of single lines and of lines with one another.
+    """Parse the file. The result includes its problems: of single lines, and of conflicts between lines.
 
-    Raises UnreadableFileError, and InvalidCatalogueError for a file without lines or once MAX_PROBLEMS are found.
+    Raises UnreadableFileError. Raises InvalidCatalogueError if the file is empty or has MAX_PROBLEMS problems.
     """
     catalogue = ParsedCatalogue()
     for number, raw in file.lines(progress):

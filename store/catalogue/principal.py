@@ -1,4 +1,4 @@
-"""Import of users and groups: a group's members become those of its line."""
+"""Import of users and groups: a group's line replaces all of its members."""
 
 from sqlalchemy import select
 
@@ -8,7 +8,7 @@ from store.catalogue.upsert import DesiredRow, ImportSession
 
 
 async def write_principals(session: ImportSession, catalogue: ParsedCatalogue) -> dict[str, int]:
-    """Write users and groups; return the pks of all principals by external id, `everyone` and `public` included."""
+    """Write users and groups. Return pks by external id, of all principals including `everyone` and `public`."""
     users = {
         line.id: DesiredRow(
             "user", "usr", {"kind": "USER", "name": line.name, "email": line.email, "is_admin": line.isAdmin}
@@ -36,7 +36,7 @@ async def write_principals(session: ImportSession, catalogue: ParsedCatalogue) -
 
 
 async def _groups_with_other_members(session: ImportSession, catalogue: ParsedCatalogue) -> list[str]:
-    """Return the groups of the file whose members differ from those in the database. One statement."""
+    """Return the ids of groups whose members differ between file and database. One statement."""
     group, user, member = sql.principal.alias("in_group"), sql.principal.alias("member"), sql.group_member
     rows = (
         select(group.c.external_id.label("group"), user.c.external_id.label("user"))

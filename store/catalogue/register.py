@@ -1,4 +1,4 @@
-"""Registration of assets: each line is completed with the existing values, then written like a line of a file."""
+"""Registration of assets: each line is completed with existing values, then written like a catalogue line."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -23,9 +23,10 @@ FLAGS_BY_STATUS: Mapping[AssetStatus, Mapping[str, Any]] = {
     AssetStatus.WITHDRAWN: _READY | {"withdrawn": True},
     AssetStatus.FAILED: _READY | {"state": "FAILED"},
 }
-"""The fields of a line that stand for a status."""
+"""Fields of a line that together express each status."""
 
-# Every other column: its name by that of the field. Owners are always given, and a status is four fields of a line.
+# Column by line field, where an omitted field keeps the column's value. Lines always have an owner, and FLAGS_BY_STATUS
+# has the fields of a status.
 _COLUMN_BY_FIELD = {
     column.line_name: column.name for column in ASSET_COLUMNS if column.name not in {"owner_pk", "status"}
 }
@@ -34,7 +35,7 @@ _COLUMN_BY_FIELD = {
 async def register_assets(connection: AsyncConnection, log: ChangeLog, lines: Sequence[RegistrationLine]) -> set[str]:
     """Create and update the assets; return the external ids of those that are new or changed.
 
-    Owners, principals with grants, and used assets must exist; used assets may also be among the lines.
+    Owners and grantees must exist. Used assets must exist or be among the lines.
     """
     session = ImportSession(connection, log)
     rows = await session.load_rows(sql.asset, "external_id", [line.id for line in lines])
@@ -56,7 +57,7 @@ async def register_assets(connection: AsyncConnection, log: ChangeLog, lines: Se
 
 
 def _complete(line: RegistrationLine, row: Row[Any], uses: list[str], grants: list[GrantLine]) -> AssetLine:
-    """Return the line with existing values for the fields that it omits."""
+    """Return the line with the asset's existing values in the fields that the line omits."""
     existing = {field: getattr(row, column) for field, column in _COLUMN_BY_FIELD.items()}
     existing |= {**FLAGS_BY_STATUS[AssetStatus(row.status)], "uses": uses, "grants": grants}
     return AssetLine.model_construct(**existing | {name: getattr(line, name) for name in line.model_fields_set})
@@ -70,7 +71,7 @@ def _grant_lines(access_by_principal: Mapping[int, int], external_ids: Mapping[i
 
 
 async def _load_principals(connection: AsyncConnection, pks: Iterable[int], ids: Iterable[str]) -> dict[str, int]:
-    """Return the pks, by external id, of the principals with one of the pks or external ids. One statement."""
+    """Return pks by external id, of all principals among the pks or the external ids. One statement."""
     principal = sql.principal.c
     is_named = or_(
         principal.pk.in_(sql.int_list(sorted(set(pks)))), principal.external_id.in_(sql.text_list(sorted(set(ids))))

@@ -1,4 +1,4 @@
-"""Import of topics: new ones come after existing ones, in the order of the file."""
+"""Import of topics: new topics come after existing ones, in the order of the file."""
 
 from store import sql
 from store.catalogue.parsed import ParsedCatalogue
@@ -7,7 +7,7 @@ from store.text import fold_name
 
 
 async def write_topics(session: ImportSession, catalogue: ParsedCatalogue) -> None:
-    """Write the topics; existing ones keep the order that administrators gave them."""
+    """Write the topics. Existing topics keep their order, which administrators may have arranged."""
     ranks = await session.next_ranks(sql.topic.c.rank)
     desired = {
         slug: DesiredRow(

@@ -1,4 +1,4 @@
-"""Upserts of an import: rows are created, updated or left unchanged, and each outcome is counted and logged."""
+"""Upserts of an import: rows are created, updated or left unchanged; each outcome is counted, each change logged."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,14 +21,14 @@ VERSIONED_TABLES = frozenset({sql.topic, sql.collection})
 
 @dataclass(frozen=True)
 class DesiredRow:
-    """A row as a line describes it."""
+    """Row that the database should contain after the import of a line."""
 
-    kind: str  # counted under it: "user", "group", "topic", "collection" or the kind of asset
+    kind: str  # for the counters: "user", "group", "topic", "collection" or the kind of asset
     id_prefix: str
     columns: Mapping[str, Any]
-    insert_only: Mapping[str, Any] = field(default_factory=dict)  # columns that an existing row keeps
-    has_related_changes: bool = False  # rows of other tables differ, and the row counts as updated
-    restricted_columns: frozenset[str] = frozenset()  # a change of these alone leaves `updated_at`
+    insert_only: Mapping[str, Any] = field(default_factory=dict)  # values for a new row only
+    has_related_changes: bool = False  # if so, counts as updated even if its own columns are equal
+    restricted_columns: frozenset[str] = frozenset()  # if only these change, `updated_at` does not
 
 
 class UpsertResult(NamedTuple):
@@ -50,14 +50,14 @@ class ImportSession:
     unchanged: Counter[str] = field(default_factory=Counter)
 
     async def upsert_and_log(self, table: Table, key: str, desired: Mapping[str, DesiredRow]) -> dict[str, int]:
-        """Upsert the rows and append CREATED and UPDATED; return the pks by the column `key`."""
+        """Upsert the rows and append CREATED and UPDATED changes. Return pks by the value of the column `key`."""
         result = await self.upsert(table, key, desired)
         await self.log.append(ChangeAction.CREATED, result.created.values())
         await self.log.append(ChangeAction.UPDATED, [row.id for row in result.updated.values()])
         return result.pks
 
     async def upsert(self, table: Table, key: str, desired: Mapping[str, DesiredRow]) -> UpsertResult:
-        """Insert new rows, update those that differ and count them, without logging."""
+        """Insert new rows, update those that differ, and count all. Does not log the changes."""
         existing = await self.load_rows(table, key, desired)
         created = {name: new_id(row.id_prefix) for name, row in desired.items() if name not in existing}
         updated = {name: row for name, row in existing.items() if _is_different(row, desired[name])}
@@ -71,12 +71,12 @@ class ImportSession:
         return UpsertResult(await self.load_pks(table, key, desired), created, updated)
 
     async def load_rows(self, table: Table, key: str, names: Iterable[str]) -> dict[str, Row[Any]]:
-        """Return the existing rows by the column `key`. One statement."""
+        """Return the existing rows whose column `key` is among the names, by that column. One statement."""
         rows = select(table).where(table.c[key].in_(sql.text_list(list(names))))
         return {getattr(row, key): row for row in await self.connection.execute(rows)}
 
     async def load_pks(self, table: Table, key: str, names: Iterable[str]) -> dict[str, int]:
-        """Return the pks of the existing rows by the column `key`. One statement."""
+        """Return the pks of existing rows whose column `key` is among the names, by that column. One statement."""
         rows = select(table.c[key], table.c.pk).where(table.c[key].in_(sql.text_list(list(names))))
         return {row[0]: row.pk for row in await self.connection.execute(rows)}
 
@@ -93,13 +93,13 @@ class ImportSession:
         await self.insert(table, rows)
 
     async def release_names(self, table: Table, pks: Sequence[int]) -> None:
-        """Give rows placeholder names until their own update, so that other rows of the import can take theirs."""
+        """Give rows placeholder name keys until they are updated, so that other rows can take their names first."""
         if pks:
             placeholders = update(table).where(table.c.pk.in_(sql.int_list(pks)))
             await self.connection.execute(placeholders.values(name_key=NAME_KEY_PLACEHOLDER + table.c.id))
 
     async def next_ranks(self, column: ColumnElement[int]) -> Iterator[int]:
-        """Return ranks after all existing ones. One statement."""
+        """Return an iterator over free ranks, in order, after all ranks in the column. One statement."""
         last = (await self.connection.scalar(select(func.max(column)))) or 0
         return iter(range(last + GAP, 1 << 62, GAP))
 
@@ -109,7 +109,7 @@ class ImportSession:
         return {"created_at": self.log.at, "updated_at": self.log.at, "version": 1}
 
     async def _update(self, table: Table, updates: Sequence[tuple[Row[Any], DesiredRow]]) -> None:
-        """Update the rows whose own columns differ. One statement, or none if no row's do."""
+        """Update the rows whose own columns differ. One statement; none if there are no such rows."""
         changes = [
             (row, desired, changed) for row, desired in updates if (changed := changed_columns(row, desired.columns))
         ]

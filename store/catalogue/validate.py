@@ -12,7 +12,7 @@ from store.text import fold_name
 
 
 async def validate(connection: AsyncConnection, catalogue: ParsedCatalogue) -> None:
-    """Raise InvalidCatalogueError, with every problem, unless the whole file can be written. Four statements."""
+    """Raise InvalidCatalogueError with all problems, those of parsing included, if there are any. Four statements."""
     asset_ids = {reference.id for reference in catalogue.references if reference.kind == "asset"}
     existing = await load_existing(connection, [id_ for id_ in asset_ids if not catalogue.defines("asset", id_)])
     problems = [*catalogue.problems, *_reference_problems(catalogue, existing)]
@@ -70,7 +70,7 @@ def _topic_name_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) 
 
 
 def _nesting_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -> Iterator[LineProblem]:
-    """Yield problems of the tree as it would be: lines replace the placements of existing collections."""
+    """Yield problems of the collection tree that the import would produce from its lines and existing collections."""
     lines = catalogue.collections
     placed = {slug: CollectionPlacement(line.topic, line.parent, fold_name(line.name)) for slug, line in lines.items()}
     kept = {slug: placement for slug, placement in existing.collections.items() if slug not in placed}
@@ -103,7 +103,7 @@ def _sibling_name_problems(
 def _child_topic_problems(
     catalogue: ParsedCatalogue, placed: Mapping[str, CollectionPlacement], kept: Mapping[str, CollectionPlacement]
 ) -> Iterator[LineProblem]:
-    """Yield a problem for each collection that changes its topic without its existing children."""
+    """Yield a problem for each existing child that would stay behind in the former topic of its parent."""
     for slug, placement in kept.items():
         if placement.parent and placement.parent in placed and placed[placement.parent].topic != placement.topic:
             reason = (
@@ -129,7 +129,7 @@ def _depth_problems(
 
 
 def _path_up(slug: str, parents: Mapping[str, str | None]) -> Iterator[str]:
-    """Yield the collection and its ancestors, at most one more than may nest."""
+    """Yield the collection and its ancestors, up to one more than the maximum depth."""
     ancestor: str | None = slug
     for _ in range(MAX_COLLECTION_DEPTH + 1):
         if ancestor is None or ancestor not in parents:
@@ -143,7 +143,7 @@ def _slugs_in_cycles(parents: Mapping[str, str | None]) -> set[str]:
     visited: set[str] = set()
     cycles: set[str] = set()
     for slug in parents:
-        path: dict[str, int] = {}  # index by slug
+        path: dict[str, int] = {}  # position in the path, by slug
         ancestor: str | None = slug
         while ancestor and ancestor in parents and ancestor not in visited and ancestor not in path:
             path[ancestor] = len(path)

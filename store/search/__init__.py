@@ -1,1 +1,1 @@
-"""Full-text search: tokenizer, queries, fuzzy matching and an index updated in each write transaction."""
+"""Full-text search: tokenizer, queries, fuzzy matching, and an index that each write transaction updates."""

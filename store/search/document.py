@@ -1,4 +1,4 @@
-"""Search documents: the tokens of assets, collections and topics, from fields that everyone who sees them may read."""
+"""Search documents: the tokens of assets, collections and topics, from fields that all their viewers may read."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ from store.search.query import NAME, WEIGHT_BY_FIELD, field_token
 from store.search.tokens import compounds, join_tokens, tokenize
 
 KIND_SYNONYMS = {"NO_CODE_APP": ("app",), "DATA_ASSET": ("data", "dataset")}
-"""Values of `kind:` that find a kind besides its own name."""
+"""Values of `kind:` that match a kind of asset, besides its own name."""
 MAX_LABEL_TOKENS = 2_000  # PostgreSQL stores at most a megabyte per tsvector
 PHRASE_BREAK = ":"
-"""Token between texts that no phrase spans. No query can contain it."""
+"""Token between two texts, so that no phrase matches across them. No query can contain it."""
 
 
 class Document(NamedTuple):
@@ -37,12 +37,12 @@ class Document(NamedTuple):
             for token in field:
                 position += 1
                 positions[token].append(f"{position}{weight}")
-            position += 1  # no phrase spans two fields
+            position += 1  # leave a gap, so that no phrase matches across two fields
         return " ".join(f"'{token}':{','.join(places)}" for token, places in positions.items())
 
 
 class SearchedTable(NamedTuple):
-    """A searched table, the SELECT of its rows, and the document of a row."""
+    """A searched table, the SELECT of its rows, and the function that builds a row's document."""
 
     table: Table
     rows: Select[Any]
@@ -50,7 +50,7 @@ class SearchedTable(NamedTuple):
 
 
 def _text_order(column: AssetColumn) -> tuple[bool, ...]:
-    """Sort the kind and its subkind first, the description last: `tokenize` cuts off the end of a long text."""
+    """Return a sort key: kind and subkind first, description last, because `tokenize` truncates long texts."""
     return column.name == "description", column.name == "license", column.name != "kind", column.default is None
 
 
@@ -83,7 +83,7 @@ def _name(name: str) -> list[str]:
 
 
 def _separate(texts: Iterable[Sequence[str]]) -> Sequence[str]:
-    """Concatenate the tokens of several texts, with a phrase break after each."""
+    """Concatenate the tokens of several texts, with PHRASE_BREAK after each text."""
     return [token for text in texts for token in (*text, PHRASE_BREAK)]
 
 

@@ -9,22 +9,22 @@ from sqlalchemy import CompoundSelect, func, select, union_all
 from store import sql
 
 WordRange = tuple[str, str, str]
-"""A term, and a half-open range of words that holds candidates for it."""
+"""A term, and the start and (exclusive) end of a range of words that contains candidates for it."""
 
 
 @cache
 def fuzzy_candidates() -> CompoundSelect[Any]:
-    """Return a SELECT of `(term, word)`: all words within one typing error of a term, and others.
+    """Return a SELECT of `(term, word)`: all words within one typing error of a term, and some that are not.
 
-    One error leaves one half of a word unchanged, or swaps two neighbouring letters. Its parameters come from
-    `candidate_ranges`.
+    An error in one half of a word leaves the other half unchanged; swapped letters in the middle have ranges of their
+    own. `candidate_ranges` returns the parameters.
     """
     word = sql.search_word.c
     return union_all(_words_within(word.word, "forward"), _words_within(word.backward, "backward"))
 
 
 def candidate_ranges(terms: Sequence[str]) -> dict[str, str]:
-    """Return the parameters of `fuzzy_candidates`: ranges of words, and of words spelt backward."""
+    """Return the parameters of `fuzzy_candidates`: ranges of words spelt forward, and of words spelt backward."""
     forward = [word_range for term in terms for word_range in _forward_ranges(term)]
     backward = [(term, *_prefix_range(term[len(term) // 2 :][::-1])) for term in terms]
     return {"forward": sql.json_text(forward), "backward": sql.json_text(backward)}

@@ -46,11 +46,11 @@ INDEXES["postgresql"] = {kind: _tsvectors(kind) for kind in SEARCHED_TABLES}
 
 
 async def index_stale_rows(connection: AsyncConnection, progress: Progress = lambda _: None) -> None:
-    """Index all stale rows in batches; call `progress` with the size of each batch. One statement if none is stale."""
+    """Index all stale rows in batches; call `progress` with the size of each batch. One statement if none are."""
     key = (sql.search_stale.c.kind, sql.search_stale.c.row_pk)
     last: Sequence[Any] = ("", 0)
     while True:
-        # Starting behind the last row spares PostgreSQL from scanning those that this transaction has deleted.
+        # Start after the previous batch: PostgreSQL would scan its rows again, although they are deleted by now.
         batch = select(*key).where(tuple_(*key) > tuple_(*map(literal, last))).order_by(*key).limit(BATCH)
         rows = (await connection.execute(batch)).all()
         for kind, stale_rows in groupby(rows, key=lambda row: row.kind):
@@ -62,14 +62,14 @@ async def index_stale_rows(connection: AsyncConnection, progress: Progress = lam
 
 
 async def count_stale_rows(connection: AsyncConnection) -> int:
-    """Return how many rows were written or deleted since they were indexed."""
+    """Return the number of rows that were written or deleted but not indexed since. One statement."""
     return await connection.scalar(select(func.count()).select_from(sql.search_stale)) or 0
 
 
 async def reset_index(connection: AsyncConnection) -> int:
-    """Empty the index and mark all rows as stale; return their number. Other writers wait until the transaction ends.
+    """Empty the index, mark all rows as stale and return their number. Call `index_stale_rows` next to rebuild it.
 
-    `index_stale_rows` then builds the index again.
+    Other writers wait until the transaction ends.
     """
     stale, count, revision = sql.search_stale, 0, sql.deployment.c.revision
     await connection.execute(update(sql.deployment).values(revision=revision))  # the lock that every writer takes first
@@ -84,7 +84,7 @@ async def reset_index(connection: AsyncConnection) -> int:
 
 
 async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
-    """Replace the documents of the rows with these pks, in ascending order; delete those of deleted rows."""
+    """Replace the documents of rows; delete the documents of deleted rows. The pks must be in ascending order."""
     index, searched = INDEXES[connection.dialect.name][kind], SEARCHED_TABLES[kind]
     rows = searched.rows.where(searched.table.c.pk.in_(sql.int_list(pks)))
     documents = {row.pk: searched.document(row) for row in await connection.execute(rows)}
@@ -92,7 +92,7 @@ async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> 
     await insert_many(connection, index, [_index_row(index, pk, document) for pk, document in documents.items()])
     await _add_words(connection, {token for document in documents.values() for field in document for token in field})
     stale = sql.search_stale
-    # The range spares PostgreSQL from scanning rows that were deleted before.
+    # With the range, PostgreSQL does not scan the rows that earlier batches deleted.
     batch = (stale.c.row_pk.between(pks[0], pks[-1]), stale.c.row_pk.in_(sql.int_list(pks)))
     await connection.execute(delete(stale).where(stale.c.kind == kind, *batch))
 
@@ -103,7 +103,7 @@ def _index_row(index: Table, pk: int, document: Document) -> dict[str, Any]:
 
 
 async def _add_words(connection: AsyncConnection, tokens: Iterable[str]) -> None:
-    """Add words for fuzzy matching. Words of deleted rows stay: they match no row."""
+    """Add words for fuzzy matching. Words of deleted rows are never removed: they match no row, so they do no harm."""
     word = sql.search_word
     candidates = sorted(token for token in tokens if is_fuzzy(token))
     existing = set(await connection.scalars(select(word.c.word).where(word.c.word.in_(sql.text_list(candidates)))))

@@ -1,4 +1,4 @@
-"""Search conditions in SQL: whether a row matches, and its rank."""
+"""SQL expressions of a search: whether a row matches, and its rank."""
 
 from typing import Any
 
@@ -22,12 +22,12 @@ from sqlalchemy.sql.functions import FunctionElement
 from store import sql
 from store.search.query import FIELDS_OF_MATCH, NAME, Match, Search
 
-STEP = 10  # ranks per Match, to distinguish names by their length
-LETTERS_PER_STEP = 16  # this many letters of a name lower its rank by one
+STEP = 10  # ranks per Match, so that shorter names rank higher within one
+LETTERS_PER_STEP = 16  # a name's rank drops by one for each group of this many letters
 
 
 class _Matches(FunctionElement[bool]):
-    """Whether a row of an index matches. Takes the index, the FTS5 query and the tsquery."""
+    """Condition that a row of an index matches. Arguments: the index, the FTS5 query, the tsquery."""
 
     name = "matches"
     inherit_cache = True
@@ -36,15 +36,15 @@ class _Matches(FunctionElement[bool]):
 def matches_search(of: Any, search: Search) -> ColumnElement[bool]:
     """Return the condition that a row of the table `of` matches.
 
-    The terms themselves are in `Search.parameters`: the SQL is the same for every search with terms.
+    Run it with `Search.parameters`, which contain the terms: the SQL is the same for every search that has terms.
     """
     return of.c.pk.in_(_matching_pks(of, Match.FUZZY)) if search.terms else literal(value=False)
 
 
 def match_rank(of: Any) -> ColumnElement[int]:
-    """Return the rank of a matching row, the best being the greatest. It does not depend on any other row.
+    """Return the rank of a matching row; better matches have greater ranks. It does not depend on any other row.
 
-    Ordered by `Match`; matches by name alone are then ordered by the length of the name, shortest first.
+    Rows rank by their `Match`; where all terms must match in the name, shorter names then rank higher.
     """
     letters = func.length(of.c.name, type_=Integer) // LETTERS_PER_STEP
     brevity = case((letters < STEP, STEP - 1 - letters), else_=0)

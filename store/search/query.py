@@ -1,8 +1,9 @@
 """Search queries: parsing, and translation to FTS5 and tsquery.
 
 All terms must match, in any order. The last word matches as a prefix; a word of five letters or more also matches with
-one typing error. "Words in quotes" match as a phrase. `tag:`, `owner:`, `kind:` and `doi:` search one field; several
-terms of the same field are alternatives. Input reaches a database's query language only as quoted tokens.
+one typing error. "Words in quotes" match as a phrase. `tag:`, `owner:`, `kind:` and `doi:` search one field; of several
+terms for the same field, one must match. FTS5 and tsquery get the input only as quoted tokens, so it cannot inject
+operators.
 """
 
 import re
@@ -14,10 +15,10 @@ from typing import Any
 from store.search.tokens import Compound, compounds, join_tokens, split_subwords
 
 MAX_QUERY_LENGTH = 500
-MAX_QUERY_WORDS = 30  # the cost of a search grows with them
-MIN_FUZZY_LENGTH = 5  # letters of the longer of two words that differ by a typing error
+MAX_QUERY_WORDS = 30  # the cost of a search grows with the number of words
+MIN_FUZZY_LENGTH = 5  # letters of the longer word, of two that differ by a typing error
 NAME, LABELS, REST = "name", "labels", "rest"
-"""Fields of the index: the name; tags and identifiers; all else."""
+"""Fields of the index: the name; labels (tags and identifiers); all other text."""
 
 _TERM = re.compile(r'(?:(tag|owner|kind|doi):(?=[^\s]))?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _DOI_RESOLVER = re.compile(r"(?<!\w)(?:https?://)?(?:dx\.)?doi\.org/", re.IGNORECASE)
@@ -26,9 +27,9 @@ Phrase = tuple[str, ...]
 
 
 class Match(IntEnum):
-    """Quality of a match, the best last: where all terms match, and how."""
+    """Quality of a match, from worst to best: the fields in which all terms match, and how they match."""
 
-    FUZZY = 0  # anywhere, a word with a typing error
+    FUZZY = 0  # in any field, with typing errors
     FUZZY_NAME = 1
     ANYWHERE = 2
     LABELS = 3  # in the name, tags or identifiers
@@ -43,26 +44,26 @@ FIELDS_OF_MATCH = {
     Match.NAME_PREFIX: (NAME,),
     Match.NAME_WORDS: (NAME,),
 }
-"""Fields in which terms must match, unless a term names its own; every field for the rest."""
+"""Fields in which all terms must match, except terms such as `tag:x`. A Match not listed includes every field."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """Term of a query: matches any of its phrases or similar words."""
+    """Term of a query: matches if any of its phrases or similar words does."""
 
     phrases: tuple[Phrase, ...]
     is_prefix: bool = False  # whether the last token of a phrase matches as a prefix
-    fuzzy_token: str | None = None  # the token to find similar words for
+    fuzzy_token: str | None = None  # look up similar words for this token
     similar: tuple[str, ...] = ()
-    has_field: bool = False  # whether it names a field
+    has_field: bool = False  # whether it is restricted to a field, such as `tag:x`
 
 
 @dataclass(frozen=True)
 class Search:
-    """Parsed query: of each group, one term must match. Without terms, nothing matches."""
+    """Parsed query: groups of terms; in each group, one term must match. Without terms, nothing matches."""
 
     terms: tuple[tuple[Term, ...], ...] = ()
-    exact_name: str = ""  # joined tokens of a name that the query spells out
+    exact_name: str = ""  # the query's tokens, joined: a row whose name has the same is an exact match
 
     @property
     def fuzzy_tokens(self) -> list[str]:
@@ -70,7 +71,7 @@ class Search:
         return [term.fuzzy_token for group in self.terms for term in group if term.fuzzy_token]
 
     def with_similar(self, similar_words: Mapping[str, Sequence[str]]) -> "Search":
-        """Return the search that also matches similar words, given by fuzzy token."""
+        """Return the search with similar words added to its terms. `similar_words` has them by fuzzy token."""
         terms = tuple(
             tuple(replace(term, similar=tuple(similar_words.get(term.fuzzy_token or "", ()))) for term in group)
             for group in self.terms
@@ -79,17 +80,17 @@ class Search:
 
     @property
     def cache_key(self) -> "Search":
-        """Stand-in for all searches that share one SQL text: with terms, or without."""
+        """Key of the SQL text: all searches with terms share one, all without terms another."""
         return Search(((),)) if self.terms else Search()
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Parameters of `matches_search` and `match_rank`: a query per Match and database, and the worst Match."""
+        """Parameters of `matches_search` and `match_rank`: a query per Match and database; the worst Match possible."""
         queries: dict[str, Any] = {f"fts5_{match.name}": self.to_fts5(match) for match in Match}
         queries |= {f"tsquery_{match.name}": self.to_tsquery(match) for match in Match}
         if self.has_similar:
             return queries | {"worst": Match.FUZZY.value}
-        # Every matching row matches anywhere, and no fuzzy match exists: neither needs to be looked up.
+        # Without similar words, every matching row is at least ANYWHERE and none is FUZZY_NAME: skip both look-ups.
         for match in (Match.FUZZY_NAME, Match.ANYWHERE):
             queries |= {f"fts5_{match.name}": f'"{UNMATCHABLE}"', f"tsquery_{match.name}": f"'{UNMATCHABLE}'"}
         return queries | {"worst": Match.ANYWHERE.value}
@@ -116,16 +117,16 @@ class Search:
 
 
 def field_token(field: str, token: str) -> str:
-    """Return the token of a field's value. No query outside the field matches it, not even as a prefix."""
+    """Return the token for a value of a field. Only queries for that field match it, not even prefixes of others."""
     return f":{field}:{token}"
 
 
 UNMATCHABLE = ":nowhere:"
-"""Token that no document contains."""
+"""Token that no document contains, so that a query for it matches nothing."""
 
 
 class InvalidQueryError(ValueError):
-    """The query is too long; the message is a sentence."""
+    """The query has too many characters or words; the message is a full sentence."""
 
 
 def parse_query(text: str) -> Search | None:
@@ -145,7 +146,7 @@ def parse_query(text: str) -> Search | None:
 
 
 def _parse_terms(text: str) -> Iterator[tuple[str, Term]]:
-    """Yield each term with the field it names, or an empty string."""
+    """Yield each term after its field, which is empty for a term without one."""
     text = _DOI_RESOLVER.sub("", text).rstrip()
     for match in _TERM.finditer(text):
         field, quoted, word = (match[1] or "").lower(), match[2], match[3]
@@ -158,7 +159,7 @@ def _parse_terms(text: str) -> Iterator[tuple[str, Term]]:
         elif word is None:
             yield field, _term(field, [tokens])
         else:
-            *first, last = parts  # a word has several parts if it contains a lone accent
+            *first, last = parts  # a lone accent splits a word into several parts
             yield from ((field, _word_term(field, part, is_prefix=False)) for part in first)
             yield field, _word_term(field, last, is_prefix=match.end() == len(text))
 
@@ -178,7 +179,10 @@ def _term(field: str, phrases: Sequence[Phrase]) -> Term:
 
 
 def is_fuzzy(token: str) -> bool:
-    """Return whether the token may match with a typing error. It may lack one of MIN_FUZZY_LENGTH letters."""
+    """Return whether the token may match with a typing error.
+
+    It may be one letter shorter than MIN_FUZZY_LENGTH, as the typing error may be a missing letter.
+    """
     return len(token) >= MIN_FUZZY_LENGTH - 1 and token.isalpha()
 
 

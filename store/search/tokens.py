@@ -1,8 +1,8 @@
 """Tokenizer, the same for indexed text and for queries.
 
-Case and accents are ignored. Compounds such as "bwa_mem", "RNA-seq" and "10.5281/zenodo.123" are indexed by their parts
-and as one token; "RNAseq" and "DESeq2" also by the subwords that capitals and digits mark. A symbol such as an emoji is
-a token.
+Ignores case and accents. Compounds such as "bwa_mem", "RNA-seq" and "10.5281/zenodo.123" yield a token for each part
+and one for the whole; words such as "RNAseq" and "DESeq2" also yield their subwords, marked by capitals and digits.
+A symbol such as an emoji is a token.
 """
 
 import re
@@ -13,19 +13,19 @@ from functools import cache
 from itertools import count, groupby
 from typing import NamedTuple
 
-LAST_CODE_POINT = 0x1FBFF  # beyond are ideographs, which are letters
+LAST_CODE_POINT = 0x1FBFF  # higher code points are ideographs: letters, neither marks nor symbols
 MAX_TOKENS = 4_000
-MAX_SUBWORDS = 6  # of a token; one with more is some sort of number
+MAX_SUBWORDS = 6  # of a token; one with more is probably an identifier, not words
 MAX_OCCURRENCES = 200
 MAX_TOKEN_LENGTH = 80  # longer tokens are truncated
 
-# Letters that Unicode does not decompose into a letter and an accent.
+# Base letters of those that Unicode does not decompose into a letter and an accent.
 _BASE_LETTERS = str.maketrans(dict(zip("øđħ\u0131łŧð", "odhiltd", strict=True)) | {"æ": "ae", "œ": "oe", "þ": "th"})
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
 def _character_ranges(categories: str) -> str:
-    """Return the characters of Unicode categories as ranges for a character class of a regular expression."""
+    """Return ranges for a character class of a regular expression: all characters of the Unicode categories."""
     points = [point for point in range(LAST_CODE_POINT) if unicodedata.category(chr(point)) in categories.split()]
     runs = (list(run) for _, run in groupby(enumerate(points), lambda indexed: indexed[1] - indexed[0]))
     return "".join(f"{chr(run[0][1])}-{chr(run[-1][1])}" for run in runs)
@@ -39,7 +39,7 @@ def token_pattern() -> re.Pattern[str]:
 
 _ASCII_TOKEN = re.compile("[A-Za-z0-9]+")
 _BOUNDARY = r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)"
-# Two ways to split: Git|Hub, bam|2|fq, EM|3|D|Boundary; and RNA|seq, bam|2fq.
+# Two ways to split. The first gives Git|Hub, bam|2|fq and EM|3|D|Boundary; the second, RNA|seq and bam|2fq.
 _SUBWORD_BOUNDARIES = (
     re.compile(rf"{_BOUNDARY}|(?<=\d)(?=[^\W\d])|(?<=[A-Z])(?=[A-Z][a-z])"),
     re.compile(rf"{_BOUNDARY}|(?<=[A-Z][A-Z])(?=[a-z])"),
@@ -47,9 +47,9 @@ _SUBWORD_BOUNDARIES = (
 
 
 def tokenize(text: str) -> list[str]:
-    """Return the tokens of a text in order, then its compounds as one token each, then subwords.
+    """Return the tokens of a text in order, then for each compound the token of the whole and those of its subwords.
 
-    At most MAX_TOKENS, and each at most MAX_OCCURRENCES times: PostgreSQL stores no more positions.
+    Returns at most MAX_TOKENS, and each token at most MAX_OCCURRENCES times, as PostgreSQL limits a token's positions.
     """
     pieces = list(compounds(text))
     tokens = [token for compound in pieces for token in compound.tokens]
@@ -61,14 +61,14 @@ def tokenize(text: str) -> list[str]:
 
 
 class Compound(NamedTuple):
-    """Text between two spaces: its tokens, and their original spelling."""
+    """Text between two spaces: its tokens, and the same tokens as spelt in the text."""
 
     tokens: tuple[str, ...]
     originals: tuple[str, ...]
 
 
 def compounds(text: str) -> Iterator[Compound]:
-    """Split a text at spaces; parts without any token are left out."""
+    """Split a text at spaces; leave out parts that contain no token."""
     if not text.isascii():
         text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     pattern = _ASCII_TOKEN if text.isascii() else token_pattern()
@@ -79,7 +79,7 @@ def compounds(text: str) -> Iterator[Compound]:
 
 
 def split_subwords(original: str) -> Iterator[list[str]]:
-    """Split a word where capitals and digits mark subwords; in two ways if capitals are ambiguous ("RNAseq")."""
+    """Yield the subwords of a word, split at capitals and digits; in two ways if that is ambiguous ("RNAseq")."""
     if (original.isalpha() and original[1:].islower()) or original.isdigit():
         return
     splits = {tuple(boundary.split(original)): None for boundary in _SUBWORD_BOUNDARIES}
@@ -87,12 +87,12 @@ def split_subwords(original: str) -> Iterator[list[str]]:
 
 
 def join_tokens(tokens: Iterable[str]) -> str:
-    """Join tokens into one."""
+    """Join tokens into one, truncated to MAX_TOKEN_LENGTH."""
     return "".join(tokens)[:MAX_TOKEN_LENGTH]
 
 
 def fold(word: str) -> str:
-    """Return the word without case and accents."""
+    """Return the word case-folded and with base letters (o for ø), truncated to MAX_TOKEN_LENGTH."""
     if word.isascii():
         return word.lower()[:MAX_TOKEN_LENGTH]
     return unicodedata.normalize("NFC", word.casefold().translate(_BASE_LETTERS))[:MAX_TOKEN_LENGTH]

@@ -1,13 +1,13 @@
-"""Search triggers, as migrations change them: updates of which columns make a row's search document stale."""
+"""Search triggers: a function for migrations that add or drop a searched column."""
 
 from alembic import op
 
 
 def replace_update_trigger(table: str, columns: str) -> None:
-    """Mark rows of the table as stale when one of the columns, separated by commas, is updated.
+    """Replace the trigger that marks a row's search document as stale when one of the columns is updated.
 
-    A migration names all searched columns of the table. It calls this after adding a column, and in `downgrade` before
-    dropping it.
+    `columns` lists all searched columns of the table, separated by commas. Call this after adding a column, and in
+    `downgrade` before dropping it.
     """
     if op.get_bind().dialect.name == "sqlite":
         op.execute(f"DROP TRIGGER {table}_search_update")

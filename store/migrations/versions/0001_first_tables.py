@@ -237,13 +237,13 @@ def upgrade() -> None:
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index("ix_membership_asset", ["asset_pk", "collection_pk"], unique=False)
         batch_op.create_index("uq_membership_rank", ["collection_pk", "rank", "asset_pk"], unique=True)
-    # In a unique index NULL differs from NULL: 0 stands for the top level.
+    # A unique index treats NULLs as distinct, so 0 replaces the NULL parent of top-level collections.
     op.execute("create unique index uq_collection_sibling on collection (topic_pk, coalesce(parent_pk, 0), name_key)")
     deployment = sa.table("deployment", sa.column("revision"), sa.column("public_sharing"), sa.column("cursor_key"))
     op.bulk_insert(deployment, [{"revision": 0, "public_sharing": False, "cursor_key": secrets.token_bytes(64)}])
     names = ("id", "external_id", "kind", "name", "is_admin")
     principal = sa.table("principal", *map(sa.column, names))
-    # In this order: their pks are 1 and 2.
+    # The order matters: code refers to them by their pks, 1 and 2.
     for word in ("everyone", "public"):
         row = {"id": word, "external_id": word, "kind": word.upper(), "name": word.capitalize(), "is_admin": False}
         op.bulk_insert(principal, [row])

@@ -1,4 +1,4 @@
-"""Add the search index, and triggers that mark changed rows as stale."""
+"""Add the search index, and triggers that mark the search documents of changed rows as stale."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,8 +13,8 @@ INDEXED_COLUMNS = {
     "collection": "slug, name, description",
     "topic": "slug, name, description",
 }
-"""The columns of each table that are indexed."""
-# Texts are tokenized before they are inserted: here only spaces separate tokens.
+"""Indexed columns of each table."""
+# Atoll inserts tokenized text, so FTS5 must separate tokens at spaces only.
 FTS5 = """CREATE VIRTUAL TABLE {table}_search USING fts5(name, labels, rest,
     tokenize = "unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'")"""
 NAME_UPDATE = "UPDATE OF name"

@@ -1,4 +1,4 @@
-"""Index grants by owner, so that PostgreSQL knows how much each principal owns."""
+"""Index grants by owner, so that PostgreSQL can estimate how many assets each principal owns."""
 
 from alembic import op
 
@@ -13,7 +13,9 @@ def upgrade() -> None:
     op.drop_index("ix_access_grant_principal", "access_grant")
     op.execute(f"CREATE INDEX ix_access_grant_owner ON access_grant ({OWNER}, asset_pk)")
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("ANALYZE access_grant")  # else it has no statistics of the new expression until grants have changed
+        op.execute(
+            "ANALYZE access_grant"
+        )  # or it would have no statistics of the new expression until many grants change
 
 
 def downgrade() -> None:
