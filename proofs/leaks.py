@@ -212,7 +212,7 @@ class _AnyAssetById(loaders.AssetById):
 
 
 class _ContainsAnyAsset(loaders.ContainsAssetByCollection):
-    """Loader of whether collections contain an asset, visible or not."""
+    """Loader of whether collections contain the asset, visible or hidden."""
 
     async def fetch(self, keys: list[int]) -> dict[int, bool]:
         member, asset = sql.membership, sql.asset

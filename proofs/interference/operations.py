@@ -156,6 +156,7 @@ class OperationGenerator:
         return [TYPENAME, *parts]
 
     def _fits(self, field: GraphQLField, depth: int, width: int) -> bool:
+        """Return whether the field may be added at this depth and inside of `width` lists."""
         if not self._may_select(field):
             return False
         if not is_composite_type(get_named_type(field.type)):
@@ -286,7 +287,7 @@ def _is_list(field: GraphQLField) -> bool:
 
 
 class _Renderer:
-    """Renders one document: aliases for repeated names, a variable for each argument, named fragments at the end."""
+    """Renderer of one document: aliases for repeated names, a variable for each argument, fragments at the end."""
 
     def __init__(self) -> None:
         self._variables: dict[str, Argument] = {}

@@ -31,7 +31,7 @@ from store import sql
 from tests.oracle import ANONYMOUS, Model
 
 PAST_MUTATIONS = 12  # mutations by anyone before the copy is made
-ROUNDS = 16  # each of hidden changes and operations
+ROUNDS = 16  # each applies hidden changes, then sends operations
 CHANGES_PER_ROUND = 2
 OPERATIONS_PER_ROUND = 12
 REPEATED = (
@@ -82,7 +82,7 @@ class WorldPair:
 
 
 class CaseGenerator:
-    """Generates a case while running it: each step depends on the state so far."""
+    """Generator of a case, which it runs meanwhile: each step depends on the state so far."""
 
     def __init__(self, random: Random) -> None:
         """Choose the viewer and the initial world."""
@@ -91,7 +91,7 @@ class CaseGenerator:
         self.case = Case(lines, initial_statements(random, lines), random.choice((*VIEWERS, ANONYMOUS)))
 
     async def run(self, databases: Databases) -> int:
-        """Run the case and return the number of equal pairs. Raises BrokenPromiseError if a pair differs."""
+        """Run the case and return the number of pairs of equal responses. Raises BrokenPromiseError if two differ."""
         world = await create_world(databases, self.case)
         try:
             for number in range(PAST_MUTATIONS):

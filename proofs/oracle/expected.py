@@ -130,7 +130,7 @@ def edge(model: Model, who: str, location: tuple[str, str, str], name: str, *, w
 def page_info(cursors: Sequence[str], start: int, end: int, *, arguments: Line) -> Expected:
     """Return the page info of the items from start to end.
 
-    Against the direction of paging, there is another page exactly if the arguments contain a cursor.
+    In the direction opposite to paging, another page is reported exactly if the arguments contain a cursor.
     """
     has_after = "after" in arguments
     has_before = "before" in arguments

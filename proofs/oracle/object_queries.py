@@ -103,7 +103,7 @@ def _reference_queries(random: Random, model: Model, who: str, kind: str) -> Ite
 
 
 def _contains_query(model: Model, who: str, names: Sequence[str]) -> ExpectedQuery:
-    """Return the query of which collections contain the assets, by fields of collections and of the viewer."""
+    """Return the query that reads from all collections and from the viewer where the assets are contained."""
     padded = [names[min(index, len(names) - 1)] for index in range(ASSETS_PER_QUERY)]
     declarations = " ".join(f"$a{index}: ID!" for index in range(ASSETS_PER_QUERY))
     fields = " ".join(f"a{index}: containsAsset(assetId: $a{index})" for index in range(ASSETS_PER_QUERY))

@@ -73,7 +73,7 @@ def exceptions_to(coordinate: str) -> list[str]:
 
 
 class _CoordinateCollector(Visitor):
-    """Collects the coordinates that a document uses."""
+    """Collector of the coordinates that a document uses."""
 
     def __init__(self, info: TypeInfo, collected: set[str]) -> None:
         super().__init__()

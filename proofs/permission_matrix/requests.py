@@ -112,7 +112,7 @@ class PagedRequest(RequestForm):
     absent: str = "absent"  # value if the parent is null
     by: str = "asset"  # the variable of the ids that identify entries
     key: Callable[[ResponsePart], str] = lambda entry: str(entry["id"])
-    order: Callable[[Sequence[ResponsePart]], bool] = lambda _entries: True  # whether the entries are
+    order: Callable[[Sequence[ResponsePart]], bool] = lambda _entries: True  # whether they have the requested order
 
     def document(self, surfaces: Sequence[Surface]) -> str:
         """Return the document of one surface."""

@@ -1,7 +1,7 @@
 """Surfaces, the places where the API exposes an asset, and the client that reads them as a viewer.
 
-A surface names its objects by variables: `$asset`, `$crowd` and other ids of the world; plural ones list the ids of all
-assets of the request.
+A surface names its objects by variables: `$asset`, `$crowd` and other ids of the world. Plural variables list the ids
+of all assets of the request.
 """
 
 import re

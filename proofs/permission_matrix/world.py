@@ -112,7 +112,10 @@ def catalogue_lines() -> list[Line]:
 
 
 def previous_catalogue_lines() -> list[Line]:
-    """Return an earlier state, so that the log has changes: no collections; other URLs, grants and, of some, names."""
+    """Return the lines of an earlier state: no collections, other URLs and grants, and other names of half the assets.
+
+    It is imported first, so that the log has changes.
+    """
     previous: Line = {"grants": [{"to": FORMER_HOLDER, "role": "VIEWER"}], "url": "https://example.org/before"}
     names: Sequence[Line] = ({}, {"name": "before"})
     assets = [{**_line(asset), **previous, **names[index % 2]} for index, asset in enumerate(ASSETS)]

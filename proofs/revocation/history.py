@@ -45,7 +45,10 @@ def find_contradiction(history: Sequence[Event]) -> Event | None:
 
 
 def count_confirmed(history: Sequence[Event]) -> int:
-    """Return the number of revocations with, on each server, a read before (since the grant) and a read after."""
+    """Return the number of revocations that reads confirmed on every server.
+
+    Each server must have a read between the grant and the revocation, and another one after the revocation.
+    """
     servers_after: dict[Event, set[str]] = defaultdict(set)
     for last, read in _determined_reads(history):
         if last:
@@ -60,7 +63,10 @@ def count_confirmed(history: Sequence[Event]) -> int:
 
 
 def format_context(history: Sequence[Event], event: Event) -> str:
-    """Format the event and its access's events around it, one per line, after the last two writes before those."""
+    """Format the event and the neighbouring events of its access, one per line.
+
+    Up to two writes that precede all of these are shown first.
+    """
     events = _events_by_access(history)[event.access]
     index = events.index(event)
     start = max(index - CONTEXT, 0)

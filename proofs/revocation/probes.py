@@ -15,8 +15,8 @@ VARIABLE_TYPES = {"name": "String!", "asset": "ID!", "part": "ID!", "collection"
 class Probe:
     """Operation that shows whether the reader has an access.
 
-    The reader has it if the response contains a number other than 0, true, or a string that contains the needle, by
-    default the access's name. Therefore the operation selects nothing else.
+    The reader has the access if the response contains a number other than 0, true, or a string that contains the
+    needle, by default the access's name. Therefore the operation selects nothing else.
     """
 
     fields: str

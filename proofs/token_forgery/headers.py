@@ -12,7 +12,7 @@ HeaderValues = list[str]
 
 
 def valid_header(random: Random, token: str) -> HeaderValues:
-    """Return a valid header: the scheme in any case, one or more spaces, and optional whitespace around it."""
+    """Return a valid header: the scheme in any case, one or more spaces, and optional whitespace around both."""
     before, after = ("".join(random.choices(" \t", k=random.choice((0, 0, 0, 1, 5)))) for _ in range(2))
     return [before + random_case(random, "bearer") + " " * random.choice((1, 1, 1, 2, 9)) + token + after]
 

@@ -10,7 +10,7 @@ FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 
 def similar_text(random: Random, text: str) -> str:
-    """Return a different string that careless comparison accepts as this one, or that differs by one character."""
+    """Return a different string that a careless comparison takes for the given one, or that has a typo."""
     at, typo = random.randrange(len(text)), random.choice(TYPO_CHARACTERS)
     confusable = [
         text.upper(),

@@ -1,7 +1,7 @@
 """Random bearer tokens: valid ones, and forged ones that no check may accept.
 
-An ES256 signature has a second valid form, computable without the key. It authenticates the same text, so it is no
-forgery, and no token here uses it.
+An ES256 signature has a second valid form, computable without the key. That form authenticates the same text, so it
+is no forgery, and no token here uses it.
 """
 
 import json
