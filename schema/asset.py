@@ -1,4 +1,4 @@
-"""Assets: the interface of the five kinds, and a type for each kind."""
+"""Assets: the interface of all kinds, and a type for each kind."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,9 +68,9 @@ class Grant:
     access: AssetAccess = field("The access level.")
 
 
-@strawberry.interface(description="Fields shared by the five kinds of asset.")
+@strawberry.interface(description="Fields shared by all kinds of asset.")
 class AssetFields(Node):
-    """Fields shared by the five kinds of asset."""
+    """Fields shared by all kinds of asset."""
 
     external_id: str = field("The asset's id in the platform.")
     kind: AssetKind = field("The asset's kind.")

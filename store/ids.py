@@ -16,7 +16,7 @@ clock_ns = time.time_ns
 def new_id(prefix: str) -> str:
     """Return a new id such as `ast_` and 24 characters of [0-9a-v]: 120 random bits, safe in URLs and file names.
 
-    The prefix tells a reader of logs an asset from a topic; all five kinds of asset share one prefix.
+    The prefix tells a reader of logs an asset from a topic; all kinds of asset share one prefix.
     """
     return f"{prefix}_{base64.b32hexencode(random_bytes(15)).decode().lower()}"
 

@@ -40,7 +40,7 @@ TEXT: TypeEngine[str] = String().with_variant(String(collation="C"), "postgresql
 
 
 class AssetKind(StrEnum):
-    """The five kinds of asset."""
+    """Kinds of asset."""
 
     CAPSULE = "CAPSULE"
     PIPELINE = "PIPELINE"

@@ -22,6 +22,13 @@ TYPES = {  # GraphQL type by kind
     "MODEL": "Model",
 }
 KINDS = tuple(TYPES)
+COUNT_FIELDS = {  # field of AssetCounts by kind
+    "CAPSULE": "capsules",
+    "PIPELINE": "pipelines",
+    "NO_CODE_APP": "noCodeApps",
+    "DATA_ASSET": "dataAssets",
+    "MODEL": "models",
+}
 
 Line = Mapping[str, Any]
 Names = list[str]
@@ -245,8 +252,7 @@ class Model:
     def counts(self, assets: Sequence[str]) -> dict[str, int]:
         """Count the assets of each kind."""
         kinds = [self.asset[asset]["type"] for asset in set(assets)]
-        names = ("capsules", "pipelines", "noCodeApps", "dataAssets", "models")
-        by_kind = {name: kinds.count(kind) for name, kind in zip(names, KINDS, strict=True)}
+        by_kind = {name: kinds.count(kind) for kind, name in COUNT_FIELDS.items()}
         return {"total": len(kinds), **by_kind, "goldStandards": len(self.gold & set(assets))}
 
     def topic_assets(self, who: str, topic: str) -> Names:

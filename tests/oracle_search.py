@@ -15,7 +15,8 @@ Fields = tuple[Words, Words, Words]  # the name; tags and identifiers; all other
 NEAR, NEAR_NAME, ANYWHERE, LABELS, NAME_BEGUN, NAME, WHOLE_NAME = range(7)
 PLACES = ("tag", "owner", "kind", "doi")
 APART = ":"  # separator that no phrase spans
-CALLED = dict(zip(KINDS, ("capsule", "pipeline", "nocodeapp app", "dataasset data dataset", "model"), strict=True))
+SYNONYMS = {"NO_CODE_APP": ["app"], "DATA_ASSET": ["data", "dataset"]}
+CALLED = {kind: [kind.replace("_", "").lower(), *SYNONYMS.get(kind, ())] for kind in KINDS}
 OTHERWISE = {"ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
 LONGEST_WORD, MOST_PARTS, MOST_WORDS, MOST_TIMES = 80, 6, 4_000, 200
 
@@ -135,7 +136,7 @@ def asset_fields(line: Line, owner: Line) -> Fields:
     owned = words_of(owner["name"])
     told = [line["type"], *(line.get(name) for name in ("appKind", "dataKind", "language", "framework", "license"))]
     rest = [*owned, APART, *(f":owner:{word}" for word in owned), APART]
-    rest += [*(f":kind:{name}" for name in CALLED[line["type"]].split()), APART]
+    rest += [*(f":kind:{name}" for name in CALLED[line["type"]]), APART]
     text = " ".join(each for each in (*told, line.get("description")) if each)
     return _named(line["name"]), labels, [*rest, *words_of(text)]
 

@@ -16,6 +16,7 @@ from store.asset_columns import ACCESS_BY_FIELD, ASSET_COLUMNS, AssetColumn
 from store.catalogue.importer import import_catalogue
 from store.catalogue.lines import AssetLine
 from store.tables import AssetAccess, AssetKind
+from tests import oracle
 from tests.conftest import GraphQLClient, World, write_lines
 from tests.mutations import Mutation
 
@@ -86,6 +87,11 @@ def test_each_kind_is_counted_in_a_field_of_its_own() -> None:
     assert COUNT_FIELDS.keys() == set(AssetKind)
     assert AssetCounts._fields == ("total", *COUNT_FIELDS.values(), "gold_standards")
     assert list(fields_of("AssetCounts")) == [to_camel_case(name) for name in AssetCounts._fields]
+
+
+def test_the_oracle_knows_each_kind() -> None:
+    assert oracle.TYPES == GRAPH_TYPE
+    assert {kind: to_camel_case(name) for kind, name in COUNT_FIELDS.items()} == oracle.COUNT_FIELDS
 
 
 class Client:

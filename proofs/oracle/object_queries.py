@@ -8,13 +8,13 @@ from typing import Any
 from proofs.oracle import expected
 from proofs.oracle.filters import EVEN, UNKNOWN_IDS, random_asset_filter
 from proofs.oracle.list_requests import REFERENCES, reference_to
-from tests.oracle import ANONYMOUS, Line, Model
+from tests.oracle import ANONYMOUS, COUNT_FIELDS, Line, Model
 
 BATCH_SIZE = 16
 ASSETS_PER_QUERY = 8
 COUNTS_QUERIES = 5
 UNKNOWN = "unknown"
-COUNTS = "total capsules pipelines noCodeApps dataAssets models goldStandards"
+COUNTS = " ".join(("total", *COUNT_FIELDS.values(), "goldStandards"))
 NODES = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename id
   ... on User {{ name email }} ... on Group {{ name }} ... on Topic {{ {expected.TOPIC} }}
   ... on Collection {{ {expected.COLLECTION} }} {expected.ASSET} }} }}"""

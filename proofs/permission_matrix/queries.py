@@ -3,11 +3,11 @@
 from proofs.permission_matrix import extractors
 from proofs.permission_matrix.requests import AliasedRequest, NodesRequest, PagedRequest
 from proofs.permission_matrix.surface import ResponsePart, Surface
-from tests.oracle import KINDS
+from tests.oracle import COUNT_FIELDS, KINDS
 
 ID = "... on AssetFields { id }"
 IDS = f"{{ totalCount nodes {{ {ID} }} }}"
-COUNTS = "{ total capsules pipelines noCodeApps dataAssets models goldStandards }"
+COUNTS = f"{{ total {' '.join(COUNT_FIELDS.values())} goldStandards }}"
 METADATA = (
     "__typename id externalId kind status name description tags license doi version createdAt updatedAt owner { id }"
     " goldStandard { awardedAt awardedBy { id } note }"
