@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from store import sql
+from store.asset_columns import ASSET_COLUMNS
 from store.database import Database
 from tests.oracle import ACCESS, EPOCH, Line, Model
 
@@ -22,21 +23,11 @@ FIELDS_OF_STATUS: dict[str, Line] = {
     "FAILED": {"state": "FAILED"},
 }
 ROLE_OF_ACCESS = {access: role for role, access in ACCESS.items()}
-# The column of each field of an asset's line.
+# The column of each field of an asset's line that has the same value there.
 COLUMN_OF_FIELD = {
-    "description": "description",
-    "license": "license",
-    "doi": "doi",
-    "version": "version",
-    "url": "url",
-    "language": "language",
-    "stepCount": "step_count",
-    "appKind": "app_kind",
-    "dataKind": "data_kind",
-    "sizeBytes": "size_bytes",
-    "fileCount": "file_count",
-    "source": "source",
-    "framework": "framework",
+    column.line_name: column.name
+    for column in ASSET_COLUMNS
+    if column.name not in {"kind", "status", "name", "tags", "owner_pk"}
 }
 # Rows in the order in which lists show them.
 TABLES: dict[str, Select[Any]] = {

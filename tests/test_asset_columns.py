@@ -9,10 +9,13 @@ from graphql import InputObjectTypeDefinitionNode, InterfaceTypeDefinitionNode, 
 from sqlalchemy import Integer, select, update
 from strawberry.utils.str_converters import to_camel_case
 
+from proofs.oracle import expected
+from proofs.permission_matrix import extractors
+from proofs.permission_matrix import world as matrix_world
 from resolvers.counts import COUNT_FIELDS, AssetCounts
 from schema.graph import print_schema
 from store import sql
-from store.asset_columns import ACCESS_BY_FIELD, ASSET_COLUMNS, AssetColumn
+from store.asset_columns import ACCESS_BY_FIELD, ALL_KINDS, ASSET_COLUMNS, AssetColumn
 from store.catalogue.importer import import_catalogue
 from store.catalogue.lines import AssetLine
 from store.tables import AssetAccess, AssetKind
@@ -92,6 +95,15 @@ def test_each_kind_is_counted_in_a_field_of_its_own() -> None:
 def test_the_oracle_knows_each_kind() -> None:
     assert oracle.TYPES == GRAPH_TYPE
     assert {kind: to_camel_case(name) for kind, name in COUNT_FIELDS.items()} == oracle.COUNT_FIELDS
+
+
+def test_the_proofs_know_each_column() -> None:
+    found = [column for column in ASSET_COLUMNS if column.access is AssetAccess.DISCOVERABLE]
+    assert {column.graph_name for column in found} <= {*extractors.METADATA}
+    for kind in AssetKind:
+        of_kind = {column for column in ASSET_COLUMNS if kind in column.kinds and column.kinds != ALL_KINDS}
+        assert matrix_world.FIELDS_OF_KIND[kind].keys() == {column.line_name for column in of_kind}
+        assert {*expected.FIELDS_OF_KIND[kind]} == {column.graph_name for column in of_kind.intersection(found)}
 
 
 class Client:
