@@ -15,6 +15,13 @@ PARENTS = {
     "asset": "asset(by: {externalId: %s})",
     "viewer": "viewer",
 }
+TYPES_OF_PARENTS = {
+    "": "Query",
+    "topic": "Topic",
+    "collection": "Collection",
+    "asset": "AssetFields",
+    "viewer": "Viewer",
+}
 SLUGS = "slug"
 ASSETS = "... on AssetFields { externalId }"
 DIRECTIONS = (("ASC", False), ("DESC", True))

@@ -10,10 +10,11 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from resolvers.listing.listing import Listing
 from schema.graph import build_schema
 from store import sql
 from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, catalogue_lines
-from tests.lists import ListField, ask_lists, every_list, node_names, walk
+from tests.lists import TYPES_OF_PARENTS, ListField, ask_lists, every_list, node_names, walk
 from tests.oracle import COUNT_FIELDS, EDITOR, OWNER, Line, Model, milliseconds
 
 BAD_SIZE = "BAD_USER_INPUT"
@@ -119,7 +120,6 @@ def sizes_of(turn: int, length: int) -> Sequence[int]:
     return () if turn % 2 else [1 + turn % (length + 1)]
 
 
-TYPES_OF_PARENTS = {"topic": "Topic", "collection": "Collection", "asset": "AssetFields", "viewer": "Viewer"}
 OTHER_TESTS = {
     "Query.auditLog": "test_history",
     "Collection.history": "test_history",
@@ -132,8 +132,7 @@ OTHER_TESTS = {
 async def test_every_list_of_the_schema_is_compared_with_the_oracle(ask: GraphQLClient) -> None:
     model = await load_model(ask)
     compared = {
-        f"{TYPES_OF_PARENTS[each.parent[0]] if each.parent else 'Query'}.{each.field}"
-        for each in every_list(model, "ada")
+        f"{TYPES_OF_PARENTS[each.parent[0] if each.parent else '']}.{each.field}" for each in every_list(model, "ada")
     }
     graph = build_schema()._schema  # noqa: SLF001 - Strawberry gives it no other name
     lists = {
@@ -145,6 +144,15 @@ async def test_every_list_of_the_schema_is_compared_with_the_oracle(ask: GraphQL
         and not any(name in interface.fields for interface in kind.interfaces)
     }
     assert lists == compared | OTHER_TESTS.keys()
+
+
+def test_every_list_has_a_name_of_its_own_in_its_cursors() -> None:
+    names = Counter(listing.__dict__["name"] for listing in _derived_from(Listing) if "name" in listing.__dict__)
+    assert [name for name, uses in names.items() if uses > 1] == []
+
+
+def _derived_from(kind: type[Listing]) -> list[type[Listing]]:
+    return [listing for direct in kind.__subclasses__() for listing in (direct, *_derived_from(direct))]
 
 
 @pytest.mark.parametrize("who", VIEWERS)

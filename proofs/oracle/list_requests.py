@@ -7,26 +7,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from tests.lists import ListField
+from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, build_schema, get_named_type
+
+from schema.graph import print_schema
+from tests.lists import TYPES_OF_PARENTS, ListField
 from tests.oracle import Line, Model
 
+SCHEMA = build_schema(print_schema())
 BATCH_SIZE = 16  # a larger document would be too long for the cache
 WHOLE_LIST: Line = {"first": 100}
 REFERENCES = {"topic": "TopicRef", "collection": "CollectionRef", "asset": "AssetRef"}
-# Types of the connection and of its `orderBy`, by parent type and field.
-CONNECTION_TYPES = {
-    ("", "topics"): ("TopicConnection", ""),
-    ("", "collections"): ("CollectionConnection", "CollectionOrder"),
-    ("", "assets"): ("AssetConnection", "AssetOrder"),
-    ("topic", "collections"): ("CollectionConnection", "CollectionOrder"),
-    ("collection", "children"): ("CollectionConnection", ""),
-    ("collection", "assets"): ("CollectionAssetConnection", "MembershipOrder"),
-    ("collection", "addableAssets"): ("AddableAssetConnection", "AssetOrder"),
-    ("asset", "collections"): ("AssetCollectionConnection", ""),
-    ("asset", "uses"): ("AssetConnection", ""),
-    ("asset", "usedBy"): ("AssetConnection", ""),
-    ("viewer", "collections"): ("ViewerCollectionConnection", ""),
-}
+LETTERS = {"orderBy": "o", "includeDescendants": "b", "excludeMembers": "b"}  # of an argument's variables
 # Fields of edges besides the node.
 EDGE_FIELDS = {
     ("collection", "assets"): "addedAt addedBy { id } note viewerCanRemove",
@@ -47,9 +38,22 @@ class RequestShape(NamedTuple):
     is_backward: bool
 
     @property
+    def definition(self) -> GraphQLField:
+        """The field in the schema."""
+        parent_type = SCHEMA.type_map[TYPES_OF_PARENTS[self.parent]]
+        assert isinstance(parent_type, GraphQLObjectType | GraphQLInterfaceType)
+        definition: GraphQLField = parent_type.fields[self.field]
+        return definition
+
+    @property
+    def connection_type(self) -> str:
+        """Type of the connection."""
+        return get_named_type(self.definition.type).name
+
+    @property
     def is_of_assets(self) -> bool:
         """Whether the nodes are assets."""
-        return CONNECTION_TYPES[self.parent, self.field][0].endswith("AssetConnection")
+        return self.connection_type.endswith("AssetConnection")
 
     @property
     def body(self) -> str:
@@ -64,12 +68,8 @@ class RequestShape(NamedTuple):
     def arguments(self) -> dict[str, tuple[str, str]]:
         """Variable letter and type of each argument, by name."""
         size, cursor = ("last", "before") if self.is_backward else ("first", "after")
-        types = {
-            "orderBy": ("o", CONNECTION_TYPES[self.parent, self.field][1]),
-            "includeDescendants": ("b", "Boolean"),
-            "excludeMembers": ("b", "Boolean"),
-        }
-        arguments = {size: ("n", "Int"), cursor: ("c", "String")} | {name: types[name] for name in self.argument_names}
+        arguments = {size: ("n", "Int"), cursor: ("c", "String")}
+        arguments |= {name: (LETTERS[name], str(self.definition.args[name].type)) for name in self.argument_names}
         return arguments | ({"filter": ("f", self.filter_type)} if self.filter_type else {})
 
 
@@ -152,7 +152,7 @@ def _document(shape: RequestShape) -> str:
     indexes = range(BATCH_SIZE)
     head = "".join(f"${letter}{index}:{kind}" for index in indexes for letter, kind in declarations)
     lists = "".join(_aliased_list(shape, index) for index in indexes)
-    return f"query({head}){{{lists}}}fragment L on {CONNECTION_TYPES[shape.parent, shape.field][0]}{{{shape.body}}}"
+    return f"query({head}){{{lists}}}fragment L on {shape.connection_type}{{{shape.body}}}"
 
 
 def _aliased_list(shape: RequestShape, index: int) -> str:
