@@ -13,6 +13,7 @@ from sqlalchemy import update
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
+from proofs.oracle.filters import random_asset_filter, random_collection_filter
 from resolvers import filter as filters
 from resolvers.listing import statement_cache
 from schema.graph import build_schema
@@ -266,7 +267,32 @@ def test_a_filter_has_the_same_fields_in_the_schema_and_in_the_resolvers(name: s
 def test_the_oracle_knows_every_field_of_the_filters_that_this_file_tests() -> None:
     values = values_of(random.Random(SEED), Model([], {}))
     for name, which in (("AssetFilter", "a"), ("CollectionFilter", "c")):
-        assert {to_camel_case(field.python_name) for field in FILTERS[name].fields} == values[which].keys()
+        assert graph_fields(name) == values[which].keys()
+
+
+def test_the_proof_of_the_oracle_draws_every_field_of_these_filters() -> None:
+    for name, draw in (("AssetFilter", random_asset_filter), ("CollectionFilter", random_collection_filter)):
+        assert graph_fields(name) == {
+            field for seed in range(200) for field in draw(random.Random(seed), Model([], {}))
+        }
+
+
+def graph_fields(name: str) -> set[str]:
+    """Return the names of the filter's fields in the schema."""
+    return {to_camel_case(field.python_name) for field in FILTERS[name].fields}
+
+
+async def test_some_value_of_each_field_matches_a_part_of_the_world(ask_own: GraphQLClient) -> None:
+    model = await vary_world(ask_own)
+    chance = random.Random(SEED)
+    drawn = [values_of(chance, model) for _ in range(50)]
+    for which, matches, objects in (
+        ("a", model.asset_matches, model.asset),
+        ("c", model.collection_matches, model.collection),
+    ):
+        for field in drawn[0][which]:
+            numbers = {sum(matches("ada", each, {field: values[which][field]}) for each in objects) for values in drawn}
+            assert numbers - {0, len(objects)}, f"no object of the test world has a value of {field}"
 
 
 def test_an_input_with_a_field_that_the_filter_lacks_is_an_error() -> None:

@@ -46,6 +46,7 @@ async def vary_world(ask: GraphQLClient) -> Model:
     model.order = ["genomics", "empty", "imaging", "deep", "bare", "inner", "members", "open"]
     model.members["members"].append("align")  # visible to visitors, in a collection that is hidden from them
     model.asset["junk"]["grants"].append({"to": "lab", "role": "EDITOR"})  # archived: visible to its owners only
+    model.asset["count"] = {**model.asset["count"], "createdAt": "2023-01-01T00:00:00Z"}
     pairs = [(slug, asset) for slug, held in model.members.items() for asset in held]
     model.added_at = {pair: 1_000 + index * 7 % 5 for index, pair in enumerate(pairs)}
     membership = sql.membership
@@ -59,6 +60,8 @@ async def vary_world(ask: GraphQLClient) -> Model:
         await connection.execute(sql.grant.insert().values(shared))
         golden = sql.asset.c.external_id.in_(model.gold)
         await connection.execute(update(sql.asset).where(golden).values(is_gold=1, gold_at=7, gold_note="best"))
+        older = update(sql.asset).where(sql.asset.c.external_id == "count")
+        await connection.execute(older.values(created_at=milliseconds("2023-01-01T00:00:00Z")))
         for rank, slug in enumerate(model.order, start=1 << 40):
             for table in (sql.topic, sql.collection):
                 await connection.execute(update(table).where(table.c.slug == slug).values(rank=rank))
