@@ -165,7 +165,7 @@ class World:
         """Return whether the change is visible to the viewer."""
         if who in self.admins:
             return change.action not in {"SHARED", "UNSHARED"} or self.owns(who, change.subject)
-        if who == ANONYMOUS or not self.sees_collection(who, change.subject):
+        if who == ANONYMOUS or change.action == "REORDERED" or not self.sees_collection(who, change.subject):
             return False
         return not change.touched or any(self.sees(who, asset) for asset in change.touched)
 
