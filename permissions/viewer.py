@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, and_, false, select
+from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, false, select
 
 from store import sql
 from store.database import Snapshot
 from store.ids import now_ms
+from store.sql import Selection
 from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
 
 
@@ -29,29 +30,24 @@ class Viewer:
 
 async def anonymous_viewer(snapshot: Snapshot) -> Viewer:
     """Return the viewer of an operation without a token. One statement."""
-    viewer = await _fetch_viewer(snapshot, false())
+    viewer = await _fetch_viewer(snapshot, _ANONYMOUS)
     assert viewer  # noqa: S101 - the first migration inserts the deployment's row
     return viewer
 
 
 async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:
     """Return the user of an API token; None if it is unknown, expired or revoked. One statement."""
-    active = select(sql.api_token.c.user_pk).where(
-        sql.api_token.c.digest == token_digest(token),
-        sql.api_token.c.expires_at > now_ms(),
-        sql.api_token.c.revoked_at.is_(None),
-    )
-    return await _fetch_member(snapshot, sql.principal.c.pk.in_(active))
+    return await _fetch_member(snapshot, _BY_TOKEN, digest=token_digest(token), now=now_ms())
 
 
 async def viewer_by_external_id(snapshot: Snapshot, external_id: str) -> Viewer | None:
     """Return the user with this id in the platform; None if there is none. One statement."""
-    return await _fetch_member(snapshot, sql.principal.c.external_id == external_id)
+    return await _fetch_member(snapshot, _BY_EXTERNAL_ID, external_id=external_id)
 
 
 async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
     """Return the user with this pk, for jobs that run on their behalf; None if there is none. One statement."""
-    return await _fetch_member(snapshot, sql.principal.c.pk == pk)
+    return await _fetch_member(snapshot, _BY_PK, pk=pk)
 
 
 def token_digest(token: str) -> str:
@@ -59,16 +55,24 @@ def token_digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-async def _fetch_member(snapshot: Snapshot, is_user: ColumnElement[bool]) -> Viewer | None:
-    viewer = await _fetch_viewer(snapshot, is_user)
+async def _fetch_member(snapshot: Snapshot, statement: Selection, **parameters: object) -> Viewer | None:
+    viewer = await _fetch_viewer(snapshot, statement, **parameters)
     return viewer if viewer and viewer.is_signed_in else None
 
 
-async def _fetch_viewer(snapshot: Snapshot, is_user: ColumnElement[bool]) -> Viewer | None:
+async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: object) -> Viewer | None:
+    for row in await snapshot.rows(statement, parameters):
+        own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)
+        return Viewer(row.pk, bool(row.is_admin), (*own, PUBLIC_PK), row.public_sharing, row.cursor_key)
+    return None
+
+
+def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
+    """Return the SELECT of the deployment with the user that the condition chooses, or without one."""
     groups = select(sql.json_rows_agg(sql.group_member.c.group_pk)).where(
         sql.group_member.c.user_pk == sql.principal.c.pk
     )
-    statement = select(
+    return select(
         sql.deployment.c.public_sharing,
         sql.deployment.c.cursor_key,
         sql.principal.c.pk,
@@ -77,7 +81,19 @@ async def _fetch_viewer(snapshot: Snapshot, is_user: ColumnElement[bool]) -> Vie
     ).select_from(
         sql.deployment.outerjoin(sql.principal, and_(sql.principal.c.kind == PrincipalKind.USER, is_user)),
     )
-    for row in await snapshot.rows(statement):
-        own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)
-        return Viewer(row.pk, bool(row.is_admin), (*own, PUBLIC_PK), row.public_sharing, row.cursor_key)
-    return None
+
+
+# A comparison with one value finds the user by its index. For `IN`, SQLite would index all users for each request.
+_TOKEN_USER = (
+    select(sql.api_token.c.user_pk)
+    .where(
+        sql.api_token.c.digest == bindparam("digest", type_=String()),
+        sql.api_token.c.expires_at > bindparam("now", type_=BigInteger()),
+        sql.api_token.c.revoked_at.is_(None),
+    )
+    .scalar_subquery()
+)
+_ANONYMOUS = _select_viewer(false())
+_BY_TOKEN = _select_viewer(sql.principal.c.pk == _TOKEN_USER)
+_BY_EXTERNAL_ID = _select_viewer(sql.principal.c.external_id == bindparam("external_id", type_=String()))
+_BY_PK = _select_viewer(sql.principal.c.pk == bindparam("pk", type_=BigInteger()))
