@@ -2,15 +2,22 @@
 
 from enum import StrEnum
 from inspect import isawaitable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
-from permissions.permission import ACCESS_BY_PERMISSION, Permission, has_asset_permission, has_permission, require
-from store.tables import AssetAccess
+from permissions.permission import (
+    ACCESS_BY_PERMISSION,
+    CheckedPayload,
+    Permission,
+    RestrictableList,
+    has_asset_permission,
+    has_permission,
+    require,
+)
 
 
 class PermissionScope(StrEnum):
@@ -41,25 +48,6 @@ class PermissionDirective:
     requires: Permission = strawberry.directive_field(name="requires")
     on: PermissionScope = strawberry.directive_field(name="on", default=PermissionScope.VIEWER)
     denied: DeniedResult = strawberry.directive_field(name="denied", default=DeniedResult.ERROR)
-
-
-@runtime_checkable
-class RestrictableList(Protocol):
-    """A list that is not fetched yet, so that denied items are left out before paging and counting."""
-
-    def with_required_access(self, required: AssetAccess) -> Any:
-        """Return the list of only the assets that the viewer has at least this access to."""
-
-    def as_empty(self) -> Any:
-        """Return the list without items."""
-
-
-@runtime_checkable
-class CheckedPayload(Protocol):
-    """Payload of a mutation that checks the permissions on each item itself, before it changes anything."""
-
-    did_change: bool
-    checked_permissions: frozenset[Permission]
 
 
 class permission(FieldExtension):  # noqa: N801 - named like the directive that it prints

@@ -1,7 +1,7 @@
 """Permissions by name, and whether a viewer holds them."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from permissions.error import ErrorCode, OperationError
 from permissions.viewer import Viewer
@@ -31,6 +31,29 @@ class HasViewerAccess(Protocol):
     @property
     def viewer_access(self) -> int:
         """The viewer's access to the asset."""
+
+
+class RestrictableList:
+    """Base class of a list that is not fetched yet, so that denied items are left out before paging and counting."""
+
+    __slots__ = ()
+
+    def with_required_access(self, required: AssetAccess) -> Self:
+        """Return the list of only the assets that the viewer has at least this access to."""
+        raise NotImplementedError
+
+    def as_empty(self) -> Self:
+        """Return the list without items."""
+        raise NotImplementedError
+
+
+class CheckedPayload:
+    """Base class of the payload of a mutation, which checks its permissions itself, before it changes anything."""
+
+    __slots__ = ()
+
+    did_change: bool
+    checked_permissions: frozenset[Permission]
 
 
 def require(viewer: Viewer, permission: Permission) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypedDict, Unpack
 
 from permissions import ErrorCode, OperationError
+from permissions.permission import RestrictableList
 from resolvers.context import Context
 from resolvers.listing import cursor
 from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, NO_PARENT, DefaultPageSize, Listing
@@ -24,7 +25,7 @@ class PageArguments(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Connection:
+class Connection(RestrictableList):
     """List that is not fetched yet: its query, page bounds and parent. `parent` is None for a list at the root."""
 
     context: Context
@@ -43,9 +44,10 @@ class Connection:
         """Scope of the list's cursors: a cursor of another list, order or parent is rejected."""
         return _cursor_scope(self.listing, self.parent)
 
-    def with_required_access(self, access: AssetAccess) -> Self:
+    def with_required_access(self, required: AssetAccess) -> Self:
         """Restrict the list to assets to which the viewer has at least this access."""
-        return replace(self, listing=replace(self.listing, required_access=max(access, self.listing.required_access)))
+        access = max(required, self.listing.required_access)
+        return replace(self, listing=replace(self.listing, required_access=access))
 
     def as_empty(self) -> Self:
         """Return the connection without items."""

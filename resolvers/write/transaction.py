@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import ErrorCode, OperationError, Viewer, visible
-from permissions.permission import HasViewerAccess, Permission, has_asset_permission, require
+from permissions.permission import CheckedPayload, HasViewerAccess, Permission, has_asset_permission, require
 from resolvers.context import Context
 from resolvers.loaders import where_in
 from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
@@ -78,7 +78,7 @@ class MutationTransaction:
 
 
 @dataclass(frozen=True)
-class Payload:
+class Payload(CheckedPayload):
     """Outcome of a mutation: its result, to be resolved through the viewer's permissions, or its user errors."""
 
     result: Mapping[str, Any]
