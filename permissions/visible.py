@@ -30,7 +30,6 @@ from sqlalchemy import (
     Integer,
     Select,
     and_,
-    case,
     false,
     func,
     literal_column,
@@ -72,7 +71,7 @@ def owned_assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
 
 def restrict_to_access(rows: Select[Any], asset: FromClause, viewer: Viewer, required: AssetAccess) -> Select[Any]:
     """Restrict a SELECT of visible rows to assets that the viewer has at least the required access to."""
-    return rows.where(access(asset, viewer) >= required.value)
+    return rows.where(has_access(asset, viewer, required))
 
 
 def access(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
@@ -86,6 +85,23 @@ def access(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
     return func.coalesce(highest, AssetAccess.DISCOVERABLE.value if viewer.is_admin else 0)
 
 
+def has_access(asset: FromClause, viewer: Viewer, required: AssetAccess) -> ColumnElement[bool]:
+    """Return the condition that the viewer has at least the required access, at the cost of less than `access`."""
+    if viewer.is_admin and required is AssetAccess.DISCOVERABLE:
+        return true()
+    return _holds_grant(asset, viewer, sql.grant.c.access >= required.value)
+
+
+def _holds_grant(asset: FromClause, viewer: Viewer, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that the viewer holds a grant on the asset that meets the conditions: one is enough."""
+    return (
+        select(literal_column("1"))
+        .where(sql.grant.c.asset_pk == asset.c.pk, sql.grant.c.principal_pk.in_(viewer.principals), *conditions)
+        .correlate(asset)
+        .exists()
+    )
+
+
 def _assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*asset.c, access(asset, viewer).label("viewer_access")).where(asset_exists(asset, viewer))
 
@@ -94,12 +110,9 @@ def asset_exists(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
     """Return the condition that an asset is visible to the viewer."""
     if viewer.is_admin:
         return true()
-    required = case(
-        (asset.c.status.in_(OWNERS_ONLY_STATUSES), AssetAccess.OWNER.value),
-        else_=AssetAccess.DISCOVERABLE.value,
-    )
-    has_access = access(asset, viewer) >= required
-    return has_access if viewer.is_signed_in else and_(_is_in_visible_collection(asset, viewer), has_access)
+    suffices = or_(sql.grant.c.access >= AssetAccess.OWNER.value, asset.c.status.not_in(OWNERS_ONLY_STATUSES))
+    is_granted = _holds_grant(asset, viewer, suffices)
+    return is_granted if viewer.is_signed_in else and_(_is_in_visible_collection(asset, viewer), is_granted)
 
 
 def _is_in_visible_collection(asset: FromClause, viewer: Viewer) -> ColumnElement[bool]:
@@ -165,7 +178,7 @@ def _uses(use: FromClause, viewer: Viewer) -> Select[Any]:
         select(*use.c)
         .select_from(joined)
         .where(
-            access(sql.asset, viewer) >= AssetAccess.VIEWER.value,
+            has_access(sql.asset, viewer, AssetAccess.VIEWER),
             asset_exists(sql.asset, viewer),
             asset_exists(used_asset, viewer),
         )
@@ -177,7 +190,7 @@ def _grants(grant: FromClause, viewer: Viewer) -> Select[Any]:
     return (
         select(*grant.c)
         .select_from(grant.join(sql.asset, sql.asset.c.pk == grant.c.asset_pk))
-        .where(access(sql.asset, viewer) >= AssetAccess.OWNER.value)
+        .where(has_access(sql.asset, viewer, AssetAccess.OWNER))
     )
 
 

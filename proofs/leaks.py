@@ -371,7 +371,13 @@ def _administrators_have_viewer_access() -> Iterator[None]:
         own = access(asset, replace(viewer, is_admin=False))
         return func.coalesce(func.nullif(own, 0), minimum)
 
-    with patch.object(visibility, "access", access_with_minimum):
+    def has_access(asset: FromClause, viewer: Viewer, required: AssetAccess) -> ColumnElement[bool]:
+        return access_with_minimum(asset, viewer) >= required.value
+
+    with (
+        patch.object(visibility, "access", access_with_minimum),
+        patch.object(visibility, "has_access", has_access),
+    ):
         yield
 
 
