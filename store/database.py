@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from store.error import parse_database_url
 from store.search.index import index_stale_rows
+from store.sqlite_driver import DRIVER
 
 READER_CONNECTIONS = 8
 BUSY_SECONDS = 5
@@ -120,7 +121,7 @@ class Database:
 
 
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(url, **_engine_options(writes=writes))
+    engine = create_async_engine(url, module=DRIVER, **_engine_options(writes=writes))
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
