@@ -1,6 +1,6 @@
 """ASGI application: routes, health checks, and the context of each operation."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 
@@ -19,10 +19,11 @@ from app.endpoint import Endpoint
 from app.errors import UnavailableError
 from app.graphiql import EXAMPLES, Account, Tab
 from app.oidc import Issuer, create_issuer
+from app.query_engine import QueryEngine
 from app.settings import Settings
 from app.worker import run_worker
 from permissions import Viewer
-from resolvers.context import Context, open_context
+from resolvers.context import OperationContext, open_context
 from schema.graph import build_schema
 from store.database import Database, Snapshot
 from store.error import explain_driver_error
@@ -47,10 +48,16 @@ def create_application(
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
     used_database = database or Database(settings.database_url)
+    reader = used_database.reader() if settings.engine == "on" else None
+
+    def authenticate(request: Request) -> Awaitable[tuple[str | None, str | None]]:
+        return verify_bearer_token(request, issuer)
+
     endpoint = Endpoint(
         _schema(),
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
+        run_query=QueryEngine(_schema(), _document_rules(), reader, authenticate).answer if reader else None,
     )
 
     @asynccontextmanager
@@ -79,14 +86,17 @@ def create_application(
 
 @cache
 def _schema() -> Schema:
-    return build_schema(limits.extensions())
+    return build_schema(limits.extensions(_document_rules()))
+
+
+_document_rules = cache(limits.document_rules)
 
 
 def _context_opener(
     database: Database, issuer: Issuer | None
-) -> Callable[[Request, str], AbstractAsyncContextManager[Context]]:
+) -> Callable[[Request, str], AbstractAsyncContextManager[OperationContext]]:
     @asynccontextmanager
-    async def open_for_request(request: Request, request_id: str) -> AsyncIterator[Context]:
+    async def open_for_request(request: Request, request_id: str) -> AsyncIterator[OperationContext]:
         # The token is verified before a connection is taken, so that a slow issuer does not occupy one.
         api_token, subject = await verify_bearer_token(request, issuer)
 

@@ -14,11 +14,13 @@ from graphql import (
     OperationDefinitionNode,
     StringValueNode,
     parse,
+    specified_rules,
     validate,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
+from strawberry.schema import BaseSchema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ExecutionContext
@@ -27,7 +29,7 @@ TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often
 CACHE_SIZE: Final = 128
 """Number of parsed documents kept with their errors; the least recently used is dropped first."""
 
-_MAX_CACHED_LENGTH: Final = 4_096
+MAX_CACHED_LENGTH: Final = 4_096
 """In characters. Each takes up to 300 bytes once parsed, so hostile documents fill the cache with at most 150 MB."""
 
 # graphql-core's own budget is 500,000, and validation takes a second to use it up. Real documents need some hundreds.
@@ -35,6 +37,15 @@ overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 20_000
 
 LimitCheck = Callable[[DocumentNode], Iterator[GraphQLError]]
 """Yields an error for each limit that a document exceeds."""
+
+
+@dataclass(frozen=True)
+class DocumentRules:
+    """Check of a document's limits, and the maximum numbers of parsed tokens and of reported errors."""
+
+    check_limits: LimitCheck
+    max_tokens: int
+    max_errors: int
 
 
 class LazyContext:
@@ -62,19 +73,16 @@ class DocumentCache(SchemaExtension):
     The limits are checked before GraphQL's own rules, because those take more than linear time.
     """
 
-    def __init__(self, check_limits: LimitCheck, max_tokens: int, max_errors: int) -> None:
-        """Take the check of limits, and the maximum numbers of parsed tokens and of reported errors."""
-        self._check_limits = check_limits
-        self._max_tokens = max_tokens
-        self._max_errors = max_errors
+    def __init__(self, rules: DocumentRules) -> None:
+        """Take the server's rules."""
+        self._rules = rules
         self._document: _ParsedDocument | None = None
 
     def on_parse(self) -> Iterator[None]:
         """Parse the document; raise GraphQLError unless the request selects one of its operations."""
         execution, text = self.execution_context, self.execution_context.query
         if text and execution.graphql_document is None:
-            parse_text = _parse_cached if len(text) <= _MAX_CACHED_LENGTH else _ParsedDocument.parse
-            self._document = parse_text(text, self._max_tokens)
+            self._document = _parse(text, self._rules)
             execution.graphql_document = self._document.document
         if execution.graphql_document:
             # The public `operation_name` falls back to the first operation's name if the request gives none.
@@ -90,13 +98,7 @@ class DocumentCache(SchemaExtension):
         yield
 
     def _validation(self, execution: ExecutionContext) -> "_Validation":
-        return _Validation(
-            schema=execution.schema._schema,  # noqa: SLF001 - as Strawberry's own extensions do
-            check_limits=self._check_limits,
-            rules=(*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule, NullCharacterRule),
-            max_errors=self._max_errors,
-            hides_suggestions=execution.schema.config.disable_field_suggestions,
-        )
+        return _validation(execution.schema, self._rules, execution.validation_rules)
 
 
 class NullCharacterRule(ASTValidationRule):
@@ -149,6 +151,32 @@ class _ParsedDocument:
 
 
 _parse_cached = lru_cache(CACHE_SIZE)(_ParsedDocument.parse)
+
+
+def parse_valid(schema: BaseSchema, text: str, rules: DocumentRules) -> DocumentNode | None:
+    """Return the parsed document; None if it is invalid."""
+    try:
+        document = _parse(text, rules)
+    except GraphQLError:
+        return None
+    return None if document.errors(_validation(schema, rules, tuple(specified_rules))) else document.document
+
+
+def _parse(text: str, rules: DocumentRules) -> _ParsedDocument:
+    parse_text = _parse_cached if len(text) <= MAX_CACHED_LENGTH else _ParsedDocument.parse
+    return parse_text(text, rules.max_tokens)
+
+
+def _validation(
+    schema: BaseSchema, rules: DocumentRules, graphql_rules: tuple[type[ASTValidationRule], ...]
+) -> _Validation:
+    return _Validation(
+        schema=schema._schema,  # type: ignore[attr-defined]  # noqa: SLF001 - as Strawberry's own extensions do
+        check_limits=rules.check_limits,
+        rules=(*graphql_rules, MaybeNullValidationRule, OneOfInputValidationRule, NullCharacterRule),
+        max_errors=rules.max_errors,
+        hides_suggestions=schema.config.disable_field_suggestions,
+    )
 
 
 def _require_operation(document: DocumentNode, name: str | None) -> None:

@@ -18,7 +18,7 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 
-from app.documents import DocumentCache, LazyContextExtension
+from app.documents import DocumentCache, DocumentRules, LazyContextExtension
 from app.errors import MAX_REQUEST_ERRORS
 from resolvers.deployment import OPERATION_DEPTH
 
@@ -148,11 +148,15 @@ def limit_errors(document: DocumentNode, limits: DocumentLimits = LIMITS) -> Ite
                     yield GraphQLError(f"The {operation.operation.value} {problem}; the limit is {limit:,}.", operation)
 
 
-def extensions(limits: DocumentLimits = LIMITS) -> list[Callable[[], SchemaExtension]]:
+def document_rules(limits: DocumentLimits = LIMITS) -> DocumentRules:
+    """Return the rules for documents with these limits. Cached errors are reused only for the rules that found them."""
+    return DocumentRules(partial(limit_errors, limits=limits), limits.tokens, limits.errors)
+
+
+def extensions(rules: DocumentRules | None = None) -> list[Callable[[], SchemaExtension]]:
     """Return the server's schema extensions: limits and cache of documents, and contexts opened after validation."""
-    # One object for all requests: cached errors are reused only for the check that found them.
-    check_limits = partial(limit_errors, limits=limits)
-    return [partial(DocumentCache, check_limits, limits.tokens, limits.errors), LazyContextExtension]
+    # One object for all requests, so that they share cached errors.
+    return [partial(DocumentCache, rules or document_rules()), LazyContextExtension]
 
 
 def _compare(size: Measure, limits: DocumentLimits) -> list[tuple[str, int, int]]:

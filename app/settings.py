@@ -23,6 +23,7 @@ class Settings:
     graphiql: bool = False
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
+    engine: str = "on"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -52,7 +53,12 @@ class Settings:
         return rows
 
 
+CHOICES = {PREFIX + "ENGINE": ("on", "reference")}
+
+
 def _read(name: str, text: str, default: Any) -> Any:
+    if text and text not in (choices := CHOICES.get(name, (text,))):
+        raise SettingError(f"Invalid {name} {text!r}. Use {' or '.join(choices)}.")
     if not isinstance(default, bool):
         return text or default
     if text.lower() in TRUE:

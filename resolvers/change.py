@@ -1,7 +1,6 @@
 """Resolvers of changes: the audit log and the histories of objects, filtered by current permissions."""
 
-from asyncio import gather
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Unpack
 
@@ -152,7 +151,12 @@ async def subject(change: ChangeRow, context: Context) -> NodeRow | None:
 async def fields(change: ChangeRow, context: Context) -> list[FieldChange]:
     """Return the changes of fields that the viewer may see, in the order of the log."""
     shown = [each for each in change.fields if change.subject_access >= ACCESS_BY_FIELD.get(str(each["field"]), 0)]
-    return await gather(*(_field_change(context, str(each["field"]), each["before"], each["after"]) for each in shown))
+    # All values are asked for before the first is awaited, so that they are read together.
+    values = [[_show(context, str(each["field"]), each[name]) for name in ("before", "after")] for each in shown]
+    return [
+        FieldChange(str(each["field"]), *[await value for value in pair])
+        for each, pair in zip(shown, values, strict=True)
+    ]
 
 
 def assets(change: ChangeRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
@@ -160,13 +164,11 @@ def assets(change: ChangeRow, context: Context, **page: Unpack[PageArguments]) -
     return connect(context, ChangeAssets(), change, **page)
 
 
-async def _field_change(context: Context, field: str, before: str | None, after: str | None) -> FieldChange:
-    return FieldChange(field, *await gather(*(_value(context, field, value) for value in (before, after))))
+async def _shown(value: str | None, reference: Awaitable[object] | None) -> str | None:
+    return None if reference is not None and await reference is None else value
 
 
-async def _value(context: Context, field: str, value: str | None) -> str | None:
-    """Return the value; None for the id of a hidden object."""
+def _show(context: Context, field: str, value: str | None) -> Coroutine[Any, Any, str | None]:
+    """Return an awaitable of the value; None for the id of a hidden object."""
     loader = LOADER_OF_REFERENCE.get(field)
-    if loader is None or value is None:
-        return value
-    return None if await context.loader(loader).load(value) is None else value
+    return _shown(value, None if loader is None or value is None else context.loader(loader).load(value))

@@ -1,10 +1,11 @@
 """Context of an operation: viewer, snapshot and loaders, none of which outlives it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from aiodataloader import DataLoader
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import ErrorCode, OperationError
@@ -15,22 +16,42 @@ DRY_RUN_READ_SECONDS = 2
 """Time limit for reading the payload of a dry run, since other writers wait meanwhile."""
 
 LoaderT = TypeVar("LoaderT")
+K = TypeVar("K")
+K_contra = TypeVar("K_contra", contravariant=True)
+V = TypeVar("V")
 Identify = Callable[[Snapshot], Awaitable[Viewer]]
 """Function that returns the viewer as of a snapshot, or raises the error of a request without a valid viewer."""
 
 
+class LoadBatch(Protocol[K_contra, V]):
+    """Values of one loader, read together for all keys that are asked for at about the same time."""
+
+    def load(self, key: K_contra) -> Awaitable[V]:
+        """Return an awaitable of the key's value."""
+
+    def load_many(self, keys: Iterable[K_contra]) -> Awaitable[list[V]]:
+        """Return an awaitable of the keys' values."""
+
+
+MakeBatch = Callable[[Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]], LoadBatch[Any, Any]]
+"""Function that returns a batch, given the function that fetches the values of its keys."""
+
+
+class TickBatch(DataLoader[K, V]):
+    """Batch of all keys that are asked for in one tick of the event loop."""
+
+    def load(self, key: K) -> asyncio.Future[V]:
+        """Return a future of the key's value, shielded so that cancelling one field does not cancel it for others."""
+        return asyncio.shield(super().load(key))
+
+
 class Context:
-    """State of one operation: its viewer and snapshot, both of which are replaced after a mutation."""
+    """What the resolvers of a query read: viewer, snapshot and loaders."""
 
-    viewer: Viewer
-    snapshot: Snapshot
-
-    def __init__(self, database: Database, identify: Identify, request_id: str) -> None:
-        """Create a context without snapshot; use `open_context`."""
-        self.database, self.identify, self.request_id = database, identify, request_id
+    def __init__(self, viewer: Viewer, snapshot: Snapshot, make_batch: MakeBatch) -> None:
+        """Take the viewer as of the snapshot; `make_batch` decides when loaders fetch."""
+        self.viewer, self.snapshot, self.make_batch = viewer, snapshot, make_batch
         self._loaders: dict[Hashable, Any] = {}
-        self._exit_stack = AsyncExitStack()
-        self._expiring: asyncio.Future[None] | None = None
 
     def loader(self, kind: Callable[..., LoaderT], *arguments: Hashable) -> LoaderT:
         """Return the operation's loader of that class and arguments, created on first use."""
@@ -38,6 +59,18 @@ class Context:
         if key not in self._loaders:
             self._loaders[key] = kind(self, *arguments)
         return self._loaders[key]  # type: ignore[no-any-return]  # the key contains the class
+
+
+class OperationContext(Context):
+    """State of one operation: its viewer and snapshot, both of which are replaced after a mutation."""
+
+    def __init__(self, database: Database, identify: Identify, request_id: str) -> None:
+        """Create a context without viewer and snapshot; use `open_context`."""
+        self.database, self.identify, self.request_id = database, identify, request_id
+        self.make_batch = TickBatch
+        self._loaders = {}
+        self._exit_stack = AsyncExitStack()
+        self._expiring: asyncio.Future[None] | None = None
 
     async def refresh(self, viewer: Viewer | None = None) -> None:
         """Read the latest committed state, as the given viewer or, without one, as the viewer identified again."""
@@ -79,9 +112,9 @@ class Context:
 
 
 @asynccontextmanager
-async def open_context(database: Database, identify: Identify, request_id: str) -> AsyncIterator[Context]:
+async def open_context(database: Database, identify: Identify, request_id: str) -> AsyncIterator[OperationContext]:
     """Open the context of an operation; its snapshot ends on exit."""
-    context = Context(database, identify, request_id)
+    context = OperationContext(database, identify, request_id)
     try:
         await context.refresh()
         yield context

@@ -1,16 +1,14 @@
 """Data loaders of rows and small sets, named `<Value>By<Key>`: one statement for all keys of an event loop tick."""
 
-import asyncio
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from aiodataloader import DataLoader
 from sqlalchemy import Integer, Table
 
 from permissions import visible
 from permissions.visible import used_asset
 from resolvers.collection_tree import ancestors_cte, start
-from resolvers.context import Context
+from resolvers.context import Context, LoadBatch
 from resolvers.listing.statement_cache import cached
 from store import sql
 from store.rows import AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
@@ -25,24 +23,25 @@ V = TypeVar("V")
 R = TypeVar("R")
 
 
-class Loader(DataLoader[K, V]):
+class Loader(Generic[K, V]):
     """Loader of values by key: one statement for all keys of one tick, and `missing` for a key without a value."""
 
     missing: V
 
     def __init__(self, context: Context) -> None:
         """Create the loader of one operation."""
-        super().__init__()
         self.context = context
+        self._batch: LoadBatch[K, V] = context.make_batch(self._fetch_all)
 
-    def load(self, key: K) -> asyncio.Future[V]:
-        """Return a future of the key's value.
+    def load(self, key: K) -> Awaitable[V]:
+        """Return an awaitable of the key's value; fields share the value."""
+        return self._batch.load(key)
 
-        Fields share the future. It is shielded, so that cancelling one field does not cancel it for the others.
-        """
-        return asyncio.shield(super().load(key))
+    def load_many(self, keys: Iterable[K]) -> Awaitable[list[V]]:
+        """Return an awaitable of the keys' values, in their order."""
+        return self._batch.load_many(keys)
 
-    async def batch_load_fn(self, keys: list[K]) -> list[V]:
+    async def _fetch_all(self, keys: list[K]) -> list[V]:
         """Return a value for each key, in the order of the keys."""
         values = await self.fetch(keys)
         return [values.get(key, self.missing) for key in keys]

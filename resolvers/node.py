@@ -1,6 +1,6 @@
 """Resolvers of any object by its id."""
 
-from asyncio import gather
+from collections.abc import Awaitable
 from typing import Any
 
 from permissions import ErrorCode, OperationError
@@ -23,8 +23,8 @@ LOADER_OF_PREFIX: dict[str, type[RowByColumn[str, Any]]] = {
 
 async def node(_root: None, context: Context, id: str) -> NodeRow | None:
     """Return the object; None for an unknown, hidden or malformed id."""
-    loader = LOADER_OF_PREFIX.get(id[:3])
-    return await context.loader(loader).load(id) if loader and is_id(id) else None
+    load = _load(context, id)
+    return None if load is None else await load
 
 
 async def nodes(_root: None, context: Context, ids: list[str]) -> list[NodeRow | None]:
@@ -32,4 +32,10 @@ async def nodes(_root: None, context: Context, ids: list[str]) -> list[NodeRow |
     if len(ids) > MAX_PAGE_SIZE:
         message = f"ids has {len(ids)} ids; at most {MAX_PAGE_SIZE} are allowed."
         raise OperationError(ErrorCode.BAD_USER_INPUT, message)
-    return await gather(*(node(None, context, id_) for id_ in ids))
+    loads = [_load(context, id_) for id_ in ids]  # all before the first is awaited, so that they are read together
+    return [None if load is None else await load for load in loads]
+
+
+def _load(context: Context, id_: str) -> Awaitable[NodeRow | None] | None:
+    loader = LOADER_OF_PREFIX.get(id_[:3])
+    return context.loader(loader).load(id_) if loader and is_id(id_) else None

@@ -4,7 +4,6 @@ A field without a resolver returns the row's attribute of the same name. A resol
 operation's context and the arguments, so that it does not depend on the schema.
 """
 
-from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -13,44 +12,20 @@ from strawberry import UNSET
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions import FieldExtension
 from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.field import StrawberryField
 
+from engine.field import Resolver, ResolverField
 from permissions.directive import PermissionScope, permission
 from permissions.permission import Permission
 from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, DefaultPageSize
 from resolvers.write.transaction import MutationFunction, run_mutation
 
-Resolver = Callable[..., Any]
 QUERY_DESCRIPTION = (
     'Search query: words in any order, the last of which matches as a prefix, "a phrase", or tag:, owner:, kind: or'
     " doi: followed by a value. Matching is fuzzy: one typing error is tolerated. At most 500 characters and 30 words."
 )
 
 
-class Field(StrawberryField):
-    """A field that calls `resolver(row, context, **arguments)`."""
-
-    resolver: Resolver | None = None
-
-    def __copy__(self) -> "Field":
-        """Return a copy that keeps the resolver."""
-        copy = super().__copy__()
-        copy.resolver = self.resolver
-        return copy
-
-    @property
-    def is_basic_field(self) -> bool:
-        """Whether the field only reads an attribute of its row."""
-        return self.resolver is None and super().is_basic_field
-
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        """Return the resolver's result."""
-        if self.resolver is None:
-            return super().get_result(source, info, args, kwargs)
-        return self.resolver(source, info.context, **kwargs)
-
-
-class MutationField(Field):
+class MutationField(ResolverField):
     """A field that runs its resolver as a mutation, which requires the site-wide permission that the field prints."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
@@ -78,7 +53,7 @@ def field(
     resolver: Resolver | None = None,
     arguments: dict[str, StrawberryArgument] | None = None,
     name: str | None = None,
-    kind: type[Field] = Field,
+    kind: type[ResolverField] = ResolverField,
 ) -> Any:
     """Declare a field, whose type is its annotation; `name` is its GraphQL name if that is a Python keyword."""
     extensions: list[FieldExtension] = list(permissions)
@@ -99,7 +74,7 @@ def mutation(description: str, *permissions: permission, resolver: MutationFunct
     return declared
 
 
-def site_wide_permission(declared: Field) -> Permission:
+def site_wide_permission(declared: ResolverField) -> Permission:
     """Return the one permission on the viewer that the field prints and enforces."""
     (required,) = (
         rule.requires

@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from store.error import parse_database_url
 from store.search.index import index_stale_rows
 from store.sqlite_driver import DRIVER
+from store.sqlite_reader import SqliteReader
 
 READER_CONNECTIONS = 8
+READER_THREADS = 2
 BUSY_SECONDS = 5
 WRITER_SECONDS = 30  # how long a writer waits for its turn: a large write of the same process takes seconds
 PRAGMAS = (
@@ -75,6 +77,7 @@ class Database:
         self.url = parse_database_url(url)
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
+        self._sqlite_reader: SqliteReader | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, writes=True)
@@ -108,6 +111,14 @@ class Database:
             if connection.in_transaction():  # unless the caller rolled it back
                 await index_stale_rows(connection)
 
+    def reader(self) -> SqliteReader | None:
+        """Return the reader of whole operations, opened on first use; None on PostgreSQL."""
+        if self.is_sqlite and self._sqlite_reader is None:
+            pragmas = (*PRAGMAS, "query_only=ON")
+            dialect = self._reader.dialect
+            self._sqlite_reader = SqliteReader(str(self.url.database), dialect, pragmas, READER_THREADS)
+        return self._sqlite_reader
+
     def track_write(self, write: asyncio.Task[Any]) -> None:
         """Make `close` wait for this write, even if the request that started it is gone."""
         self._pending_writes.add(write)
@@ -116,6 +127,8 @@ class Database:
     async def close(self) -> None:
         """Close all connections after the tracked writes have finished."""
         await asyncio.gather(*self._pending_writes, return_exceptions=True)
+        if self._sqlite_reader is not None:
+            self._sqlite_reader.close()
         await self._reader.dispose()
         await self._writer.dispose()
 

@@ -198,7 +198,7 @@ async def test_a_realistic_document_can_be_validated() -> None:
 
 
 async def test_the_number_of_tokens_is_limited() -> None:
-    schema = build_test_schema(limits.extensions(DocumentLimits(tokens=5)))
+    schema = build_test_schema(limits.extensions(limits.document_rules(DocumentLimits(tokens=5))))
     assert (await schema.execute("{ hello hello hello }")).data == {"hello": "world"}
     result = await schema.execute("{ hello hello hello # a comment counts\n }")
     assert [error.message for error in result.errors or ()] == [
@@ -302,7 +302,9 @@ async def test_suggestions_can_be_turned_off(hides: bool, suggestion: str) -> No
 @pytest.mark.parametrize("limits_", [LIMITS, DocumentLimits(root_fields=0, fields=0, depth=0)])
 async def test_validation_stops_after_the_fifth_error(limits_: DocumentLimits) -> None:
     document = " ".join(f"query Q{number} {{ missing }}" for number in range(10))
-    result = await build_test_schema(limits.extensions(limits_)).execute(document, operation_name="Q1")
+    result = await build_test_schema(limits.extensions(limits.document_rules(limits_))).execute(
+        document, operation_name="Q1"
+    )
     assert len(result.errors or ()) == 5
 
 
@@ -317,12 +319,14 @@ class Parsed(SchemaExtension):
 
 @pytest.mark.parametrize(("root_fields", "errors"), [(1, 1), (2, 0)])
 async def test_the_limits_apply_to_documents_of_other_extensions(root_fields: int, errors: int) -> None:
-    schema = build_test_schema([Parsed, *limits.extensions(DocumentLimits(root_fields=root_fields))])
+    schema = build_test_schema(
+        [Parsed, *limits.extensions(limits.document_rules(DocumentLimits(root_fields=root_fields)))]
+    )
     assert len((await schema.execute("{ missing }")).errors or ()) == errors
 
 
 async def test_limits_can_be_changed() -> None:
-    schema = build_test_schema(limits.extensions(DocumentLimits(root_fields=1)))
+    schema = build_test_schema(limits.extensions(limits.document_rules(DocumentLimits(root_fields=1))))
     result = await schema.execute("{ hello again: hello }")
     assert [error.message for error in result.errors or ()] == [
         "The query selects 2 fields at its root; the limit is 1."

@@ -20,10 +20,10 @@ from graphql import (
     is_specified_scalar_type,
 )
 
+from engine.field import ResolverField
 from schema.asset import Asset
 from schema.change import Change
 from schema.collection import Collection
-from schema.field import Field
 from schema.graph import build_schema, print_schema
 from schema.topic import Topic
 from schema.user import Group, User
@@ -151,7 +151,7 @@ def test_a_field_that_a_permission_can_null_is_nullable(schema: GraphQLSchema) -
 def test_every_plain_field_is_a_column_of_its_row() -> None:
     for kind, table in ROWS.items():
         for field in kind.__strawberry_definition__.fields:
-            assert isinstance(field, Field)
+            assert isinstance(field, ResolverField)
             if field.resolver is None:
                 assert field.python_name in {*table.c.keys(), "viewer_access"}, f"{kind.__name__}.{field.python_name}"
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import ErrorCode, OperationError, Viewer, visible
 from permissions.permission import CheckedPayload, HasViewerAccess, Permission, has_asset_permission, require
-from resolvers.context import Context
+from resolvers.context import OperationContext
 from resolvers.loaders import where_in
 from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
@@ -93,7 +93,7 @@ MutationFunction = Callable[[MutationTransaction, InputReader], Awaitable[Result
 
 
 async def run_mutation(
-    context: Context, permission: Permission, name: str, input: Input, function: MutationFunction
+    context: OperationContext, permission: Permission, name: str, input: Input, function: MutationFunction
 ) -> Payload:
     """Run a mutation in a transaction and return its payload; afterwards the context reads the state right after it.
 
@@ -113,7 +113,7 @@ async def run_mutation(
 
 
 async def _commit(
-    context: Context, permission: Permission, name: str, input: Input, function: MutationFunction
+    context: OperationContext, permission: Permission, name: str, input: Input, function: MutationFunction
 ) -> tuple[Viewer, Payload]:
     try:
         async with context.database.write() as connection:
@@ -130,7 +130,9 @@ async def _commit(
         raise _translate(error) from error
 
 
-async def _dry_run(context: Context, permission: Permission, input: Input, function: MutationFunction) -> Payload:
+async def _dry_run(
+    context: OperationContext, permission: Permission, input: Input, function: MutationFunction
+) -> Payload:
     stack = AsyncExitStack()
     try:
         connection = await stack.enter_async_context(context.database.write())
@@ -152,7 +154,7 @@ async def _run_uncommitted(tx: MutationTransaction, input: Input, function: Muta
         return Payload(rejected.result, rejected.user_errors)
 
 
-async def _begin(context: Context, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
+async def _begin(context: OperationContext, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
     # The lock comes before the viewer, so that a permission revoked while this waited for the lock does not count.
     log = await open_change_log(connection, context.request_id)
     viewer = await context.identify(Snapshot(connection))

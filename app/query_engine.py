@@ -1,0 +1,83 @@
+"""Queries by the engine: in one thread of the reader each, from the viewer to the JSON."""
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import Request
+from strawberry import Schema
+
+from app.authentication import load_viewer
+from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_valid
+from app.errors import HTTPError
+from app.request import GraphQLRequest
+from engine import LoadQueue, Operation, UnsupportedError, compile_operation, execute
+from permissions import OperationError
+from resolvers.context import Context
+from store.sqlite_reader import SqliteReader, SqliteSnapshot
+
+Authenticate = Callable[[Request], Awaitable[tuple[str | None, str | None]]]
+"""Function that returns the API token or the subject of the issuer's token; see `app.authentication`."""
+
+R = TypeVar("R")
+_log = logging.getLogger(__name__)
+
+
+class QueryEngine:
+    """Answers the queries that the engine supports and that no error occurs in; all others are left to graphql-core."""
+
+    def __init__(self, schema: Schema, rules: DocumentRules, reader: SqliteReader, authenticate: Authenticate) -> None:
+        """Take the schema, the rules for documents, the reader of the database, and the check of tokens."""
+        self._schema, self._rules, self._reader, self._authenticate = schema, rules, reader, authenticate
+        self._find_cached = lru_cache(CACHE_SIZE)(self._find_operation)
+
+    async def answer(self, graphql_request: GraphQLRequest, request: Request) -> bytes | None:
+        """Return the body of the response; None if graphql-core has to execute the request.
+
+        Raises HTTPError for an invalid token.
+        """
+        text = graphql_request.query
+        find = self._find_cached if len(text) <= MAX_CACHED_LENGTH else self._find_operation
+        operation = find(text, graphql_request.operation_name)
+        if operation is None:
+            return None
+        api_token, subject = await self._authenticate(request)
+
+        async def run(snapshot: Any) -> bytes:
+            queue = LoadQueue()
+            context = Context(await load_viewer(snapshot, api_token, subject), snapshot, queue.batch)
+            variables = operation.variable_values(graphql_request.variables)
+            data = await execute(operation.plan(variables), context, variables, queue)
+            return orjson.dumps({"data": data})
+
+        def run_in_thread(snapshot: SqliteSnapshot) -> bytes:
+            return _run_at_once(run(snapshot))
+
+        try:
+            return await self._reader.run(run_in_thread)
+        except HTTPError:
+            raise
+        except (UnsupportedError, OperationError):
+            return None
+        except Exception:  # noqa: BLE001 - graphql-core then reports it, or has none
+            _log.exception("The engine failed; graphql-core executes the request.")
+            return None
+
+    def _find_operation(self, text: str, operation_name: str | None) -> Operation | None:
+        document = parse_valid(self._schema, text, self._rules)
+        try:
+            return None if document is None else compile_operation(self._schema, document, operation_name)
+        except UnsupportedError:
+            return None
+
+
+def _run_at_once(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Return the result of a coroutine that never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        return finished.value  # type: ignore[no-any-return]  # the coroutine's result
+    coroutine.close()
+    raise UnsupportedError("A resolver suspended.")

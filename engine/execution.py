@@ -1,0 +1,180 @@
+"""Execution of plans, level by level."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from graphql import GraphQLAbstractType, GraphQLObjectType
+from graphql.execution.values import VariableValues
+
+from engine.error import UnsupportedError
+from engine.load import LoadQueue, settle
+from engine.plan import (
+    FieldPlan,
+    LeafShape,
+    ListShape,
+    ObjectPlan,
+    ObjectShape,
+    Plan,
+    Shape,
+    coerce_arguments,
+    serialize_column,
+)
+
+Data = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Info:
+    """What extensions of fields and type resolvers learn about the execution."""
+
+    context: Any
+    field_name: str = ""
+
+
+async def execute(
+    plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Callable[[], None] = lambda: None
+) -> Data:
+    """Return the data of the operation; no error occurred in it.
+
+    Calls `check` before each level; what it raises ends the execution. Suspends only where a read of the queue does.
+    Raises UnsupportedError if graphql-core has to execute the operation.
+    """
+    return await _Execution(plan, context, variables, queue, check).run()
+
+
+@dataclass(slots=True)
+class _Task:
+    """A field to resolve for all objects that one part of the level selected it on."""
+
+    field: FieldPlan
+    sources: Sequence[Any]
+    targets: list[Data]
+
+
+class _Execution:
+    """Execution of one operation: the tasks of the next level."""
+
+    def __init__(
+        self, plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Callable[[], None]
+    ) -> None:
+        self._plan, self._context, self._variables, self._queue, self._check = plan, context, variables, queue, check
+        self._tasks: list[_Task] = []
+
+    async def run(self) -> Data:
+        (data,) = self._complete_objects(self._plan.root, [None])
+        while self._tasks:
+            self._check()
+            tasks, self._tasks = self._tasks, []
+            columns: list[list[Any]] = []
+            try:
+                columns += map(self._resolve, tasks)
+            finally:
+                await settle(columns, self._queue)
+            for task, values in zip(tasks, columns, strict=True):
+                completed = self._complete(task.field.shape, values)
+                for target, value in zip(task.targets, completed, strict=True):
+                    target[task.field.name] = value
+        return data
+
+    def _resolve(self, task: _Task) -> list[Any]:
+        """Return the field's value, or an awaitable of it, for each source."""
+        plan = task.field
+        declared, arguments = plan.declared, plan.arguments
+        if arguments is None:
+            schema = self._plan.schema
+            arguments = coerce_arguments(schema, declared, plan.definition, plan.node, self._variables)
+        if not declared.extensions:
+            resolver, context = declared.resolver, self._context
+            if resolver is None:
+                return [getattr(source, declared.python_name) for source in task.sources]
+            return [resolver(source, context, **arguments) for source in task.sources]
+        info = Info(self._context, plan.node.name.value)
+        call = _with_extensions(plan)
+        return [call(source, info, **arguments) for source in task.sources]
+
+    def _complete(self, shape: Shape, values: list[Any]) -> list[Any]:
+        """Return the completed values; those of objects are completed by the tasks of later levels."""
+        if isinstance(shape, LeafShape):
+            return serialize_column(values, shape.serialize, is_required=shape.is_required)
+        present = [value for value in values if value is not None]
+        if len(present) < len(values) and shape.is_required:
+            raise UnsupportedError("A required value is null.")
+        completed = (
+            self._complete_lists(shape, present) if isinstance(shape, ListShape) else self._objects(shape, present)
+        )
+        if len(present) == len(values):
+            return completed
+        remaining = iter(completed)
+        return [None if value is None else next(remaining) for value in values]
+
+    def _complete_lists(self, shape: ListShape, lists: list[Any]) -> list[Any]:
+        for each in lists:
+            if not isinstance(each, list | tuple):
+                raise UnsupportedError("A list has neither the type list nor tuple.")
+        items = self._complete(shape.item, [item for each in lists for item in each])
+        return [items[start:end] for start, end in pairwise(accumulate(map(len, lists), initial=0))]
+
+    def _objects(self, shape: ObjectShape, sources: list[Any]) -> list[Any]:
+        """Return the data of the sources; a source that occurs several times is completed once."""
+        unique = {id(source): source for source in sources}
+        if len(unique) == len(sources):
+            return self._complete_unique(shape, sources)
+        data = dict(zip(unique, self._complete_unique(shape, list(unique.values())), strict=True))
+        return [data[id(source)] for source in sources]
+
+    def _complete_unique(self, shape: ObjectShape, sources: list[Any]) -> list[Data]:
+        if isinstance(shape.type, GraphQLObjectType):
+            return self._complete_type(shape, shape.type, sources)
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for index, source in enumerate(sources):
+            places[self._type_name(shape.type, source)].append(index)
+        data: list[Data] = [{}] * len(sources)
+        for name, indexes in places.items():
+            type_: Any = self._plan.schema._schema.type_map[name]  # noqa: SLF001 - Strawberry gives it no other name
+            of_type = self._complete_type(shape, type_, [sources[index] for index in indexes])
+            for index, each in zip(indexes, of_type, strict=True):
+                data[index] = each
+        return data
+
+    def _complete_type(self, shape: ObjectShape, type_: GraphQLObjectType, sources: list[Any]) -> list[Data]:
+        info: Any = Info(self._context)
+        if type_.is_type_of is not None and not all(type_.is_type_of(source, info) for source in sources):
+            raise UnsupportedError(f"A value is not of the type {type_.name}.")
+        return self._complete_objects(shape.plan(type_), sources)
+
+    def _type_name(self, abstract: GraphQLAbstractType, source: Any) -> str:
+        info: Any = Info(self._context)
+        name = abstract.resolve_type(source, info, abstract) if abstract.resolve_type else None
+        if not isinstance(name, str):
+            raise UnsupportedError("The type of an object is not known.")
+        return name
+
+    def _complete_objects(self, plan: ObjectPlan, sources: list[Any]) -> list[Data]:
+        """Return the data of objects of one type: their leaf fields now, other fields by tasks of the next level."""
+        columns = [column(sources) for column in plan.columns]
+        data = [dict(zip(plan.names, values, strict=True)) for values in zip(*columns, strict=True)]
+        if not columns:
+            data = [{} for _ in sources]
+        self._tasks += (_Task(field, sources, data) for field in plan.fields)
+        return data
+
+
+def _with_extensions(plan: FieldPlan) -> Callable[..., Any]:
+    """Return the function that calls the extensions of a field, the first outermost, and then its resolver."""
+    declared = plan.declared
+
+    def call(source: Any, info: Info, **arguments: Any) -> Any:
+        if declared.resolver is None:
+            return getattr(source, declared.python_name)
+        return declared.resolver(source, info.context, **arguments)
+
+    for extension in declared.extensions:
+        call = _wrapped(extension, call)
+    return call
+
+
+def _wrapped(extension: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda source, info, **arguments: extension.resolve(inner, source, info, **arguments)

@@ -1,0 +1,56 @@
+"""Serialisation of leaf values, column by column."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from graphql import GraphQLBoolean, GraphQLError, GraphQLID, GraphQLInt, GraphQLLeafType, GraphQLString
+from graphql.pyutils import Undefined
+from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
+
+from engine.error import UnsupportedError
+
+CACHED_VALUES = 4_096
+Serialize = Callable[[Sequence[Any]], list[Any]]
+"""Function from the values of a column, none of them None, to their serialised values."""
+
+
+def serializer(leaf: GraphQLLeafType) -> Serialize:
+    """Return the function that serialises values of the type.
+
+    It gives what `coerce_output_value` of the type gives, but returns values of the usual class as they are. Raises
+    UnsupportedError where that raises an error.
+    """
+    coerce = _coercion(leaf)
+    if leaf is GraphQLString or leaf is GraphQLID:
+        return lambda values: [value if value.__class__ is str else coerce(value) for value in values]
+    if leaf is GraphQLBoolean:
+        return lambda values: [value if value.__class__ is bool else coerce(value) for value in values]
+    if leaf is GraphQLInt:
+        return lambda values: [
+            value if value.__class__ is int and GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT else coerce(value)
+            for value in values
+        ]
+    # Columns of enums and dates repeat their values.
+    cached = lru_cache(CACHED_VALUES, typed=True)(coerce)
+
+    def serialize(values: Sequence[Any]) -> list[Any]:
+        try:
+            return list(map(cached, values))
+        except TypeError:  # a value that cannot be hashed
+            return list(map(coerce, values))
+
+    return serialize
+
+
+def _coercion(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
+    def coerce(value: Any) -> Any:
+        try:
+            coerced = leaf.coerce_output_value(value)
+        except (GraphQLError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise UnsupportedError(f"A value of the type {leaf.name} cannot be serialised.") from error
+        if coerced is None or coerced is Undefined:
+            raise UnsupportedError(f"A value of the type {leaf.name} is serialised as null.")
+        return coerced
+
+    return coerce

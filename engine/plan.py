@@ -1,0 +1,303 @@
+"""Plans: operations compiled for execution by levels."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLAbstractType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    is_abstract_type,
+    is_leaf_type,
+    visit,
+)
+from graphql.execution.collect_fields import (
+    FieldDetails,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from strawberry import Schema
+from strawberry.types.arguments import convert_arguments
+
+from engine.error import UnsupportedError
+from engine.field import ResolverField
+from engine.leaf import Serialize, serializer
+
+MAX_PLANS = 16
+"""Most plans kept for one operation: one for each combination of the variables in its `@skip` and `@include`."""
+
+Arguments = dict[str, Any]
+Column = Callable[[Sequence[Any]], list[Any]]
+"""Function from objects to the values of a leaf field."""
+
+
+@dataclass(slots=True)
+class FieldPlan:
+    """A selected field that is not a plain column: it has a resolver, extensions or subfields."""
+
+    name: str  # in the response
+    declared: ResolverField
+    shape: "Shape"
+    arguments: Arguments | None  # None if they contain variables
+    definition: GraphQLField
+    node: FieldNode
+
+
+@dataclass(slots=True)
+class ObjectPlan:
+    """The selected fields of one object type, in the order of the response."""
+
+    type: GraphQLObjectType
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]  # one for each name; the column of a field plan is filled in later
+    fields: tuple[FieldPlan, ...]
+
+
+@dataclass(slots=True)
+class LeafShape:
+    """Values of a scalar or an enum."""
+
+    serialize: Serialize
+    is_required: bool
+
+
+@dataclass(slots=True)
+class ListShape:
+    """Lists of values."""
+
+    item: "Shape"
+    is_required: bool
+
+
+@dataclass(slots=True)
+class ObjectShape:
+    """Objects of a type, or of the possible types of an interface or union."""
+
+    compiler: "_Compiler"
+    type: GraphQLObjectType | GraphQLAbstractType
+    selections: list[FieldDetails]
+    is_required: bool
+    plans: dict[str, ObjectPlan] = field(default_factory=dict)
+
+    def plan(self, type_: GraphQLObjectType) -> ObjectPlan:
+        """Return the plan of objects of that type, compiled on first use."""
+        plan = self.plans.get(type_.name)
+        if plan is None:
+            plan = self.plans[type_.name] = self.compiler.compile_subfields(type_, self.selections)
+        return plan
+
+
+Shape = LeafShape | ListShape | ObjectShape
+
+
+@dataclass(slots=True)
+class Plan:
+    """An operation, compiled for the values of the variables in its `@skip` and `@include`."""
+
+    root: ObjectPlan
+    schema: Schema
+
+
+class Operation:
+    """A query of a document, and its plans."""
+
+    def __init__(
+        self, schema: Schema, definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]
+    ) -> None:
+        """Take the query; `compile_operation` finds it."""
+        self.schema, self.definition, self.fragments = schema, definition, dict(fragments)
+        self._conditions = _condition_variables(definition, fragments)
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+
+    def variable_values(self, given: Mapping[str, Any] | None) -> VariableValues:
+        """Coerce the given variables. Raises UnsupportedError for invalid ones."""
+        declared = self.definition.variable_definitions or ()
+        values = get_variable_values(_graphql(self.schema), declared, dict(given or {}))
+        if isinstance(values, list):
+            raise UnsupportedError("A variable has an invalid value.")
+        return values
+
+    def plan(self, variables: VariableValues) -> Plan:
+        """Return the plan for these variables, compiled on first use."""
+        key = tuple(variables.coerced.get(name) for name in self._conditions)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = _Compiler(self, variables).compile()
+            if len(self._plans) < MAX_PLANS:
+                self._plans[key] = plan
+        return plan
+
+
+def compile_operation(schema: Schema, document: DocumentNode, operation_name: str | None) -> Operation:
+    """Return the query with that name, or the only one, of a valid document. Raises UnsupportedError for others."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    named = [each for each in operations if operation_name is None or (each.name and each.name.value == operation_name)]
+    if len(named) != 1 or named[0].operation is not OperationType.QUERY:
+        raise UnsupportedError("Only queries have plans.")
+    fragments = {}
+    for node in document.definitions:
+        if isinstance(node, FragmentDefinitionNode):
+            if node.variable_definitions:
+                raise UnsupportedError("A fragment has variables.")
+            fragments[node.name.value] = FragmentDetails(node)
+    return Operation(schema, named[0], fragments)
+
+
+class _Compiler:
+    """Compiles one operation for given variables."""
+
+    def __init__(self, operation: Operation, variables: VariableValues) -> None:
+        self.operation, self.variables = operation, variables
+        self.schema = operation.schema
+        self.graphql = _graphql(operation.schema)
+
+    def compile(self) -> Plan:
+        root = self.graphql.query_type
+        if root is None:
+            raise UnsupportedError("The schema has no queries.")
+        collected = collect_fields(
+            self.graphql, self.operation.fragments, self.variables, root, self.operation.definition
+        )
+        return Plan(self._object(root, collected.grouped_field_set), self.schema)
+
+    def compile_subfields(self, type_: GraphQLObjectType, selections: list[FieldDetails]) -> ObjectPlan:
+        collected = collect_subfields(
+            self.graphql, self.operation.fragments, self.variables, self.operation.definition, type_, selections
+        )
+        return self._object(type_, collected.grouped_field_set)
+
+    def _object(self, type_: GraphQLObjectType, selected: GroupedFieldSet) -> ObjectPlan:
+        columns: list[Column] = []
+        fields: list[FieldPlan] = []
+        for name, details in selected.items():
+            field_name = details[0].node.name.value
+            if field_name == "__typename":
+                columns.append(_constant(type_.name))
+                continue
+            if field_name.startswith("__"):
+                raise UnsupportedError("Introspection has no plan.")
+            definition = type_.fields[field_name]
+            declared = definition.extensions.get("strawberry-definition")
+            if not isinstance(declared, ResolverField) or declared.base_resolver is not None:
+                raise UnsupportedError(f"{type_.name}.{field_name} is not a field with a resolver of its own.")
+            column = _column(declared, definition.type)
+            columns.append(column or _constant(None))
+            if column is None:
+                fields.append(self._field(name, declared, definition, details))
+        return ObjectPlan(type_, tuple(selected), tuple(columns), tuple(fields))
+
+    def _field(
+        self, name: str, declared: ResolverField, definition: GraphQLField, details: list[FieldDetails]
+    ) -> FieldPlan:
+        node = details[0].node
+        shape = self._shape(definition.type, details, is_required=False)
+        arguments = None if _has_variables(node) else coerce_arguments(self.schema, declared, definition, node, None)
+        return FieldPlan(name, declared, shape, arguments, definition, node)
+
+    def _shape(self, type_: GraphQLOutputType, details: list[FieldDetails], *, is_required: bool) -> Shape:
+        if isinstance(type_, GraphQLNonNull):
+            return self._shape(type_.of_type, details, is_required=True)
+        if isinstance(type_, GraphQLList):
+            return ListShape(self._shape(type_.of_type, details, is_required=False), is_required)
+        if is_leaf_type(type_):
+            return LeafShape(serializer(type_), is_required)
+        assert isinstance(type_, GraphQLObjectType) or is_abstract_type(type_)  # noqa: S101 - no other type remains
+        return ObjectShape(self, type_, details, is_required)
+
+
+def coerce_arguments(
+    schema: Schema, declared: ResolverField, definition: GraphQLField, node: FieldNode, variables: VariableValues | None
+) -> Arguments:
+    """Return the arguments of a field as its resolver takes them. Raises UnsupportedError for invalid ones."""
+    if not definition.args:
+        return {}
+    try:
+        values = get_argument_values(definition, node, variables)
+    except GraphQLError as error:
+        raise UnsupportedError("An argument has an invalid value.") from error
+    converter = schema.schema_converter
+    return convert_arguments(
+        values, declared.arguments, scalar_registry=converter.scalar_registry, config=schema.config
+    )
+
+
+def _graphql(schema: Schema) -> Any:
+    return schema._schema  # noqa: SLF001 - Strawberry gives it no other name
+
+
+def _constant(value: object) -> Column:
+    return lambda sources: [value] * len(sources)
+
+
+def _column(declared: ResolverField, type_: GraphQLOutputType) -> Column | None:
+    """Return the column of a field that reads a leaf value from an attribute; None for any other field."""
+    is_required = isinstance(type_, GraphQLNonNull)
+    leaf = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    if not declared.is_basic_field or declared.extensions or not is_leaf_type(leaf):
+        return None
+    read, serialize = attrgetter(declared.python_name), serializer(leaf)
+    return lambda sources: serialize_column(list(map(read, sources)), serialize, is_required=is_required)
+
+
+def serialize_column(values: list[Any], serialize: Serialize, *, is_required: bool) -> list[Any]:
+    """Serialise values that may be None. Raises UnsupportedError for a None where a value is required."""
+    present = [value for value in values if value is not None]
+    if len(present) == len(values):
+        return serialize(values)
+    if is_required:
+        raise UnsupportedError("A required value is null.")
+    serialized = iter(serialize(present))
+    return [None if value is None else next(serialized) for value in values]
+
+
+def _has_variables(node: FieldNode) -> bool:
+    return bool(_variables_in(*(node.arguments or ())))
+
+
+def _condition_variables(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]
+) -> tuple[str, ...]:
+    """Return the names of the variables that directives of the document use."""
+    found = _DirectiveVariables()
+    for node in [operation, *(each.definition for each in fragments.values())]:
+        visit(node, found)
+    return tuple(sorted(found.names))
+
+
+class _DirectiveVariables(Visitor):
+    """Collects the names of the variables in directives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: Any, *_: Any) -> None:
+        self.names |= _variables_in(*(node.arguments or ()))
+
+
+def _variables_in(*nodes: Any) -> set[str]:
+    names: set[str] = set()
+
+    class Variables(Visitor):
+        def enter_variable(self, node: VariableNode, *_: Any) -> None:
+            names.add(node.name.value)
+
+    for node in nodes:
+        visit(node, Variables())
+    return names

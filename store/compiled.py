@@ -1,0 +1,77 @@
+"""SELECTs compiled once, to be run by a driver without SQLAlchemy."""
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Dialect
+from sqlalchemy.sql.selectable import SelectBase
+
+Convert = Callable[[Any], Any]
+
+
+class CompiledSelect:
+    """SELECT as the text of one database's SQL, its parameters, and the conversion of its rows."""
+
+    __slots__ = ("_converters", "_defaults", "_make_row", "_parameters", "text")
+
+    def __init__(self, statement: SelectBase, dialect: Dialect) -> None:
+        """Compile the statement. Parameters without a value are given later, to `values`."""
+        compiled = statement.compile(dialect=dialect)
+        required = [bind.key for bind in compiled.binds.values() if bind.required]
+        state = compiled.construct_expanded_state(dict.fromkeys(required, ""))
+        self.text: str = state.statement
+        names: Sequence[str] = state.positiontup or ()
+        self._defaults = tuple(_converted(state.parameters[name], state.processors.get(name)) for name in names)
+        self._parameters = [
+            (index, name, state.processors.get(name)) for index, name in enumerate(names) if name in required
+        ]
+        columns = statement.selected_columns
+        # A name that is no identifier, as of an unnamed expression, is replaced: nobody reads such a column by name.
+        keys = [str(column.key) for column in columns]
+        row: Any = namedtuple("Row", keys, rename=True)  # type: ignore[misc]  # noqa: PYI024 - its fields are known at run time only
+        self._make_row: Callable[[Iterable[Any]], Any] = row._make
+        processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._converters = [(index, convert) for index, convert in enumerate(processors) if convert is not None]
+
+    def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the values of the statement's positions."""
+        if not self._parameters:
+            return self._defaults
+        values = list(self._defaults)
+        for index, name, convert in self._parameters:
+            values[index] = _converted(parameters[name], convert)
+        return values
+
+    def rows(self, fetched: Iterable[Sequence[Any]]) -> list[Any]:
+        """Return the driver's rows as named tuples, with converted values."""
+        if not self._converters:
+            return list(map(self._make_row, fetched))
+        converted = []
+        for row in fetched:
+            values = list(row)
+            for index, convert in self._converters:
+                values[index] = convert(values[index])
+            converted.append(self._make_row(values))
+        return converted
+
+
+class SelectCompiler:
+    """Compiler for one database. It keeps what it compiled as long as the statement exists."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Take the database's dialect."""
+        self._dialect = dialect
+        self._compiled: WeakKeyDictionary[SelectBase, CompiledSelect] = WeakKeyDictionary()
+
+    def compile(self, statement: SelectBase) -> CompiledSelect:
+        """Return the compiled statement."""
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = CompiledSelect(statement, self._dialect)
+        return compiled
+
+
+def _converted(value: Any, convert: Convert | None) -> Any:
+    return value if convert is None else convert(value)
