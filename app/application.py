@@ -20,7 +20,7 @@ from app.errors import UnavailableError
 from app.graphiql import EXAMPLES, Account, Tab
 from app.oidc import Issuer, create_issuer
 from app.query_engine import QueryEngine
-from app.settings import Settings
+from app.settings import Executor, Settings
 from app.worker import run_worker
 from permissions import Viewer
 from resolvers.context import OperationContext, open_context
@@ -48,16 +48,16 @@ def create_application(
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
     used_database = database or Database(settings.database_url)
-    reader = used_database.reader() if settings.engine == "on" else None
 
     def authenticate(request: Request) -> Awaitable[tuple[str | None, str | None]]:
         return verify_bearer_token(request, issuer)
 
+    query_engine = QueryEngine(_schema(), _document_rules(), used_database, authenticate)
     endpoint = Endpoint(
         _schema(),
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
-        run_query=QueryEngine(_schema(), _document_rules(), reader, authenticate).answer if reader else None,
+        run_query=query_engine.answer if settings.engine is Executor.ON else None,
     )
 
     @asynccontextmanager

@@ -33,7 +33,7 @@ OpenContext = Callable[[Request, str], AbstractAsyncContextManager[object]]
 PageHandler = Callable[[Request], Awaitable[Response]]
 
 RunQuery = Callable[[GraphQLRequest, Request], Awaitable[bytes | None]]
-"""Returns the body of a response without errors; None if graphql-core has to execute the request. May raise HTTPError."""
+"""Returns the body of a response without errors, or None if graphql-core has to execute the request."""
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS: Final = {

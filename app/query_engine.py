@@ -1,9 +1,8 @@
-"""Queries by the engine: in one thread of the reader each, from the viewer to the JSON."""
+"""Queries by the engine, from the viewer to the JSON: on SQLite in one thread, out of the event loop."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -16,21 +15,20 @@ from app.request import GraphQLRequest
 from engine import LoadQueue, Operation, UnsupportedError, compile_operation, execute
 from permissions import OperationError
 from resolvers.context import Context
-from store.sqlite_reader import SqliteReader, SqliteSnapshot
+from store.database import Database, Snapshot
 
 Authenticate = Callable[[Request], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `app.authentication`."""
 
-R = TypeVar("R")
 _log = logging.getLogger(__name__)
 
 
 class QueryEngine:
     """Answers the queries that the engine supports and that no error occurs in; all others are left to graphql-core."""
 
-    def __init__(self, schema: Schema, rules: DocumentRules, reader: SqliteReader, authenticate: Authenticate) -> None:
-        """Take the schema, the rules for documents, the reader of the database, and the check of tokens."""
-        self._schema, self._rules, self._reader, self._authenticate = schema, rules, reader, authenticate
+    def __init__(self, schema: Schema, rules: DocumentRules, database: Database, authenticate: Authenticate) -> None:
+        """Take the schema, the rules for documents, the database, and the check of tokens."""
+        self._schema, self._rules, self._database, self._authenticate = schema, rules, database, authenticate
         self._find_cached = lru_cache(CACHE_SIZE)(self._find_operation)
 
     async def answer(self, graphql_request: GraphQLRequest, request: Request) -> bytes | None:
@@ -45,18 +43,15 @@ class QueryEngine:
             return None
         api_token, subject = await self._authenticate(request)
 
-        async def run(snapshot: Any) -> bytes:
+        async def run(snapshot: Snapshot) -> bytes:
             queue = LoadQueue()
             context = Context(await load_viewer(snapshot, api_token, subject), snapshot, queue.batch)
             variables = operation.variable_values(graphql_request.variables)
             data = await execute(operation.plan(variables), context, variables, queue)
             return orjson.dumps({"data": data})
 
-        def run_in_thread(snapshot: SqliteSnapshot) -> bytes:
-            return _run_at_once(run(snapshot))
-
         try:
-            return await self._reader.run(run_in_thread)
+            return await self._database.read(run)
         except HTTPError:
             raise
         except (UnsupportedError, OperationError):
@@ -71,13 +66,3 @@ class QueryEngine:
             return None if document is None else compile_operation(self._schema, document, operation_name)
         except UnsupportedError:
             return None
-
-
-def _run_at_once(coroutine: Coroutine[Any, Any, R]) -> R:
-    """Return the result of a coroutine that never suspends."""
-    try:
-        coroutine.send(None)
-    except StopIteration as finished:
-        return finished.value  # type: ignore[no-any-return]  # the coroutine's result
-    coroutine.close()
-    raise UnsupportedError("A resolver suspended.")

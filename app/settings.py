@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, Self
 
 PREFIX = "ATOLL_"
@@ -15,6 +16,13 @@ class SettingError(ValueError):
     """A setting that is unknown or has an invalid value; the message names it and the valid names or values."""
 
 
+class Executor(StrEnum):
+    """What executes queries: the engine where it can, or graphql-core always."""
+
+    ON = "on"
+    REFERENCE = "reference"
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of a deployment."""
@@ -23,7 +31,7 @@ class Settings:
     graphiql: bool = False
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
-    engine: str = "on"
+    engine: Executor = Executor.ON
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -53,12 +61,9 @@ class Settings:
         return rows
 
 
-CHOICES = {PREFIX + "ENGINE": ("on", "reference")}
-
-
 def _read(name: str, text: str, default: Any) -> Any:
-    if text and text not in (choices := CHOICES.get(name, (text,))):
-        raise SettingError(f"Invalid {name} {text!r}. Use {' or '.join(choices)}.")
+    if isinstance(default, Executor):
+        return _read_choice(name, text, default)
     if not isinstance(default, bool):
         return text or default
     if text.lower() in TRUE:
@@ -66,6 +71,13 @@ def _read(name: str, text: str, default: Any) -> Any:
     if text.lower() in FALSE:
         return False
     raise SettingError(f"Invalid {name} {text!r}. Use 1 or 0.")
+
+
+def _read_choice(name: str, text: str, default: Executor) -> Executor:
+    try:
+        return Executor(text or default)
+    except ValueError:
+        raise SettingError(f"Invalid {name} {text!r}. Use {' or '.join(Executor)}.") from None
 
 
 def _without_password(text: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import ErrorCode, OperationError
 from permissions.viewer import Viewer
-from store.database import Database, Snapshot, end_on_exit
+from store.database import ConnectionSnapshot, Database, Snapshot, end_on_exit
 
 DRY_RUN_READ_SECONDS = 2
 """Time limit for reading the payload of a dry run, since other writers wait meanwhile."""
@@ -64,6 +64,8 @@ class Context:
 class OperationContext(Context):
     """State of one operation: its viewer and snapshot, both of which are replaced after a mutation."""
 
+    snapshot: ConnectionSnapshot
+
     def __init__(self, database: Database, identify: Identify, request_id: str) -> None:
         """Create a context without viewer and snapshot; use `open_context`."""
         self.database, self.identify, self.request_id = database, identify, request_id
@@ -86,7 +88,7 @@ class OperationContext(Context):
         await self.close()
         self._exit_stack.push_async_callback(write.aclose)
         self._exit_stack.push_async_callback(connection.rollback)
-        self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(Snapshot(connection)))
+        self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(ConnectionSnapshot(connection)))
         self.viewer = viewer
         # All other writers wait until the rollback, which a large payload must not delay.
         expiring = asyncio.get_running_loop().call_later(DRY_RUN_READ_SECONDS, self._expire)

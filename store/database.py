@@ -6,9 +6,9 @@ lock with its BEGIN (BEGIN IMMEDIATE), because a transaction that begins by read
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from sqlalchemy import Executable, Row, event
@@ -16,12 +16,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.error import parse_database_url
+from store.reader_threads import ReaderThreads
 from store.search.index import index_stale_rows
 from store.sqlite_driver import DRIVER
-from store.sqlite_reader import SqliteReader
 
 READER_CONNECTIONS = 8
-READER_THREADS = 2
 BUSY_SECONDS = 5
 WRITER_SECONDS = 30  # how long a writer waits for its turn: a large write of the same process takes seconds
 PRAGMAS = (
@@ -33,10 +32,21 @@ PRAGMAS = (
     "cell_size_check=ON",
     "journal_size_limit=67108864",
 )
+READ_PRAGMAS = ("query_only=ON",)
 
 
-class Snapshot:
+R = TypeVar("R")
+
+
+class Snapshot(Protocol):
     """Read-only view of the database for one operation: every statement sees the state as of the first."""
+
+    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Run a statement and return all its rows. One round trip."""
+
+
+class ConnectionSnapshot:
+    """Snapshot of a SQLAlchemy connection in a transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -58,7 +68,7 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def end_on_exit(snapshot: Snapshot) -> AsyncIterator[Snapshot]:
+async def end_on_exit(snapshot: ConnectionSnapshot) -> AsyncIterator[ConnectionSnapshot]:
     """End the snapshot on exit, so that the remaining fields of a failed operation stop reading."""
     try:
         yield snapshot
@@ -77,11 +87,12 @@ class Database:
         self.url = parse_database_url(url)
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
-        self._sqlite_reader: SqliteReader | None = None
+        self._threads: ReaderThreads | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, writes=True)
             self._reader = _sqlite_engine(self.url, writes=False)
+            self._threads = ReaderThreads(str(self.url.database), (*PRAGMAS, *READ_PRAGMAS), self._reader.dialect)
         else:
             self._writer = _postgresql_engine(self.url, writes=True)
             self._reader = _postgresql_engine(self.url, writes=False).execution_options(
@@ -95,9 +106,9 @@ class Database:
         return self._writer, self._reader
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Snapshot]:
+    async def snapshot(self) -> AsyncIterator[ConnectionSnapshot]:
         """Open a read-only snapshot; on exit, end it and return its connection to the pool."""
-        async with self._reader.connect() as connection, end_on_exit(Snapshot(connection)) as snapshot:
+        async with self._reader.connect() as connection, end_on_exit(ConnectionSnapshot(connection)) as snapshot:
             yield snapshot
 
     @asynccontextmanager
@@ -111,13 +122,21 @@ class Database:
             if connection.in_transaction():  # unless the caller rolled it back
                 await index_stale_rows(connection)
 
-    def reader(self) -> SqliteReader | None:
-        """Return the reader of whole operations, opened on first use; None on PostgreSQL."""
-        if self.is_sqlite and self._sqlite_reader is None:
-            pragmas = (*PRAGMAS, "query_only=ON")
-            dialect = self._reader.dialect
-            self._sqlite_reader = SqliteReader(str(self.url.database), dialect, pragmas, READER_THREADS)
-        return self._sqlite_reader
+    async def read(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run an operation that does nothing but read, in a snapshot of its own.
+
+        On SQLite it runs in a thread, and must await nothing but the snapshot. Cancelled here, it ends with its next
+        statement.
+        """
+        if self._threads is not None:
+            return await self._threads.run(operation)
+        async with self.snapshot() as snapshot:
+            return await operation(snapshot)
+
+    def observe_reads(self, observe: Callable[[str, Sequence[Any]], None]) -> None:
+        """Call the function with the text and the values of each statement in `read`, in its thread (SQLite only)."""
+        if self._threads is not None:
+            self._threads.observe = observe
 
     def track_write(self, write: asyncio.Task[Any]) -> None:
         """Make `close` wait for this write, even if the request that started it is gone."""
@@ -127,8 +146,8 @@ class Database:
     async def close(self) -> None:
         """Close all connections after the tracked writes have finished."""
         await asyncio.gather(*self._pending_writes, return_exceptions=True)
-        if self._sqlite_reader is not None:
-            self._sqlite_reader.close()
+        if self._threads is not None:
+            self._threads.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -139,7 +158,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in PRAGMAS if writes else (*PRAGMAS, "query_only=ON"):
+        for pragma in PRAGMAS if writes else (*PRAGMAS, *READ_PRAGMAS):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
         connection.isolation_level = None  # the driver sends no BEGIN; `begin` below does

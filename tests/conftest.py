@@ -5,7 +5,7 @@ import gc
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,6 +222,11 @@ def databases(backend: str, request: pytest.FixtureRequest) -> Iterator["Databas
         yield made
 
 
+def settings_of(url: str) -> Settings:
+    """Return the settings of a test, which runs with the executor that ATOLL_ENGINE names."""
+    return replace(Settings.from_environment(), database_url=url)
+
+
 class GraphQLClient:
     """GraphQL client over HTTP, in process, for any user or an anonymous visitor."""
 
@@ -232,7 +237,8 @@ class GraphQLClient:
         self.statements: list[str] = []
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", self._count)
-        app = create_application(Settings(database_url=world.url), database=self.database)
+        self.database.observe_reads(lambda statement, _values: self.statements.append(statement))
+        app = create_application(settings_of(world.url), database=self.database)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
 
     async def __call__(self, who: str, query: str, **variables: Any) -> dict[str, Any]:

@@ -4,12 +4,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sqlalchemy.dialects import sqlite
 from starlette.requests import Request
 
 from app import authentication, cli
 from app.endpoint import Endpoint
 from permissions.viewer import Viewer, viewer_by_token
-from store.database import Snapshot
+from store.database import ConnectionSnapshot, Snapshot
+from store.reader_threads import ThreadSnapshot
 
 LIFETIME_SECONDS = 0.03
 """Lifetime of cached values in CPU time of the server: that of a few operations, however busy the machine is."""
@@ -49,14 +51,19 @@ def _cache_viewers() -> None:
 
 def _cache_rows() -> None:
     """Cache the rows of a statement."""
-    cache, rows = Cache(), Snapshot.rows
+    cache = Cache()
+    for kind in (ConnectionSnapshot, ThreadSnapshot):
+        setattr(kind, "rows", _stale_rows(cache, getattr(kind, "rows")))  # noqa: B009, B010 - the planted fault
 
-    async def stale(self: Snapshot, statement: Any, parameters: Any = None) -> Any:
-        compiled = statement.compile(dialect=self._connection.dialect)
-        key = (str(compiled), str(compiled.params), str(parameters))
+
+def _stale_rows(cache: Cache, rows: Any) -> Any:
+    async def stale(self: Any, statement: Any, parameters: Any = None) -> Any:
+        dialect = sqlite.dialect() if isinstance(self, ThreadSnapshot) else self._connection.dialect
+        compiled = statement.compile(dialect=dialect)
+        key = (str(compiled), str(compiled.construct_params(parameters)))
         return await cache.get(key, lambda: rows(self, statement, parameters))
 
-    Snapshot.rows = stale  # type: ignore[method-assign]  # the planted fault
+    return stale
 
 
 def _cache_responses() -> None:

@@ -28,7 +28,7 @@ from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store import jobs, sql
 from store.changes import open_change_log
-from store.database import Database, Snapshot
+from store.database import ConnectionSnapshot, Database
 from store.jobs import ClaimedJob
 from store.rows import CollectionRow, JobRow, MembershipRow
 from store.tables import JobKind, JobStatus
@@ -170,7 +170,7 @@ async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Members
     if state.is_cancelled:
         await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
-    viewer = await viewer_by_pk(Snapshot(connection), job.user_pk)
+    viewer = await viewer_by_pk(ConnectionSnapshot(connection), job.user_pk)
     assert viewer is not None  # noqa: S101 - no user is ever deleted
     try:
         return await _operation(MutationTransaction(connection, viewer, log), job, state.last_put_pk), state.done

@@ -21,7 +21,7 @@ from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store.bulk_insert import insert_many
 from store.changes import ChangeLog, open_change_log
-from store.database import Snapshot
+from store.database import ConnectionSnapshot
 from store.idempotency import find_result, save_result
 
 Result = dict[str, Any]
@@ -157,7 +157,7 @@ async def _run_uncommitted(tx: MutationTransaction, input: Input, function: Muta
 async def _begin(context: OperationContext, connection: AsyncConnection, permission: Permission) -> MutationTransaction:
     # The lock comes before the viewer, so that a permission revoked while this waited for the lock does not count.
     log = await open_change_log(connection, context.request_id)
-    viewer = await context.identify(Snapshot(connection))
+    viewer = await context.identify(ConnectionSnapshot(connection))
     require(viewer, permission)
     log.actor_pk = viewer.user_pk
     return MutationTransaction(connection, viewer, log)

@@ -1,0 +1,113 @@
+"""Threads that read a SQLite database: each runs whole operations, one after another, on a connection of its own.
+
+An operation takes one round trip to a thread, whatever the number of its statements, and holds up nobody in the event
+loop meanwhile.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Dialect
+
+from store.compiled import SelectCompiler
+
+THREADS = 2
+PRAGMAS = ("cache_size=-65536",)  # 64 MB; only few connections have it
+CACHED_STATEMENTS = 512
+R = TypeVar("R")
+
+
+class ThreadSnapshot:
+    """Snapshot of a thread's connection. Its methods are asynchronous, but never suspend."""
+
+    def __init__(self, connection: sqlite3.Connection, compiler: SelectCompiler, run: "_Run") -> None:
+        """Take a connection in a transaction."""
+        self._connection, self._compiler, self._run = connection, compiler, run
+
+    async def rows(self, statement: Any, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        """Run a statement and return all its rows."""
+        self._run.check()
+        compiled = self._compiler.compile(statement)
+        values = compiled.values(parameters or {})
+        self._run.observe(compiled.text, values)
+        return compiled.rows(self._connection.execute(compiled.text, values))
+
+
+class ReaderThreads:
+    """Threads that run operations in snapshots."""
+
+    def __init__(self, path: str, pragmas: Sequence[str], dialect: Dialect) -> None:
+        """Take the file; connections are opened with the first operations."""
+        self._path, self._pragmas = path, (*pragmas, *PRAGMAS)
+        self._compiler = SelectCompiler(dialect)
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._threads = ThreadPoolExecutor(THREADS, "atoll-reader")
+        self.observe: Callable[[str, Sequence[Any]], None] = _ignore
+        """Function that is called with each statement and its values, in the thread."""
+
+    async def run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run the operation with a snapshot in one of the threads; see `Database.read`."""
+        run = _Run(self.observe)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, operation, run)
+        except asyncio.CancelledError:
+            run.is_cancelled = True
+            raise
+
+    def close(self) -> None:
+        """Close the connections after the running operations."""
+        self._threads.shutdown()
+        for connection in self._connections:
+            connection.close()
+
+    def _run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]], run: "_Run") -> R:
+        connection = self._connection()
+        connection.execute("BEGIN")
+        try:
+            return _finish(operation(ThreadSnapshot(connection, self._compiler, run)))
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return the thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+            )
+            for pragma in self._pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+            self._connections.append(connection)
+            self._local.connection = connection
+        return connection
+
+
+class _Run:
+    """One operation's run: whether it is still wanted."""
+
+    def __init__(self, observe: Callable[[str, Sequence[Any]], None]) -> None:
+        self.observe, self.is_cancelled = observe, False
+
+    def check(self) -> None:
+        """Raise CancelledError if nobody waits for the operation any more."""
+        if self.is_cancelled:
+            raise asyncio.CancelledError
+
+
+def _finish(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Return the result of a coroutine that never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        return finished.value  # type: ignore[no-any-return]  # the coroutine's result
+    coroutine.close()
+    raise RuntimeError("The operation awaits something other than its snapshot.")
+
+
+def _ignore(_statement: str, _values: Sequence[Any]) -> None:
+    """Do nothing with a statement."""
