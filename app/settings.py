@@ -17,7 +17,7 @@ class SettingError(ValueError):
 
 
 class Executor(StrEnum):
-    """What executes queries: the engine where it can, or graphql-core always."""
+    """Executor of queries: the engine, or graphql-core alone."""
 
     ON = "on"
     REFERENCE = "reference"

@@ -1,16 +1,15 @@
 """Execution of plans, level by level."""
 
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from graphql import GraphQLAbstractType, GraphQLObjectType
 from graphql.execution.values import VariableValues
 
 from engine.error import UnsupportedError
-from engine.load import LoadQueue, settle
+from engine.load import Column, LoadQueue
 from engine.plan import (
     FieldPlan,
     LeafShape,
@@ -28,10 +27,9 @@ Data = dict[str, Any]
 
 @dataclass(slots=True)
 class Info:
-    """What extensions of fields and type resolvers learn about the execution."""
+    """The part of GraphQL's `info` that extensions of fields get."""
 
     context: Any
-    field_name: str = ""
 
 
 async def execute(
@@ -47,37 +45,60 @@ async def execute(
 
 @dataclass(slots=True)
 class _Task:
-    """A field to resolve for all objects that one part of the level selected it on."""
+    """A field to resolve for several objects, and their data, which gets its values."""
 
     field: FieldPlan
     sources: Sequence[Any]
     targets: list[Data]
 
 
+class _Started(NamedTuple):
+    """A task whose resolvers were called."""
+
+    task: _Task
+    column: Column
+
+
 class _Execution:
-    """Execution of one operation: the tasks of the next level."""
+    """Execution of one operation, with the tasks that are not started yet."""
 
     def __init__(
         self, plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Callable[[], None]
     ) -> None:
         self._plan, self._context, self._variables, self._queue, self._check = plan, context, variables, queue, check
-        self._tasks: list[_Task] = []
+        self._tasks: deque[_Task] = deque()
 
     async def run(self) -> Data:
         (data,) = self._complete_objects(self._plan.root, [None])
-        while self._tasks:
-            self._check()
-            tasks, self._tasks = self._tasks, []
-            columns: list[list[Any]] = []
-            try:
-                columns += map(self._resolve, tasks)
-            finally:
-                await settle(columns, self._queue)
-            for task, values in zip(tasks, columns, strict=True):
-                completed = self._complete(task.field.shape, values)
-                for target, value in zip(task.targets, completed, strict=True):
-                    target[task.field.name] = value
+        waiting: list[_Started] = []
+        try:
+            while self._tasks or waiting:
+                waiting = [started for started in waiting if not self._advance(started)]
+                while self._tasks:
+                    task = self._tasks.popleft()
+                    started = _Started(task, Column(self._resolve(task)))
+                    waiting.append(started)
+                    if self._advance(started):
+                        waiting.pop()
+                if waiting:
+                    self._check()
+                    await self._queue.read()
+        finally:
+            for started in waiting:
+                started.column.close()
         return data
+
+    def _advance(self, started: "_Started") -> bool:
+        """Complete the field if all its values are there; return whether they are."""
+        if not started.column.advance():
+            return False
+        self._finish(started.task, started.column.values)
+        return True
+
+    def _finish(self, task: _Task, values: list[Any]) -> None:
+        completed = self._complete(task.field.shape, values)
+        for target, value in zip(task.targets, completed, strict=True):
+            target[task.field.name] = value
 
     def _resolve(self, task: _Task) -> list[Any]:
         """Return the field's value, or an awaitable of it, for each source."""
@@ -91,7 +112,7 @@ class _Execution:
             if resolver is None:
                 return [getattr(source, declared.python_name) for source in task.sources]
             return [resolver(source, context, **arguments) for source in task.sources]
-        info = Info(self._context, plan.node.name.value)
+        info = Info(self._context)
         call = _with_extensions(plan)
         return [call(source, info, **arguments) for source in task.sources]
 
@@ -126,31 +147,16 @@ class _Execution:
         return [data[id(source)] for source in sources]
 
     def _complete_unique(self, shape: ObjectShape, sources: list[Any]) -> list[Data]:
-        if isinstance(shape.type, GraphQLObjectType):
-            return self._complete_type(shape, shape.type, sources)
-        places: defaultdict[str, list[int]] = defaultdict(list)
-        for index, source in enumerate(sources):
-            places[self._type_name(shape.type, source)].append(index)
+        groups = shape.types.group(sources)
+        if len(groups) == 1:
+            ((type_, _),) = groups.values()
+            return self._complete_objects(shape.plan(type_), sources)
         data: list[Data] = [{}] * len(sources)
-        for name, indexes in places.items():
-            type_: Any = self._plan.schema._schema.type_map[name]  # noqa: SLF001 - Strawberry gives it no other name
-            of_type = self._complete_type(shape, type_, [sources[index] for index in indexes])
+        for type_, indexes in groups.values():
+            of_type = self._complete_objects(shape.plan(type_), [sources[index] for index in indexes])
             for index, each in zip(indexes, of_type, strict=True):
                 data[index] = each
         return data
-
-    def _complete_type(self, shape: ObjectShape, type_: GraphQLObjectType, sources: list[Any]) -> list[Data]:
-        info: Any = Info(self._context)
-        if type_.is_type_of is not None and not all(type_.is_type_of(source, info) for source in sources):
-            raise UnsupportedError(f"A value is not of the type {type_.name}.")
-        return self._complete_objects(shape.plan(type_), sources)
-
-    def _type_name(self, abstract: GraphQLAbstractType, source: Any) -> str:
-        info: Any = Info(self._context)
-        name = abstract.resolve_type(source, info, abstract) if abstract.resolve_type else None
-        if not isinstance(name, str):
-            raise UnsupportedError("The type of an object is not known.")
-        return name
 
     def _complete_objects(self, plan: ObjectPlan, sources: list[Any]) -> list[Data]:
         """Return the data of objects of one type: their leaf fields now, other fields by tasks of the next level."""

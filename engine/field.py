@@ -1,6 +1,7 @@
-"""Fields that the engine can resolve: without GraphQL's `info`, for one object after another."""
+"""Declarations that the engine understands: fields with a resolver, and tests of an object's type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from strawberry.types.field import StrawberryField
@@ -33,3 +34,18 @@ class ResolverField(StrawberryField):
         if self.resolver is None:
             return super().get_result(source, info, args, kwargs)
         return self.resolver(source, info.context, **kwargs)
+
+
+@dataclass(frozen=True)
+class TypeTest:
+    """An `is_type_of` whose result depends on a key of the object only, so that the engine tests each key once.
+
+    The possible types of an interface or a union must share the function that returns the key.
+    """
+
+    key: Callable[[Any], Hashable]
+    matches: Callable[[Any], bool]
+
+    def __call__(self, source: object, _info: object) -> bool:
+        """Return whether the object is of the type."""
+        return self.matches(self.key(source))

@@ -104,28 +104,39 @@ class LoadQueue:
         self._batches.append(batch)
 
     async def read(self) -> None:
-        """Read everything that was asked for."""
+        """Read everything that was asked for. Raises UnsupportedError if that is nothing: nobody could go on."""
         batches, self._batches = self._batches, []
+        if not batches:
+            raise UnsupportedError("Resolvers wait for loads of another queue.")
         for batch in batches:
             await batch.read()
 
 
-async def settle(columns: Iterable[list[Any]], queue: LoadQueue) -> None:
-    """Replace each awaitable in the lists by its value; what they ask for meanwhile is read together.
+class Column:
+    """Values of one field of several objects; each awaitable among them is replaced by its value when it is there."""
 
-    Raises UnsupportedError for an awaitable that waits for anything but loads, and what an awaitable raises.
-    """
-    waiting = [
-        _Waiting(column, index, value)
-        for column in columns
-        for index, value in enumerate(column)
-        if isinstance(value, Load | LoadMany) or iscoroutine(value)
-    ]
-    try:
-        while waiting := [each for each in waiting if not each.advance()]:
-            await queue.read()
-    finally:
-        for each in waiting:
+    __slots__ = ("_waiting", "values")
+
+    def __init__(self, values: list[Any]) -> None:
+        """Take values and awaitables."""
+        self.values = values
+        self._waiting = [
+            _Waiting(values, index, value)
+            for index, value in enumerate(values)
+            if isinstance(value, Load | LoadMany) or iscoroutine(value)
+        ]
+
+    def advance(self) -> bool:
+        """Go on as far as the loads that are read allow; return whether all values are there.
+
+        Raises UnsupportedError for an awaitable that waits for anything but loads, and what an awaitable raises.
+        """
+        self._waiting = [each for each in self._waiting if not each.advance()]
+        return not self._waiting
+
+    def close(self) -> None:
+        """Drop the awaitables that are not finished."""
+        for each in self._waiting:
             each.close()
 
 

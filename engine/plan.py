@@ -36,7 +36,7 @@ from strawberry import Schema
 from strawberry.types.arguments import convert_arguments
 
 from engine.error import UnsupportedError
-from engine.field import ResolverField
+from engine.field import ResolverField, TypeTest
 from engine.leaf import Serialize, serializer
 
 MAX_PLANS = 16
@@ -93,6 +93,7 @@ class ObjectShape:
     type: GraphQLObjectType | GraphQLAbstractType
     selections: list[FieldDetails]
     is_required: bool
+    types: "TypeFinder"
     plans: dict[str, ObjectPlan] = field(default_factory=dict)
 
     def plan(self, type_: GraphQLObjectType) -> ObjectPlan:
@@ -101,6 +102,47 @@ class ObjectShape:
         if plan is None:
             plan = self.plans[type_.name] = self.compiler.compile_subfields(type_, self.selections)
         return plan
+
+
+class TypeFinder:
+    """Finds the types of objects among the possible ones."""
+
+    def __init__(self, possible: Sequence[GraphQLObjectType]) -> None:
+        """Take the possible types in the order in which they are tested."""
+        tests = [type_.is_type_of for type_ in possible]
+        keys = {test.key for test in tests if isinstance(test, TypeTest)}
+        if len(possible) > 1 and None in tests:
+            raise UnsupportedError("A possible type has no test.")
+        self._possible = possible
+        self._key = keys.pop() if len(keys) == 1 and all(isinstance(test, TypeTest) for test in tests) else None
+        self._types: dict[Any, GraphQLObjectType] = {}
+        self._is_certain = tests == [None]
+
+    def group(self, sources: Sequence[Any]) -> dict[str, tuple[GraphQLObjectType, list[int]]]:
+        """Return the type and the indexes of its objects, by the type's name. Raises UnsupportedError for others."""
+        groups: dict[str, tuple[GraphQLObjectType, list[int]]] = {}
+        if self._is_certain:
+            return {self._possible[0].name: (self._possible[0], list(range(len(sources))))}
+        for index, source in enumerate(sources):
+            type_ = self._find(source)
+            groups.setdefault(type_.name, (type_, []))[1].append(index)
+        return groups
+
+    def _find(self, source: Any) -> GraphQLObjectType:
+        if self._key is None:
+            return self._test(source)
+        key = self._key(source)
+        type_ = self._types.get(key)
+        if type_ is None:
+            type_ = self._types[key] = self._test(source)
+        return type_
+
+    def _test(self, source: Any) -> GraphQLObjectType:
+        info: Any = None  # graphql-core passes it on; the tests that Strawberry makes do not read it
+        for type_ in self._possible:
+            if type_.is_type_of is not None and type_.is_type_of(source, info):
+                return type_
+        raise UnsupportedError("The type of an object is not known.")
 
 
 Shape = LeafShape | ListShape | ObjectShape
@@ -218,7 +260,8 @@ class _Compiler:
         if is_leaf_type(type_):
             return LeafShape(serializer(type_), is_required)
         assert isinstance(type_, GraphQLObjectType) or is_abstract_type(type_)  # noqa: S101 - no other type remains
-        return ObjectShape(self, type_, details, is_required)
+        possible = [type_] if isinstance(type_, GraphQLObjectType) else self.graphql.get_possible_types(type_)
+        return ObjectShape(self, type_, details, is_required, TypeFinder(possible))
 
 
 def coerce_arguments(

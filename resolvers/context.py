@@ -46,7 +46,7 @@ class TickBatch(DataLoader[K, V]):
 
 
 class Context:
-    """What the resolvers of a query read: viewer, snapshot and loaders."""
+    """Viewer, snapshot and loaders: the state of an operation that resolvers read."""
 
     def __init__(self, viewer: Viewer, snapshot: Snapshot, make_batch: MakeBatch) -> None:
         """Take the viewer as of the snapshot; `make_batch` decides when loaders fetch."""

@@ -123,7 +123,7 @@ class AssetFields(Node):
 class Capsule(AssetFields):
     """Code with its environment and data, ready to run."""
 
-    is_type_of = match_rows("ast_", AssetKind.CAPSULE)
+    is_type_of = match_rows("ast", AssetKind.CAPSULE)
     language: str | None = field("The capsule's programming language.")
 
 
@@ -131,7 +131,7 @@ class Capsule(AssetFields):
 class Pipeline(AssetFields):
     """A workflow of several steps."""
 
-    is_type_of = match_rows("ast_", AssetKind.PIPELINE)
+    is_type_of = match_rows("ast", AssetKind.PIPELINE)
     language: str | None = field("The pipeline's workflow language.")
     step_count: int | None = field("The number of the pipeline's steps.")
 
@@ -140,7 +140,7 @@ class Pipeline(AssetFields):
 class NoCodeApp(AssetFields):
     """A capsule or pipeline with a user interface."""
 
-    is_type_of = match_rows("ast_", AssetKind.NO_CODE_APP)
+    is_type_of = match_rows("ast", AssetKind.NO_CODE_APP)
     app_kind: AppKind = field("The environment that the app runs in.")
     release: Annotated["Asset", strawberry.lazy("schema.asset")] | None = field(
         "The capsule or pipeline that the app runs: the first one in `uses`.",
@@ -154,7 +154,7 @@ class NoCodeApp(AssetFields):
 class DataAsset(AssetFields):
     """Data: a dataset, a result, or a combination of several."""
 
-    is_type_of = match_rows("ast_", AssetKind.DATA_ASSET)
+    is_type_of = match_rows("ast", AssetKind.DATA_ASSET)
     data_kind: DataAssetKind = field("The kind of data.")
     size_bytes: Long | None = field("The size of the data, in bytes.")
     file_count: Long | None = field("The number of files.")
@@ -167,7 +167,7 @@ class DataAsset(AssetFields):
 class Model(AssetFields):
     """A trained model."""
 
-    is_type_of = match_rows("ast_", AssetKind.MODEL)
+    is_type_of = match_rows("ast", AssetKind.MODEL)
     framework: str | None = field("The framework that runs the model.")
     source: str | None = field(
         "The bucket and prefix where the model is stored; null without VIEWER access.", REQUIRES_VIEWER

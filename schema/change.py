@@ -38,7 +38,7 @@ class FieldChange:
 class Change(Node):
     """An entry of the change log (history, audit log): the effect of one mutation on one object."""
 
-    is_type_of = match_rows("chg_")
+    is_type_of = match_rows("chg")
     at: DateTime = field("The date and time when the change was made.")
     actor: User | None = field("The user who made the change; null for a catalogue import.", resolver=resolve.actor)
     action: ChangeAction = field("The kind of change.")

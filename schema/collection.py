@@ -44,7 +44,7 @@ class CollectionViewerCan:
 class Collection(Node):
     """A named, ordered set of assets within one topic."""
 
-    is_type_of = match_rows("col_")
+    is_type_of = match_rows("col")
     slug: str = field("The collection's slug, for use in URLs. Unique among collections.")
     name: str = field("The collection's name. Unique among its siblings.")
     description: str = field("The collection's description, in Markdown; empty if it has none.")

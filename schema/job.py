@@ -39,7 +39,7 @@ class AssetResultConnection:
 class Job(Node):
     """Asynchronous bulk operation."""
 
-    is_type_of = match_rows("job_")
+    is_type_of = match_rows("job")
     kind: JobKind = field("The bulk mutation that the job runs.")
     status: JobStatus = field("The job's status.")
     done: int = field(

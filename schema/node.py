@@ -2,6 +2,7 @@
 
 import strawberry
 
+from engine.field import TypeTest
 from schema.field import field
 
 
@@ -12,10 +13,10 @@ class Node:
     id: strawberry.ID = field("The object's id: opaque, and never reused.")
 
 
-def match_rows(prefix: str, kind: str | None = None) -> classmethod:  # type: ignore[type-arg]  # of any class
+def match_rows(prefix: str, kind: str | None = None) -> TypeTest:
     """Return an `is_type_of` that matches rows by the prefix of their id and by their kind."""
+    return TypeTest(_prefix_and_kind, lambda key: key[0] == prefix and kind in {None, key[1]})
 
-    def is_type_of(_cls: type, row: object, _info: object) -> bool:
-        return str(getattr(row, "id", "")).startswith(prefix) and (kind is None or getattr(row, "kind", None) == kind)
 
-    return classmethod(is_type_of)
+def _prefix_and_kind(row: object) -> tuple[str, str | None]:
+    return str(getattr(row, "id", "")).partition("_")[0], getattr(row, "kind", None)

@@ -41,7 +41,7 @@ class TopicViewerCan:
 class Topic(Node):
     """A heading for collections."""
 
-    is_type_of = match_rows("top_")
+    is_type_of = match_rows("top")
     slug: str = field("The topic's slug, for use in URLs. Unique among topics.")
     name: str = field("The topic's name. Unique among topics.")
     description: str = field("The topic's description, in Markdown; empty if it has none.")

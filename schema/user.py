@@ -20,7 +20,7 @@ LazyViewerCollectionConnection = Annotated["ViewerCollectionConnection", strawbe
 class User(Node):
     """A person who can sign in: a member or an administrator."""
 
-    is_type_of = match_rows("usr_")
+    is_type_of = match_rows("usr")
     name: str = field("The user's name.")
     email: str | None = field(
         "The user's e-mail address; null for anonymous visitors.",
@@ -32,7 +32,7 @@ class User(Node):
 class Group(Node):
     """A group of users, which can hold grants."""
 
-    is_type_of = match_rows("grp_")
+    is_type_of = match_rows("grp")
     name: str = field("The group's name.")
 
 

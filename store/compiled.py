@@ -58,7 +58,7 @@ class CompiledSelect:
 
 
 class SelectCompiler:
-    """Compiler for one database. It keeps what it compiled as long as the statement exists."""
+    """Compiler for one database, with a cache of statements that still exist."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Take the database's dialect."""

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 
 
 class _Outcome(NamedTuple):
-    """What remains of a cursor after its statement."""
+    """Description and counts of a cursor whose statement is finished."""
 
     description: Any = None
     rowcount: int = -1

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,8 @@ from starlette.applications import Starlette
 from app.application import create_application
 from app.settings import SettingError, Settings
 from store import sql
-from store.database import Database, Snapshot
+from store.database import ConnectionSnapshot, Database, Snapshot
+from store.reader_threads import ThreadSnapshot
 from tests.conftest import ANONYMOUS, GraphQLClient, World
 from tests.oidc.fake_issuer import AUDIENCE, FakeIssuer, signing_key
 
@@ -169,18 +171,23 @@ async def test_an_operation_reads_one_snapshot_from_its_first_statement_to_its_l
             await connection.execute(update(sql.asset).values(status="ARCHIVED"))
         archived.set()
 
-    rows, first = Snapshot.rows, True
+    first, loop = True, asyncio.get_running_loop()
 
-    async def interrupted(self: Snapshot, *arguments: object, **more: object) -> object:
-        nonlocal first
-        answer = await rows(self, *arguments, **more)  # type: ignore[arg-type]  # passed through
-        if first:
-            first = False
-            await archive_between()
-        return answer
+    def interrupt(rows: Any) -> Any:
+        async def interrupted(self: Snapshot, *arguments: object) -> object:
+            nonlocal first
+            answer = await rows(self, *arguments)
+            if first:
+                first = False
+                archiving = asyncio.run_coroutine_threadsafe(archive_between(), loop)
+                archiving.result() if isinstance(self, ThreadSnapshot) else await asyncio.wrap_future(archiving)
+            return answer
+
+        return interrupted
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Snapshot, "rows", interrupted)
+        for kind in (ConnectionSnapshot, ThreadSnapshot):
+            patch.setattr(kind, "rows", interrupt(kind.rows))
         data = await client("eve", "{ assets { totalCount nodes { __typename } } }")
     assert archived.is_set()
     assert (data["assets"]["totalCount"], len(data["assets"]["nodes"])) == (6, 6)

@@ -7,7 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-TOP_FOLDERS = ("app", "schema", "resolvers", "permissions", "store", "tests", "proofs", "benchmarks", "docs", ".ci")
+TOP_FOLDERS = (
+    "app",
+    "engine",
+    "schema",
+    "resolvers",
+    "permissions",
+    "store",
+    "tests",
+    "proofs",
+    "benchmarks",
+    "docs",
+    ".ci",
+)
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))

@@ -19,7 +19,7 @@ from graphql import (
 )
 
 ROOT = Path(__file__).parent.parent
-SOURCES = ["app", "schema", "resolvers", "permissions", "store", "tests", "proofs", "benchmarks"]
+SOURCES = ["app", "engine", "schema", "resolvers", "permissions", "store", "tests", "proofs", "benchmarks"]
 SCHEMA = ROOT / "schema.graphql"
 
 OPENING = re.compile(r"(This (file|module) is|What|Whoever)\b")

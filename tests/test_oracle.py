@@ -22,7 +22,7 @@ from tests.test_listing import vary_world
 
 KNOWN_SEED = 21  # a world of two assets in three collections
 PAGES = 40
-LAYERS = {"app", "schema", "resolvers", "permissions", "store"}
+LAYERS = {"app", "engine", "schema", "resolvers", "permissions", "store"}
 ROOT = Path(__file__).parent.parent
 
 

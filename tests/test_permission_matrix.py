@@ -19,7 +19,7 @@ from schema.graph import print_schema
 
 FOLDER = Path(trial.__file__).parent
 PAGE = FOLDER.parent.parent / "docs" / "permissions.md"
-LAYERS = {"app", "schema", "resolvers", "permissions", "store"}
+LAYERS = {"app", "engine", "schema", "resolvers", "permissions", "store"}
 ROWS = {situation.row(asset) for situation, asset in COMBINATIONS}
 NOTHING_VISIBLE = 2  # index of the fastest part: anonymous visitors, public sharing off
 NEW_SEED = secrets.randbelow(1_000_000)

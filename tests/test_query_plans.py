@@ -47,9 +47,14 @@ class Statements:
     def __init__(self, ask: GraphQLClient) -> None:
         """Record the statements of the client's readers."""
         self.parameters: dict[str, Any] = {}
-        event.listen(ask.database.engines[1].sync_engine, "before_cursor_execute", self._record)
+        ask.database.observe_reads(self._record)
+        event.listen(
+            ask.database.engines[1].sync_engine,
+            "before_cursor_execute",
+            lambda _connection, _cursor, statement, parameters, *_: self._record(statement, parameters),
+        )
 
-    def _record(self, _connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+    def _record(self, statement: str, parameters: Any) -> None:
         if statement.lstrip().upper().startswith(("SELECT", "WITH")):
             self.parameters.setdefault(statement, parameters)
 
@@ -68,7 +73,7 @@ async def run_requests(ask: GraphQLClient) -> Statements:
 
 async def sqlite_faults(connection: AsyncConnection, statement: str, parameters: Any) -> list[str]:
     """Return the steps of a plan that index a table for this statement alone, or scan one, if it grows."""
-    plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(parameters))
     tables = {alias: name for name, alias in re.findall(r'"?(\w+)"? AS "?(\w+)"?', statement)}
     return [
         step.detail

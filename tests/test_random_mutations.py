@@ -28,7 +28,7 @@ NOT_MODELLED = {
     "assetsRegister": "the model has the assets of the platform from the start; see test_register.py",
     "jobCancel": "the model runs bulk mutations at once; see test_job.py",
 }
-PRODUCT = {"app", "schema", "resolvers", "permissions", "store", "sqlalchemy", "sqlmodel"}
+PRODUCT = {"app", "engine", "schema", "resolvers", "permissions", "store", "sqlalchemy", "sqlmodel"}
 
 
 class Writing(RuleBasedStateMachine):
