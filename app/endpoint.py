@@ -92,7 +92,7 @@ class Endpoint(GraphQL[object, None]):
             graphql_request = await read_request(request, BODY_BYTES)
             data = await self._run_query(graphql_request, request) if self._run_query else None
             if data is not None:
-                return Response(data, HTTPStatus.OK, None, f"{media_type}; charset=utf-8")
+                return respond(HTTPStatus.OK, data)
             result = await self._result(graphql_request, request, request_id)
             return respond(_status(result, media_type), _body(result, request_id))
         except HTTPError as error:
@@ -153,9 +153,10 @@ def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
 
 
 def _json(
-    media_type: str, status: HTTPStatus, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    media_type: str, status: HTTPStatus, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None
 ) -> Response:
-    return Response(orjson.dumps(body), status, headers, f"{media_type}; charset=utf-8")
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return Response(content, status, headers, f"{media_type}; charset=utf-8")
 
 
 def _require_method(request: Request) -> None:

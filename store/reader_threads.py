@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect
@@ -52,9 +53,10 @@ class ReaderThreads:
 
     async def run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
         """Run the operation with a snapshot in one of the threads; see `Database.read`."""
-        run = _Run(self.observe)
+        run, context = _Run(self.observe), copy_context()
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, operation, run)
+            return await loop.run_in_executor(self._threads, context.run, self._run, operation, run)
         except asyncio.CancelledError:
             run.is_cancelled = True
             raise

@@ -50,6 +50,7 @@ class ServedWorld:
         self.url, self.database, self.tokens = url, Database(url), tokens or {}
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", _record_statement)
+        self.database.observe_reads(lambda statement, _values: _record_statement(None, None, statement))
         transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=self.database))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
 
