@@ -164,7 +164,7 @@ class OperationGenerator:
         return self._composites_left > 0 and depth < MAX_DEPTH and (width < MAX_NESTED_LISTS or not _is_list(field))
 
     def _may_select(self, field: GraphQLField) -> bool:
-        return _required_permissions(field) <= set(self._permissions) or self._happens(1, 40)
+        return required_permissions(field) <= set(self._permissions) or self._happens(1, 40)
 
     def _field(self, name: str, field: GraphQLField, depth: int, width: int) -> Selection:
         kind = get_named_type(field.type)
@@ -271,7 +271,7 @@ _OMITTED = object()
 CURSOR_ARGUMENTS = ("after", "before")
 
 
-def _required_permissions(field: GraphQLField) -> set[str]:
+def required_permissions(field: GraphQLField) -> set[str]:
     """Return the permissions without which selecting the field is an error."""
     rules = (field.ast_node.directives if field.ast_node else None) or ()
     arguments = [

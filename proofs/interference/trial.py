@@ -96,7 +96,7 @@ class CaseGenerator:
         try:
             for number in range(PAST_MUTATIONS):
                 if number % 4 == 0:
-                    words = await _read_vocabulary(world, await read_model(world.database), ())
+                    words = await read_vocabulary(world, await read_model(world.database), ())
                 who = self._random.choice(USERS)
                 generator = OperationGenerator(self._random, words, PERMISSIONS[who])
                 step = self._step(WorldChange("past", who=who, operation=generator.mutation()))
@@ -114,7 +114,7 @@ class CaseGenerator:
     async def _apply_hidden_changes(self, pair: WorldPair) -> Model:
         """Apply hidden changes to the second world and return its model."""
         model = await read_model(pair.changed.database)
-        before, words = visible_state(model, pair.who), await _read_vocabulary(pair.changed, model, pair.cursors)
+        before, words = visible_state(model, pair.who), await read_vocabulary(pair.changed, model, pair.cursors)
         for _ in range(CHANGES_PER_ROUND):
             change = HiddenChanges(self._random, model, pair.who, words, self._number).draw()
             await self._apply(pair, change)
@@ -124,7 +124,7 @@ class CaseGenerator:
 
     async def _compare_responses(self, pair: WorldPair, model: Model) -> bool:
         """Send operations to both worlds. Returns True if the viewer may have made the differences visible."""
-        words = await _read_vocabulary(pair.changed, model, pair.cursors)
+        words = await read_vocabulary(pair.changed, model, pair.cursors)
         if self._random.randrange(2):  # a full read takes as long as about five others
             await self._apply(pair, self._random.choice(full_reads(is_signed_in=pair.who != ANONYMOUS)))
         for _ in range(OPERATIONS_PER_ROUND):
@@ -243,7 +243,7 @@ def visible_state(model: Model, who: str) -> dict[str, Any]:
     }
 
 
-async def _read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[str]) -> Vocabulary:
+async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[str]) -> Vocabulary:
     """Return everything in the world that operations can name, visible or not."""
     ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
     async with world.database.snapshot() as snapshot:

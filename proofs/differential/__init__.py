@@ -1,0 +1,1 @@
+"""Differential test of the engine against graphql-core: random operations must get the same bytes from both."""
