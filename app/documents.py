@@ -22,8 +22,9 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema import BaseSchema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ExecutionContext
+
+from app.one_of_rule import OneOfRule
 
 TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often. Simplify it."
 CACHE_SIZE: Final = 128
@@ -173,7 +174,7 @@ def _validation(
     return _Validation(
         schema=schema._schema,  # type: ignore[attr-defined]  # noqa: SLF001 - as Strawberry's own extensions do
         check_limits=rules.check_limits,
-        rules=(*graphql_rules, MaybeNullValidationRule, OneOfInputValidationRule, NullCharacterRule),
+        rules=(*graphql_rules, MaybeNullValidationRule, OneOfRule, NullCharacterRule),
         max_errors=rules.max_errors,
         hides_suggestions=schema.config.disable_field_suggestions,
     )

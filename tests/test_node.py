@@ -97,3 +97,20 @@ async def test_a_reference_takes_exactly_one_of_its_fields(ask: GraphQLClient) -
         (code, _message), *_ = await ask.errors("eve", query, by=given)
         assert code == "BAD_USER_INPUT", given
     assert await ask("eve", query, by={"externalId": "align"}) == {"asset": {"__typename": "Capsule"}}
+
+
+@pytest.mark.parametrize(
+    ("definition", "problem"),
+    [("$id: String!", None), ("$id: String", "must be non-nullable"), ("$other: String", "is not defined")],
+)
+async def test_a_reference_in_a_fragment_may_be_a_variable_of_any_operation(
+    ask: GraphQLClient, definition: str, problem: str | None
+) -> None:
+    fragment = "fragment F on Query { asset(by: {externalId: $id}) { __typename } }"
+    query = f"{fragment} query({definition}) {{ ...F }}"
+    if problem is None:
+        assert await ask("eve", query, id="align") == {"asset": {"__typename": "Capsule"}}
+    else:
+        errors = await ask.errors("eve", query, id="align")
+        assert {code for code, _ in errors} == {"GRAPHQL_VALIDATION_FAILED"}
+        assert any(problem in message for _, message in errors)
