@@ -69,7 +69,7 @@ class ArgumentValues:
         included = [
             argument
             for argument, definition in arguments.items()
-            if _is_required(definition) or self.happens(0.03 if argument in CURSOR_ARGUMENTS else 0.35)
+            if _is_required(definition) or self.happens(0.07 if argument in CURSOR_ARGUMENTS else 0.35)
         ]
         if "first" in included and "last" in included and self.happens(0.9):
             included.remove(self.random.choice(("first", "last")))
@@ -109,7 +109,7 @@ class ArgumentValues:
         """Generate the value of an argument of the field of that name."""
         is_nullable = not isinstance(kind, GraphQLNonNull)
         if argument in {"first", "last"}:
-            return self.random.choice(REFUSED_PAGE_SIZES if self.happens(0.06) else PAGE_SIZES)
+            return self.random.choice(REFUSED_PAGE_SIZES if self.happens(0.08) else PAGE_SIZES)
         if is_nullable and self.happens(0.08):
             return None
         if argument in CURSOR_ARGUMENTS:
