@@ -65,7 +65,7 @@ class Server:
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self._tokens[who]}"}
         with _fix_environment():
             response = await self._client.post("/graphql", json=request.body(), headers=headers)
-        return Response(response.status_code, response.headers.multi_items(), response.content)
+        return Response(response.status_code, sorted(response.headers.multi_items()), response.content)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -106,7 +106,9 @@ def find_difference(first: Response, second: Response) -> str:
         ("headers", first.headers, second.headers),
         ("body", sort_errors(first.content), sort_errors(second.content)),
     )
-    return next((f"{name}:\n  reference {one!r}\n  engine    {other!r}" for name, one, other in parts if one != other), "")
+    return next(
+        (f"{name}:\n  reference {one!r}\n  engine    {other!r}" for name, one, other in parts if one != other), ""
+    )
 
 
 def sort_errors(content: bytes) -> bytes:

@@ -12,7 +12,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proofs.differential.applications import CreateApplication, create
+from proofs.differential.applications import create
 from store.database import Database
 
 Body = dict[str, Any]

@@ -33,7 +33,7 @@ MAX_DEPTH = 8
 MAX_FRAGMENTS = 3  # nested in each other without a field between
 MAX_NESTED_LISTS = 2  # each nested list multiplies the rows of the response
 MAX_REPEATED_LENGTH = 200  # in characters, of a selection that is written twice
-MUTATION_CHANCE = 0.08
+MUTATION_CHANCE = 0.1
 SPARE_NAMES = ("a", "b", "c", "id", "name", "node", "nodes", "totalCount", "_")
 
 FAILING_FIELDS = {("__Type", "isOneOf")}
@@ -86,6 +86,9 @@ class _Size(NamedTuple):
     lists: int
 
 
+NO_SIZE = _Size(0, 0)
+
+
 @dataclass
 class _Definition:
     """Fragment or operation: its text from the selection set on, with the variables and fragments that it uses."""
@@ -93,7 +96,7 @@ class _Definition:
     head: str
     on: str = ""
     body: str = ""
-    size: _Size = _Size(0, 0)
+    size: _Size = NO_SIZE
     variables: set[str] = dataclass_field(default_factory=set)
     fragments: set[str] = dataclass_field(default_factory=set)
 
@@ -197,8 +200,8 @@ class DocumentGenerator:
         names = [name for name, field in _fields(parent).items() if self._fits(field, depth, lists)]
         if not names or self._happens(0.08):
             return [self._field(parent, "__typename", TypeNameMetaFieldDef, depth, lists)]
-        if self._happens(0.4):  # by halves, because most types have many more fields of one kind
-            is_composite = depth < 2 or self._happens(0.4)
+        if self._happens(0.4):  # because most types have many more fields of one kind
+            is_composite = depth <= 1 or self._happens(0.4)
             names = [name for name in names if _is_composite(_fields(parent)[name]) == is_composite] or names
         return [self._field(parent, name := self._random.choice(names), _fields(parent)[name], depth, lists)]
 
@@ -310,6 +313,22 @@ def _fields_by_type(name: str) -> Mapping[str, GraphQLField]:
 
 def _fields(kind: Any) -> Mapping[str, GraphQLField]:
     return _fields_by_type(kind.name)
+
+
+def drawn_fields() -> Iterator[tuple[tuple[str, str], GraphQLField]]:
+    """Yield each field that documents may select, by the names of its type and of its own."""
+    pending: list[Any] = [SCHEMA.query_type, SCHEMA.mutation_type]
+    seen = set[str]()
+    while pending:
+        kind = pending.pop()
+        if kind.name in seen:
+            continue
+        seen.add(kind.name)
+        pending += overlapping_types(kind.name)
+        for name, field in _fields(kind).items():
+            yield (kind.name, name), field
+            if _is_composite(field):
+                pending.append(get_named_type(field.type))
 
 
 def _is_harmless(mutation: GraphQLField) -> bool:

@@ -83,7 +83,7 @@ def _inline(document: DocumentNode, spread: FragmentSpreadNode) -> InlineFragmen
 
 
 def _without_unused(document: DocumentNode) -> DocumentNode:
-    """Remove fragments that no operation spreads, and the definitions of variables that their operation does not use."""
+    """Remove fragments that no operation spreads, and variables that their operation does not use."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     kept: dict[str, FragmentDefinitionNode] = {}
     operations = []

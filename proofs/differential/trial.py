@@ -76,9 +76,7 @@ class RandomWorld:
 
     def draw(self, random: Random, who: str) -> Request:
         """Draw a request of the viewer."""
-        generator = DocumentGenerator(
-            random, self.vocabulary, cursors=self.cursors[who], permissions=PERMISSIONS[who]
-        )
+        generator = DocumentGenerator(random, self.vocabulary, cursors=self.cursors[who], permissions=PERMISSIONS[who])
         return generator.request()
 
     def collect_cursors(self, who: str, request: Request, response: Response) -> None:

@@ -136,25 +136,16 @@ class ArgumentValues:
 
     def _text(self, name: str, kind: Any, value: Any, *, has_default: bool = False, is_one_of: bool = False) -> str:
         """Return a literal of the value, or a variable with it, or a literal with variables inside."""
-        is_required = isinstance(kind, GraphQLNonNull)
-        if self.happens(0.3) and name != "dryRun":
-            if is_one_of:
-                return self._variable(get_nullable_type(kind), value, is_required=True, is_strict=True)
-            is_nullable = not is_required or (has_default and self.happens(0.3))
-            return self._variable(get_nullable_type(kind), value, is_required=not is_nullable)
         inner: Any = get_nullable_type(kind)
-        if value is None:
-            return "null"
-        if isinstance(inner, GraphQLList):
-            if not isinstance(value, list):
-                return self._text(name, inner.of_type, value)
+        if self.happens(0.3) and name != "dryRun":
+            is_required = isinstance(kind, GraphQLNonNull) and not (has_default and self.happens(0.3))
+            return self._variable(inner, value, is_required=is_required or is_one_of, is_strict=is_one_of)
+        if isinstance(inner, GraphQLList) and isinstance(value, list):
             if len(value) == 1 and not isinstance(value[0], list) and self.happens(0.3):
-                return literal(inner.of_type, value[0])
+                return literal(inner.of_type, value[0])  # which GraphQL coerces to a list
             return f"[{', '.join(self._text(name, inner.of_type, item) for item in value)}]"
-        if isinstance(inner, GraphQLInputObjectType):
-            texts = [
-                f"{field}: {self._input_field(field, inner, content)}" for field, content in value.items()
-            ]
+        if isinstance(inner, GraphQLInputObjectType) and value is not None:
+            texts = [f"{field}: {self._input_field(field, inner, content)}" for field, content in value.items()]
             return f"{{{', '.join(texts)}}}"
         return literal(inner, value)
 
