@@ -28,10 +28,10 @@ from graphql import (
 from proofs.databases import Databases
 from proofs.differential.applications import ENGINE, REFERENCE, CreateApplication, Response, create, find_difference
 from proofs.differential.faults import ENGINE_FAULTS, RESPONSE_FAULTS, EngineFault, ResponseFault
-from proofs.differential.generator import SCHEMA, DocumentGenerator, Request, drawn_fields
+from proofs.differential.generator import DocumentGenerator, Request, drawn_fields
 from proofs.differential.shrinker import shrink
 from proofs.differential.trial import compare_executors
-from proofs.interference.operations import Vocabulary
+from proofs.interference.operations import SCHEMA, Vocabulary
 from proofs.leaks import disable_logging
 from proofs.proof import BrokenPromiseError
 
@@ -44,7 +44,8 @@ DRAWN = 2_000
 IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "grp": ["grp_x"], "chg": [], "job": []}
 VOCABULARY = Vocabulary(IDS, ["asset0"], ["held-0"])
 
-# Some tests send operations to graphql-core. After an error in a field, it does not await sibling coroutines that have not started.
+# Some tests send operations to graphql-core. After an error in a field, it does not await sibling coroutines that
+# have not started.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings(

@@ -36,12 +36,10 @@ def execute(request: pytest.FixtureRequest) -> Execute:
 # The schema
 
 
+@strawberry.enum
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"
-
-
-ColourEnum = strawberry.enum(Colour)
 
 
 def refuse() -> Any:
@@ -99,7 +97,7 @@ class Leaf:
     integer: int | None
     boolean: bool | None
     id: strawberry.ID | None
-    colour: ColourEnum | None
+    colour: Colour | None
     text: str | None
     number: float | None
     required: str
@@ -257,7 +255,7 @@ class Query:
         return f"{[point.x for point in many or ()]} {numbers}"
 
     @strawberry.field
-    def paint(self, colour: ColourEnum = Colour.RED) -> ColourEnum:
+    def paint(self, colour: Colour = Colour.RED) -> Colour:
         return colour
 
     @strawberry.field
@@ -664,10 +662,10 @@ async def test_an_operation_gets_the_data_and_errors_of_graphql_core(execute: Ex
 
 @pytest.mark.parametrize(("field", "value", "expected", "message"), LEAVES)
 async def test_a_leaf_is_serialized_like_by_graphql_core(
-    execute: Execute, field: str, value: object, expected: str, message: str
+    execute: Execute, field: str, value: Any, expected: str, message: str
 ) -> None:
     errors: list[Error] = [(message, ["leaf", field])] if message else []
-    result = await run(execute, f"{{ leaf {{ {field} }} }}", **{field: value})
+    result = await run(execute, f"{{ leaf {{ {field} }} }}", variables=None, name=None, **{field: value})
     assert result == (f'{{"leaf":{{"{field}":{expected}}}}}', errors)
 
 

@@ -25,7 +25,7 @@ MISSING: Final = object()
 
 PAGE_SIZES = (0, 1, 1, 2, 2, 3, 3, 5, 100)
 REFUSED_PAGE_SIZES = (None, -1, 101)
-WRONG_VALUES = (None, True, 1.5, 2**40, "x", [], {}, {"x": 1})
+WRONG_VALUES: tuple[Any, ...] = (None, True, 1.5, 2**40, "x", [], {}, {"x": 1})
 """Values for variables of any type: most are coerced or refused."""
 
 _TYPE_NAMES = (*SCHEMA.type_map, "Nothing")
