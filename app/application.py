@@ -57,7 +57,7 @@ def create_application(
         _schema(),
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
-        run_query=query_engine.answer if settings.engine is Executor.ON else None,
+        run_query=query_engine.answer if settings.engine == Executor.ON else None,
     )
 
     @asynccontextmanager
