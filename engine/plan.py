@@ -25,6 +25,7 @@ from graphql import (
     visit,
 )
 from graphql.execution.collect_fields import (
+    CollectedFields,
     FieldDetails,
     FragmentDetails,
     GroupedFieldSet,
@@ -213,16 +214,16 @@ class _Compiler:
         root = self.graphql.query_type
         if root is None:
             raise UnsupportedError("The schema has no queries.")
-        collected = collect_fields(
-            self.graphql, self.operation.fragments, self.variables, root, self.operation.definition
-        )
-        return Plan(self._object(root, collected.grouped_field_set), self.schema)
+        return Plan(self._object(root, self._collect(collect_fields, root, self.operation.definition)), self.schema)
 
     def compile_subfields(self, type_: GraphQLObjectType, selections: list[FieldDetails]) -> ObjectPlan:
-        collected = collect_subfields(
-            self.graphql, self.operation.fragments, self.variables, self.operation.definition, type_, selections
-        )
-        return self._object(type_, collected.grouped_field_set)
+        return self._object(type_, self._collect(collect_subfields, self.operation.definition, type_, selections))
+
+    def _collect(self, collect: Callable[..., CollectedFields], *arguments: Any) -> GroupedFieldSet:
+        try:
+            return collect(self.graphql, self.operation.fragments, self.variables, *arguments).grouped_field_set
+        except (GraphQLError, RecursionError) as error:
+            raise UnsupportedError("The fields cannot be collected.") from error
 
     def _object(self, type_: GraphQLObjectType, selected: GroupedFieldSet) -> ObjectPlan:
         columns: list[Column] = []
