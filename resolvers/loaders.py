@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from sqlalchemy import Integer, Table
+from sqlalchemy import Integer, String, Table, bindparam
 
-from permissions import visible
+from permissions import Viewer, visible
 from permissions.visible import used_asset
 from resolvers.collection_tree import ancestors_cte, start
 from resolvers.context import Context, LoadBatch
@@ -50,6 +50,16 @@ class Loader(Generic[K, V]):
         """Return the existing values by key. One statement."""
         raise NotImplementedError
 
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the rows of the keys, which are the parameter `keys`."""
+        raise NotImplementedError
+
+    async def rows_of(self, keys: list[K], **parameters: object) -> Sequence[Any]:
+        """Return the rows that `select` selects for the keys."""
+        viewer = self.context.viewer
+        statement = cached((viewer, type(self).__qualname__), lambda: self.select(viewer))
+        return await self.context.snapshot.rows(statement, {"keys": sql.json_text(keys), **parameters})
+
 
 class RowByColumn(Loader[K, R | None]):
     """Loader of a visible row by a unique column; None if there is no such row."""
@@ -60,14 +70,13 @@ class RowByColumn(Loader[K, R | None]):
 
     async def fetch(self, keys: list[K]) -> Mapping[K, R | None]:
         """Return rows by the column's value."""
-        statement = cached((self.context.viewer, type(self).__qualname__), self._statement)
-        rows = await self.context.snapshot.rows(statement, {"keys": sql.json_text(keys)})
-        return {getattr(row, self.column): cast("R", row) for row in rows}
+        return {getattr(row, self.column): cast("R", row) for row in await self.rows_of(keys)}
 
-    def _statement(self) -> Selection:
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of visible rows."""
         column = self.table.c[self.column]
         keys = (sql.int_table if isinstance(column.type, Integer) else sql.text_table)("keys")
-        return visible(self.table, self.context.viewer).where(column.in_(keys.select()))
+        return visible(self.table, viewer).where(column.in_(keys.select()))
 
 
 async def load_reference(context: Context, kind: type[RowByColumn[int, R]], pk: int | None) -> R | None:
@@ -192,15 +201,19 @@ class GrantsByAsset(Loader[int, list[GrantRow]]):
 
     async def fetch(self, keys: list[int]) -> dict[int, list[GrantRow]]:
         """Return the principals' rows, each with `access`, by the asset's pk. One statement."""
+        return group_rows(cast("Sequence[GrantRow]", await self.rows_of(keys)), "asset_pk")
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the principals with their grants."""
         grant, principal = sql.grant, sql.principal
         columns = [principal.c[name] for name in Principal.model_fields]
-        rows = (
-            where_in(visible(grant, self.context.viewer), grant.c.asset_pk, keys)
+        return (
+            visible(grant, viewer)
+            .where(grant.c.asset_pk.in_(sql.int_table("keys").select()))
             .join(principal, principal.c.pk == grant.c.principal_pk)
             .with_only_columns(grant.c.asset_pk, grant.c.access, *columns, maintain_column_froms=True)
             .order_by(grant.c.access.desc(), principal.c.name, principal.c.id)
         )
-        return group_rows(cast("Sequence[GrantRow]", await self.context.snapshot.rows(rows)), "asset_pk")
 
 
 class AncestorsByCollection(Loader[int, list[CollectionRow]]):
@@ -210,16 +223,19 @@ class AncestorsByCollection(Loader[int, list[CollectionRow]]):
 
     async def fetch(self, keys: list[int]) -> dict[int, list[CollectionRow]]:
         """Return the ancestors' rows by the collection's pk. One statement."""
-        viewer = self.context.viewer
-        path = ancestors_cte(viewer, where_in(visible(start, viewer), start.c.pk, keys))
-        rows = (
+        return group_rows(cast("Sequence[CollectionRow]", await self.rows_of(keys)), "start")
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the ancestors, each with its `start`."""
+        starts = visible(start, viewer).where(start.c.pk.in_(sql.int_table("keys").select()))
+        path = ancestors_cte(viewer, starts)
+        return (
             visible(sql.collection, viewer)
             .join(path, path.c.pk == sql.collection.c.pk)
             .add_columns(path.c.start)
             .where(path.c.height > 0)
             .order_by(path.c.height.desc())
         )
-        return group_rows(cast("Sequence[CollectionRow]", await self.context.snapshot.rows(rows)), "start")
 
 
 class ReleaseByApp(Loader[int, int | None]):
@@ -229,13 +245,17 @@ class ReleaseByApp(Loader[int, int | None]):
 
     async def fetch(self, keys: list[int]) -> dict[int, int | None]:
         """Return the pk of each app's capsule or pipeline, by the pk of the app. One statement."""
+        return {row.asset_pk: row.uses_pk for row in await self.rows_of(keys)}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the uses."""
         use = sql.asset_use
-        rows = (
-            where_in(visible(use, self.context.viewer), use.c.asset_pk, keys)
+        return (
+            visible(use, viewer)
+            .where(use.c.asset_pk.in_(sql.int_table("keys").select()))
             .where(used_asset.c.kind.in_((AssetKind.CAPSULE, AssetKind.PIPELINE)))
-            .order_by(use.c.rank.desc())  # the first use comes last, so that it overwrites the others below
+            .order_by(use.c.rank.desc())  # the first use comes last, so that it overwrites the others above
         )
-        return {row.asset_pk: row.uses_pk for row in await self.context.snapshot.rows(rows)}
 
 
 class ContainsAssetByCollection(Loader[int, bool]):
@@ -250,10 +270,13 @@ class ContainsAssetByCollection(Loader[int, bool]):
 
     async def fetch(self, keys: list[int]) -> dict[int, bool]:
         """Return True for the pk of each collection that contains the asset. One statement."""
+        return {row.collection_pk: True for row in await self.rows_of(keys, asset_id=self.asset_id)}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the asset's memberships."""
         membership = sql.membership
-        rows = where_in(visible(membership, self.context.viewer), membership.c.collection_pk, keys)
-        members = await self.context.snapshot.rows(rows.where(sql.asset.c.id == self.asset_id))
-        return {row.collection_pk: True for row in members}
+        rows = visible(membership, viewer).where(membership.c.collection_pk.in_(sql.int_table("keys").select()))
+        return rows.where(sql.asset.c.id == bindparam("asset_id", type_=String()))
 
 
 def group_rows(rows: Iterable[R], column: str) -> dict[int, list[R]]:

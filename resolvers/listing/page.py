@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Table, literal, tuple_
+from sqlalchemy import ColumnElement, FromClause, Table, bindparam, tuple_
 
 from permissions import ErrorCode, OperationError, Viewer
 from resolvers.listing import cursor
@@ -61,12 +61,27 @@ class Page(NamedTuple):
 EMPTY_PAGE = Page([], has_more=False)
 
 
-class KeysetBound(NamedTuple):
-    """Bound of a page: the sort keys of a row, which is itself on the page if `is_inclusive`."""
+class KeysetShape(NamedTuple):
+    """Side of a page that is bounded by a row, which is itself on the page if `is_inclusive`."""
 
-    values: Sequence[Any]
     is_after: bool
     is_inclusive: bool
+
+    def parameter(self, index: int) -> str:
+        """Return the name of the parameter for the row's sort key with that index."""
+        return f"{'after' if self.is_after else 'before'}{index}"
+
+
+class KeysetBound(NamedTuple):
+    """Bound of a page: the sort keys of a row."""
+
+    values: Sequence[Any]
+    shape: KeysetShape
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Values of the parameters."""
+        return {self.shape.parameter(index): value for index, value in enumerate(self.values)}
 
 
 def resolve_bounds(
@@ -83,33 +98,37 @@ def resolve_bounds(
         if values is None:
             continue
         if not listing.is_ranked:
-            keyset.append(KeysetBound(values, is_after, is_inclusive=False))
+            keyset.append(KeysetBound(values, KeysetShape(is_after, is_inclusive=False)))
             continue
         ids = [id_ for id_ in values if id_ in rank_by_id]
         if not ids:
             raise OperationError(ErrorCode.BAD_CURSOR, cursor.GONE)
         # If the row of `before` has left the list, the page ends with the nearest row before it.
-        keyset.append(KeysetBound(rank_by_id[ids[0]], is_after, is_inclusive=not is_after and ids[0] != values[0]))
+        shape = KeysetShape(is_after, is_inclusive=not is_after and ids[0] != values[0])
+        keyset.append(KeysetBound(rank_by_id[ids[0]], shape))
         preceding = ids if is_after else preceding
     return keyset, preceding
 
 
-def select_page(listing: Listing, viewer: Viewer, bounds: PageBounds, keyset: Sequence[KeysetBound]) -> Selection:
-    """Return the SELECT of a page for each parent: rows `[pk, id, *sort keys, *edge columns, *row]`."""
+def select_page(listing: Listing, viewer: Viewer, bounds: PageBounds, keyset: Sequence[KeysetShape]) -> Selection:
+    """Return the SELECT of a page for each parent: rows `[pk, id, *sort keys, *edge columns, *row]`.
+
+    The sort keys of the rows that bound the page are parameters.
+    """
     parents, keys = sql.int_table("parents"), listing.sort_keys(viewer)
     rows = accessible_rows(listing, viewer, parents)
-    for bound in keyset:
-        rows = rows.where(_keyset_condition(keys, bound, is_ascending=bound.is_after != listing.descending))
+    for shape in keyset:
+        rows = rows.where(_keyset_condition(keys, shape, is_ascending=shape.is_after != listing.descending))
     columns = _page_columns(listing, viewer, parents)
     page = _ordered(rows.correlate(parents), keys, columns, listing, descending=descends(listing, bounds))
     return sql.per_parent(parents, page.limit(fetch_limit(listing, bounds)))
 
 
-def select_ranks(listing: Listing, viewer: Viewer, *ids: str) -> Selection:
-    """Return the SELECT of `[id, *sort keys]` for each parent, of those ids that are in its list."""
+def select_ranks(listing: Listing, viewer: Viewer) -> Selection:
+    """Return the SELECT of `[id, *sort keys]` for each parent: those of the parameter `ids` that are in its list."""
     parents, table = sql.int_table("parents"), listing.table
     columns = _labelled((table.c.id, *listing.sort_keys(viewer)))
-    rows = accessible_rows(listing, viewer, parents).where(table.c.id.in_(sql.text_list(ids)))
+    rows = accessible_rows(listing, viewer, parents).where(table.c.id.in_(sql.text_table("ids").select()))
     return sql.per_parent(parents, rows.with_only_columns(*columns, maintain_column_froms=True))
 
 
@@ -167,10 +186,10 @@ def _labelled(columns: Expressions) -> Expressions:
     return [column.label(f"c{index}") for index, column in enumerate(columns)]
 
 
-def _keyset_condition(keys: Expressions, bound: KeysetBound, *, is_ascending: bool) -> ColumnElement[bool]:
+def _keyset_condition(keys: Expressions, shape: KeysetShape, *, is_ascending: bool) -> ColumnElement[bool]:
     row = tuple_(*keys)
-    values = tuple_(*(literal(value, key.type) for key, value in zip(keys, bound.values, strict=True)))
-    if bound.is_inclusive:
+    values = tuple_(*(bindparam(shape.parameter(index), type_=key.type) for index, key in enumerate(keys)))
+    if shape.is_inclusive:
         return row >= values if is_ascending else row <= values
     return row > values if is_ascending else row < values
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,6 +17,8 @@ from resolvers.listing.statement_cache import cached
 from resolvers.loaders import Loader
 from store import sql
 from store.sql import Selection
+
+NO_PARAMETERS: Mapping[str, object] = {}
 
 
 class PartKey(NamedTuple):
@@ -102,11 +105,14 @@ class PartByKey(Loader[PartKey, Any]):
         except OperationError as error:
             return {PartKey(parent, part): error for parent in parents}
 
-        def build() -> Selection:
-            return select_page(self.listing, self.context.viewer, bounds, keyset)
-
-        statement = build() if keyset else self._cached(build, part)  # a cursor is seldom used twice: not worth caching
-        rows = await self._rows_by_parent(statement, parents)
+        shapes = tuple(bound.shape for bound in keyset)
+        statement = self._cached(
+            lambda: select_page(self.listing, self.context.viewer, bounds, shapes),
+            Part(PartKind.PAGE, replace(bounds, after=None, before=None)),
+            *shapes,
+        )
+        values = {name: value for bound in keyset for name, value in bound.parameters.items()}
+        rows = await self._rows_by_parent(statement, parents, values)
         return {PartKey(of, part): build_page(rows[of], self.listing, bounds, preceding) for of in rows}
 
     async def _resolve_bounds(
@@ -115,8 +121,9 @@ class PartByKey(Loader[PartKey, Any]):
         rank_by_id: dict[str, list[Any]] = {}
         if self.listing.is_ranked and not bounds.is_open:
             ids = dict.fromkeys((*(bounds.after or ()), *(bounds.before or ())))
-            statement = select_ranks(self.listing, self.context.viewer, *ids)
-            for rows in (await self._rows_by_parent(statement, parents)).values():
+            statement = self._cached(lambda: select_ranks(self.listing, self.context.viewer), "ranks")
+            values = {"ids": sql.json_text(list(ids))}
+            for rows in (await self._rows_by_parent(statement, parents, values)).values():
                 rank_by_id |= {id_: ranks for id_, *ranks in rows}
         return resolve_bounds(self.listing, bounds, rank_by_id)
 
@@ -141,14 +148,16 @@ class PartByKey(Loader[PartKey, Any]):
             return rows[0].count if rows else 0
         return rows
 
-    async def _rows_by_parent(self, statement: Selection, parents: Sequence[int]) -> dict[int, list[Any]]:
-        rows = await self.context.snapshot.rows(statement, self._parameters(parents))
+    async def _rows_by_parent(
+        self, statement: Selection, parents: Sequence[int], further: Mapping[str, object] = NO_PARAMETERS
+    ) -> dict[int, list[Any]]:
+        rows = await self.context.snapshot.rows(statement, {**self._parameters(parents), **further})
         return {row.value: row.rows for row in rows}
 
     def _parameters(self, parents: Sequence[int]) -> Mapping[str, object]:
         return {"parents": sql.json_text(parents), **self.listing.parameters}
 
-    def _cached(self, build: Callable[[], Selection], *parts: Part) -> Selection:
+    def _cached(self, build: Callable[[], Selection], *key: Hashable) -> Selection:
         if not self.listing.is_cacheable:
             return build()
-        return cached((self.context.viewer, self.listing.cache_key, *parts), build)
+        return cached((self.context.viewer, self.listing.cache_key, *key), build)
