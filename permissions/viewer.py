@@ -1,6 +1,8 @@
 """The viewer: the caller of an operation, with everything that authorization depends on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, false, select
@@ -8,8 +10,10 @@ from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, false
 from store import sql
 from store.database import Snapshot
 from store.ids import now_ms
-from store.sql import Selection
+from store.sql import Selection, json_text
 from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
+
+PRINCIPALS_PARAMETER, USER_PARAMETER = "viewer_principals", "viewer_pk"
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,16 @@ class Viewer:
     def is_signed_in(self) -> bool:
         """Whether the viewer is a member of the deployment."""
         return self.user_pk is not None
+
+    @property
+    def kind(self) -> tuple[bool, bool, bool]:
+        """What the texts of statements depend on: viewers of one kind share them, with `parameters` of their own."""
+        return self.is_admin, self.is_signed_in, self.public_sharing
+
+    @cached_property
+    def parameters(self) -> Mapping[str, object]:
+        """Values of the parameters that `visible` puts into statements."""
+        return {PRINCIPALS_PARAMETER: json_text(self.principals), USER_PARAMETER: self.user_pk}
 
 
 async def anonymous_viewer(snapshot: Snapshot) -> Viewer:

@@ -25,11 +25,13 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
     Integer,
     Select,
     and_,
+    bindparam,
     false,
     func,
     literal_column,
@@ -38,7 +40,7 @@ from sqlalchemy import (
     true,
 )
 
-from permissions.viewer import Viewer
+from permissions.viewer import PRINCIPALS_PARAMETER, USER_PARAMETER, Viewer
 from store import sql
 from store.tables import OWNER_BY_GRANT, AssetAccess, AssetStatus, ChangeAction, CollectionVisibility, PrincipalKind
 
@@ -65,7 +67,7 @@ def owned_assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
     """
     if not viewer.is_signed_in:
         return select(*asset.c).where(false())
-    owned = select(sql.grant.c.asset_pk).where(literal_column(OWNER_BY_GRANT, Integer).in_(viewer.principals))
+    owned = select(sql.grant.c.asset_pk).where(_is_held(literal_column(OWNER_BY_GRANT, Integer), viewer))
     return select(*asset.c).where(asset.c.pk.in_(owned))
 
 
@@ -78,7 +80,7 @@ def access(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
     """Return the viewer's access to an asset: the highest of their grants, or else 0 (administrators: DISCOVERABLE)."""
     highest = (
         select(func.max(sql.grant.c.access))
-        .where(sql.grant.c.asset_pk == asset.c.pk, sql.grant.c.principal_pk.in_(viewer.principals))
+        .where(sql.grant.c.asset_pk == asset.c.pk, _is_held(sql.grant.c.principal_pk, viewer))
         .correlate(asset)
         .scalar_subquery()
     )
@@ -96,10 +98,15 @@ def _holds_grant(asset: FromClause, viewer: Viewer, *conditions: ColumnElement[b
     """Return the condition that the viewer holds a grant on the asset that meets the conditions: one is enough."""
     return (
         select(literal_column("1"))
-        .where(sql.grant.c.asset_pk == asset.c.pk, sql.grant.c.principal_pk.in_(viewer.principals), *conditions)
+        .where(sql.grant.c.asset_pk == asset.c.pk, _is_held(sql.grant.c.principal_pk, viewer), *conditions)
         .correlate(asset)
         .exists()
     )
+
+
+def _is_held(principal_pk: ColumnElement[int], viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition that the principal is one of those whose grants the viewer has."""
+    return sql.is_one_of(principal_pk, PRINCIPALS_PARAMETER, viewer.principals)
 
 
 def _assets(asset: FromClause, viewer: Viewer) -> Select[Any]:
@@ -244,7 +251,8 @@ def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement
 
 def _jobs(job: FromClause, viewer: Viewer) -> Select[Any]:
     """Return the jobs that the viewer started."""
-    return select(*job.c).where(job.c.user_pk == viewer.user_pk if viewer.is_signed_in else false())
+    user_pk = bindparam(USER_PARAMETER, viewer.user_pk, BigInteger())
+    return select(*job.c).where(job.c.user_pk == user_pk if viewer.is_signed_in else false())
 
 
 def _job_items(item: FromClause, viewer: Viewer) -> Select[Any]:

@@ -260,7 +260,7 @@ def _share_loaders() -> Iterator[None]:
     cache: dict[Any, Any] = {}
 
     def loader(self: Any, kind: Any, *arguments: Any) -> Any:
-        key = (str(self.database.url), kind, *arguments)
+        key = (self.viewer.cursor_key, kind, *arguments)  # each database has its own cursor key
         cached = cache.setdefault(key, None) or kind(self, *arguments)
         cache[key] = cached
         cached.context = self
@@ -279,7 +279,7 @@ def _cache_without_viewer() -> Iterator[None]:
     async def fetch_cached(self: Any, keys: list[Any]) -> Any:
         if self.table is not sql.asset:
             return await fetch(self, keys)
-        prefix = (str(self.context.database.url), self.column)
+        prefix = (self.context.viewer.cursor_key, self.column)
         rows = await fetch(self, keys)
         cache.update({(*prefix, key): row for key, row in rows.items()})
         return {key: cache[*prefix, key] for key in keys if (*prefix, key) in cache}

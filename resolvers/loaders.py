@@ -57,8 +57,10 @@ class Loader(Generic[K, V]):
     async def rows_of(self, keys: list[K], **parameters: object) -> Sequence[Any]:
         """Return the rows that `select` selects for the keys."""
         viewer = self.context.viewer
-        statement = cached((viewer, type(self).__qualname__), lambda: self.select(viewer))
-        return await self.context.snapshot.rows(statement, {"keys": sql.json_text(keys), **parameters})
+        statement = cached((viewer.kind, type(self).__qualname__), lambda: self.select(viewer))
+        return await self.context.snapshot.rows(
+            statement, {"keys": sql.json_text(keys), **viewer.parameters, **parameters}
+        )
 
 
 class RowByColumn(Loader[K, R | None]):

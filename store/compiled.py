@@ -17,16 +17,14 @@ class CompiledSelect:
     __slots__ = ("_converters", "_defaults", "_make_row", "_parameters", "text")
 
     def __init__(self, statement: SelectBase, dialect: Dialect) -> None:
-        """Compile the statement. Parameters without a value are given later, to `values`."""
+        """Compile the statement."""
         compiled = statement.compile(dialect=dialect)
         required = [bind.key for bind in compiled.binds.values() if bind.required]
         state = compiled.construct_expanded_state(dict.fromkeys(required, ""))
         self.text: str = state.statement
         names: Sequence[str] = state.positiontup or ()
         self._defaults = tuple(_converted(state.parameters[name], state.processors.get(name)) for name in names)
-        self._parameters = [
-            (index, name, state.processors.get(name)) for index, name in enumerate(names) if name in required
-        ]
+        self._parameters = [(index, name, state.processors.get(name)) for index, name in enumerate(names)]
         columns = statement.selected_columns
         # A name that is no identifier, as of an unnamed expression, is replaced: nobody reads such a column by name.
         keys = [str(column.key) for column in columns]
@@ -36,12 +34,11 @@ class CompiledSelect:
         self._converters = [(index, convert) for index, convert in enumerate(processors) if convert is not None]
 
     def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the values of the statement's positions."""
-        if not self._parameters:
-            return self._defaults
+        """Return the values of the statement's positions; the parameters replace those that the statement has."""
         values = list(self._defaults)
         for index, name, convert in self._parameters:
-            values[index] = _converted(parameters[name], convert)
+            if name in parameters:
+                values[index] = _converted(parameters[name], convert)
         return values
 
     def rows(self, fetched: Iterable[Sequence[Any]]) -> list[Any]:

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     ColumnElement,
     FromClause,
     Insert,
@@ -84,6 +85,15 @@ class _Element(FunctionElement[Any]):
     inherit_cache = True
 
 
+class _IsOneOf(FunctionElement[bool]):
+    """Whether the first argument is among the integers in a JSON array, the second."""
+
+    name = "is_one_of"
+    type = Boolean()
+    inherit_cache = True
+    _is_implicitly_boolean = True  # it is compared to nothing: SQLite would not use an index for `… = 1`
+
+
 class json_row(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
     """JSON array of its arguments, the columns of a row."""
 
@@ -111,6 +121,11 @@ def int_table(parameter: str) -> FromClause:
 def text_table(parameter: str) -> FromClause:
     """Return a table with a column `value`: the strings in the parameter, a JSON text such as `["a","b"]`."""
     return _Strings(bindparam(parameter, type_=String())).table_valued(column("value", String), name="value")
+
+
+def is_one_of(value: Expression, parameter: str, among: Sequence[int]) -> ColumnElement[bool]:
+    """Return the condition that a value is one of the integers; the parameter may replace them at the execution."""
+    return _IsOneOf(value, bindparam(parameter, json_text(among), type_=String()))
 
 
 def int_list(values: Sequence[int]) -> Select[Any]:
@@ -175,8 +190,8 @@ def per_parent(parents: FromClause, rows: Select[Any]) -> Select[Any]:
 
 def compile_as(construct: type[FunctionElement[Any]], *, sqlite: str, postgresql: str) -> None:
     """Set the SQL of a construct on each database: `{0}` is its first argument, `{all}` the list of all of them."""
-    for dialect, template in (("sqlite", sqlite), ("postgresql", postgresql)):
-        compiles(construct, dialect)(_compiler_of(template))
+    compiles(construct)(_compiler_of(sqlite))  # also for `str(statement)`
+    compiles(construct, "postgresql")(_compiler_of(postgresql))
 
 
 def _compiler_of(template: str) -> Callable[..., str]:
@@ -194,6 +209,12 @@ def _compiler_of(template: str) -> Callable[..., str]:
 
 
 compile_as(_Integers, sqlite="json_each({0})", postgresql="unnest(translate({0}, '[]', '{{}}')::bigint[])")
+# PostgreSQL estimates the rows of `= ANY` by the values of the parameter, and those of a subselect by none.
+compile_as(
+    _IsOneOf,
+    sqlite="({0} IN (SELECT value FROM json_each({1})))",
+    postgresql="({0} = ANY(translate({1}, '[]', '{{}}')::bigint[]))",
+)
 compile_as(_Strings, sqlite="json_each({0})", postgresql="json_array_elements_text({0}::json)")
 compile_as(_Elements, sqlite="json_each({0})", postgresql="json_array_elements({0}::json)")
 compile_as(_Element, sqlite="json_extract({0}, '$[{1}]')", postgresql="({0} ->> {1})::{2}")

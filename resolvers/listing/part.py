@@ -155,9 +155,9 @@ class PartByKey(Loader[PartKey, Any]):
         return {row.value: row.rows for row in rows}
 
     def _parameters(self, parents: Sequence[int]) -> Mapping[str, object]:
-        return {"parents": sql.json_text(parents), **self.listing.parameters}
+        return {"parents": sql.json_text(parents), **self.listing.parameters, **self.context.viewer.parameters}
 
     def _cached(self, build: Callable[[], Selection], *key: Hashable) -> Selection:
         if not self.listing.is_cacheable:
             return build()
-        return cached((self.context.viewer, self.listing.cache_key, *key), build)
+        return cached((self.context.viewer.kind, self.listing.cache_key, *key), build)

@@ -10,7 +10,7 @@ _STATEMENTS: OrderedDict[tuple[Hashable, ...], Selection] = OrderedDict()
 
 
 def cached(key: tuple[Hashable, ...], build: Callable[[], Selection]) -> Selection:
-    """Return the statement of the key, built on first use. The key must include the viewer: statements differ by it."""
+    """Return the statement of the key, built on first use. The key must include the viewer's kind."""
     statement = _STATEMENTS.pop(key, None)
     if statement is None:
         statement = build()
