@@ -1,10 +1,13 @@
 """Queries by the engine, from the viewer to the JSON: on SQLite in one thread, out of the event loop."""
 
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 import orjson
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import Request
 from strawberry import Schema
 
@@ -19,6 +22,9 @@ from store.database import Database, Snapshot
 
 Authenticate = Callable[[Request], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `app.authentication`."""
+
+DATABASE_ERRORS = (sqlite3.Error, DBAPIError, PoolTimeoutError, OSError, TimeoutError)
+"""Errors of a database that cannot be reached, which the request meets again, and reports, in graphql-core."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +60,7 @@ class QueryEngine:
             return await self._database.read(run)
         except HTTPError:
             raise
-        except (UnsupportedError, OperationError):
+        except (UnsupportedError, OperationError, *DATABASE_ERRORS):
             return None
         except Exception:  # noqa: BLE001 - graphql-core then reports it, or has none
             _log.exception("The engine failed; graphql-core executes the request.")

@@ -20,6 +20,9 @@ from tests.oracle import ANONYMOUS
 REFERENCE, ENGINE = "reference", "on"
 """Values of the setting that chooses the executor: graphql-core, or the engine."""
 
+UNUSED_SEED = 1_000_000
+"""Seed of ids that no mutation made before."""
+
 INTERNAL_ERROR = '"code":"INTERNAL"'
 """Part of the response to an unhandled exception, which no operation may cause."""
 
@@ -122,5 +125,5 @@ def sort_errors(content: bytes) -> bytes:
 @contextmanager
 def _fix_environment() -> Iterator[None]:
     # Bulk mutations of more than two items are jobs elsewhere: here all are executed in the request.
-    with fix_ids_and_time(0), patch("resolvers.write.membership.INLINE_BULK_ITEMS", 1_000):
+    with fix_ids_and_time(UNUSED_SEED), patch("resolvers.write.membership.INLINE_BULK_ITEMS", 1_000):
         yield
