@@ -5,8 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -26,12 +24,9 @@ from permissions import Viewer
 from resolvers.context import OperationContext, open_context
 from schema.graph import build_schema
 from store.database import Database, Snapshot
-from store.error import explain_driver_error
+from store.error import UNREACHABLE_ERRORS, explain_driver_error
 from store.migrate import current_revision, head_revision
 from store.search.tokens import token_pattern
-
-# Raised when the database cannot be reached, or none of its connections is free in time.
-UNREACHABLE_ERRORS = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
 
 
 def create_application(

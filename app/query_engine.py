@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 import orjson
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import Request
 from strawberry import Schema
 
@@ -19,12 +17,10 @@ from engine import LoadQueue, Operation, UnsupportedError, compile_operation, ex
 from permissions import OperationError
 from resolvers.context import Context
 from store.database import Database, Snapshot
+from store.error import UNREACHABLE_ERRORS
 
 Authenticate = Callable[[Request], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `app.authentication`."""
-
-DATABASE_ERRORS = (sqlite3.Error, DBAPIError, PoolTimeoutError, OSError, TimeoutError)
-"""Errors of a database that cannot be reached, which the request meets again, and reports, in graphql-core."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +56,8 @@ class QueryEngine:
             return await self._database.read(run)
         except HTTPError:
             raise
-        except (UnsupportedError, OperationError, *DATABASE_ERRORS):
-            return None
+        except (UnsupportedError, OperationError, sqlite3.Error, *UNREACHABLE_ERRORS):
+            return None  # graphql-core meets the error again, and reports it
         except Exception:  # noqa: BLE001 - graphql-core then reports it, or has none
             _log.exception("The engine failed; graphql-core executes the request.")
             return None

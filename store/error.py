@@ -5,10 +5,14 @@ from pathlib import Path
 
 import asyncpg
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 SETTING = "ATOLL_DATABASE_URL"
 URL_EXAMPLES = "Examples: sqlite+aiosqlite:///atoll.db, postgresql+asyncpg://user:password@host/database"
+
+UNREACHABLE_ERRORS = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
+"""Exceptions of a database that cannot be reached, or none of whose connections is free in time."""
 
 _RESTORE = "Restore it from a backup, or move it away to start with an empty database."
 _READ_ONLY = "{name} or its directory is not writable. Give this user write permission on both."
