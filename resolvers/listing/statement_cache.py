@@ -14,7 +14,7 @@ def cached(key: tuple[Hashable, ...], build: Callable[[], Selection]) -> Selecti
     statement = _STATEMENTS.pop(key, None)
     if statement is None:
         statement = build()
-        if len(_STATEMENTS) == MAX_STATEMENTS:
+        while len(_STATEMENTS) >= MAX_STATEMENTS:  # several threads may have added one
             _STATEMENTS.popitem(last=False)
     _STATEMENTS[key] = statement
     return statement
