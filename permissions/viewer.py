@@ -33,7 +33,7 @@ class Viewer:
 
     @property
     def kind(self) -> tuple[bool, bool, bool]:
-        """What the texts of statements depend on: viewers of one kind share them, with `parameters` of their own."""
+        """Properties on which the texts of statements depend; viewers of one kind share statements."""
         return self.is_admin, self.is_signed_in, self.public_sharing
 
     @cached_property
