@@ -12,6 +12,8 @@ JSON: Final = "application/json"
 
 HTML: Final = "text/html"
 
+CACHED_HEADERS: Final = 64
+
 _QUALITY: Final = re.compile(r"[01](\.[0-9]*)?")
 
 
@@ -23,6 +25,7 @@ class Preference(NamedTuple):
     """Whether the header names the type itself, not a range such as `*/*`."""
 
 
+@lru_cache(maxsize=CACHED_HEADERS)
 def choose_media_type(accept: str | None) -> str | None:
     """Return the media type of the response, or None if the client accepts neither.
 
@@ -40,6 +43,7 @@ def choose_media_type(accept: str | None) -> str | None:
     )
 
 
+@lru_cache(maxsize=CACHED_HEADERS)
 def prefers_html(accept: str | None) -> bool:
     """Return whether the client prefers HTML to JSON, as browsers do."""
     page = preference_for(accept, HTML)
@@ -57,7 +61,7 @@ def preference_for(accept: str | None, media_type: str) -> Preference:
     return Preference(qualities.get(type_range, qualities.get("*/*", 0)), is_explicit=False)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=CACHED_HEADERS)
 def _qualities(accept: str) -> dict[str, float]:
     """Return the quality of each media range: the highest of a repeated range, and 1 for a malformed quality."""
     qualities: dict[str, float] = {}

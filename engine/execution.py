@@ -18,7 +18,6 @@ from engine.plan import (
     ObjectShape,
     Plan,
     Shape,
-    coerce_arguments,
     serialize_column,
 )
 
@@ -103,10 +102,7 @@ class _Execution:
     def _resolve(self, task: _Task) -> list[Any]:
         """Return the field's value, or an awaitable of it, for each source."""
         plan = task.field
-        declared, arguments = plan.declared, plan.arguments
-        if arguments is None:
-            schema = self._plan.schema
-            arguments = coerce_arguments(schema, declared, plan.definition, plan.node, self._variables)
+        declared, arguments = plan.declared, plan.coerce_arguments(self._variables)
         if not declared.extensions:
             resolver, context = declared.resolver, self._context
             if resolver is None:

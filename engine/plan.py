@@ -34,8 +34,8 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from strawberry import Schema
-from strawberry.types.arguments import convert_arguments
 
+from engine.arguments import Arguments, arguments_converter
 from engine.error import UnsupportedError
 from engine.field import ResolverField, TypeTest
 from engine.leaf import Serialize, serializer
@@ -43,7 +43,6 @@ from engine.leaf import Serialize, serializer
 MAX_PLANS = 16
 """Most plans kept for one operation: one for each combination of the variables in its `@skip` and `@include`."""
 
-Arguments = dict[str, Any]
 Column = Callable[[Sequence[Any]], list[Any]]
 """Function from objects to the values of a leaf field."""
 
@@ -58,6 +57,16 @@ class FieldPlan:
     arguments: Arguments | None  # None if they contain variables
     definition: GraphQLField
     node: FieldNode
+    convert: Callable[[Mapping[str, Any]], Arguments]
+
+    def coerce_arguments(self, variables: VariableValues | None) -> Arguments:
+        """Return the arguments as the resolver takes them. Raises UnsupportedError for invalid ones."""
+        if self.arguments is not None:
+            return self.arguments
+        try:
+            return self.convert(get_argument_values(self.definition, self.node, variables))
+        except GraphQLError as error:
+            raise UnsupportedError("An argument has an invalid value.") from error
 
 
 @dataclass(slots=True)
@@ -250,8 +259,12 @@ class _Compiler:
     ) -> FieldPlan:
         node = details[0].node
         shape = self._shape(definition.type, details, is_required=False)
-        arguments = None if _has_variables(node) else coerce_arguments(self.schema, declared, definition, node, None)
-        return FieldPlan(name, declared, shape, arguments, definition, node)
+        plan = FieldPlan(name, declared, shape, None, definition, node, arguments_converter(self.schema, declared))
+        if not definition.args:
+            plan.arguments = {}
+        elif not _has_variables(node):
+            plan.arguments = plan.coerce_arguments(None)
+        return plan
 
     def _shape(self, type_: GraphQLOutputType, details: list[FieldDetails], *, is_required: bool) -> Shape:
         if isinstance(type_, GraphQLNonNull):
@@ -263,22 +276,6 @@ class _Compiler:
         assert isinstance(type_, GraphQLObjectType) or is_abstract_type(type_)  # noqa: S101 - no other type remains
         possible = [type_] if isinstance(type_, GraphQLObjectType) else self.graphql.get_possible_types(type_)
         return ObjectShape(self, type_, details, is_required, TypeFinder(possible))
-
-
-def coerce_arguments(
-    schema: Schema, declared: ResolverField, definition: GraphQLField, node: FieldNode, variables: VariableValues | None
-) -> Arguments:
-    """Return the arguments of a field as its resolver takes them. Raises UnsupportedError for invalid ones."""
-    if not definition.args:
-        return {}
-    try:
-        values = get_argument_values(definition, node, variables)
-    except GraphQLError as error:
-        raise UnsupportedError("An argument has an invalid value.") from error
-    converter = schema.schema_converter
-    return convert_arguments(
-        values, declared.arguments, scalar_registry=converter.scalar_registry, config=schema.config
-    )
 
 
 def _graphql(schema: Schema) -> Any:
