@@ -115,15 +115,16 @@ class LoadQueue:
 class Column:
     """Values of one field of several objects; each awaitable among them is replaced by its value when it is there."""
 
-    __slots__ = ("_waiting", "values")
+    __slots__ = ("_loads", "_waiting", "values")
 
     def __init__(self, values: list[Any]) -> None:
         """Take values and awaitables."""
         self.values = values
+        self._loads = [index for index, value in enumerate(values) if value.__class__ is Load]
         self._waiting = [
             _Waiting(values, index, value)
             for index, value in enumerate(values)
-            if isinstance(value, Load | LoadMany) or iscoroutine(value)
+            if value.__class__ is LoadMany or iscoroutine(value)
         ]
 
     def advance(self) -> bool:
@@ -131,8 +132,12 @@ class Column:
 
         Raises UnsupportedError for an awaitable that waits for anything but loads, and what an awaitable raises.
         """
+        if self._loads and all(self.values[index].is_read for index in self._loads):
+            for index in self._loads:
+                self.values[index] = self.values[index].result()
+            self._loads = []
         self._waiting = [each for each in self._waiting if not each.advance()]
-        return not self._waiting
+        return not (self._loads or self._waiting)
 
     def close(self) -> None:
         """Drop the awaitables that are not finished."""

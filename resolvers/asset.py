@@ -1,5 +1,6 @@
 """Resolvers of assets and their lists."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Unpack
 
@@ -131,11 +132,11 @@ class AssetReference(Protocol):
     external_id: str  # set if the id is not
 
 
-async def asset(_root: None, context: Context, by: AssetReference) -> AssetRow | None:
+def asset(_root: None, context: Context, by: AssetReference) -> Awaitable[AssetRow | None]:
     """Return the asset that the input names; None for an unknown or hidden one."""
     if isinstance(by.id, str):
-        return await context.loader(AssetById).load(by.id)
-    return await context.loader(AssetByExternalId).load(by.external_id)
+        return context.loader(AssetById).load(by.id)
+    return context.loader(AssetByExternalId).load(by.external_id)
 
 
 def assets(
@@ -152,9 +153,9 @@ def assets(
     return connect(context, listing, query=query, **page)
 
 
-async def owner(asset: AssetRow, context: Context) -> PrincipalRow | None:
+def owner(asset: AssetRow, context: Context) -> Awaitable[PrincipalRow | None]:
     """Return the owner."""
-    return await context.loader(PrincipalByPk).load(asset.owner_pk)
+    return context.loader(PrincipalByPk).load(asset.owner_pk)
 
 
 def gold_standard(asset: AssetRow, _context: Context) -> GoldStandard | None:
@@ -162,9 +163,9 @@ def gold_standard(asset: AssetRow, _context: Context) -> GoldStandard | None:
     return GoldStandard(asset.gold_at, asset.gold_by_pk, asset.gold_note) if asset.is_gold else None
 
 
-async def awarded_by(award: GoldStandard, context: Context) -> PrincipalRow | None:
+def awarded_by(award: GoldStandard, context: Context) -> Awaitable[PrincipalRow | None]:
     """Return the administrator who gave the award."""
-    return await load_reference(context, PrincipalByPk, award.awarded_by_pk)
+    return load_reference(context, PrincipalByPk, award.awarded_by_pk)
 
 
 def collections(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
@@ -188,9 +189,9 @@ async def release(app: AssetRow, context: Context) -> AssetRow | None:
     return None if pk is None else await context.loader(AssetByPk).load(pk)
 
 
-async def grants(asset: AssetRow, context: Context) -> list[GrantRow]:
+def grants(asset: AssetRow, context: Context) -> Awaitable[list[GrantRow]]:
     """Return the grants, the greatest access first."""
-    return await context.loader(GrantsByAsset).load(asset.pk)
+    return context.loader(GrantsByAsset).load(asset.pk)
 
 
 def principal(grant: GrantRow, _context: Context) -> GrantRow:

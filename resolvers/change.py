@@ -138,9 +138,9 @@ def topic_history(topic: TopicRow, context: Context, **page: Unpack[PageArgument
     return connect(context, TopicHistory(), topic, **page)
 
 
-async def actor(change: ChangeRow, context: Context) -> PrincipalRow | None:
+def actor(change: ChangeRow, context: Context) -> Awaitable[PrincipalRow | None]:
     """Return the user who made the change; None for an import."""
-    return await load_reference(context, PrincipalByPk, change.actor_pk)
+    return load_reference(context, PrincipalByPk, change.actor_pk)
 
 
 async def subject(change: ChangeRow, context: Context) -> NodeRow | None:

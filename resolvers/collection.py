@@ -1,5 +1,6 @@
 """Resolvers of collections and their lists."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import NamedTuple, Unpack
 
@@ -89,11 +90,11 @@ class CollectionViewerCan(NamedTuple):
     move_to_topic: bool
 
 
-async def collection(_root: None, context: Context, by: SlugReference) -> CollectionRow | None:
+def collection(_root: None, context: Context, by: SlugReference) -> Awaitable[CollectionRow | None]:
     """Return the collection that the input names; None for an unknown or hidden one."""
     if isinstance(by.id, str):
-        return await context.loader(CollectionById).load(by.id)
-    return await context.loader(CollectionBySlug).load(by.slug)
+        return context.loader(CollectionById).load(by.id)
+    return context.loader(CollectionBySlug).load(by.slug)
 
 
 def collections(
@@ -110,19 +111,19 @@ def collections(
     return connect(context, listing, query=query, **page)
 
 
-async def topic(collection: CollectionRow, context: Context) -> TopicRow | None:
+def topic(collection: CollectionRow, context: Context) -> Awaitable[TopicRow | None]:
     """Return the topic."""
-    return await context.loader(TopicByPk).load(collection.topic_pk)
+    return context.loader(TopicByPk).load(collection.topic_pk)
 
 
-async def parent(collection: CollectionRow, context: Context) -> CollectionRow | None:
+def parent(collection: CollectionRow, context: Context) -> Awaitable[CollectionRow | None]:
     """Return the parent collection; None at the top of the topic, or if the parent is hidden."""
-    return await load_reference(context, CollectionByPk, collection.parent_pk)
+    return load_reference(context, CollectionByPk, collection.parent_pk)
 
 
-async def ancestors(collection: CollectionRow, context: Context) -> list[CollectionRow]:
+def ancestors(collection: CollectionRow, context: Context) -> Awaitable[list[CollectionRow]]:
     """Return the ancestors from the top down; a hidden one and all above it are left out."""
-    return await context.loader(AncestorsByCollection).load(collection.pk)
+    return context.loader(AncestorsByCollection).load(collection.pk)
 
 
 def children(collection: CollectionRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
@@ -136,9 +137,9 @@ def viewer_can(_collection: CollectionRow, context: Context) -> CollectionViewer
     return CollectionViewerCan(viewer.is_admin, viewer.is_admin, viewer.is_signed_in, viewer.is_admin, viewer.is_admin)
 
 
-async def created_by(row: CollectionRow | TopicRow, context: Context) -> PrincipalRow | None:
+def created_by(row: CollectionRow | TopicRow, context: Context) -> Awaitable[PrincipalRow | None]:
     """Return the user who created the topic or collection."""
-    return await load_reference(context, PrincipalByPk, row.created_by_pk)
+    return load_reference(context, PrincipalByPk, row.created_by_pk)
 
 
 def _asset_count(viewer: Viewer) -> ColumnElement[int]:

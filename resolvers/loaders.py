@@ -81,12 +81,12 @@ class RowByColumn(Loader[K, R | None]):
         return visible(self.table, viewer).where(column.in_(keys.select()))
 
 
-async def load_reference(context: Context, kind: type[RowByColumn[int, R]], pk: int | None) -> R | None:
-    """Return the row that a foreign key refers to; None for a null key and for a hidden row.
+def load_reference(context: Context, kind: type[RowByColumn[int, R]], pk: int | None) -> Awaitable[R | None]:
+    """Return an awaitable of the row that a foreign key refers to; None for a null key and for a hidden row.
 
     A null key is queried too, so that the statement count does not distinguish null from hidden.
     """
-    return await context.loader(kind).load(pk or NO_PK)
+    return context.loader(kind).load(pk or NO_PK)
 
 
 class SlugReference(Protocol):

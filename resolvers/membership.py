@@ -1,5 +1,6 @@
 """Resolvers of the assets of collections: lists, counts, and the panel of assets to add."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Unpack
@@ -176,9 +177,9 @@ def addable_assets(
     return connect(context, listing, collection, query=query, **page)
 
 
-async def added_by(edge: Edge, context: Context) -> PrincipalRow | None:
+def added_by(edge: Edge, context: Context) -> Awaitable[PrincipalRow | None]:
     """Return the user who added the asset."""
-    return await load_reference(context, PrincipalByPk, edge.added_by_pk)
+    return load_reference(context, PrincipalByPk, edge.added_by_pk)
 
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:

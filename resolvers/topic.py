@@ -1,5 +1,6 @@
 """Resolvers of topics and their lists."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import NamedTuple, Unpack
 
@@ -81,11 +82,11 @@ class TopicViewerCan(NamedTuple):
     create_collection: bool
 
 
-async def topic(_root: None, context: Context, by: SlugReference) -> TopicRow | None:
+def topic(_root: None, context: Context, by: SlugReference) -> Awaitable[TopicRow | None]:
     """Return the topic that the input names; None for an unknown or hidden one."""
     if isinstance(by.id, str):
-        return await context.loader(TopicById).load(by.id)
-    return await context.loader(TopicBySlug).load(by.slug)
+        return context.loader(TopicById).load(by.id)
+    return context.loader(TopicBySlug).load(by.slug)
 
 
 def topics(_root: None, context: Context, *, query: str | None = None, **page: Unpack[PageArguments]) -> Connection:

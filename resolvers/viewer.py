@@ -1,5 +1,6 @@
 """Resolvers of the viewer."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -40,9 +41,9 @@ def viewer(_root: None, context: Context) -> Viewer | None:
     return context.viewer if context.viewer.is_signed_in else None
 
 
-async def user(viewer: Viewer, context: Context) -> PrincipalRow | None:
+def user(viewer: Viewer, context: Context) -> Awaitable[PrincipalRow | None]:
     """Return the user of the viewer."""
-    return await load_reference(context, PrincipalByPk, viewer.user_pk)
+    return load_reference(context, PrincipalByPk, viewer.user_pk)
 
 
 def collections(
