@@ -1,4 +1,4 @@
-"""Conversion of argument values to what resolvers take, compiled once for each field."""
+"""Conversion of argument values to those that resolvers take, compiled once for each field."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
@@ -18,7 +18,7 @@ Convert = Callable[[Any], Any]
 
 
 def arguments_converter(schema: Schema, declared: StrawberryField) -> Callable[[Mapping[str, Any]], Arguments]:
-    """Return a function that does what Strawberry's `convert_arguments` does with a field's coerced arguments."""
+    """Return a function that converts a field's coerced arguments like Strawberry's `convert_arguments`."""
     compiler = _Compiler(schema)
     converters = [
         (
@@ -43,7 +43,7 @@ class _Compiler:
         self._scalars = schema.schema_converter.scalar_registry
 
     def converter(self, type_: Any) -> Convert:
-        """Return the converter of values of a type; None and UNSET stay what they are."""
+        """Return the converter of values of a type, which keeps None and UNSET."""
         if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe):
             return self.converter(type_.of_type)
         if isinstance(type_, StrawberryList):
