@@ -1,13 +1,13 @@
 """Resolvers of changes: the audit log and the histories of objects, filtered by current permissions."""
 
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Unpack
 
 from sqlalchemy import FromClause, Table
 
 from permissions import Viewer, visible
-from resolvers.context import Context
+from resolvers.context import Context, await_all
 from resolvers.filter import ChangeFilter
 from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.listing.listing import Listing
@@ -150,25 +150,19 @@ async def subject(change: ChangeRow, context: Context) -> NodeRow | None:
 
 async def fields(change: ChangeRow, context: Context) -> list[FieldChange]:
     """Return the changes of fields that the viewer may see, in the order of the log."""
-    shown = [each for each in change.fields if change.subject_access >= ACCESS_BY_FIELD.get(str(each["field"]), 0)]
-    # All values are asked for before the first is awaited, so that they are read together.
-    values = [[_show(context, str(each["field"]), each[name]) for name in ("before", "after")] for each in shown]
+    shown = [
+        FieldChange(str(each["field"]), each["before"], each["after"])
+        for each in change.fields
+        if change.subject_access >= ACCESS_BY_FIELD.get(str(each["field"]), 0)
+    ]
+    references = [(name, id_) for name, *ids in shown if name in LOADER_OF_REFERENCE for id_ in ids if id_ is not None]
+    rows = await await_all([context.loader(LOADER_OF_REFERENCE[name]).load(id_) for name, id_ in references])
+    hidden = {reference for reference, row in zip(references, rows, strict=True) if row is None}
     return [
-        FieldChange(str(each["field"]), *[await value for value in pair])
-        for each, pair in zip(shown, values, strict=True)
+        FieldChange(name, *(None if (name, value) in hidden else value for value in values)) for name, *values in shown
     ]
 
 
 def assets(change: ChangeRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
     """Return the assets that the change touched."""
     return connect(context, ChangeAssets(), change, **page)
-
-
-async def _shown(value: str | None, reference: Awaitable[object] | None) -> str | None:
-    return None if reference is not None and await reference is None else value
-
-
-def _show(context: Context, field: str, value: str | None) -> Coroutine[Any, Any, str | None]:
-    """Return an awaitable of the value; None for the id of a hidden object."""
-    loader = LOADER_OF_REFERENCE.get(field)
-    return _shown(value, None if loader is None or value is None else context.loader(loader).load(value))

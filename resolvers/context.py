@@ -1,6 +1,7 @@
 """Context of an operation: viewer, snapshot and loaders, none of which outlives it."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeVar
@@ -43,6 +44,23 @@ class TickBatch(DataLoader[K, V]):
     def load(self, key: K) -> asyncio.Future[V]:
         """Return a future of the key's value, shielded so that cancelling one field does not cancel it for others."""
         return asyncio.shield(super().load(key))
+
+
+async def await_all(loads: Iterable[Awaitable[V]]) -> list[V]:
+    """Return the values of loads that were all asked for before, so that they are read together.
+
+    Unlike `asyncio.gather`, it also awaits loads of the engine.
+    """
+    remaining = deque(loads)
+    values = []
+    try:
+        while remaining:
+            values.append(await remaining.popleft())
+    finally:
+        for load in remaining:  # after an error, nobody awaits them
+            if isinstance(load, asyncio.Future):
+                load.cancel()
+    return values
 
 
 class Context:

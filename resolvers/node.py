@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from permissions import ErrorCode, OperationError
-from resolvers.context import Context
+from resolvers.context import Context, await_all
 from resolvers.listing.listing import MAX_PAGE_SIZE
 from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowByColumn, TopicById
 from store.ids import is_id
@@ -32,8 +32,9 @@ async def nodes(_root: None, context: Context, ids: list[str]) -> list[NodeRow |
     if len(ids) > MAX_PAGE_SIZE:
         message = f"ids has {len(ids)} ids; at most {MAX_PAGE_SIZE} are allowed."
         raise OperationError(ErrorCode.BAD_USER_INPUT, message)
-    loads = [_load(context, id_) for id_ in ids]  # all before the first is awaited, so that they are read together
-    return [None if load is None else await load for load in loads]
+    loads = [_load(context, id_) for id_ in ids]
+    values = iter(await await_all(load for load in loads if load is not None))
+    return [None if load is None else next(values) for load in loads]
 
 
 def _load(context: Context, id_: str) -> Awaitable[NodeRow | None] | None:
