@@ -1,0 +1,79 @@
+"""G: every membership that the viewer sees, pulled by pages of 100 over one connection, beside bare statements."""
+
+import http.client
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.race.server import Server
+from benchmarks.race.world import World
+
+PAGE = 100
+DOCUMENT = f"""query G($collection: ID!, $after: String) {{ collection(by: {{id: $collection}}) {{
+  assets(first: {PAGE}, after: $after) {{
+    nodes {{ __typename ... on AssetFields {{ id name }} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"""
+PAGE_BY_HAND = f"""select json_group_array(json_object('id', id, 'name', name)), max(rank) from (
+  select a.id, a.name, m.rank from membership m indexed by membership_in_order join asset a on a.pk = m.asset_pk
+  where m.collection_pk = :collection and m.rank > :after
+    and exists (select 1 from access_grant g where g.asset_pk = a.pk
+      and g.principal_pk in (select value from json_each(:principals))
+      and (g.access = 4 or a.status not in ('ARCHIVED', 'WITHDRAWN')))
+  order by m.rank limit {PAGE})"""
+
+
+class Pull(NamedTuple):
+    """What a pull took: memberships per second of each way."""
+
+    memberships: int
+    atoll: float
+    by_hand: float
+
+    @property
+    def ratio(self) -> float:
+        """Atoll's rate in terms of the bare statements'."""
+        return self.atoll / self.by_hand
+
+
+def pull(server: Server, world: World, peers: Path) -> Pull:
+    """Pull the whole graph both ways; end the race where the rows differ."""
+    started = time.perf_counter()
+    rows = [row for collection in world.collections() for row in _pages(server, collection.id)]
+    atoll = time.perf_counter() - started
+    principals = json.dumps([1, 2, world.viewer_pk, *world.viewer_group_pks])
+    database = sqlite3.connect(peers)
+    started = time.perf_counter()
+    by_hand = [
+        row for collection in world.collections() for row in _pages_by_hand(database, collection.pk, principals)
+    ]
+    seconds = time.perf_counter() - started
+    if rows != by_hand:
+        raise SystemExit("G: the pulled memberships differ from those of the statements by hand.")
+    return Pull(len(rows), len(rows) / atoll, len(rows) / seconds)
+
+
+def _pages(server: Server, collection_id: str) -> Iterator[tuple[str, str]]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    after: str | None = None
+    while True:
+        variables = {"collection": collection_id, "after": after}
+        connection.request("POST", "/graphql", json.dumps({"query": DOCUMENT, "variables": variables}), server.headers)
+        page: Any = json.loads(connection.getresponse().read())["data"]["collection"]["assets"]
+        yield from ((node["id"], node["name"]) for node in page["nodes"])
+        if not page["pageInfo"]["hasNextPage"]:
+            return
+        after = page["pageInfo"]["endCursor"]
+
+
+def _pages_by_hand(database: sqlite3.Connection, collection_pk: int, principals: str) -> Iterator[tuple[str, str]]:
+    after = -1
+    while True:
+        values = {"collection": collection_pk, "after": after, "principals": principals}
+        text, last = database.execute(PAGE_BY_HAND, values).fetchone()
+        page = json.loads(text)
+        yield from ((row["id"], row["name"]) for row in page)
+        if len(page) < PAGE:
+            return
+        after = last

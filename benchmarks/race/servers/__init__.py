@@ -1,0 +1,1 @@
+"""The peers: servers that answer the same operations from the same rows."""
