@@ -39,8 +39,7 @@ only in hidden data answered differently.
 
 def save_run(name: str, run: Run) -> None:
     """Save a campaign's result with the day, the commit and the machine."""
-    commit = _git("rev-parse", "--short=10", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
-    origin = {"commit": commit, "day": datetime.now(UTC).date().isoformat()}
+    origin = {"commit": describe_commit(), "day": datetime.now(UTC).date().isoformat()}
     origin |= {"machine": f"Python {platform.python_version()} on {os.cpu_count()} cores"}
     RUNS.mkdir(parents=True, exist_ok=True)
     (RUNS / f"{name}.json").write_text(json.dumps(run | origin, indent=1), encoding="utf-8")
@@ -94,6 +93,11 @@ def _format_leaks() -> str:
 
 def _format_row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def describe_commit() -> str:
+    """Return the short hash of the checked-out commit, and whether files differ from it."""
+    return _git("rev-parse", "--short=10", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
 
 
 def _git(*arguments: str) -> str:
