@@ -8,7 +8,6 @@ fails unless both ways leave the same rows in the database.
 
 import argparse
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +17,8 @@ from typing import Any
 
 from sqlalchemy import delete, insert
 
-from benchmarks.world import BenchmarkWorld, build_world, print_medians
+from benchmarks.comparison import Comparison, Report, compare_medians, print_comparison, print_header
+from benchmarks.world import BenchmarkWorld, build_world
 from resolvers.write.job import run_next_job
 from store import sql
 from tests.postgres import Postgres
@@ -38,20 +38,29 @@ TABLES = (
 Rows = dict[str, list[dict[str, Any]]]
 
 
-async def measure(url: str, name: str, assets: int, rounds: int) -> None:
-    """Print the times of adding assets with Atoll and of a plain insertion of the same rows."""
+async def measure(url: str, name: str, assets: int, rounds: int, report: Report) -> None:
+    """Report the times of adding assets with Atoll and of a plain insertion of the same rows."""
     world = await build_world(url, assets)
     try:
-        await _compare(world, f"{name}: add of {INLINE:,}, ATOMIC", INLINE, _add_inline, rounds)
+        await compare_inline(world, name, rounds, report)
         for mode in ("ATOMIC", "BEST_EFFORT"):
-            await _compare(world, f"{name}: job of {assets:,}, {mode}", assets, _add_by_job(mode), rounds)
+            report(await _compare(world, f"{name}: job of {assets:,}, {mode}", assets, _add_by_job(mode), rounds))
     finally:
         await world.close()
 
 
+async def compare_inline(world: BenchmarkWorld, name: str, rounds: int, report: Report) -> None:
+    """Report the times of adding INLINE assets in one request; the viewer must own them."""
+    report(await _compare(world, f"{name}: add of {INLINE:,}, ATOMIC", INLINE, _add_inline, rounds))
+
+
 async def _compare(
-    world: BenchmarkWorld, name: str, assets: int, add: Callable[[BenchmarkWorld, int], Awaitable[None]], rounds: int
-) -> None:
+    world: BenchmarkWorld,
+    name: str,
+    assets: int,
+    add: Callable[[BenchmarkWorld, int], Awaitable[None]],
+    rounds: int,
+) -> Comparison:
     times: dict[str, list[float]] = {"atoll": [], "bare": []}
     for _ in range(rounds):
         await _empty_tables(world)
@@ -65,7 +74,7 @@ async def _compare(
         times["bare"].append(time.perf_counter() - started)
         if await _read_rows(world) != rows or len(rows["membership"]) != assets:
             raise SystemExit("Both must leave the same rows, a membership for each asset.")
-    print_medians(name, times["atoll"], times["bare"])
+    return compare_medians(name, times["atoll"], times["bare"])
 
 
 async def _add_inline(world: BenchmarkWorld, assets: int) -> None:
@@ -111,12 +120,14 @@ def main() -> None:
     parser.add_argument("--assets", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    sys.stdout.write(f"{'':<44} {'Atoll':>12} {'bare':>12}  ratio\n")
+    print_header("bare")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         url = f"sqlite+aiosqlite:///{Path(folder) / 'bulk.db'}"
-        asyncio.run(measure(url, "SQLite", arguments.assets, arguments.rounds))
+        asyncio.run(measure(url, "SQLite", arguments.assets, arguments.rounds, print_comparison))
         server = opened.enter_context(Postgres(durable=True))
-        asyncio.run(measure(server.create_database("bulk"), "PostgreSQL", arguments.assets, arguments.rounds))
+        asyncio.run(
+            measure(server.create_database("bulk"), "PostgreSQL", arguments.assets, arguments.rounds, print_comparison)
+        )
 
 
 if __name__ == "__main__":

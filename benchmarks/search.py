@@ -7,7 +7,6 @@ SQLite and PostgreSQL. The number of matches is the same for any number of asset
 import argparse
 import asyncio
 import gc
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -19,7 +18,8 @@ import orjson
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from benchmarks.world import BenchmarkWorld, build_world, print_medians
+from benchmarks.comparison import Comparison, Report, compare_medians, print_comparison, print_header
+from benchmarks.world import BenchmarkWorld, analyse, build_world
 from store import sql
 from store.bulk_insert import insert_many
 from store.ids import new_id
@@ -81,12 +81,7 @@ async def build_search_world(url: str, assets: int) -> BenchmarkWorld:
         for place, owner in enumerate(owners):
             await _change_owner(connection, strangers[place::OWNERS], owner)
         await _describe_assets(connection, chance, world.asset_pks)
-    async with world.database.engines[0].connect() as connection:
-        if world.database.is_sqlite:
-            await connection.exec_driver_sql("ANALYZE")
-        else:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.exec_driver_sql("VACUUM ANALYZE")
+    await analyse(world.database)
     return world
 
 
@@ -137,9 +132,17 @@ async def _describe_assets(connection: AsyncConnection, chance: Random, pks: lis
     await insert_many(connection, sql.asset_tag, tags)
 
 
-async def measure(url: str, name: str, assets: int, rounds: int) -> None:
-    """Print the times of each query and of the hand-written statement."""
+async def measure(url: str, name: str, assets: int, rounds: int, report: Report) -> None:
+    """Report the times of each query and of the hand-written statement."""
     world = await build_search_world(url, assets)
+    try:
+        await compare_searches(world, f"{name}, {assets:,}", rounds, report)
+    finally:
+        await world.close()
+
+
+async def compare_searches(world: BenchmarkWorld, name: str, rounds: int, report: Report) -> None:
+    """Report the times of each query in a world of `build_search_world`, and of the hand-written statement."""
     gc.collect()
     gc.freeze()  # garbage of building the world must not be collected during the measurement
     backend = "sqlite" if world.database.is_sqlite else "postgresql"
@@ -149,14 +152,10 @@ async def measure(url: str, name: str, assets: int, rounds: int) -> None:
         "panel, searched": (PANEL, "needle", f"{matching} AND {ELIGIBLE}"),
         "all, searched": (GLOBAL, "needle", f"{matching} AND {VISIBLE}"),
     }
-    try:
-        for title, (query, typed, where) in queries.items():
-            better = f"CASE WHEN {DIALECTS[backend]['named']} THEN 1 ELSE 0 END" if typed else "0"
-            by_hand = _by_hand(backend, where, better)
-            label = f"{name}, {assets:,}: {title}"
-            await _compare(world, label, (query, typed), (by_hand, PARAMETERS[backend] if typed else {}), rounds)
-    finally:
-        await world.close()
+    for title, (query, typed, where) in queries.items():
+        better = f"CASE WHEN {DIALECTS[backend]['named']} THEN 1 ELSE 0 END" if typed else "0"
+        by_hand = _by_hand(backend, where, better), PARAMETERS[backend] if typed else {}
+        report(await _compare(world, f"{name}: {title}", (query, typed), by_hand, rounds))
 
 
 def _by_hand(backend: str, where: str, better: str) -> str:
@@ -171,7 +170,7 @@ async def _compare(
     operation: tuple[str, str | None],
     by_hand: tuple[str, dict[str, str]],
     rounds: int,
-) -> None:
+) -> Comparison:
     query, typed = operation
     statement, words = by_hand
     async with world.database.snapshot() as snapshot:
@@ -189,7 +188,7 @@ async def _compare(
         times["by hand"].append(time.perf_counter() - started)
         if (response.get("collection") or response)["found"] != answer:
             raise SystemExit(f"{title}: the two responses differ.\n{response}\n{answer}")
-    print_medians(title, times["atoll"], times["by hand"])
+    return compare_medians(title, times["atoll"], times["by hand"])
 
 
 def _answer(row: Any) -> dict[str, Any]:
@@ -213,15 +212,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     arguments = parser.parse_args()
-    sys.stdout.write(f"{'':<44} {'Atoll':>12} {'by hand':>12}  ratio\n")
+    print_header("by hand")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         server = opened.enter_context(Postgres(durable=True)) if arguments.only != "sqlite" else None
         for assets in arguments.assets:
             if arguments.only != "postgresql":
                 url = f"sqlite+aiosqlite:///{Path(folder) / f'search{assets}.db'}"
-                asyncio.run(measure(url, "SQLite", assets, arguments.rounds))
+                asyncio.run(measure(url, "SQLite", assets, arguments.rounds, print_comparison))
             if server is not None:
-                asyncio.run(measure(server.create_database(f"search{assets}"), "PostgreSQL", assets, arguments.rounds))
+                asyncio.run(
+                    measure(
+                        server.create_database(f"search{assets}"),
+                        "PostgreSQL",
+                        assets,
+                        arguments.rounds,
+                        print_comparison,
+                    )
+                )
 
 
 if __name__ == "__main__":

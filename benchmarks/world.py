@@ -1,8 +1,5 @@
 """Benchmark world: a database with many assets of one owner and an empty collection, and the owner's client."""
 
-import statistics
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -86,8 +83,8 @@ async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
     )
 
 
-def print_medians(title: str, atoll: Sequence[float], baseline: Sequence[float]) -> None:
-    """Print a row: the medians of two lists of seconds, in milliseconds, and their ratio."""
-    first, second = statistics.median(atoll), statistics.median(baseline)
-    sys.stdout.write(f"{title:<44} {first * 1_000:>9.1f} ms {second * 1_000:>9.1f} ms  {first / second:>5.2f}\n")
-    sys.stdout.flush()
+async def analyse(database: Database) -> None:
+    """Update the statistics of all tables."""
+    async with database.engines[0].connect() as connection:
+        autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await autocommit.exec_driver_sql("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
