@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.tokens import create_token
 from benchmarks.race.world import NOW, TAGS, World
+from benchmarks.world import analyse
 from store import sql
 from store.bulk_insert import insert_many
 from store.database import Database
@@ -31,7 +32,7 @@ async def write_atoll(world: World, url: str) -> str:
             await _write_assets(world, connection)
             members = ({**row._asdict(), "added_at": NOW} for row in world.memberships())
             await _insert(connection, sql.membership, members)
-        await _analyse(database)
+        await analyse(database)
         return await create_token(database, "user:1", TOKEN_SECONDS)
     finally:
         await database.close()
@@ -47,7 +48,14 @@ async def _write_principals(world: World, connection: AsyncConnection) -> None:
 async def _write_collections(world: World, connection: AsyncConnection) -> None:
     stamps = {"version": 1, "created_at": NOW, "updated_at": NOW}
     topics = [
-        {**row._asdict(), **stamps, "slug": f"t{row.pk}", "name_key": fold_name(row.name), "description": "", "rank": row.pk}
+        {
+            **row._asdict(),
+            **stamps,
+            "slug": f"t{row.pk}",
+            "name_key": fold_name(row.name),
+            "description": "",
+            "rank": row.pk,
+        }
         for row in world.topics()
     ]
     await connection.execute(insert(sql.topic), topics)
@@ -106,10 +114,3 @@ def _batches(rows: Iterable[RowT]) -> Iterator[list[RowT]]:
     remaining = iter(rows)
     while batch := list(islice(remaining, BATCH)):
         yield batch
-
-
-async def _analyse(database: Database) -> None:
-    statement = "ANALYZE" if database.is_sqlite else "VACUUM ANALYZE"
-    async with database.engines[0].connect() as connection:
-        autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await autocommit.exec_driver_sql(statement)

@@ -1,27 +1,39 @@
-"""The load: wrk on a core of its own, for some seconds."""
+"""Load on a server: wrk on a core of its own for some seconds, or a number of requests one after another."""
 
+import math
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.race.server import LOAD_CORE, Server
 
 CONNECTIONS = 4
+SETTLE_SECONDS = 0.05  # the last requests end
+LEAD_SECONDS = 0.3  # the load in the background runs before the measured one
+COUNTED_REQUESTS = 3
 SCRIPT = """wrk.method = "POST"
 wrk.body = [==[{body}]==]
 {headers}
 done = function(summary, latency)
+  local failed = summary.errors
   io.write(string.format("MEASURED %d %f %f %f %d\\n", summary.requests, summary.duration / 1e6,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, summary.errors.status + summary.errors.timeout))
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    failed.status + failed.timeout + failed.connect + failed.read + failed.write))
 end
 """
 
 
 class Measurement(NamedTuple):
-    """One run of the load: requests per second, CPU milliseconds per request, latencies in milliseconds."""
+    """Requests per second, the server's CPU milliseconds per request, and latencies in milliseconds.
+
+    `cpu` is NaN where other requests run beside the measured ones.
+    """
 
     rate: float
     cpu: float
@@ -30,32 +42,73 @@ class Measurement(NamedTuple):
 
 
 def require_wrk() -> None:
-    """End the race where wrk is missing."""
-    if shutil.which("wrk") is None or shutil.which("taskset") is None:
-        raise SystemExit("make bench needs wrk and taskset: apt-get install wrk util-linux")
+    """Exit if the load cannot be generated."""
+    missing = [name for name in ("wrk", "taskset") if shutil.which(name) is None]
+    if missing:
+        raise SystemExit(f"make bench needs {' and '.join(missing)}: apt-get install wrk util-linux")
 
 
-def measure(server: Server, operation: str, seconds: float, connections: int = CONNECTIONS) -> Measurement:
-    """Load the server with one operation and return what was measured; end the race on any failed request."""
+def measure(server: Server, operation: str, seconds: float) -> Measurement:
+    """Send an operation over several connections for some seconds."""
+    before = server.cpu_seconds()
+    with wrk(server, operation, seconds, CONNECTIONS) as process:
+        requests, duration, p50, p99 = _result(process, server, operation)
+    time.sleep(SETTLE_SECONDS)
+    cpu = server.cpu_seconds() - before
+    return Measurement(requests / duration, cpu / requests * 1_000, p50, p99)
+
+
+def measure_one_by_one(server: Server, operation: str) -> Measurement:
+    """Send COUNTED_REQUESTS one after another; for operations that take long, of which wrk would complete too few."""
+    before = server.cpu_seconds()
+    times = sorted(server.ask(operation).seconds for _ in range(COUNTED_REQUESTS))
+    time.sleep(SETTLE_SECONDS)
+    cpu = (server.cpu_seconds() - before) / COUNTED_REQUESTS
+    return Measurement(COUNTED_REQUESTS / sum(times), cpu * 1_000, statistics.median(times) * 1_000, times[-1] * 1_000)
+
+
+def measure_beside(server: Server, operation: str, other: str, seconds: float) -> Measurement:
+    """Send an operation for some seconds while one connection sends another in a loop."""
+    with wrk(server, other, seconds + 1, 1) as background:
+        time.sleep(LEAD_SECONDS)
+        with wrk(server, operation, seconds, CONNECTIONS) as process:
+            requests, duration, p50, p99 = _result(process, server, operation)
+        _result(background, server, other)
+    return Measurement(requests / duration, math.nan, p50, p99)
+
+
+@contextmanager
+def wrk(server: Server, operation: str, seconds: float, connections: int) -> Iterator[subprocess.Popen[str]]:
+    """Run wrk; kill it if it still runs at the end of the block."""
     headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in server.headers.items())
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(SCRIPT.replace("{body}", server.body(operation)).replace("{headers}", headers))
-        script.flush()
-        before = server.cpu_seconds()
-        output = _wrk(server.url, Path(script.name), seconds, connections)
-        time.sleep(0.05)  # the last requests end
-        cpu = server.cpu_seconds() - before
+    command = [
+        "taskset",
+        "--cpu-list",
+        str(LOAD_CORE),
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{max(1, round(seconds))}s",
+    ]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(SCRIPT.replace("{body}", server.body(operation)).replace("{headers}", headers))
+        file.flush()
+        command += ["--timeout", "60s", "-s", str(Path(file.name)), server.url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _result(process: subprocess.Popen[str], server: Server, operation: str) -> tuple[float, float, float, float]:
+    """Return the requests, seconds, p50 and p99 that wrk measured; exit if any request failed."""
+    output = process.communicate()[0]
     line = next((line for line in output.splitlines() if line.startswith("MEASURED")), None)
     if line is None:
         raise SystemExit(f"wrk failed on {server.name}, {operation}: {output}")
     requests, duration, p50, p99, failed = map(float, line.split()[1:])
-    if failed:
-        raise SystemExit(f"{server.name} failed {failed:.0f} requests of {operation}")
-    return Measurement(requests / duration, cpu / max(requests, 1) * 1_000, p50, p99)
-
-
-def _wrk(url: str, script: Path, seconds: float, connections: int) -> str:
-    command = ["taskset", "--cpu-list", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-    command += ["--timeout", "60s", "-s", str(script), url]
-    finished = subprocess.run(command, check=False, capture_output=True, text=True)
-    return finished.stdout + finished.stderr
+    if failed or not requests:
+        raise SystemExit(f"{server.name} failed {failed:.0f} and completed {requests:.0f} requests of {operation}.")
+    return requests, duration, p50, p99

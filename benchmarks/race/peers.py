@@ -34,23 +34,27 @@ INDEXES = (
     "create index collection_of_parent on collection (parent_pk, rank)",
     "create index asset_of_owner on asset (owner_pk)",
 )
-ROW_LEVEL_SECURITY = """
-create role viewer login password 'viewer';
-grant select on all tables in schema public to viewer;
+VIEWER = "viewer"
+"""Role that row-level security applies to, and its password."""
+
+ROW_LEVEL_SECURITY = f"""
+create role {VIEWER} login password '{VIEWER}';
+grant select on all tables in schema public to {VIEWER};
 create function viewer_principals() returns integer[] language sql stable security definer as $$
   select array[1, 2] || user_pk || array(select group_pk from group_member m where m.user_pk = t.user_pk)
   from api_token t
   where digest = current_setting('viewer.digest', true) and expires_at > extract(epoch from now()) * 1000
 $$;
 alter table asset enable row level security;
-create policy visible on asset for select to viewer using (exists (
-  select 1 from access_grant g where g.asset_pk = asset.pk and g.principal_pk = any ((select viewer_principals())::integer[])
+create policy visible on asset for select to {VIEWER} using (exists (
+  select 1 from access_grant g where g.asset_pk = asset.pk
+  and g.principal_pk = any ((select viewer_principals())::integer[])
   and (g.access = 4 or asset.status not in ('ARCHIVED', 'WITHDRAWN'))));
 alter table membership enable row level security;
-create policy visible on membership for select to viewer using (
+create policy visible on membership for select to {VIEWER} using (
   exists (select 1 from asset a where a.pk = membership.asset_pk));
-revoke all on api_token, access_grant, group_member from viewer;
-grant select on access_grant to viewer;
+revoke all on api_token, access_grant, group_member from {VIEWER};
+grant select on access_grant to {VIEWER};
 """
 
 
@@ -108,7 +112,7 @@ def write_sqlite(path: Path, tables: dict[str, list[tuple[Any, ...]]]) -> None:
 
 
 async def write_postgresql(url: str, tables: dict[str, list[tuple[Any, ...]]]) -> None:
-    """Write the peers' PostgreSQL database, with row-level security for the role `viewer`."""
+    """Write the peers' PostgreSQL database, with row-level security for the role VIEWER."""
     connection = await asyncpg.connect(url)
     for name, columns in TABLES.items():
         await connection.execute(f"create table {name} ({columns})")

@@ -1,13 +1,13 @@
 """G: every membership that the viewer sees, pulled by pages of 100 over one connection, beside bare statements."""
 
-import http.client
 import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
 
+from benchmarks.comparison import Comparison
 from benchmarks.race.server import Server
 from benchmarks.race.world import World
 
@@ -24,43 +24,28 @@ PAGE_BY_HAND = f"""select json_group_array(json_object('id', id, 'name', name)),
   order by m.rank limit {PAGE})"""
 
 
-class Pull(NamedTuple):
-    """What a pull took: memberships per second of each way."""
-
-    memberships: int
-    atoll: float
-    by_hand: float
-
-    @property
-    def ratio(self) -> float:
-        """Atoll's rate in terms of the bare statements'."""
-        return self.atoll / self.by_hand
-
-
-def pull(server: Server, world: World, peers: Path) -> Pull:
-    """Pull the whole graph both ways; end the race where the rows differ."""
+def pull(server: Server, world: World, peers: Path) -> Comparison:
+    """Pull the whole graph both ways; exit if the rows differ."""
     started = time.perf_counter()
     rows = [row for collection in world.collections() for row in _pages(server, collection.id)]
     atoll = time.perf_counter() - started
     principals = json.dumps([1, 2, world.viewer_pk, *world.viewer_group_pks])
-    database = sqlite3.connect(peers)
-    started = time.perf_counter()
-    by_hand = [
-        row for collection in world.collections() for row in _pages_by_hand(database, collection.pk, principals)
-    ]
-    seconds = time.perf_counter() - started
+    with closing(sqlite3.connect(peers)) as database:
+        started = time.perf_counter()
+        by_hand = [
+            row for collection in world.collections() for row in _pages_by_hand(database, collection.pk, principals)
+        ]
+        seconds = time.perf_counter() - started
     if rows != by_hand:
         raise SystemExit("G: the pulled memberships differ from those of the statements by hand.")
-    return Pull(len(rows), len(rows) / atoll, len(rows) / seconds)
+    return Comparison(f"{server.name}: pull of {len(rows):,} memberships", atoll, seconds)
 
 
 def _pages(server: Server, collection_id: str) -> Iterator[tuple[str, str]]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
     after: str | None = None
     while True:
         variables = {"collection": collection_id, "after": after}
-        connection.request("POST", "/graphql", json.dumps({"query": DOCUMENT, "variables": variables}), server.headers)
-        page: Any = json.loads(connection.getresponse().read())["data"]["collection"]["assets"]
+        page = server.execute(DOCUMENT, variables)["collection"]["assets"]
         yield from ((node["id"], node["name"]) for node in page["nodes"])
         if not page["pageInfo"]["hasNextPage"]:
             return

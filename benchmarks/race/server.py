@@ -1,4 +1,4 @@
-"""The raced servers as processes: started on a core of their own, asked, and measured from outside."""
+"""Servers of the race as processes: pinned to one core, asked over HTTP, and measured from outside."""
 
 import json
 import os
@@ -7,54 +7,65 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import httpx
 
 from benchmarks.race.operations import Operation
 
-SERVER_CORE, LOAD_CORE = "0", "1"
+SERVER_CORE, LOAD_CORE = 0, 1
 START_SECONDS = 60
+ANSWER_SECONDS = 120
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Answer(NamedTuple):
+    """An answer, its size in bytes, and the seconds until it arrived."""
+
+    content: Any
+    size: int
+    seconds: float
 
 
 @dataclass
 class Server:
-    """A server to race: its command, which finds its port in PORT, and its operations."""
+    """A server: its command, in which `{port}` is its port, also in the environment as PORT; and its operations."""
 
     name: str
     command: list[str]
     operations: Mapping[str, Operation]
+    token: str
+    log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    folder: Path | None = None
     companion_pids: tuple[int, ...] = ()  # processes that work for it, such as its database
-    token: str = ""
     port: int = 0
+    _process: subprocess.Popen[bytes] = field(init=False, repr=False)
+    _client: httpx.Client = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
         """Start the server and wait until it accepts connections."""
         self.port = self.port or free_port()
+        self._client = httpx.Client(timeout=ANSWER_SECONDS)
         command = [part.format(port=self.port) for part in self.command]
         environment = os.environ | self.environment | {"PORT": str(self.port)}
-        pinned = ["taskset", "--cpu-list", SERVER_CORE, *command]
-        self._process = subprocess.Popen(pinned, cwd=self.folder, env=environment, stdout=subprocess.DEVNULL)
+        pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *command]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(pinned, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    self.__exit__()
-                    raise SystemExit(f"{self.name} does not start: {' '.join(command)}") from None
-                time.sleep(0.1)
-            else:
-                return self
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                output = self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+                raise SystemExit(f"{self.name} does not start: {' '.join(command)}\n{output}")
+            time.sleep(0.1)
+        return self
 
     def __exit__(self, *_exception: object) -> None:
         """Stop the server."""
+        self._client.close()
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(10)
@@ -73,27 +84,49 @@ class Server:
         media = "application/json"
         return {"content-type": media, "accept": media, "authorization": f"Bearer {self.token}"}
 
-    def body(self, name: str) -> str:
-        """Return the request body of an operation."""
+    def body(self, name: str, variables: Mapping[str, Any] | None = None) -> str:
+        """Return the request body of an operation, with the measured variables by default."""
         operation = self.operations[name]
-        return json.dumps({"query": operation.query, "variables": operation.variables, "operationName": name})
+        values = operation.variables if variables is None else variables
+        return json.dumps({"query": operation.query, "variables": values, "operationName": name})
 
-    def ask(self, name: str) -> Any:
-        """Return the answer to an operation; end the race on any other status than 200 and on errors."""
-        response = httpx.post(self.url, content=self.body(name), headers=self.headers, timeout=120)
-        answer = response.json() if response.status_code == httpx.codes.OK else {"errors": response.text[:500]}
-        if "errors" in answer:
-            raise SystemExit(f"{self.name} cannot answer {name}: {answer['errors']}")
-        return answer
+    def ask(self, name: str, variables: Mapping[str, Any] | None = None) -> Answer:
+        """Return the answer to an operation; exit on another status than 200 and on errors."""
+        return self._post(self.body(name, variables), name)
+
+    def execute(self, query: str, variables: Mapping[str, Any]) -> Any:
+        """Return the data of an operation that is not one of the race; exit on errors."""
+        return self._post(json.dumps({"query": query, "variables": variables}), query).content["data"]
+
+    def ask_without_token(self, name: str) -> str:
+        """Return the body of the response to an unknown token."""
+        headers = self.headers | {"authorization": "Bearer unknown"}
+        return self._client.post(self.url, content=self.body(name), headers=headers).text
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that the server and its companions have used so far."""
         return sum(_cpu_seconds(pid) for pid in (self._process.pid, *self.companion_pids))
 
     def memory(self) -> float:
-        """Return the resident memory of the server's process, in MB."""
+        """Return the resident memory of the server's process, in MB, without companions."""
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def _post(self, body: str, title: str) -> Answer:
+        started = time.perf_counter()
+        response = self._client.post(self.url, content=body, headers=self.headers)
+        seconds = time.perf_counter() - started
+        content = response.json() if response.status_code == httpx.codes.OK else {"errors": response.text[:500]}
+        if "errors" in content:
+            raise SystemExit(f"{self.name} cannot answer {title}: {content['errors']}")
+        return Answer(content, len(response.content), seconds)
 
 
 def python(*arguments: str) -> list[str]:
@@ -110,17 +143,17 @@ def free_port() -> int:
 
 def _cpu_seconds(pid: int) -> float:
     total = 0.0
-    for child in (pid, *_children(pid)):
+    for process in (pid, *_children(pid)):
         try:
-            fields = Path(f"/proc/{child}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+            fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
         except OSError:
             continue  # it ended meanwhile
         total += (int(fields[11]) + int(fields[12])) / TICKS
     return total
 
 
-def _children(pid: int) -> list[int]:
+def _children(pid: int) -> Iterator[int]:
     try:
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+        yield from map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())
     except OSError:
-        return []
+        return  # it ended meanwhile

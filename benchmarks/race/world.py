@@ -15,7 +15,11 @@ NOW = 1_767_225_600_000  # milliseconds
 WORDS = [first + last for first in ("bal", "cor", "dim", "fen", "gar") for last in ("ato", "ine", "ura", "osk", "eth")]
 TAGS = ["rna", "seq"]
 COLLECTIONS_PER_TOPIC = 20
+# Of each topic's collections 4 are at the top, 8 below those, 2 each, and 8 on a third level, 1 each.
+PARENT_PLACES = (*[None] * 4, 0, 0, 1, 1, 2, 2, 3, 3, *range(4, 12))
+GROUP_SHARE = 0.7  # of the grants to a group or a user
 VIEWER_GROUPS = 3
+MIN_ASSETS, MAX_FACTOR = 2_000, 10
 FIRST_USER_PK = 11  # everyone and public come first
 ID_LETTERS = "0123456789abcdefghijklmnopqrstuv"
 
@@ -121,11 +125,12 @@ class World:
             yield Topic(pk, public_id("top", pk), f"Topic {pk}")
 
     def collections(self) -> Iterator[Collection]:
-        """Yield the collections: of each topic 4 at the top, 8 below those and 8 on a third level."""
+        """Yield the collections, in three levels."""
         for pk in range(1, self.sizes.collections + 1):
             topic, place = divmod(pk - 1, COLLECTIONS_PER_TOPIC)
             first = pk - place
-            parent = None if place < 4 else first + (place - 4) // 2 if place < 12 else first + 4 + place - 12
+            parent_place = PARENT_PLACES[place]
+            parent = None if parent_place is None else first + parent_place
             text = " ".join(["Lorem ipsum"] * 5)
             yield Collection(pk, public_id("col", pk), f"Collection {pk}", text, topic + 1, parent)
 
@@ -140,7 +145,7 @@ class World:
             for _ in range(1 if audience else 2):
                 first, count = (
                     (self.first_group_pk, self.sizes.groups)
-                    if chance.random() < 0.7
+                    if chance.random() < GROUP_SHARE
                     else (FIRST_USER_PK, self.sizes.users)
                 )
                 grants.setdefault(first + chance.randrange(count), AssetAccess.VIEWER.value)

@@ -5,7 +5,6 @@
 
 import json
 import os
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
@@ -35,8 +34,15 @@ PAGES = f"""select * from (
   select m.collection_pk, {ASSET}, row_number() over (partition by m.collection_pk order by m.rank) as place
   from membership m join asset a on a.pk = m.asset_pk where m.collection_pk in {KEYS} and {VISIBLE})
 where place <= 20 order by 1, place"""
+NAMED_PAGES = f"""select * from (
+  select m.collection_pk, {ASSET}, row_number() over (partition by m.collection_pk order by a.name, a.pk) as place
+  from membership m join asset a on a.pk = m.asset_pk where m.collection_pk in {KEYS}
+  and a.kind in (select value from json_each(:kinds)) and {VISIBLE})
+where place <= 20 order by 1, place"""
 OF_TOPIC = f"select topic_pk, {COLLECTION} from collection where topic_pk in {KEYS} order by rank"
-TOP_LEVEL = f"select topic_pk, {COLLECTION} from collection where topic_pk in {KEYS} and parent_pk is null order by rank"
+TOP_LEVEL = (
+    f"select topic_pk, {COLLECTION} from collection where topic_pk in {KEYS} and parent_pk is null order by rank"
+)
 CHILDREN = f"select parent_pk, {COLLECTION} from collection where parent_pk in {KEYS} order by rank"
 COUNTS = f"""select m.collection_pk, a.kind, count(*) from membership m join asset a on a.pk = m.asset_pk
 where m.collection_pk in {KEYS} and {VISIBLE} group by 1, 2"""
@@ -68,23 +74,29 @@ class Context:
         """Make the loaders."""
         self.owners = RowByKey(self, OWNERS)
         self.pages = RowsByKey(self, PAGES)
+        self._named_pages: dict[str, RowsByKey] = {}
         self.collections = RowsByKey(self, OF_TOPIC)
         self.top_level = RowsByKey(self, TOP_LEVEL)
         self.children = RowsByKey(self, CHILDREN)
         self.counts = RowsByKey(self, COUNTS)
 
+    def named_pages(self, kinds: list[str]) -> "RowsByKey":
+        """Return the loader of pages of these kinds, ordered by name."""
+        key = json.dumps(kinds)
+        return self._named_pages.setdefault(key, RowsByKey(self, NAMED_PAGES, kinds=key))
+
 
 class RowByKey(DataLoader[int, Any]):
     """Batches rows whose first column is the key."""
 
-    def __init__(self, context: Context, statement: str) -> None:
-        """Take the statement; `:keys` and `:principals` are bound."""
+    def __init__(self, context: Context, statement: str, **values: str) -> None:
+        """Take the statement and its values; `:keys` and `:principals` are bound to it too."""
         super().__init__()
-        self.context, self.statement = context, statement
+        self.context, self.statement, self.values = context, statement, values
 
     async def fetch(self, keys: list[int]) -> list[Any]:
         """Return the rows of all keys."""
-        return await fetch(self.statement, keys=json.dumps(keys), principals=self.context.principals)
+        return await fetch(self.statement, keys=json.dumps(keys), principals=self.context.principals, **self.values)
 
     async def batch_load_fn(self, keys: list[int]) -> list[Any]:
         """Return a row for each key."""
@@ -203,6 +215,23 @@ class AssetCounts:
     models: int = 0
 
 
+AssetOrderField = strawberry.enum(Enum("AssetOrderField", {"NAME": "NAME"}))
+
+
+@strawberry.input
+class AssetFilter:
+    """Filters for assets."""
+
+    kinds: list[AssetKind]  # type: ignore[valid-type]  # made by the functional form of Enum
+
+
+@strawberry.input
+class AssetOrder:
+    """Order of assets."""
+
+    field: AssetOrderField  # type: ignore[valid-type]  # made by the functional form of Enum
+
+
 @strawberry.type
 class Collection:
     """A collection."""
@@ -213,10 +242,18 @@ class Collection:
     description: str
 
     @strawberry.field
-    async def assets(self, info: Info, first: int = 20) -> list[Asset]:
-        """Return the first 20 visible members."""
-        del first
-        return [asset_of(row[1:-1]) for row in await info.context.pages.load(self.pk)]
+    async def assets(
+        self,
+        info: Info,
+        first: int = 20,
+        filter: AssetFilter | None = None,  # noqa: A002 - the graph's argument
+        order_by: AssetOrder | None = None,
+    ) -> list[Asset]:
+        """Return the first 20 visible members: all in their order, or those of some kinds by name."""
+        del first, order_by
+        context = info.context
+        pages = context.pages if filter is None else context.named_pages([kind.value for kind in filter.kinds])
+        return [asset_of(row[1:-1]) for row in await pages.load(self.pk)]
 
     @strawberry.field
     async def children(self, info: Info) -> list["Collection"]:

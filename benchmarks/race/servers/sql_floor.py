@@ -1,7 +1,7 @@
 """The SQL floor: one statement that builds the JSON of an operation, one Starlette route, one thread hop.
 
-`uvicorn benchmarks.race.servers.sql_floor:app` with DATABASE set to the peers' SQLite file. It knows its four
-operations by name and no GraphQL: what a server would take that did nothing beside its SQL.
+`uvicorn benchmarks.race.servers.sql_floor:app` with DATABASE set to the peers' SQLite file. It knows the
+operations by name and no GraphQL: the cost of a server that does nothing beside its SQL.
 """
 
 import asyncio
@@ -35,6 +35,16 @@ DASHBOARD = f"""select json_object('data', json_object('topic', (
         where m.collection_pk = c.pk and {VISIBLE} order by m.rank limit 20))))
     from (select * from collection c where c.topic_pk = t.pk order by rank limit 20) c))
   from topic t where t.id = :id)))"""
+FILTERED = f"""select json_object('data', json_object('topic', (
+  select json_object('id', t.id, 'name', t.name, 'collections', (
+    select json_group_array(json_object('id', c.id, 'name', c.name, 'description', c.description, 'assets', (
+      select json_group_array(json(one)) from (
+        select json_object({ASSET}, 'owner', json_object('id', p.id, 'name', p.name)) as one
+        from membership m indexed by membership_in_order
+        join asset a on a.pk = m.asset_pk join principal p on p.pk = a.owner_pk
+        where m.collection_pk = c.pk and a.kind in ('CAPSULE', 'MODEL') and {VISIBLE} order by a.name, a.pk limit 20))))
+    from (select * from collection c where c.topic_pk = t.pk order by rank limit 20) c))
+  from topic t where t.id = :id)))"""
 ONE_ASSET = f"""select json_object('data', json_object('asset', (
   select json_object({ASSET}) from asset a where a.id = :id and {VISIBLE})))"""
 COUNTS = f"""with counted as materialized (
@@ -62,7 +72,7 @@ TREE = """select json_object('data', json_object('topics', (
       from (select * from collection where parent_pk = a.pk order by rank) b)))
     from (select * from collection where topic_pk = t.pk and parent_pk is null order by rank) a)))
   from (select * from topic order by rank limit 20) t)))"""
-STATEMENTS = {"D": DASHBOARD, "N": ONE_ASSET, "C": COUNTS, "T": TREE}
+STATEMENTS = {"D": DASHBOARD, "N": ONE_ASSET, "C": COUNTS, "T": TREE, "E": FILTERED}
 
 database = sqlite3.connect(os.environ["DATABASE"], check_same_thread=False)
 thread = ThreadPoolExecutor(1)
@@ -71,7 +81,9 @@ thread = ThreadPoolExecutor(1)
 def answer(token: str, operation: str, variables: dict[str, str]) -> str | None:
     """Return the JSON of an operation; None for a bad token."""
     digest, now = sha256(token.encode()).hexdigest(), int(time() * 1_000)
-    user = database.execute("select user_pk from api_token where digest = ? and expires_at > ?", (digest, now)).fetchone()
+    user = database.execute(
+        "select user_pk from api_token where digest = ? and expires_at > ?", (digest, now)
+    ).fetchone()
     if user is None:
         return None
     groups = database.execute("select group_pk from group_member where user_pk = ?", user).fetchall()

@@ -22,6 +22,9 @@ const statements = {
   children: prepare('select * from collection where parent_pk = ? order by rank'),
   page: prepare(`select ${columns} from membership m indexed by membership_in_order join asset a on a.pk = m.asset_pk
     where m.collection_pk = @collection and ${visible} order by m.rank limit @first`),
+  named: prepare(`select ${columns} from membership m indexed by membership_in_order join asset a on a.pk = m.asset_pk
+    where m.collection_pk = @collection and a.kind in (select value from json_each(@kinds)) and ${visible}
+    order by a.name, a.pk limit @first`),
   owners: prepare('select pk, id, name from principal where pk in (select value from json_each(?))'),
   counts: prepare(`select m.collection_pk as collection, a.kind, count(*) as number from json_each(@collections) k
     join membership m on m.collection_pk = k.value join asset a on a.pk = m.asset_pk where ${visible} group by 1, 2`),
@@ -40,10 +43,13 @@ const schema = `
   union Asset = ${Object.values(types).join(' | ')}
   type AssetCounts { total: Int! ${Object.values(countOf).map((name) => `${name}: Int!`).join(' ')} }
   type Collection {
-    id: ID! name: String! description: String! assets(first: Int = 20): [Asset!]! children: [Collection!]!
-    assetCounts: AssetCounts!
+    id: ID! name: String! description: String! children: [Collection!]! assetCounts: AssetCounts!
+    assets(first: Int = 20, filter: AssetFilter, orderBy: AssetOrder): [Asset!]!
   }
   type Topic { id: ID! name: String! collections(first: Int = 100, topLevelOnly: Boolean = false): [Collection!]! }
+  enum AssetOrderField { NAME }
+  input AssetFilter { kinds: [AssetKind!]! }
+  input AssetOrder { field: AssetOrderField! }
   input Ref { id: ID }
   type Query { topic(by: Ref!): Topic topics(first: Int = 20): [Topic!]! asset(by: Ref!): Asset }`;
 
@@ -69,7 +75,10 @@ const loaders = {
   },
   Collection: {
     assets: async (queries, { principals }) =>
-      queries.map(({ obj, params }) => statements.page.all({ collection: obj.pk, first: params.first, principals })),
+      queries.map(({ obj, params: { first, filter } }) =>
+        filter
+          ? statements.named.all({ collection: obj.pk, first, kinds: JSON.stringify(filter.kinds), principals })
+          : statements.page.all({ collection: obj.pk, first, principals })),
     children: async (queries) => queries.map(({ obj }) => statements.children.all(obj.pk)),
     assetCounts: async (queries, { principals }) => {
       const counts = new Map(queries.map(({ obj }) => [obj.pk, none()]));
