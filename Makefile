@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 or newer. Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check prove permissions schema migration graphiql wheel lock clean set-up set-up-dev
+.PHONY: help run quick test check prove bench permissions schema migration graphiql wheel lock clean set-up set-up-dev
 
 # Passed on to the command of the target: make run ARGS="--port 9000", make test ARGS="-n 2 -k viewer".
 ARGS ?=
@@ -37,6 +37,9 @@ check: set-up-dev ## check format, lint, types, layers and schema.graphql
 prove: set-up-dev ## run all proofs and write their record, docs/proofs.md (an hour and a half)
 	@.venv/bin/python -m proofs $(ARGS)
 
+bench: set-up-dev ## measure Atoll beside other servers and write docs/performance.md (20 minutes at most; Linux)
+	@.venv/bin/python -m benchmarks.race $(ARGS)
+
 permissions: set-up-dev ## regenerate docs/permissions.md
 	@mkdir -p build
 	.venv/bin/python -m proofs.permission_matrix >build/permissions.md
@@ -65,7 +68,7 @@ lock: ## resolve the locked dependencies again (needs uv; ARGS=--upgrade raises 
 	sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml | $(COMPILE) -c requirements-dev.lock - -o requirements-build.lock
 
 clean: ## remove everything that the other targets made, except databases
-	rm -rf .venv build app/graphiql/dist app/graphiql/node_modules tests/*/node_modules tests/*/node_modules.lock
+	rm -rf .venv build app/graphiql/dist app/graphiql/node_modules tests/*/node_modules tests/*/node_modules.lock benchmarks/race/servers/*/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
