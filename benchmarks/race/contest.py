@@ -10,7 +10,8 @@ from benchmarks.race.server import Server
 from benchmarks.race.writer import Membership, Writer
 
 WARM_UP_REQUESTS = 5
-SLOW_SECONDS = 0.25  # of an answer; slower operations are counted instead of loaded
+SLOW_SECONDS = 0.2  # of an answer; slower operations are counted instead of loaded
+MIN_ANSWERS = 40  # of a load, so that the requests that are not completed at its end do not count much
 Advance = Callable[[str], None]
 
 
@@ -56,10 +57,12 @@ def race(servers: Sequence[Server], name: str, plan: Plan) -> Iterator[Row]:
     runners, sizes = _line_up(servers, name)
     if not runners:
         return
-    is_slow = max(_warm_up(server, name) for server in runners) > SLOW_SECONDS
+    times = {server.name: _warm_up(server, name) for server in runners}
 
     def run(server: Server) -> Measurement:
-        return measure_one_by_one(server, name) if is_slow else measure(server, name, plan.seconds)
+        if max(times.values()) > SLOW_SECONDS:
+            return measure_one_by_one(server, name)
+        return measure(server, name, max(plan.seconds, times[server.name] * MIN_ANSWERS))
 
     yield from _alternate(runners, name, sizes, plan, run)
     compare(runners, name)

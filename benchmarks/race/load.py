@@ -14,7 +14,7 @@ from typing import NamedTuple
 from benchmarks.race.server import LOAD_CORE, Server
 
 CONNECTIONS = 4
-SETTLE_SECONDS = 0.05  # the last requests end
+IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10
 LEAD_SECONDS = 0.3  # the load in the background runs before the measured one
 COUNTED_REQUESTS = 3
 SCRIPT = """wrk.method = "POST"
@@ -53,8 +53,8 @@ def measure(server: Server, operation: str, seconds: float) -> Measurement:
     before = server.cpu_seconds()
     with wrk(server, operation, seconds, CONNECTIONS) as process:
         requests, duration, p50, p99 = _result(process, server, operation)
-    time.sleep(SETTLE_SECONDS)
     cpu = server.cpu_seconds() - before
+    wait_until_idle(server)
     return Measurement(requests / duration, cpu / requests * 1_000, p50, p99)
 
 
@@ -62,7 +62,6 @@ def measure_one_by_one(server: Server, operation: str) -> Measurement:
     """Send COUNTED_REQUESTS one after another; for operations that take long, of which wrk would complete too few."""
     before = server.cpu_seconds()
     times = sorted(server.ask(operation).seconds for _ in range(COUNTED_REQUESTS))
-    time.sleep(SETTLE_SECONDS)
     cpu = (server.cpu_seconds() - before) / COUNTED_REQUESTS
     return Measurement(COUNTED_REQUESTS / sum(times), cpu * 1_000, statistics.median(times) * 1_000, times[-1] * 1_000)
 
@@ -74,7 +73,16 @@ def measure_beside(server: Server, operation: str, other: str, seconds: float) -
         with wrk(server, operation, seconds, CONNECTIONS) as process:
             requests, duration, p50, p99 = _result(process, server, operation)
         _result(background, server, other)
+    wait_until_idle(server)
     return Measurement(requests / duration, math.nan, p50, p99)
+
+
+def wait_until_idle(server: Server) -> None:
+    """Wait until the server has dealt with the requests that wrk left behind, for it shares its core with others."""
+    deadline = time.monotonic() + MAX_IDLE_WAIT_SECONDS
+    used = -1.0
+    while used != (used := server.cpu_seconds()) and time.monotonic() < deadline:
+        time.sleep(IDLE_SECONDS)
 
 
 @contextmanager

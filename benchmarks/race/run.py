@@ -19,7 +19,7 @@ from benchmarks.race import competitors, contest
 from benchmarks.race.competitors import ATOLL, ATOLL_POSTGRESQL, NAMES, PEERS, POSTGRAPHILE, Databases
 from benchmarks.race.contest import Plan, Row
 from benchmarks.race.pull import pull
-from benchmarks.race.server import LOAD_CORE, Server
+from benchmarks.race.server import LOAD_CORE, Server, ServerStartError
 from benchmarks.race.world import Sizes, World
 from benchmarks.race.writer import WRITES_PER_SECOND, Membership
 from tests.postgres import Postgres
@@ -91,35 +91,39 @@ class Run:
     request: Request
     databases: Databases
     names: set[str]
-    node: Node | None
     plan: Plan
-    results: Results
+    progress: Progress
+    results: Results = field(default_factory=Results)
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Leave a server out of the run, and say why."""
+        if name in self.names:
+            self.names.remove(name)
+            self.results.remarks.append(f"{name} is left out. {reason}")
+            self.progress.console.print(self.results.remarks[-1], markup=False)
 
 
 def run(request: Request, progress: Progress) -> Results:
     """Measure; exit if two servers answer differently or a request fails."""
-    results, needs_servers = Results(), not {*LOADED, "ND", "W", "G"}.isdisjoint(request.operations)
-    names = set(request.servers) if needs_servers else set()
+    needs_servers = not {*LOADED, "ND", "W", "G"}.isdisjoint(request.operations)
+    names = set(request.servers) if needs_servers else set[str]()
     bar = Bar(progress, _count_steps(request))
     node, missing = competitors.prepare_node(NODE_FOLDER, names, bar.step)
     with ExitStack() as opened:
         postgres, without_postgres = _start_postgres(opened, request)
-        missing |= without_postgres
-        for name in sorted(names & missing.keys()):
-            results.remarks.append(f"{name} is left out. {missing[name]}")
-            progress.console.print(results.remarks[-1], markup=False)
-        names -= missing.keys()
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="atoll-bench-")))
-        results.versions = _read_versions(node, postgres)
         databases = Databases(World(request.sizes), folder, postgres)
-        this = Run(request, databases, names, node, Plan(request.rounds, request.seconds, bar.step), results)
+        this = Run(request, databases, names, Plan(request.rounds, request.seconds, bar.step), progress)
+        this.results.versions = _read_versions(node, postgres)
+        for name, reason in (missing | without_postgres).items():
+            this.leave_out(name, reason)
         if needs_servers:
-            _race_servers(this)
-        if {"P", "B"} & set(request.operations):
+            _race_servers(this, node)
+        if not {"P", "B"}.isdisjoint(request.operations):
             _compare_by_hand(this)
     bar.finish()
-    results.is_complete = names == set(NAMES) and set(request.operations) == set(OPERATIONS)
-    return results
+    this.results.is_complete = names == set(NAMES) and set(request.operations) == set(OPERATIONS)
+    return this.results
 
 
 def _count_steps(request: Request) -> int:
@@ -168,14 +172,19 @@ async def _read_version(url: str) -> str:
         await connection.close()
 
 
-def _race_servers(this: Run) -> None:
+def _race_servers(this: Run, node: Node | None) -> None:
     """Write the databases, start the servers, and measure the requested operations on them."""
     tokens = this.databases.write(this.plan.advance)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {LOAD_CORE})
     with ExitStack() as started:
-        listed = competitors.list_servers(this.databases, tokens, this.names, this.node)
-        servers = [started.enter_context(server) for server in listed]
+        listed = competitors.list_servers(this.databases, tokens, this.names, node)
+        servers = []
+        for server in listed:
+            try:
+                servers.append(started.enter_context(server))
+            except ServerStartError as error:
+                this.leave_out(server.name, str(error))
         for name in LOADED:
             if name in this.request.operations:
                 this.results.rows += contest.race(servers, name, this.plan)

@@ -22,6 +22,10 @@ ANSWER_SECONDS = 120
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+class ServerStartError(Exception):
+    """A server does not start; the message has the end of its output."""
+
+
 class Answer(NamedTuple):
     """An answer, its size in bytes, and the seconds until it arrived."""
 
@@ -46,7 +50,7 @@ class Server:
     _client: httpx.Client = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
-        """Start the server and wait until it accepts connections."""
+        """Start the server and wait until it accepts connections. Raises ServerStartError."""
         self.port = self.port or free_port()
         self._client = httpx.Client(timeout=ANSWER_SECONDS)
         command = [part.format(port=self.port) for part in self.command]
@@ -59,7 +63,7 @@ class Server:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
                 output = self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
-                raise SystemExit(f"{self.name} does not start: {' '.join(command)}\n{output}")
+                raise ServerStartError(f"It does not start: {' '.join(command)}\n{output}")
             time.sleep(0.1)
         return self
 
