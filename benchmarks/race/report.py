@@ -19,7 +19,10 @@ from benchmarks.race.world import Sizes
 from proofs.record import describe_commit
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-COLUMNS = ("operation", "server", "requests/s", "Atoll, times", "CPU ms", "p50 ms", "p99 ms", "RSS MB", "bytes")
+COLUMNS = (
+    *("operation", "server", "requests/s", "rate ratio", "CPU ms", "CPU ratio", "p50 ms", "p99 ms"),
+    *("RSS MB", "bytes"),
+)
 BAR_WIDTH, BAR_HEIGHT, LABEL_WIDTH, VALUE_WIDTH, LINE_HEIGHT = 460, 16, 150, 90, 22
 ATOLL_COLOR, PEER_COLOR = "#0b7285", "#adb5bd"
 
@@ -44,15 +47,15 @@ def format_summary(rows: Sequence[Row]) -> str:
 
 
 def format_rows(rows: Sequence[Row]) -> str:
-    """Format all measurements, operation by operation."""
+    """Format all measurements, operation by operation. In both ratios, more than 1 means that Atoll is faster."""
     lines = [_line(COLUMNS), _line(("---", "---", *("---:" for _ in COLUMNS[2:])))]
-    rates = {row.operation: row.measurement.rate for row in rows if row.server == ATOLL}
+    of_atoll = {row.operation: row.measurement for row in rows if row.server == ATOLL}
     for row in rows:
         rate, cpu, p50, p99 = row.measurement
-        has_ratio = row.operation in rates and row.server != ATOLL
-        ratio = f"{format_number(rates[row.operation] / rate)}" if has_ratio else ""
-        cells = (row.operation, row.server, format_number(rate), ratio, *map(format_number, (cpu, p50, p99)))
-        lines.append(_line((*cells, f"{row.memory:.0f}", f"{row.size:,}")))
+        atoll = of_atoll.get(row.operation) if row.server != ATOLL else None
+        ratios = (atoll.rate / rate, cpu / atoll.cpu) if atoll else (math.nan, math.nan)
+        numbers = map(format_number, (rate, ratios[0], cpu, ratios[1], p50, p99))
+        lines.append(_line((row.operation, row.server, *numbers, f"{row.memory:.0f}", f"{row.size:,}")))
     return "\n".join(lines)
 
 

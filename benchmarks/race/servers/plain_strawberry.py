@@ -333,5 +333,5 @@ class Server(GraphQL[Context, None]):
         return orjson.dumps(data)
 
 
-schema = strawberry.Schema(Query, extensions=[ParserCache(100), ValidationCache(100)])
+schema = strawberry.Schema(Query, extensions=[ParserCache, ValidationCache])
 app = Starlette(routes=[Route("/graphql", Server(schema))])
