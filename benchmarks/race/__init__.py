@@ -1,1 +1,1 @@
-"""Atoll beside what people would use instead: same data, same authentication, answers compared."""
+"""Race of Atoll and other servers: same data, same authentication, answers compared."""

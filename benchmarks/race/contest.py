@@ -32,6 +32,10 @@ class Plan(NamedTuple):
     seconds: float
     advance: Advance
 
+    def load_seconds(self, answer_seconds: float) -> float:
+        """Return the length of a load whose answers take so long."""
+        return max(self.seconds, answer_seconds * MIN_ANSWERS)
+
 
 def compare(servers: Sequence[Server], name: str) -> dict[str, int]:
     """Return the size of each server's answer; exit if two answers differ, or one needs no token.
@@ -62,7 +66,7 @@ def race(servers: Sequence[Server], name: str, plan: Plan) -> Iterator[Row]:
     def run(server: Server) -> Measurement:
         if max(times.values()) > SLOW_SECONDS:
             return measure_one_by_one(server, name)
-        return measure(server, name, max(plan.seconds, times[server.name] * MIN_ANSWERS))
+        return measure(server, name, plan.load_seconds(times[server.name]))
 
     yield from _alternate(runners, name, sizes, plan, run)
     compare(runners, name)
@@ -81,10 +85,11 @@ def race_writes(
 ) -> Iterator[Row]:
     """Yield the medians of an operation beside a writer, whose writes per second are added to `rates`."""
     runners, sizes = _line_up(servers, name)
+    times = {server.name: _warm_up(server, name) for server in runners}
 
     def run(server: Server) -> Measurement:
         with Writer(server, membership) as writer:
-            measured = measure(server, name, plan.seconds)
+            measured = measure(server, name, plan.load_seconds(times[server.name]))
         rates.append(writer.rate)
         return measured._replace(cpu=float("nan"))
 

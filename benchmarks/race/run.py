@@ -57,7 +57,7 @@ class Request:
 
 @dataclass
 class Results:
-    """Measurements of a run, versions of what was measured, and remarks."""
+    """Measurements of a run, versions of the peers, and remarks."""
 
     is_complete: bool = False
     rows: list[Row] = field(default_factory=list)
@@ -153,7 +153,7 @@ def _start_postgres(opened: ExitStack, request: Request) -> tuple[Postgres | Non
 
 
 def _read_versions(node: Node | None, postgres: Postgres | None) -> dict[str, str]:
-    """Return the versions of the peers and of what they run on."""
+    """Return the versions of the peers, Node.js and PostgreSQL."""
     found: dict[str, str] = {}
     if node is not None:
         found["Node.js"] = node.version
