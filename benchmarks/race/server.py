@@ -62,8 +62,7 @@ class Server:
         while not self._accepts():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
-                output = self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
-                raise ServerStartError(f"It does not start: {' '.join(command)}\n{output}")
+                raise ServerStartError(f"It does not start: {' '.join(command)}\n{self._output()}")
             time.sleep(0.1)
         return self
 
@@ -116,6 +115,9 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
 
+    def _output(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+
     def _accepts(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -125,7 +127,10 @@ class Server:
 
     def _post(self, body: str, title: str) -> Answer:
         started = time.perf_counter()
-        response = self._client.post(self.url, content=body, headers=self.headers)
+        try:
+            response = self._client.post(self.url, content=body, headers=self.headers)
+        except httpx.HTTPError as error:
+            raise SystemExit(f"{self.name} does not answer {title}: {error}\n{self._output()}") from error
         seconds = time.perf_counter() - started
         content = response.json() if response.status_code == httpx.codes.OK else {"errors": response.text[:500]}
         if "errors" in content:

@@ -116,7 +116,17 @@ class RowsByKey(RowByKey):
 
 
 Info = strawberry.Info[Context, None]
-AssetKind = strawberry.enum(Enum("AssetKind", {kind: kind for kind in COUNT_OF_KIND}))
+
+
+@strawberry.enum
+class AssetKind(Enum):
+    """Kinds of asset."""
+
+    CAPSULE = "CAPSULE"
+    PIPELINE = "PIPELINE"
+    NO_CODE_APP = "NO_CODE_APP"
+    DATA_ASSET = "DATA_ASSET"
+    MODEL = "MODEL"
 
 
 @strawberry.type
@@ -132,7 +142,7 @@ class AssetFields:
     """The fields that all assets share."""
 
     id: strawberry.ID
-    kind: AssetKind  # type: ignore[valid-type]  # made by the functional form of Enum
+    kind: AssetKind
     name: str
     description: str | None
     version: str | None
@@ -215,21 +225,25 @@ class AssetCounts:
     models: int = 0
 
 
-AssetOrderField = strawberry.enum(Enum("AssetOrderField", {"NAME": "NAME"}))
+@strawberry.enum
+class AssetOrderField(Enum):
+    """Field that a list of assets is sorted by."""
+
+    NAME = "NAME"
 
 
 @strawberry.input
 class AssetFilter:
     """Filters for assets."""
 
-    kinds: list[AssetKind]  # type: ignore[valid-type]  # made by the functional form of Enum
+    kinds: list[AssetKind]
 
 
 @strawberry.input
 class AssetOrder:
     """Order of assets."""
 
-    field: AssetOrderField  # type: ignore[valid-type]  # made by the functional form of Enum
+    field: AssetOrderField
 
 
 @strawberry.type

@@ -83,7 +83,7 @@ const loaders = {
     assetCounts: async (queries, { principals }) => {
       const counts = new Map(queries.map(({ obj }) => [obj.pk, none()]));
       const collections = JSON.stringify([...counts.keys()]);
-      for (const row of statements.counts.iterate({ collections, principals })) {
+      for (const row of statements.counts.all({ collections, principals })) {
         const entry = counts.get(row.collection);
         entry.total += row.number;
         entry[countOf[row.kind]] = row.number;
