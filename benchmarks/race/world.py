@@ -19,6 +19,7 @@ COLLECTIONS_PER_TOPIC = 20
 PARENT_PLACES = (*[None] * 4, 0, 0, 1, 1, 2, 2, 3, 3, *range(4, 12))
 GROUP_SHARE = 0.7  # of the grants to a group or a user
 VIEWER_GROUPS = 3
+VIEWER_ASSETS = 10  # the last ones; the viewer may add and remove them
 MIN_ASSETS, MAX_FACTOR = 2_000, 10
 FIRST_USER_PK = 11  # everyone and public come first
 ID_LETTERS = "0123456789abcdefghijklmnopqrstuv"
@@ -140,6 +141,8 @@ class World:
         kinds = list(AssetKind)
         for pk in range(1, self.sizes.assets + 1):
             owner_pk = chance.randrange(FIRST_USER_PK, self.first_group_pk)
+            if pk > self.sizes.assets - VIEWER_ASSETS:
+                owner_pk = self.viewer_pk
             grants = {owner_pk: AssetAccess.OWNER.value}
             audience = chance.choices([None, EVERYONE_PK, PUBLIC_PK], [0.5, 0.4, 0.1])[0]
             for _ in range(1 if audience else 2):
