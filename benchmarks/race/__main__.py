@@ -40,7 +40,7 @@ def parse_arguments() -> Request:
     add(
         "--rounds",
         type=_at_least(1),
-        default=5,
+        default=3,
         metavar="N",
         help="loads, of which the median is taken (default: %(default)s)",
     )
@@ -62,7 +62,7 @@ def main() -> None:
     # The bar is drawn on the core of the load, so only once a second.
     with Progress(*columns, *times, console=console, refresh_per_second=1) as progress:
         results = run(request, progress)
-    sections = format_sections(request.sizes, results)
+    sections = format_sections(request, results)
     sys.stdout.write("\n\n".join(sections) + "\n")
     if not results.is_complete:
         console.print(f"Not written to {DOCS}: that takes a run of all operations and servers.")

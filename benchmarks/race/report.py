@@ -14,8 +14,7 @@ from benchmarks.comparison import Comparison
 from benchmarks.race.competitors import ATOLL, NAMES
 from benchmarks.race.contest import Row
 from benchmarks.race.operations import TITLES
-from benchmarks.race.run import Results
-from benchmarks.race.world import Sizes
+from benchmarks.race.run import Request, Results
 from proofs.record import describe_commit
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -27,9 +26,9 @@ BAR_WIDTH, BAR_HEIGHT, LABEL_WIDTH, VALUE_WIDTH, LINE_HEIGHT = 460, 16, 150, 90,
 ATOLL_COLOR, PEER_COLOR = "#0b7285", "#adb5bd"
 
 
-def format_sections(sizes: Sizes, results: Results) -> list[str]:
+def format_sections(request: Request, results: Results) -> list[str]:
     """Format a run: its origin and remarks, then the tables that it filled."""
-    sections = [" ".join([format_origin(sizes, results.versions), *results.remarks])]
+    sections = [" ".join([format_origin(request, results.versions), *results.remarks])]
     if results.rows:
         sections += [format_summary(results.rows), format_rows(results.rows)]
     return [*sections, format_comparisons(results.comparisons)] if results.comparisons else sections
@@ -76,8 +75,9 @@ def format_number(value: float) -> str:
     return f"{value:,.{min(digits, 3)}f}"
 
 
-def format_origin(sizes: Sizes, versions: Mapping[str, str]) -> str:
-    """Format the commit, the day, the machine, the sizes and the versions that were measured."""
+def format_origin(request: Request, versions: Mapping[str, str]) -> str:
+    """Format the commit, the day, the machine, the rounds, the sizes and the versions that were measured."""
+    sizes = request.sizes
     day = datetime.now(UTC).date().isoformat()
     own = {
         "Python": platform.python_version(),
@@ -86,7 +86,8 @@ def format_origin(sizes: Sizes, versions: Mapping[str, str]) -> str:
     }
     named = ", ".join(f"{name} {number}" for name, number in (own | dict(versions)).items())
     return (
-        f"Measured at commit {describe_commit()} on {day}, on {os.cpu_count()} cores: "
+        f"Measured at commit {describe_commit()} on {day}, on {os.cpu_count()} cores, "
+        f"{request.rounds} rounds of {request.seconds} s or more: "
         f"{sizes.assets:,} assets, {sizes.collections:,} collections of {sizes.members:,}, {sizes.users:,} users, "
         f"{sizes.groups:,} groups. {named}."
     )
