@@ -12,7 +12,9 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     StringValueNode,
+    get_operation_ast,
     parse,
     specified_rules,
     validate,
@@ -154,13 +156,16 @@ class _ParsedDocument:
 _parse_cached = lru_cache(CACHE_SIZE)(_ParsedDocument.parse)
 
 
-def parse_valid(schema: BaseSchema, text: str, rules: DocumentRules) -> DocumentNode | None:
-    """Return the parsed document; None if it is invalid."""
+def parse_query(schema: BaseSchema, text: str, operation_name: str | None, rules: DocumentRules) -> DocumentNode | None:
+    """Return the document if it is valid and its operation of that name, or its only one, is a query; else None."""
     try:
-        document = _parse(text, rules)
+        parsed = _parse(text, rules)
     except GraphQLError:
         return None
-    return None if document.errors(_validation(schema, rules, tuple(specified_rules))) else document.document
+    operation = get_operation_ast(parsed.document, operation_name)
+    if operation is None or operation.operation is not OperationType.QUERY:
+        return None
+    return None if parsed.errors(_validation(schema, rules, tuple(specified_rules))) else parsed.document
 
 
 def _parse(text: str, rules: DocumentRules) -> _ParsedDocument:

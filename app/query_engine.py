@@ -2,15 +2,15 @@
 
 import logging
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 
 import orjson
 from starlette.requests import Request
 from strawberry import Schema
 
 from app.authentication import load_viewer
-from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_valid
+from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_query
 from app.errors import HTTPError
 from app.request import GraphQLRequest
 from engine import LoadQueue, Operation, UnsupportedError, compile_operation, execute
@@ -22,6 +22,9 @@ from store.error import UNREACHABLE_ERRORS
 Authenticate = Callable[[Request], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `app.authentication`."""
 
+CACHED_FIELDS = 50_000
+"""Most fields in the plans of all cached operations: 50 MB."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -31,16 +34,14 @@ class QueryEngine:
     def __init__(self, schema: Schema, rules: DocumentRules, database: Database, authenticate: Authenticate) -> None:
         """Take the schema, the rules for documents, the database, and the check of tokens."""
         self._schema, self._rules, self._database, self._authenticate = schema, rules, database, authenticate
-        self._find_cached = lru_cache(CACHE_SIZE)(self._find_operation)
+        self._operations: OrderedDict[tuple[str, str | None], Operation | None] = OrderedDict()
 
     async def answer(self, graphql_request: GraphQLRequest, request: Request) -> bytes | None:
         """Return the body of the response; None if graphql-core has to execute the request.
 
         Raises HTTPError for an invalid token.
         """
-        text = graphql_request.query
-        find = self._find_cached if len(text) <= MAX_CACHED_LENGTH else self._find_operation
-        operation = find(text, graphql_request.operation_name)
+        operation = self._find_operation(graphql_request.query, graphql_request.operation_name)
         if operation is None:
             return None
         api_token, subject = await self._authenticate(request)
@@ -62,9 +63,25 @@ class QueryEngine:
             _log.exception("The engine failed; graphql-core executes the request.")
             return None
 
-    def _find_operation(self, text: str, operation_name: str | None) -> Operation | None:
-        document = parse_valid(self._schema, text, self._rules)
+    def _find_operation(self, text: str, name: str | None) -> Operation | None:
+        """Return the operation, from the cache if it was used recently."""
+        if len(text) > MAX_CACHED_LENGTH:
+            return self._compile(text, name)
+        key = (text, name)
+        if key in self._operations:
+            self._operations.move_to_end(key)
+            return self._operations[key]
+        operation = self._operations[key] = self._compile(text, name)
+        while len(self._operations) > CACHE_SIZE or self._field_count() > CACHED_FIELDS:
+            self._operations.popitem(last=False)
+        return operation
+
+    def _field_count(self) -> int:
+        return sum(operation.field_count for operation in self._operations.values() if operation)
+
+    def _compile(self, text: str, name: str | None) -> Operation | None:
+        document = parse_query(self._schema, text, name, self._rules)
         try:
-            return None if document is None else compile_operation(self._schema, document, operation_name)
+            return None if document is None else compile_operation(self._schema, document, name)
         except UnsupportedError:
             return None

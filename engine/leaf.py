@@ -10,11 +10,12 @@ from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 
 from engine.error import UnsupportedError
 
-CACHED_VALUES = 4_096
+CACHED_TYPES, CACHED_VALUES = 256, 4_096
 Serialize = Callable[[Sequence[Any]], list[Any]]
 """Function from the values of a column, none of them None, to their serialised values."""
 
 
+@lru_cache(CACHED_TYPES)  # so that all fields of a type share the cache of its values
 def serializer(leaf: GraphQLLeafType) -> Serialize:
     """Return the function that serialises values of the type.
 

@@ -40,7 +40,7 @@ from engine.error import UnsupportedError
 from engine.field import ResolverField, TypeTest
 from engine.leaf import Serialize, serializer
 
-MAX_PLANS = 16
+MAX_PLANS = 4
 """Most plans kept for one operation: one for each combination of the variables in its `@skip` and `@include`."""
 
 Column = Callable[[Sequence[Any]], list[Any]]
@@ -176,6 +176,8 @@ class Operation:
         self.schema, self.definition, self.fragments = schema, definition, dict(fragments)
         self._conditions = _condition_variables(definition, fragments)
         self._plans: dict[tuple[Any, ...], Plan] = {}
+        self.field_count = 0
+        """Number of fields in all plans: each takes about 1 kB."""
 
     def variable_values(self, given: Mapping[str, Any] | None) -> VariableValues:
         """Coerce the given variables. Raises UnsupportedError for invalid ones."""
@@ -235,6 +237,7 @@ class _Compiler:
             raise UnsupportedError("The fields cannot be collected.") from error
 
     def _object(self, type_: GraphQLObjectType, selected: GroupedFieldSet) -> ObjectPlan:
+        self.operation.field_count += len(selected)
         columns: list[Column] = []
         fields: list[FieldPlan] = []
         for name, details in selected.items():
