@@ -5,6 +5,7 @@ import shutil
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -12,7 +13,8 @@ from sqlalchemy import delete, text, update
 from starlette.applications import Starlette
 
 from app.application import create_application
-from app.settings import SettingError, Settings
+from app.settings import Executor, SettingError, Settings
+from engine import execute
 from store import sql
 from store.database import ConnectionSnapshot, Database, Snapshot
 from store.reader_threads import ThreadSnapshot
@@ -86,11 +88,32 @@ def test_a_misspelt_setting_stops_the_start() -> None:
         Settings.from_environment({"ATOLL_DATABASE_URI": "x"})
     with pytest.raises(SettingError, match="Use 1 or 0"):
         Settings.from_environment({"ATOLL_GRAPHIQL": "perhaps"})
+    with pytest.raises(SettingError, match=r"Invalid ATOLL_ENGINE 'fast'\. Use on or reference\."):
+        Settings.from_environment({"ATOLL_ENGINE": "fast"})
 
 
 def test_variables_of_the_build_and_of_the_tests_are_not_settings() -> None:
     environment = {"ATOLL_WITHOUT_GRAPHIQL": "1", "ATOLL_REQUIRE_ALL": "1"}
     assert Settings.from_environment(environment) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "executor"), [("reference", Executor.REFERENCE), ("on", Executor.ON), ("", Executor.ON)]
+)
+def test_the_executor_is_a_setting(text: str, executor: Executor) -> None:
+    assert Settings.from_environment({"ATOLL_ENGINE": text}).engine is executor
+
+
+@pytest.mark.parametrize("executor", Executor)
+async def test_the_engine_executes_queries_unless_graphql_core_is_to(own_world: World, executor: Executor) -> None:
+    database = Database(own_world.url)
+    app = create_application(Settings(engine=executor), database=database)
+    with patch("app.query_engine.execute", wraps=execute) as engine:
+        async with _client(app) as client:
+            response = await client.post("/graphql", json={"query": "{ deployment { publicSharing } }"})
+    assert response.json() == {"data": {"deployment": {"publicSharing": True}}}
+    assert engine.called is (executor is Executor.ON)
+    await database.close()
 
 
 def test_passwords_are_masked() -> None:
