@@ -165,7 +165,7 @@ class _Execution:
 
 
 def _with_extensions(plan: FieldPlan) -> Callable[..., Any]:
-    """Return the function that calls the extensions of a field, the first outermost, and then its resolver."""
+    """Return the function that calls the extensions of a field, the last outermost, around its resolver."""
     declared = plan.declared
 
     def call(source: Any, info: Info, **arguments: Any) -> Any:

@@ -14,7 +14,7 @@ Convert = Callable[[Any], Any]
 class CompiledSelect:
     """SELECT as the text of one database's SQL, its parameters, and the conversion of its rows."""
 
-    __slots__ = ("_converters", "_defaults", "_make_row", "_parameters", "text")
+    __slots__ = ("_converters", "_defaults", "_make_row", "_parameters", "_required", "text")
 
     def __init__(self, statement: SelectBase, dialect: Dialect) -> None:
         """Compile the statement."""
@@ -25,6 +25,7 @@ class CompiledSelect:
         names: Sequence[str] = state.positiontup or ()
         self._defaults = tuple(_converted(state.parameters[name], state.processors.get(name)) for name in names)
         self._parameters = [(index, name, state.processors.get(name)) for index, name in enumerate(names)]
+        self._required = frozenset(required)
         columns = statement.selected_columns
         # A name that is no identifier, as of an unnamed expression, is replaced: nobody reads such a column by name.
         keys = [str(column.key) for column in columns]
@@ -34,7 +35,12 @@ class CompiledSelect:
         self._converters = [(index, convert) for index, convert in enumerate(processors) if convert is not None]
 
     def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the values of the statement's positions; the parameters replace those that the statement has."""
+        """Return the values of the statement's positions; the parameters replace those that the statement has.
+
+        Raises KeyError for a parameter that the statement has no value of.
+        """
+        if missing := self._required - parameters.keys():
+            raise KeyError(*missing)
         values = list(self._defaults)
         for index, name, convert in self._parameters:
             if name in parameters:
