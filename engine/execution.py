@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from graphql.execution.values import VariableValues
 
 from engine.error import UnsupportedError
+from engine.leaf import require_value
 from engine.load import Column, LoadQueue
 from engine.plan import (
+    Arguments,
     FieldPlan,
     LeafShape,
     ListShape,
@@ -107,10 +109,8 @@ class _Execution:
             resolver, context = declared.resolver, self._context
             if resolver is None:
                 return [getattr(source, declared.python_name) for source in task.sources]
-            return [resolver(source, context, **arguments) for source in task.sources]
-        info = Info(self._context)
-        call = _with_extensions(plan)
-        return [call(source, info, **arguments) for source in task.sources]
+            return _call_for_each(resolver, task.sources, context, arguments)
+        return _call_for_each(_with_extensions(plan), task.sources, Info(self._context), arguments)
 
     def _complete(self, shape: Shape, values: list[Any]) -> list[Any]:
         """Return the completed values; those of objects are completed by the tasks of later levels."""
@@ -143,6 +143,8 @@ class _Execution:
         return [data[id(source)] for source in sources]
 
     def _complete_unique(self, shape: ObjectShape, sources: list[Any]) -> list[Data]:
+        for source in {source.__class__: source for source in sources}.values():
+            require_value(source)
         groups = shape.types.group(sources)
         if len(groups) == 1:
             ((type_, _),) = groups.values()
@@ -162,6 +164,19 @@ class _Execution:
             data = [{} for _ in sources]
         self._tasks += (_Task(field, sources, data) for field in plan.fields)
         return data
+
+
+def _call_for_each(
+    function: Callable[..., Any], sources: Sequence[Any], second: object, arguments: Arguments
+) -> list[Any]:
+    """Return the function's result for each source. If it raises, close the coroutines that it returned before."""
+    values: list[Any] = []
+    try:
+        values.extend(function(source, second, **arguments) for source in sources)
+    except BaseException:
+        Column(values).close()
+        raise
+    return values
 
 
 def _with_extensions(plan: FieldPlan) -> Callable[..., Any]:

@@ -4,8 +4,16 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from graphql import GraphQLBoolean, GraphQLError, GraphQLID, GraphQLInt, GraphQLLeafType, GraphQLString
-from graphql.pyutils import Undefined
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLLeafType,
+    GraphQLString,
+)
+from graphql.pyutils import Undefined, is_awaitable
 from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 
 from engine.error import UnsupportedError
@@ -34,6 +42,11 @@ def serializer(leaf: GraphQLLeafType) -> Serialize:
         ]
     # Columns of enums and dates repeat their values.
     cached = lru_cache(CACHED_VALUES, typed=True)(coerce)
+    if not isinstance(leaf, GraphQLEnumType):
+        # Equal values of other classes may be written differently, as 0.0 and -0.0.
+        return lambda values: [
+            cached(value) if value.__class__ is int or value.__class__ is str else coerce(value) for value in values
+        ]
 
     def serialize(values: Sequence[Any]) -> list[Any]:
         try:
@@ -44,8 +57,15 @@ def serializer(leaf: GraphQLLeafType) -> Serialize:
     return serialize
 
 
+def require_value(value: object) -> None:
+    """Raise UnsupportedError for an exception, which graphql-core raises, and an awaitable, which it awaits."""
+    if isinstance(value, Exception) or is_awaitable(value):
+        raise UnsupportedError("A resolver returned an exception, or an awaitable in a list.")
+
+
 def _coercion(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     def coerce(value: Any) -> Any:
+        require_value(value)
         try:
             coerced = leaf.coerce_output_value(value)
         except (GraphQLError, TypeError, ValueError, OverflowError, AttributeError) as error:
