@@ -20,6 +20,7 @@ from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
+from tests.engine_log import ENGINE_ERRORS
 from tests.postgres import Postgres, postgres_or_skip
 
 if TYPE_CHECKING:
@@ -253,10 +254,16 @@ class GraphQLClient:
         return [(error["extensions"]["code"], error["message"]) for error in answer["errors"]]
 
     async def response(self, who: str, query: str, **variables: Any) -> httpx.Response:
-        """Run the operation and return the HTTP response; `statements` then has the SQL statements that it took."""
+        """Run the operation and return the HTTP response; `statements` then has the SQL statements that it took.
+
+        Fail if the engine failed, although graphql-core then responds.
+        """
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
         self.statements.clear()
-        return await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        response = await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        failure = ENGINE_ERRORS.take()
+        assert not failure, failure
+        return response
 
     def _count(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if not statement.startswith(("BEGIN", "PRAGMA")):
