@@ -7,7 +7,6 @@ from typing import Any
 from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
-    GraphQLError,
     GraphQLID,
     GraphQLInt,
     GraphQLLeafType,
@@ -68,7 +67,7 @@ def _coercion(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
         require_value(value)
         try:
             coerced = leaf.coerce_output_value(value)
-        except (GraphQLError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        except Exception as error:
             raise UnsupportedError(f"A value of the type {leaf.name} cannot be serialised.") from error
         if coerced is None or coerced is Undefined:
             raise UnsupportedError(f"A value of the type {leaf.name} is serialised as null.")
