@@ -17,14 +17,23 @@ class CompiledSelect:
     __slots__ = ("_converters", "_defaults", "_make_row", "_parameters", "_required", "text")
 
     def __init__(self, statement: SelectBase, dialect: Dialect) -> None:
-        """Compile the statement."""
+        """Compile the statement. Parameters without a value are given later, to `values`.
+
+        Raises ValueError for such a parameter that takes a list of values: the text depends on their number.
+        """
         compiled = statement.compile(dialect=dialect)
         required = [bind.key for bind in compiled.binds.values() if bind.required]
-        state = compiled.construct_expanded_state(dict.fromkeys(required, ""))
+        if any(compiled.binds[name].expanding for name in required):
+            raise ValueError("A list of values cannot be given after the statement is compiled.")
+        state = compiled.construct_expanded_state(dict.fromkeys(required))
         self.text: str = state.statement
         names: Sequence[str] = state.positiontup or ()
-        self._defaults = tuple(_converted(state.parameters[name], state.processors.get(name)) for name in names)
-        self._parameters = [(index, name, state.processors.get(name)) for index, name in enumerate(names)]
+        # The state has only the processors of parameters that it expanded.
+        binds: Mapping[str, Any] = {**compiled._bind_processors, **state.processors}  # noqa: SLF001 - no public name
+        self._defaults = tuple(
+            None if name in required else _converted(state.parameters[name], binds.get(name)) for name in names
+        )
+        self._parameters = [(index, name, binds.get(name)) for index, name in enumerate(names)]
         self._required = frozenset(required)
         columns = statement.selected_columns
         # A name that is no identifier, as of an unnamed expression, is replaced: nobody reads such a column by name.
