@@ -15,6 +15,7 @@ from app.settings import Settings
 from proofs.determinism import fix_ids_and_time
 from proofs.differential.generator import Request
 from store.database import Database
+from tests.engine_log import ENGINE_ERRORS
 from tests.oracle import ANONYMOUS
 
 REFERENCE, ENGINE = "reference", "on"
@@ -84,10 +85,15 @@ class Pair:
     engine: Server
 
     async def compare(self, who: str, request: Request) -> tuple[Response, str]:
-        """Send the request to both. Returns the reference's response, and the difference, "" if there is none."""
+        """Send the request to both. Returns the reference's response, and the difference, "" if there is none.
+
+        An error that the engine logs is a difference, although graphql-core then responds.
+        """
         first = await self.reference.send(who, request)
+        ENGINE_ERRORS.take()
         second = await self.engine.send(who, request)
-        return first, find_difference(first, second)
+        failure = ENGINE_ERRORS.take()
+        return first, f"the engine failed: {failure}" if failure else find_difference(first, second)
 
     async def close(self) -> None:
         """Close both applications."""

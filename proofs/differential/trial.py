@@ -9,11 +9,12 @@ Source: McKeeman, "Differential Testing for Software", 1998.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 import orjson
+from graphql import OperationDefinitionNode, parse
 
 from proofs.databases import Databases
 from proofs.differential.applications import ENGINE, REFERENCE, CreateApplication, Pair, Response, Server, create
@@ -30,6 +31,8 @@ from proofs.proof import BrokenPromiseError, Proof
 OPERATIONS = 400  # per trial
 PAST_MUTATIONS = 12  # which fill the history and the jobs
 KEPT_CURSORS = 20  # per viewer and field
+KEPT_REQUESTS = 20
+REPEAT_CHANCE = 0.2
 
 
 async def trial(databases: Databases, seed: int) -> int:
@@ -74,10 +77,17 @@ class RandomWorld:
     cursors: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """Cursors by viewer and name of the list's field."""
 
+    requests: list[Request] = field(default_factory=list)
+    """The last requests with new documents."""
+
     def draw(self, random: Random, who: str) -> Request:
-        """Draw a request of the viewer."""
+        """Draw a request of the viewer: a new document, or that of an earlier request."""
+        if self.requests and random.random() < REPEAT_CHANCE:
+            return vary(random, random.choice(self.requests))
         generator = DocumentGenerator(random, self.vocabulary, cursors=self.cursors[who], permissions=PERMISSIONS[who])
-        return generator.request()
+        request = generator.request()
+        self.requests = [*self.requests[1 - KEPT_REQUESTS :], request]
+        return request
 
     def collect_cursors(self, who: str, request: Request, response: Response) -> None:
         """Keep the cursors in the response, for operations of the same viewer."""
@@ -85,6 +95,19 @@ class RandomWorld:
             known = self.cursors[who][name]
             known.append(cursor)
             del known[:-KEPT_CURSORS]
+
+
+def vary(random: Random, request: Request) -> Request:
+    """Return a request of the same document, with other variables or another operation, which caches must respect."""
+    variables = {
+        name: random.choice((True, False)) if isinstance(value, bool) else value
+        for name, value in request.variables.items()
+        if random.randrange(20)  # one in 20 is missing
+    }
+    operations = [node for node in parse(request.document).definitions if isinstance(node, OperationDefinitionNode)]
+    names = [node.name.value for node in operations if node.name]
+    name = random.choice(names) if len(names) > 1 else request.operation_name
+    return replace(request, variables=variables, operation_name=name)
 
 
 def find_cursors(value: Any, request: Request, name: str = "") -> Iterator[tuple[str, str]]:
