@@ -27,7 +27,8 @@ from graphql import (
 
 from proofs.databases import Databases
 from proofs.differential.applications import ENGINE, REFERENCE, CreateApplication, Response, create, find_difference
-from proofs.differential.faults import ENGINE_FAULTS, RESPONSE_FAULTS, EngineFault, ResponseFault
+from proofs.differential.engine_faults import ENGINE_FAULTS, EngineFault
+from proofs.differential.faults import RESPONSE_FAULTS, ResponseFault
 from proofs.differential.generator import DocumentGenerator, Request, drawn_fields
 from proofs.differential.shrinker import shrink
 from proofs.differential.trial import compare_executors

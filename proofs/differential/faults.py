@@ -1,10 +1,7 @@
-"""Planted faults: in the engine, and in the responses of an application. The differential test must find each."""
+"""Planted faults in the responses of an application. The differential test must find each."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import orjson
 from starlette.applications import Starlette
@@ -16,29 +13,6 @@ from proofs.differential.applications import create
 from store.database import Database
 
 Body = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class EngineFault:
-    """A fault of the engine: replacements by the path of the attribute that they replace."""
-
-    description: str
-    replacements: Sequence[tuple[str, Any]]
-
-    @contextmanager
-    def plant(self) -> Iterator[None]:
-        """Put the fault into the engine. Raises AttributeError for a path that the engine no longer has."""
-        patches: list[AbstractContextManager[Any]] = [patch(path, new) for path, new in self.replacements]
-        for one in patches:
-            one.__enter__()
-        try:
-            yield
-        finally:
-            for one in reversed(patches):
-                one.__exit__(None, None, None)
-
-
-ENGINE_FAULTS: Sequence[EngineFault] = ()
 
 
 class ResponseFault(NamedTuple):
