@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from graphql.execution.values import VariableValues
 
+from engine.arguments import Arguments
 from engine.error import UnsupportedError
 from engine.leaf import require_value
 from engine.load import Column, LoadQueue
 from engine.plan import (
-    Arguments,
     FieldPlan,
     LeafShape,
     ListShape,
