@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeGuard
 
 from graphql import (
     DocumentNode,
@@ -34,6 +34,7 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from strawberry import Schema
+from strawberry.extensions import FieldExtension
 
 from engine.arguments import Arguments, arguments_converter
 from engine.error import UnsupportedError
@@ -65,7 +66,7 @@ class FieldPlan:
             return self.arguments
         try:
             return self.convert(get_argument_values(self.definition, self.node, variables))
-        except GraphQLError as error:
+        except Exception as error:  # also of an input's own checks
             raise UnsupportedError("An argument has an invalid value.") from error
 
 
@@ -121,8 +122,6 @@ class TypeFinder:
         """Take the possible types in the order in which they are tested."""
         tests = [type_.is_type_of for type_ in possible]
         keys = {test.key for test in tests if isinstance(test, TypeTest)}
-        if len(possible) > 1 and None in tests:
-            raise UnsupportedError("A possible type has no test.")
         self._possible = possible
         self._key = keys.pop() if len(keys) == 1 and all(isinstance(test, TypeTest) for test in tests) else None
         self._types: dict[Any, GraphQLObjectType] = {}
@@ -200,6 +199,8 @@ class Operation:
 
 def compile_operation(schema: Schema, document: DocumentNode, operation_name: str | None) -> Operation:
     """Return the query with that name, or the only one, of a valid document. Raises UnsupportedError for others."""
+    if schema.config.default_resolver is not getattr:
+        raise UnsupportedError("Attributes are read by a resolver of the schema's own.")
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     named = [each for each in operations if operation_name is None or (each.name and each.name.value == operation_name)]
     if len(named) != 1 or named[0].operation is not OperationType.QUERY:
@@ -249,7 +250,7 @@ class _Compiler:
                 raise UnsupportedError("Introspection has no plan.")
             definition = type_.fields[field_name]
             declared = definition.extensions.get("strawberry-definition")
-            if not isinstance(declared, ResolverField) or declared.base_resolver is not None:
+            if not _is_supported(declared):
                 raise UnsupportedError(f"{type_.name}.{field_name} is not a field with a resolver of its own.")
             column = _column(declared, definition.type)
             columns.append(column or _constant(None))
@@ -278,11 +279,26 @@ class _Compiler:
             return LeafShape(serializer(type_), is_required)
         assert isinstance(type_, GraphQLObjectType) or is_abstract_type(type_)  # noqa: S101 - no other type remains
         possible = [type_] if isinstance(type_, GraphQLObjectType) else self.graphql.get_possible_types(type_)
+        if is_abstract_type(type_) and any(each.is_type_of is None for each in possible):
+            raise UnsupportedError("A possible type has no test.")
         return ObjectShape(self, type_, details, is_required, TypeFinder(possible))
 
 
 def _graphql(schema: Schema) -> Any:
     return schema._schema  # noqa: SLF001 - Strawberry gives it no other name
+
+
+def _is_supported(declared: object) -> TypeGuard[ResolverField]:
+    """Return whether the engine resolves the field like Strawberry does."""
+    return (
+        isinstance(declared, ResolverField)
+        and declared.base_resolver is None
+        and type(declared).get_result is ResolverField.get_result
+        and all(
+            extension.supports_sync and type(extension).map_arguments is FieldExtension.map_arguments
+            for extension in declared.extensions
+        )
+    )
 
 
 def _constant(value: object) -> Column:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import strawberry
@@ -30,6 +30,8 @@ from hypothesis import strategies as st
 from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, Select, String, Table, bindparam, literal, null, select
 from strawberry import Schema
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions.field_extension import FieldExtension
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types.arguments import StrawberryArgument
 
 from engine import Batch, LoadQueue, Operation, Plan, UnsupportedError, compile_operation, execute
@@ -248,12 +250,14 @@ def test_a_scalar_that_raises_leaves_the_error_to_graphql_core(error: type[Excep
 # Plans
 
 
-def resolve(resolver: Any = None, **arguments: Any) -> Any:
-    """Declare a field."""
-    declared = ResolverField(extensions=[])
+def resolve(
+    resolver: Any = None, *extensions: FieldExtension, kind: type[ResolverField] = ResolverField, **arguments: Any
+) -> Any:
+    """Declare a field with arguments of these types."""
+    declared = kind(extensions=list(extensions))
     declared.resolver = resolver
-    for name, kind in arguments.items():
-        annotation = StrawberryAnnotation(kind)
+    for name, type_ in arguments.items():
+        annotation = StrawberryAnnotation(type_)
         declared.arguments.append(StrawberryArgument(name, None, annotation, default=strawberry.UNSET))
     return declared
 
@@ -326,6 +330,70 @@ def test_other_documents_have_no_plan(document: str, name: str | None) -> None:
 def plan_of(document: str, name: str | None) -> Plan:
     operation = compile_operation(SCHEMA, parse(document), name)
     return operation.plan(operation.variable_values(None))
+
+
+class AsyncOnly(FieldExtension):
+    async def resolve_async(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
+        return await next_(source, info, **arguments)
+
+
+class MapsArguments(FieldExtension):
+    def map_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return kwargs | {"text": "mapped"}
+
+    def resolve(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
+        return next_(source, info, **arguments)
+
+
+class OtherResult(ResolverField):
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> str:
+        return f"not {super().get_result(source, info, args, kwargs)}"
+
+
+@strawberry.input
+class Checked:
+    text: str
+
+    def __post_init__(self) -> None:
+        raise ValueError(self.text)
+
+
+@strawberry.type
+class Unsupported:
+    @strawberry.field
+    def of_strawberry(self) -> str:
+        return "text"
+
+    plain: str = strawberry.field(default="text")
+    async_only: str = resolve(lambda *_: "text", AsyncOnly())
+    maps_arguments: str = resolve(lambda _source, _context, text: text, MapsArguments(), text=str)
+    other_result: str = resolve(lambda *_: "text", kind=OtherResult)
+    one_item: Annotated[Item, strawberry.union("OneItem")] = resolve(lambda *_: SimpleNamespace(name="a"))
+    checked: str | None = resolve(lambda _source, _context, by: str(by), by=Checked)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "ofStrawberry",
+        "plain",
+        "asyncOnly",
+        'mapsArguments(text: "given")',
+        "otherResult",
+        "oneItem { __typename }",
+        'checked(by: {text: "wrong"})',
+    ],
+)
+def test_other_declarations_have_no_plan(field: str) -> None:
+    operation = compile_operation(Schema(Unsupported), parse(f"{{ {field} }}"), None)
+    with pytest.raises(UnsupportedError):
+        operation.plan(operation.variable_values(None))
+
+
+def test_a_schema_that_reads_attributes_otherwise_has_no_plans() -> None:
+    schema = Schema(Query, config=StrawberryConfig(default_resolver=dict.__getitem__))
+    with pytest.raises(UnsupportedError):
+        compile_operation(schema, parse("{ fast }"), None)
 
 
 async def test_an_error_closes_the_coroutines_of_earlier_objects() -> None:
