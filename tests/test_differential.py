@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 from graphql import (
@@ -15,24 +16,36 @@ from graphql import (
     NameNode,
     Node,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
     get_named_type,
+    get_operation_ast,
     parse,
     validate,
     visit,
 )
 
+from app.query_engine import QueryEngine
 from proofs.databases import Databases
-from proofs.differential.applications import ENGINE, REFERENCE, CreateApplication, Response, create, find_difference
+from proofs.differential.applications import (
+    ENGINE,
+    REFERENCE,
+    CreateApplication,
+    Response,
+    Server,
+    create,
+    find_difference,
+)
 from proofs.differential.engine_faults import ENGINE_FAULTS, EngineFault
 from proofs.differential.faults import RESPONSE_FAULTS, ResponseFault
 from proofs.differential.generator import DocumentGenerator, Request, drawn_fields
 from proofs.differential.shrinker import shrink
-from proofs.differential.trial import compare_executors
+from proofs.differential.trial import compare_executors, make_world
 from proofs.interference.operations import SCHEMA, Vocabulary
+from proofs.interference.world import VIEWERS
 from proofs.leaks import disable_logging
 from proofs.proof import BrokenPromiseError
 
@@ -215,6 +228,37 @@ async def test_the_engine_responds_like_the_reference(databases: Databases, seed
 
 async def test_the_reference_responds_like_itself(databases: Databases) -> None:
     assert await compare_executors(databases, 2, REFERENCE, operations=OPERATIONS) == OPERATIONS
+
+
+async def test_the_engine_itself_responds_to_queries_without_errors(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, answers = QueryEngine.answer, list[bytes | None]()
+
+    async def answer_and_keep(engine: QueryEngine, *arguments: Any) -> bytes | None:
+        answers.append(await answer(engine, *arguments))
+        return answers[-1]
+
+    monkeypatch.setattr(QueryEngine, "answer", answer_and_keep)
+    random = Random(4)
+    world = await make_world(databases, random)
+    server = Server(world.url, world.tokens, ENGINE)
+    for _ in range(OPERATIONS):
+        who = random.choice(VIEWERS)
+        request = world.draw(random, who)
+        answers.clear()
+        sent = await server.send(who, request)
+        operation = get_operation_ast(parse(request.document), request.operation_name)
+        is_query = operation is not None and operation.operation is OperationType.QUERY
+        if (
+            is_query
+            and b'"errors":' not in sent.content
+            and "__schema" not in str(request)
+            and "__type(" not in str(request)
+        ):
+            assert answers == [sent.content], request
+    await server.close()
+    databases.drop(world.url)
 
 
 def test_only_the_order_of_errors_may_differ() -> None:
