@@ -42,7 +42,7 @@ from engine.plan import MAX_PLANS
 from store.compiled import CompiledSelect
 from store.database import Database
 from store.reader_threads import THREADS, ReaderThreads, ThreadSnapshot
-from tests.conftest import ANONYMOUS, GraphQLClient
+from tests.conftest import ANONYMOUS, GraphQLClient, World
 from tests.lists import ask_lists, every_list
 from tests.test_listing import load_model
 
@@ -555,9 +555,32 @@ def test_a_list_of_values_that_is_given_later_is_an_error(sqlite: Database) -> N
         CompiledSelect(select(TABLE.c.pk).where(TABLE.c.pk.in_(keys)), sqlite.engines[1].dialect)
 
 
-async def test_the_statements_of_all_lists_have_the_rows_of_sqlalchemy(
-    ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+async def ask_engine(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GraphQLClient]:
+    """Yield a client of the shared world, which the engine answers even where ATOLL_ENGINE names the reference."""
+    monkeypatch.setenv("ATOLL_ENGINE", "on")
+    client = GraphQLClient(world)
+    yield client
+    await client.close()
+
+
+async def test_an_error_that_the_engine_logs_fails_tests(
+    ask_engine: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("missing")
+
+    monkeypatch.setattr("app.query_engine.execute", fail)
+    with pytest.raises(AssertionError, match=r"The engine failed(.|\n)*KeyError: 'missing'"):
+        await ask_engine.response(ANONYMOUS, "{ topics { totalCount } }")
+    monkeypatch.undo()
+    assert await ask_engine(ANONYMOUS, "{ topics { totalCount } }")
+
+
+async def test_the_statements_of_all_lists_have_the_rows_of_sqlalchemy(
+    ask_engine: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ask_engine
     if not ask.database.is_sqlite:
         return
     reads: list[tuple[Any, Any, Sequence[Any]]] = []
