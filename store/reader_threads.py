@@ -45,9 +45,7 @@ class ReaderThreads:
         """Take the file; connections are opened with the first operations."""
         self._path, self._pragmas = path, (*pragmas, *PRAGMAS)
         self._compiler = SelectCompiler(dialect)
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._threads = ThreadPoolExecutor(THREADS, "atoll-reader")
+        self._open()
         self.observe: Callable[[str, Sequence[Any]], None] = _ignore
         """Function that is called with each statement and its values, in the thread."""
 
@@ -62,10 +60,16 @@ class ReaderThreads:
             raise
 
     def close(self) -> None:
-        """Close the connections after the running operations."""
+        """Close the connections after the running operations. Later operations open new ones."""
         self._threads.shutdown()
         for connection in self._connections:
             connection.close()
+        self._open()
+
+    def _open(self) -> None:
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._threads = ThreadPoolExecutor(THREADS, "atoll-reader")
 
     def _run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]], run: "_Run") -> R:
         connection = self._connection()

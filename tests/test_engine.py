@@ -40,7 +40,7 @@ from engine.field import ResolverField
 from engine.leaf import serializer
 from engine.plan import MAX_PLANS
 from store.compiled import CompiledSelect
-from store.database import Database
+from store.database import Database, Snapshot
 from store.reader_threads import THREADS, ReaderThreads, ThreadSnapshot
 from tests.conftest import ANONYMOUS, GraphQLClient, World
 from tests.lists import ask_lists, every_list
@@ -506,6 +506,15 @@ async def test_a_thread_answers_after_an_error_and_reads_the_latest_state(sqlite
         await connection.execute(TABLE.insert(), {"pk": 5})
     assert [await threads.run(count) for _ in range(THREADS * 2)] == [len(ROWS) + 1] * (THREADS * 2)
     threads.close()
+
+
+async def test_threads_can_be_used_again_after_they_were_closed(sqlite: Database) -> None:
+    async def count(snapshot: Snapshot) -> int:
+        return len(await snapshot.rows(select(TABLE)))
+
+    for _ in range(2):
+        assert await sqlite.read(count) == len(ROWS)
+        await sqlite.close()
 
 
 def reader_threads(database: Database) -> ReaderThreads:
