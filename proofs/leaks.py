@@ -35,6 +35,7 @@ from resolvers.write import membership as write_membership
 from resolvers.write import membership_operations
 from store import changes, sql
 from store.database import Snapshot
+from store.reader_threads import ThreadSnapshot
 from store.search.document import SEARCHED_TABLES, Document
 from store.search.query import field_token
 from store.search.tokens import tokenize
@@ -254,13 +255,19 @@ def _version_counts_members() -> Iterator[None]:
         yield
 
 
+def _database_of(context: Any) -> Any:
+    """Return an object that stands for the database of a context, whichever executor it is of."""
+    snapshot = context.snapshot
+    return snapshot._compiler if isinstance(snapshot, ThreadSnapshot) else str(snapshot._connection.engine.url)  # noqa: SLF001 - nobody else asks
+
+
 @contextmanager
 def _share_loaders() -> Iterator[None]:
     """Share loaders between all operations on a database."""
     cache: dict[Any, Any] = {}
 
     def loader(self: Any, kind: Any, *arguments: Any) -> Any:
-        key = (self.viewer.cursor_key, kind, *arguments)  # each database has its own cursor key
+        key = (_database_of(self), kind, *arguments)
         cached = cache.setdefault(key, None) or kind(self, *arguments)
         cache[key] = cached
         cached.context = self
@@ -279,7 +286,7 @@ def _cache_without_viewer() -> Iterator[None]:
     async def fetch_cached(self: Any, keys: list[Any]) -> Any:
         if self.table is not sql.asset:
             return await fetch(self, keys)
-        prefix = (self.context.viewer.cursor_key, self.column)
+        prefix = (_database_of(self.context), self.column)
         rows = await fetch(self, keys)
         cache.update({(*prefix, key): row for key, row in rows.items()})
         return {key: cache[*prefix, key] for key in keys if (*prefix, key) in cache}
