@@ -36,8 +36,6 @@ class HasViewerAccess(Protocol):
 class RestrictableList:
     """Base class of a list that is not fetched yet, so that denied items are left out before paging and counting."""
 
-    __slots__ = ()
-
     def with_required_access(self, required: AssetAccess) -> Self:
         """Return the list of only the assets that the viewer has at least this access to."""
         raise NotImplementedError
@@ -49,8 +47,6 @@ class RestrictableList:
 
 class CheckedPayload:
     """Base class of the payload of a mutation, which checks its permissions itself, before it changes anything."""
-
-    __slots__ = ()
 
     did_change: bool
     checked_permissions: frozenset[Permission]

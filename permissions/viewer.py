@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, false, select
+from sqlalchemy import ColumnElement, and_, bindparam, false, select
 
 from store import sql
 from store.database import Snapshot
@@ -101,13 +101,13 @@ def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
 _TOKEN_USER = (
     select(sql.api_token.c.user_pk)
     .where(
-        sql.api_token.c.digest == bindparam("digest", type_=String()),
-        sql.api_token.c.expires_at > bindparam("now", type_=BigInteger()),
+        sql.api_token.c.digest == bindparam("digest"),
+        sql.api_token.c.expires_at > bindparam("now"),
         sql.api_token.c.revoked_at.is_(None),
     )
     .scalar_subquery()
 )
 _ANONYMOUS = _select_viewer(false())
 _BY_TOKEN = _select_viewer(sql.principal.c.pk == _TOKEN_USER)
-_BY_EXTERNAL_ID = _select_viewer(sql.principal.c.external_id == bindparam("external_id", type_=String()))
-_BY_PK = _select_viewer(sql.principal.c.pk == bindparam("pk", type_=BigInteger()))
+_BY_EXTERNAL_ID = _select_viewer(sql.principal.c.external_id == bindparam("external_id"))
+_BY_PK = _select_viewer(sql.principal.c.pk == bindparam("pk"))

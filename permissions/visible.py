@@ -88,9 +88,9 @@ def access(asset: FromClause, viewer: Viewer) -> ColumnElement[int]:
 
 
 def has_access(asset: FromClause, viewer: Viewer, required: AssetAccess) -> ColumnElement[bool]:
-    """Return the condition that the viewer has at least the required access, at the cost of less than `access`."""
-    if viewer.is_admin and required is AssetAccess.DISCOVERABLE:
-        return true()
+    """Return the condition that the viewer has at least the required access to a visible asset."""
+    if required is AssetAccess.DISCOVERABLE:
+        return true()  # every visible asset is discoverable
     return _holds_grant(asset, viewer, sql.grant.c.access >= required.value)
 
 

@@ -1,11 +1,14 @@
 """Tests of viewers: the viewer of a token or an id, and the principals whose grants apply to it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from hashlib import sha256
+from importlib import import_module
 
 import pytest
 from sqlalchemy import delete, select
+from sqlalchemy.dialects import sqlite
+from sqlmodel import SQLModel
 
 from app.tokens import revoke_token
 from permissions.viewer import (
@@ -16,11 +19,13 @@ from permissions.viewer import (
     viewer_by_pk,
     viewer_by_token,
 )
+from permissions.visible import owned_assets, visible
 from store import sql
 from store.database import Database, Snapshot
 from store.tables import EVERYONE_PK, PUBLIC_PK
 from tests.conftest import MEMBERS, World, set_public_sharing
 
+visibility = import_module("permissions.visible")  # in the package, `visible` is the function
 GROUP_OF = {"mei": "lab", "lou": "core"}
 
 
@@ -128,3 +133,34 @@ async def test_a_viewer_is_immutable(snapshot: Snapshot) -> None:
     visitor = await anonymous_viewer(snapshot)
     with pytest.raises(FrozenInstanceError):
         visitor.is_admin = True  # type: ignore[misc]  # the assignment must fail
+
+
+MEMBER = Viewer(7, is_admin=False, principals=(7, 3, 1, 2), public_sharing=True, cursor_key=b"one")
+OTHER = Viewer(8, is_admin=False, principals=(8, 1, 2), public_sharing=True, cursor_key=b"two")
+
+
+def test_viewers_to_whom_the_same_rules_apply_are_of_one_kind() -> None:
+    assert MEMBER.kind == OTHER.kind
+    others = [{"is_admin": True}, {"user_pk": None}, {"public_sharing": False}]
+    assert MEMBER.kind not in {replace(MEMBER, **each).kind for each in others}  # type: ignore[arg-type]  # one field each
+
+
+def test_a_viewer_has_the_parameters_of_statements() -> None:
+    assert MEMBER.parameters == {"viewer_principals": "[7,3,1,2]", "viewer_pk": 7}
+
+
+@pytest.mark.parametrize("is_admin", [False, True])
+@pytest.mark.parametrize("table", ["owned", *visibility._SELECT_BY_TABLE])  # noqa: SLF001 - all of them
+def test_statements_of_one_kind_of_viewer_differ_in_their_parameters_only(table: str, *, is_admin: bool) -> None:
+    texts, values = set(), []
+    for viewer in (replace(MEMBER, is_admin=is_admin), replace(OTHER, is_admin=is_admin)):
+        source = sql.asset if table == "owned" else SQLModel.metadata.tables[table]
+        rows = owned_assets(source, viewer) if table == "owned" else visible(source, viewer)
+        compiled = rows.compile(dialect=sqlite.dialect())
+        texts.add(str(compiled))
+        given = {name: value for name, value in compiled.params.items() if name not in viewer.parameters}
+        own = {name: value for name, value in compiled.params.items() if name in viewer.parameters}
+        assert own.items() <= viewer.parameters.items()
+        values.append(given)
+    assert len(texts) == 1
+    assert values[0] == values[1]
