@@ -177,7 +177,7 @@ def _validation(
     schema: BaseSchema, rules: DocumentRules, graphql_rules: tuple[type[ASTValidationRule], ...]
 ) -> _Validation:
     return _Validation(
-        schema=schema._schema,  # type: ignore[attr-defined]  # noqa: SLF001 - as Strawberry's own extensions do
+        schema=schema._schema,  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry gives it no public name, and declares it in `Schema` only
         check_limits=rules.check_limits,
         rules=(*graphql_rules, MaybeNullValidationRule, OneOfRule, NullCharacterRule),
         max_errors=rules.max_errors,

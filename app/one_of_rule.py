@@ -35,7 +35,7 @@ class OneOfRule(OneOfInputValidationRule):
     def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
         """Do nothing: the operation has all of its variables already."""
 
-    def validate_one_of(self, node: ObjectValueNode, type: GraphQLNamedType) -> None:  # noqa: A002 - Strawberry's name
+    def validate_one_of(self, node: ObjectValueNode, type: GraphQLNamedType) -> None:  # noqa: A002 - Strawberry calls it by this name
         """Leave undefined variables to the rule that reports them."""
         is_undefined = any(
             isinstance(field.value, VariableNode) and field.value.name.value not in self.variable_definitions

@@ -59,7 +59,7 @@ class QueryEngine:
             raise
         except (UnsupportedError, OperationError, sqlite3.Error, *UNREACHABLE_ERRORS):
             return None  # graphql-core meets the error again, and reports it
-        except Exception:  # noqa: BLE001 - graphql-core then reports it, or has none
+        except Exception:  # noqa: BLE001 - a fault of the engine must fail no request
             _log.exception("The engine failed; graphql-core executes the request.")
             return None
 

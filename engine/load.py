@@ -15,12 +15,11 @@ Fetch = Callable[[list[K]], Awaitable[Sequence[V]]]
 class Load(Generic[V]):
     """Value of one key, to be awaited; any number of resolvers may await it."""
 
-    __slots__ = ("is_read", "key", "value")
+    __slots__ = ("is_read", "value")
 
-    def __init__(self, key: Hashable) -> None:
-        """Take the key; its batch sets the value."""
-        self.key = key
-        self.value: V | BaseException | None = None
+    def __init__(self) -> None:
+        """Create a load whose batch sets the value."""
+        self.value: Any = None
         self.is_read = False
 
     def __await__(self) -> Generator["Load[V]", None, V]:
@@ -33,7 +32,8 @@ class Load(Generic[V]):
         """Return the value that was read; raise it if it is an exception."""
         if isinstance(self.value, BaseException):
             raise self.value
-        return self.value  # type: ignore[return-value]  # `Batch.read` set it
+        value: V = self.value
+        return value
 
 
 class LoadMany(Generic[V]):
@@ -62,16 +62,16 @@ class Batch(Generic[K, V]):
         """Take the function that reads values, and the queue that calls it."""
         self._fetch, self._queue = fetch, queue
         self._loads: dict[K, Load[V]] = {}
-        self._asked: list[Load[V]] = []
+        self._asked: list[K] = []
 
     def load(self, key: K) -> Load[V]:
         """Return the load of the key, the same for equal keys."""
         load = self._loads.get(key)
         if load is None:
-            load = self._loads[key] = Load(key)
+            load = self._loads[key] = Load()
             if not self._asked:
                 self._queue.add(self)
-            self._asked.append(load)
+            self._asked.append(key)
         return load
 
     def load_many(self, keys: Iterable[K]) -> LoadMany[V]:
@@ -81,8 +81,8 @@ class Batch(Generic[K, V]):
     async def read(self) -> None:
         """Read the values of all keys that were asked for."""
         asked, self._asked = self._asked, []
-        values = await self._fetch([load.key for load in asked])  # type: ignore[misc]  # the keys are of type K
-        for load, value in zip(asked, values, strict=True):
+        for key, value in zip(asked, await self._fetch(asked), strict=True):
+            load = self._loads[key]
             load.value, load.is_read = value, True
 
 

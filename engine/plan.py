@@ -277,7 +277,7 @@ class _Compiler:
             return ListShape(self._shape(type_.of_type, details, is_required=False), is_required)
         if is_leaf_type(type_):
             return LeafShape(serializer(type_), is_required)
-        assert isinstance(type_, GraphQLObjectType) or is_abstract_type(type_)  # noqa: S101 - no other type remains
+        assert isinstance(type_, GraphQLObjectType) or is_abstract_type(type_)  # noqa: S101 - tells the type checker that all other types were handled
         possible = [type_] if isinstance(type_, GraphQLObjectType) else self.graphql.get_possible_types(type_)
         if is_abstract_type(type_) and any(each.is_type_of is None for each in possible):
             raise UnsupportedError("A possible type has no test.")

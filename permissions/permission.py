@@ -36,6 +36,8 @@ class HasViewerAccess(Protocol):
 class RestrictableList:
     """Base class of a list that is not fetched yet, so that denied items are left out before paging and counting."""
 
+    # Not an abstract base class of `abc`: `isinstance` is called for every value, and is slow with those.
+
     def with_required_access(self, required: AssetAccess) -> Self:
         """Return the list of only the assets that the viewer has at least this access to."""
         raise NotImplementedError

@@ -1,7 +1,6 @@
 """Threads that read a SQLite database: each runs whole operations, one after another, on a connection of its own.
 
-An operation takes one round trip to a thread, whatever the number of its statements, and holds up nobody in the event
-loop meanwhile.
+An operation takes one round trip to a thread for all of its statements, and does not block the event loop.
 """
 
 import asyncio

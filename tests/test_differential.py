@@ -44,10 +44,11 @@ from proofs.differential.faults import RESPONSE_FAULTS, ResponseFault
 from proofs.differential.generator import DocumentGenerator, Request, drawn_fields
 from proofs.differential.shrinker import shrink
 from proofs.differential.trial import compare_executors, make_world
-from proofs.interference.operations import SCHEMA, Vocabulary
+from proofs.interference.operations import SCHEMA
 from proofs.interference.world import VIEWERS
 from proofs.leaks import disable_logging
 from proofs.proof import BrokenPromiseError
+from tests.test_interference import VOCABULARY, pytestmark
 
 NEW_SEED = secrets.randbelow(1_000_000)
 OPERATIONS = 150  # per test of a trial
@@ -55,17 +56,7 @@ PATIENCE = 20
 """Number of trials within which a planted fault must be found."""
 
 DRAWN = 2_000
-IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "grp": ["grp_x"], "chg": [], "job": []}
-VOCABULARY = Vocabulary(IDS, ["asset0"], ["held-0"])
-
-# Some tests send operations to graphql-core. After an error in a field, it does not await sibling coroutines that
-# have not started.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. .coroutine object:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+__all__ = ["pytestmark"]  # the filters of warnings apply to this file, too
 
 
 def draw(seed: int) -> Request:

@@ -260,7 +260,7 @@ class Collection:
         self,
         info: Info,
         first: int = 20,
-        filter: AssetFilter | None = None,  # noqa: A002 - the graph's argument
+        filter: AssetFilter | None = None,  # noqa: A002 - the argument has this name in the schema
         order_by: AssetOrder | None = None,
     ) -> list[Asset]:
         """Return the first 20 visible members: all in their order, or those of some kinds by name."""
@@ -290,7 +290,7 @@ class Topic:
     name: str
 
     @strawberry.field
-    async def collections(self, info: Info, first: int = 100, top_level_only: bool = False) -> list[Collection]:  # noqa: FBT001, FBT002 - the graph's argument
+    async def collections(self, info: Info, first: int = 100, top_level_only: bool = False) -> list[Collection]:  # noqa: FBT001, FBT002 - Strawberry takes arguments from parameters
         """Return the collections."""
         del first
         loader = info.context.top_level if top_level_only else info.context.collections
@@ -330,7 +330,7 @@ class Query:
 class Server(GraphQL[Context, None]):
     """Strawberry's ASGI application with orjson and token authentication."""
 
-    async def get_context(self, request: Request, response: Response) -> Context:  # type: ignore[override]  # HTTP alone
+    async def get_context(self, request: Request, response: Response) -> Context:  # type: ignore[override]  # it serves HTTP, no WebSockets
         """Authenticate the bearer token."""
         del response
         _, _, token = request.headers.get("authorization", "").partition("Bearer ")
