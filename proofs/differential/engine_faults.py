@@ -102,10 +102,10 @@ def _object_in_another_order(compiler: _Compiler, type_: Any, selected: Any) -> 
 
 
 async def _read_in_another_order(batch: Any) -> None:
-    asked = batch._asked  # noqa: SLF001 - as above
+    loads = [batch._loads[key] for key in batch._asked]  # noqa: SLF001 - as above
     await _read(batch)
-    values = [load.value for load in asked]
-    for load, value in zip(asked, reversed(values), strict=True):
+    values = [load.value for load in loads]
+    for load, value in zip(loads, reversed(values), strict=True):
         load.value = value
 
 
