@@ -10,8 +10,22 @@ application: it needs fields derived from `engine.field.ResolverField`.
 """
 
 from engine.error import UnsupportedError
-from engine.execution import execute
+from engine.execution import call_resolver, complete, execute
 from engine.load import Batch, LoadQueue
-from engine.plan import Operation, Plan, compile_operation
+from engine.plan import FieldPlan, ListShape, ObjectPlan, ObjectShape, Operation, Plan, compile_operation
 
-__all__ = ["Batch", "LoadQueue", "Operation", "Plan", "UnsupportedError", "compile_operation", "execute"]
+__all__ = [
+    "Batch",
+    "FieldPlan",
+    "ListShape",
+    "LoadQueue",
+    "ObjectPlan",
+    "ObjectShape",
+    "Operation",
+    "Plan",
+    "UnsupportedError",
+    "call_resolver",
+    "compile_operation",
+    "complete",
+    "execute",
+]

@@ -41,7 +41,20 @@ async def execute(
     Calls `check` before each level; what it raises ends the execution. Suspends only where a read of the queue does.
     Raises UnsupportedError if graphql-core has to execute the operation.
     """
-    return await _Execution(plan, context, variables, queue, check).run()
+    (data,) = await complete(plan.root, [None], context, variables, queue, check)
+    return data
+
+
+async def complete(  # noqa: PLR0917 - as `execute`, with the objects to start from
+    selection: ObjectPlan | ObjectShape,
+    sources: list[Any],
+    context: Any,
+    variables: VariableValues,
+    queue: LoadQueue,
+    check: Callable[[], None] = lambda: None,
+) -> list[Data]:
+    """Return the data of the selection for each source; see `execute`."""
+    return await _Execution(context, variables, queue, check).run(selection, sources)
 
 
 @dataclass(slots=True)
@@ -63,14 +76,15 @@ class _Started(NamedTuple):
 class _Execution:
     """Execution of one operation, with the tasks that are not started yet."""
 
-    def __init__(
-        self, plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Callable[[], None]
-    ) -> None:
-        self._plan, self._context, self._variables, self._queue, self._check = plan, context, variables, queue, check
+    def __init__(self, context: Any, variables: VariableValues, queue: LoadQueue, check: Callable[[], None]) -> None:
+        self._context, self._variables, self._queue, self._check = context, variables, queue, check
         self._tasks: deque[_Task] = deque()
 
-    async def run(self) -> Data:
-        (data,) = self._complete_objects(self._plan.root, [None])
+    async def run(self, selection: ObjectPlan | ObjectShape, sources: list[Any]) -> list[Data]:
+        if isinstance(selection, ObjectPlan):
+            data = self._complete_objects(selection, sources)
+        else:
+            data = self._objects(selection, sources)
         waiting: list[_Started] = []
         try:
             while self._tasks or waiting:
@@ -164,6 +178,11 @@ class _Execution:
             data = [{} for _ in sources]
         self._tasks += (_Task(field, sources, data) for field in plan.fields)
         return data
+
+
+def call_resolver(plan: FieldPlan, source: object, context: Any, variables: VariableValues) -> Any:
+    """Return what the field's resolver and its extensions return for a source: a value, or an awaitable of it."""
+    return _with_extensions(plan)(source, Info(context), **plan.coerce_arguments(variables))
 
 
 def _call_for_each(

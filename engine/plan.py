@@ -78,6 +78,14 @@ class ObjectPlan:
     names: tuple[str, ...]
     columns: tuple[Column, ...]  # one for each name; the column of a field plan is filled in later
     fields: tuple[FieldPlan, ...]
+    declared: tuple[ResolverField | None, ...]  # one for each name; None for `__typename`
+
+    def restrict(self, names: Sequence[str]) -> "ObjectPlan":
+        """Return the plan of some of the fields, in the order of the response."""
+        kept = [index for index, name in enumerate(self.names) if name in names]
+        fields = tuple(field for field in self.fields if field.name in names)
+        columns, declared = (tuple(each[index] for index in kept) for each in (self.columns, self.declared))
+        return ObjectPlan(self.type, tuple(self.names[index] for index in kept), columns, fields, declared)
 
 
 @dataclass(slots=True)
@@ -241,10 +249,12 @@ class _Compiler:
         self.operation.field_count += len(selected)
         columns: list[Column] = []
         fields: list[FieldPlan] = []
+        declarations: list[ResolverField | None] = []
         for name, details in selected.items():
             field_name = details[0].node.name.value
             if field_name == "__typename":
                 columns.append(_constant(type_.name))
+                declarations.append(None)
                 continue
             if field_name.startswith("__"):
                 raise UnsupportedError("Introspection has no plan.")
@@ -254,9 +264,10 @@ class _Compiler:
                 raise UnsupportedError(f"{type_.name}.{field_name} is not a field with a resolver of its own.")
             column = _column(declared, definition.type)
             columns.append(column or _constant(None))
+            declarations.append(declared)
             if column is None:
                 fields.append(self._field(name, declared, definition, details))
-        return ObjectPlan(type_, tuple(selected), tuple(columns), tuple(fields))
+        return ObjectPlan(type_, tuple(selected), tuple(columns), tuple(fields), tuple(declarations))
 
     def _field(
         self, name: str, declared: ResolverField, definition: GraphQLField, details: list[FieldDetails]

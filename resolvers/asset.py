@@ -19,8 +19,8 @@ from resolvers.loaders import (
     CollectionByPk,
     GrantsByAsset,
     PrincipalByPk,
+    Reference,
     ReleaseByApp,
-    load_reference,
 )
 from resolvers.order import asset_sort_keys
 from store import sql
@@ -153,9 +153,8 @@ def assets(
     return connect(context, listing, query=query, **page)
 
 
-def owner(asset: AssetRow, context: Context) -> Awaitable[PrincipalRow | None]:
-    """Return the owner."""
-    return context.loader(PrincipalByPk).load(asset.owner_pk)
+owner = Reference(PrincipalByPk, "owner_pk", is_visible_with_source=True)
+"""The asset's owner."""
 
 
 def gold_standard(asset: AssetRow, _context: Context) -> GoldStandard | None:
@@ -163,9 +162,8 @@ def gold_standard(asset: AssetRow, _context: Context) -> GoldStandard | None:
     return GoldStandard(asset.gold_at, asset.gold_by_pk, asset.gold_note) if asset.is_gold else None
 
 
-def awarded_by(award: GoldStandard, context: Context) -> Awaitable[PrincipalRow | None]:
-    """Return the administrator who gave the award."""
-    return load_reference(context, PrincipalByPk, award.awarded_by_pk)
+awarded_by = Reference(PrincipalByPk, "awarded_by_pk")
+"""The administrator who gave the award."""
 
 
 def collections(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:

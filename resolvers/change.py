@@ -1,6 +1,6 @@
 """Resolvers of changes: the audit log and the histories of objects, filtered by current permissions."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Unpack
 
@@ -16,15 +16,15 @@ from resolvers.loaders import (
     ChangeByPk,
     CollectionById,
     PrincipalByPk,
+    Reference,
     RowByColumn,
     TopicById,
-    load_reference,
 )
 from resolvers.node import node
 from resolvers.order import asset_sort_keys
 from store import sql
 from store.asset_columns import ACCESS_BY_FIELD
-from store.rows import ChangeRow, CollectionRow, NodeRow, PrincipalRow, TopicRow
+from store.rows import ChangeRow, CollectionRow, NodeRow, TopicRow
 from store.sql import Expressions, Selection
 
 LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn[str, Any]]] = {
@@ -138,9 +138,8 @@ def topic_history(topic: TopicRow, context: Context, **page: Unpack[PageArgument
     return connect(context, TopicHistory(), topic, **page)
 
 
-def actor(change: ChangeRow, context: Context) -> Awaitable[PrincipalRow | None]:
-    """Return the user who made the change; None for an import."""
-    return load_reference(context, PrincipalByPk, change.actor_pk)
+actor = Reference(PrincipalByPk, "actor_pk")
+"""The user who made the change."""
 
 
 async def subject(change: ChangeRow, context: Context) -> NodeRow | None:

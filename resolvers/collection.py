@@ -17,12 +17,12 @@ from resolvers.loaders import (
     CollectionByPk,
     CollectionBySlug,
     PrincipalByPk,
+    Reference,
     SlugReference,
     TopicByPk,
-    load_reference,
 )
 from store import sql
-from store.rows import CollectionRow, PrincipalRow, TopicRow
+from store.rows import CollectionRow
 from store.sql import Expressions, Selection
 
 
@@ -111,14 +111,12 @@ def collections(
     return connect(context, listing, query=query, **page)
 
 
-def topic(collection: CollectionRow, context: Context) -> Awaitable[TopicRow | None]:
-    """Return the topic."""
-    return context.loader(TopicByPk).load(collection.topic_pk)
+topic = Reference(TopicByPk, "topic_pk", is_visible_with_source=True)
+"""The collection's topic."""
 
 
-def parent(collection: CollectionRow, context: Context) -> Awaitable[CollectionRow | None]:
-    """Return the parent collection; None at the top of the topic, or if the parent is hidden."""
-    return load_reference(context, CollectionByPk, collection.parent_pk)
+parent = Reference(CollectionByPk, "parent_pk")
+"""The parent collection; None at the top of the topic, or if the parent is hidden."""
 
 
 def ancestors(collection: CollectionRow, context: Context) -> Awaitable[list[CollectionRow]]:
@@ -137,9 +135,8 @@ def viewer_can(_collection: CollectionRow, context: Context) -> CollectionViewer
     return CollectionViewerCan(viewer.is_admin, viewer.is_admin, viewer.is_signed_in, viewer.is_admin, viewer.is_admin)
 
 
-def created_by(row: CollectionRow | TopicRow, context: Context) -> Awaitable[PrincipalRow | None]:
-    """Return the user who created the topic or collection."""
-    return load_reference(context, PrincipalByPk, row.created_by_pk)
+created_by = Reference(PrincipalByPk, "created_by_pk")
+"""The user who created the topic or collection."""
 
 
 def _asset_count(viewer: Viewer) -> ColumnElement[int]:

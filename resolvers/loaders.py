@@ -81,12 +81,22 @@ class RowByColumn(Loader[K, R | None]):
         return visible(self.table, viewer).where(column.in_(keys.select()))
 
 
-def load_reference(context: Context, kind: type[RowByColumn[int, R]], pk: int | None) -> Awaitable[R | None]:
-    """Return an awaitable of the row that a foreign key refers to; None for a null key and for a hidden row.
+class Reference(Generic[R]):
+    """Resolver of the row that a foreign key of its source refers to; None for a null key and for a hidden row."""
 
-    A null key is queried too, so that the statement count does not distinguish null from hidden.
-    """
-    return context.loader(kind).load(pk or NO_PK)
+    def __init__(self, loader: type[RowByColumn[int, R]], column: str, *, is_visible_with_source: bool = False) -> None:
+        """Take the loader of rows by pk and the column of the source.
+
+        `is_visible_with_source` means that each viewer who sees the source sees the row, too.
+        """
+        self.loader, self.column, self.is_visible_with_source = loader, column, is_visible_with_source
+
+    def __call__(self, source: object, context: Context) -> Awaitable[R | None]:
+        """Return an awaitable of the row.
+
+        A null key is queried too, so that the statement count does not distinguish null from hidden.
+        """
+        return context.loader(self.loader).load(getattr(source, self.column) or NO_PK)
 
 
 class SlugReference(Protocol):

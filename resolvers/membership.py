@@ -1,6 +1,5 @@
 """Resolvers of the assets of collections: lists, counts, and the panel of assets to add."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Unpack
@@ -17,10 +16,10 @@ from resolvers.counts import AssetCounts, count_assets
 from resolvers.filter import AssetFilter
 from resolvers.listing.connection import Connection, Edge, PageArguments, connect
 from resolvers.listing.listing import Listing, OrderInput
-from resolvers.loaders import AssetById, AssetByPk, ContainsAssetByCollection, PrincipalByPk, load_reference
+from resolvers.loaders import AssetById, AssetByPk, ContainsAssetByCollection, PrincipalByPk, Reference
 from resolvers.order import asset_sort_keys
 from store import sql
-from store.rows import CollectionRow, PrincipalRow
+from store.rows import CollectionRow
 from store.sql import Expressions, Selection
 from store.tables import AssetAccess
 
@@ -177,9 +176,8 @@ def addable_assets(
     return connect(context, listing, collection, query=query, **page)
 
 
-def added_by(edge: Edge, context: Context) -> Awaitable[PrincipalRow | None]:
-    """Return the user who added the asset."""
-    return load_reference(context, PrincipalByPk, edge.added_by_pk)
+added_by = Reference(PrincipalByPk, "added_by_pk")
+"""The user who added the asset."""
 
 
 def viewer_can_remove(edge: Edge, context: Context) -> bool:

@@ -1,6 +1,5 @@
 """Resolvers of the viewer."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -11,9 +10,8 @@ from resolvers.collection import CollectionListing
 from resolvers.context import Context
 from resolvers.filter import contains_asset
 from resolvers.listing.connection import Connection, PageArguments, connect
-from resolvers.loaders import PrincipalByPk, load_reference
+from resolvers.loaders import PrincipalByPk, Reference
 from store import sql
-from store.rows import PrincipalRow
 from store.sql import Expressions
 
 
@@ -41,9 +39,8 @@ def viewer(_root: None, context: Context) -> Viewer | None:
     return context.viewer if context.viewer.is_signed_in else None
 
 
-def user(viewer: Viewer, context: Context) -> Awaitable[PrincipalRow | None]:
-    """Return the user of the viewer."""
-    return load_reference(context, PrincipalByPk, viewer.user_pk)
+user = Reference(PrincipalByPk, "user_pk")
+"""The user of the viewer."""
 
 
 def collections(
