@@ -21,6 +21,7 @@ from app.oidc import Issuer, create_issuer
 from app.query_engine import QueryEngine
 from app.settings import Executor, Settings
 from app.worker import run_worker
+from fragments import Memory
 from permissions import Viewer
 from resolvers.context import OperationContext, open_context
 from schema.graph import build_schema
@@ -50,7 +51,8 @@ def create_application(
     def authenticate(request: Request) -> Awaitable[tuple[str | None, str | None]]:
         return verify_bearer_token(request, issuer)
 
-    query_engine = QueryEngine(_schema(), _document_rules(), used_database, authenticate)
+    memory = Memory(used_database) if settings.index else None
+    query_engine = QueryEngine(_schema(), _document_rules(), used_database, authenticate, memory)
     endpoint = Endpoint(
         _schema(),
         open_context=_context_opener(used_database, issuer),
@@ -61,8 +63,12 @@ def create_application(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         _collect_garbage_seldom()
+        if memory is not None:
+            memory.start()
         async with run_worker(used_database):
             yield
+        if memory is not None:
+            await memory.stop()
         if database is None:
             await used_database.close()
 

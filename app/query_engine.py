@@ -4,8 +4,10 @@ import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from weakref import WeakKeyDictionary
 
 import orjson
+from graphql.execution.values import VariableValues
 from starlette.requests import Request
 from strawberry import Schema
 
@@ -13,8 +15,10 @@ from app.authentication import load_viewer
 from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_query
 from app.errors import HTTPError
 from app.request import GraphQLRequest
-from engine import LoadQueue, Operation, UnsupportedError, compile_operation, execute
-from permissions import OperationError
+from engine import LoadQueue, Operation, Plan, UnsupportedError, compile_operation, execute
+from fragments import Memory, Program, compile_program
+from fragments.memory import Identify
+from permissions import OperationError, Viewer
 from resolvers.context import Context
 from store.database import Database, Snapshot
 from store.error import UNREACHABLE_ERRORS
@@ -31,10 +35,19 @@ _log = logging.getLogger(__name__)
 class QueryEngine:
     """Answers the queries that the engine supports and that no error occurs in; all others are left to graphql-core."""
 
-    def __init__(self, schema: Schema, rules: DocumentRules, database: Database, authenticate: Authenticate) -> None:
-        """Take the schema, the rules for documents, the database, and the check of tokens."""
+    def __init__(
+        self,
+        schema: Schema,
+        rules: DocumentRules,
+        database: Database,
+        authenticate: Authenticate,
+        memory: Memory | None = None,
+    ) -> None:
+        """Take the schema, the rules for documents, the database, the check of tokens, and the index if it is on."""
         self._schema, self._rules, self._database, self._authenticate = schema, rules, database, authenticate
+        self._memory = memory
         self._operations: OrderedDict[tuple[str, str | None], Operation | None] = OrderedDict()
+        self._programs: WeakKeyDictionary[Plan, Program | None] = WeakKeyDictionary()
 
     async def answer(self, graphql_request: GraphQLRequest, request: Request) -> bytes | None:
         """Return the body of the response; None if graphql-core has to execute the request.
@@ -46,15 +59,14 @@ class QueryEngine:
             return None
         api_token, subject = await self._authenticate(request)
 
-        async def run(snapshot: Snapshot) -> bytes:
-            queue = LoadQueue()
-            context = Context(await load_viewer(snapshot, api_token, subject), snapshot, queue.batch)
-            variables = operation.variable_values(graphql_request.variables)
-            data = await execute(operation.plan(variables), context, variables, queue)
-            return orjson.dumps({"data": data})
+        async def identify(snapshot: Snapshot) -> Viewer:
+            return await load_viewer(snapshot, api_token, subject)
 
         try:
-            return await self._database.read(run)
+            variables = operation.variable_values(graphql_request.variables)
+            plan = operation.plan(variables)
+            body = await self._answer_from_memory(plan, variables, identify)
+            return body or await self._execute(plan, variables, identify)
         except HTTPError:
             raise
         except (UnsupportedError, OperationError, sqlite3.Error, *UNREACHABLE_ERRORS):
@@ -62,6 +74,35 @@ class QueryEngine:
         except Exception:  # noqa: BLE001 - a fault of the engine must fail no request
             _log.exception("The engine failed; graphql-core executes the request.")
             return None
+
+    async def _answer_from_memory(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes | None:
+        """Return the body of the response; None if the engine has to execute the operation."""
+        program = None if self._memory is None else self._program(plan)
+        if self._memory is None or program is None:
+            return None
+        try:
+            return await self._memory.answer(program, variables, identify)
+        except (UnsupportedError, OperationError, sqlite3.Error):
+            return None
+
+    async def _execute(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes:
+        """Return the body of the response, executed by the engine."""
+
+        async def run(snapshot: Snapshot) -> bytes:
+            queue = LoadQueue()
+            context = Context(await identify(snapshot), snapshot, queue.batch)
+            return orjson.dumps({"data": await execute(plan, context, variables, queue)})
+
+        return await self._database.read(run)
+
+    def _program(self, plan: Plan) -> Program | None:
+        """Return the program of a plan; None if the index gives nothing of it."""
+        if plan not in self._programs:
+            try:
+                self._programs[plan] = compile_program(plan)
+            except UnsupportedError:
+                self._programs[plan] = None
+        return self._programs[plan]
 
     def _find_operation(self, text: str, name: str | None) -> Operation | None:
         """Return the operation, from the cache if it was used recently."""

@@ -32,6 +32,7 @@ class Settings:
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
     engine: Executor = Executor.ON
+    index: bool = True  # without the engine, it is not used
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

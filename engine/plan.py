@@ -83,9 +83,13 @@ class ObjectPlan:
     def restrict(self, names: Sequence[str]) -> "ObjectPlan":
         """Return the plan of some of the fields, in the order of the response."""
         kept = [index for index, name in enumerate(self.names) if name in names]
-        fields = tuple(field for field in self.fields if field.name in names)
-        columns, declared = (tuple(each[index] for index in kept) for each in (self.columns, self.declared))
-        return ObjectPlan(self.type, tuple(self.names[index] for index in kept), columns, fields, declared)
+        return ObjectPlan(
+            self.type,
+            tuple(self.names[index] for index in kept),
+            tuple(self.columns[index] for index in kept),
+            tuple(field for field in self.fields if field.name in names),
+            tuple(self.declared[index] for index in kept),
+        )
 
 
 @dataclass(slots=True)
@@ -130,7 +134,7 @@ class TypeFinder:
         """Take the possible types in the order in which they are tested."""
         tests = [type_.is_type_of for type_ in possible]
         keys = {test.key for test in tests if isinstance(test, TypeTest)}
-        self._possible = possible
+        self.possible = possible
         self._key = keys.pop() if len(keys) == 1 and all(isinstance(test, TypeTest) for test in tests) else None
         self._types: dict[Any, GraphQLObjectType] = {}
         self._is_certain = tests == [None]
@@ -139,7 +143,7 @@ class TypeFinder:
         """Return the type and the indexes of its objects, by the type's name. Raises UnsupportedError for others."""
         groups: dict[str, tuple[GraphQLObjectType, list[int]]] = {}
         if self._is_certain:
-            return {self._possible[0].name: (self._possible[0], list(range(len(sources))))}
+            return {self.possible[0].name: (self.possible[0], list(range(len(sources))))}
         for index, source in enumerate(sources):
             type_ = self._find(source)
             groups.setdefault(type_.name, (type_, []))[1].append(index)
@@ -156,7 +160,7 @@ class TypeFinder:
 
     def _test(self, source: Any) -> GraphQLObjectType:
         info: Any = None  # graphql-core passes it on; the tests that Strawberry makes do not read it
-        for type_ in self._possible:
+        for type_ in self.possible:
             if type_.is_type_of is not None and type_.is_type_of(source, info):
                 return type_
         raise UnsupportedError("The type of an object is not known.")
@@ -165,7 +169,7 @@ class TypeFinder:
 Shape = LeafShape | ListShape | ObjectShape
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Plan:
     """An operation, compiled for the values of the variables in its `@skip` and `@include`."""
 

@@ -1,7 +1,7 @@
 """The viewer: the caller of an operation, with everything that authorization depends on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 
@@ -25,6 +25,7 @@ class Viewer:
     principals: tuple[int, ...]  # pks of all principals whose grants the viewer has
     public_sharing: bool
     cursor_key: bytes
+    row_version: int = field(default=0, compare=False)  # of the database, in that snapshot
 
     @property
     def is_signed_in(self) -> bool:
@@ -77,7 +78,9 @@ async def _fetch_member(snapshot: Snapshot, statement: Selection, **parameters: 
 async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: object) -> Viewer | None:
     for row in await snapshot.rows(statement, parameters):
         own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)
-        return Viewer(row.pk, bool(row.is_admin), (*own, PUBLIC_PK), row.public_sharing, row.cursor_key)
+        return Viewer(
+            row.pk, bool(row.is_admin), (*own, PUBLIC_PK), row.public_sharing, row.cursor_key, row.row_version
+        )
     return None
 
 
@@ -89,6 +92,7 @@ def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
     return select(
         sql.deployment.c.public_sharing,
         sql.deployment.c.cursor_key,
+        sql.deployment.c.row_version,
         sql.principal.c.pk,
         sql.principal.c.is_admin,
         groups.label("groups"),

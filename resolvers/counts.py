@@ -1,7 +1,7 @@
 """Asset counts: the number of visible assets in a list, in total and by kind."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from resolvers.context import Context
 from resolvers.listing.listing import Listing
@@ -20,6 +20,12 @@ class AssetCounts(NamedTuple):
     models: int = 0
     gold_standards: int = 0
 
+    @classmethod
+    def from_kinds(cls, by_kind: Mapping[str, int], gold_standards: int) -> Self:
+        """Return the counts of the kinds with their total."""
+        by_field = {COUNT_FIELDS[kind]: count for kind, count in by_kind.items()}
+        return cls(**by_field, total=sum(by_field.values()), gold_standards=gold_standards)
+
 
 COUNT_FIELDS: Mapping[str, str] = {
     AssetKind.CAPSULE: "capsules",
@@ -34,5 +40,5 @@ COUNT_FIELDS: Mapping[str, str] = {
 async def count_assets(context: Context, listing: Listing, parent_pk: int) -> AssetCounts:
     """Count the assets of a parent's list by kind. One statement for all parents."""
     counts = await context.loader(PartByKey, listing).counts_by_kind(parent_pk)
-    by_field = {COUNT_FIELDS[kind]: count for kind, count, _ in counts}
-    return AssetCounts(**by_field, total=sum(by_field.values()), gold_standards=sum(gold for *_, gold in counts))
+    by_kind = {kind: count for kind, count, _ in counts}
+    return AssetCounts.from_kinds(by_kind, sum(gold for *_, gold in counts))

@@ -126,14 +126,16 @@ def _advance_without_errors(waiting: Any) -> bool:
 
 ENGINE_FAULTS = (
     EngineFault("a merged field has only its first selection", {"engine.plan._Compiler._shape": _shape_of_first}),
-    EngineFault("the first plan serves all conditions", {"engine.plan._condition_variables": _no_conditions}),
-    EngineFault("aliases share arguments", {"engine.plan._Compiler._field": _field_with_arguments_of_first}, seed=6),
+    EngineFault("the first plan serves all conditions", {"engine.plan._condition_variables": _no_conditions}, seed=7),
+    EngineFault("aliases share arguments", {"engine.plan._Compiler._field": _field_with_arguments_of_first}, seed=12),
     EngineFault("repeated objects are mixed up", {"engine.execution._Execution._objects": _objects_in_another_order}),
     EngineFault("nulls in lists are dropped", {"engine.execution._Execution._complete_lists": _lists_without_nulls}),
-    EngineFault("all objects have the type of the first", {"engine.plan.TypeFinder.group": _group_by_type_of_first}),
+    EngineFault(
+        "all objects have the type of the first", {"engine.plan.TypeFinder.group": _group_by_type_of_first}, seed=5
+    ),
     EngineFault("leaf values are not serialized", {"engine.plan.serializer": _raw_serializer}),
     EngineFault("permissions are not checked", {"engine.execution._with_extensions": _without_extensions}),
-    EngineFault("variables have no defaults", {"engine.plan.get_variable_values": _variables_without_defaults}, seed=4),
+    EngineFault("variables have no defaults", {"engine.plan.get_variable_values": _variables_without_defaults}, seed=21),
     EngineFault("the first operation is executed", {"app.query_engine.compile_operation": _compile_first}),
     EngineFault("fields come in another order", {"engine.plan._Compiler._object": _object_in_another_order}),
     EngineFault("loaded values are mixed up", {"engine.load.Batch.read": _read_in_another_order}),

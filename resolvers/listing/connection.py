@@ -53,6 +53,10 @@ class Connection(RestrictableList):
         """Return the connection without items."""
         return replace(self, is_empty=True)
 
+    def with_parent(self, parent: NodeRow) -> Self:
+        """Return the same list of another parent."""
+        return replace(self, parent=parent)
+
     async def loader(self) -> PartByKey:
         """Return the loader of the list. If it is searched, one statement first loads similar words for all queries."""
         return self.context.loader(PartByKey, await with_similar_words(self.context, self.listing))
@@ -83,7 +87,7 @@ class Edge:
     @property
     def cursor(self) -> str:
         """Cursor of the node in the list."""
-        return _cursor(self._connection, self._page, self._index)
+        return cursor_of(self._connection, self._page, self._index)
 
 
 async def page_nodes(connection: Connection, context: Context) -> list[Any]:
@@ -111,12 +115,17 @@ class PageInfo:
 
 
 async def page_info(connection: Connection, _context: Context) -> PageInfo:
-    """Return the position of the page.
+    """Return the position of the page."""
+    return position(connection, await connection.page())
+
+
+def position(connection: Connection, page: Page) -> PageInfo:
+    """Return the position of a page of the connection.
 
     In the direction of reading, an extra row shows whether items follow. On the other side, a cursor implies it.
     """
-    page, bounds = await connection.page(), connection.bounds
-    ends = [_cursor(connection, page, index) for index in (0, len(page.items) - 1)] if page.items else [None, None]
+    bounds = connection.bounds
+    ends = [cursor_of(connection, page, index) for index in (0, len(page.items) - 1)] if page.items else [None, None]
     if bounds.is_backward:
         return PageInfo(bounds.before is not None, page.has_more, *ends)
     return PageInfo(page.has_more, bounds.after is not None, *ends)
@@ -173,7 +182,8 @@ def _cursor_scope(listing: Listing, parent: NodeRow | None) -> str:
     return f"{listing.name}|{order}|{direction}|{'' if parent is None else parent.id}"
 
 
-def _cursor(connection: Connection, page: Page, index: int) -> str:
+def cursor_of(connection: Connection, page: Page, index: int) -> str:
+    """Return the cursor of the page's item at the index."""
     values = page.items[index].sort_values
     if connection.listing.is_ranked:
         ids = [item.id for item in page.items[max(0, index + 1 - RANKED_CURSOR_IDS) : index + 1]]

@@ -1,0 +1,149 @@
+"""The visibility index and the kept fragments of one process, and the answers that they give."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from graphql.execution.values import VariableValues
+
+from engine import LoadQueue, complete
+from fragments.cache import Fragment, FragmentCache
+from fragments.program import Program
+from fragments.run import Run
+from fragments.selection import LOADERS, Selection
+from permissions import Viewer
+from permissions.index_rows import IndexRows, read_all, read_changed
+from permissions.visibility_index import VisibilityIndex
+from resolvers.context import Context
+from store.database import Database, Snapshot
+
+Identify = Callable[[Snapshot], Coroutine[Any, Any, Viewer]]
+"""Function that returns the viewer as of a snapshot, or raises the error of a request without a valid viewer."""
+
+MAX_ATTEMPTS = 4
+"""How often an answer is tried while others write, before the engine gives it."""
+
+MAX_CHANGES = 2_000
+"""Most objects whose changes an operation waits for. After more of them, the index is built again in the background."""
+
+FRAGMENT_BYTES = 64 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class Memory:
+    """Answers of one process from memory. Everything but reading runs in the thread of the event loop."""
+
+    def __init__(self, database: Database, max_bytes: int = FRAGMENT_BYTES) -> None:
+        """Take the database, and the most memory for fragments. The index is built by `start`."""
+        self._database, self._cache = database, FragmentCache(max_bytes)
+        self._index: VisibilityIndex | None = None
+        self._building: asyncio.Task[None] | None = None
+        self._catching_up: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Build the index in the background, unless that is going on. Until then, nothing is answered from memory."""
+        if self._building is None or self._building.done():
+            self._building = asyncio.create_task(self._build())
+
+    async def stop(self) -> None:
+        """End the background work."""
+        for task in (self._building, self._catching_up):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        self._index = None
+
+    async def answer(self, program: Program, variables: VariableValues, identify: Identify) -> bytes | None:
+        """Return the body of the response; None if the engine has to execute the operation.
+
+        Raises what `identify` does, and what the engine raises when it executes a part.
+        """
+        for _ in range(MAX_ATTEMPTS):
+            index = self._index
+            if index is None:
+                self.start()
+                return None
+            viewer = await self._database.read_one(identify)
+            if viewer.row_version != index.version:
+                await self._catch_up()
+                continue
+            run = Run(index.sight(viewer), self._cache, variables)
+            body = program.render(run)
+            if run.is_complete:
+                return body
+            completed = await self._complete(program, run, index, identify)
+            if completed is not None:
+                return completed
+        return None
+
+    async def _complete(self, program: Program, run: Run, index: VisibilityIndex, identify: Identify) -> bytes | None:
+        """Read what is missing for a run and run the program again; None if others wrote meanwhile."""
+        found = await self._database.read(lambda snapshot: _read_missing(snapshot, run, identify))
+        versions = {index.version, run.viewer.row_version, found.viewer.row_version}
+        if len(versions) > 1 or found.viewer != run.viewer or self._index is not index:
+            return None
+        for selection, fragments in found.fragments:
+            for pk, fragment in fragments.items():
+                self._cache.keep(selection.key(run.viewer, run.sight.access(pk)), {pk: fragment})
+        second = Run(run.sight, self._cache, run.variables)
+        second.remaining_data = found.remaining_data
+        body = program.render(second)
+        return body if second.is_complete else None
+
+    async def _catch_up(self) -> None:
+        """Bring the index to the latest version; operations that wait for it share one reading."""
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.create_task(self._follow())
+        await asyncio.shield(self._catching_up)
+
+    async def _follow(self) -> None:
+        index = self._index
+        if index is None:
+            return
+        rows = await self._database.read(lambda snapshot: read_changed(snapshot, index.version, MAX_CHANGES))
+        if rows is None:
+            self._index = None
+            self.start()
+        else:
+            self._apply(index, rows)
+
+    def _apply(self, index: VisibilityIndex, rows: IndexRows) -> None:
+        self._cache.forget(rows.changed)
+        try:
+            index.update(rows)
+        except BaseException:
+            self._index = None  # it may be half changed
+            raise
+
+    async def _build(self) -> None:
+        try:
+            rows = await self._database.read(read_all)
+            self._cache.clear()
+            self._index = VisibilityIndex(rows)
+        except Exception:  # noqa: BLE001 - the engine answers without the index
+            _log.exception("The index cannot be built. Queries are executed without it.")
+
+
+class _Found(NamedTuple):
+    """What was missing for a run, as of a snapshot."""
+
+    viewer: Viewer
+    fragments: Sequence[tuple[Selection, Mapping[int, Fragment]]]
+    remaining_data: dict[str, Any] | None
+
+
+async def _read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Found:
+    viewer = await identify(snapshot)
+    queue = LoadQueue()
+    context = Context(viewer, snapshot, queue.batch)
+    fragments = []
+    for selection, pks in run.missing.items():
+        rows = await context.loader(LOADERS[selection.of]).fetch(list(pks))
+        data = await complete(selection.fields, list(rows.values()), context, run.variables, queue)
+        fragments.append((selection, dict(zip(rows, map(selection.fragment, data), strict=True))))
+    remaining_data = None
+    if run.remainder is not None:
+        (remaining_data,) = await complete(run.remainder, [None], context, run.variables, queue)
+    return _Found(viewer, fragments, remaining_data)

@@ -1,0 +1,166 @@
+"""Selections whose values depend on nothing but a row, the rows it refers to, and the kind and access of the viewer."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Table
+
+from engine import FieldPlan, ObjectPlan, ObjectShape, UnsupportedError
+from engine.plan import LeafShape, ListShape, Shape
+from fragments.cache import Fragment, SelectionKey
+from permissions import Viewer
+from permissions.directive import DeniedResult, PermissionScope, permission
+from resolvers import asset, collection, topic
+from resolvers.loaders import AssetByPk, CollectionByPk, PrincipalByPk, Reference, RowByColumn, TopicByPk
+from store import sql
+from store.tables import RowKind
+
+LOADERS: Mapping[RowKind, type[RowByColumn[int, Any]]] = {
+    RowKind.ASSET: AssetByPk,
+    RowKind.COLLECTION: CollectionByPk,
+    RowKind.TOPIC: TopicByPk,
+}
+KIND_OF_TABLE: Mapping[Table, RowKind] = {
+    sql.asset: RowKind.ASSET,
+    sql.collection: RowKind.COLLECTION,
+    sql.principal: RowKind.PRINCIPAL,
+    sql.topic: RowKind.TOPIC,
+}
+FUNCTIONS_OF_ROWS = frozenset({asset.gold_standard, collection.viewer_can, topic.viewer_can})
+"""Resolvers whose result depends on the row and the kind of the viewer only; it is no row itself."""
+
+ACCESS_COLUMN = "viewer_access"
+
+
+@dataclass
+class Dependencies:
+    """What the values of a selection depend on, besides the row."""
+
+    refers_to: set[RowKind] = field(default_factory=set)
+    by_access: bool = False
+    needs_member: bool = False  # a row that it refers to may be hidden from some anonymous visitors
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A selection on the rows of a table, to be executed by the engine and kept as fragments.
+
+    `parts` are the names of the fields that stand before, between and after those of other kinds.
+    """
+
+    of: RowKind
+    fields: ObjectPlan | ObjectShape
+    parts: Sequence[Sequence[str]]
+    identity: Hashable
+    dependencies: Dependencies
+
+    def key(self, viewer: Viewer, access: int) -> SelectionKey:
+        """Return the key of the selection's fragments for viewers like this one, with this access to the row."""
+        depends = self.dependencies
+        by_access = access if depends.by_access else None
+        return SelectionKey(self.identity, self.of, frozenset(depends.refers_to), (viewer.kind, by_access))
+
+    def fragment(self, data: Mapping[str, Any]) -> Fragment:
+        """Return the fragment of a row from the data of its fields; a part after another field begins with a comma."""
+        if len(self.parts) == 1:
+            return (orjson.dumps(data),)
+        first, *others = (orjson.dumps({name: data[name] for name in names})[1:-1] for names in self.parts)
+        return (first, *(b"," + part if part else part for part in others))
+
+
+def select_asset(shape: ObjectShape) -> Selection:
+    """Return the selection on assets. Raises UnsupportedError if its values depend on more than rows."""
+    depends = Dependencies()
+    plans = [shape.plan(type_) for type_ in shape.types.possible if type_.name in ASSET_TYPES]
+    identity = tuple(_examine(plan, sql.asset, depends) for plan in plans)
+    return Selection(RowKind.ASSET, shape, ((),), identity, depends)
+
+
+def select_fields(plan: ObjectPlan, of: RowKind, parts: Sequence[Sequence[str]]) -> Selection:
+    """Return the selection of some fields of a topic or a collection. Raises UnsupportedError as above."""
+    depends = Dependencies()
+    restricted = plan.restrict([name for names in parts for name in names])
+    identity = (_examine(restricted, LOADERS[of].table, depends), tuple(map(tuple, parts)))
+    return Selection(of, restricted, parts, identity, depends)
+
+
+def is_field_of_row(plan: ObjectPlan, name: str, of: RowKind) -> bool:
+    """Return whether the value of a field depends on nothing but rows."""
+    try:
+        _examine(plan.restrict([name]), LOADERS[of].table, Dependencies())
+    except UnsupportedError:
+        return False
+    return True
+
+
+ASSET_TYPES = frozenset({"Capsule", "Pipeline", "NoCodeApp", "DataAsset", "Model"})
+
+
+def _examine(plan: ObjectPlan, table: Table | None, depends: Dependencies) -> Hashable:
+    """Add what the selection depends on; return a value that is equal for equal selections.
+
+    `table` is that of the row; None for the result of a function of a row.
+    """
+    fields = {each.name: each for each in plan.fields}
+    parts: list[Hashable] = [plan.type.name]
+    for name, declared in zip(plan.names, plan.declared, strict=True):
+        if declared is None:
+            parts.append((name, "__typename"))
+        elif name in fields:
+            parts.append((name, declared.python_name, _examine_field(fields[name], table, depends)))
+        else:
+            _examine_column(declared.python_name, table, depends)
+            parts.append((name, declared.python_name))
+    return tuple(parts)
+
+
+def _examine_field(plan: FieldPlan, table: Table | None, depends: Dependencies) -> Hashable:
+    declared = plan.declared
+    if plan.definition.args:
+        raise UnsupportedError("A field of a row has arguments.")
+    for extension in declared.extensions:
+        _examine_permission(extension, depends)
+    resolver = declared.resolver
+    if resolver is None:
+        _examine_column(declared.python_name, table, depends)
+        return _examine_values(plan.shape)
+    if isinstance(resolver, Reference):
+        kind = KIND_OF_TABLE[resolver.loader.table]
+        depends.refers_to.add(kind)
+        if resolver.loader is PrincipalByPk and not resolver.is_visible_with_source:
+            depends.needs_member = True
+        return _examine_objects(plan.shape, resolver.loader.table, depends)
+    if resolver in FUNCTIONS_OF_ROWS:
+        return _examine_objects(plan.shape, None, depends)
+    raise UnsupportedError("A field has a resolver that reads more than rows.")
+
+
+def _examine_permission(extension: object, depends: Dependencies) -> None:
+    if not isinstance(extension, permission) or extension.denied is not DeniedResult.NULL:
+        raise UnsupportedError("A field has an extension other than a permission that gives null.")
+    if extension.on is PermissionScope.ITEM:
+        raise UnsupportedError("A permission is checked on the result.")
+    depends.by_access |= extension.on is PermissionScope.PARENT
+
+
+def _examine_column(name: str, table: Table | None, depends: Dependencies) -> None:
+    if table is sql.asset and name == ACCESS_COLUMN:
+        depends.by_access = True
+    elif table is not None and name not in table.c:
+        raise UnsupportedError("A field is no column of the row.")
+
+
+def _examine_values(shape: Shape) -> Hashable:
+    if isinstance(shape, ListShape):
+        return _examine_values(shape.item)
+    if isinstance(shape, LeafShape):
+        return None
+    raise UnsupportedError("A column has subfields.")
+
+
+def _examine_objects(shape: Shape, table: Table | None, depends: Dependencies) -> Hashable:
+    if not isinstance(shape, ObjectShape):
+        raise UnsupportedError("A field of a row has a list of objects.")
+    return tuple(_examine(shape.plan(type_), table, depends) for type_ in shape.types.possible)
