@@ -51,7 +51,7 @@ def create_application(
     def authenticate(request: Request) -> Awaitable[tuple[str | None, str | None]]:
         return verify_bearer_token(request, issuer)
 
-    memory = Memory(used_database) if settings.index else None
+    memory = Memory(used_database) if settings.index and settings.engine == Executor.ON else None
     query_engine = QueryEngine(_schema(), _document_rules(), used_database, authenticate, memory)
     endpoint = Endpoint(
         _schema(),
@@ -86,7 +86,9 @@ def create_application(
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    application = Starlette(routes=routes, lifespan=lifespan)
+    application.state.memory = memory
+    return application
 
 
 @cache

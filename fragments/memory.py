@@ -47,6 +47,13 @@ class Memory:
         if self._building is None or self._building.done():
             self._building = asyncio.create_task(self._build())
 
+    async def build(self) -> None:
+        """Build the index unless there is one, and wait for it."""
+        if self._index is None:
+            self.start()
+        if self._building is not None:
+            await self._building
+
     async def stop(self) -> None:
         """End the background work."""
         for task in (self._building, self._catching_up):

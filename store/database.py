@@ -99,6 +99,7 @@ class Database:
                 isolation_level="REPEATABLE READ",
                 postgresql_readonly=True,
             )
+            self._autocommit = self._reader.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
@@ -131,6 +132,16 @@ class Database:
         if self._threads is not None:
             return await self._threads.run(operation)
         async with self.snapshot() as snapshot:
+            return await operation(snapshot)
+
+    async def read_one(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run an operation that reads by one statement, which takes microseconds.
+
+        On SQLite it runs in the event loop's thread, and raises sqlite3.OperationalError rather than wait for a lock.
+        """
+        if self._threads is not None:
+            return self._threads.run_here(operation)
+        async with self._autocommit.connect() as connection, end_on_exit(ConnectionSnapshot(connection)) as snapshot:
             return await operation(snapshot)
 
     def observe_reads(self, observe: Callable[[str, Sequence[Any]], None]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Dialect
 from store.compiled import SelectCompiler
 
 THREADS = 2
-PRAGMAS = ("cache_size=-65536",)  # 64 MB; only few connections have it
+THREAD_PRAGMAS = ("cache_size=-65536",)  # 64 MB; only few connections have it
 CACHED_STATEMENTS = 512
 R = TypeVar("R")
 
@@ -38,12 +38,13 @@ class ThreadSnapshot:
 
 
 class ReaderThreads:
-    """Threads that run operations in snapshots."""
+    """Threads that run operations in snapshots, and a connection of the event loop's thread for short statements."""
 
     def __init__(self, path: str, pragmas: Sequence[str], dialect: Dialect) -> None:
         """Take the file; connections are opened with the first operations."""
-        self._path, self._pragmas = path, (*pragmas, *PRAGMAS)
+        self._path, self._pragmas = path, tuple(pragmas)
         self._compiler = SelectCompiler(dialect)
+        self._own_connection: sqlite3.Connection | None = None
         self._open()
         self.observe: Callable[[str, Sequence[Any]], None] = _ignore
         """Function that is called with each statement and its values, in the thread."""
@@ -58,6 +59,14 @@ class ReaderThreads:
             run.is_cancelled = True
             raise
 
+    def run_here(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run an operation of one statement in the calling thread, the same for all calls; see `Database.read_one`."""
+        if self._own_connection is None:
+            self._own_connection = self._connect()
+            # A lock would hold up the event loop. Readers meet one only while the last writer closes the database.
+            self._own_connection.execute("PRAGMA busy_timeout=0")
+        return _finish(operation(ThreadSnapshot(self._own_connection, self._compiler, _Run(self.observe))))
+
     def close(self) -> None:
         """Close the connections after the running operations. Later operations open new ones."""
         self._threads.shutdown()
@@ -68,6 +77,7 @@ class ReaderThreads:
     def _open(self) -> None:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._own_connection = None
         self._threads = ThreadPoolExecutor(THREADS, "atoll-reader")
 
     def _run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]], run: "_Run") -> R:
@@ -82,13 +92,18 @@ class ReaderThreads:
         """Return the thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
-            )
-            for pragma in self._pragmas:
+            connection = self._local.connection = self._connect()
+            for pragma in THREAD_PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
-            self._connections.append(connection)
-            self._local.connection = connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+        )
+        for pragma in self._pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+        self._connections.append(connection)
         return connection
 
 

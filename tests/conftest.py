@@ -21,6 +21,7 @@ from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
 from tests.engine_log import ENGINE_ERRORS
+from tests.in_process import InProcessTransport
 from tests.postgres import Postgres, postgres_or_skip
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class GraphQLClient:
             event.listen(engine.sync_engine, "before_cursor_execute", self._count)
         self.database.observe_reads(lambda statement, _values: self.statements.append(statement))
         app = create_application(settings_of(world.url), database=self.database)
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
+        self.client = httpx.AsyncClient(transport=InProcessTransport(app), base_url="http://atoll.test")
 
     async def __call__(self, who: str, query: str, **variables: Any) -> dict[str, Any]:
         """Run the operation and return its data; fail on any error."""

@@ -16,6 +16,7 @@ from proofs.determinism import fix_ids_and_time
 from proofs.differential.generator import Request
 from store.database import Database
 from tests.engine_log import ENGINE_ERRORS
+from tests.in_process import InProcessTransport
 from tests.oracle import ANONYMOUS
 
 REFERENCE, ENGINE = "reference", "on"
@@ -61,7 +62,7 @@ class Server:
     ) -> None:
         """Serve the database by an executor. `tokens` maps its users to their tokens."""
         self._database, self._tokens = Database(url), tokens
-        transport = httpx.ASGITransport(create_application(url, self._database, engine))
+        transport = InProcessTransport(create_application(url, self._database, engine))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
 
     async def send(self, who: str, request: Request) -> Response:

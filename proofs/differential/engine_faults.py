@@ -135,7 +135,9 @@ ENGINE_FAULTS = (
     ),
     EngineFault("leaf values are not serialized", {"engine.plan.serializer": _raw_serializer}),
     EngineFault("permissions are not checked", {"engine.execution._with_extensions": _without_extensions}),
-    EngineFault("variables have no defaults", {"engine.plan.get_variable_values": _variables_without_defaults}, seed=21),
+    EngineFault(
+        "variables have no defaults", {"engine.plan.get_variable_values": _variables_without_defaults}, seed=21
+    ),
     EngineFault("the first operation is executed", {"app.query_engine.compile_operation": _compile_first}),
     EngineFault("fields come in another order", {"engine.plan._Compiler._object": _object_in_another_order}),
     EngineFault("loaded values are mixed up", {"engine.load.Batch.read": _read_in_another_order}),

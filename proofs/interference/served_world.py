@@ -16,6 +16,7 @@ from proofs.interference.operations import Operation
 from proofs.proof import BrokenPromiseError
 from resolvers.write.job import run_next_job
 from store.database import Database
+from tests.in_process import InProcessTransport
 from tests.oracle import ANONYMOUS
 
 # A context variable, because each of several concurrent operations must record only its own statements.
@@ -51,7 +52,7 @@ class ServedWorld:
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", _record_statement)
         self.database.observe_reads(lambda statement, _values: _record_statement(None, None, statement))
-        transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=self.database))
+        transport = InProcessTransport(create_application(Settings(database_url=url), database=self.database))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
 
     async def send(self, who: str, question: Operation) -> ObservedResponse:

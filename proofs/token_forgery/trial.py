@@ -22,6 +22,7 @@ from proofs.token_forgery.headers import HeaderValues, invalid_headers, valid_he
 from proofs.token_forgery.tokens import USERS, ApiTokens, TokenForger
 from store import sql
 from store.database import Database
+from tests.in_process import InProcessTransport
 from tests.oidc.fake_issuer import AUDIENCE, DISCOVERY, JWKS, FakeIssuer
 from tests.oidc.forgeries import GOOD_KEYS, USELESS_KEYS
 from tests.oracle import Line
@@ -142,7 +143,7 @@ async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[h
         return Issuer(issuer, audience, fake.clock, fake.timer) if fake and issuer and audience else None
 
     with patch("app.application.create_issuer", issuer_from_settings):
-        transport = httpx.ASGITransport(create_application(settings, database=database))
+        transport = InProcessTransport(create_application(settings, database=database))
     async with httpx.AsyncClient(transport=transport, base_url="http://atoll.test") as client:
         yield client
 
