@@ -28,6 +28,7 @@ PRAGMAS = (
     "synchronous=FULL",  # a commit returns only once it is on disk
     f"busy_timeout={BUSY_SECONDS * 1000}",
     "foreign_keys=ON",
+    "recursive_triggers=ON",  # or a row that INSERT OR REPLACE deletes would not fire its triggers
     "trusted_schema=OFF",
     "cell_size_check=ON",
     "journal_size_limit=67108864",

@@ -161,6 +161,7 @@ class Deployment(SQLModel, table=True):
     revision: int = _big_int(default=0)
     public_sharing: bool = False
     cursor_key: bytes = Field(sa_type=LargeBinary)
+    row_version: int = _big_int(default=0)  # greatest version in `row_version`; triggers increment it
 
 
 class Principal(SQLModel, table=True):
@@ -448,6 +449,26 @@ class SearchWord(SQLModel, table=True):
     __table_args__ = ({"sqlite_with_rowid": False},)
     word: str = _text(primary_key=True)
     backward: str = _text(index=True)
+
+
+class RowKind(StrEnum):
+    """Kinds of object in the log of row versions."""
+
+    TOPIC = "TOPIC"
+    COLLECTION = "COLLECTION"
+    MEMBERS = "MEMBERS"  # the members of a collection, or their order; the key is the collection's
+    ASSET = "ASSET"  # an asset or its grants
+    PRINCIPAL = "PRINCIPAL"
+
+
+class RowVersion(SQLModel, table=True):
+    """Version of the last write to an object. Triggers insert it; an object without one was not written since then."""
+
+    __tablename__ = "row_version"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    kind: str = _text(primary_key=True)
+    pk: int = _big_int(primary_key=True)
+    version: int = _big_int(index=True)
 
 
 class ApiToken(SQLModel, table=True):

@@ -13,7 +13,10 @@ from resolvers.write.input import graph_name
 from schema.graph import build_schema
 from schema.write.mutation import Mutation as MutationType
 from store import sql
+from store.row_versions import fetch_changes, fetch_version
+from store.tables import RowKind
 from tests.conftest import ANONYMOUS, GraphQLClient, World, copied
+from tests.db_snapshot import DbSnapshot, db_snapshot
 from tests.mutations import Mutation, assert_unchanged, refusal_code
 from tests.test_job import chunk
 
@@ -286,6 +289,42 @@ async def test_each_mutation_logs_its_changes(ask_own: GraphQLClient, ids: dict[
     for id_, name in gone.items():
         told = [each.replace(id_, name) for each in told]
     assert tuple(told) == act.changes
+
+
+LOGGED_KEYS = (
+    (RowKind.TOPIC, sql.topic, "pk"),
+    (RowKind.COLLECTION, sql.collection, "pk"),
+    (RowKind.MEMBERS, sql.membership, "collection_pk"),
+    (RowKind.ASSET, sql.asset, "pk"),
+    (RowKind.ASSET, sql.grant, "asset_pk"),
+    (RowKind.PRINCIPAL, sql.principal, "pk"),
+)
+
+
+def changed_objects(before: DbSnapshot, after: DbSnapshot) -> set[tuple[RowKind, int]]:
+    """Return the objects of which a row differs, by kind and pk."""
+    return {
+        (kind, row[table.c.keys().index(column)])
+        for kind, table, column in LOGGED_KEYS
+        for row in (*before[table.name], *after[table.name])
+        if (row in before[table.name]) != (row in after[table.name])
+    }
+
+
+@each_act
+async def test_each_mutation_raises_the_versions_of_the_objects_that_it_changes(
+    ask_own: GraphQLClient, ids: dict[str, str], act: Act
+) -> None:
+    before = await db_snapshot(ask_own.database)
+    async with ask_own.database.snapshot() as snapshot:
+        since = await fetch_version(snapshot)
+    await mutate(act)(ask_own, act.who, **filled(act.given, ids))
+    async with ask_own.database.snapshot() as snapshot:
+        version, changes = await fetch_version(snapshot), await fetch_changes(snapshot, since, 1_000)
+    assert changes is not None
+    changed = changed_objects(before, await db_snapshot(ask_own.database))
+    assert {(kind, pk) for kind, pks in changes.items() for pk in pks} == changed
+    assert (version > since) == bool(changed)
 
 
 @each_act
