@@ -47,12 +47,13 @@ class Memory:
         if self._building is None or self._building.done():
             self._building = asyncio.create_task(self._build())
 
-    async def build(self) -> None:
-        """Build the index unless there is one, and wait for it."""
+    async def refresh(self) -> None:
+        """Build the index unless there is one, and bring it to the latest version."""
         if self._index is None:
             self.start()
         if self._building is not None:
             await self._building
+        await self._catch_up()
 
     async def stop(self) -> None:
         """End the background work."""
@@ -76,7 +77,7 @@ class Memory:
             if viewer.row_version != index.version:
                 await self._catch_up()
                 continue
-            run = Run(index.sight(viewer), self._cache, variables)
+            run = Run(viewer, index.sight(viewer), self._cache, variables)
             body = program.render(run)
             if run.is_complete:
                 return body
@@ -94,7 +95,7 @@ class Memory:
         for selection, fragments in found.fragments:
             for pk, fragment in fragments.items():
                 self._cache.keep(selection.key(run.viewer, run.sight.access(pk)), {pk: fragment})
-        second = Run(run.sight, self._cache, run.variables)
+        second = Run(run.viewer, run.sight, self._cache, run.variables)
         second.remaining_data = found.remaining_data
         body = program.render(second)
         return body if second.is_complete else None

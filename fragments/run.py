@@ -10,6 +10,7 @@ from graphql.execution.values import VariableValues
 from engine import ObjectPlan, UnsupportedError
 from fragments.cache import Fragment, FragmentCache
 from fragments.selection import Selection
+from permissions import Viewer
 from permissions.visibility_index import Pks, Sight
 from resolvers.context import Context
 
@@ -20,10 +21,9 @@ MAX_ROWS = 20_000
 class Run:
     """One run of a program."""
 
-    def __init__(self, sight: Sight, cache: FragmentCache, variables: VariableValues) -> None:
-        """Answer as the viewer whose sight is given."""
-        self.sight, self.cache, self.variables = sight, cache, variables
-        self.viewer = sight.viewer
+    def __init__(self, viewer: Viewer, sight: Sight, cache: FragmentCache, variables: VariableValues) -> None:
+        """Answer as the viewer, who sees what `sight` says."""
+        self.viewer, self.sight, self.cache, self.variables = viewer, sight, cache, variables
         self.missing: defaultdict[Selection, set[int]] = defaultdict(set)
         self.remainder: ObjectPlan | None = None
         self.remaining_data: dict[str, Any] | None = None

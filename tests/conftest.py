@@ -241,7 +241,8 @@ class GraphQLClient:
             event.listen(engine.sync_engine, "before_cursor_execute", self._count)
         self.database.observe_reads(lambda statement, _values: self.statements.append(statement))
         app = create_application(settings_of(world.url), database=self.database)
-        self.client = httpx.AsyncClient(transport=InProcessTransport(app), base_url="http://atoll.test")
+        self.transport = InProcessTransport(app)
+        self.client = httpx.AsyncClient(transport=self.transport, base_url="http://atoll.test")
 
     async def __call__(self, who: str, query: str, **variables: Any) -> dict[str, Any]:
         """Run the operation and return its data; fail on any error."""
@@ -260,6 +261,7 @@ class GraphQLClient:
         Fail if the engine failed, although graphql-core then responds.
         """
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
+        await self.transport.refresh()
         self.statements.clear()
         response = await self.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
         failure = ENGINE_ERRORS.take()

@@ -7,18 +7,17 @@ from fragments import Memory
 
 
 class InProcessTransport(httpx.ASGITransport):
-    """Transport that builds the application's index before a request, so that the index is used from the first on."""
+    """Transport to an application of which nobody else runs the lifespan."""
 
     def __init__(self, app: Starlette) -> None:
-        """Take an application of which nobody else runs the lifespan."""
+        """Take the application."""
         super().__init__(app)
         self._memory: Memory | None = app.state.memory
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request to the application."""
+    async def refresh(self) -> None:
+        """Bring the application's index to the latest version, so that the next request finds it so."""
         if self._memory is not None:
-            await self._memory.build()
-        return await super().handle_async_request(request)
+            await self._memory.refresh()
 
     async def aclose(self) -> None:
         """End the background work of the index."""

@@ -566,8 +566,9 @@ def test_a_list_of_values_that_is_given_later_is_an_error(sqlite: Database) -> N
 
 @pytest.fixture
 async def ask_engine(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GraphQLClient]:
-    """Yield a client of the shared world, which the engine answers even where ATOLL_ENGINE names the reference."""
+    """Yield a client of the shared world, whose queries the engine executes, whatever the environment says."""
     monkeypatch.setenv("ATOLL_ENGINE", "on")
+    monkeypatch.setenv("ATOLL_INDEX", "off")
     client = GraphQLClient(world)
     yield client
     await client.close()

@@ -61,6 +61,7 @@ class Statements:
 
 async def run_requests(ask: GraphQLClient) -> Statements:
     """Run every list and a query of everything else, as an administrator, a member and a visitor."""
+    await ask.transport.refresh()  # the index is built from all rows
     statements = Statements(ask)
     model = await load_model(ask)
     for who in ("ada", "sam", ANONYMOUS):

@@ -62,12 +62,15 @@ class Server:
     ) -> None:
         """Serve the database by an executor. `tokens` maps its users to their tokens."""
         self._database, self._tokens = Database(url), tokens
-        transport = InProcessTransport(create_application(url, self._database, engine))
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
+        self._transport = InProcessTransport(create_application(url, self._database, engine))
+        self._client = httpx.AsyncClient(
+            transport=self._transport, base_url="http://atoll", headers={"x-request-id": "r"}
+        )
 
     async def send(self, who: str, request: Request) -> Response:
         """Send the request as the viewer, at a fixed time and with fixed ids."""
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self._tokens[who]}"}
+        await self._transport.refresh()
         with _fix_environment():
             response = await self._client.post("/graphql", json=request.body(), headers=headers)
         return Response(response.status_code, sorted(response.headers.multi_items()), response.content)

@@ -52,13 +52,16 @@ class ServedWorld:
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", _record_statement)
         self.database.observe_reads(lambda statement, _values: _record_statement(None, None, statement))
-        transport = InProcessTransport(create_application(Settings(database_url=url), database=self.database))
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://atoll", headers={"x-request-id": "r"})
+        self._transport = InProcessTransport(create_application(Settings(database_url=url), database=self.database))
+        self._client = httpx.AsyncClient(
+            transport=self._transport, base_url="http://atoll", headers={"x-request-id": "r"}
+        )
 
     async def send(self, who: str, question: Operation) -> ObservedResponse:
         """Send an operation and return the response, even if it is an error."""
         document, variables = question.render()
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
+        await self._transport.refresh()  # the first operation after a write reads what changed, whatever it asks for
         statements: list[str] = []
         token = _statements.set(statements)
         try:
