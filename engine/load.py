@@ -74,6 +74,11 @@ class Batch(Generic[K, V]):
             self._asked.append(key)
         return load
 
+    def loaded(self, key: K) -> V | None:
+        """Return the value of a key that was read; None for any other key."""
+        load = self._loads.get(key)
+        return None if load is None else load.result()
+
     def load_many(self, keys: Iterable[K]) -> LoadMany[V]:
         """Return the loads of the keys."""
         return LoadMany([self.load(key) for key in keys])

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from graphql.execution.values import VariableValues
 
 from engine import LoadQueue, complete
-from fragments.cache import Fragment, FragmentCache
+from fragments.cache import Fragment, FragmentCache, ReferredRow
 from fragments.program import Program
 from fragments.run import Run
 from fragments.selection import LOADERS, Selection
@@ -92,9 +92,9 @@ class Memory:
         versions = {index.version, run.viewer.row_version, found.viewer.row_version}
         if len(versions) > 1 or found.viewer != run.viewer or self._index is not index:
             return None
-        for selection, fragments in found.fragments:
-            for pk, fragment in fragments.items():
-                self._cache.keep(selection.key(run.viewer, run.sight.access(pk)), {pk: fragment})
+        for selection, read in found.fragments:
+            for pk, fragment, referred_rows in read:
+                self._cache.keep(selection.key(run.viewer, run.sight.access(pk)), pk, fragment, referred_rows)
         second = Run(run.viewer, run.sight, self._cache, run.variables)
         second.remaining_data = found.remaining_data
         body = program.render(second)
@@ -111,16 +111,15 @@ class Memory:
         if index is None:
             return
         rows = await self._database.read(lambda snapshot: read_changed(snapshot, index.version, MAX_CHANGES))
-        if rows is None:
+        if rows is None or rows.version < index.version:  # lower after a backup was restored
             self._index = None
             self.start()
         else:
             self._apply(index, rows)
 
     def _apply(self, index: VisibilityIndex, rows: IndexRows) -> None:
-        self._cache.forget(rows.changed)
         try:
-            index.update(rows)
+            self._cache.forget(rows.changed, index.update(rows))
         except BaseException:
             self._index = None  # it may be half changed
             raise
@@ -138,20 +137,26 @@ class _Found(NamedTuple):
     """What was missing for a run, as of a snapshot."""
 
     viewer: Viewer
-    fragments: Sequence[tuple[Selection, Mapping[int, Fragment]]]
+    fragments: Sequence[tuple[Selection, Sequence[tuple[int, Fragment, Sequence[ReferredRow]]]]]
     remaining_data: dict[str, Any] | None
 
 
 async def _read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Found:
     viewer = await identify(snapshot)
-    queue = LoadQueue()
-    context = Context(viewer, snapshot, queue.batch)
     fragments = []
     for selection, pks in run.missing.items():
+        queue = LoadQueue()
+        context = Context(viewer, snapshot, queue.batch)
         rows = await context.loader(LOADERS[selection.of]).fetch(list(pks))
         data = await complete(selection.fields, list(rows.values()), context, run.variables, queue)
-        fragments.append((selection, dict(zip(rows, map(selection.fragment, data), strict=True))))
+        read = [
+            (pk, selection.fragment(each), list(selection.referred_rows(row, context.loaded)))
+            for (pk, row), each in zip(rows.items(), data, strict=True)
+        ]
+        fragments.append((selection, read))
     remaining_data = None
     if run.remainder is not None:
+        queue = LoadQueue()
+        context = Context(viewer, snapshot, queue.batch)
         (remaining_data,) = await complete(run.remainder, [None], context, run.variables, queue)
     return _Found(viewer, fragments, remaining_data)

@@ -1,7 +1,7 @@
 """Selections whose values depend on nothing but a row, the rows it refers to, and the kind and access of the viewer."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -9,7 +9,7 @@ from sqlalchemy import Table
 
 from engine import FieldPlan, ObjectPlan, ObjectShape, UnsupportedError
 from engine.plan import LeafShape, ListShape, Shape
-from fragments.cache import Fragment, SelectionKey
+from fragments.cache import Fragment, ReferredRow, SelectionKey
 from permissions import Viewer
 from permissions.directive import DeniedResult, PermissionScope, permission
 from resolvers import asset, collection, topic
@@ -28,17 +28,21 @@ KIND_OF_TABLE: Mapping[Table, RowKind] = {
     sql.principal: RowKind.PRINCIPAL,
     sql.topic: RowKind.TOPIC,
 }
-FUNCTIONS_OF_ROWS = frozenset({asset.gold_standard, collection.viewer_can, topic.viewer_can})
+FUNCTIONS_OF_ROWS: frozenset[Any] = frozenset({asset.gold_standard, collection.viewer_can, topic.viewer_can})
 """Resolvers whose result depends on the row and the kind of the viewer only; it is no row itself."""
 
 ACCESS_COLUMN = "viewer_access"
+
+
+Loaded = Callable[[type[RowByColumn[int, Any]], int | None], Any]
+"""Function that returns the row that a loader has for a pk; None for a hidden one."""
 
 
 @dataclass
 class Dependencies:
     """What the values of a selection depend on, besides the row."""
 
-    refers_to: set[RowKind] = field(default_factory=set)
+    has_references: bool = False
     by_access: bool = False
     needs_member: bool = False  # a row that it refers to may be hidden from some anonymous visitors
 
@@ -58,9 +62,7 @@ class Selection:
 
     def key(self, viewer: Viewer, access: int) -> SelectionKey:
         """Return the key of the selection's fragments for viewers like this one, with this access to the row."""
-        depends = self.dependencies
-        by_access = access if depends.by_access else None
-        return SelectionKey(self.identity, self.of, frozenset(depends.refers_to), (viewer.kind, by_access))
+        return SelectionKey(self.identity, self.of, (viewer.kind, access if self.dependencies.by_access else None))
 
     def fragment(self, data: Mapping[str, Any]) -> Fragment:
         """Return the fragment of a row from the data of its fields; a part after another field begins with a comma."""
@@ -68,6 +70,33 @@ class Selection:
             return (orjson.dumps(data),)
         first, *others = (orjson.dumps({name: data[name] for name in names})[1:-1] for names in self.parts)
         return (first, *(b"," + part if part else part for part in others))
+
+    def referred_rows(self, row: Any, loaded: Loaded) -> Iterator[ReferredRow]:
+        """Yield the rows that a row's fragment refers to, whose values were loaded with it."""
+        if not self.dependencies.has_references:
+            return
+        if isinstance(self.fields, ObjectPlan):
+            yield from _referred_rows(self.fields, row, loaded)
+        else:
+            (group,) = self.fields.types.group([row]).values()
+            yield from _referred_rows(self.fields.plan(group[0]), row, loaded)
+
+
+def _referred_rows(plan: ObjectPlan, source: Any, loaded: Loaded) -> Iterator[ReferredRow]:
+    for field in plan.fields:
+        resolver: Any = field.declared.resolver
+        if isinstance(resolver, Reference):
+            pk = getattr(source, resolver.column)
+            value = loaded(resolver.loader, pk)
+            if pk is not None:
+                yield ReferredRow(KIND_OF_TABLE[resolver.loader.table], pk, is_hidden=value is None)
+        elif resolver in FUNCTIONS_OF_ROWS:
+            value = resolver(source, None)
+        else:
+            continue
+        if value is not None and isinstance(field.shape, ObjectShape):
+            (group,) = field.shape.types.group([value]).values()
+            yield from _referred_rows(field.shape.plan(group[0]), value, loaded)
 
 
 def select_asset(shape: ObjectShape) -> Selection:
@@ -127,8 +156,7 @@ def _examine_field(plan: FieldPlan, table: Table | None, depends: Dependencies) 
         _examine_column(declared.python_name, table, depends)
         return _examine_values(plan.shape)
     if isinstance(resolver, Reference):
-        kind = KIND_OF_TABLE[resolver.loader.table]
-        depends.refers_to.add(kind)
+        depends.has_references = True
         if resolver.loader is PrincipalByPk and not resolver.is_visible_with_source:
             depends.needs_member = True
         return _examine_objects(plan.shape, resolver.loader.table, depends)

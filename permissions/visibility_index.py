@@ -187,8 +187,12 @@ class VisibilityIndex:
         by_kind = {kind.value: assets.intersection_cardinality(of_kind) for kind, of_kind in self._by_kind.items()}
         return Counts(by_kind, assets.intersection_cardinality(self._gold))
 
-    def update(self, rows: IndexRows) -> None:
-        """Replace what is kept of the changed rows, and all that depends on it; the index then is of their version."""
+    def update(self, rows: IndexRows) -> set[int]:
+        """Replace what is kept of the changed rows, and all that depends on it; the index then is of their version.
+
+        Returns the pks of the collections whose visibility changed.
+        """
+        visibility_of = {pk: self._visibility(pk) for pk in rows.changed[RowKind.COLLECTION]}
         changed = BitMap(rows.changed[RowKind.ASSET])
         self._update_assets(changed, rows.assets, rows.grants)
         self._update_members(rows.changed[RowKind.MEMBERS], rows.members)
@@ -198,6 +202,11 @@ class VisibilityIndex:
             self._outlines.clear()
         self._update_sights(changed, rows)
         self.version = rows.version
+        return {pk for pk, visibility in visibility_of.items() if visibility != self._visibility(pk)}
+
+    def _visibility(self, collection_pk: int) -> str | None:
+        collection = self._collections.get(collection_pk)
+        return None if collection is None else collection.visibility
 
     def _update_assets(self, changed: BitMap, assets: Sequence[AssetGroup], grants: Sequence[GrantGroup]) -> None:
         for bitmap in (self.assets, self.owners_only, self._gold, *self._by_kind.values()):

@@ -33,6 +33,9 @@ class LoadBatch(Protocol[K_contra, V]):
     def load_many(self, keys: Iterable[K_contra]) -> Awaitable[list[V]]:
         """Return an awaitable of the keys' values."""
 
+    def loaded(self, key: K_contra) -> V | None:
+        """Return the value of a key that was read; None for any other key."""
+
 
 MakeBatch = Callable[[Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]], LoadBatch[Any, Any]]
 """Function that returns a batch, given the function that fetches the values of its keys."""
@@ -44,6 +47,11 @@ class TickBatch(DataLoader[K, V]):
     def load(self, key: K) -> asyncio.Future[V]:
         """Return a future of the key's value, shielded so that cancelling one field does not cancel it for others."""
         return asyncio.shield(super().load(key))
+
+    def loaded(self, key: K) -> V | None:
+        """Return the value of a key that was read; None for any other key."""
+        future = self._cache.get(key)
+        return None if future is None or not future.done() else future.result()
 
 
 async def await_all(loads: Iterable[Awaitable[V]]) -> list[V]:
@@ -77,6 +85,11 @@ class Context:
         if key not in self._loaders:
             self._loaders[key] = kind(self, *arguments)
         return self._loaders[key]  # type: ignore[no-any-return]  # the key contains the class
+
+    def loaded(self, kind: Callable[..., Any], key: Hashable) -> Any:
+        """Return the value that a loader without arguments has read for a key; None if there is none."""
+        loader = self._loaders.get((kind,))
+        return None if loader is None else loader.loaded(key)
 
 
 class OperationContext(Context):

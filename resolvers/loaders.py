@@ -41,6 +41,10 @@ class Loader(Generic[K, V]):
         """Return an awaitable of the keys' values, in their order."""
         return self._batch.load_many(keys)
 
+    def loaded(self, key: K) -> V | None:
+        """Return the value of a key that was read; None for any other key."""
+        return self._batch.loaded(key)
+
     async def _fetch_all(self, keys: list[K]) -> list[V]:
         """Return a value for each key, in the order of the keys."""
         values = await self.fetch(keys)

@@ -1,9 +1,12 @@
 """Transport to an application in this process."""
 
+from typing import TYPE_CHECKING
+
 import httpx
 from starlette.applications import Starlette
 
-from fragments import Memory
+if TYPE_CHECKING:
+    from fragments import Memory
 
 
 class InProcessTransport(httpx.ASGITransport):
