@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.error import parse_database_url
+from store.postgres_reader import PostgresReader
 from store.reader_threads import ReaderThreads
 from store.search.index import index_stale_rows
 from store.sqlite_driver import DRIVER
@@ -34,6 +35,15 @@ PRAGMAS = (
     "journal_size_limit=67108864",
 )
 READ_PRAGMAS = ("query_only=ON",)
+POSTGRESQL_SETTINGS = {
+    "application_name": "atoll",
+    "timezone": "UTC",
+    "statement_timeout": "30000",
+    "lock_timeout": "5000",
+    "idle_in_transaction_session_timeout": "60000",
+    "jit": "off",  # compiling a statement would take longer than running it
+    "random_page_cost": "1.1",  # for SSDs; the default is for spinning disks and scans whole tables
+}
 
 
 R = TypeVar("R")
@@ -89,6 +99,7 @@ class Database:
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
         self._threads: ReaderThreads | None = None
+        self._postgres: PostgresReader | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, writes=True)
@@ -100,7 +111,7 @@ class Database:
                 isolation_level="REPEATABLE READ",
                 postgresql_readonly=True,
             )
-            self._autocommit = self._reader.execution_options(isolation_level="AUTOCOMMIT")
+            self._postgres = PostgresReader(self.url, self._reader.dialect, POSTGRESQL_SETTINGS)
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
@@ -132,8 +143,8 @@ class Database:
         """
         if self._threads is not None:
             return await self._threads.run(operation)
-        async with self.snapshot() as snapshot:
-            return await operation(snapshot)
+        assert self._postgres  # noqa: S101 - each database has one of the two
+        return await self._postgres.run(operation)
 
     async def read_one(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
         """Run an operation that reads by one statement, which takes microseconds.
@@ -142,13 +153,17 @@ class Database:
         """
         if self._threads is not None:
             return self._threads.run_here(operation)
-        async with self._autocommit.connect() as connection, end_on_exit(ConnectionSnapshot(connection)) as snapshot:
-            return await operation(snapshot)
+        assert self._postgres  # noqa: S101 - as above
+        return await self._postgres.run_one(operation)
 
     def observe_reads(self, observe: Callable[[str, Sequence[Any]], None]) -> None:
-        """Call the function with the text and the values of each statement in `read`, in its thread (SQLite only)."""
-        if self._threads is not None:
-            self._threads.observe = observe
+        """Call the function with the text and the values of each statement in `read` and `read_one`.
+
+        On SQLite it is called in the thread of the operation.
+        """
+        for reader in (self._threads, self._postgres):
+            if reader is not None:
+                reader.observe = observe
 
     def track_write(self, write: asyncio.Task[Any]) -> None:
         """Make `close` wait for this write, even if the request that started it is gone."""
@@ -160,6 +175,8 @@ class Database:
         await asyncio.gather(*self._pending_writes, return_exceptions=True)
         if self._threads is not None:
             self._threads.close()
+        if self._postgres is not None:
+            await self._postgres.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -189,15 +206,7 @@ def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={
             "timeout": BUSY_SECONDS,
-            "server_settings": {
-                "application_name": "atoll",
-                "timezone": "UTC",
-                "statement_timeout": "30000",
-                "lock_timeout": "5000",
-                "idle_in_transaction_session_timeout": "60000",
-                "jit": "off",  # compiling a statement would take longer than running it
-                "random_page_cost": "1.1",  # for SSDs; the default is for spinning disks and scans whole tables
-            },
+            "server_settings": POSTGRESQL_SETTINGS,
         },
     )
 

@@ -87,7 +87,7 @@ async def sqlite_faults(connection: AsyncConnection, statement: str, parameters:
 async def postgresql_faults(connection: AsyncConnection, statement: str, parameters: Any) -> list[str]:
     """Return the tables that grow and that a plan scans although another way would do."""
     await connection.execute(text("SET LOCAL enable_seqscan = off"))
-    rows = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+    rows = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", tuple(parameters))
     (plan,) = rows.scalar_one()
     return [
         node["Relation Name"]

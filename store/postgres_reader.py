@@ -1,0 +1,102 @@
+"""Readers of a PostgreSQL database by asyncpg alone: statements are compiled once and stay prepared."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import orjson
+from sqlalchemy import Dialect
+from sqlalchemy.engine import URL
+
+from store.compiled import SelectCompiler
+
+CONNECTIONS = 4
+ACQUIRE_SECONDS = 5
+R = TypeVar("R")
+
+
+class PostgresSnapshot:
+    """Snapshot of a connection: of its transaction, or of each statement if there is none."""
+
+    def __init__(self, connection: Any, reader: "PostgresReader") -> None:
+        """Take an asyncpg connection."""
+        self._connection, self._reader = connection, reader
+
+    async def rows(self, statement: Any, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        """Run a statement and return all its rows. One round trip."""
+        compiled = self._reader.compiler.compile(statement)
+        values = compiled.values(parameters or {})
+        self._reader.observe(compiled.text, values)
+        return compiled.rows(await self._connection.fetch(compiled.text, *values))
+
+
+class PostgresReader:
+    """Connections of their own for operations that do nothing but read."""
+
+    def __init__(self, url: URL, dialect: Dialect, settings: Mapping[str, str]) -> None:
+        """Take the database, and the settings of its sessions; connections are opened with the first operations."""
+        self._url, self._dialect, self._settings = url, dialect, settings
+        self.compiler = SelectCompiler(dialect)
+        self._pool: Any = None
+        self.observe: Callable[[str, Sequence[Any]], None] = _ignore
+        """Function that is called with each statement and its values."""
+
+    async def run(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run the operation in a snapshot; see `Database.read`."""
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await operation(PostgresSnapshot(connection, self))
+
+    async def run_one(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run an operation of one statement, which needs no transaction; see `Database.read_one`."""
+        async with self._connection() as connection:
+            return await operation(PostgresSnapshot(connection, self))
+
+    async def close(self) -> None:
+        """Close the connections. Later operations open new ones."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """Take a connection. Raises ConnectionError if the database fails, and TimeoutError if none is free in time."""
+        try:
+            if self._pool is None:
+                self._pool = await self._open()
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                yield connection
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise ConnectionError(str(error)) from error
+
+    async def _open(self) -> Any:
+        options = dict(self._dialect.create_connect_args(self._url)[1])
+        cache_size = options.pop("prepared_statement_cache_size", None)
+        if cache_size is not None:  # 0 for a connection pooler that shares sessions
+            options["statement_cache_size"] = int(cache_size)
+        return await asyncpg.create_pool(
+            **options,
+            min_size=0,
+            max_size=CONNECTIONS,
+            init=_decode_json,
+            reset=_keep_session,
+            timeout=ACQUIRE_SECONDS,
+            server_settings=dict(self._settings),
+        )
+
+
+async def _decode_json(connection: Any) -> None:
+    await connection.set_type_codec("json", encoder=str, decoder=orjson.loads, schema="pg_catalog")
+
+
+async def _keep_session(_connection: Any) -> None:
+    """Do nothing: a reader changes no state of its session, and to reset it takes a round trip."""
+    await asyncio.sleep(0)
+
+
+def _ignore(_statement: str, _values: Sequence[Any]) -> None:
+    """Do nothing with a statement."""
