@@ -47,8 +47,8 @@ def create_application(
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
     used_database = database or Database(settings.database_url)
 
-    def authenticate(request: Request) -> Awaitable[tuple[str | None, str | None]]:
-        return verify_bearer_token(request, issuer)
+    def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
+        return verify_bearer_token(authorization, issuer)
 
     query_engine = QueryEngine(_schema(), _document_rules(), used_database, authenticate)
     endpoint = Endpoint(
@@ -93,11 +93,11 @@ _document_rules = cache(limits.document_rules)
 
 def _context_opener(
     database: Database, issuer: Issuer | None
-) -> Callable[[Request, str], AbstractAsyncContextManager[OperationContext]]:
+) -> Callable[[Sequence[bytes], str], AbstractAsyncContextManager[OperationContext]]:
     @asynccontextmanager
-    async def open_for_request(request: Request, request_id: str) -> AsyncIterator[OperationContext]:
+    async def open_for_request(authorization: Sequence[bytes], request_id: str) -> AsyncIterator[OperationContext]:
         # The token is verified before a connection is taken, so that a slow issuer does not occupy one.
-        api_token, subject = await verify_bearer_token(request, issuer)
+        api_token, subject = await verify_bearer_token(authorization, issuer)
 
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, subject)

@@ -3,10 +3,9 @@
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
-from starlette.requests import Request
 from strawberry import Schema
 
 from app.authentication import load_viewer
@@ -19,8 +18,8 @@ from resolvers.context import Context
 from store.database import Database, Snapshot
 from store.error import UNREACHABLE_ERRORS
 
-Authenticate = Callable[[Request], Awaitable[tuple[str | None, str | None]]]
-"""Function that returns the API token or the subject of the issuer's token; see `app.authentication`."""
+Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, str | None]]]
+"""Function that returns the API token or the subject of the issuer's token; see `verify_bearer_token`."""
 
 CACHED_FIELDS = 50_000
 """Most fields in the plans of all cached operations: 50 MB."""
@@ -36,7 +35,7 @@ class QueryEngine:
         self._schema, self._rules, self._database, self._authenticate = schema, rules, database, authenticate
         self._operations: OrderedDict[tuple[str, str | None], Operation | None] = OrderedDict()
 
-    async def answer(self, graphql_request: GraphQLRequest, request: Request) -> bytes | None:
+    async def answer(self, graphql_request: GraphQLRequest, authorization: Sequence[bytes]) -> bytes | None:
         """Return the body of the response; None if graphql-core has to execute the request.
 
         Raises HTTPError for an invalid token.
@@ -44,7 +43,7 @@ class QueryEngine:
         operation = self._find_operation(graphql_request.query, graphql_request.operation_name)
         if operation is None:
             return None
-        api_token, subject = await self._authenticate(request)
+        api_token, subject = await self._authenticate(authorization)
 
         async def run(snapshot: Snapshot) -> bytes:
             queue = LoadQueue()
