@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Generator, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from types import coroutine
 from typing import Any, Final, NamedTuple, TypeVar
@@ -139,13 +139,21 @@ def _chunk(message: Message) -> tuple[bytes, bool]:
 
 @coroutine
 def _resume(started: Coroutine[Any, Any, Result], awaited: Any) -> Generator[Any, Any, Result]:
-    """Finish a coroutine that was started by `send` and awaits this future."""
-    try:
-        yield awaited
-    except BaseException:
-        started.close()
-        raise
-    return (yield from started)  # type: ignore[no-any-return]  # the coroutine's result
+    """Finish a coroutine that was started by `send` and awaits this future.
+
+    To await the coroutine itself would resume it before the future is done.
+    """
+    while True:
+        try:
+            yield awaited
+        except BaseException as error:  # noqa: BLE001 - the coroutine raises it, or handles it
+            resume = partial(started.throw, error)
+        else:
+            resume = partial(started.send, None)
+        try:
+            awaited = resume()
+        except StopIteration as finished:
+            return finished.value  # type: ignore[no-any-return]  # the coroutine's result
 
 
 def _parse_object(text: bytes | bytearray, part: str) -> dict[str, Any]:
