@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan, Receive, Scope, Send
 from strawberry import Schema
 
 from app import graphiql, limits
@@ -30,7 +31,32 @@ from store.error import UNREACHABLE_ERRORS, explain_driver_error
 from store.migrate import current_revision, head_revision
 from store.search.tokens import token_pattern
 
+GRAPHQL_PATH = "/graphql"
 GC_THRESHOLDS = (50_000, 20, 20)
+
+
+class Application(Starlette):
+    """Starlette application with the endpoint of GraphQL in front of Starlette's own middleware and routing.
+
+    The endpoint answers every request and handles its own errors, so that these would only take time.
+    """
+
+    def __init__(self, endpoint: Endpoint, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette]) -> None:
+        """Take the endpoint, the other routes and the lifespan."""
+        super().__init__(routes=[*routes, Route(GRAPHQL_PATH, endpoint)], lifespan=lifespan)
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Added middleware sees all of them, and mounted applications are left to the routing."""
+        if (
+            scope["type"] == "http"
+            and scope["path"] == GRAPHQL_PATH
+            and not self.user_middleware
+            and not scope.get("root_path")
+        ):
+            await self._endpoint(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_application(
@@ -48,8 +74,8 @@ def create_application(
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
     used_database = database or Database(settings.database_url)
 
-    def authenticate(request: Request) -> Awaitable[tuple[str | None, str | None]]:
-        return verify_bearer_token(request, issuer)
+    def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
+        return verify_bearer_token(authorization, issuer)
 
     memory = Memory(used_database) if settings.index and settings.engine == Executor.ON else None
     query_engine = QueryEngine(_schema(), _document_rules(), used_database, authenticate, memory)
@@ -76,7 +102,6 @@ def create_application(
         return await _check_readiness(used_database)
 
     routes: list[BaseRoute] = [
-        Route("/graphql", endpoint),
         Route("/healthz", _check_health, methods=["GET"]),
         Route("/readyz", ready, methods=["GET"]),
     ]
@@ -86,7 +111,7 @@ def create_application(
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
-    application = Starlette(routes=routes, lifespan=lifespan)
+    application = Application(endpoint, routes, lifespan)
     application.state.memory = memory
     return application
 
@@ -101,11 +126,11 @@ _document_rules = cache(limits.document_rules)
 
 def _context_opener(
     database: Database, issuer: Issuer | None
-) -> Callable[[Request, str], AbstractAsyncContextManager[OperationContext]]:
+) -> Callable[[Sequence[bytes], str], AbstractAsyncContextManager[OperationContext]]:
     @asynccontextmanager
-    async def open_for_request(request: Request, request_id: str) -> AsyncIterator[OperationContext]:
+    async def open_for_request(authorization: Sequence[bytes], request_id: str) -> AsyncIterator[OperationContext]:
         # The token is verified before a connection is taken, so that a slow issuer does not occupy one.
-        api_token, subject = await verify_bearer_token(request, issuer)
+        api_token, subject = await verify_bearer_token(authorization, issuer)
 
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, subject)
@@ -151,4 +176,4 @@ async def _check_readiness(database: Database) -> Response:
 
 
 async def _redirect_to_graphql(_request: Request) -> Response:
-    return RedirectResponse("/graphql")
+    return RedirectResponse(GRAPHQL_PATH)

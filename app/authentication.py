@@ -1,6 +1,6 @@
 """Authentication: from a request's bearer token to its viewer."""
 
-from starlette.requests import Request
+from collections.abc import Sequence
 
 from app.errors import UnauthenticatedError, UnavailableError
 from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
@@ -11,19 +11,19 @@ API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - a prefix, not a password
 MAX_BEARER_TOKEN_LENGTH = 8_192
 
 
-async def verify_bearer_token(request: Request, issuer: Issuer | None) -> tuple[str | None, str | None]:
+async def verify_bearer_token(authorization: Sequence[bytes], issuer: Issuer | None) -> tuple[str | None, str | None]:
     """Return `(API token, None)`, `(None, subject of the issuer's token)`, or `(None, None)` without a token.
 
-    Called before a snapshot is opened, because it may wait for the issuer. Raises UnauthenticatedError for a malformed
-    header or an invalid token, and UnavailableError if the issuer's keys cannot be fetched.
+    `authorization` has the values of the request's headers of that name. Called before a snapshot is opened, because it
+    may wait for the issuer. Raises UnauthenticatedError for a malformed header or an invalid token, and
+    UnavailableError if the issuer's keys cannot be fetched.
     """
-    headers = request.headers.getlist("authorization")
-    if not headers:
+    if not authorization:
         return None, None
     # White space around a header's value is not part of it (RFC 9110), and not every server strips it.
-    scheme, _, token = headers[0].strip(" \t").partition(" ")
+    scheme, _, token = authorization[0].decode("latin-1").strip(" \t").partition(" ")
     token = token.lstrip(" ")
-    if len(headers) > 1 or scheme.lower() != "bearer" or not token or len(token) > MAX_BEARER_TOKEN_LENGTH:
+    if len(authorization) > 1 or scheme.lower() != "bearer" or not token or len(token) > MAX_BEARER_TOKEN_LENGTH:
         raise UnauthenticatedError
     if token.startswith(API_TOKEN_PREFIX):
         return token, None

@@ -115,6 +115,8 @@ def serve(
         # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
         "timeout_worker_healthcheck": 60,
         "log_level": "warning",
+        # The level hides its lines, but they would be formatted for each request.
+        "access_log": False,
     }
     # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

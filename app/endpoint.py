@@ -2,11 +2,10 @@
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -22,30 +21,51 @@ from strawberry.types.graphql import OperationType
 from app import errors, negotiation
 from app.documents import LazyContext
 from app.errors import HTTPError, RequestErrorCode
+from app.http_request import HTTPRequest
+from app.negotiation import Negotiation
 from app.request import GraphQLRequest, read_request
 
 BODY_BYTES: Final = 4 * 1024 * 1024
 """Maximum size of a request's body: enough for the ids of the largest bulk mutation, with room to spare."""
 
-OpenContext = Callable[[Request, str], AbstractAsyncContextManager[object]]
-"""Opens the context of a request's operation, given the request's id; may raise HTTPError."""
+OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[object]]
+"""Opens the context of an operation, given the request's `Authorization` headers and its id; may raise HTTPError."""
 
 PageHandler = Callable[[Request], Awaitable[Response]]
+"""Returns a response with its body in memory."""
 
-RunQuery = Callable[[GraphQLRequest, Request], Awaitable[bytes | None]]
-"""Returns the body of a response without errors, or None if graphql-core has to execute the request."""
+RunQuery = Callable[[GraphQLRequest, Sequence[bytes]], Awaitable[bytes | None]]
+"""Returns the body of a response without errors, or None if graphql-core has to execute the request.
 
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+The second argument are the request's `Authorization` headers.
+"""
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _HEADERS: Final = {
     "cache-control": "private, no-store",
     "vary": "Accept, Authorization",
     "x-content-type-options": "nosniff",
+}
+_RAW_HEADERS: Final = {
+    media_type: [
+        (name.encode(), value.encode())
+        for name, value in ({"content-type": f"{media_type}; charset=utf-8"} | _HEADERS).items()
+    ]
+    for media_type in (negotiation.JSON, negotiation.GRAPHQL_RESPONSE)
 }
 _GOING_AWAY: Final = 1001
 _BY_METHOD: Final = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
 }
+
+
+class RawResponse(NamedTuple):
+    """A response as ASGI sends it, but for the header with the request's id."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
 
 
 class Endpoint(GraphQL[object, None]):
@@ -74,44 +94,45 @@ class Endpoint(GraphQL[object, None]):
         if scope["type"] == "websocket":
             await WebSocket(scope, receive, send).close(_GOING_AWAY)
             return
-        request = Request(scope, receive)
+        request = HTTPRequest(scope, receive)
         request_id = _request_id(request)
-        response = await self._response(request, request_id)
-        response.headers.update(_HEADERS | {"x-request-id": request_id})
-        await response(scope, receive, send)
+        status, headers, body = await self._response(request, request_id)
+        headers = [*headers, (b"x-request-id", request_id.encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    async def _response(self, request: Request, request_id: str) -> Response:
-        accept = ",".join(request.headers.getlist("accept"))
-        media_type = negotiation.choose_media_type(accept) or negotiation.JSON
-        respond = partial(_json, media_type)
+    async def _response(self, request: HTTPRequest, request_id: str) -> RawResponse:
+        accepted = negotiation.negotiate(request.joined_header(b"accept"))
+        media_type = accepted.media_type or negotiation.JSON
         try:
             _require_method(request)
-            if self._ide is not None and request.method == "GET" and negotiation.prefers_html(accept):
-                return await self._ide(request)
-            _require_acceptable(request, accept)
+            if self._ide is not None and request.method == "GET" and accepted.prefers_html:
+                return _page(await self._ide(Request(request.scope, request.receive)))
+            _require_acceptable(request, accepted)
             graphql_request = await read_request(request, BODY_BYTES)
-            data = await self._run_query(graphql_request, request) if self._run_query else None
-            if data is not None:
-                return respond(HTTPStatus.OK, data)
+            if self._run_query is not None:
+                data = await self._run_query(graphql_request, request.all_headers(b"authorization"))
+                if data is not None:
+                    return _json(media_type, HTTPStatus.OK, data)
             result = await self._result(graphql_request, request, request_id)
-            return respond(_status(result, media_type), _body(result, request_id))
+            return _json(media_type, _status(result, media_type), _body(result, request_id))
         except HTTPError as error:
             errors.log_http_error(error, request_id)
-            return respond(error.status, errors.error_body(error.code, error.message), error.headers)
+            return _json(media_type, error.status, errors.error_body(error.code, error.message), error.headers)
         except ClientDisconnect:
-            # No client is left to read the response, but middleware waits for one.
-            return respond(
-                HTTPStatus.BAD_REQUEST, errors.error_body(RequestErrorCode.BAD_REQUEST, "The request ended early.")
-            )
+            # No client is left to read the response, but servers and middleware wait for one.
+            body = errors.error_body(RequestErrorCode.BAD_REQUEST, "The request ended early.")
+            return _json(media_type, HTTPStatus.BAD_REQUEST, body)
         except Exception as failure:  # noqa: BLE001 - the client gets only the request's id; the log has the error
             errors.log_failure(failure, request_id)
             body = errors.error_body(RequestErrorCode.INTERNAL, errors.INTERNAL_MESSAGE, requestId=request_id)
-            return respond(HTTPStatus.INTERNAL_SERVER_ERROR, body)
+            return _json(media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
-    async def _result(self, graphql_request: GraphQLRequest, request: Request, request_id: str) -> ExecutionResult:
+    async def _result(self, graphql_request: GraphQLRequest, request: HTTPRequest, request_id: str) -> ExecutionResult:
         """Execute the operation and close its context; raise HTTPError if it must not be executed."""
+        authorization = request.all_headers(b"authorization")
         async with AsyncExitStack() as stack:
-            context = LazyContext(lambda: stack.enter_async_context(self._open_context(request, request_id)))
+            context = LazyContext(lambda: stack.enter_async_context(self._open_context(authorization, request_id)))
             try:
                 result = await self.schema.execute(
                     graphql_request.query,
@@ -127,10 +148,10 @@ class Endpoint(GraphQL[object, None]):
         return result
 
 
-def _request_id(request: Request) -> str:
+def _request_id(request: HTTPRequest) -> str:
     """Return the request's `x-request-id` header, or a random id if it is absent or malformed."""
-    request_id = request.headers.get("x-request-id", "")
-    return request_id if _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
+    request_id = request.first_header(b"x-request-id")
+    return request_id.decode() if _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
 
 
 def _body(result: ExecutionResult, request_id: str) -> dict[str, Any]:
@@ -154,21 +175,29 @@ def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
 
 def _json(
     media_type: str, status: HTTPStatus, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None
-) -> Response:
+) -> RawResponse:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    return Response(content, status, headers, f"{media_type}; charset=utf-8")
+    raw = [(b"content-length", b"%d" % len(content)), *_RAW_HEADERS[media_type]]
+    if headers:
+        raw[:0] = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return RawResponse(status, raw, content)
 
 
-def _require_method(request: Request) -> None:
+def _page(response: Response) -> RawResponse:
+    response.headers.update(_HEADERS)
+    return RawResponse(response.status_code, response.raw_headers, bytes(response.body))
+
+
+def _require_method(request: HTTPRequest) -> None:
     if request.method not in _BY_METHOD:
         raise _not_allowed("Send GraphQL requests by GET or POST.", "GET, POST")
 
 
-def _require_acceptable(request: Request, accept: str) -> None:
-    if negotiation.choose_media_type(accept) is None:
+def _require_acceptable(request: HTTPRequest, accepted: Negotiation) -> None:
+    if accepted.media_type is None:
         message = f"The request must accept {negotiation.GRAPHQL_RESPONSE} or {negotiation.JSON}."
         raise HTTPError(HTTPStatus.NOT_ACCEPTABLE, RequestErrorCode.NOT_ACCEPTABLE, message)
-    if request.method == "GET" and negotiation.prefers_html(accept):
+    if request.method == "GET" and accepted.prefers_html:
         raise HTTPError(
             HTTPStatus.NOT_FOUND, RequestErrorCode.NOT_FOUND, "GraphiQL is turned off here. Accept JSON to run a query."
         )

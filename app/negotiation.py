@@ -25,45 +25,46 @@ class Preference(NamedTuple):
     """Whether the header names the type itself, not a range such as `*/*`."""
 
 
-@lru_cache(maxsize=CACHED_HEADERS)
-def choose_media_type(accept: str | None) -> str | None:
-    """Return the media type of the response, or None if the client accepts neither.
+class Negotiation(NamedTuple):
+    """Result for one `Accept` header."""
 
-    At equal quality, GRAPHQL_RESPONSE wins if the header names it, else JSON.
-    """
-    response, json = preference_for(accept, GRAPHQL_RESPONSE), preference_for(accept, JSON)
+    media_type: str | None
+    """Media type of the response, or None if the client accepts neither. At equal quality, GRAPHQL_RESPONSE wins if the
+    header names it, else JSON."""
+
+    prefers_html: bool
+    """Whether the client prefers HTML to JSON, as browsers do."""
+
+
+@lru_cache(maxsize=CACHED_HEADERS)
+def negotiate(accept: bytes) -> Negotiation:
+    """Negotiate by the values of the request's `Accept` headers, joined by commas."""
+    qualities = _qualities(accept.decode("latin-1"))
+    response, json = _preference_for(qualities, GRAPHQL_RESPONSE), _preference_for(qualities, JSON)
+    prefers_html = _preference_for(qualities, HTML).quality > max(response.quality, json.quality)
     if not (response.quality or json.quality):
-        return None
-    return (
-        GRAPHQL_RESPONSE
-        if response.is_explicit and response >= json
-        else GRAPHQL_RESPONSE
-        if response.quality > json.quality
-        else JSON
-    )
+        return Negotiation(None, prefers_html)
+    is_response = response >= json if response.is_explicit else response.quality > json.quality
+    return Negotiation(GRAPHQL_RESPONSE if is_response else JSON, prefers_html)
 
 
-@lru_cache(maxsize=CACHED_HEADERS)
-def prefers_html(accept: str | None) -> bool:
-    """Return whether the client prefers HTML to JSON, as browsers do."""
-    page = preference_for(accept, HTML)
-    return page.quality > max(preference_for(accept, GRAPHQL_RESPONSE).quality, preference_for(accept, JSON).quality)
-
-
-def preference_for(accept: str | None, media_type: str) -> Preference:
+def _preference_for(qualities: dict[str, float], media_type: str) -> Preference:
     """Return the preference for a media type, by the most specific range that includes it."""
-    if not accept or not accept.strip():
+    if not qualities:
         return Preference(1, is_explicit=False)
-    qualities = _qualities(accept)
     if media_type in qualities:
         return Preference(qualities[media_type], is_explicit=True)
     type_range = media_type.partition("/")[0] + "/*"
     return Preference(qualities.get(type_range, qualities.get("*/*", 0)), is_explicit=False)
 
 
-@lru_cache(maxsize=CACHED_HEADERS)
 def _qualities(accept: str) -> dict[str, float]:
-    """Return the quality of each media range: the highest of a repeated range, and 1 for a malformed quality."""
+    """Return the quality of each media range: the highest of a repeated range, and 1 for a malformed quality.
+
+    A blank header has none.
+    """
+    if not accept.strip():
+        return {}
     qualities: dict[str, float] = {}
     for part in accept.lower().split(","):
         media_range, *parameters = (piece.strip() for piece in part.split(";"))

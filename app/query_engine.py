@@ -3,12 +3,11 @@
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakKeyDictionary
 
 import orjson
 from graphql.execution.values import VariableValues
-from starlette.requests import Request
 from strawberry import Schema
 
 from app.authentication import load_viewer
@@ -23,8 +22,8 @@ from resolvers.context import Context
 from store.database import Database, Snapshot
 from store.error import UNREACHABLE_ERRORS
 
-Authenticate = Callable[[Request], Awaitable[tuple[str | None, str | None]]]
-"""Function that returns the API token or the subject of the issuer's token; see `app.authentication`."""
+Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, str | None]]]
+"""Function that returns the API token or the subject of the issuer's token; see `verify_bearer_token`."""
 
 CACHED_FIELDS = 50_000
 """Most fields in the plans of all cached operations: 50 MB."""
@@ -49,7 +48,7 @@ class QueryEngine:
         self._operations: OrderedDict[tuple[str, str | None], Operation | None] = OrderedDict()
         self._programs: WeakKeyDictionary[Plan, Program | None] = WeakKeyDictionary()
 
-    async def answer(self, graphql_request: GraphQLRequest, request: Request) -> bytes | None:
+    async def answer(self, graphql_request: GraphQLRequest, authorization: Sequence[bytes]) -> bytes | None:
         """Return the body of the response; None if graphql-core has to execute the request.
 
         Raises HTTPError for an invalid token.
@@ -57,7 +56,7 @@ class QueryEngine:
         operation = self._find_operation(graphql_request.query, graphql_request.operation_name)
         if operation is None:
             return None
-        api_token, subject = await self._authenticate(request)
+        api_token, subject = await self._authenticate(authorization)
 
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, subject)

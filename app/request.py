@@ -1,16 +1,20 @@
 """Parsing of HTTP requests into GraphQL requests. Invalid ones raise HTTPError."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Coroutine, Generator, Iterator
+from functools import lru_cache, partial
 from http import HTTPStatus
-from typing import Any, Final
+from types import coroutine
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
 
 from app.errors import HTTPError, RequestErrorCode
+from app.http_request import HTTPRequest
+from app.negotiation import CACHED_HEADERS
 
 BODY_SECONDS: Final = 20
 """Longest time to receive a body."""
@@ -19,12 +23,13 @@ _DISCARDED_BYTES: Final = 8 * 1024 * 1024
 """How much of a body that is too large is read and discarded. A client that is still sending when the connection
 closes is reset, and never sees the response."""
 
+Result = TypeVar("Result")
+
 _MEMBERS: Final = {"query": str, "operationName": str, "variables": dict, "extensions": dict}
 _KINDS: Final[dict[type, str]] = {str: "a string", dict: "an object"}
 
 
-@dataclass(frozen=True)
-class GraphQLRequest:
+class GraphQLRequest(NamedTuple):
     """Parameters of a GraphQL request."""
 
     query: str
@@ -33,7 +38,7 @@ class GraphQLRequest:
     extensions: dict[str, Any] | None
 
 
-async def read_request(request: Request, max_bytes: int) -> GraphQLRequest:
+async def read_request(request: HTTPRequest, max_bytes: int) -> GraphQLRequest:
     """Parse the parameters of a GET, or the JSON body of a POST of at most `max_bytes`.
 
     Raises HTTPError for anything else, and ClientDisconnect if the client leaves before the end of its body.
@@ -44,8 +49,8 @@ async def read_request(request: Request, max_bytes: int) -> GraphQLRequest:
     return _validate(_parse_object(await _body(request, max_bytes), "body"))
 
 
-def _parameters(request: Request) -> dict[str, Any]:
-    if request.headers.get("sec-fetch-site") == "cross-site":
+def _parameters(request: HTTPRequest) -> dict[str, Any]:
+    if request.first_header(b"sec-fetch-site") == b"cross-site":
         raise HTTPError(
             HTTPStatus.FORBIDDEN, RequestErrorCode.CROSS_SITE, "Pages of other sites must not send queries by GET."
         )
@@ -65,48 +70,93 @@ def _parameters(request: Request) -> dict[str, Any]:
     return members
 
 
-def _require_json(request: Request) -> None:
+def _require_json(request: HTTPRequest) -> None:
     """Raise HTTPError unless the headers declare uncompressed JSON in UTF-8.
 
     Browsers do not let pages of other sites send this content type without permission (CORS).
     """
-    media_type, *parameters = ",".join(request.headers.getlist("content-type")).lower().split(";")
+    if not _is_utf8_json(request.joined_header(b"content-type")):
+        raise _unsupported("The body must be application/json in UTF-8.", "accept", "application/json")
+    if request.first_header(b"content-encoding", b"identity").decode("latin-1").strip().lower() != "identity":
+        raise _unsupported("The body must not be compressed.", "accept-encoding", "identity")
+
+
+@lru_cache(maxsize=CACHED_HEADERS)
+def _is_utf8_json(content_type: bytes) -> bool:
+    media_type, *parameters = content_type.decode("latin-1").lower().split(";")
     charsets = [
         value.strip(' "')
         for name, _, value in (parameter.partition("=") for parameter in parameters)
         if name.strip() == "charset"
     ]
-    if media_type.strip() != "application/json" or any(charset not in {"utf-8", "utf8"} for charset in charsets):
-        raise _unsupported("The body must be application/json in UTF-8.", "accept", "application/json")
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise _unsupported("The body must not be compressed.", "accept-encoding", "identity")
+    return media_type.strip() == "application/json" and all(charset in {"utf-8", "utf8"} for charset in charsets)
 
 
-async def _body(request: Request, max_bytes: int) -> bytes:
+async def _body(request: HTTPRequest, max_bytes: int) -> bytes | bytearray:
     """Return the body; raise HTTPError if it is too large or arrives too slowly."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared[:20]) > max_bytes + _DISCARDED_BYTES:
+    declared = request.first_header(b"content-length")
+    if declared.isdigit() and int(declared[:20]) > max_bytes + _DISCARDED_BYTES:
         raise _too_large(max_bytes, {"connection": "close"})
-    body, size_bytes = bytearray(), 0
+    # Setting up a timeout takes longer than the rest of the reading, and most bodies arrived with their headers.
+    reading = _receive_body(request.receive, max_bytes)
+    try:
+        awaited = reading.send(None)
+    except StopIteration as finished:
+        return finished.value  # type: ignore[no-any-return]  # the coroutine's result
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                size_bytes += len(chunk)
-                if size_bytes <= max_bytes:
-                    body += chunk
-                elif size_bytes > max_bytes + _DISCARDED_BYTES:
-                    raise _too_large(max_bytes, {"connection": "close"})
+            return await _resume(reading, awaited)
     except TimeoutError:
         message = f"The body did not arrive within {BODY_SECONDS} seconds. Retry."
         raise HTTPError(
             HTTPStatus.REQUEST_TIMEOUT, RequestErrorCode.REQUEST_TIMEOUT, message, {"connection": "close"}
         ) from None
+
+
+async def _receive_body(receive: Receive, max_bytes: int) -> bytes | bytearray:
+    """Return the body, without a copy if it is a single message."""
+    body, size_bytes, has_more = bytearray(), 0, True
+    while has_more:
+        chunk, has_more = _chunk(await receive())
+        size_bytes += len(chunk)
+        if size_bytes <= max_bytes:
+            if not (body or has_more):
+                return chunk
+            body += chunk
+        elif size_bytes > max_bytes + _DISCARDED_BYTES:
+            raise _too_large(max_bytes, {"connection": "close"})
     if size_bytes > max_bytes:
         raise _too_large(max_bytes, {})
-    return bytes(body)
+    return body
 
 
-def _parse_object(text: bytes, part: str) -> dict[str, Any]:
+def _chunk(message: Message) -> tuple[bytes, bool]:
+    """Return the bytes of a message, and whether more follow; raise ClientDisconnect if the client left."""
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
+
+
+@coroutine
+def _resume(started: Coroutine[Any, Any, Result], awaited: Any) -> Generator[Any, Any, Result]:
+    """Finish a coroutine that was started by `send` and awaits this future.
+
+    To await the coroutine itself would resume it before the future is done.
+    """
+    while True:
+        try:
+            yield awaited
+        except BaseException as error:  # noqa: BLE001 - the coroutine raises it, or handles it
+            resume = partial(started.throw, error)
+        else:
+            resume = partial(started.send, None)
+        try:
+            awaited = resume()
+        except StopIteration as finished:
+            return finished.value  # type: ignore[no-any-return]  # the coroutine's result
+
+
+def _parse_object(text: bytes | bytearray, part: str) -> dict[str, Any]:
     """Parse a JSON object; raise HTTPError for other text, and for strings that databases cannot store."""
     try:
         value = orjson.loads(text)
@@ -136,18 +186,15 @@ def _strings(root: Any) -> Iterator[str]:
 
 def _validate(members: dict[str, Any]) -> GraphQLRequest:
     for name, kind in _MEMBERS.items():
-        if members.get(name) is not None and not isinstance(members[name], kind):
+        value = members.get(name)
+        if value is not None and not isinstance(value, kind):
             raise _bad_request(f"{name} must be {_KINDS[kind]}.")
-    if not members.get("query"):
+    query, operation_name = members.get("query"), members.get("operationName") or None
+    if not query:
         raise _bad_request("query is missing. Send the text of a GraphQL document.")
-    if "\0" in members["query"] or "\0" in (members.get("operationName") or ""):
+    if "\0" in query or (operation_name and "\0" in operation_name):
         raise _bad_request("The request must not contain the character U+0000.")
-    return GraphQLRequest(
-        query=members["query"],
-        operation_name=members.get("operationName") or None,
-        variables=members.get("variables"),
-        extensions=members.get("extensions"),
-    )
+    return GraphQLRequest(query, operation_name, members.get("variables"), members.get("extensions"))
 
 
 def _bad_request(message: str) -> HTTPError:

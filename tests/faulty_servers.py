@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy.dialects import sqlite
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
 from app import authentication, cli
 from app.endpoint import Endpoint
+from app.http_request import HTTPRequest
 from permissions.viewer import Viewer, viewer_by_token
 from store.database import ConnectionSnapshot, Snapshot
 from store.reader_threads import ThreadSnapshot
@@ -70,11 +72,19 @@ def _cache_responses() -> None:
     """Cache the response to a viewer's query."""
     cache, response = Cache(), getattr(Endpoint, "_response")  # noqa: B009 - private to the class
 
-    async def stale(self: Endpoint, request: Request, request_id: str) -> Any:
-        body = await request.body()
+    async def stale(self: Endpoint, request: HTTPRequest, request_id: str) -> Any:
+        body = await Request(request.scope, request.receive).body()
+        received = HTTPRequest(request.scope, _receive_again(body))
         if b"mutation" in body:
-            return await response(self, request, request_id)
-        key = (request.headers.get("authorization"), body)
-        return await cache.get(key, lambda: response(self, request, request_id))
+            return await response(self, received, request_id)
+        key = (request.first_header(b"authorization"), body)
+        return await cache.get(key, lambda: response(self, received, request_id))
 
     setattr(Endpoint, "_response", stale)  # noqa: B010 - as above
+
+
+def _receive_again(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    return receive

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NewType
@@ -161,9 +161,9 @@ class World:
         self.app = Starlette(routes=[Route("/graphql", self.endpoint)])
 
     @asynccontextmanager
-    async def open_context(self, request: Request, request_id: str) -> AsyncIterator[OperationContext]:
+    async def open_context(self, authorization: Sequence[bytes], request_id: str) -> AsyncIterator[OperationContext]:
         """Open a context; tokens that fail: `bad`, `down`, `broken`, and `lost` when the context closes."""
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        token = b"".join(authorization).decode().removeprefix("Bearer ")
         if token == "bad":
             raise UnauthenticatedError
         if token == "down":

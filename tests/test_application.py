@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import delete, text, update
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.application import create_application
 from app.settings import Executor, SettingError, Settings
@@ -113,6 +114,38 @@ async def test_the_engine_executes_queries_unless_graphql_core_is_to(own_world: 
             response = await client.post("/graphql", json={"query": "{ deployment { publicSharing } }"})
     assert response.json() == {"data": {"deployment": {"publicSharing": True}}}
     assert engine.called is (executor is Executor.ON)
+    await database.close()
+
+
+class _PassThrough:
+    """Middleware that only records the paths of requests."""
+
+    def __init__(self, app: ASGIApp, paths: list[str]) -> None:
+        self._app, self._paths = app, paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._paths.append(scope["path"])
+        await self._app(scope, receive, send)
+
+
+async def test_the_endpoint_responds_the_same_in_front_of_the_routing_and_behind_it(world: World) -> None:
+    database = Database(world.url)
+    direct, routed = (create_application(Settings(), database=database) for _ in range(2))
+    paths: list[str] = []
+    routed.add_middleware(_PassThrough, paths=paths)
+    headers = {"authorization": f"Bearer {world.tokens['mei']}", "x-request-id": "7"}
+    requests: list[dict[str, Any]] = [
+        {"method": "POST", "json": {"query": VIEWER}},
+        {"method": "POST", "json": {"query": "{"}},
+        {"method": "POST", "content": "x"},
+        {"method": "GET", "params": {"query": VIEWER}},
+        {"method": "DELETE"},
+    ]
+    async with _client(direct) as one, _client(routed) as other:
+        for request in requests:
+            responses = [await client.request(url="/graphql", headers=headers, **request) for client in (one, other)]
+            assert len({(answer.status_code, str(answer.headers.raw), answer.content) for answer in responses}) == 1
+    assert paths == ["/graphql"] * len(requests)
     await database.close()
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from tests.http_server import JSON, RESPONSE, SHARED_FAILURE, World
 
@@ -62,6 +64,40 @@ async def test_the_context_is_closed_when_the_operation_is_cancelled(world: Worl
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert world.closed == world.opened
+
+
+async def test_a_request_is_cancelled_while_it_waits_for_its_body(world: World) -> None:
+    waiting, errors = asyncio.Event(), []
+
+    async def receive() -> Message:
+        waiting.set()
+        try:
+            return await asyncio.Future()
+        except BaseException as error:
+            errors.append(type(error))
+            raise
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    headers = [(b"content-type", b"application/json")]
+    asking = asyncio.create_task(world.endpoint({"type": "http", "method": "POST", "headers": headers}, receive, send))
+    await waiting.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert errors == [asyncio.CancelledError]
+
+
+async def test_a_body_may_arrive_in_parts_with_pauses(world: World) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b'{"query"', b"", b':"{ hel', b'lo }"}'):
+            await asyncio.sleep(0.001)
+            yield part
+
+    async with world.client() as client:
+        answer = await client.post("/graphql", content=parts(), headers={"content-type": "application/json"})
+    assert answer.json() == {"data": {"hello": "world"}}
 
 
 @pytest.mark.parametrize("accept", [RESPONSE, JSON])

@@ -1,0 +1,32 @@
+"""HTTP request of an ASGI server: method, headers by name, and the channel of the body."""
+
+from starlette.types import Receive, Scope
+
+
+class HTTPRequest:
+    """A request whose headers are looked up undecoded. Starlette's own Request decodes and searches them each time.
+
+    Header names are in lower case. Names and values are bytes.
+    """
+
+    __slots__ = ("_first_values", "method", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        """Take the arguments of the ASGI application."""
+        self.scope, self.receive = scope, receive
+        self.method: str = scope["method"]
+        self._first_values: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+
+    def first_header(self, name: bytes, default: bytes = b"") -> bytes:
+        """Return the first value of the header, or the default if it is absent."""
+        return self._first_values.get(name, default)
+
+    def all_headers(self, name: bytes) -> list[bytes]:
+        """Return the values of the header, one for each time that it occurs."""
+        if len(self._first_values) == len(self.scope["headers"]):  # none is repeated
+            return [self._first_values[name]] if name in self._first_values else []
+        return [value for other, value in self.scope["headers"] if other == name]
+
+    def joined_header(self, name: bytes) -> bytes:
+        """Return all values of the header as one list, separated by commas (RFC 9110)."""
+        return b",".join(self.all_headers(name))
