@@ -18,6 +18,7 @@ from app.settings import Executor, SettingError, Settings
 from engine import execute
 from store import sql
 from store.database import ConnectionSnapshot, Database, Snapshot
+from store.postgres_reader import PostgresSnapshot
 from store.reader_threads import ThreadSnapshot
 from tests.conftest import ANONYMOUS, GraphQLClient, World
 from tests.oidc.fake_issuer import AUDIENCE, FakeIssuer, signing_key
@@ -218,7 +219,10 @@ async def test_leaving_a_group_takes_effect_with_the_next_operation(ask_own: Gra
     assert await ask_own("lou", query) == {"asset": None}
 
 
-async def test_an_operation_reads_one_snapshot_from_its_first_statement_to_its_last(own_world: World) -> None:
+async def test_an_operation_reads_one_snapshot_from_its_first_statement_to_its_last(
+    own_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATOLL_INDEX", "off")  # the index is one snapshot by itself
     client, other = GraphQLClient(own_world), Database(own_world.url)
     archived = asyncio.Event()
 
@@ -242,7 +246,7 @@ async def test_an_operation_reads_one_snapshot_from_its_first_statement_to_its_l
         return interrupted
 
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (ConnectionSnapshot, ThreadSnapshot):
+        for kind in (ConnectionSnapshot, PostgresSnapshot, ThreadSnapshot):
             patch.setattr(kind, "rows", interrupt(kind.rows))
         data = await client("eve", "{ assets { totalCount nodes { __typename } } }")
     assert archived.is_set()
