@@ -127,8 +127,9 @@ class Memory:
     async def _build(self) -> None:
         try:
             rows = await self._database.read(read_all)
+            index = await asyncio.to_thread(VisibilityIndex, rows)
             self._cache.clear()
-            self._index = VisibilityIndex(rows)
+            self._index = index
         except Exception:  # noqa: BLE001 - the engine answers without the index
             _log.exception("The index cannot be built. Queries are executed without it.")
 

@@ -156,8 +156,8 @@ class List:
         return [orjson.dumps(cursor) for cursor in cursors]
 
     def _compile_page_info(self, plan: ObjectPlan) -> "Part":
-        if plan.fields:
-            raise UnsupportedError("A field of the page's information has a resolver.")
+        if plan.fields or not plan.names:
+            raise UnsupportedError("A field of the page's information has a resolver, or none is selected.")
         has_cursors = any(each and each.python_name.endswith("_cursor") for each in plan.declared)
 
         def render(run: Run, pages: _Pages) -> Texts:
@@ -217,8 +217,8 @@ class Counts:
         """Compile the field."""
         _require_no_check(field)
         self._field, self._plan = field, _only_plan(field)
-        if self._plan.fields:
-            raise UnsupportedError("A count has a resolver.")
+        if self._plan.fields or not self._plan.names:
+            raise UnsupportedError("A count has a resolver, or no field is selected.")
         names = (declared and declared.python_name for declared in self._plan.declared)
         self._identity = ("counts", *zip(self._plan.names, names, strict=True))
 
@@ -418,7 +418,9 @@ def _item(field: FieldPlan) -> ObjectShape:
 
 
 def _braced(plan: ObjectPlan) -> list[bytes]:
-    """Return the JSON before each field of an object, and after the last."""
+    """Return the JSON before each field of an object, and after the last. Raises UnsupportedError without fields."""
+    if not plan.names:  # @skip and @include left none
+        raise UnsupportedError("An object has no fields.")
     names = [b'"%b":' % name.encode() for name in plan.names]
     return [b"{" + names[0], *(b"," + name for name in names[1:]), b"}"]
 

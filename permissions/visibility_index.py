@@ -221,9 +221,10 @@ class VisibilityIndex:
                 self._gold |= pks
             self.asset_by_id.update(zip(group.ids, group.pks, strict=True))
             self.asset_ids.update(zip(group.pks, group.ids, strict=True))
+        holders = [principal for principal, held in self.granted[0].items() if held.intersect(changed)]
         for by_principal in self.granted:
-            for held in by_principal.values():
-                held.difference_update(changed)
+            for principal in holders:
+                by_principal.get(principal, BitMap()).difference_update(changed)
         for grant in grants:
             pks = BitMap(grant.asset_pks)
             for by_principal in self.granted[: grant.access]:

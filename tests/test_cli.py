@@ -175,6 +175,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_OIDC_ISSUER", "environment"),
         ("ATOLL_OIDC_AUDIENCE", "environment"),
         ("ATOLL_ENGINE", "default"),
+        ("ATOLL_INDEX", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert " ".join(database) == f"database revision {head_revision()}: up to date"
