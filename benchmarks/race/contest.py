@@ -83,12 +83,15 @@ def race_beside(servers: Sequence[Server], name: str, other: str, plan: Plan) ->
 def race_writes(
     servers: Sequence[Server], name: str, membership: Membership, plan: Plan, rates: list[float]
 ) -> Iterator[Row]:
-    """Yield the medians of an operation beside a writer, whose writes per second are added to `rates`."""
+    """Yield the medians of an operation while a second process of the server writes.
+
+    Its writes per second are added to `rates`.
+    """
     runners, sizes = _line_up(servers, name)
     times = {server.name: _warm_up(server, name) for server in runners}
 
     def run(server: Server) -> Measurement:
-        with Writer(server, membership) as writer:
+        with server.twin() as twin, Writer(twin, membership) as writer:
             measured = measure(server, name, plan.load_seconds(times[server.name]))
         rates.append(writer.rate)
         return measured._replace(cpu=float("nan"))

@@ -17,7 +17,7 @@ TITLES = {
     "C": "Asset counts by kind of all collections",
     "E": "Dashboard with only capsules and models, ordered by name",
     "ND": "One asset by id, while another connection sends the dashboard in a loop",
-    "WD": "Dashboard, while a client adds and removes memberships, 30 writes a second",
+    "WD": "Dashboard, while another process adds and removes memberships, 30 writes a second",
     "WN": "One asset by id, with the same writes",
     "WT": "The tree, with the same writes",
 }

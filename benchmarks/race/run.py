@@ -32,7 +32,7 @@ OPERATIONS = {
     "C": "asset counts by kind of all collections",
     "E": "dashboard with filtered assets in another order",
     "ND": "N while another connection sends D in a loop",
-    "W": f"D, N and T while a client writes {WRITES_PER_SECOND} times a second; Atoll only",
+    "W": f"D, N and T while another process of Atoll writes {WRITES_PER_SECOND} times a second; Atoll only",
     "G": "all memberships, pulled by pages, beside statements by hand; Atoll only",
     "P": "asset panel with search and facets, beside a statement by hand; Atoll only",
     "B": "addition of 1,000 assets, beside a bare executemany; Atoll only",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -45,6 +45,7 @@ class Server:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     companion_pids: tuple[int, ...] = ()  # processes that work for it, such as its database
+    core: int = SERVER_CORE
     port: int = 0
     _process: subprocess.Popen[bytes] = field(init=False, repr=False)
     _client: httpx.Client = field(init=False, repr=False)
@@ -55,7 +56,7 @@ class Server:
         self._client = httpx.Client(timeout=ANSWER_SECONDS)
         command = [part.format(port=self.port) for part in self.command]
         environment = os.environ | self.environment | {"PORT": str(self.port)}
-        pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *command]
+        pinned = ["taskset", "--cpu-list", str(self.core), *command]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(pinned, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
@@ -75,6 +76,11 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def twin(self) -> Self:
+        """Return another server with the same database, for the core of the load."""
+        name = f"{self.name}, second process"
+        return replace(self, name=name, core=LOAD_CORE, log=self.log.with_name(f"{name}.log"), port=0)
 
     @property
     def url(self) -> str:
