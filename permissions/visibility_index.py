@@ -209,8 +209,6 @@ class VisibilityIndex:
         return None if collection is None else collection.visibility
 
     def _update_assets(self, changed: BitMap, assets: Sequence[AssetGroup], grants: Sequence[GrantGroup]) -> None:
-        for pk in changed:  # SQLite may give the pk of a deleted asset to another one
-            self.asset_by_id.pop(self.asset_ids.pop(pk, ""), None)
         for bitmap in (self.assets, self.owners_only, self._gold, *self._by_kind.values()):
             bitmap.difference_update(changed)
         for group in assets:
