@@ -161,12 +161,14 @@ class VisibilityIndex:
         sight = self._sights.get(key)
         if sight is None:
             sight = self._sights[key] = Sight(self, viewer)
-            while len(self._sights) > MAX_SIGHTS or sum(each.memory_bytes for each in self._sights.values()) > (
-                MAX_SIGHT_BYTES
-            ):
+            while len(self._sights) > 1 and self._has_too_many_sights():
                 self._sights.popitem(last=False)
         self._sights.move_to_end(key)
         return sight
+
+    def _has_too_many_sights(self) -> bool:
+        used_bytes = sum(each.memory_bytes for each in self._sights.values())
+        return len(self._sights) > MAX_SIGHTS or used_bytes > MAX_SIGHT_BYTES
 
     def outline(self, viewer: Viewer) -> Outline:
         """Return the topics and collections that the viewer sees."""
@@ -211,6 +213,7 @@ class VisibilityIndex:
     def _update_assets(self, changed: BitMap, assets: Sequence[AssetGroup], grants: Sequence[GrantGroup]) -> None:
         for bitmap in (self.assets, self.owners_only, self._gold, *self._by_kind.values()):
             bitmap.difference_update(changed)
+        self._forget_ids(changed)
         for group in assets:
             pks = BitMap(group.pks)
             self.assets |= pks
@@ -229,6 +232,12 @@ class VisibilityIndex:
             pks = BitMap(grant.asset_pks)
             for by_principal in self.granted[: grant.access]:
                 by_principal.setdefault(grant.principal_pk, BitMap()).update(pks)
+
+    def _forget_ids(self, changed: BitMap) -> None:
+        # SQLite gives the pk of a deleted asset to another one, which the old id must not find.
+        for pk in changed if self.asset_ids else ():
+            if pk in self.asset_ids:
+                del self.asset_by_id[self.asset_ids.pop(pk)]
 
     def _update_members(self, changed: Iterable[int], members: Mapping[int, Sequence[int]]) -> None:
         for collection_pk in changed:
