@@ -14,6 +14,7 @@ from store.compiled import SelectCompiler
 
 CONNECTIONS = 4
 ACQUIRE_SECONDS = 5
+CLOSE_SECONDS = 10
 R = TypeVar("R")
 
 
@@ -57,10 +58,15 @@ class PostgresReader:
             return await operation(PostgresSnapshot(connection, self))
 
     async def close(self) -> None:
-        """Close the connections. Later operations open new ones."""
+        """Close the connections, after the running operations if these end soon. Later operations open new ones."""
         pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
