@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ MAX_ATTEMPTS = 4
 MAX_CHANGES = 2_000
 """Most objects whose changes an operation waits for. After more of them, the index is built again in the background."""
 
+RETRY_SECONDS = 10
+"""How long to wait after the index could not be built."""
+
 FRAGMENT_BYTES = 64 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
@@ -41,10 +45,15 @@ class Memory:
         self._index: VisibilityIndex | None = None
         self._building: asyncio.Task[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None
+        self._next_build = 0.0
 
     def start(self) -> None:
-        """Build the index in the background, unless that is going on. Until then, nothing is answered from memory."""
-        if self._building is None or self._building.done():
+        """Build the index in the background, unless that is going on or failed just now.
+
+        Until it is built, nothing is answered from memory.
+        """
+        is_building = self._building is not None and not self._building.done()
+        if not is_building and time.monotonic() >= self._next_build:
             self._building = asyncio.create_task(self._build())
 
     async def refresh(self) -> None:
@@ -74,7 +83,7 @@ class Memory:
                 self.start()
                 return None
             viewer = await self._database.read_one(identify)
-            if viewer.row_version != index.version:
+            if self._index is not index or viewer.row_version != index.version:
                 await self._catch_up()
                 continue
             run = Run(viewer, index.sight(viewer), self._cache, variables)
@@ -111,6 +120,8 @@ class Memory:
         if index is None:
             return
         rows = await self._database.read(lambda snapshot: read_changed(snapshot, index.version, MAX_CHANGES))
+        if self._index is not index:
+            return  # it was built again meanwhile
         if rows is None or rows.version < index.version:  # lower after a backup was restored
             self._index = None
             self.start()
@@ -131,6 +142,7 @@ class Memory:
             self._cache.clear()
             self._index = index
         except Exception:  # noqa: BLE001 - the engine answers without the index
+            self._next_build = time.monotonic() + RETRY_SECONDS
             _log.exception("The index cannot be built. Queries are executed without it.")
 
 
