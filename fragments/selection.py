@@ -28,8 +28,11 @@ KIND_OF_TABLE: Mapping[Table, RowKind] = {
     sql.principal: RowKind.PRINCIPAL,
     sql.topic: RowKind.TOPIC,
 }
-FUNCTIONS_OF_ROWS: frozenset[Any] = frozenset({asset.gold_standard, collection.viewer_can, topic.viewer_can})
-"""Resolvers whose result depends on the row and the kind of the viewer only; it is no row itself."""
+FUNCTIONS_OF_ROWS: frozenset[Any] = frozenset({asset.gold_standard})
+"""Resolvers whose result depends on the row only; it is no row itself."""
+
+FUNCTIONS_OF_VIEWERS: frozenset[Any] = frozenset({collection.viewer_can, topic.viewer_can})
+"""Resolvers whose result depends on the kind of the viewer only, and refers to no row."""
 
 ACCESS_COLUMN = "viewer_access"
 
@@ -160,7 +163,7 @@ def _examine_field(plan: FieldPlan, table: Table | None, depends: Dependencies) 
         if resolver.loader is PrincipalByPk and not resolver.is_visible_with_source:
             depends.needs_member = True
         return _examine_objects(plan.shape, resolver.loader.table, depends)
-    if resolver in FUNCTIONS_OF_ROWS:
+    if resolver in FUNCTIONS_OF_ROWS | FUNCTIONS_OF_VIEWERS:
         return _examine_objects(plan.shape, None, depends)
     raise UnsupportedError("A field has a resolver that reads more than rows.")
 

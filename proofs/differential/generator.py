@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from graphql import (
+    GraphQLArgument,
     GraphQLCompositeType,
     GraphQLField,
     GraphQLInputObjectType,
@@ -22,6 +23,7 @@ from graphql import (
     get_named_type,
     is_abstract_type,
     is_composite_type,
+    is_required_argument,
 )
 from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef
 
@@ -38,6 +40,18 @@ SPARE_NAMES = ("a", "b", "c", "id", "name", "node", "nodes", "totalCount", "_")
 
 FAILING_FIELDS = {("__Type", "isOneOf")}
 """Fields that fail in Strawberry: it reads an attribute that list and non-null types do not have."""
+
+UNINDEXED_FIELDS = {
+    "Query": {"viewer", "deployment", "assets", "nodes", "auditLog", "__schema", "__type", "job"},
+    "Topic": {"assetCounts", "history"},
+    "Collection": {"ancestors", "containsAsset", "history", "addableAssets"},
+    "AssetFields": {"collections", "uses", "usedBy", "grants", "release"},
+    "CollectionAssetEdge": {"addedAt", "addedBy", "note", "viewerCanRemove"},
+}
+"""Fields that the visibility index does not give, by type; for all kinds of asset, those of their interface."""
+
+INDEXED_ARGUMENTS = {"first", "after", "last", "before", "by", "id"}
+UNINDEXED_CHANCE = 0.03  # of a field or an argument, in documents for the index
 
 INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
@@ -111,12 +125,14 @@ class DocumentGenerator:
         *,
         cursors: Mapping[str, Sequence[str]] | None = None,
         permissions: Collection[str] = ("SIGNED_IN", "ADMIN"),
+        is_indexed: bool = False,
     ) -> None:
         """Use the values of the vocabulary, cursors by field name, and the permissions of the viewer.
 
-        Fields that the viewer may not select are rare: their error often nulls most of the response.
+        Fields that the viewer may not select are rare: their error often nulls most of the response. With `is_indexed`,
+        so are fields and arguments that the visibility index does not hold, and there are no mutations.
         """
-        self._random, self._permissions = random, permissions
+        self._random, self._permissions, self._is_indexed = random, permissions, is_indexed
         self._values = ArgumentValues(random, vocabulary, cursors or {})
         self._happens = self._values.happens
         self._fragments: dict[str, _Definition] = {}
@@ -147,7 +163,7 @@ class DocumentGenerator:
 
     def _operation(self, index: int, *, is_anonymous: bool) -> tuple[str, _Definition]:
         self._composites_left = MAX_COMPOSITES
-        is_mutation = self._happens(MUTATION_CHANCE)
+        is_mutation = not self._is_indexed and self._happens(MUTATION_CHANCE)
         root = SCHEMA.mutation_type if is_mutation else SCHEMA.query_type
         assert root
         name = "" if is_anonymous else f"{self._random.choice(('Q', 'query', 'on_', 'fragment'))}{index}"
@@ -198,6 +214,8 @@ class DocumentGenerator:
                 return [self._spread(parent, depth, lists, nested)]
             return [self._inline_fragment(parent, depth, lists, nested)]
         names = [name for name, field in _fields(parent).items() if self._fits(field, depth, lists)]
+        if self._is_indexed:
+            names = [name for name in names if _is_indexed(parent.name, name) or self._happens(UNINDEXED_CHANCE)]
         if not names or self._happens(0.08):
             return [self._field(parent, "__typename", TypeNameMetaFieldDef, depth, lists)]
         if self._happens(0.4):  # because most types have many more fields of one kind
@@ -266,13 +284,22 @@ class DocumentGenerator:
         kind = get_named_type(field.type)
         return f"{text} {self._selection(kind, depth + 1, lists + _is_list(field), 0)}"
 
+    def _arguments(self, field: GraphQLField) -> Mapping[str, GraphQLArgument]:
+        if not self._is_indexed:
+            return field.args
+        return {
+            name: argument
+            for name, argument in field.args.items()
+            if name in INDEXED_ARGUMENTS or is_required_argument(argument) or self._happens(UNINDEXED_CHANCE)
+        }
+
     def _use(self, parent: Any, name: str, field: GraphQLField) -> _Use:
         """Return an earlier use of the field, to be merged or selected elsewhere as well; or a new one."""
         earlier = self._uses.setdefault((parent.name, name), [])
         if earlier and self._happens(0.6 if field.args else 0.9):
             return self._random.choice(earlier)
         outer, self._values.used = self._values.used, set()
-        arguments = self._values.arguments(name, field.args)
+        arguments = self._values.arguments(name, self._arguments(field))
         used, self._values.used = self._values.used, outer
         shape = str(field.type)
         if _is_composite(field):
@@ -336,6 +363,16 @@ def _is_harmless(mutation: GraphQLField) -> bool:
     kind = get_named_type(mutation.args["input"].type)
     assert isinstance(kind, GraphQLInputObjectType)
     return "dryRun" in kind.fields or bool(subject_fields(kind))
+
+
+def _is_indexed(kind: str, name: str) -> bool:
+    """Return whether the visibility index gives the field."""
+    if kind.endswith("Connection"):
+        return name != "facets"
+    unindexed = UNINDEXED_FIELDS.get(
+        kind, UNINDEXED_FIELDS["AssetFields"] if "externalId" in _fields_by_type(kind) else ()
+    )
+    return name not in unindexed
 
 
 def _is_composite(field: GraphQLField) -> bool:

@@ -36,8 +36,12 @@ REPEAT_CHANCE = 0.2
 
 
 async def trial(databases: Databases, seed: int) -> int:
-    """Compare the engine with the reference in one world. Returns the number of operations."""
-    return await compare_executors(databases, seed)
+    """Compare the engine with the reference in one world. Returns the number of operations.
+
+    Half of the trials have operations that the visibility index can answer: among those drawn from the whole schema,
+    they are rare.
+    """
+    return await compare_executors(databases, seed, is_indexed=seed % 2 == 1)
 
 
 async def compare_executors(
@@ -48,6 +52,7 @@ async def compare_executors(
     create_second: CreateApplication = create,
     operations: int = OPERATIONS,
     shrinks: bool = True,
+    is_indexed: bool = False,
 ) -> int:
     """Compare an executor with the reference. Raises BrokenPromiseError at the first difference.
 
@@ -55,6 +60,7 @@ async def compare_executors(
     """
     random = Random(seed)
     world = await make_world(databases, random)
+    world.is_indexed = is_indexed
     pair = Pair(Server(world.url, world.tokens, REFERENCE), Server(world.url, world.tokens, engine, create_second))
     try:
         for number in range(operations):
@@ -84,11 +90,20 @@ class RandomWorld:
     requests: list[Request] = field(default_factory=list)
     """The last requests with new documents."""
 
+    is_indexed: bool = False
+    """Whether operations are drawn that the visibility index can answer."""
+
     def draw(self, random: Random, who: str) -> Request:
         """Draw a request of the viewer: a new document, or that of an earlier request."""
         if self.requests and random.random() < REPEAT_CHANCE:
             return vary(random, random.choice(self.requests))
-        generator = DocumentGenerator(random, self.vocabulary, cursors=self.cursors[who], permissions=PERMISSIONS[who])
+        generator = DocumentGenerator(
+            random,
+            self.vocabulary,
+            cursors=self.cursors[who],
+            permissions=PERMISSIONS[who],
+            is_indexed=self.is_indexed,
+        )
         request = generator.request()
         self.requests = [*self.requests[1 - KEPT_REQUESTS :], request]
         return request
