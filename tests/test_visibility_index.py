@@ -127,7 +127,7 @@ DELETE_LENS = (
     "DELETE FROM asset WHERE pk = :lens",
 )
 DELETE_DEEP_AND_BARE = (
-    "DELETE FROM membership WHERE collection_pk = :deep",
+    "DELETE FROM membership WHERE collection_pk IN (:deep, :bare)",
     "DELETE FROM collection WHERE pk IN (:deep, :bare)",
 )
 MOVE_GRANT = "UPDATE access_grant SET asset_pk = :hidden WHERE asset_pk = :blast AND principal_pk = :everyone"
