@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.dialects import sqlite
 from starlette.requests import Request
 
-from app import authentication, cli
+from app import authentication, cli, query_engine
 from app.endpoint import Endpoint
 from permissions.viewer import Viewer, viewer_by_token
 from store.database import ConnectionSnapshot, Snapshot
@@ -18,8 +19,9 @@ LIFETIME_SECONDS = 0.03
 
 
 def serve(fault: str) -> None:
-    """Run the command line with a planted cache: "viewers", "rows" or "answers"."""
-    {"viewers": _cache_viewers, "rows": _cache_rows, "answers": _cache_responses}[fault]()
+    """Run the command line with a planted cache: "viewers", "rows", "answers" or "versions"."""
+    faults = {"viewers": _cache_viewers, "rows": _cache_rows, "answers": _cache_responses, "versions": _cache_versions}
+    faults[fault]()
     cli.main()
 
 
@@ -78,3 +80,17 @@ def _cache_responses() -> None:
         return await cache.get(key, lambda: response(self, request, request_id))
 
     setattr(Endpoint, "_response", stale)  # noqa: B010 - as above
+
+
+def _cache_versions() -> None:
+    """Cache the version of the database, by which the index knows whether it is of the latest state."""
+    cache = Cache()
+
+    async def stale(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
+        async def version() -> int:
+            return viewer.row_version
+
+        viewer = await authentication.load_viewer(snapshot, api_token, subject)
+        return replace(viewer, row_version=await cache.get("version", version))
+
+    setattr(query_engine, "load_viewer", stale)  # noqa: B010 - the module does not export it

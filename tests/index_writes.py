@@ -64,7 +64,7 @@ WRITES: Mapping[str, str | Mutation] = {
     "a member becomes an administrator": "UPDATE principal SET is_admin = true WHERE pk = :eve",
     "a token is revoked": "UPDATE api_token SET revoked_at = 1 WHERE user_pk = :mei",
 }
-"""SQL statements and mutations by what they do. Names in angle brackets stand for ids."""
+"""SQL statements and mutations by description. Names in angle brackets stand for ids."""
 
 ASSETS = "assets(first: 50)"
 DOCUMENTS = (

@@ -1,4 +1,4 @@
-"""The cache of fragments: two generations of bounded memory, and what drops fragments."""
+"""Cache of fragments: two generations of bounded memory, and the changes that drop fragments."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The index of a process follows the database, however it changes."""
+"""The index of a process follows all changes of the database."""
 
 import asyncio
 from collections.abc import AsyncIterator

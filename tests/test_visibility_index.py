@@ -1,4 +1,4 @@
-"""The visibility index gives what `visible` selects, however the database came to its state."""
+"""The visibility index has the rows that `visible` selects, after any history of the database."""
 
 import secrets
 from collections import Counter
