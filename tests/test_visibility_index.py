@@ -281,3 +281,15 @@ async def test_answers_that_depend_on_members_only_are_kept_until_a_member_chang
         await execute(database, statement)
         await follower.follow()
         assert {slug for slug in ("open", "inner", "members") if index.sight(olu).answers(by_slug[slug])} == kept
+
+
+async def test_answers_that_are_kept_are_few_and_count_as_memory(database: Database) -> None:
+    """Each query with other aliases has another answer."""
+    index, (viewer, *_) = VisibilityIndex(await database.read(read_all)), await all_viewers(database)
+    sight = index.sight(viewer)
+    pk, *_ = index.outline(viewer).collection_ids
+    before = sight.memory_bytes
+    for number in range(100):
+        sight.answers(pk)[number] = b"counts"
+        assert sight.memory_bytes > before
+    assert len(sight.answers(pk)) <= visibility_index.MAX_ANSWERS
