@@ -163,7 +163,7 @@ async def _read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Fo
         rows = await context.loader(LOADERS[selection.of]).fetch(list(pks))
         data = await complete(selection.fields, list(rows.values()), context, run.variables, queue)
         read = [
-            (pk, selection.fragment(each), list(selection.referred_rows(row, context.loaded)))
+            (pk, selection.fragment(each), list(selection.referred_rows(row, context)))
             for (pk, row), each in zip(rows.items(), data, strict=True)
         ]
         fragments.append((selection, read))

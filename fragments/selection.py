@@ -1,6 +1,6 @@
 """Selections whose values depend on nothing but a row, the rows it refers to, and the kind and access of the viewer."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from fragments.cache import Fragment, ReferredRow, SelectionKey
 from permissions import Viewer
 from permissions.directive import DeniedResult, PermissionScope, permission
 from resolvers import asset, collection, topic
+from resolvers.context import Context
 from resolvers.loaders import AssetByPk, CollectionByPk, PrincipalByPk, Reference, RowByColumn, TopicByPk
 from store import sql
 from store.tables import RowKind
@@ -28,17 +29,10 @@ KIND_OF_TABLE: Mapping[Table, RowKind] = {
     sql.principal: RowKind.PRINCIPAL,
     sql.topic: RowKind.TOPIC,
 }
-FUNCTIONS_OF_ROWS: frozenset[Any] = frozenset({asset.gold_standard})
-"""Resolvers whose result depends on the row only; it is no row itself."""
-
-FUNCTIONS_OF_VIEWERS: frozenset[Any] = frozenset({collection.viewer_can, topic.viewer_can})
-"""Resolvers whose result depends on the kind of the viewer only, and refers to no row."""
+FUNCTIONS_OF_ROWS: frozenset[Any] = frozenset({asset.gold_standard, collection.viewer_can, topic.viewer_can})
+"""Resolvers whose result depends on the row and the kind of the viewer only; it is no row itself."""
 
 ACCESS_COLUMN = "viewer_access"
-
-
-Loaded = Callable[[type[RowByColumn[int, Any]], int | None], Any]
-"""Function that returns the row that a loader has for a pk; None for a hidden one."""
 
 
 @dataclass
@@ -74,32 +68,32 @@ class Selection:
         first, *others = (orjson.dumps({name: data[name] for name in names})[1:-1] for names in self.parts)
         return (first, *(b"," + part if part else part for part in others))
 
-    def referred_rows(self, row: Any, loaded: Loaded) -> Iterator[ReferredRow]:
-        """Yield the rows that a row's fragment refers to, whose values were loaded with it."""
+    def referred_rows(self, row: Any, context: Context) -> Iterator[ReferredRow]:
+        """Yield the rows that a row's fragment refers to, whose values the context has loaded."""
         if not self.dependencies.has_references:
             return
         if isinstance(self.fields, ObjectPlan):
-            yield from _referred_rows(self.fields, row, loaded)
+            yield from _referred_rows(self.fields, row, context)
         else:
             (group,) = self.fields.types.group([row]).values()
-            yield from _referred_rows(self.fields.plan(group[0]), row, loaded)
+            yield from _referred_rows(self.fields.plan(group[0]), row, context)
 
 
-def _referred_rows(plan: ObjectPlan, source: Any, loaded: Loaded) -> Iterator[ReferredRow]:
+def _referred_rows(plan: ObjectPlan, source: Any, context: Context) -> Iterator[ReferredRow]:
     for field in plan.fields:
         resolver: Any = field.declared.resolver
         if isinstance(resolver, Reference):
             pk = getattr(source, resolver.column)
-            value = loaded(resolver.loader, pk)
+            value = context.loaded(resolver.loader, pk)
             if pk is not None:
                 yield ReferredRow(KIND_OF_TABLE[resolver.loader.table], pk, is_hidden=value is None)
         elif resolver in FUNCTIONS_OF_ROWS:
-            value = resolver(source, None)
+            value = resolver(source, context)
         else:
             continue
         if value is not None and isinstance(field.shape, ObjectShape):
             (group,) = field.shape.types.group([value]).values()
-            yield from _referred_rows(field.shape.plan(group[0]), value, loaded)
+            yield from _referred_rows(field.shape.plan(group[0]), value, context)
 
 
 def select_asset(shape: ObjectShape) -> Selection:
@@ -163,7 +157,7 @@ def _examine_field(plan: FieldPlan, table: Table | None, depends: Dependencies) 
         if resolver.loader is PrincipalByPk and not resolver.is_visible_with_source:
             depends.needs_member = True
         return _examine_objects(plan.shape, resolver.loader.table, depends)
-    if resolver in FUNCTIONS_OF_ROWS | FUNCTIONS_OF_VIEWERS:
+    if resolver in FUNCTIONS_OF_ROWS:
         return _examine_objects(plan.shape, None, depends)
     raise UnsupportedError("A field has a resolver that reads more than rows.")
 

@@ -23,6 +23,10 @@ MAX_SIGHTS = 64
 MAX_SIGHT_BYTES = 32 * 1024 * 1024
 """Most memory of all sights, about; that of 100,000 assets and 200,000 memberships takes up to 1.7 MB."""
 
+MAX_ANSWERS = 8
+"""Most answers that a sight keeps for each collection: a query with other aliases has another one."""
+ANSWER_BYTES = 500
+
 LEVELS = tuple(AssetAccess)
 NOBODY: "array[int]" = array("I")
 R = TypeVar("R", TopicRow, CollectionRow)
@@ -82,7 +86,8 @@ class Sight:
     @property
     def memory_bytes(self) -> int:
         """Memory of the sight, about."""
-        return sum(map(len, self._orders.values())) * NOBODY.itemsize + len(self.assets) // 2 + 10_000
+        answers = sum(map(len, self._answers.values())) * ANSWER_BYTES
+        return sum(map(len, self._orders.values())) * NOBODY.itemsize + answers + len(self.assets) // 2 + 10_000
 
     def access(self, asset_pk: int) -> int:
         """Return the viewer's access to a visible asset."""
@@ -107,9 +112,12 @@ class Sight:
     def answers(self, collection_pk: int) -> dict[Hashable, bytes]:
         """Return a dictionary for what depends on nothing but the collection's visible assets and their kinds.
 
-        It is empty again after any of them changed.
+        It is empty again after any of them changed, and when it has become large.
         """
-        return self._answers.setdefault(collection_pk, {})
+        answers = self._answers.setdefault(collection_pk, {})
+        if len(answers) >= MAX_ANSWERS:
+            answers.clear()
+        return answers
 
     def update(self, changed: BitMap) -> None:
         """Compute again which of the changed assets the viewer sees."""

@@ -17,9 +17,12 @@ from unittest.mock import patch
 from sqlalchemy import ColumnElement, FromClause, and_, func, literal, select, true, update
 
 from app import authentication, endpoint
-from permissions import ErrorCode, OperationError, Viewer, directive, visible
+from fragments.cache import SelectionKey
+from fragments.selection import Selection
+from permissions import ErrorCode, OperationError, Viewer, directive, visibility_index, visible
 from permissions import viewer as viewer_module
 from permissions.permission import Permission, has_asset_permission, has_permission
+from permissions.visibility_index import Sight
 from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
 from proofs.databases import Databases
 from proofs.interference.trial import CaseGenerator
@@ -39,7 +42,7 @@ from store.reader_threads import ThreadSnapshot
 from store.search.document import SEARCHED_TABLES, Document
 from store.search.query import field_token
 from store.search.tokens import tokenize
-from store.tables import EVERYONE_PK, AssetAccess
+from store.tables import EVERYONE_PK, AssetAccess, CollectionVisibility
 from tests.oracle import ANONYMOUS
 
 PATIENCE = 20_000
@@ -525,6 +528,36 @@ def _search_external_ids_of_owners() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _index_without_grants() -> Iterator[None]:
+    """Show all assets to members in the index."""
+    original = Sight.update
+
+    def update_with_all(self: Any, changed: Any) -> None:
+        original(self, changed)
+        if self.viewer.is_signed_in:
+            self.assets |= self._index.assets
+
+    with patch.object(Sight, "update", update_with_all):
+        yield
+
+
+def _all_members(self: Any, collection_pk: int) -> Any:
+    return self._index.members.get(collection_pk, ())
+
+
+def _count_all_members(self: Any, collection_pk: int) -> Any:
+    return self._index.count(self._index.member_set(collection_pk))
+
+
+def _unrestricted_visibilities(_viewer: Viewer) -> set[str]:
+    return set(CollectionVisibility)
+
+
+def _fragments_of_any_access(self: Any, viewer: Viewer, _access: int) -> SelectionKey:
+    return SelectionKey(self.identity, self.of, viewer.kind)
+
+
 LEAKS: Sequence[Leak] = (
     Leak(
         "lists",
@@ -646,6 +679,25 @@ LEAKS: Sequence[Leak] = (
     Leak("shared state", "a cache key lacks the viewer", _cache_without_viewer),
     Leak("ids", "ids of changes are sequential", _sequential_ids),
     Leak("headers", "an ETag contains the revision of the log", _revision_header),
+    Leak(
+        "index",
+        "the index shows archived assets to every grant holder",
+        _replace(visibility_index, "OWNERS_ONLY_STATUSES", ()),
+    ),
+    Leak("index", "the index shows assets without a grant", _index_without_grants),
+    Leak("index", "the index has hidden members", _replace(Sight, "members", _all_members)),
+    Leak("index", "the index counts hidden members", _replace(Sight, "count_members", _count_all_members)),
+    Leak(
+        "index",
+        "the index shows every collection to everyone",
+        _replace(visibility_index, "_visibilities", _unrestricted_visibilities),
+        ANONYMOUS,
+    ),
+    Leak(
+        "index",
+        "kept fragments are shared between levels of access",
+        _replace(Selection, "key", _fragments_of_any_access),
+    ),
 )
 
 

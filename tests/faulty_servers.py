@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.dialects import sqlite
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from app import authentication, cli
+from app import authentication, cli, query_engine
 from app.endpoint import Endpoint
 from app.http_request import HTTPRequest
 from permissions.viewer import Viewer, viewer_by_token
@@ -20,8 +21,9 @@ LIFETIME_SECONDS = 0.03
 
 
 def serve(fault: str) -> None:
-    """Run the command line with a planted cache: "viewers", "rows" or "answers"."""
-    {"viewers": _cache_viewers, "rows": _cache_rows, "answers": _cache_responses}[fault]()
+    """Run the command line with a planted cache: "viewers", "rows", "answers" or "versions"."""
+    faults = {"viewers": _cache_viewers, "rows": _cache_rows, "answers": _cache_responses, "versions": _cache_versions}
+    faults[fault]()
     cli.main()
 
 
@@ -88,3 +90,17 @@ def _receive_again(body: bytes) -> Receive:
         return {"type": "http.request", "body": body}
 
     return receive
+
+
+def _cache_versions() -> None:
+    """Cache the version of the database, by which the index knows whether it is of the latest state."""
+    cache = Cache()
+
+    async def stale(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
+        async def version() -> int:
+            return viewer.row_version
+
+        viewer = await authentication.load_viewer(snapshot, api_token, subject)
+        return replace(viewer, row_version=await cache.get("version", version))
+
+    setattr(query_engine, "load_viewer", stale)  # noqa: B010 - the module does not export it

@@ -74,7 +74,7 @@ async def viewers(snapshot: Snapshot, *, both_settings: bool = False) -> list[Vi
 
 
 def indexed_contents(index: VisibilityIndex, viewer: Viewer) -> Contents:
-    """Return what the viewer sees by the index."""
+    """Return the contents by the index."""
     sight = index.sight(viewer)
     outline = sight.outline
     return {
@@ -92,7 +92,7 @@ def indexed_contents(index: VisibilityIndex, viewer: Viewer) -> Contents:
 
 
 async def selected_contents(snapshot: Snapshot, viewer: Viewer) -> Contents:
-    """Return what the viewer sees by `visible`, in the orders of the resolvers' lists."""
+    """Return the contents by `visible`, in the orders of the resolvers' lists."""
     assets = await snapshot.rows(visible(sql.asset, viewer))
     kinds = {row.pk: (row.kind, row.is_gold) for row in assets}
     members = await _rows(snapshot, sql.membership, viewer, CollectionAssets().sort_keys(viewer))

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PRODUCT = ("app", "engine", "schema", "resolvers", "permissions", "store")
+PRODUCT = ("app", "engine", "fragments", "schema", "resolvers", "permissions", "store")
 TOOLS = ("tests", "proofs", "benchmarks")
 # Modules of the standard library that Windows lacks.
 POSIX_ONLY = {

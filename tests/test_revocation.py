@@ -8,7 +8,10 @@ import pytest
 from proofs.databases import Databases, open_databases
 from proofs.proof import BrokenPromiseError
 from proofs.revocation.grants import member_accesses
+from proofs.revocation.probes import COLLECTION_PROBES, CONTENT_PROBES, EXISTENCE_PROBES
 from proofs.revocation.trial import MEMBER_WORKERS, run_trial
+from tests.conftest import World
+from tests.memory_client import MemoryClient, read_ids
 
 EVERY_ACCESS = len(member_accesses(0))
 """Number of revocations in which a worker revokes every access once."""
@@ -25,8 +28,25 @@ def sqlite() -> Iterator[Databases]:
         yield databases
 
 
-@pytest.mark.parametrize("cached", ["viewers", "rows", "answers"])
+@pytest.mark.parametrize("cached", ["viewers", "rows", "answers", "versions"])
 async def test_a_server_that_caches_across_operations_is_found(sqlite: Databases, cached: str) -> None:
     program = f"from tests.faulty_servers import serve; serve({cached!r})"
     with pytest.raises(BrokenPromiseError, match=r"(?m)^>.*: (saw|did not see) "):
         await run_trial(sqlite, random.randrange(1 << 32), 6 * EVERY_ACCESS, program)
+
+
+async def test_probes_of_each_sort_are_answered_from_memory(own_world: World) -> None:
+    client = MemoryClient(own_world)
+    try:
+        await client.refresh()
+        ids = await read_ids(client.database)
+        variables = {"name": "open", "asset": ids["align"], "part": ids["lens"], "collection": ids["open"]}
+        for probes, at_least in ((EXISTENCE_PROBES, 5), (CONTENT_PROBES, 3), (COLLECTION_PROBES, 4)):
+            from_memory = []
+            for probe in probes:
+                used = {name: value for name, value in variables.items() if f"${name}:" in probe.document}
+                await client.send("mei", probe.document, **used)
+                from_memory += [probe.fields] if client.is_from_memory else []
+            assert len(from_memory) >= at_least, from_memory
+    finally:
+        await client.close()

@@ -21,7 +21,7 @@ class EngineFault:
     """A fault of the engine: replacements by the path of the attribute that they replace."""
 
     description: str
-    replacements: Mapping[str, Callable[..., Any]]
+    replacements: Mapping[str, Any]
     seed: int = 0  # of a world in which the fault is found soon
 
     @contextmanager

@@ -70,6 +70,33 @@ TREE = Operation(
         ),
     ],
 )
+# The visibility index answers the next two, which select nothing that it does not hold.
+COUNTS = Operation(
+    "query",
+    [
+        Selection("topics", "TopicConnection", selections=_leaves("totalCount")),
+        _list_field(
+            "collections",
+            "Collection",
+            _object("assetCounts", "total", "models", "goldStandards"),
+            _object("assets", "totalCount"),
+            _object("children", "totalCount"),
+        ),
+    ],
+)
+MEMBERS = Operation(
+    "query",
+    [
+        _list_field("topics", "Topic", *_leaves("name"), _list_field("collections", "Collection")),
+        _list_field(
+            "collections",
+            "Collection",
+            *_leaves("name"),
+            _object("parent", "id", "name"),
+            _list_field("assets", "Asset", *_leaves("name", "status", "viewerAccess", "url"), interface="AssetFields"),
+        ),
+    ],
+)
 ASSETS = Operation(
     "query",
     [
@@ -146,4 +173,5 @@ SEARCH = Operation(
 
 def full_reads(*, is_signed_in: bool) -> Sequence[Operation]:
     """Return the queries; only signed-in viewers read histories."""
-    return (TREE, ASSETS, HOLDERS, SEARCH, HISTORY) if is_signed_in else (TREE, ASSETS, HOLDERS, SEARCH)
+    reads = (TREE, COUNTS, MEMBERS, ASSETS, HOLDERS, SEARCH)
+    return (*reads, HISTORY) if is_signed_in else reads
