@@ -181,7 +181,7 @@ class _Execution:
 
 
 def call_resolver(plan: FieldPlan, source: object, context: Any, variables: VariableValues) -> Any:
-    """Return what the field's resolver and its extensions return for a source: a value, or an awaitable of it."""
+    """Return the result of the field's resolver and its extensions for a source: a value, or an awaitable of it."""
     return _with_extensions(plan)(source, Info(context), **plan.coerce_arguments(variables))
 
 

@@ -1,4 +1,4 @@
-"""Visibility index: what each viewer sees, in memory, as of one version of the database.
+"""Visibility index: the rows that each viewer sees, in memory, as of one version of the database.
 
 It holds the grants and kinds of all assets as bitmaps of their pks, the members of each collection in their order, and
 the topics and collections. It gives what `visible` selects: tests and proofs compare the two. `permissions.index_rows`
@@ -66,7 +66,7 @@ class Counts(NamedTuple):
 
 
 class Sight:
-    """What one viewer sees."""
+    """Rows that one viewer sees."""
 
     def __init__(self, index: "VisibilityIndex", viewer: Viewer) -> None:
         """Compute the assets that the viewer sees."""
@@ -110,7 +110,7 @@ class Sight:
         return self._index.count(self.assets & self._index.member_set(collection_pk))
 
     def answers(self, collection_pk: int) -> dict[Hashable, bytes]:
-        """Return a dictionary for what depends on nothing but the collection's visible assets and their kinds.
+        """Return a dictionary for values that depend on nothing but the collection's visible assets and their kinds.
 
         It is empty again after any of them changed, and when it has become large.
         """
@@ -164,7 +164,7 @@ class VisibilityIndex:
         self.update(rows)
 
     def sight(self, viewer: Viewer) -> Sight:
-        """Return what the viewer sees. The viewer must be of the index's version."""
+        """Return the rows that the viewer sees. The viewer must be of the index's version."""
         key = (viewer.kind, viewer.principals)
         sight = self._sights.get(key)
         if sight is None:
@@ -198,7 +198,7 @@ class VisibilityIndex:
         return Counts(by_kind, assets.intersection_cardinality(self._gold))
 
     def update(self, rows: IndexRows) -> set[int]:
-        """Replace what is kept of the changed rows, and all that depends on it; the index then is of their version.
+        """Replace the changed rows, and all that depends on them; the index then is of their version.
 
         Returns the pks of the collections whose visibility changed.
         """

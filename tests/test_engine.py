@@ -566,7 +566,7 @@ def test_a_list_of_values_that_is_given_later_is_an_error(sqlite: Database) -> N
 
 @pytest.fixture
 async def ask_engine(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GraphQLClient]:
-    """Yield a client of the shared world, whose queries the engine executes, whatever the environment says."""
+    """Yield a client of the shared world, whose queries the engine executes, even if the environment turns it off."""
     monkeypatch.setenv("ATOLL_ENGINE", "on")
     monkeypatch.setenv("ATOLL_INDEX", "off")
     client = GraphQLClient(world)
