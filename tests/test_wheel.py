@@ -31,7 +31,7 @@ from tests.missing import skip_or_fail
 from tests.test_graphiql_page import assert_no_problems, ready, titles
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("app", "engine", "schema", "resolvers", "permissions", "store")
+PACKAGES = ("app", "engine", "fragments", "schema", "resolvers", "permissions", "store")
 EXAMPLES = ROOT / "docs" / "examples"
 VERSION = distribution("atoll").version
 BUILD = "import hatchling.build, sys; hatchling.build.build_wheel(sys.argv[1])"  # as `pip wheel` does
