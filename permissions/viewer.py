@@ -25,7 +25,7 @@ class Viewer:
     principals: tuple[int, ...]  # pks of all principals whose grants the viewer has
     public_sharing: bool
     cursor_key: bytes
-    row_version: int = field(default=0, compare=False)  # of the database, in that snapshot
+    row_version: int = field(compare=False)  # of the database, in that snapshot
 
     @property
     def is_signed_in(self) -> bool:

@@ -107,7 +107,7 @@ class Query:
 
 
 SCHEMA = strawberry.Schema(Query)
-VISITOR = Viewer(None, is_admin=False, principals=(2,), public_sharing=True, cursor_key=bytes(64))
+VISITOR = Viewer(None, is_admin=False, principals=(2,), public_sharing=True, cursor_key=bytes(64), row_version=0)
 MEMBER = replace(VISITOR, user_pk=7)
 ADMIN = replace(MEMBER, is_admin=True)
 

@@ -22,6 +22,7 @@ from permissions.viewer import (
 from permissions.visible import owned_assets, visible
 from store import sql
 from store.database import Database, Snapshot
+from store.row_versions import fetch_version
 from store.tables import EVERYONE_PK, PUBLIC_PK
 from tests.conftest import MEMBERS, World, set_public_sharing
 
@@ -63,6 +64,7 @@ async def test_a_members_principals_are_their_own_their_groups_everyone_and_publ
         principals=(pks[who], *groups, EVERYONE_PK, PUBLIC_PK),
         public_sharing=True,
         cursor_key=await _cursor_key(snapshot),
+        row_version=-1,  # viewers of two versions are equal
     )
     assert expected.is_signed_in is True
     assert await viewer_by_external_id(snapshot, who) == expected
@@ -81,7 +83,9 @@ async def test_an_anonymous_visitors_only_principal_is_public(database: Database
             principals=(PUBLIC_PK,),
             public_sharing=sharing,
             cursor_key=await _cursor_key(snapshot),
+            row_version=-1,  # as above
         )
+        assert visitor.row_version == await fetch_version(snapshot) > 0
     assert visitor.is_signed_in is False
 
 
@@ -135,8 +139,8 @@ async def test_a_viewer_is_immutable(snapshot: Snapshot) -> None:
         visitor.is_admin = True  # type: ignore[misc]  # the assignment must fail
 
 
-MEMBER = Viewer(7, is_admin=False, principals=(7, 3, 1, 2), public_sharing=True, cursor_key=b"one")
-OTHER = Viewer(8, is_admin=False, principals=(8, 1, 2), public_sharing=True, cursor_key=b"two")
+MEMBER = Viewer(7, is_admin=False, principals=(7, 3, 1, 2), public_sharing=True, cursor_key=b"one", row_version=0)
+OTHER = Viewer(8, is_admin=False, principals=(8, 1, 2), public_sharing=True, cursor_key=b"two", row_version=0)
 
 
 def test_viewers_to_whom_the_same_rules_apply_are_of_one_kind() -> None:
