@@ -64,6 +64,10 @@ class Memory:
             await self._building
         await self._catch_up()
 
+    def forget_fragments(self) -> None:
+        """Drop all fragments."""
+        self._cache.clear()
+
     async def stop(self) -> None:
         """End the background work."""
         for task in (self._building, self._catching_up):

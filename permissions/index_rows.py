@@ -11,6 +11,9 @@ from store.row_versions import fetch_changes, fetch_version
 from store.sql import Selection
 from store.tables import RowKind
 
+ASSET_KINDS = (RowKind.ASSET, RowKind.GRANTS)
+"""Kinds whose keys are assets."""
+
 
 class TopicRow(NamedTuple):
     """A topic, as the index keeps it."""
@@ -77,6 +80,7 @@ async def read_all(snapshot: Snapshot) -> IndexRows:
         RowKind.COLLECTION: [row.pk for row in collections],
         RowKind.MEMBERS: list(members),
         RowKind.ASSET: [pk for group in assets for pk in group.pks],
+        RowKind.GRANTS: [],
         RowKind.PRINCIPAL: [],
     }
     return IndexRows(version, changed, topics, collections, members, assets, grants)
@@ -89,8 +93,8 @@ async def read_changed(snapshot: Snapshot, since: int, limit: int) -> IndexRows 
         return None
     changed: dict[RowKind, Sequence[int]] = {kind: changes.get(kind, []) for kind in RowKind}
 
-    async def read(statements: "_Statements", kind: RowKind) -> Sequence[Row[Any]]:
-        keys = changed[kind]
+    async def read(statements: "_Statements", *kinds: RowKind) -> Sequence[Row[Any]]:
+        keys = sorted({pk for kind in kinds for pk in changed[kind]})
         return await snapshot.rows(statements.of_keys, {"keys": sql.json_text(keys)}) if keys else ()
 
     return IndexRows(
@@ -99,8 +103,8 @@ async def read_changed(snapshot: Snapshot, since: int, limit: int) -> IndexRows 
         [TopicRow._make(row) for row in await read(_TOPICS, RowKind.TOPIC)],
         [CollectionRow._make(row) for row in await read(_COLLECTIONS, RowKind.COLLECTION)],
         dict(map(tuple, await read(_MEMBERS, RowKind.MEMBERS))),
-        [AssetGroup._make(row) for row in await read(_ASSETS, RowKind.ASSET)],
-        [GrantGroup._make(row) for row in await read(_GRANTS, RowKind.ASSET)],
+        [AssetGroup._make(row) for row in await read(_ASSETS, *ASSET_KINDS)],
+        [GrantGroup._make(row) for row in await read(_GRANTS, *ASSET_KINDS)],
     )
 
 

@@ -203,7 +203,7 @@ class VisibilityIndex:
         Returns the pks of the collections whose visibility changed.
         """
         visibility_of = {pk: self._visibility(pk) for pk in rows.changed[RowKind.COLLECTION]}
-        changed = BitMap(rows.changed[RowKind.ASSET])
+        changed = BitMap(rows.changed[RowKind.ASSET]) | BitMap(rows.changed[RowKind.GRANTS])
         self._update_assets(changed, rows.assets, rows.grants)
         self._update_members(rows.changed[RowKind.MEMBERS], rows.members)
         _replace(self._topics, rows.changed[RowKind.TOPIC], rows.topics)

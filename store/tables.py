@@ -457,7 +457,8 @@ class RowKind(StrEnum):
     TOPIC = "TOPIC"
     COLLECTION = "COLLECTION"
     MEMBERS = "MEMBERS"  # the members of a collection, or their order; the key is the collection's
-    ASSET = "ASSET"  # an asset or its grants
+    ASSET = "ASSET"
+    GRANTS = "GRANTS"  # the grants on an asset; the key is the asset's
     PRINCIPAL = "PRINCIPAL"
 
 

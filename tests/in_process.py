@@ -22,6 +22,11 @@ class InProcessTransport(httpx.ASGITransport):
         if self._memory is not None:
             await self._memory.refresh()
 
+    def forget_fragments(self) -> None:
+        """Drop the JSON of rows that the application keeps."""
+        if self._memory is not None:
+            self._memory.forget_fragments()
+
     async def aclose(self) -> None:
         """End the background work of the index."""
         if self._memory is not None:

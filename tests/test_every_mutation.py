@@ -296,7 +296,7 @@ LOGGED_KEYS = (
     (RowKind.COLLECTION, sql.collection, "pk"),
     (RowKind.MEMBERS, sql.membership, "collection_pk"),
     (RowKind.ASSET, sql.asset, "pk"),
-    (RowKind.ASSET, sql.grant, "asset_pk"),
+    (RowKind.GRANTS, sql.grant, "asset_pk"),
     (RowKind.PRINCIPAL, sql.principal, "pk"),
 )
 

@@ -19,6 +19,7 @@ NAMES = {
     RowKind.COLLECTION: (sql.collection, "slug"),
     RowKind.MEMBERS: (sql.collection, "slug"),
     RowKind.ASSET: (sql.asset, "external_id"),
+    RowKind.GRANTS: (sql.asset, "external_id"),
     RowKind.PRINCIPAL: (sql.principal, "external_id"),
 }
 ALL = 1_000
@@ -56,7 +57,7 @@ class Write(NamedTuple):
     before: str = ""
 
 
-TOPIC, COLLECTION, MEMBERS, ASSET, PRINCIPAL = RowKind
+TOPIC, COLLECTION, MEMBERS, ASSET, GRANTS, PRINCIPAL = RowKind
 WRITES = (
     Write(NEW_TOPICS, {TOPIC: ["empty_2", "genomics_2", "imaging_2"]}),
     Write(RENAME_EMPTY, {TOPIC: ["empty"]}),
@@ -76,13 +77,13 @@ WRITES = (
     Write(NEW_ASSET, {ASSET: ["new"]}),
     Write("UPDATE asset SET doi = 'x' WHERE pk = :align", {ASSET: ["align"]}),
     Write("DELETE FROM asset WHERE external_id = 'new'", {ASSET: ["new"]}, NEW_ASSET),
-    Write(NEW_GRANTS, {ASSET: ["align", "blast"]}),
-    Write("UPDATE access_grant SET access = 3 WHERE asset_pk = :align", {ASSET: ["align"]}),
+    Write(NEW_GRANTS, {GRANTS: ["align", "blast"]}),
+    Write("UPDATE access_grant SET access = 3 WHERE asset_pk = :align", {GRANTS: ["align"]}),
     Write(
         "UPDATE access_grant SET asset_pk = :hidden WHERE asset_pk = :align AND principal_pk = :public",
-        {ASSET: ["align", "hidden"]},
+        {GRANTS: ["align", "hidden"]},
     ),
-    Write("DELETE FROM access_grant WHERE asset_pk = :align", {ASSET: ["align"]}),
+    Write("DELETE FROM access_grant WHERE asset_pk = :align", {GRANTS: ["align"]}),
     Write(NEW_PRINCIPAL, {PRINCIPAL: ["new"]}),
     Write("UPDATE principal SET name = 'x' WHERE pk = :eve", {PRINCIPAL: ["eve"]}),
     Write("DELETE FROM principal WHERE external_id = 'new'", {PRINCIPAL: ["new"]}, NEW_PRINCIPAL),

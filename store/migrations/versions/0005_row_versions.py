@@ -12,7 +12,7 @@ LOGGED_KEYS = (
     ("collection", "COLLECTION", "pk"),
     ("membership", "MEMBERS", "collection_pk"),
     ("asset", "ASSET", "pk"),
-    ("access_grant", "ASSET", "asset_pk"),
+    ("access_grant", "GRANTS", "asset_pk"),
     ("principal", "PRINCIPAL", "pk"),
 )
 """Logged tables: the kind of object that a write to a row changes, and the column with the object's pk."""
