@@ -41,16 +41,17 @@ async def execute(
     Calls `check` before each level; what it raises ends the execution. Suspends only where a read of the queue does.
     Raises UnsupportedError if graphql-core has to execute the operation.
     """
-    (data,) = await complete(plan.root, [None], context, variables, queue, check)
+    (data,) = await complete(plan.root, [None], context, variables, queue, check=check)
     return data
 
 
-async def complete(  # noqa: PLR0917 - as `execute`, with the objects to start from
+async def complete(
     selection: ObjectPlan | ObjectShape,
     sources: list[Any],
     context: Any,
     variables: VariableValues,
     queue: LoadQueue,
+    *,
     check: Callable[[], None] = lambda: None,
 ) -> list[Data]:
     """Return the data of the selection for each source; see `execute`."""

@@ -98,20 +98,19 @@ class Database:
         self.url = parse_database_url(url)
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
-        self._threads: ReaderThreads | None = None
-        self._postgres: PostgresReader | None = None
+        self._query_reader: ReaderThreads | PostgresReader  # for `read` and `read_one`
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, writes=True)
             self._reader = _sqlite_engine(self.url, writes=False)
-            self._threads = ReaderThreads(str(self.url.database), (*PRAGMAS, *READ_PRAGMAS), self._reader.dialect)
+            self._query_reader = ReaderThreads(str(self.url.database), (*PRAGMAS, *READ_PRAGMAS), self._reader.dialect)
         else:
             self._writer = _postgresql_engine(self.url, writes=True)
             self._reader = _postgresql_engine(self.url, writes=False).execution_options(
                 isolation_level="REPEATABLE READ",
                 postgresql_readonly=True,
             )
-            self._postgres = PostgresReader(self.url, self._reader.dialect, POSTGRESQL_SETTINGS)
+            self._query_reader = PostgresReader(self.url, self._reader.dialect, POSTGRESQL_SETTINGS)
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
@@ -141,29 +140,21 @@ class Database:
         On SQLite it runs in a thread, and must await nothing but the snapshot. Cancelled here, it ends with its next
         statement.
         """
-        if self._threads is not None:
-            return await self._threads.run(operation)
-        assert self._postgres  # noqa: S101 - each database has one of the two
-        return await self._postgres.run(operation)
+        return await self._query_reader.run(operation)
 
     async def read_one(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
         """Run an operation that reads by one statement, which takes microseconds.
 
         On SQLite it runs in the event loop's thread, and raises sqlite3.OperationalError rather than wait for a lock.
         """
-        if self._threads is not None:
-            return self._threads.run_here(operation)
-        assert self._postgres  # noqa: S101 - as above
-        return await self._postgres.run_one(operation)
+        return await self._query_reader.run_one(operation)
 
     def observe_reads(self, observe: Callable[[str, Sequence[Any]], None]) -> None:
         """Call the function with the text and the values of each statement in `read` and `read_one`.
 
         On SQLite it is called in the thread of the operation.
         """
-        for reader in (self._threads, self._postgres):
-            if reader is not None:
-                reader.observe = observe
+        self._query_reader.observe = observe
 
     def track_write(self, write: asyncio.Task[Any]) -> None:
         """Make `close` wait for this write, even if the request that started it is gone."""
@@ -173,10 +164,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections after the tracked writes have finished."""
         await asyncio.gather(*self._pending_writes, return_exceptions=True)
-        if self._threads is not None:
-            self._threads.close()
-        if self._postgres is not None:
-            await self._postgres.close()
+        await self._query_reader.close()
         await self._reader.dispose()
         await self._writer.dispose()
 

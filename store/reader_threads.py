@@ -59,15 +59,15 @@ class ReaderThreads:
             run.is_cancelled = True
             raise
 
-    def run_here(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
-        """Run an operation of one statement in the calling thread, the same for all calls; see `Database.read_one`."""
+    async def run_one(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run an operation of one statement in the event loop's thread; see `Database.read_one`."""
         if self._own_connection is None:
             self._own_connection = self._connect()
             # A lock would hold up the event loop. Readers meet one only while the last writer closes the database.
             self._own_connection.execute("PRAGMA busy_timeout=0")
         return _finish(operation(ThreadSnapshot(self._own_connection, self._compiler, _Run(self.observe))))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connections after the running operations. Later operations open new ones."""
         self._threads.shutdown()
         for connection in self._connections:
@@ -124,7 +124,7 @@ def _finish(coroutine: Coroutine[Any, Any, R]) -> R:
     try:
         coroutine.send(None)
     except StopIteration as finished:
-        return finished.value  # type: ignore[no-any-return]  # the coroutine's result
+        return finished.value  # type: ignore[no-any-return]  # the type of the value is not declared: it is R
     coroutine.close()
     raise RuntimeError("The operation awaits something other than its snapshot.")
 

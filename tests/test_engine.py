@@ -481,7 +481,7 @@ async def test_a_cancelled_read_ends_with_its_next_statement(sqlite: Database) -
     go_on.set()
     assert await asyncio.gather(*(threads.run(answered) for _ in range(THREADS))) == [len(ROWS)] * THREADS
     assert steps == ["before the next statement", "ended"]
-    threads.close()
+    await threads.close()
 
 
 async def test_a_thread_answers_after_an_error_and_reads_the_latest_state(sqlite: Database) -> None:
@@ -505,7 +505,7 @@ async def test_a_thread_answers_after_an_error_and_reads_the_latest_state(sqlite
     async with sqlite.engines[0].begin() as connection:
         await connection.execute(TABLE.insert(), {"pk": 5})
     assert [await threads.run(count) for _ in range(THREADS * 2)] == [len(ROWS) + 1] * (THREADS * 2)
-    threads.close()
+    await threads.close()
 
 
 async def test_threads_can_be_used_again_after_they_were_closed(sqlite: Database) -> None:

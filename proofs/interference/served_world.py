@@ -65,7 +65,7 @@ class ServedWorld:
         """Send an operation and return the response, even if it is an error."""
         document, variables = question.render()
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self.tokens[who]}"}
-        await self._transport.refresh()  # the first operation after a write reads what changed, whatever it asks for
+        await self._transport.refresh()  # the first operation after a write reads all changes, also hidden ones
         # Whether the JSON of a row is kept depends on all writes to the row. Therefore the statements are compared for
         # operations that find none; half of the operations do.
         is_cold = crc32(document.encode()) % 2 == 0
