@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
+import orjson
 from pyroaring import BitMap
 
 from store.tables import RowKind
@@ -48,6 +49,10 @@ class KeptFragments(dict[int, Fragment]):
         fragment = self[pk] = self.older[pk]
         self.cache.used_bytes += fragment_bytes(fragment)
         return fragment
+
+    def use(self, pk: int) -> bool:
+        """Return whether there is a fragment of the row. It then counts as used."""
+        return pk in self or (pk in self.older and bool(self[pk]))
 
     def keep(self, pk: int, fragment: Fragment, referred_rows: Iterable[ReferredRow]) -> None:
         """Add the fragment of a row."""
@@ -125,6 +130,11 @@ class FragmentCache:
         for kept in self._kept.values():
             kept.rotate()
         self.used_bytes = 0
+
+
+def compact_json(value: object) -> bytes:
+    """Return the JSON of a value in no more memory than it needs: orjson leaves up to 4 kB unused behind a text."""
+    return bytes(memoryview(orjson.dumps(value)))
 
 
 def fragment_bytes(fragment: Fragment) -> int:

@@ -93,10 +93,15 @@ def find_page(sight: Sight, pks: Pks, bounds: PageBounds, of: RowKind) -> PageOf
     return PageOfRows(start, high, start > low, (*(ids[pk] for pk in reversed(before)), *preceding))
 
 
-def sorted_page(sight: Sight, pks: Pks, page: PageOfRows, of: RowKind) -> Page:
-    """Return the page as one that was read from the database, for its cursors."""
-    ids = ids_of(sight, of)
-    items = [PageItem(pk, ids[pk], [], [], None) for pk in pks[page.start : page.end]]
+def sorted_page(sight: Sight, pks: Pks, page: PageOfRows, of: RowKind, *, ends_only: bool = False) -> Page:
+    """Return the page as one that was read from the database, for its cursors.
+
+    `ends_only` leaves out the rows that neither the first cursor nor the last one depends on.
+    """
+    ids, rows = ids_of(sight, of), pks[page.start : page.end]
+    if ends_only and len(rows) > RANKED_CURSOR_IDS:
+        rows = [rows[0], *rows[-RANKED_CURSOR_IDS:]]
+    items = [PageItem(pk, ids[pk], [], [], None) for pk in rows]
     return Page(items, page.has_more, page.preceding)
 
 

@@ -107,7 +107,7 @@ class Memory:
             return None
         for selection, read in found.fragments:
             for pk, fragment, referred_rows in read:
-                self._cache.keep(selection.key(run.viewer, run.sight.access(pk)), pk, fragment, referred_rows)
+                self._cache.keep(run.key(selection, pk), pk, fragment, referred_rows)
         second = Run(run.viewer, run.sight, self._cache, run.variables)
         second.remaining_data = found.remaining_data
         body = program.render(second)
@@ -164,7 +164,7 @@ async def _read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Fo
     for selection, pks in run.missing.items():
         queue = LoadQueue()
         context = Context(viewer, snapshot, queue.batch)
-        rows = await context.loader(LOADERS[selection.of]).fetch(list(pks))
+        rows = await context.loader(LOADERS[selection.of], *selection.columns).fetch(list(pks))
         data = await complete(selection.fields, list(rows.values()), context, run.variables, queue)
         read = [
             (pk, selection.fragment(each), list(selection.referred_rows(row, context)))

@@ -8,6 +8,7 @@ import orjson
 from graphql import GraphQLObjectType
 
 from engine import FieldPlan, ListShape, ObjectPlan, ObjectShape, Plan, UnsupportedError, call_resolver
+from fragments.cache import compact_json
 from fragments.lists import PageOfRows, find_order, find_page, find_row, ids_of, sorted_page
 from fragments.run import Run
 from fragments.selection import Selection, is_field_of_row, select_asset, select_fields
@@ -162,23 +163,28 @@ class List:
 
         def render(run: Run, pages: _Pages) -> Texts:
             if has_cursors:
-                connected = [self._connected_page(run, pages, index) for index in range(len(pages.parents))]
+                parents = range(len(pages.parents))
+                connected = [self._connected_page(run, pages, index, ends_only=True) for index in parents]
             else:
                 found = [pages.find(run.sight, index) for index in range(len(pages.parents))]
                 connected = [
                     (connection, Page([], page.has_more))
                     for connection, page in zip(pages.connections, found, strict=True)
                 ]
-            return _render_columns(plan, [resolve_connection.position(*each) for each in connected])
+            positions = [resolve_connection.position(*each) for each in connected]
+            return list(map(orjson.dumps, _object_values(plan, positions)))
 
         return render
 
-    def _connected_page(self, run: Run, pages: "_Pages", index: int) -> tuple[Connection, Page]:
+    def _connected_page(
+        self, run: Run, pages: "_Pages", index: int, *, ends_only: bool = False
+    ) -> tuple[Connection, Page]:
         """Return a page with the ids that its cursors contain, and its connection."""
         connection = pages.connections[index]
         if not connection.listing.is_ranked:
             raise UnsupportedError("The index does not hold the keys that the list is sorted by.")
-        page = sorted_page(run.sight, pages.orders[index], pages.find(run.sight, index), self._of)
+        found = pages.find(run.sight, index)
+        page = sorted_page(run.sight, pages.orders[index], found, self._of, ends_only=ends_only)
         return connection.with_parent(self._parent_row(run, pages.parents[index])), page
 
 
@@ -233,8 +239,8 @@ class Counts:
         answers = run.sight.answers(pk)
         text = answers.get(self._identity)
         if text is None:
-            (text,) = _render_columns(self._plan, [AssetCounts.from_kinds(*run.sight.count_members(pk))])
-            answers[self._identity] = text
+            (values,) = _object_values(self._plan, [AssetCounts.from_kinds(*run.sight.count_members(pk))])
+            text = answers[self._identity] = compact_json(values)
         return text
 
 
@@ -441,7 +447,7 @@ def _render_lists(run: Run, pages: _Pages, render: Callable[[Pks], Texts]) -> Te
     return [b"[%b]" % joined(texts[start:end]) for start, end in pairwise(accumulate(map(len, rows), initial=0))]
 
 
-def _render_columns(plan: ObjectPlan, sources: Sequence[Any]) -> Texts:
-    """Return the JSON of objects that have nothing but plain fields."""
+def _object_values(plan: ObjectPlan, sources: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the values of objects that have nothing but plain fields."""
     columns = [column(sources) for column in plan.columns]
-    return [orjson.dumps(dict(zip(plan.names, values, strict=True))) for values in zip(*columns, strict=True)]
+    return [dict(zip(plan.names, values, strict=True)) for values in zip(*columns, strict=True)]

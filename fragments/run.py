@@ -8,7 +8,7 @@ from typing import Any
 from graphql.execution.values import VariableValues
 
 from engine import ObjectPlan, UnsupportedError
-from fragments.cache import Fragment, FragmentCache
+from fragments.cache import Fragment, FragmentCache, KeptFragments, SelectionKey
 from fragments.selection import Selection
 from permissions import Viewer
 from permissions.visibility_index import Pks, Sight
@@ -47,27 +47,21 @@ class Run:
             raise UnsupportedError("The answer has too many rows.")
         if selection.dependencies.needs_member and not self.viewer.is_signed_in:
             raise UnsupportedError("Some of the rows that it refers to may be hidden.")
-        if selection.dependencies.by_access:
-            return self._fragments_by_access(selection, pks)
-        kept = self.cache.of(selection.key(self.viewer, 0))
+        kept = self._kept(selection, pks)
         try:
-            return list(map(kept.__getitem__, pks))
+            return [each[pk] for each, pk in zip(kept, pks, strict=True)]
         except KeyError:
-            return self._note_missing(selection, pks)
+            self.missing[selection].update(pk for each, pk in zip(kept, pks, strict=True) if not each.use(pk))
+            return [(b"",) * len(selection.parts)] * len(pks)
 
-    def _fragments_by_access(self, selection: Selection, pks: Pks) -> Sequence[Fragment]:
+    def key(self, selection: Selection, pk: int) -> SelectionKey:
+        """Return the key by which the row's fragment is kept."""
+        return selection.key(self.viewer, self.sight.access(pk) if selection.dependencies.by_access else 0)
+
+    def _kept(self, selection: Selection, pks: Pks) -> Sequence[KeptFragments]:
+        """Return for each row the fragments that its own is among."""
+        if not selection.dependencies.by_access:
+            return [self.cache.of(selection.key(self.viewer, 0))] * len(pks)
         levels = list(map(self.sight.access, pks))
-        kept = {level: self.cache.of(selection.key(self.viewer, level)) for level in set(levels)}
-        try:
-            return [kept[level][pk] for level, pk in zip(levels, pks, strict=True)]
-        except KeyError:
-            return self._note_missing(selection, pks)
-
-    def _note_missing(self, selection: Selection, pks: Pks) -> Sequence[Fragment]:
-        for pk in pks:
-            level = self.sight.access(pk) if selection.dependencies.by_access else 0
-            try:
-                self.cache.of(selection.key(self.viewer, level))[pk]
-            except KeyError:
-                self.missing[selection].add(pk)
-        return [(b"",) * len(selection.parts)] * len(pks)
+        by_level = {level: self.cache.of(selection.key(self.viewer, level)) for level in set(levels)}
+        return [by_level[level] for level in levels]

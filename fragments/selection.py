@@ -1,7 +1,8 @@
 """Selections whose values depend on nothing but a row, the rows it refers to, and the kind and access of the viewer."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from sqlalchemy import Table
 
 from engine import FieldPlan, ObjectPlan, ObjectShape, UnsupportedError
 from engine.plan import LeafShape, ListShape, Shape
-from fragments.cache import Fragment, ReferredRow, SelectionKey
+from fragments.cache import Fragment, ReferredRow, SelectionKey, compact_json
 from permissions import Viewer
 from permissions.directive import DeniedResult, PermissionScope, permission
 from resolvers import asset, collection, topic
@@ -29,16 +30,21 @@ KIND_OF_TABLE: Mapping[Table, RowKind] = {
     sql.principal: RowKind.PRINCIPAL,
     sql.topic: RowKind.TOPIC,
 }
-FUNCTIONS_OF_ROWS: frozenset[Any] = frozenset({asset.gold_standard, collection.viewer_can, topic.viewer_can})
-"""Resolvers whose result depends on the row and the kind of the viewer only; it is no row itself."""
+COLUMNS_OF_FUNCTIONS: Mapping[Any, Sequence[str]] = {
+    asset.gold_standard: ("is_gold", "gold_at", "gold_by_pk", "gold_note"),
+    collection.viewer_can: (),
+    topic.viewer_can: (),
+}
+"""Resolvers whose result depends on columns of the row and the kind of the viewer only, and is no row itself."""
 
 ACCESS_COLUMN = "viewer_access"
 
 
 @dataclass
 class Dependencies:
-    """What the values of a selection depend on, besides the row."""
+    """What the values of a selection depend on: columns of rows by their table, and what else."""
 
+    columns: defaultdict[Table | None, set[str]] = field(default_factory=lambda: defaultdict(set))
     has_references: bool = False
     by_access: bool = False
     needs_member: bool = False  # a row that it refers to may be hidden from some anonymous visitors
@@ -48,12 +54,14 @@ class Dependencies:
 class Selection:
     """A selection on the rows of a table, to be executed by the engine and kept as fragments.
 
-    `parts` are the names of the fields that stand before, between and after those of other kinds.
+    `parts` are the names of the fields that stand before, between and after those of other kinds. `columns` are those
+    of the row that the values depend on.
     """
 
     of: RowKind
     fields: ObjectPlan | ObjectShape
     parts: Sequence[Sequence[str]]
+    columns: Sequence[str]
     identity: Hashable
     dependencies: Dependencies
 
@@ -64,7 +72,7 @@ class Selection:
     def fragment(self, data: Mapping[str, Any]) -> Fragment:
         """Return the fragment of a row from the data of its fields; a part after another field begins with a comma."""
         if len(self.parts) == 1:
-            return (orjson.dumps(data),)
+            return (compact_json(data),)
         first, *others = (orjson.dumps({name: data[name] for name in names})[1:-1] for names in self.parts)
         return (first, *(b"," + part if part else part for part in others))
 
@@ -80,20 +88,20 @@ class Selection:
 
 
 def _referred_rows(plan: ObjectPlan, source: Any, context: Context) -> Iterator[ReferredRow]:
-    for field in plan.fields:
-        resolver: Any = field.declared.resolver
+    for each in plan.fields:
+        resolver: Any = each.declared.resolver
         if isinstance(resolver, Reference):
             pk = getattr(source, resolver.column)
             value = context.loaded(resolver.loader, pk)
             if pk is not None:
                 yield ReferredRow(KIND_OF_TABLE[resolver.loader.table], pk, is_hidden=value is None)
-        elif resolver in FUNCTIONS_OF_ROWS:
+        elif resolver in COLUMNS_OF_FUNCTIONS:
             value = resolver(source, context)
         else:
             continue
-        if value is not None and isinstance(field.shape, ObjectShape):
-            (group,) = field.shape.types.group([value]).values()
-            yield from _referred_rows(field.shape.plan(group[0]), value, context)
+        if value is not None and isinstance(each.shape, ObjectShape):
+            (group,) = each.shape.types.group([value]).values()
+            yield from _referred_rows(each.shape.plan(group[0]), value, context)
 
 
 def select_asset(shape: ObjectShape) -> Selection:
@@ -101,15 +109,15 @@ def select_asset(shape: ObjectShape) -> Selection:
     depends = Dependencies()
     plans = [shape.plan(type_) for type_ in shape.types.possible if type_.name in ASSET_TYPES]
     identity = tuple(_examine(plan, sql.asset, depends) for plan in plans)
-    return Selection(RowKind.ASSET, shape, ((),), identity, depends)
+    return Selection(RowKind.ASSET, shape, ((),), _columns_of(sql.asset, depends), identity, depends)
 
 
 def select_fields(plan: ObjectPlan, of: RowKind, parts: Sequence[Sequence[str]]) -> Selection:
     """Return the selection of some fields of a topic or a collection. Raises UnsupportedError as above."""
     depends = Dependencies()
-    restricted = plan.restrict([name for names in parts for name in names])
-    identity = (_examine(restricted, LOADERS[of].table, depends), tuple(map(tuple, parts)))
-    return Selection(of, restricted, parts, identity, depends)
+    table, restricted = LOADERS[of].table, plan.restrict([name for names in parts for name in names])
+    identity = (_examine(restricted, table, depends), tuple(map(tuple, parts)))
+    return Selection(of, restricted, parts, _columns_of(table, depends), identity, depends)
 
 
 def is_field_of_row(plan: ObjectPlan, name: str, of: RowKind) -> bool:
@@ -120,6 +128,14 @@ def is_field_of_row(plan: ObjectPlan, name: str, of: RowKind) -> bool:
         return False
     return True
 
+
+def _columns_of(table: Table, depends: Dependencies) -> Sequence[str]:
+    columns = {"pk", *TYPE_COLUMNS.intersection(table.c.keys()), *depends.columns[table]}
+    return sorted(columns | {ACCESS_COLUMN} if depends.by_access else columns)
+
+
+TYPE_COLUMNS = frozenset({"id", "kind"})
+"""Columns that the type of a row's object depends on; see `schema.node.match_rows`."""
 
 ASSET_TYPES = frozenset({"Capsule", "Pipeline", "NoCodeApp", "DataAsset", "Model"})
 
@@ -154,10 +170,12 @@ def _examine_field(plan: FieldPlan, table: Table | None, depends: Dependencies) 
         return _examine_values(plan.shape)
     if isinstance(resolver, Reference):
         depends.has_references = True
+        depends.columns[table].add(resolver.column)
         if resolver.loader is PrincipalByPk and not resolver.is_visible_with_source:
             depends.needs_member = True
         return _examine_objects(plan.shape, resolver.loader.table, depends)
-    if resolver in FUNCTIONS_OF_ROWS:
+    if resolver in COLUMNS_OF_FUNCTIONS:
+        depends.columns[table].update(COLUMNS_OF_FUNCTIONS[resolver])
         return _examine_objects(plan.shape, None, depends)
     raise UnsupportedError("A field has a resolver that reads more than rows.")
 
@@ -175,6 +193,8 @@ def _examine_column(name: str, table: Table | None, depends: Dependencies) -> No
         depends.by_access = True
     elif table is not None and name not in table.c:
         raise UnsupportedError("A field is no column of the row.")
+    else:
+        depends.columns[table].add(name)
 
 
 def _examine_values(shape: Shape) -> Hashable:

@@ -54,6 +54,11 @@ class Loader(Generic[K, V]):
         """Return the existing values by key. One statement."""
         raise NotImplementedError
 
+    @property
+    def cache_key(self) -> tuple[Hashable, ...]:
+        """Key of the SELECT among those of all loaders."""
+        return (type(self).__qualname__,)
+
     def select(self, viewer: Viewer) -> Selection:
         """Return the SELECT of the rows of the keys, which are the parameter `keys`."""
         raise NotImplementedError
@@ -61,7 +66,7 @@ class Loader(Generic[K, V]):
     async def rows_of(self, keys: list[K], **parameters: object) -> Sequence[Any]:
         """Return the rows that `select` selects for the keys."""
         viewer = self.context.viewer
-        statement = cached((viewer.kind, type(self).__qualname__), lambda: self.select(viewer))
+        statement = cached((viewer.kind, *self.cache_key), lambda: self.select(viewer))
         return await self.context.snapshot.rows(
             statement, {"keys": sql.json_text(keys), **viewer.parameters, **parameters}
         )
@@ -74,6 +79,16 @@ class RowByColumn(Loader[K, R | None]):
     table: ClassVar[Table]
     column: ClassVar[str] = "pk"
 
+    def __init__(self, context: Context, *columns: str) -> None:
+        """Create the loader of one operation. Its rows have these columns; without any, all columns."""
+        super().__init__(context)
+        self._columns = columns
+
+    @property
+    def cache_key(self) -> tuple[Hashable, ...]:
+        """Key of the SELECT, with the columns."""
+        return (*super().cache_key, *self._columns)
+
     async def fetch(self, keys: list[K]) -> Mapping[K, R | None]:
         """Return rows by the column's value."""
         return {getattr(row, self.column): cast("R", row) for row in await self.rows_of(keys)}
@@ -82,7 +97,11 @@ class RowByColumn(Loader[K, R | None]):
         """Return the SELECT of visible rows."""
         column = self.table.c[self.column]
         keys = (sql.int_table if isinstance(column.type, Integer) else sql.text_table)("keys")
-        return visible(self.table, viewer).where(column.in_(keys.select()))
+        rows = visible(self.table, viewer).where(column.in_(keys.select()))
+        if not self._columns:
+            return rows
+        selected = rows.selected_columns
+        return rows.with_only_columns(*(selected[name] for name in self._columns), maintain_column_froms=True)
 
 
 class Reference(Generic[R]):

@@ -1,8 +1,10 @@
 """Cache of fragments: two generations of bounded memory, and the changes that drop fragments."""
 
+import tracemalloc
+
 import pytest
 
-from fragments.cache import OVERHEAD_BYTES, FragmentCache, ReferredRow, SelectionKey, fragment_bytes
+from fragments.cache import OVERHEAD_BYTES, FragmentCache, ReferredRow, SelectionKey, compact_json, fragment_bytes
 from store.tables import RowKind
 
 ASSETS, COLLECTIONS = (SelectionKey("name", kind, None) for kind in (RowKind.ASSET, RowKind.COLLECTION))
@@ -48,6 +50,18 @@ def test_fragments_that_were_not_used_for_longest_are_dropped() -> None:
     for pk in range(4, 7):
         cache.keep(ASSETS, pk, TEXT)
     assert kept(cache) == [1, 4, 5, 6]
+
+
+@pytest.mark.parametrize("length", [1, 100, 1_000, 5_000])
+def test_the_memory_of_a_fragment_is_what_the_cache_counts(length: int) -> None:
+    values = [{"name": f"{pk:0{length}}"} for pk in range(1_000)]
+    tracemalloc.start()
+    cache = FragmentCache(1_000_000_000)
+    for pk, value in enumerate(values):
+        cache.keep(ASSETS, pk, (compact_json(value),))
+    used_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used_bytes <= 1.1 * cache.used_bytes
 
 
 def test_memory_is_bounded() -> None:

@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple, Self
-
-import httpx
 
 from benchmarks.race.operations import Operation
 
@@ -48,12 +48,12 @@ class Server:
     core: int = SERVER_CORE
     port: int = 0
     _process: subprocess.Popen[bytes] = field(init=False, repr=False)
-    _client: httpx.Client = field(init=False, repr=False)
+    _client: HTTPConnection = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
         """Start the server and wait until it accepts connections. Raises ServerStartError."""
         self.port = self.port or free_port()
-        self._client = httpx.Client(timeout=ANSWER_SECONDS)
+        self._client = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         command = [part.format(port=self.port) for part in self.command]
         environment = os.environ | self.environment | {"PORT": str(self.port)}
         pinned = ["taskset", "--cpu-list", str(self.core), *command]
@@ -109,8 +109,7 @@ class Server:
 
     def ask_without_token(self, name: str) -> str:
         """Return the body of the response to an unknown token."""
-        headers = self.headers | {"authorization": "Bearer unknown"}
-        return self._client.post(self.url, content=self.body(name), headers=headers).text
+        return self._request(self.body(name), self.headers | {"authorization": "Bearer unknown"})[1].decode()
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that the server and its companions have used so far."""
@@ -134,14 +133,20 @@ class Server:
     def _post(self, body: str, title: str) -> Answer:
         started = time.perf_counter()
         try:
-            response = self._client.post(self.url, content=body, headers=self.headers)
-        except httpx.HTTPError as error:
+            status, text = self._request(body, self.headers)
+        except (HTTPException, OSError) as error:
             raise SystemExit(f"{self.name} does not answer {title}: {error}\n{self._output()}") from error
         seconds = time.perf_counter() - started
-        content = response.json() if response.status_code == httpx.codes.OK else {"errors": response.text[:500]}
+        content = json.loads(text) if status == HTTPStatus.OK else {"errors": text[:500]}
         if "errors" in content:
-            raise SystemExit(f"{self.name} cannot answer {title}: {content['errors']}")
-        return Answer(content, len(response.content), seconds)
+            raise SystemExit(f"{self.name} cannot answer {title}: {content['errors']!r}")
+        return Answer(content, len(text), seconds)
+
+    def _request(self, body: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Return the status and the body of a response."""
+        self._client.request("POST", "/graphql", body.encode(), dict(headers))
+        response = self._client.getresponse()
+        return response.status, response.read()
 
 
 def python(*arguments: str) -> list[str]:
