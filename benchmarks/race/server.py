@@ -144,6 +144,13 @@ class Server:
 
     def _request(self, body: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Return the status and the body of a response."""
+        try:
+            return self._send(body, headers)
+        except ConnectionError:  # servers close a connection that was not used for some seconds
+            self._client.close()
+            return self._send(body, headers)
+
+    def _send(self, body: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         self._client.request("POST", "/graphql", body.encode(), dict(headers))
         response = self._client.getresponse()
         return response.status, response.read()
