@@ -289,7 +289,7 @@ def _cache_without_viewer() -> Iterator[None]:
     async def fetch_cached(self: Any, keys: list[Any]) -> Any:
         if self.table is not sql.asset:
             return await fetch(self, keys)
-        prefix = (_database_of(self.context), self.column)
+        prefix = (_database_of(self.context), self.column, *self.cache_key)
         rows = await fetch(self, keys)
         cache.update({(*prefix, key): row for key, row in rows.items()})
         return {key: cache[*prefix, key] for key in keys if (*prefix, key) in cache}
@@ -679,9 +679,6 @@ LEAKS: Sequence[Leak] = (
     Leak("shared state", "a cache key lacks the viewer", _cache_without_viewer),
     Leak("ids", "ids of changes are sequential", _sequential_ids),
     Leak("headers", "an ETag contains the revision of the log", _revision_header),
-)
-
-INDEX_LEAKS: Sequence[Leak] = (
     Leak(
         "index",
         "the index shows archived assets to every grant holder",
