@@ -65,7 +65,7 @@ def race(servers: Sequence[Server], name: str, plan: Plan) -> Iterator[Row]:
 
     def run(server: Server) -> Measurement:
         if max(times.values()) > SLOW_SECONDS:
-            return measure_one_by_one(server, name)
+            return measure_one_by_one(server, name, plan.seconds)
         return measure(server, name, plan.load_seconds(times[server.name]))
 
     yield from _alternate(runners, name, sizes, plan, run)

@@ -58,12 +58,16 @@ def measure(server: Server, operation: str, seconds: float) -> Measurement:
     return Measurement(requests / duration, cpu / requests * 1_000, p50, p99)
 
 
-def measure_one_by_one(server: Server, operation: str) -> Measurement:
-    """Send COUNTED_REQUESTS one after another; for operations that take long, of which wrk would complete too few."""
-    before = server.cpu_seconds()
-    times = sorted(server.ask(operation).seconds for _ in range(COUNTED_REQUESTS))
-    cpu = (server.cpu_seconds() - before) / COUNTED_REQUESTS
-    return Measurement(COUNTED_REQUESTS / sum(times), cpu * 1_000, statistics.median(times) * 1_000, times[-1] * 1_000)
+def measure_one_by_one(server: Server, operation: str, seconds: float) -> Measurement:
+    """Send requests one after another; for operations that take long, of which wrk would complete too few.
+
+    They are COUNTED_REQUESTS or, if those take less, as many as take the given seconds.
+    """
+    before, times = server.cpu_seconds(), list[float]()
+    while len(times) < COUNTED_REQUESTS or sum(times) < seconds:
+        times.append(server.ask(operation).seconds)
+    cpu = (server.cpu_seconds() - before) / len(times)
+    return Measurement(len(times) / sum(times), cpu * 1_000, statistics.median(times) * 1_000, max(times) * 1_000)
 
 
 def measure_beside(server: Server, operation: str, other: str, seconds: float) -> Measurement:
