@@ -16,6 +16,7 @@ from app.graphiql.build import Node
 from benchmarks import bulk, search
 from benchmarks.comparison import Comparison
 from benchmarks.race import competitors, contest
+from benchmarks.race.catch_up import measure_catch_up
 from benchmarks.race.competitors import ATOLL, ATOLL_POSTGRESQL, NAMES, PEERS, POSTGRAPHILE, Databases
 from benchmarks.race.contest import Plan, Row
 from benchmarks.race.pull import pull
@@ -202,6 +203,9 @@ def _load_atoll(this: Run, servers: Sequence[Server]) -> None:
             this.results.rows += contest.race_writes(servers, name, membership, this.plan, rates)
         achieved = f"between {min(rates):.1f} and {max(rates):.1f} a second"
         this.results.remarks.append(f"Writes beside WD, WN and WT: {achieved}.")
+        for server in servers:
+            seconds = measure_catch_up(server, server.environment["ATOLL_DATABASE_URL"], membership)
+            this.results.remarks.append(f"{server.name}: the index follows a write in {seconds * 1_000:.2f} ms.")
     if "G" in this.request.operations:
         for server in servers:
             this.plan.advance(f"G: {server.name}")

@@ -25,6 +25,13 @@ class Membership:
         owned = [row.id for row in world.assets() if row.owner_pk == world.viewer_pk and row.pk not in members]
         self.input = {"collectionId": collection.id, "assetIds": owned[:ASSETS]}
 
+    def change(self, server: Server, number: int) -> None:
+        """Add the assets by a write with an even number, or remove them; exit if that fails."""
+        action = "Remove" if number % 2 else "Add"
+        payload = server.execute(WRITE.format(action), {"input": self.input})[f"collectionAssets{action}"]
+        if payload["userErrors"] or payload["summary"]["changed"] != len(self.input["assetIds"]):
+            raise SystemExit(f"{server.name} did not write: {payload}")
+
 
 class Writer:
     """Thread that writes while the block runs; at the end the collection has its former members.
@@ -58,13 +65,7 @@ class Writer:
     def _write(self) -> None:
         started = time.monotonic()
         while not self._stop.is_set() or self._writes % 2:
-            self._change("Remove" if self._writes % 2 else "Add")
+            self._membership.change(self._server, self._writes)
             self._writes += 1
             self._stop.wait(max(0.0, started + self._writes / WRITES_PER_SECOND - time.monotonic()))
         self._seconds = time.monotonic() - started
-
-    def _change(self, action: str) -> None:
-        data = self._server.execute(WRITE.format(action), {"input": self._membership.input})
-        payload = data[f"collectionAssets{action}"]
-        if payload["userErrors"] or payload["summary"]["changed"] != len(self._membership.input["assetIds"]):
-            raise SystemExit(f"{self._server.name} did not write: {payload}")
