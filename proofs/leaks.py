@@ -35,8 +35,8 @@ from resolvers.listing import search as searching
 from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
 from resolvers.write import membership as write_membership
-from resolvers.write import membership_operations
-from store import changes, sql
+from resolvers.write import membership_operations, undo
+from store import changes, sql, undo_records
 from store.database import Snapshot
 from store.reader_threads import ThreadSnapshot
 from store.search.document import SEARCHED_TABLES, Document
@@ -558,6 +558,13 @@ def _fragments_of_any_access(self: Any, viewer: Viewer, _access: int) -> Selecti
     return SelectionKey(self.identity, self.of, viewer.kind)
 
 
+async def _restore_ranks(tx: Any, collection: Any, records: Sequence[Any]) -> None:
+    """Restore members with their former ranks."""
+    columns = ("asset_pk", "rank", "added_at", "added_by_pk", "note")
+    rows = [{"collection_pk": collection.pk} | {name: getattr(record, name) for name in columns} for record in records]
+    await tx.insert(sql.membership, rows)
+
+
 LEAKS: Sequence[Leak] = (
     Leak(
         "lists",
@@ -677,6 +684,8 @@ LEAKS: Sequence[Leak] = (
     Leak("positions", "a position may refer to a hidden member", _position_at_hidden),
     Leak("shared state", "loaders are shared between operations", _share_loaders),
     Leak("shared state", "a cache key lacks the viewer", _cache_without_viewer),
+    Leak("undo", "a move past hidden assets prevents an undo", _replace(undo_records, "ORDER_ACTIONS", ())),
+    Leak("undo", "an undo restores ranks", _replace(undo, "restore_members", _restore_ranks)),
     Leak("ids", "ids of changes are sequential", _sequential_ids),
     Leak("headers", "an ETag contains the revision of the log", _revision_header),
     Leak(

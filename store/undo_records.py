@@ -1,5 +1,6 @@
 """Undo records: the member changes that make up a logged change, as an undo needs them."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -8,17 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import sql
 from store.tables import ChangeAction
 
+ORDER_ACTIONS = (ChangeAction.REORDERED,)
+"""Actions that leave memberships as they were. A move past hidden members, too, must not prevent an undo."""
+
 
 class UndoRecord(NamedTuple):
     """A member change: collection, asset, and the former membership; `rank` is None if the asset was not a member."""
 
+    change_pk: int
     collection_id: str
     asset_pk: int
     rank: int | None
     added_at: int | None
     added_by_pk: int | None
     note: str | None
-    is_latest: bool  # no later change affects the same asset in the same collection
+    is_latest: bool  # no later change added or removed the same asset
 
 
 async def undo_records(connection: AsyncConnection, change_pk: int) -> list[UndoRecord]:
@@ -34,6 +39,7 @@ async def undo_records(connection: AsyncConnection, change_pk: int) -> list[Undo
         .where(
             later.c.pk > change.c.pk,
             later.c.revision > change.c.revision,
+            later.c.action.not_in(ORDER_ACTIONS),
             later.c.subject_id == change.c.subject_id,
             later_member.c.asset_pk == member.c.asset_pk,
         )
@@ -41,10 +47,31 @@ async def undo_records(connection: AsyncConnection, change_pk: int) -> list[Undo
     )
     has_halves = requested.c.action.in_((ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE))
     rows = (
-        select(change.c.subject_id, *member.c["asset_pk", "rank", "added_at", "added_by_pk", "note"], ~since.exists())
+        select(
+            change.c.pk,
+            change.c.subject_id,
+            *member.c["asset_pk", "rank", "added_at", "added_by_pk", "note"],
+            ~since.exists(),
+        )
         .select_from(requested)
         .join(change, (change.c.revision == requested.c.revision) & (change.c.action == requested.c.action))
         .join(member, member.c.change_pk == change.c.pk)
         .where(requested.c.pk == change_pk, (change.c.pk == requested.c.pk) | has_halves)
     )
     return [UndoRecord._make(row) for row in await connection.execute(rows)]
+
+
+async def ranks_before(connection: AsyncConnection, change_pk: int, collection_id: str) -> Mapping[int, int | None]:
+    """Return the ranks before a change of the assets that later changes touched, by asset. One statement.
+
+    None for an asset that was no member of the collection then.
+    """
+    change, member = sql.change, sql.change_asset
+    later = (
+        select(member.c.asset_pk, member.c.rank)
+        .join(change, change.c.pk == member.c.change_pk)
+        .where(change.c.subject_id == collection_id, change.c.pk > change_pk)
+        .order_by(change.c.pk.desc())
+    )
+    # The earliest change of an asset comes last.
+    return {row.asset_pk: row.rank for row in await connection.execute(later)}

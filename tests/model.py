@@ -91,7 +91,7 @@ class World:
     kept: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)  # stored results, by viewer and key
     made: int = 0  # number of topics and collections created
     # Assets that the last mutation restored and the change that it undid, by collection.
-    put_back: dict[str, tuple[list[str], Change]] = field(default_factory=dict)
+    put_back: dict[str, tuple[str, list[str], Change]] = field(default_factory=dict)
 
     def append(self, who: str, action: str, subject: str, touched: Mapping[str, Member | None] | None = None) -> Change:
         """Append a change to the log and return it. Call it before members change: it stores their order."""

@@ -188,17 +188,42 @@ def delete_members(
 def adopt(world: World, label: str, seen: list[str]) -> None:
     """Adopt Atoll's order of a collection with restored members; fail if that order is not allowed.
 
-    A restored member must keep its order relative to all members that stayed since the undone change. Relative to
-    members that were added or moved since, any position is allowed.
+    The viewer who restored members sees them where they stood among the members that they see. Relative to other members, any
+    position is allowed, unless no other was added or reordered since: then it is the former one.
     """
-    back, change = world.put_back[label]
+    who, back, change = world.put_back[label]
     members = world.collections[label].members
-    stayed = [asset for asset in members if asset in change.order and not _touched_since(world, change, asset)]
-    then = [asset for asset in change.order if asset in back or asset in stayed]
+    remaining = [asset for asset in members if asset not in back]
     assert sorted(seen) == sorted(members), (label, seen, list(members))
-    assert [asset for asset in seen if asset not in back] == [asset for asset in members if asset not in back], label
-    assert [asset for asset in seen if asset in then] == then, (label, seen, then)
+    assert [asset for asset in seen if asset not in back] == remaining, label
+    visible = [asset for asset in remaining if world.sees(who, asset)]
+    expected = _with_restored(visible, back, change.order)
+    assert [asset for asset in seen if asset in expected] == expected, (label, who, seen, expected)
+    was_reordered = any(
+        later.action == "REORDERED" and later.subject == label and later.revision > change.revision
+        for later in world.log
+    )
+    if not was_reordered and set(remaining) <= set(change.order):
+        assert seen == [asset for asset in change.order if asset in members], (label, seen, change.order)
     _set_order(world, label, seen)
+
+
+def _with_restored(visible: list[str], back: Iterable[str], order: list[str]) -> list[str]:
+    """Return the members with restored ones: after the nearest that stood before them, or before the nearest behind."""
+    after: dict[str | None, list[str]] = {}
+    before: dict[str | None, list[str]] = {}
+    for asset in sorted(back, key=order.index):
+        place = order.index(asset)
+        preceding = [other for other in order[:place] if other in visible]
+        following = [other for other in order[place:] if other in visible]
+        if preceding:
+            after.setdefault(preceding[-1], []).append(asset)
+        else:
+            before.setdefault(following[0] if following else None, []).append(asset)
+    result = before.get(None, [])
+    for member in visible:
+        result = [*result, *before.get(member, ()), member, *after.get(member, ())]
+    return result
 
 
 def _halves(world: World, change: Change) -> list[Change]:
@@ -233,14 +258,17 @@ def _turn_back(world: World, who: str, half: Change, undone: list[str]) -> str |
             members[asset] = before
             back.append(asset)
     if back:
-        world.put_back[half.subject] = (back, half)
+        world.put_back[half.subject] = (who, back, half)
     return change.label
 
 
 def _touched_since(world: World, change: Change, asset: str) -> bool:
-    """Return whether a mutation between the change and the current one changed the asset's membership."""
+    """Return whether a mutation between the change and the current one added or removed the asset."""
     return any(
-        change.revision < later.revision < world.revision and later.subject == change.subject and asset in later.touched
+        change.revision < later.revision < world.revision
+        and later.action != "REORDERED"
+        and later.subject == change.subject
+        and asset in later.touched
         for later in world.log
     )
 

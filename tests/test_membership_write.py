@@ -393,6 +393,37 @@ async def test_undoing_a_removal_restores_position_and_note(ask_own: GraphQLClie
         assert told(await UNDO(ask_own, "ada", changeId=removed["change"]["id"])) == ["NOT_OWNER"]
 
 
+async def test_moves_past_hidden_members_change_no_undo(ask_own: GraphQLClient) -> None:
+    id_ = await ids(ask_own)
+    collection = {"collectionId": id_["open"]}
+    before = await held(ask_own, "open", "sam")
+    removed = await REMOVE(ask_own, "sam", **collection, assetIds=[id_["lens"]])
+    await REORDER(ask_own, "ada", **collection, assetIds=[id_["align"]], position={"atStart": True})
+    assert await held(ask_own, "open", "sam") == before[1:]
+    assert told(await UNDO(ask_own, "sam", changeId=removed["change"]["id"])) == ["CHANGED"]
+    assert await held(ask_own, "open", "sam") == before == ["lens", "align", "blast", "count"]
+    await REMOVE(ask_own, "sam", **collection, assetIds=[id_["lens"]])
+    added = await ADD(ask_own, "sam", **collection, assetIds=[id_["lens"]], position={"afterId": id_["align"]})
+    await REORDER(ask_own, "ada", **collection, assetIds=[id_["lens"]], position={"afterId": id_["hidden"]})
+    assert await held(ask_own, "open", "sam") == ["align", "lens", "blast", "count"]
+    assert told(await UNDO(ask_own, "sam", changeId=added["change"]["id"])) == ["CHANGED"]
+    assert await held(ask_own, "open", "sam") == before[1:]
+
+
+async def test_restored_members_return_to_their_former_neighbours(ask_own: GraphQLClient) -> None:
+    id_ = await ids(ask_own)
+    collection = {"collectionId": id_["open"]}
+    given = [id_[name] for name in ("align", "blast", "count", "lens")]
+    removed = await REMOVE(ask_own, "ada", **collection, assetIds=given)
+    assert await held(ask_own, "open") == ["hidden", "junk", "kept"]
+    await REORDER(ask_own, "ada", **collection, assetIds=[id_["hidden"]], position={"atEnd": True})
+    await ADD(ask_own, "olu", **collection, assetIds=[id_["explore"]], position={"atStart": True})
+    assert await held(ask_own, "open") == ["explore", "junk", "kept", "hidden"]
+    await UNDO(ask_own, "ada", changeId=removed["change"]["id"])
+    # lens stood before all that are left; the nearest of these was hidden. The others stood after hidden.
+    assert await held(ask_own, "open") == ["explore", "junk", "kept", "lens", "hidden", "align", "blast", "count"]
+
+
 async def test_a_move_and_its_undo_are_undone_as_a_whole(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     before = await held(ask_own, "open"), await held(ask_own, "inner")

@@ -5,6 +5,7 @@ A change is written to the tables or made through the API by someone else. The o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from random import Random
 from typing import Any
 
@@ -460,6 +461,22 @@ class HiddenChanges:
         mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
         return self._mutation("collectionAssetsReorder", ADMIN, mutation_input)
 
+    def move_past_hidden(self) -> WorldChange | None:
+        """Move a visible member past hidden ones as an administrator, so that the visible order stays."""
+        moves = [
+            (slug, asset, {side: self._id(neighbour)})
+            for slug, members in self.model.members.items()
+            for order, side in ((members, "afterId"), (members[::-1], "beforeId"))
+            for place, asset in enumerate(order)
+            if asset not in self.hidden_assets
+            for neighbour in takewhile(self.hidden_assets.__contains__, order[place + 1 :])
+        ]
+        if not moves or self.who == ADMIN:
+            return None
+        slug, asset, position = self.chooser.choose(*moves)
+        mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
+        return self._mutation("collectionAssetsReorder", ADMIN, mutation_input)
+
     def award_asset(self) -> WorldChange | None:
         """Award or withdraw the gold standard of a hidden asset as an administrator."""
         if not self.hidden_assets or self.who == ADMIN:
@@ -696,6 +713,7 @@ CHANGES: dict[str, Callable[[HiddenChanges], WorldChange | Sequence[str] | None]
         HiddenChanges.add_assets,
         HiddenChanges.remove_asset,
         HiddenChanges.reorder_asset,
+        HiddenChanges.move_past_hidden,
         HiddenChanges.award_asset,
         HiddenChanges.update_grants,
         HiddenChanges.register_asset,
@@ -713,6 +731,8 @@ FREQUENT = (
     "set_hidden_membership",
     "add_collection",
     "add_assets",
+    "move_past_hidden",
+    "move_past_hidden",
     "edit_asset",
     "reparent_collection",
     "insert_hidden_parent",

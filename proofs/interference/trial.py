@@ -37,6 +37,7 @@ OPERATIONS_PER_ROUND = 12
 REPEATED = (
     4  # of 8 draws, 1 to 3 repeat an earlier query (0 prefers the next page), 4 is a mutation, 5 to 7 are new queries
 )
+UNDO, UNDO_EVERY = ("changeUndo",), 3  # one of so many mutations is an undo, which depends on all that happened since
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 INTERNAL_ERROR = '"code":"INTERNAL"'
 """Part of the response to an unhandled exception, which no operation may cause."""
@@ -144,7 +145,9 @@ class CaseGenerator:
         if kind < REPEATED and pair.queries:
             return self._random.choice(pair.queries)
         generator = OperationGenerator(self._random, words, PERMISSIONS[pair.who])
-        return generator.mutation() if kind == REPEATED else generator.query()
+        if kind != REPEATED:
+            return generator.query()
+        return generator.mutation(UNDO if self._random.randrange(UNDO_EVERY) == 0 else ())
 
     async def _apply(self, pair: WorldPair, what: WorldChange | Operation, beside: Sequence[WorldChange] = ()) -> None:
         step = self._step(what, beside)

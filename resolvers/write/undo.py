@@ -1,6 +1,6 @@
 """Undo of membership changes, except for items that were changed again since.
 
-A removed asset is restored at its former rank with its note, even if it is no longer eligible to be added.
+A removed asset is restored to its former place with its note, even if it is no longer eligible to be added.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +13,7 @@ from permissions.may import may_remove, may_restore
 from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import where_in
 from resolvers.write.bulk import ItemResult, ItemStatus, failed_item, to_json
+from resolvers.write.former_places import restore_members
 from resolvers.write.input import InputReader
 from resolvers.write.membership_operations import NOT_REMOVER, delete_members
 from resolvers.write.transaction import MutationTransaction, Result
@@ -101,19 +102,8 @@ async def _apply(
     current = await _current_members(tx, added, collections)
     if added:
         await delete_members(tx, collections[added[0].collection_id].pk, [record.asset_pk for record in added])
-    restored = [
-        {
-            "collection_pk": collections[record.collection_id].pk,
-            "asset_pk": record.asset_pk,
-            "rank": record.rank,
-            "added_at": record.added_at,
-            "added_by_pk": record.added_by_pk,
-            "note": record.note,
-        }
-        for record in records
-        if not _was_added(record)
-    ]
-    await tx.insert(sql.membership, restored)
+    if removed := [record for record in records if not _was_added(record)]:  # all of one collection
+        await restore_members(tx, collections[removed[0].collection_id], removed)
     member_changes: dict[str, list[MemberChange]] = {}
     for record in records:
         before = current[record.asset_pk] if _was_added(record) else MemberChange(record.asset_pk)
