@@ -188,8 +188,8 @@ def delete_members(
 def adopt(world: World, label: str, seen: list[str]) -> None:
     """Adopt Atoll's order of a collection with restored members; fail if that order is not allowed.
 
-    The viewer who restored members sees them where they stood among the members that they see. Relative to other members, any
-    position is allowed, unless no other was added or reordered since: then it is the former one.
+    The viewer who restored members sees them where they stood among the other members that they see. Relative to hidden
+    members any position is allowed, unless no other was added or reordered since: then it is the former one.
     """
     who, back, change = world.put_back[label]
     members = world.collections[label].members
