@@ -473,7 +473,8 @@ class HiddenChanges:
         ]
         if not moves or self.who == ADMIN:
             return None
-        slug, asset, position = self.chooser.choose(*moves)
+        owned = [move for move in moves if move[1] not in self.unowned_assets]
+        slug, asset, position = self.chooser.choose(*(owned or moves))
         mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
         return self._mutation("collectionAssetsReorder", ADMIN, mutation_input)
 
@@ -731,7 +732,6 @@ FREQUENT = (
     "set_hidden_membership",
     "add_collection",
     "add_assets",
-    "move_past_hidden",
     "move_past_hidden",
     "edit_asset",
     "reparent_collection",

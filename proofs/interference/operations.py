@@ -94,6 +94,7 @@ class Vocabulary:
     assets: list[str]  # external ids
     texts: list[str]
     cursors: list[str] = dataclasses.field(default_factory=list)
+    undoable: list[str] = dataclasses.field(default_factory=list)  # ids of changes
 
 
 TYPENAME = Selection("__typename", "String")
@@ -125,6 +126,12 @@ class OperationGenerator:
         may = [name for name in sorted(known) if self._may_select(known[name])]
         name = self._random.choice(names or may or sorted(known))
         return Operation("mutation", [self._field(name, known[name], 0, 0)])
+
+    def undo(self, *, latest: bool = False) -> Operation:
+        """Generate an undo of a change that can be undone, or of the latest of them."""
+        changes = self._vocabulary.undoable[-1 if latest else 0 :] or self._vocabulary.ids["chg"]
+        vocabulary = replace(self._vocabulary, ids=self._vocabulary.ids | {"chg": changes})
+        return OperationGenerator(self._random, vocabulary, self._permissions).mutation(["changeUndo"])
 
     def _selection(self, kind: Any, depth: int, width: int, count: int) -> list[Selection]:
         if isinstance(kind, GraphQLUnionType):

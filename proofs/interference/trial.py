@@ -27,6 +27,7 @@ from proofs.interference.served_world import ObservedResponse, ServedWorld
 from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, VIEWERS, initial_statements, random_catalogue
 from proofs.model_reader import read_model
 from proofs.proof import BrokenPromiseError, Proof
+from resolvers.write.undo import UNDOABLE
 from store import sql
 from tests.oracle import ANONYMOUS, Model
 
@@ -37,7 +38,8 @@ OPERATIONS_PER_ROUND = 12
 REPEATED = (
     4  # of 8 draws, 1 to 3 repeat an earlier query (0 prefers the next page), 4 is a mutation, 5 to 7 are new queries
 )
-UNDO, UNDO_EVERY = ("changeUndo",), 3  # one of so many mutations is an undo, which depends on all that happened since
+UNDO_EVERY = 3  # one of so many rounds begins with undos
+MOVES = 3  # of visible members past hidden ones, before each undo
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 INTERNAL_ERROR = '"code":"INTERNAL"'
 """Part of the response to an unhandled exception, which no operation may cause."""
@@ -107,6 +109,8 @@ class CaseGenerator:
             await world.close()
         async with open_pair(databases, world, self.case.who) as pair:
             for _ in range(ROUNDS):
+                if pair.who != ANONYMOUS and self._random.randrange(UNDO_EVERY) == 0:
+                    await self._undo_after_moves(pair)
                 if await self._compare_responses(pair, await self._apply_hidden_changes(pair)):
                     return pair.checks
             await pair.compare_models()
@@ -122,6 +126,19 @@ class CaseGenerator:
             model = await read_model(pair.changed.database)
             assert visible_state(model, pair.who) == before, f"This is not hidden from {pair.who}: {change}"
         return model
+
+    async def _undo_after_moves(self, pair: WorldPair) -> None:
+        """Move visible members past hidden ones in the second world, and undo a change in both; then undo that."""
+        for is_second in (False, True):
+            model = await read_model(pair.changed.database)
+            for _ in range(MOVES):
+                words = await read_vocabulary(pair.changed, model, pair.cursors)
+                if move := HiddenChanges(self._random, model, pair.who, words, self._number).move_past_hidden():
+                    await self._apply(pair, move)
+                    model = await read_model(pair.changed.database)
+            words = await read_vocabulary(pair.changed, model, pair.cursors)
+            generator = OperationGenerator(self._random, words, PERMISSIONS[pair.who])
+            await self._apply(pair, generator.undo(latest=is_second))
 
     async def _compare_responses(self, pair: WorldPair, model: Model) -> bool:
         """Send operations to both worlds. Returns True if the viewer may have made the differences visible."""
@@ -145,9 +162,7 @@ class CaseGenerator:
         if kind < REPEATED and pair.queries:
             return self._random.choice(pair.queries)
         generator = OperationGenerator(self._random, words, PERMISSIONS[pair.who])
-        if kind != REPEATED:
-            return generator.query()
-        return generator.mutation(UNDO if self._random.randrange(UNDO_EVERY) == 0 else ())
+        return generator.mutation() if kind == REPEATED else generator.query()
 
     async def _apply(self, pair: WorldPair, what: WorldChange | Operation, beside: Sequence[WorldChange] = ()) -> None:
         step = self._step(what, beside)
@@ -251,10 +266,16 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
     ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
     async with world.database.snapshot() as snapshot:
         ids_of_log = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
+        undoable = select(sql.change.c.id).where(sql.change.c.action.in_(UNDOABLE)).order_by(sql.change.c.pk)
+        undoable_ids = [row.id for row in await snapshot.rows(undoable)]
     for id_ in (*model.ids.values(), *ids_of_log):
         ids.setdefault(id_[:3], []).append(id_)
     return Vocabulary(
-        ids, list(model.asset), [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS], list(cursors)
+        ids,
+        list(model.asset),
+        [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS],
+        list(cursors),
+        undoable_ids,
     )
 
 
