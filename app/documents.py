@@ -154,6 +154,8 @@ class _ParsedDocument:
 
 
 _parse_cached = lru_cache(CACHE_SIZE)(_ParsedDocument.parse)
+# If the engine cannot execute a long document, graphql-core parses and validates the same one right after.
+_parse_long = lru_cache(1)(_ParsedDocument.parse)
 
 
 def parse_query(schema: BaseSchema, text: str, operation_name: str | None, rules: DocumentRules) -> DocumentNode | None:
@@ -169,8 +171,7 @@ def parse_query(schema: BaseSchema, text: str, operation_name: str | None, rules
 
 
 def _parse(text: str, rules: DocumentRules) -> _ParsedDocument:
-    parse_text = _parse_cached if len(text) <= MAX_CACHED_LENGTH else _ParsedDocument.parse
-    return parse_text(text, rules.max_tokens)
+    return (_parse_cached if len(text) <= MAX_CACHED_LENGTH else _parse_long)(text, rules.max_tokens)
 
 
 def _validation(
