@@ -4,20 +4,23 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
+from http import HTTPStatus
 
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Lifespan, Receive, Scope, Send
+from starlette.types import Lifespan, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 from strawberry import Schema
 
 from app import graphiql, limits
 from app.authentication import load_viewer, verify_bearer_token
-from app.endpoint import Endpoint
-from app.errors import UnavailableError
+from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
+from app.errors import RequestErrorCode, UnavailableError, error_body
 from app.graphiql import EXAMPLES, Account, Tab
+from app.hosts import AllowedHosts
 from app.oidc import Issuer, create_issuer
 from app.query_engine import QueryEngine
 from app.settings import Executor, Settings
@@ -32,6 +35,10 @@ from store.migrate import current_revision, head_revision
 from store.search.tokens import token_pattern
 
 GRAPHQL_PATH = "/graphql"
+HEALTH_PATH, READY_PATH = "/healthz", "/readyz"
+UNNAMED_PATHS = (HEALTH_PATH, READY_PATH)
+"""Paths that orchestrators ask for by the address of the process, not by its name."""
+
 GC_THRESHOLDS = (50_000, 20, 20)
 
 
@@ -41,14 +48,19 @@ class Application(Starlette):
     The endpoint answers every request and handles its own errors, so that these would only take time.
     """
 
-    def __init__(self, endpoint: Endpoint, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette]) -> None:
-        """Take the endpoint, the other routes and the lifespan."""
+    def __init__(
+        self, endpoint: Endpoint, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette], hosts: AllowedHosts
+    ) -> None:
+        """Take the endpoint, the other routes, the lifespan, and the allowed hosts."""
         super().__init__(routes=[*routes, Route(GRAPHQL_PATH, endpoint)], lifespan=lifespan)
-        self._endpoint = endpoint
+        self.router.redirect_slashes = False  # a redirect would repeat the Host header
+        self._endpoint, self._hosts = endpoint, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Added middleware sees all of them, and mounted applications are left to the routing."""
-        if (
+        if scope["type"] != "lifespan" and scope["path"] not in UNNAMED_PATHS and not self._hosts.allow(scope):
+            await _refuse_host(scope, receive, send)
+        elif (
             scope["type"] == "http"
             and scope["path"] == GRAPHQL_PATH
             and not self.user_middleware
@@ -56,7 +68,7 @@ class Application(Starlette):
         ):
             await self._endpoint(scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, _with_security_headers(send))
 
 
 def create_application(
@@ -102,8 +114,8 @@ def create_application(
         return await _check_readiness(used_database)
 
     routes: list[BaseRoute] = [
-        Route("/healthz", _check_health, methods=["GET"]),
-        Route("/readyz", ready, methods=["GET"]),
+        Route(HEALTH_PATH, _check_health, methods=["GET"]),
+        Route(READY_PATH, ready, methods=["GET"]),
     ]
     if settings.graphiql:
         routes = [
@@ -111,7 +123,7 @@ def create_application(
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
-    application = Application(endpoint, routes, lifespan)
+    application = Application(endpoint, routes, lifespan, AllowedHosts(settings.allowed_hosts))
     application.state.memory = memory
     return application
 
@@ -153,6 +165,32 @@ def _collect_garbage_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+async def _refuse_host(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a request for another host, a handshake with 403."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).close()
+        return
+    message = "This server does not answer for that host. Its names are the setting ATOLL_ALLOWED_HOSTS."
+    body = error_body(RequestErrorCode.MISDIRECTED_REQUEST, message)
+    response = JSONResponse(body, HTTPStatus.MISDIRECTED_REQUEST)
+    await response(scope, receive, _with_security_headers(send))
+
+
+def _with_security_headers(send: Send) -> Send:
+    """Add the headers of API responses to a response that lacks them."""
+
+    async def send_secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name for name, _ in message["headers"]}
+            message["headers"] = [
+                *message["headers"],
+                *((name, value) for name, value in RAW_SECURITY_HEADERS if name not in present),
+            ]
+        await send(message)
+
+    return send_secured
 
 
 async def _check_health(_request: Request) -> Response:

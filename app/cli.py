@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from app import demo, tokens
 from app.application import create_application
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
+from app.hosts import LOOPBACK_NAMES
 from app.oidc import create_issuer
 from app.settings import SettingError, Settings
 from app.tokens import TokenLifetimeError
@@ -123,7 +124,9 @@ def serve(
     if with_demo:
         accounts, tabs = _with_database(settings, _load_demo)
         _print_demo(host, port, accounts)
-        uvicorn.run(create_application(replace(settings, graphiql=True), accounts=accounts, tabs=tabs), **options)
+        # A page of another site whose name resolves to this machine must not get the accounts' tokens.
+        demo_settings = replace(settings, graphiql=True, allowed_hosts=LOOPBACK_NAMES)
+        uvicorn.run(create_application(demo_settings, accounts=accounts, tabs=tabs), **options)
         return
     _with_database(settings, migrate)
     console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)

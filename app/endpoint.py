@@ -41,15 +41,16 @@ The second argument are the request's `Authorization` headers.
 """
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_HEADERS: Final = {
-    "cache-control": "private, no-store",
-    "vary": "Accept, Authorization",
+_SECURITY_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
 }
+RAW_SECURITY_HEADERS: Final = [(name.encode(), value.encode()) for name, value in _SECURITY_HEADERS.items()]
+_HEADERS: Final = {"cache-control": "private, no-store", "vary": "Accept, Authorization"}
 _RAW_HEADERS: Final = {
     media_type: [
         (name.encode(), value.encode())
-        for name, value in ({"content-type": f"{media_type}; charset=utf-8"} | _HEADERS).items()
+        for name, value in ({"content-type": f"{media_type}; charset=utf-8"} | _HEADERS | _SECURITY_HEADERS).items()
     ]
     for media_type in (negotiation.JSON, negotiation.GRAPHQL_RESPONSE)
 }
@@ -185,6 +186,8 @@ def _json(
 
 def _page(response: Response) -> RawResponse:
     response.headers.update(_HEADERS)
+    for name, value in _SECURITY_HEADERS.items():  # a page may have a policy of its own
+        response.headers.setdefault(name, value)
     return RawResponse(response.status_code, response.raw_headers, bytes(response.body))
 
 

@@ -33,6 +33,7 @@ class Settings:
     oidc_audience: str | None = None
     engine: Executor = Executor.ON
     index: bool = True  # without the engine, it is not used
+    allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -57,7 +58,7 @@ class Settings:
         rows = []
         for field in fields(self):
             name, value = PREFIX + field.name.upper(), getattr(self, field.name)
-            shown = "(none)" if value is None else str(value)
+            shown = "(none)" if value in (None, ()) else ", ".join(value) if isinstance(value, tuple) else str(value)
             rows.append((name, _without_password(shown), "environment" if name in environment else "default"))
         return rows
 
@@ -65,6 +66,8 @@ class Settings:
 def _read(name: str, text: str, default: Any) -> Any:
     if isinstance(default, Executor):
         return _read_choice(name, text, default)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
     if not isinstance(default, bool):
         return text or default
     if text.lower() in TRUE:

@@ -176,6 +176,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_OIDC_AUDIENCE", "environment"),
         ("ATOLL_ENGINE", "default"),
         ("ATOLL_INDEX", "default"),
+        ("ATOLL_ALLOWED_HOSTS", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert " ".join(database) == f"database revision {head_revision()}: up to date"
@@ -333,6 +334,9 @@ def test_the_demo_is_loaded_into_an_empty_database_once_and_has_accounts(atoll: 
     before = rows(atoll.database_url)
     with atoll.run_server("--demo") as served:
         assert "Ada Moreau" in served.output
+        config = f"{served.url}/graphql/ide/config.json"
+        statuses = [httpx.get(config, headers={"host": host}).status_code for host in ("localhost", "evil.example")]
+        assert statuses == [200, 421]  # a name of another site may resolve to this machine
     after = rows(atoll.database_url)
     assert len(after.pop("api_token")) == len(before.pop("api_token")) + 4
     assert after == before

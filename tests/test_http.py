@@ -260,6 +260,7 @@ async def test_every_response_has_the_same_headers(world: World) -> None:
         assert answer.headers.get_list("cache-control") == ["private, no-store"]
         assert answer.headers.get_list("vary") == ["Accept, Authorization"]
         assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+        assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]
         assert answer.headers["content-length"] == str(len(answer.content))
 
 
