@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import ColumnElement, FromClause, Table, exists
+from sqlalchemy import ColumnElement, Table
 
-from permissions import Viewer, visible
+from permissions import ErrorCode, OperationError, Viewer, visible
 from store import sql
 from store.search.match import matches_search
 from store.search.query import Search
 from store.sql import Selection
+
+MAX_VALUES = 100
+"""Most values of a list in a filter."""
 
 Conditions = Sequence[ColumnElement[bool]]
 ConditionsOf = Mapping[str, Callable[[Any, Viewer], Conditions]]
@@ -47,7 +50,8 @@ class Filter:
     def from_input(cls, given: object) -> Self:
         """Create the filter from a GraphQL input, or from None.
 
-        Raises TypeError for an input with other fields: to ignore one would return unfiltered rows.
+        Raises OperationError(BAD_USER_INPUT) for a list of more than MAX_VALUES, and TypeError for an input with other
+        fields: to ignore one would return unfiltered rows.
         """
         if given is None:
             return cls()
@@ -55,6 +59,11 @@ class Filter:
         unknown = values.keys() - {field.name for field in fields(cls)}
         if unknown:
             raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}. Add it in resolvers/filter.py.")
+        for name, value in values.items():
+            if isinstance(value, tuple) and len(value) > MAX_VALUES:
+                listed = f"The filter's list of {name.replace('_', ' ')} has {len(value):,} values"
+                message = f"{listed}; at most {MAX_VALUES} are allowed. Send several requests."
+                raise OperationError(ErrorCode.BAD_USER_INPUT, message)
         return cls(**values)
 
     @property
@@ -99,13 +108,18 @@ def _members(viewer: Viewer, collection_ids: tuple[str, ...]) -> Selection:
     )
 
 
-def _has_id(source: FromClause, pk: ColumnElement[int], ids: tuple[str, ...]) -> ColumnElement[bool]:
-    return exists().where(source.c.pk == pk, source.c.id.in_(sql.text_list(ids)))
+# Subqueries with a list do not refer to the row: as EXISTS, SQLite would look for each value of the list in each row.
+
+
+def _has_id(pk: ColumnElement[int], table: Table, ids: Sequence[str]) -> ColumnElement[bool]:
+    referred = table.alias()
+    rows = referred.select().where(referred.c.id.in_(sql.text_list(ids)))
+    return pk.in_(rows.with_only_columns(referred.c.pk))
 
 
 def _tagged(tags: Sequence[str]) -> ColumnElement[bool]:
-    tag = sql.asset_tag
-    return exists().where(tag.c.asset_pk == sql.asset.c.pk, tag.c.tag.in_(sql.text_list(tags)))
+    tagged = sql.asset_tag.select().where(sql.asset_tag.c.tag.in_(sql.text_list(tags)))
+    return sql.asset.c.pk.in_(tagged.with_only_columns(sql.asset_tag.c.asset_pk))
 
 
 def _is_top_level(viewer: Viewer) -> ColumnElement[bool]:
@@ -134,7 +148,7 @@ class AssetFilter(Filter):
         "kinds": lambda kinds, _: [sql.asset.c.kind.in_(sql.text_list(kinds))],
         "statuses": lambda statuses, _: [sql.asset.c.status.in_(sql.text_list(statuses))],
         "tags": lambda tags, _: [_tagged(tags)],
-        "owner_ids": lambda ids, _: [_has_id(sql.principal.alias(), sql.asset.c.owner_pk, ids)],
+        "owner_ids": lambda ids, _: [_has_id(sql.asset.c.owner_pk, sql.principal, ids)],
         "gold_standard": lambda is_gold, _: [sql.asset.c.is_gold == int(is_gold)],
         "created_at": lambda range_, _: range_.conditions(sql.asset.c.created_at),
         "updated_at": lambda range_, _: range_.conditions(sql.asset.c.updated_at),
@@ -156,7 +170,7 @@ class CollectionFilter(Filter):
     table = sql.collection
     conditions_of = {  # noqa: RUF012 - as above
         "visibility": lambda visibility, _: [sql.collection.c.visibility == visibility],
-        "topic_ids": lambda ids, _: [_has_id(sql.topic.alias(), sql.collection.c.topic_pk, ids)],
+        "topic_ids": lambda ids, _: [_has_id(sql.collection.c.topic_pk, sql.topic, ids)],
         "top_level_only": lambda is_only, viewer: [_is_top_level(viewer)] if is_only else [],
         "contains_asset_id": lambda id_, viewer: [contains_asset(viewer, id_)],
         "updated_at": lambda range_, _: range_.conditions(sql.collection.c.updated_at),
@@ -181,7 +195,7 @@ class ChangeFilter(Filter):
 
     table = sql.change
     conditions_of = {  # noqa: RUF012 - as above
-        "actor_ids": lambda ids, _: [_has_id(sql.principal.alias(), sql.change.c.actor_pk, ids)],
+        "actor_ids": lambda ids, _: [_has_id(sql.change.c.actor_pk, sql.principal, ids)],
         "actions": lambda actions, _: [sql.change.c.action.in_(sql.text_list(actions))],
         "subject_ids": lambda ids, _: [sql.change.c.subject_id.in_(sql.text_list(ids))],
         "at": lambda range_, _: range_.conditions(sql.change.c.at),

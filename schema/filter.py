@@ -15,7 +15,9 @@ class DateTimeRange:
     until: DateTime | None = optional("The end of the range, exclusive.")
 
 
-@strawberry.input(description="Filters for assets. Fields combine with AND; values within a list with OR.")
+@strawberry.input(
+    description="Filters for assets. Fields combine with AND; the values of a list, at most 100, with OR."
+)
 class AssetFilter:
     """Filters for assets."""
 
@@ -34,7 +36,9 @@ class AssetFilter:
     )
 
 
-@strawberry.input(description="Filters for collections. Fields combine with AND; values within a list with OR.")
+@strawberry.input(
+    description="Filters for collections. Fields combine with AND; the values of a list, at most 100, with OR."
+)
 class CollectionFilter:
     """Filters for collections."""
 
