@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from store.bulk_insert import insert_many
+from store.database import Snapshot
 from store.ids import new_id, now_ms
 from store.tables import JobKind, JobStatus
 
@@ -45,6 +46,13 @@ async def count_active(connection: AsyncConnection, user_pk: int) -> int:
     return int((await connection.execute(active)).scalar_one())
 
 
+async def has_work(snapshot: Snapshot) -> bool:
+    """Return whether `claim_next` would change anything. One statement, which takes no lock."""
+    now = now_ms()
+    work = select(sql.job.c.pk).where(or_(_is_claimable(now), sql.job.c.finished_at < now - RETENTION_MS)).limit(1)
+    return bool(await snapshot.rows(work))
+
+
 async def claim_next(connection: AsyncConnection) -> ClaimedJob | None:
     """Lease the oldest job that is queued or whose lease has expired; return None if there is none.
 
@@ -52,9 +60,7 @@ async def claim_next(connection: AsyncConnection) -> ClaimedJob | None:
     """
     now, job = now_ms(), sql.job
     await _delete_finished(connection, now - RETENTION_MS)
-    is_claimable = or_(
-        job.c.status == JobStatus.QUEUED, (job.c.status == JobStatus.RUNNING) & (job.c.leased_until < now)
-    )
+    is_claimable = _is_claimable(now)
     oldest = select(func.min(job.c.pk)).where(is_claimable).scalar_subquery()
     claim = update(job).where(job.c.pk == oldest, is_claimable)
     claim = claim.values(status=JobStatus.RUNNING, leased_until=now + LEASE_MS)
@@ -64,6 +70,11 @@ async def claim_next(connection: AsyncConnection) -> ClaimedJob | None:
     stored_input = select(sql.job_input.c.given).where(sql.job_input.c.job_pk == row.pk)
     job_input = (await connection.execute(stored_input)).scalar_one()
     return ClaimedJob(row.pk, row.kind, row.user_pk, row.request_id, row.total, job_input)
+
+
+def _is_claimable(now: int) -> ColumnElement[bool]:
+    job = sql.job
+    return or_(job.c.status == JobStatus.QUEUED, (job.c.status == JobStatus.RUNNING) & (job.c.leased_until < now))
 
 
 async def renew_lease(connection: AsyncConnection, pk: int) -> Row[Any]:

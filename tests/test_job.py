@@ -1,11 +1,13 @@
 """Jobs: bulk mutations in chunks, with leases, cancelling and item results."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 
 from app.worker import run_worker
 from resolvers.write import job as jobs
@@ -343,3 +345,30 @@ async def test_a_user_has_at_most_three_active_jobs(ask_own: GraphQLClient) -> N
         assert error_paths(await ADD(ask_own, "olu", **given)) == [("LIMIT_EXCEEDED", ["assetIds"])]
     await CANCEL(ask_own, "olu", id=last)
     await started(ask_own, "olu", ADD, **given)
+
+
+async def test_a_worker_without_jobs_waits_for_no_other_writer(ask_own: GraphQLClient) -> None:
+    async with ask_own.database.write(), asyncio.timeout(3):
+        assert not await jobs.run_next_job(ask_own.database)
+
+
+async def test_a_worker_says_in_one_line_that_it_waits_for_the_database(
+    ask_own: GraphQLClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await ids(ask_own)
+    await started(ask_own, "olu", ADD, collectionId=id_["bare"], assetIds=[id_[name] for name in FIVE])
+    tries = 0
+
+    async def fail(*_: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise OperationalError("UPDATE job", {}, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr("store.jobs.claim_next", fail)
+    async with run_worker(ask_own.database), asyncio.timeout(30):
+        while tries < 2:  # noqa: ASYNC110 - nothing signals the second try
+            await asyncio.sleep(0.01)
+    messages = {record.getMessage() for record in caplog.records if record.name == "app.worker"}
+    assert all(message.startswith("Jobs wait for the database: ") for message in messages)
+    assert messages
+    assert not any(record.exc_info for record in caplog.records)

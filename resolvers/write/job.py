@@ -66,8 +66,11 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
     """Claim the oldest waiting job and run it to its end, or until `is_stopping`; return whether there was one.
 
     An exception ends the job as FAILED, unless the database is unavailable: then another worker resumes the job. The
-    exception is raised again in both cases.
+    exception is raised again in both cases. Without a job, nothing is locked.
     """
+    async with database.snapshot() as snapshot:
+        if not await jobs.has_work(snapshot):
+            return False
     async with database.write() as connection:
         job = await jobs.claim_next(connection)
     if job is None:
