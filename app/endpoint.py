@@ -25,9 +25,6 @@ from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
 from app.request import GraphQLRequest, read_request
 
-BODY_BYTES: Final = 4 * 1024 * 1024
-"""Maximum size of a request's body: enough for the ids of the largest bulk mutation, with room to spare."""
-
 OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[object]]
 """Opens the context of an operation, given the request's `Authorization` headers and its id; may raise HTTPError."""
 
@@ -110,7 +107,7 @@ class Endpoint(GraphQL[object, None]):
             if self._ide is not None and request.method == "GET" and accepted.prefers_html:
                 return _page(await self._ide(Request(request.scope, request.receive)))
             _require_acceptable(request, accepted)
-            graphql_request = await read_request(request, BODY_BYTES)
+            graphql_request = await read_request(request)
             if self._run_query is not None:
                 data = await self._run_query(graphql_request, request.all_headers(b"authorization"))
                 if data is not None:

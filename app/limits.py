@@ -13,6 +13,7 @@ from graphql import (
     GraphQLError,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
 )
@@ -35,6 +36,7 @@ class DocumentLimits:
     introspection_depth: int = 15
     fields: int = 2_000
     root_fields: int = 20
+    root_mutations: int = 5
     aliases: int = 60
     directives: int = 50
     errors: int = MAX_REQUEST_ERRORS
@@ -143,7 +145,7 @@ def limit_errors(document: DocumentNode, limits: DocumentLimits = LIMITS) -> Ite
         if isinstance(operation, OperationDefinitionNode):
             around = on_fragments + sum(map(_directives, (operation, *(operation.variable_definitions or ()))))
             size = selections.measure(operation.selection_set).plus(Measure(directives=around))
-            for problem, count, limit in _compare(size, limits):
+            for problem, count, limit in _compare(size, limits, operation.operation):
                 if count > limit:
                     yield GraphQLError(f"The {operation.operation.value} {problem}; the limit is {limit:,}.", operation)
 
@@ -159,8 +161,9 @@ def extensions(rules: DocumentRules | None = None) -> list[Callable[[], SchemaEx
     return [partial(DocumentCache, rules or document_rules()), LazyContextExtension]
 
 
-def _compare(size: Measure, limits: DocumentLimits) -> list[tuple[str, int, int]]:
+def _compare(size: Measure, limits: DocumentLimits, operation: OperationType) -> list[tuple[str, int, int]]:
     """Return the description, the count and the maximum for each limit."""
+    root_fields = limits.root_mutations if operation is OperationType.MUTATION else limits.root_fields
     return [
         (f"is {_format_count(size.depth)} levels deep", size.depth, limits.depth),
         (
@@ -169,7 +172,7 @@ def _compare(size: Measure, limits: DocumentLimits) -> list[tuple[str, int, int]
             limits.introspection_depth,
         ),
         (f"selects {_format_count(size.fields)} fields", size.fields, limits.fields),
-        (f"selects {_format_count(size.root_fields)} fields at its root", size.root_fields, limits.root_fields),
+        (f"selects {_format_count(size.root_fields)} fields at its root", size.root_fields, root_fields),
         (f"uses {_format_count(size.aliases)} aliases", size.aliases, limits.aliases),
         (f"uses {_format_count(size.directives)} directives", size.directives, limits.directives),
     ]

@@ -4,10 +4,9 @@ import re
 from itertools import chain
 from pathlib import Path
 
-from app.endpoint import BODY_BYTES
 from app.errors import RequestErrorCode
 from app.limits import LIMITS
-from app.request import BODY_SECONDS
+from app.request import BODY_BYTES, BODY_SECONDS, QUERY_CHARACTERS, VISITOR_BODY_BYTES
 from permissions import ErrorCode
 from resolvers.write.user_error import UserErrorCode
 
@@ -32,8 +31,10 @@ def test_the_limits_of_documents_are_listed() -> None:
     text = DOC.read_text(encoding="utf-8")
     assert f"more than {LIMITS.tokens:,} tokens" in text
     assert (
-        f"{LIMITS.depth} levels, {LIMITS.fields:,} fields, {LIMITS.root_fields} fields at the root,"
+        f"{LIMITS.depth} levels, {LIMITS.fields:,} fields, {LIMITS.root_fields} fields at the root (of a mutation"
+        f" {LIMITS.root_mutations}),"
         f" {LIMITS.aliases} aliases, {LIMITS.directives} directives"
     ) in text
-    assert f"more than {BODY_BYTES // 2**20} MiB" in text
+    assert f"more than {BODY_BYTES // 2**20} MiB, without a token {VISITOR_BODY_BYTES // 2**10} KiB" in text
+    assert f"`query` has more than {QUERY_CHARACTERS:,} characters" in text
     assert f"within {BODY_SECONDS} seconds" in text

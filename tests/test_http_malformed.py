@@ -16,7 +16,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from app import request as request_reading
-from app.endpoint import BODY_BYTES
+from app.request import BODY_BYTES, QUERY_CHARACTERS, VISITOR_BODY_BYTES
 from tests.http_server import RESPONSE, World, run_server
 
 JSON_TYPE: Final = {"content-type": "application/json", "accept": RESPONSE}
@@ -34,6 +34,11 @@ def query(text: str, **members: Any) -> bytes:
 def echo(text: str) -> bytes:
     """Return a body whose variable is this text, inserted into the JSON unescaped."""
     return b'{"query":"query($t:String!){echo(text:$t)}","variables":{"t":"' + text.encode() + b'"}}'
+
+
+def padded(size: int) -> bytes:
+    """Return a body of this size."""
+    return query("{ hello }", extensions={"a": "a" * (size - len(query("{ hello }", extensions={"a": ""})))})
 
 
 BODIES: Final[dict[str, tuple[bytes, int]]] = {
@@ -110,9 +115,11 @@ BODIES: Final[dict[str, tuple[bytes, int]]] = {
     "too many comments": (query("#\n" * 20_000 + "{ hello }"), 400),
     "a subscription": (query("subscription { ticks }"), 400),
     "a mutation the graph lacks": (query("mutation { missing }"), 400),
-    "just as large as allowed": (query("{ hello } #" + "a" * (BODY_BYTES - len(query("{ hello } #")))), 200),
-    "one byte too large": (query("{ hello } #" + "a" * (BODY_BYTES + 1 - len(query("{ hello } #")))), 413),
+    "just as large as allowed": (padded(VISITOR_BODY_BYTES), 200),
+    "one byte too large": (padded(VISITOR_BODY_BYTES + 1), 413),
     "twice as large": (b" " * BODY_BYTES * 2, 413),
+    "as long a document as allowed": (query("{ hello } #" + "a" * (QUERY_CHARACTERS - 11)), 200),
+    "too long a document": (query("{ hello } #" + "a" * (QUERY_CHARACTERS - 10)), 413),
 }
 HEADERS: Final[dict[str, tuple[dict[str, str], int]]] = {
     "plain text": ({"content-type": "text/plain"}, 415),
@@ -229,12 +236,20 @@ def test_a_wrong_url_gets_a_response(connection: Connection, url: str) -> None:
     connection.assert_usable()
 
 
+@pytest.mark.parametrize(("size", "expected"), [(BODY_BYTES, 200), (BODY_BYTES + 1, 413)])
+def test_a_body_with_a_token_may_be_larger(connection: Connection, size: int, expected: int) -> None:
+    headers = JSON_TYPE | {"authorization": "Bearer good"}
+    assert_status(connection.ask("POST", "/graphql", padded(size), headers), expected)
+    connection.assert_usable()
+
+
 @pytest.mark.parametrize(("chunks", "expected"), [(3, 400), (5, 413), (7, 413)])
+@pytest.mark.parametrize("token", [{}, {"authorization": "Bearer good"}], ids=["visitor", "member"])
 def test_a_body_of_undeclared_length_is_limited_while_it_is_read(
-    connection: Connection, chunks: int, expected: int
+    connection: Connection, chunks: int, expected: int, token: dict[str, str]
 ) -> None:
-    sent = iter([b" " * (BODY_BYTES // 4)] * chunks)
-    assert_status(connection.ask("POST", "/graphql", sent, JSON_TYPE), expected)
+    sent = iter([b" " * ((BODY_BYTES if token else VISITOR_BODY_BYTES) // 4)] * chunks)
+    assert_status(connection.ask("POST", "/graphql", sent, JSON_TYPE | token), expected)
     connection.assert_usable()
 
 
