@@ -20,6 +20,7 @@ from app import demo, tokens
 from app.application import create_application
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.hosts import LOOPBACK_NAMES
+from app.http_protocol import GuardedProtocol
 from app.oidc import create_issuer
 from app.settings import SettingError, Settings
 from app.tokens import TokenLifetimeError
@@ -112,6 +113,7 @@ def serve(
         "host": host,
         "port": port,
         "server_header": False,
+        "http": GuardedProtocol,
         "timeout_graceful_shutdown": 20,
         # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
         "timeout_worker_healthcheck": 60,

@@ -337,6 +337,7 @@ def test_the_demo_is_loaded_into_an_empty_database_once_and_has_accounts(atoll: 
         config = f"{served.url}/graphql/ide/config.json"
         statuses = [httpx.get(config, headers={"host": host}).status_code for host in ("localhost", "evil.example")]
         assert statuses == [200, 421]  # a name of another site may resolve to this machine
+        assert httpx.get(config, headers={"x": "a" * 40_000}).status_code == 431
     after = rows(atoll.database_url)
     assert len(after.pop("api_token")) == len(before.pop("api_token")) + 4
     assert after == before

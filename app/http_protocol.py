@@ -1,0 +1,104 @@
+"""HTTP/1.1 connections with a deadline and a maximum size for the head of each request.
+
+uvicorn alone waits for a head for ever, and keeps all that has arrived of it in memory.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+HEAD_SECONDS: Final = 10
+"""Longest time from the first byte of a head to its last, and from a new connection to its first head."""
+
+HEAD_BYTES: Final = 32 * 1024
+"""Maximum size of a head: request line and headers."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Protocol that closes a connection whose next head is late or too large."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Take uvicorn's arguments."""
+        super().__init__(*arguments, **named)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_in_head = False
+        self._waiting_bytes = 0  # received while a head is not complete
+        self._parsed_bytes = 0  # of the head's URL and headers
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Start to wait for the first head."""
+        super().connection_made(transport)
+        self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._cancel_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse the data; then check what is there of a head that is not complete."""
+        super().data_received(data)
+        request: RequestResponseCycle | None = self.cycle
+        if not self._is_in_head and request is not None and not request.response_complete:
+            return  # the data were the body of a request that is being answered
+        if self._deadline is None and not self.transport.is_closing():
+            self._start_deadline()
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        super().on_message_begin()
+        self._is_in_head, self._parsed_bytes = True, 0
+
+    def on_url(self, url: bytes) -> None:
+        """Count a part of the URL."""
+        self._parsed_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._parsed_bytes += len(name) + len(value)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """End a head. Raises ValueError, which ends the parsing, if it is too large."""
+        self._is_in_head, self._waiting_bytes = False, 0
+        self._cancel_deadline()
+        if self._parsed_bytes > HEAD_BYTES:
+            raise ValueError("The head is too large.")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that cannot be parsed, or whose head is too large."""
+        if self._parsed_bytes > HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        else:
+            super().send_400_response(msg)
+
+    def _start_deadline(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._expire)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        if self._is_in_head:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._cancel_deadline()
+        message = {
+            HTTPStatus.REQUEST_TIMEOUT: f"The headers did not arrive within {HEAD_SECONDS} seconds.",
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: f"URL and headers may have {HEAD_BYTES:,} bytes together.",
+        }[status]
+        head = f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(message)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode() + message.encode())
+        self.transport.close()
