@@ -38,7 +38,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data; then check what is there of a head that is not complete."""
+        """Parse the data; then check the size and the deadline of a head that is not complete."""
         super().data_received(data)
         request: RequestResponseCycle | None = self.cycle
         if not self._is_in_head and request is not None and not request.response_complete:
