@@ -114,6 +114,7 @@ def serve(
         "port": port,
         "server_header": False,
         "http": GuardedProtocol,
+        "timeout_keep_alive": settings.idle_seconds,
         "timeout_graceful_shutdown": 20,
         # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
         "timeout_worker_healthcheck": 60,

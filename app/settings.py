@@ -9,6 +9,7 @@ from typing import Any, Self
 
 PREFIX = "ATOLL_"
 TOOL_PREFIXES = ("ATOLL_REQUIRE_", "ATOLL_WITHOUT_")  # variables of tests and builds
+MAX_NUMBER = 86_400
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -34,6 +35,7 @@ class Settings:
     engine: Executor = Executor.ON
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
+    idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -68,6 +70,8 @@ def _read(name: str, text: str, default: Any) -> Any:
         return _read_choice(name, text, default)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, int) and not isinstance(default, bool):
+        return _read_number(name, text or str(default))
     if not isinstance(default, bool):
         return text or default
     if text.lower() in TRUE:
@@ -75,6 +79,13 @@ def _read(name: str, text: str, default: Any) -> Any:
     if text.lower() in FALSE:
         return False
     raise SettingError(f"Invalid {name} {text!r}. Use 1 or 0.")
+
+
+def _read_number(name: str, text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_NUMBER)) else 0
+    if not 1 <= number <= MAX_NUMBER:
+        raise SettingError(f"Invalid {name} {text!r}. Use a number from 1 to {MAX_NUMBER:,}.")
+    return number
 
 
 def _read_choice(name: str, text: str, default: Executor) -> Executor:

@@ -177,6 +177,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_ENGINE", "default"),
         ("ATOLL_INDEX", "default"),
         ("ATOLL_ALLOWED_HOSTS", "default"),
+        ("ATOLL_IDLE_SECONDS", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert " ".join(database) == f"database revision {head_revision()}: up to date"
