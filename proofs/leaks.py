@@ -684,10 +684,13 @@ LEAKS: Sequence[Leak] = (
     Leak("positions", "a position may refer to a hidden member", _position_at_hidden),
     Leak("shared state", "loaders are shared between operations", _share_loaders),
     Leak("shared state", "a cache key lacks the viewer", _cache_without_viewer),
-    Leak("undo", "a move past hidden assets prevents an undo", _replace(undo_records, "ORDER_ACTIONS", ())),
-    Leak("undo", "an undo restores ranks", _replace(undo, "restore_members", _restore_ranks)),
     Leak("ids", "ids of changes are sequential", _sequential_ids),
     Leak("headers", "an ETag contains the revision of the log", _revision_header),
+)
+
+LATER_LEAKS: Sequence[Leak] = (
+    Leak("undo", "a move past hidden assets prevents an undo", _replace(undo_records, "ORDER_ACTIONS", ())),
+    Leak("undo", "an undo restores ranks", _replace(undo, "restore_members", _restore_ranks)),
     Leak(
         "index",
         "the index shows archived assets to every grant holder",
@@ -708,6 +711,7 @@ LEAKS: Sequence[Leak] = (
         _replace(Selection, "key", _fragments_of_any_access),
     ),
 )
+"""Leaks that were added after the campaign on record. Tests plant all of them and find some."""
 
 
 async def trial(databases: Databases, number: int) -> int:

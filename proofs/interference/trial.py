@@ -38,6 +38,7 @@ OPERATIONS_PER_ROUND = 12
 REPEATED = (
     4  # of 8 draws, 1 to 3 repeat an earlier query (0 prefers the next page), 4 is a mutation, 5 to 7 are new queries
 )
+OTHERS_EVERY = 6  # one of so many queries is sent by someone else first
 UNDO_EVERY = 3  # one of so many rounds begins with undos
 MOVES = 3  # of visible members past hidden ones, before each undo
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
@@ -144,15 +145,24 @@ class CaseGenerator:
         """Send operations to both worlds. Returns True if the viewer may have made the differences visible."""
         words = await read_vocabulary(pair.changed, model, pair.cursors)
         if self._random.randrange(2):  # a full read takes as long as about five others
-            await self._apply(pair, self._random.choice(full_reads(is_signed_in=pair.who != ANONYMOUS)))
+            question = self._random.choice(full_reads(is_signed_in=pair.who != ANONYMOUS))
+            await self._ask_as_other(pair, question)
+            await self._apply(pair, question)
         for _ in range(OPERATIONS_PER_ROUND):
             question = self._next_operation(pair, words)
+            await self._ask_as_other(pair, question)
             generator = HiddenChanges(self._random, model, pair.who, words, self._number)
             await self._apply(pair, question, [generator.query_as_other()] if self._random.randrange(6) == 0 else [])
             # Registering sets the owner, so an administrator may now own an asset whose content differs.
             if pair.who == USERS[0] and question.selections[0].name == "assetsRegister":
                 return True
         return False
+
+    async def _ask_as_other(self, pair: WorldPair, question: Operation) -> None:
+        """Now and then, send a query to the second world as someone else first, who may see more than the viewer."""
+        if question.kind == "query" and self._random.randrange(OTHERS_EVERY) == 0:
+            who = self._random.choice([viewer for viewer in (*USERS, ANONYMOUS) if viewer != pair.who])
+            await self._apply(pair, WorldChange("others ask it first", who=who, operation=question))
 
     def _next_operation(self, pair: WorldPair, words: Vocabulary) -> Operation:
         """Return a new operation, the following page, or an earlier query."""
