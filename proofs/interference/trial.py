@@ -38,7 +38,7 @@ OPERATIONS_PER_ROUND = 12
 REPEATED = (
     4  # of 8 draws, 1 to 3 repeat an earlier query (0 prefers the next page), 4 is a mutation, 5 to 7 are new queries
 )
-OTHERS_EVERY = 6  # one of so many queries is sent by someone else first
+OTHERS_EVERY = 3  # one of so many queries is sent by someone else first
 UNDO_EVERY = 3  # one of so many rounds begins with undos
 MOVES = 3  # of visible members past hidden ones, before each undo
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
