@@ -310,6 +310,6 @@ async def test_other_deployments_offer_the_examples_unchanged(tmp_path: Path) ->
 
 
 async def _offered(app: Starlette) -> list[Tab]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         config = (await client.get("/graphql/ide/config.json")).json()
     return [Tab(**tab) for tab in config["tabs"]]

@@ -23,7 +23,7 @@ from proofs.permission_matrix.world import Asset, Ids
 from proofs.proof import BrokenPromiseError
 
 MAX_IDS, MAX_PAGES = 100, 20
-ALIASES = 6  # per document, padded to this number so that the document stays the same
+ALIASES = 5  # per document, which has at most five mutations; padded to this number so that the document stays the same
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class PagedRequest(RequestForm):
     async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
         """Yield the values of the surfaces."""
         for equal in _group_by_text(surfaces):
-            for group in _group_by_ids(client, find_variables(self.document(equal[:1])), assets):
+            for group in self._groups(client, equal[0], assets):
                 entries = await self._walk(client, equal[0], group)
                 for surface, asset in product(equal, group):
                     if isinstance(entries, str):
@@ -130,6 +130,13 @@ class PagedRequest(RequestForm):
                     else:
                         entry = entries.get(client.ids[asset][self.by])
                         yield surface, asset, surface.extract(entry, client.ids[asset]) if entry else "no"
+
+    def _groups(self, client: ViewerClient, surface: Surface, assets: Sequence[Asset]) -> Iterator[Sequence[Asset]]:
+        """Yield groups of assets that fit into one request."""
+        names = find_variables(self.document([surface]))
+        ids_per_asset = max((len(LIST_VARIABLES[name]) for name in names if name in LIST_VARIABLES), default=0)
+        for group in _group_by_ids(client, names, assets):
+            yield from _chunks(group, MAX_IDS // ids_per_asset if ids_per_asset else len(group))
 
     async def _walk(
         self, client: ViewerClient, surface: Surface, assets: Sequence[Asset]

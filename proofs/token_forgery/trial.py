@@ -44,6 +44,7 @@ REFUSAL: Final = b'{"errors":[{"message":"The bearer token is not valid.","exten
 REFUSAL_HEADERS: Final = {
     "www-authenticate": 'Bearer error="invalid_token"',
     "cache-control": "private, no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "vary": "Accept, Authorization",
     "x-content-type-options": "nosniff",
     "content-length": str(len(REFUSAL)),
