@@ -19,7 +19,6 @@ from sqlalchemy.exc import DBAPIError
 from app import demo, tokens
 from app.application import create_application
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
-from app.hosts import LOOPBACK_NAMES
 from app.http_protocol import GuardedProtocol
 from app.oidc import create_issuer
 from app.settings import SettingError, Settings
@@ -128,7 +127,7 @@ def serve(
         accounts, tabs = _with_database(settings, _load_demo)
         _print_demo(host, port, accounts)
         # A page of another site whose name resolves to this machine must not get the accounts' tokens.
-        demo_settings = replace(settings, graphiql=True, allowed_hosts=LOOPBACK_NAMES)
+        demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(_url_host, LOOPBACK)))
         uvicorn.run(create_application(demo_settings, accounts=accounts, tabs=tabs), **options)
         return
     _with_database(settings, migrate)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from starlette.types import Scope
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?", re.IGNORECASE)
 
 

@@ -3,11 +3,13 @@
 uvicorn alone waits for a head for ever, and keeps all that has arrived of it in memory.
 """
 
-import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    import asyncio
 
 HEAD_SECONDS: Final = 10
 """Longest time from the first byte of a head to its last, and from a new connection to its first head."""
@@ -23,11 +25,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take uvicorn's arguments."""
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
-        self._is_in_head = False
+        self._is_in_head = self._is_in_body = False
         self._waiting_bytes = 0  # received while a head is not complete
         self._parsed_bytes = 0  # of the head's URL and headers
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+    def connection_made(self, transport: Any) -> None:
         """Start to wait for the first head."""
         super().connection_made(transport)
         self._start_deadline()
@@ -39,12 +41,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data; then check the size and the deadline of a head that is not complete."""
+        began_in_body = self._is_in_body
         super().data_received(data)
         request: RequestResponseCycle | None = self.cycle
         if not self._is_in_head and request is not None and not request.response_complete:
             return  # the data were the body of a request that is being answered
         if self._deadline is None and not self.transport.is_closing():
             self._start_deadline()
+        if began_in_body and not self._is_in_head:
+            return  # the rest of a body whose request was answered before
         self._waiting_bytes += len(data)
         if self._waiting_bytes > HEAD_BYTES and not self.transport.is_closing():
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -66,11 +71,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """End a head. Raises ValueError, which ends the parsing, if it is too large."""
-        self._is_in_head, self._waiting_bytes = False, 0
+        self._is_in_head, self._is_in_body, self._waiting_bytes = False, True, 0
         self._cancel_deadline()
         if self._parsed_bytes > HEAD_BYTES:
             raise ValueError("The head is too large.")
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a body."""
+        self._is_in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that cannot be parsed, or whose head is too large."""

@@ -60,8 +60,10 @@ class Settings:
         rows = []
         for field in fields(self):
             name, value = PREFIX + field.name.upper(), getattr(self, field.name)
-            shown = "(none)" if value in (None, ()) else ", ".join(value) if isinstance(value, tuple) else str(value)
-            rows.append((name, _without_password(shown), "environment" if name in environment else "default"))
+            shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+            rows.append(
+                (name, _without_password(shown or "(none)"), "environment" if name in environment else "default")
+            )
         return rows
 
 

@@ -36,6 +36,7 @@ from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
 from resolvers.write import membership as write_membership
 from resolvers.write import membership_operations, undo
+from resolvers.write.former_places import insert_records
 from store import changes, sql, undo_records
 from store.database import Snapshot
 from store.reader_threads import ThreadSnapshot
@@ -560,9 +561,7 @@ def _fragments_of_any_access(self: Any, viewer: Viewer, _access: int) -> Selecti
 
 async def _restore_ranks(tx: Any, collection: Any, records: Sequence[Any]) -> None:
     """Restore members with their former ranks."""
-    columns = ("asset_pk", "rank", "added_at", "added_by_pk", "note")
-    rows = [{"collection_pk": collection.pk} | {name: getattr(record, name) for name in columns} for record in records]
-    await tx.insert(sql.membership, rows)
+    await insert_records(tx, collection, records, [record.rank for record in records])
 
 
 LEAKS: Sequence[Leak] = (

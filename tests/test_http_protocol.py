@@ -115,6 +115,17 @@ def test_a_large_head_is_refused_while_it_arrives(connection: socket.socket, hea
     assert received.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 ")), received[:200]
 
 
+def test_a_large_body_may_follow_a_request_that_was_refused_by_its_head(connection: socket.socket) -> None:
+    body = b"a" * (4 * HEAD_BYTES)
+    head = b"POST /graphql HTTP/1.1\r\nhost: atoll\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n" % len(
+        body
+    )
+    connection.sendall(head)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 415 ")
+    connection.sendall(body)
+    assert_answered(connection)
+
+
 def test_a_head_just_small_enough_is_answered(connection: socket.socket) -> None:
     connection.sendall(REQUEST + b"x: " + b"a" * (HEAD_BYTES - len(REQUEST)) + b"\r\n\r\n" + BODY)
     assert connection.recv(65_536).startswith(ANSWERED)

@@ -1,6 +1,7 @@
 """Jobs: bulk mutations in chunks, with leases, cancelling and item results."""
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -357,17 +358,16 @@ async def test_a_worker_says_in_one_line_that_it_waits_for_the_database(
 ) -> None:
     id_ = await ids(ask_own)
     await started(ask_own, "olu", ADD, collectionId=id_["bare"], assetIds=[id_[name] for name in FIVE])
-    tries = 0
+    tries, tried_again = itertools.count(1), asyncio.Event()
 
     async def fail(*_: object) -> None:
-        nonlocal tries
-        tries += 1
+        if next(tries) > 1:
+            tried_again.set()
         raise OperationalError("UPDATE job", {}, sqlite3.OperationalError("database is locked"))
 
     monkeypatch.setattr("store.jobs.claim_next", fail)
     async with run_worker(ask_own.database), asyncio.timeout(30):
-        while tries < 2:  # noqa: ASYNC110 - nothing signals the second try
-            await asyncio.sleep(0.01)
+        await tried_again.wait()
     messages = {record.getMessage() for record in caplog.records if record.name == "app.worker"}
     assert all(message.startswith("Jobs wait for the database: ") for message in messages)
     assert messages

@@ -41,7 +41,7 @@ async def held(ask: GraphQLClient, slug: str, who: str = "ada") -> list[str]:
     return [edge["node"]["name"] for edge in (await ask(who, HELD, s=slug))["collection"]["assets"]["edges"]]
 
 
-def told(payload: dict[str, Any]) -> list[str]:
+def outcomes(payload: dict[str, Any]) -> list[str]:
     """Return the status of each result, or its error code."""
     return [result["error"]["code"] if result["error"] else result["status"] for result in payload["results"]]
 
@@ -72,11 +72,11 @@ async def test_adding_a_member_is_unchanged_even_for_viewers_who_may_not_add(ask
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
         answer = await ADD(ask_own, "eve", collectionId=id_["open"], assetIds=[id_["align"], id_["lens"], id_["align"]])
-        assert told(answer) == ["UNCHANGED", "UNCHANGED"]
+        assert outcomes(answer) == ["UNCHANGED", "UNCHANGED"]
         assert answer["summary"] == {"requested": 2, "changed": 0, "unchanged": 2, "failed": 0, "dryRun": False}
         assert answer["change"] is None
         answer = await REMOVE(ask_own, "eve", collectionId=id_["bare"], assetIds=[id_["align"]])
-        assert (told(answer), answer["change"]) == (["UNCHANGED"], None)
+        assert (outcomes(answer), answer["change"]) == (["UNCHANGED"], None)
 
 
 # Who may add which asset to the empty collection "bare": an owner, an administrator, a member of a group that owns the
@@ -102,7 +102,7 @@ async def test_only_owners_add_assets_and_only_released_ones(
 ) -> None:
     id_ = await ids(ask_own)
     given = {"collectionId": id_["bare"], "assetIds": [id_[asset]]}
-    assert told(await ADD(ask_own, who, **given, mode="BEST_EFFORT")) == [outcome]
+    assert outcomes(await ADD(ask_own, who, **given, mode="BEST_EFFORT")) == [outcome]
     assert await held(ask_own, "bare") == ([asset] if outcome == "CHANGED" else [])
 
 
@@ -128,7 +128,7 @@ async def test_owners_and_administrators_remove_assets_of_any_status(
     id_ = await ids(ask_own)
     before = await held(ask_own, "open")
     removed = await REMOVE(ask_own, who, collectionId=id_["open"], assetIds=[id_[asset]], mode="BEST_EFFORT")
-    assert told(removed) == [outcome]
+    assert outcomes(removed) == [outcome]
     left = [name for name in before if name != asset] if outcome == "CHANGED" else before
     assert await held(ask_own, "open") == left
 
@@ -168,7 +168,7 @@ async def test_best_effort_changes_the_valid_assets(ask_own: GraphQLClient) -> N
     id_ = await ids(ask_own)
     given = [id_["lens"], id_["blast"], UNKNOWN]
     answer = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given, mode="BEST_EFFORT")
-    assert told(answer) == ["NOT_OWNER", "CHANGED", "NOT_FOUND"]
+    assert outcomes(answer) == ["NOT_OWNER", "CHANGED", "NOT_FOUND"]
     assert answer["userErrors"] == []
     assert answer["summary"] == {"requested": 3, "changed": 1, "unchanged": 0, "failed": 2, "dryRun": False}
     assert await held(ask_own, "bare") == ["blast"]
@@ -190,7 +190,7 @@ async def test_a_dry_run_releases_the_lock_with_its_response(ask_own: GraphQLCli
     id_ = await ids(ask_own)
     for _ in range(3):
         await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]], dryRun=True)
-    assert told(await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])) == ["CHANGED"]
+    assert outcomes(await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])) == ["CHANGED"]
 
 
 PLACES = [
@@ -253,7 +253,7 @@ async def test_a_move_removes_and_adds_as_one_change(ask_own: GraphQLClient) -> 
     given = [id_["count"], id_["align"], id_["genomes"], id_["lens"], id_["junk"], UNKNOWN]
     moved = await MOVE(ask_own, "olu", **where, assetIds=given, mode="BEST_EFFORT")
     # align is in both, genomes in neither; lens is owned by sam, junk is archived.
-    assert told(moved) == ["CHANGED", "CHANGED", "UNCHANGED", "NOT_OWNER", "NOT_ELIGIBLE", "NOT_FOUND"]
+    assert outcomes(moved) == ["CHANGED", "CHANGED", "UNCHANGED", "NOT_OWNER", "NOT_ELIGIBLE", "NOT_FOUND"]
     assert (moved["from"], moved["to"], moved["change"]["action"]) == (
         {"slug": "open"},
         {"slug": "inner"},
@@ -289,7 +289,7 @@ async def test_administrators_reorder_assets_as_one_block(ask_own: GraphQLClient
         again = await REORDER(
             ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"beforeId": id_["blast"]}
         )
-        assert (told(again), again["change"]) == (["UNCHANGED", "UNCHANGED"], None)
+        assert (outcomes(again), again["change"]) == (["UNCHANGED", "UNCHANGED"], None)
         beside = await REORDER(
             ask_own, "ada", collectionId=id_["open"], assetIds=block, position={"afterId": id_["lens"]}
         )
@@ -367,7 +367,7 @@ async def test_undoing_an_addition_skips_assets_changed_since(ask_own: GraphQLCl
         ("count", "CHANGED"),
     ]
     assert undone["change"]["action"] == "UNDONE"
-    assert told(undone)[0] == "CONFLICT"
+    assert outcomes(undone)[0] == "CONFLICT"
     assert await held(ask_own, "bare") == ["align"]
 
 
@@ -387,10 +387,10 @@ async def test_undoing_a_removal_restores_position_and_note(ask_own: GraphQLClie
     await UNDO(ask_own, "ada", changeId=removed["change"]["id"])
     assert (await ask_own("ada", HELD, s="members"))["collection"] == before
     removed = await REMOVE(ask_own, "ada", collectionId=id_["members"], assetIds=[id_["align"]])
-    assert told(await UNDO(ask_own, "olu", changeId=removed["change"]["id"])) == ["CHANGED"]
+    assert outcomes(await UNDO(ask_own, "olu", changeId=removed["change"]["id"])) == ["CHANGED"]
     removed = await REMOVE(ask_own, "olu", collectionId=id_["members"], assetIds=[id_["align"]])
     async with assert_unchanged(ask_own):
-        assert told(await UNDO(ask_own, "ada", changeId=removed["change"]["id"])) == ["NOT_OWNER"]
+        assert outcomes(await UNDO(ask_own, "ada", changeId=removed["change"]["id"])) == ["NOT_OWNER"]
 
 
 async def test_moves_past_hidden_members_change_no_undo(ask_own: GraphQLClient) -> None:
@@ -400,13 +400,13 @@ async def test_moves_past_hidden_members_change_no_undo(ask_own: GraphQLClient) 
     removed = await REMOVE(ask_own, "sam", **collection, assetIds=[id_["lens"]])
     await REORDER(ask_own, "ada", **collection, assetIds=[id_["align"]], position={"atStart": True})
     assert await held(ask_own, "open", "sam") == before[1:]
-    assert told(await UNDO(ask_own, "sam", changeId=removed["change"]["id"])) == ["CHANGED"]
+    assert outcomes(await UNDO(ask_own, "sam", changeId=removed["change"]["id"])) == ["CHANGED"]
     assert await held(ask_own, "open", "sam") == before == ["lens", "align", "blast", "count"]
     await REMOVE(ask_own, "sam", **collection, assetIds=[id_["lens"]])
     added = await ADD(ask_own, "sam", **collection, assetIds=[id_["lens"]], position={"afterId": id_["align"]})
     await REORDER(ask_own, "ada", **collection, assetIds=[id_["lens"]], position={"afterId": id_["hidden"]})
     assert await held(ask_own, "open", "sam") == ["align", "lens", "blast", "count"]
-    assert told(await UNDO(ask_own, "sam", changeId=added["change"]["id"])) == ["CHANGED"]
+    assert outcomes(await UNDO(ask_own, "sam", changeId=added["change"]["id"])) == ["CHANGED"]
     assert await held(ask_own, "open", "sam") == before[1:]
 
 
@@ -431,10 +431,10 @@ async def test_a_move_and_its_undo_are_undone_as_a_whole(ask_own: GraphQLClient)
     moved = await MOVE(ask_own, "olu", **where, assetIds=[id_["count"], id_["align"]])
     after = await held(ask_own, "open"), await held(ask_own, "inner")
     undone = await UNDO(ask_own, "olu", changeId=moved["change"]["id"])
-    assert told(undone) == ["CHANGED", "CHANGED"]
+    assert outcomes(undone) == ["CHANGED", "CHANGED"]
     assert (await held(ask_own, "open"), await held(ask_own, "inner")) == before
     redone = await UNDO(ask_own, "olu", changeId=undone["change"]["id"])
-    assert told(redone) == ["CHANGED", "CHANGED"]
+    assert outcomes(redone) == ["CHANGED", "CHANGED"]
     assert (await held(ask_own, "open"), await held(ask_own, "inner")) == after
 
 
@@ -464,7 +464,7 @@ async def test_a_change_that_cannot_be_undone_is_rejected(ask_own: GraphQLClient
         for unseen in (added["change"]["id"], "chg_" + "0" * 24, id_["bare"]):
             assert error_paths(await UNDO(ask_own, "eve", changeId=unseen)) == [("NOT_FOUND", ["changeId"])]
         assert error_paths(await UNDO(ask_own, "ada", changeId=ordered["change"]["id"])) == [("INVALID", ["changeId"])]
-        assert told(await UNDO(ask_own, "mei", changeId=added["change"]["id"])) == ["NOT_OWNER"]
+        assert outcomes(await UNDO(ask_own, "mei", changeId=added["change"]["id"])) == ["NOT_OWNER"]
 
 
 async def test_anonymous_visitors_change_nothing(ask_own: GraphQLClient) -> None:
@@ -486,7 +486,7 @@ async def test_a_replay_shows_results_by_current_permissions(ask_own: GraphQLCli
     slug, asset = ("bare", "images") if mutation is ADD else ("inner", "images")
     given = {"collectionId": id_[slug], "assetIds": [id_[asset]], "idempotencyKey": "again"}
     first = await mutation(ask_own, "lou", **given)
-    assert told(first) == ["CHANGED"]
+    assert outcomes(first) == ["CHANGED"]
     async with assert_unchanged(ask_own):
         assert await mutation(ask_own, "lou", **given) == first
         other = await mutation(ask_own, "lou", **{**given, "assetIds": [id_["align"]]})
@@ -545,7 +545,7 @@ async def test_a_restored_member_reveals_no_hidden_neighbour(ask_own: GraphQLCli
     for names in (["explore", "blast"], hidden):
         if names:
             given = [id_[name] for name in names]
-            assert set(told(await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given))) == {"CHANGED"}
+            assert set(outcomes(await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=given))) == {"CHANGED"}
     # align sorts before blast: with the same rank it would come first.
     removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
     await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
@@ -564,7 +564,7 @@ async def test_a_former_owner_restores_nothing(ask_own: GraphQLClient) -> None:
     async with ask_own.database.write() as connection:
         await connection.execute(update(sql.grant).where(sql.grant.c.access == 4).values(access=2))
     async with assert_unchanged(ask_own):
-        assert told(await UNDO(ask_own, "lou", changeId=undone["change"]["id"])) == ["NOT_OWNER"]
+        assert outcomes(await UNDO(ask_own, "lou", changeId=undone["change"]["id"])) == ["NOT_OWNER"]
 
 
 async def test_a_change_of_too_many_assets_is_not_undone(

@@ -132,12 +132,11 @@ class CaseGenerator:
         """Move visible members past hidden ones in the second world, and undo a change in both; then undo that."""
         for is_second in (False, True):
             model = await read_model(pair.changed.database)
+            words = await read_vocabulary(pair.changed, model, pair.cursors)
             for _ in range(MOVES):
-                words = await read_vocabulary(pair.changed, model, pair.cursors)
                 if move := HiddenChanges(self._random, model, pair.who, words, self._number).move_past_hidden():
                     await self._apply(pair, move)
                     model = await read_model(pair.changed.database)
-            words = await read_vocabulary(pair.changed, model, pair.cursors)
             generator = OperationGenerator(self._random, words, PERMISSIONS[pair.who])
             await self._apply(pair, generator.undo(latest=is_second))
 

@@ -41,8 +41,8 @@ class Gap:
     @property
     def has_former_ranks(self) -> bool:
         """Whether the former ranks lie in the gap, in the order of the records."""
-        ends = ([self.low.rank] if self.low else [], [self.high.rank] if self.high else [])
-        ranks = [*ends[0], *(record.rank for record in self.records if record.rank is not None), *ends[1]]
+        places = (self.low, *self.records, self.high)
+        ranks = [each.rank for each in places if each is not None and each.rank is not None]
         return all(rank < next_rank for rank, next_rank in pairwise(ranks))
 
 
@@ -52,11 +52,11 @@ async def restore_members(tx: MutationTransaction, collection: CollectionRow, re
     gaps = find_gaps(await _visible_members(tx, collection, records[0].change_pk), records)
     moved = [gap for gap in gaps if not gap.has_former_ranks]
     for gap in moved:
-        await _insert(tx, collection, gap.records, await _allocate_ranks(ranked, gap))
+        await insert_records(tx, collection, gap.records, await _allocate_ranks(ranked, gap))
     kept = [record for gap in gaps if gap.has_former_ranks for record in gap.records]
     # An allocation may have renumbered the list, and with it the reserved ranks.
     reserved = await ranked.reserved_ranks() if moved else {}
-    await _insert(
+    await insert_records(
         tx, collection, kept, [reserved.get((record.change_pk, record.asset_pk), record.rank) for record in kept]
     )
 
@@ -103,9 +103,10 @@ async def _allocate_ranks(ranked: RankedList, gap: Gap) -> list[int]:
     return await ranked.allocate_ranks(len(gap.records), next_to=next_to, is_after=gap.low is not None)
 
 
-async def _insert(
+async def insert_records(
     tx: MutationTransaction, collection: CollectionRow, records: Sequence[UndoRecord], ranks: Sequence[int | None]
 ) -> None:
+    """Insert former members with these ranks."""
     rows: list[dict[str, Any]] = [
         {
             "collection_pk": collection.pk,
