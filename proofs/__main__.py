@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from proofs.campaign import open_pool, run_campaign
+from proofs.differential.trial import DIFFERENTIAL
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
 from proofs.mutants import score as mutants
@@ -24,7 +25,8 @@ from proofs.revocation.trial import REVOCATION
 from proofs.token_forgery.trial import TOKEN_FORGERY
 
 PROOFS: dict[str, Proof] = {
-    proof.name: proof for proof in (PERMISSION_MATRIX, INTERFERENCE, PLANTED, ORACLE, REVOCATION, TOKEN_FORGERY)
+    proof.name: proof
+    for proof in (PERMISSION_MATRIX, INTERFERENCE, PLANTED, ORACLE, DIFFERENTIAL, REVOCATION, TOKEN_FORGERY)
 }
 MUTANTS = "mutants"
 COUNTEREXAMPLE = RUNS / "broken.txt"

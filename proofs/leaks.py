@@ -685,9 +685,6 @@ LEAKS: Sequence[Leak] = (
     Leak("shared state", "a cache key lacks the viewer", _cache_without_viewer),
     Leak("ids", "ids of changes are sequential", _sequential_ids),
     Leak("headers", "an ETag contains the revision of the log", _revision_header),
-)
-
-LATER_LEAKS: Sequence[Leak] = (
     Leak("undo", "a move past hidden assets prevents an undo", _replace(undo_records, "ORDER_ACTIONS", ())),
     Leak("undo", "an undo restores ranks", _replace(undo, "restore_members", _restore_ranks)),
     Leak(
@@ -710,7 +707,6 @@ LATER_LEAKS: Sequence[Leak] = (
         _replace(Selection, "key", _fragments_of_any_access),
     ),
 )
-"""Leaks that were added after the campaign on record. Tests plant all of them and find some."""
 
 
 async def trial(databases: Databases, number: int) -> int:
