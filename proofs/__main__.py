@@ -1,18 +1,20 @@
 """Command `python -m proofs [NAME …]`: runs campaigns, and writes the record once every proof has a result."""
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from proofs.campaign import open_pool, run_campaign
+from proofs.campaign import Workload, open_pool, run_campaign
 from proofs.differential.trial import DIFFERENTIAL
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
@@ -20,7 +22,7 @@ from proofs.mutants import score as mutants
 from proofs.oracle.trial import ORACLE
 from proofs.permission_matrix.trial import PERMISSION_MATRIX
 from proofs.proof import BrokenPromiseError, Proof
-from proofs.record import RECORD, RUNS, Run, format_record, load_runs, save_run
+from proofs.record import RECORD, Run, Runs, add_checks, format_record, load_runs, save_run
 from proofs.revocation.trial import REVOCATION
 from proofs.token_forgery.trial import TOKEN_FORGERY
 
@@ -29,7 +31,7 @@ PROOFS: dict[str, Proof] = {
     for proof in (PERMISSION_MATRIX, INTERFERENCE, PLANTED, ORACLE, DIFFERENTIAL, REVOCATION, TOKEN_FORGERY)
 }
 MUTANTS = "mutants"
-COUNTEREXAMPLE = RUNS / "broken.txt"
+COUNTEREXAMPLE = Path("build/counterexample.txt")
 NAMES = (*PROOFS, MUTANTS)
 
 
@@ -37,10 +39,13 @@ def prove(
     names: Annotated[list[str] | None, typer.Argument(help=f"Proofs to run: {', '.join(NAMES)}. Default: all.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the first trial. Default: the current time.")] = None,
     processes: Annotated[int, typer.Option("--workers", min=1, help="Number of parallel processes.")] = 2,
+    minutes: Annotated[
+        float, typer.Option(help="Longest time for each proof. The next run continues where the time was up.")
+    ] = math.inf,
 ) -> None:
     """Try to break each promise until its goal of checks is reached; stop at the first counterexample.
 
-    The record, docs/proofs.md, is written once every proof has a result, in one run or several.
+    The record, docs/proofs.md, is written anew after the run, once every proof has a result.
     """
     unknown = set(names or ()) - set(NAMES)
     if unknown:
@@ -48,9 +53,9 @@ def prove(
     console = Console(stderr=True)
     first_seed = int(time.time()) if seed is None else seed
     try:
-        _run([name for name in NAMES if name in (names or NAMES)], first_seed, processes, console)
+        _run([name for name in NAMES if name in (names or NAMES)], first_seed, processes, minutes, console)
     except BrokenPromiseError as error:
-        RUNS.mkdir(parents=True, exist_ok=True)
+        COUNTEREXAMPLE.parent.mkdir(exist_ok=True)
         COUNTEREXAMPLE.write_text(f"{error}\n", encoding="utf-8")
         # Bypasses the console, which would wrap lines that users paste into a shell.
         sys.stderr.write(f"Counterexample found and saved to {COUNTEREXAMPLE}:\n{error}\n")
@@ -59,11 +64,11 @@ def prove(
     if missing := [name for name in NAMES if name not in runs]:
         console.print(f"{RECORD} is not written: no result yet for {', '.join(missing)}.")
     else:
-        RECORD.write_text(format_record({name: runs[name] for name in PROOFS}, runs[MUTANTS]), encoding="utf-8")
+        RECORD.write_text(format_record({name: runs[name] for name in PROOFS}, runs[MUTANTS][-1]), encoding="utf-8")
         console.print(f"Wrote {RECORD}.")
 
 
-def _run(names: Sequence[str], seed: int, processes: int, console: Console) -> None:
+def _run(names: Sequence[str], seed: int, processes: int, minutes: float, console: Console) -> None:
     columns = (
         TextColumn("{task.description:<14}"),
         BarColumn(),
@@ -76,9 +81,21 @@ def _run(names: Sequence[str], seed: int, processes: int, console: Console) -> N
             with open_pool(processes) as pool:
                 for name in names:
                     if name in PROOFS:
-                        save_run(name, asdict(run_campaign(pool, PROOFS[name], seed, bars[name].start(), processes)))
+                        earlier = _unfinished(name)
+                        done = add_checks(earlier)
+                        report = bars[name].start(done.total())
+                        workload = Workload(PROOFS[name].goal, processes, done, time.monotonic() + minutes * 60)
+                        result = run_campaign(pool, PROOFS[name], seed, report, workload)
+                        save_run(name, asdict(result), earlier)
         if MUTANTS in bars:
             save_run(MUTANTS, asyncio.run(_score(bars[MUTANTS])))
+
+
+def _unfinished(name: str) -> Runs:
+    """Return the last runs of the proof if their checks do not reach its goal yet."""
+    proof, runs = PROOFS[name], load_runs().get(name, ())
+    checks = dict.fromkeys(proof.backends, 0) | add_checks(runs)
+    return runs if Workload(proof.goal).missing(checks) else ()
 
 
 async def _score(bar: "_Bar") -> Run:
@@ -102,9 +119,9 @@ class _Bar:
         total, unit = (proof.goal, proof.unit) if proof else (len(mutants.list_mutants()), MUTANTS)
         self.task = self.progress.add_task(self.name, total=total, unit=unit, start=False)
 
-    def start(self) -> Callable[[int], None]:
-        """Start the clock and return a callback that advances the bar."""
-        self.progress.start_task(self.task)
+    def start(self, completed: int) -> Callable[[int], None]:
+        """Start the clock with the checks of earlier runs, and return a callback that advances the bar."""
+        self.update(completed, 0)
         return partial(self.progress.advance, self.task)
 
     def update(self, completed: int, _total: int) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import atexit
 import gc
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, cycle, islice
 from multiprocessing import get_context
 
@@ -32,10 +33,23 @@ class CampaignResult:
     trials: int = 0
     seconds: float = 0
 
-    def unfinished_backends(self, goal: int) -> list[str]:
-        """Return the backends below their share of the goal, the one with the fewest checks first."""
-        share = goal / len(self.checks)
-        return sorted((name for name, checks in self.checks.items() if checks < share), key=self.checks.__getitem__)
+
+@dataclass(frozen=True)
+class Workload:
+    """What a campaign has left to do: its goal, less the checks of earlier campaigns, until a time is up."""
+
+    goal: int
+    processes: int = 2
+    done: Mapping[str, int] = field(default_factory=dict)  # by backend
+    deadline: float = math.inf  # of the monotonic clock; no trial starts after it
+
+    def missing(self, checks: Mapping[str, int]) -> dict[str, int]:
+        """Return the missing checks of each backend that is below its share of the goal, the most first."""
+        share = math.ceil(self.goal / len(checks))
+        missing = {name: share - count - self.done.get(name, 0) for name, count in checks.items()}
+        return {
+            name: missing[name] for name in sorted(missing, key=missing.__getitem__, reverse=True) if missing[name] > 0
+        }
 
 
 @contextmanager
@@ -49,9 +63,13 @@ def open_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def run_campaign(
-    pool: ProcessPoolExecutor, proof: Proof, first_seed: int, report: ReportChecks, processes: int
+    pool: ProcessPoolExecutor,
+    proof: Proof,
+    first_seed: int,
+    report: ReportChecks,
+    workload: Workload,
 ) -> CampaignResult:
-    """Run trials until the goal is reached. Raises the first exception of a trial, usually BrokenPromiseError.
+    """Run trials until the goal is reached or the time is up. Raises the first exception of a trial, if any.
 
     Every backend starts at the first seed and counts up.
     """
@@ -59,16 +77,16 @@ def run_campaign(
     started = time.monotonic()
     seeds = {backend: count(first_seed) for backend in proof.backends}
     running: dict[Future[int], str] = {}
-    while unfinished := result.unfinished_backends(proof.goal):
+    while missing := workload.missing(result.checks):
         # Each running trial is counted as one check, the least it adds, to start no more trials than the goal needs.
         running_by_backend = Counter(running.values())
-        startable = [
-            backend
-            for backend in unfinished
-            if result.checks[backend] + running_by_backend[backend] < proof.goal / len(proof.backends)
-        ]
-        for backend in islice(cycle(startable), processes - len(running)):
+        startable = [backend for backend, checks in missing.items() if running_by_backend[backend] < checks]
+        if time.monotonic() >= workload.deadline:
+            startable = []
+        for backend in islice(cycle(startable), workload.processes - len(running)):
             running[pool.submit(_run_trial, proof, backend, next(seeds[backend]))] = backend
+        if not running:
+            break
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             checks = future.result()
             result.checks[running.pop(future)] += checks

@@ -4,7 +4,8 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -14,15 +15,18 @@ from proofs.databases import BACKENDS
 from proofs.leaks import LEAKS
 
 RECORD = Path("docs/proofs.md")
-RUNS = Path("build/proofs")
-"""Folder of the last run of each proof, from which the record is written."""
+RUNS = Path("docs/proofs.json")
+"""The runs of each proof, from which the record is written."""
 
 Run = dict[str, Any]
 """Result of a campaign or of the mutation tests, with the day, the commit and the machine."""
+Runs = Sequence[Run]
+"""Runs of one proof that add up: the first ones ended before the goal was reached."""
 
 HEADER = """# Proofs
-Written by `make prove`. Each row is a promise and the number of checks that passed without a counterexample. A trial is
-determined by its seed: `make prove ARGS="{name} --seed {seed}"` repeats a campaign.
+Written by `make prove`. Each row is a promise and the number of checks that passed without a counterexample; the checks
+of several runs add up until the goal is reached. A trial is determined by its seed:
+`make prove ARGS="{name} --seed {seed}"` repeats a campaign.
 """
 COLUMNS = ("proof", "promise", "SQLite", "PostgreSQL", "checks", "first seed", "trials", "minutes", "day", "commit")
 MUTANTS_SECTION = """## Mutants
@@ -37,42 +41,51 @@ only in hidden data answered differently.
 """
 
 
-def save_run(name: str, run: Run) -> None:
-    """Save a campaign's result with the day, the commit and the machine."""
+def save_run(name: str, run: Run, earlier: Runs = ()) -> None:
+    """Save a run after the earlier ones that it continues, with the day, the commit and the machine."""
     origin = {"commit": describe_commit(), "day": datetime.now(UTC).date().isoformat()}
     origin |= {"machine": f"Python {platform.python_version()} on {os.cpu_count()} cores"}
-    RUNS.mkdir(parents=True, exist_ok=True)
-    (RUNS / f"{name}.json").write_text(json.dumps(run | origin, indent=1), encoding="utf-8")
+    runs = load_runs() | {name: [*earlier, run | origin]}
+    RUNS.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
 
 
-def load_runs() -> dict[str, Run]:
-    """Load the last saved run of each proof."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RUNS.glob("*.json"))}
+def load_runs() -> dict[str, Runs]:
+    """Load the last runs of each proof."""
+    return dict(json.loads(RUNS.read_text(encoding="utf-8"))) if RUNS.exists() else {}
 
 
-def format_record(runs: Mapping[str, Run], mutants: Run) -> str:
+def add_checks(runs: Runs) -> Counter[str]:
+    """Return the checks of all runs by backend."""
+    total = Counter[str]()
+    for run in runs:
+        total.update(run["checks"])
+    return total
+
+
+def format_record(runs: Mapping[str, Runs], mutants: Run) -> str:
     """Format the runs, in their order, as Markdown."""
-    name, first = next(iter(runs.items()))
+    name, (first, *_) = next(iter(runs.items()))
     alignments = ("---:" if column in {*COLUMNS[2:4], *COLUMNS[5:8]} else "---" for column in COLUMNS)
     rows = [_format_row(COLUMNS), _format_row(alignments)]
-    rows += [_format_row(_run_cells(name, run)) for name, run in runs.items()]
+    rows += [_format_row(_cells(name, of_proof)) for name, of_proof in runs.items()]
     parts = [HEADER.format(name=name, seed=first["seed"]), "\n".join(rows), f"Run with {first['machine']}."]
     return (
         "\n\n".join(part.strip() for part in (*parts, _format_mutants(mutants), LEAKS_SECTION, _format_leaks())) + "\n"
     )
 
 
-def _run_cells(name: str, run: Run) -> list[str]:
-    checks = [f"{run['checks'][backend]:,}" if backend in run["checks"] else "" for backend in BACKENDS]
+def _cells(name: str, runs: Runs) -> list[str]:
+    checks = add_checks(runs)
     details = [
-        run["unit"],
-        str(run["seed"]),
-        f"{run['trials']:,}",
-        f"{run['seconds'] / 60:.1f}",
-        run["day"],
-        run["commit"],
+        runs[0]["unit"],
+        ", ".join(str(run["seed"]) for run in runs),
+        f"{sum(run['trials'] for run in runs):,}",
+        f"{sum(run['seconds'] for run in runs) / 60:.1f}",
+        runs[-1]["day"],
+        ", ".join(dict.fromkeys(run["commit"] for run in runs)),
     ]
-    return [name, run["promise"], *checks, *details]
+    counts = [f"{checks[backend]:,}" if backend in checks else "" for backend in BACKENDS]
+    return [name, runs[0]["promise"], *counts, *details]
 
 
 def _format_mutants(run: Run) -> str:

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from proofs.__main__ import PROOFS
-from proofs.campaign import CampaignResult, run_campaign
+from proofs.__main__ import MUTANTS, PROOFS
+from proofs.campaign import CampaignResult, Workload, run_campaign
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError, Proof
-from proofs.record import COLUMNS, RECORD, format_record
+from proofs.record import COLUMNS, RECORD, format_record, load_runs
 
 
 async def _trial(_databases: Databases, seed: int) -> int:
@@ -49,10 +49,12 @@ class DelayedPool(ImmediatePool):
         return future
 
 
-def run(pool: ImmediatePool, proof: Proof, seed: int, reports: list[int] | None = None) -> CampaignResult:
+def run(
+    pool: ImmediatePool, proof: Proof, seed: int, reports: list[int] | None = None, workload: Workload | None = None
+) -> CampaignResult:
     """Run a campaign with two parallel trials."""
     report = ([] if reports is None else reports).append
-    return run_campaign(cast("ProcessPoolExecutor", pool), proof, seed, report, 2)
+    return run_campaign(cast("ProcessPoolExecutor", pool), proof, seed, report, workload or Workload(proof.goal))
 
 
 def test_a_campaign_runs_until_each_backend_has_half_of_the_checks() -> None:
@@ -91,11 +93,34 @@ def test_the_record_has_each_promise_its_checks_and_how_to_repeat_them() -> None
     }
     run |= {"trials": 12, "seconds": 90.0} | origin
     score: dict[str, Any] = {"killed": 9, "equivalent": 1, "survived": 0, "seconds": 60.0} | origin
-    text = format_record({"some": run}, score)
+    text = format_record({"some": [run]}, score)
     assert "| some | A promise. | 1,000 | 2,000 | checks | 7 | 12 | 1.5 | 2026-01-01 | abc |" in text
     assert 'make prove ARGS="some --seed 7"' in text
     assert "Tests killed 9 of 10 mutants; the other 1 are equivalent" in text
     assert "100%" in text
+
+
+def test_the_checks_of_runs_that_continue_each_other_add_up() -> None:
+    first = {"promise": "A promise.", "unit": "checks", "seed": 7, "checks": {"sqlite": 10, "postgresql": 20}}
+    first |= {"trials": 3, "seconds": 60.0, "day": "2026-01-01", "commit": "abc", "machine": "Python"}
+    second = first | {"seed": 8, "day": "2026-01-02", "commit": "def"}
+    score = {"killed": 1, "equivalent": 0, "survived": 0, "seconds": 0.0, "commit": "abc"}
+    text = format_record({"some": [first, second]}, score)
+    assert "| some | A promise. | 20 | 40 | checks | 7, 8 | 6 | 2.0 | 2026-01-02 | abc, def |" in text
+
+
+def test_a_campaign_ends_when_its_time_is_up_and_the_next_continues_it() -> None:
+    pool = ImmediatePool()
+    late = run(pool, PROOF, 20, workload=Workload(100, deadline=0))
+    assert (late.checks, pool.submitted) == ({"sqlite": 0, "postgresql": 0}, [])
+    rest = run(pool, PROOF, 20, workload=Workload(100, done={"sqlite": 50, "postgresql": 30}))
+    assert rest.checks == {"sqlite": 0, "postgresql": 41}
+
+
+def test_the_record_shows_the_saved_runs() -> None:
+    runs = load_runs()
+    text = format_record({name: runs[name] for name in PROOFS}, runs[MUTANTS][-1])
+    assert RECORD.read_text(encoding="utf-8") == text
 
 
 def test_the_committed_record_has_every_promise_with_as_many_checks_as_its_goal() -> None:
@@ -105,5 +130,7 @@ def test_the_committed_record_has_every_promise_with_as_many_checks_as_its_goal(
         counts = [int(count.replace(",", "")) for count in row_by_name[name][2:4] if count.strip()]
         assert all(count >= proof.goal / len(proof.backends) for count in counts), name
         assert row_by_name[name][1] == proof.promise
-        assert re.fullmatch("[0-9a-f]{10}", row_by_name[name][-1]), f"{name}: not run at a clean commit"
+        assert re.fullmatch("[0-9a-f]{10}(, [0-9a-f]{10})*", row_by_name[name][-1]), (
+            f"{name}: not run at a clean commit"
+        )
     assert "None survived: mutation score 100%" in " ".join(RECORD.read_text(encoding="utf-8").split())
