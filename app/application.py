@@ -20,6 +20,7 @@ from app.authentication import load_viewer, verify_bearer_token
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
 from app.errors import RequestErrorCode, UnavailableError, error_body
 from app.graphiql import EXAMPLES, Account, Tab
+from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
 from app.oidc import Issuer, create_issuer
 from app.query_engine import QueryEngine
@@ -130,7 +131,7 @@ def create_application(
 
 @cache
 def _schema() -> Schema:
-    return build_schema(limits.extensions(_document_rules()))
+    return build_schema(limits.extensions(_document_rules()), GuardedExecutor)
 
 
 _document_rules = cache(limits.document_rules)

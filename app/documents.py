@@ -54,9 +54,9 @@ class DocumentRules:
 class LazyContext:
     """Placeholder context; the real one is opened after validation succeeds."""
 
-    def __init__(self, opening: Callable[[], Awaitable[object]]) -> None:
-        """Take the function that opens the real context."""
-        self.open = opening
+    def __init__(self, opening: Callable[[], Awaitable[object]], *, is_visitor: bool) -> None:
+        """Take the function that opens the real context, and whether the request has no token."""
+        self.open, self.is_visitor = opening, is_visitor
 
 
 class LazyContextExtension(SchemaExtension):
@@ -178,12 +178,17 @@ def _validation(
     schema: BaseSchema, rules: DocumentRules, graphql_rules: tuple[type[ASTValidationRule], ...]
 ) -> _Validation:
     return _Validation(
-        schema=schema._schema,  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry gives it no public name, and declares it in `Schema` only
+        schema=graphql_schema(schema),
         check_limits=rules.check_limits,
         rules=(*graphql_rules, MaybeNullValidationRule, OneOfRule, NullCharacterRule),
         max_errors=rules.max_errors,
         hides_suggestions=schema.config.disable_field_suggestions,
     )
+
+
+def graphql_schema(schema: BaseSchema) -> GraphQLSchema:
+    """Return graphql-core's schema of a schema."""
+    return schema._schema  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 - Strawberry gives it no public name, and declares it in `Schema` only
 
 
 def _require_operation(document: DocumentNode, name: str | None) -> None:

@@ -24,6 +24,7 @@ from app.errors import HTTPError, RequestErrorCode
 from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
 from app.request import GraphQLRequest, read_request
+from app.request_limits import BUDGET_EXCEEDED, BudgetError
 
 OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[object]]
 """Opens the context of an operation, given the request's `Authorization` headers and its id; may raise HTTPError."""
@@ -103,20 +104,13 @@ class Endpoint(GraphQL[object, None]):
         accepted = negotiation.negotiate(request.joined_header(b"accept"))
         media_type = accepted.media_type or negotiation.JSON
         try:
-            _require_method(request)
-            if self._ide is not None and request.method == "GET" and accepted.prefers_html:
-                return _page(await self._ide(Request(request.scope, request.receive)))
-            _require_acceptable(request, accepted)
-            graphql_request = await read_request(request)
-            if self._run_query is not None:
-                data = await self._run_query(graphql_request, request.all_headers(b"authorization"))
-                if data is not None:
-                    return _json(media_type, HTTPStatus.OK, data)
-            result = await self._result(graphql_request, request, request_id)
-            return _json(media_type, _status(result, media_type), _body(result, request_id))
+            return await self._answer(request, request_id, accepted, media_type)
         except HTTPError as error:
             errors.log_http_error(error, request_id)
             return _json(media_type, error.status, errors.error_body(error.code, error.message), error.headers)
+        except BudgetError:
+            body = errors.error_body(RequestErrorCode.LIMIT_EXCEEDED, BUDGET_EXCEEDED)
+            return _json(media_type, _status_of_refusal(media_type), body)
         except ClientDisconnect:
             # No client is left to read the response, but servers and middleware wait for one.
             body = errors.error_body(RequestErrorCode.BAD_REQUEST, "The request ended early.")
@@ -126,11 +120,30 @@ class Endpoint(GraphQL[object, None]):
             body = errors.error_body(RequestErrorCode.INTERNAL, errors.INTERNAL_MESSAGE, requestId=request_id)
             return _json(media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
+    async def _answer(
+        self, request: HTTPRequest, request_id: str, accepted: Negotiation, media_type: str
+    ) -> RawResponse:
+        """Return the response to a valid request. Raises HTTPError for others, and BudgetError."""
+        _require_method(request)
+        if self._ide is not None and request.method == "GET" and accepted.prefers_html:
+            return _page(await self._ide(Request(request.scope, request.receive)))
+        _require_acceptable(request, accepted)
+        graphql_request = await read_request(request)
+        if self._run_query is not None:
+            data = await self._run_query(graphql_request, request.all_headers(b"authorization"))
+            if data is not None:
+                return _json(media_type, HTTPStatus.OK, data)
+        result = await self._result(graphql_request, request, request_id)
+        return _json(media_type, _status(result, media_type), _body(result, request_id))
+
     async def _result(self, graphql_request: GraphQLRequest, request: HTTPRequest, request_id: str) -> ExecutionResult:
         """Execute the operation and close its context; raise HTTPError if it must not be executed."""
         authorization = request.all_headers(b"authorization")
         async with AsyncExitStack() as stack:
-            context = LazyContext(lambda: stack.enter_async_context(self._open_context(authorization, request_id)))
+            context = LazyContext(
+                lambda: stack.enter_async_context(self._open_context(authorization, request_id)),
+                is_visitor=not authorization,
+            )
             try:
                 result = await self.schema.execute(
                     graphql_request.query,
@@ -168,6 +181,10 @@ def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
         return HTTPStatus.OK
     if errors.is_failure(result):
         return HTTPStatus.INTERNAL_SERVER_ERROR
+    return _status_of_refusal(media_type)
+
+
+def _status_of_refusal(media_type: str) -> HTTPStatus:
     return HTTPStatus.BAD_REQUEST if media_type == negotiation.GRAPHQL_RESPONSE else HTTPStatus.OK
 
 

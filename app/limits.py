@@ -21,7 +21,8 @@ from strawberry.extensions import SchemaExtension
 
 from app.documents import DocumentCache, DocumentRules, LazyContextExtension
 from app.errors import MAX_REQUEST_ERRORS
-from resolvers.deployment import OPERATION_DEPTH
+from app.request_limits import RequestLimitsExtension
+from resolvers import limits as shared
 
 COUNT_CAP: Final = 1_000_000
 """Upper bound of counts, because nested fragments can double a count at each level."""
@@ -31,14 +32,15 @@ COUNT_CAP: Final = 1_000_000
 class DocumentLimits:
     """Maximum size of a document. A fragment counts once for each spread."""
 
-    tokens: int = 5_000
-    depth: int = OPERATION_DEPTH
+    tokens: int = shared.LIMITS.tokens
+    depth: int = shared.LIMITS.depth
     introspection_depth: int = 15
-    fields: int = 2_000
-    root_fields: int = 20
-    root_mutations: int = 5
-    aliases: int = 60
-    directives: int = 50
+    introspections: int = 1
+    fields: int = shared.LIMITS.selected_fields
+    root_fields: int = shared.LIMITS.root_fields
+    root_mutations: int = shared.LIMITS.root_mutations
+    aliases: int = shared.LIMITS.aliases
+    directives: int = shared.LIMITS.directives
     errors: int = MAX_REQUEST_ERRORS
 
 
@@ -58,6 +60,7 @@ class Measure(NamedTuple):
     directives: int = 0
     depth: int = 0
     introspection_depth: int = 0
+    introspections: int = 0
 
     def plus(self, other: "Measure") -> "Measure":
         """Return the size of both in one selection set: counts are added, depths are maxima."""
@@ -68,13 +71,14 @@ class Measure(NamedTuple):
             min(self.directives + other.directives, COUNT_CAP),
             max(self.depth, other.depth),
             max(self.introspection_depth, other.introspection_depth),
+            min(self.introspections + other.introspections, COUNT_CAP),
         )
 
     def nested_in(self, field: FieldNode) -> "Measure":
         """Return the size of a field whose selection set has this size."""
-        depth, introspection_depth = self.depth + 1, self.introspection_depth
+        depth, introspection_depth, introspections = self.depth + 1, self.introspection_depth, self.introspections
         if field.name.value in {"__schema", "__type"}:
-            depth, introspection_depth = 1, max(depth, introspection_depth)
+            depth, introspection_depth, introspections = 1, max(depth, introspection_depth), 1
         return Measure(
             root_fields=1,
             fields=min(self.fields + 1, COUNT_CAP),
@@ -82,6 +86,7 @@ class Measure(NamedTuple):
             directives=self.directives + _directives(field),
             depth=depth,
             introspection_depth=introspection_depth,
+            introspections=introspections,
         )
 
 
@@ -156,9 +161,9 @@ def document_rules(limits: DocumentLimits = LIMITS) -> DocumentRules:
 
 
 def extensions(rules: DocumentRules | None = None) -> list[Callable[[], SchemaExtension]]:
-    """Return the server's schema extensions: limits and cache of documents, and contexts opened after validation."""
+    """Return the server's schema extensions: documents with limits and a cache, limits of requests, lazy contexts."""
     # One object for all requests, so that they share cached errors.
-    return [partial(DocumentCache, rules or document_rules()), LazyContextExtension]
+    return [partial(DocumentCache, rules or document_rules()), RequestLimitsExtension, LazyContextExtension]
 
 
 def _compare(size: Measure, limits: DocumentLimits, operation: OperationType) -> list[tuple[str, int, int]]:
@@ -170,6 +175,11 @@ def _compare(size: Measure, limits: DocumentLimits, operation: OperationType) ->
             f"goes {_format_count(size.introspection_depth)} levels deep into the schema",
             size.introspection_depth,
             limits.introspection_depth,
+        ),
+        (
+            f"selects __schema and __type {_format_count(size.introspections)} times",
+            size.introspections,
+            limits.introspections,
         ),
         (f"selects {_format_count(size.fields)} fields", size.fields, limits.fields),
         (f"selects {_format_count(size.root_fields)} fields at its root", size.root_fields, root_fields),

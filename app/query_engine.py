@@ -3,7 +3,8 @@
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -12,12 +13,13 @@ from strawberry import Schema
 
 from app.authentication import load_viewer
 from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_query
-from app.errors import HTTPError
+from app.errors import HTTPError, error_body
 from app.request import GraphQLRequest
+from app.request_limits import CheckedRequest, RequestLimits, spend_budget
 from engine import LoadQueue, Operation, Plan, UnsupportedError, compile_operation, execute
 from fragments import Memory, Program, compile_program
 from fragments.memory import Identify
-from permissions import OperationError, Viewer
+from permissions import ErrorCode, OperationError, Viewer
 from resolvers.context import Context
 from store.database import Database, Snapshot
 from store.error import UNREACHABLE_ERRORS
@@ -25,10 +27,18 @@ from store.error import UNREACHABLE_ERRORS
 Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `verify_bearer_token`."""
 
+INVALID_VALUE = "A variable or an argument has an invalid value. Send a smaller part of the query to see where."
 CACHED_FIELDS = 50_000
 """Most fields in the plans of all cached operations: 50 MB."""
 
 _log = logging.getLogger(__name__)
+
+
+class _Compiled(NamedTuple):
+    """A query that the engine supports, and its limits."""
+
+    operation: Operation
+    limits: RequestLimits
 
 
 class QueryEngine:
@@ -45,34 +55,48 @@ class QueryEngine:
         """Take the schema, the rules for documents, the database, the check of tokens, and the index if it is on."""
         self._schema, self._rules, self._database, self._authenticate = schema, rules, database, authenticate
         self._memory = memory
-        self._operations: OrderedDict[tuple[str, str | None], Operation | None] = OrderedDict()
+        self._operations: OrderedDict[tuple[str, str | None], _Compiled | None] = OrderedDict()
         self._programs: WeakKeyDictionary[Plan, Program | None] = WeakKeyDictionary()
 
     async def answer(self, graphql_request: GraphQLRequest, authorization: Sequence[bytes]) -> bytes | None:
-        """Return the body of the response; None if graphql-core has to execute the request.
+        """Return the body of the response; None if graphql-core has to execute the request, or to report an error.
+
+        A query with an error that is too large for graphql-core gets the error alone, without data.
 
         Raises HTTPError for an invalid token.
         """
-        operation = self._find_operation(graphql_request.query, graphql_request.operation_name)
-        if operation is None:
+        compiled = self._find_operation(graphql_request.query, graphql_request.operation_name)
+        checked = compiled and compiled.limits.check(graphql_request.variables, is_visitor=not authorization)
+        if compiled is None or checked is None or checked.errors:
             return None
+        try:
+            body = await self._run(compiled.operation, graphql_request.variables, authorization)
+            return checked.add_extensions(body)
+        except HTTPError:
+            raise
+        except (UnsupportedError, OperationError) as error:
+            return None if checked.is_small else _refusal(error, checked)
+        except (sqlite3.Error, *UNREACHABLE_ERRORS):
+            return None
+        except Exception:
+            _log.exception("The engine failed.")
+            if not checked.is_small:
+                raise
+            return None
+
+    async def _run(
+        self, operation: Operation, given: Mapping[str, Any] | None, authorization: Sequence[bytes]
+    ) -> bytes:
+        """Return the body of the response. Raises the errors of `execute`, and HTTPError for an invalid token."""
         api_token, subject = await self._authenticate(authorization)
 
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, subject)
 
-        try:
-            variables = operation.variable_values(graphql_request.variables)
-            plan = operation.plan(variables)
-            body = await self._answer_from_memory(plan, variables, identify)
-            return body or await self._execute(plan, variables, identify)
-        except HTTPError:
-            raise
-        except (UnsupportedError, OperationError, sqlite3.Error, *UNREACHABLE_ERRORS):
-            return None  # graphql-core meets the error again, and reports it
-        except Exception:  # noqa: BLE001 - a fault of the engine must fail no request
-            _log.exception("The engine failed; graphql-core executes the request.")
-            return None
+        variables = operation.variable_values(given)
+        plan = operation.plan(variables)
+        body = await self._answer_from_memory(plan, variables, identify)
+        return body or await self._execute(plan, variables, identify)
 
     async def _answer_from_memory(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes | None:
         """Return the body of the response; None if the engine has to execute the operation."""
@@ -80,7 +104,7 @@ class QueryEngine:
         if self._memory is None or program is None:
             return None
         try:
-            return await self._memory.answer(program, variables, identify)
+            return await self._memory.answer(program, variables, identify, spend_budget)
         except (UnsupportedError, OperationError, sqlite3.Error):
             return None
 
@@ -90,7 +114,7 @@ class QueryEngine:
         async def run(snapshot: Snapshot) -> bytes:
             queue = LoadQueue()
             context = Context(await identify(snapshot), snapshot, queue.batch)
-            return orjson.dumps({"data": await execute(plan, context, variables, queue)})
+            return orjson.dumps({"data": await execute(plan, context, variables, queue, spend_budget)})
 
         return await self._database.read(run)
 
@@ -103,7 +127,7 @@ class QueryEngine:
                 self._programs[plan] = None
         return self._programs[plan]
 
-    def _find_operation(self, text: str, name: str | None) -> Operation | None:
+    def _find_operation(self, text: str, name: str | None) -> _Compiled | None:
         """Return the operation, from the cache if it was used recently."""
         if len(text) > MAX_CACHED_LENGTH:
             return self._compile(text, name)
@@ -117,11 +141,21 @@ class QueryEngine:
         return operation
 
     def _field_count(self) -> int:
-        return sum(operation.field_count for operation in self._operations.values() if operation)
+        return sum(compiled.operation.field_count for compiled in self._operations.values() if compiled)
 
-    def _compile(self, text: str, name: str | None) -> Operation | None:
+    def _compile(self, text: str, name: str | None) -> _Compiled | None:
         document = parse_query(self._schema, text, name, self._rules)
+        if document is None:
+            return None
         try:
-            return None if document is None else compile_operation(self._schema, document, name)
+            operation = compile_operation(self._schema, document, name)
         except UnsupportedError:
             return None
+        return _Compiled(operation, RequestLimits(self._schema, document, operation.definition))
+
+
+def _refusal(error: UnsupportedError | OperationError, checked: CheckedRequest) -> bytes:
+    """Return the body of the response to a query with an error that is too large for graphql-core."""
+    message = error.message if isinstance(error, OperationError) else INVALID_VALUE
+    code = error.code if isinstance(error, OperationError) else ErrorCode.BAD_USER_INPUT
+    return orjson.dumps({"data": None, **error_body(code, message), "extensions": checked.extensions})

@@ -15,18 +15,10 @@ from starlette.types import Message, Receive
 from app.errors import HTTPError, RequestErrorCode
 from app.http_request import HTTPRequest
 from app.negotiation import CACHED_HEADERS
+from resolvers.limits import LIMITS, VISITOR_LIMITS
 
 BODY_SECONDS: Final = 20
 """Longest time to receive a body."""
-
-BODY_BYTES: Final = 4 * 1024 * 1024
-"""Maximum size of a request's body: enough for the ids of the largest bulk mutation, with room to spare."""
-
-VISITOR_BODY_BYTES: Final = 256 * 1024
-"""Maximum size of the body of a request without a token. Visitors send queries only."""
-
-QUERY_CHARACTERS: Final = 64 * 1024
-"""Maximum length of a document. The editor's introspection query has 2,000 characters."""
 
 _DISCARDED_BYTES: Final = 8 * 1024 * 1024
 """How much of a body that is too large is read and discarded. A client that is still sending when the connection
@@ -48,15 +40,15 @@ class GraphQLRequest(NamedTuple):
 
 
 async def read_request(request: HTTPRequest) -> GraphQLRequest:
-    """Parse the parameters of a GET, or the JSON body of a POST of at most BODY_BYTES.
+    """Parse the parameters of a GET, or the JSON body of a POST that is not too large.
 
     Raises HTTPError for anything else, and ClientDisconnect if the client leaves before the end of its body.
     """
     if request.method == "GET":
         return _validate(_parameters(request))
     _require_json(request)
-    max_bytes = BODY_BYTES if request.first_header(b"authorization") else VISITOR_BODY_BYTES
-    return _validate(_parse_object(await _body(request, max_bytes), "body"))
+    limits = LIMITS if request.first_header(b"authorization") else VISITOR_LIMITS
+    return _validate(_parse_object(await _body(request, limits.body_bytes), "body"))
 
 
 def _parameters(request: HTTPRequest) -> dict[str, Any]:
@@ -202,8 +194,10 @@ def _validate(members: dict[str, Any]) -> GraphQLRequest:
     query, operation_name = members.get("query"), members.get("operationName") or None
     if not query:
         raise _bad_request("query is missing. Send the text of a GraphQL document.")
-    if len(query) > QUERY_CHARACTERS:
-        message = f"query has {len(query):,} characters; at most {QUERY_CHARACTERS:,} are allowed. Use variables."
+    if len(query) > LIMITS.query_characters:
+        message = (
+            f"query has {len(query):,} characters; at most {LIMITS.query_characters:,} are allowed. Use variables."
+        )
         raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, RequestErrorCode.PAYLOAD_TOO_LARGE, message)
     if "\0" in query or (operation_name and "\0" in operation_name):
         raise _bad_request("The request must not contain the character U+0000.")

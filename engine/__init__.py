@@ -10,12 +10,13 @@ application: it needs fields derived from `engine.field.ResolverField`.
 """
 
 from engine.error import UnsupportedError
-from engine.execution import call_resolver, complete, execute
+from engine.execution import Check, call_resolver, complete, execute
 from engine.load import Batch, LoadQueue
 from engine.plan import FieldPlan, ListShape, ObjectPlan, ObjectShape, Operation, Plan, compile_operation
 
 __all__ = [
     "Batch",
+    "Check",
     "FieldPlan",
     "ListShape",
     "LoadQueue",

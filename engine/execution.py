@@ -24,6 +24,8 @@ from engine.plan import (
 )
 
 Data = dict[str, Any]
+Check = Callable[[int], None]
+"""Function that is called with the number of completed fields."""
 
 
 @dataclass(slots=True)
@@ -34,11 +36,12 @@ class Info:
 
 
 async def execute(
-    plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Callable[[], None] = lambda: None
+    plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Check = lambda _fields: None
 ) -> Data:
     """Return the data of the operation; no error occurred in it.
 
-    Calls `check` before each level; what it raises ends the execution. Suspends only where a read of the queue does.
+    Calls `check` with the number of completed fields, for each level of each type; an exception ends the execution.
+    Suspends only where a read of the queue does.
     Raises UnsupportedError if graphql-core has to execute the operation.
     """
     (data,) = await complete(plan.root, [None], context, variables, queue, check=check)
@@ -52,7 +55,7 @@ async def complete(
     variables: VariableValues,
     queue: LoadQueue,
     *,
-    check: Callable[[], None] = lambda: None,
+    check: Check = lambda _fields: None,
 ) -> list[Data]:
     """Return the data of the selection for each source; see `execute`."""
     return await _Execution(context, variables, queue, check).run(selection, sources)
@@ -77,9 +80,10 @@ class _Started(NamedTuple):
 class _Execution:
     """Execution of one operation, with the tasks that are not started yet."""
 
-    def __init__(self, context: Any, variables: VariableValues, queue: LoadQueue, check: Callable[[], None]) -> None:
+    def __init__(self, context: Any, variables: VariableValues, queue: LoadQueue, check: Check) -> None:
         self._context, self._variables, self._queue, self._check = context, variables, queue, check
         self._tasks: deque[_Task] = deque()
+        self._completed_fields = 0
 
     async def run(self, selection: ObjectPlan | ObjectShape, sources: list[Any]) -> list[Data]:
         if isinstance(selection, ObjectPlan):
@@ -97,7 +101,6 @@ class _Execution:
                     if self._advance(started):
                         waiting.pop()
                 if waiting:
-                    self._check()
                     await self._queue.read()
         finally:
             for started in waiting:
@@ -173,6 +176,8 @@ class _Execution:
 
     def _complete_objects(self, plan: ObjectPlan, sources: list[Any]) -> list[Data]:
         """Return the data of objects of one type: their leaf fields now, other fields by tasks of the next level."""
+        self._completed_fields += len(plan.names) * len(sources)
+        self._check(self._completed_fields)
         columns = [column(sources) for column in plan.columns]
         data = [dict(zip(plan.names, values, strict=True)) for values in zip(*columns, strict=True)]
         if not columns:

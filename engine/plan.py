@@ -233,6 +233,7 @@ class _Compiler:
         self.operation, self.variables = operation, variables
         self.schema = operation.schema
         self.graphql = _graphql(operation.schema)
+        self._plans: dict[tuple[Any, ...], ObjectPlan] = {}
 
     def compile(self) -> Plan:
         root = self.graphql.query_type
@@ -241,7 +242,13 @@ class _Compiler:
         return Plan(self._object(root, self._collect(collect_fields, root, self.operation.definition)), self.schema)
 
     def compile_subfields(self, type_: GraphQLObjectType, selections: list[FieldDetails]) -> ObjectPlan:
-        return self._object(type_, self._collect(collect_subfields, self.operation.definition, type_, selections))
+        # Else each path of types through interfaces would have plans of its own.
+        key = (type_.name, *(id(each.node) for each in selections))
+        plan = self._plans.get(key)
+        if plan is None:
+            selected = self._collect(collect_subfields, self.operation.definition, type_, selections)
+            plan = self._plans[key] = self._object(type_, selected)
+        return plan
 
     def _collect(self, collect: Callable[..., CollectedFields], *arguments: Any) -> GroupedFieldSet:
         try:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from graphql.execution.values import VariableValues
 
-from engine import LoadQueue, complete
+from engine import Check, LoadQueue, complete
 from fragments.cache import Fragment, FragmentCache, ReferredRow
 from fragments.program import Program
 from fragments.run import Run
@@ -76,10 +76,12 @@ class Memory:
                 await asyncio.gather(task, return_exceptions=True)
         self._index = None
 
-    async def answer(self, program: Program, variables: VariableValues, identify: Identify) -> bytes | None:
+    async def answer(
+        self, program: Program, variables: VariableValues, identify: Identify, check: Check
+    ) -> bytes | None:
         """Return the body of the response; None if the engine has to execute the operation.
 
-        Raises what `identify` does, and what the engine raises when it executes a part.
+        Raises what `identify` does, and what the engine and its `check` raise when it executes a part.
         """
         for _ in range(MAX_ATTEMPTS):
             index = self._index
@@ -90,7 +92,7 @@ class Memory:
             if self._index is not index or viewer.row_version != index.version:
                 await self._catch_up()
                 continue
-            run = Run(viewer, index.sight(viewer), self._cache, variables)
+            run = Run(viewer, index.sight(viewer), self._cache, variables, check)
             body = program.render(run)
             if run.is_complete:
                 return body
@@ -108,7 +110,7 @@ class Memory:
         for selection, read in found.fragments:
             for pk, fragment, referred_rows in read:
                 self._cache.keep(run.key(selection, pk), pk, fragment, referred_rows)
-        second = Run(run.viewer, run.sight, self._cache, run.variables)
+        second = Run(run.viewer, run.sight, self._cache, run.variables, run.check)
         second.remaining_data = found.remaining_data
         body = program.render(second)
         return body if second.is_complete else None
@@ -175,5 +177,5 @@ async def _read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Fo
     if run.remainder is not None:
         queue = LoadQueue()
         context = Context(viewer, snapshot, queue.batch)
-        (remaining_data,) = await complete(run.remainder, [None], context, run.variables, queue)
+        (remaining_data,) = await complete(run.remainder, [None], context, run.variables, queue, check=run.check)
     return _Found(viewer, fragments, remaining_data)

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphql.execution.values import VariableValues
 
-from engine import ObjectPlan, UnsupportedError
+from engine import Check, ObjectPlan, UnsupportedError
 from fragments.cache import Fragment, FragmentCache, KeptFragments, SelectionKey
 from fragments.selection import Selection
 from permissions import Viewer
@@ -21,9 +21,16 @@ MAX_ROWS = 20_000
 class Run:
     """One run of a program."""
 
-    def __init__(self, viewer: Viewer, sight: Sight, cache: FragmentCache, variables: VariableValues) -> None:
-        """Answer as the viewer, who sees what `sight` says."""
-        self.viewer, self.sight, self.cache, self.variables = viewer, sight, cache, variables
+    def __init__(
+        self,
+        viewer: Viewer,
+        sight: Sight,
+        cache: FragmentCache,
+        variables: VariableValues,
+        check: Check = lambda _fields: None,
+    ) -> None:
+        """Answer as the viewer, who sees what `sight` says; `check` is that of the engine's parts."""
+        self.viewer, self.sight, self.cache, self.variables, self.check = viewer, sight, cache, variables, check
         self.missing: defaultdict[Selection, set[int]] = defaultdict(set)
         self.remainder: ObjectPlan | None = None
         self.remaining_data: dict[str, Any] | None = None

@@ -36,7 +36,7 @@ class CampaignResult:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a campaign has left to do: its goal, less the checks of earlier campaigns, until a time is up."""
+    """Work of a campaign: its goal, less the checks of earlier campaigns, until a time is up."""
 
     goal: int
     processes: int = 2

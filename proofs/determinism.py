@@ -1,19 +1,31 @@
-"""Fixed random ids and clock, so that equal runs produce equal bytes."""
+"""Fixed random ids and clock, so that equal runs produce equal bytes, and no limits of cost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 from unittest.mock import patch
 
+from app.cost import COST_CAP, Cost
+
+NO_LIMITS = Cost(*[COST_CAP] * len(Cost._fields))
 START = 1_800_000_000
 """Time at which trials start, in seconds since 1970 UTC."""
 
 
 @contextmanager
+def lift_cost_limits() -> Iterator[None]:
+    """Refuse no operation for its cost: refused operations would prove nothing."""
+    limits = "app.request_limits.COST_LIMITS", "app.request_limits.SMALLER_COST_LIMITS"
+    with patch(limits[0], NO_LIMITS), patch(limits[1], NO_LIMITS):
+        yield
+
+
+@contextmanager
 def fix_ids_and_time(number: int) -> Iterator[None]:
-    """Derive ids and the current time from the number."""
+    """Derive ids and the current time from the number, and lift the limits of cost."""
     random, nanoseconds = Random(number), (START + number) * 1_000_000_000
     with (
+        lift_cost_limits(),
         patch("store.ids.random_bytes", random.randbytes),
         patch("store.ids.clock_ns", lambda: nanoseconds),
         patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),  # its expiry on a busy machine would be a false alarm

@@ -10,14 +10,11 @@ from typing import Any, ClassVar, Self
 
 from sqlalchemy import ColumnElement, Table
 
-from permissions import ErrorCode, OperationError, Viewer, visible
+from permissions import Viewer, visible
 from store import sql
 from store.search.match import matches_search
 from store.search.query import Search
 from store.sql import Selection
-
-MAX_VALUES = 100
-"""Most values of a list in a filter."""
 
 Conditions = Sequence[ColumnElement[bool]]
 ConditionsOf = Mapping[str, Callable[[Any, Viewer], Conditions]]
@@ -50,8 +47,7 @@ class Filter:
     def from_input(cls, given: object) -> Self:
         """Create the filter from a GraphQL input, or from None.
 
-        Raises OperationError(BAD_USER_INPUT) for a list of more than MAX_VALUES, and TypeError for an input with other
-        fields: to ignore one would return unfiltered rows.
+        Raises TypeError for an input with other fields: to ignore one would return unfiltered rows.
         """
         if given is None:
             return cls()
@@ -59,11 +55,6 @@ class Filter:
         unknown = values.keys() - {field.name for field in fields(cls)}
         if unknown:
             raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}. Add it in resolvers/filter.py.")
-        for name, value in values.items():
-            if isinstance(value, tuple) and len(value) > MAX_VALUES:
-                listed = f"The filter's list of {name.replace('_', ' ')} has {len(value):,} values"
-                message = f"{listed}; at most {MAX_VALUES} are allowed. Send several requests."
-                raise OperationError(ErrorCode.BAD_USER_INPUT, message)
         return cls(**values)
 
     @property

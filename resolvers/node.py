@@ -3,9 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from permissions import ErrorCode, OperationError
 from resolvers.context import Context, await_all
-from resolvers.listing.listing import MAX_PAGE_SIZE
 from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowByColumn, TopicById
 from store.ids import is_id
 from store.rows import NodeRow
@@ -28,10 +26,7 @@ async def node(_root: None, context: Context, id: str) -> NodeRow | None:
 
 
 async def nodes(_root: None, context: Context, ids: list[str]) -> list[NodeRow | None]:
-    """Return the objects in the order of the ids. Raises OperationError(BAD_USER_INPUT) for more than 100."""
-    if len(ids) > MAX_PAGE_SIZE:
-        message = f"ids has {len(ids)} ids; at most {MAX_PAGE_SIZE} are allowed."
-        raise OperationError(ErrorCode.BAD_USER_INPUT, message)
+    """Return the objects in the order of the ids."""
     loads = [_load(context, id_) for id_ in ids]
     values = iter(await await_all(load for load in loads if load is not None))
     return [None if load is None else next(values) for load in loads]

@@ -75,7 +75,9 @@ class ChangeConnection:
     page_info: PageInfo = page_info_field()
 
 
-@strawberry.input(description="Filters for changes. Fields combine with AND; values within a list with OR.")
+@strawberry.input(
+    description="Filters for changes. Fields combine with AND; the values of a list, at most 100, with OR."
+)
 class ChangeFilter:
     """Filters for changes."""
 

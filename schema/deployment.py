@@ -5,16 +5,35 @@ import strawberry
 from schema.field import field
 
 
-@strawberry.type(description="Limits of requests to the deployment.")
+@strawberry.type(description="Limits of the viewer's requests to the deployment.")
 class Limits:
     """Limits of requests."""
 
+    body_bytes: int = field("The maximum size of a request's body.")
+    query_characters: int = field("The maximum length of a document.")
+    tokens: int = field("The maximum number of tokens of a document.")
     depth: int = field("The maximum depth of nested fields in an operation.")
+    root_fields: int = field("The maximum number of fields at the root of a query.")
+    root_mutations: int = field("The maximum number of mutations in one operation.")
+    selected_fields: int = field("The maximum number of selected fields in a document, with its fragments expanded.")
+    aliases: int = field("The maximum number of aliases in an operation.")
+    directives: int = field("The maximum number of directives in an operation.")
+    objects: int = field(
+        "The maximum number of objects that a query may return, estimated from its page sizes: lists within lists"
+        " multiply. A mutation may return a quarter. `extensions.cost` of each response has the estimate."
+    )
+    fields: int = field("The maximum number of fields of all objects that a query may return, estimated likewise.")
+    reads: int = field(
+        "The maximum weight of the reads for a query, estimated likewise. A page weighs 1 or more, and a count, a facet"
+        " or a sorted page of a collection about 10."
+    )
     page_size: int = field("The maximum number of items per page.")
+    list_items: int = field("The maximum number of values in a list of an argument or an input, unless it has another.")
     bulk_items: int = field("The maximum number of items in a bulk mutation.")
     inline_bulk_items: int = field(
         "The maximum number of items in a bulk mutation that runs within the request; a larger one runs as a Job."
     )
+    active_jobs: int = field("The maximum number of active jobs of a user.")
     collection_depth: int = field("The maximum depth of nested collections.")
 
 

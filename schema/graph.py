@@ -12,13 +12,14 @@ from schema.write.mutation import Mutation
 from schema.write.user_error import ConflictError, InputError, LimitError
 
 
-def build_schema(extensions: Iterable[Any] = ()) -> strawberry.Schema:
-    """Build the schema with the server's extensions."""
+def build_schema(extensions: Iterable[Any] = (), executor: type[Any] | None = None) -> strawberry.Schema:
+    """Build the schema with the server's extensions and its executor, a subclass of Strawberry's."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
         types=[InputError, LimitError, ConflictError],
         extensions=list(extensions),
+        execution_context_class=executor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

@@ -232,15 +232,15 @@ def settings_of(url: str) -> Settings:
 class GraphQLClient:
     """GraphQL client over HTTP, in process, for any user or an anonymous visitor."""
 
-    def __init__(self, world: World) -> None:
-        """Serve the world's database."""
+    def __init__(self, world: World, settings: Settings | None = None) -> None:
+        """Serve the world's database, with the settings of the tests unless others are given."""
         self.database = Database(world.url)
         self.tokens = world.tokens
         self.statements: list[str] = []
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", self._count)
         self.database.observe_reads(lambda statement, _values: self.statements.append(statement))
-        app = create_application(settings_of(world.url), database=self.database)
+        app = create_application(settings or settings_of(world.url), database=self.database)
         self.transport = InProcessTransport(app)
         self.client = httpx.AsyncClient(transport=self.transport, base_url="http://atoll.test")
 

@@ -75,6 +75,11 @@ class Query:
         return number
 
     @strawberry.field
+    def evens(self, of: list[Even]) -> int:
+        """Return the number of even numbers."""
+        return len(of)
+
+    @strawberry.field
     def branch(self) -> Branch:
         return Branch()
 
@@ -133,6 +138,13 @@ def build_test_schema(extensions: list[Any]) -> strawberry.Schema:
     scalars: dict[object, Any] = {Even: strawberry.scalar(name="Even", parse_value=_even)}
     config = StrawberryConfig(scalar_map=scalars)
     return strawberry.Schema(Query, Mutation, Subscription, extensions=extensions, config=config)
+
+
+def without_cost(response: httpx.Response) -> dict[str, Any]:
+    """Return the body of a response to a valid document, but for the cost that it reports."""
+    body = dict(response.json())
+    assert body.pop("extensions").keys() == {"cost"}
+    return body
 
 
 @dataclass

@@ -47,7 +47,7 @@ QUERIES = {
         pageInfo {{ hasNextPage }} }} b: collection(by: {{slug: "open"}}) {{ assets(first: 3, orderBy: {{field:
         POSITION,
         direction: DESC}}) {{ edges {{ cursor node {{ {ASSET} }} }} {PAGE} }} }} }}""",
-    "names of types": """{ topics { __typename pageInfo { __typename hasNextPage } edges { __typename node {
+    "names of types": """{ topics(first: 5) { __typename pageInfo { __typename hasNextPage } edges { __typename node {
         __typename
         collections { __typename nodes { __typename topic { __typename } parent { __typename } assetCounts {
         __typename } assets { __typename edges { __typename node { __typename } } } } } } } } }""",

@@ -406,8 +406,8 @@ async def test_an_error_closes_the_coroutines_of_earlier_objects() -> None:
 
 
 async def test_a_failing_check_ends_the_execution_before_the_next_read(queue: LoadQueue, fetches: Fetches) -> None:
-    def check() -> None:
-        raise TimeoutError
+    def check(completed_fields: int) -> None:
+        raise TimeoutError(completed_fields)
 
     @strawberry.type
     class Root:

@@ -5,9 +5,9 @@ from itertools import chain
 from pathlib import Path
 
 from app.errors import RequestErrorCode
-from app.limits import LIMITS
-from app.request import BODY_BYTES, BODY_SECONDS, QUERY_CHARACTERS, VISITOR_BODY_BYTES
+from app.request import BODY_SECONDS
 from permissions import ErrorCode
+from resolvers.limits import LIMITS, VISITOR_LIMITS
 from resolvers.write.user_error import UserErrorCode
 
 DOC = Path(__file__).parents[1] / "docs" / "errors.md"
@@ -31,10 +31,12 @@ def test_the_limits_of_documents_are_listed() -> None:
     text = DOC.read_text(encoding="utf-8")
     assert f"more than {LIMITS.tokens:,} tokens" in text
     assert (
-        f"{LIMITS.depth} levels, {LIMITS.fields:,} fields, {LIMITS.root_fields} fields at the root (of a mutation"
-        f" {LIMITS.root_mutations}),"
-        f" {LIMITS.aliases} aliases, {LIMITS.directives} directives"
+        f"{LIMITS.depth} levels, {LIMITS.selected_fields:,} fields, {LIMITS.root_fields} fields at the root (of a"
+        f" mutation {LIMITS.root_mutations}), {LIMITS.aliases} aliases, {LIMITS.directives} directives"
     ) in text
-    assert f"more than {BODY_BYTES // 2**20} MiB, without a token {VISITOR_BODY_BYTES // 2**10} KiB" in text
-    assert f"`query` has more than {QUERY_CHARACTERS:,} characters" in text
+    largest, of_visitors = LIMITS.body_bytes // 2**20, VISITOR_LIMITS.body_bytes // 2**10
+    assert f"more than {largest} MiB, without a token {of_visitors} KiB" in text
+    assert f"`query` has more than {LIMITS.query_characters:,} characters" in text
+    assert f"{LIMITS.objects:,} objects, {LIMITS.fields:,} fields or {LIMITS.reads:,} units of reads" in text
+    assert f"more than {LIMITS.list_items} values" in text
     assert f"within {BODY_SECONDS} seconds" in text

@@ -15,7 +15,7 @@ from sqlalchemy import text as sql_text
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
-from permissions import OperationError, Viewer
+from permissions import Viewer
 from proofs.oracle.filters import random_asset_filter, random_collection_filter
 from resolvers import filter as filters
 from resolvers.listing import statement_cache
@@ -302,18 +302,6 @@ def test_an_input_with_a_field_that_the_filter_lacks_is_an_error() -> None:
     given = SimpleNamespace(kinds=["MODEL"], colours=None)
     with pytest.raises(TypeError, match=r"AssetFilter has no field colours\. Add it in resolvers/filter\.py\."):
         filters.AssetFilter.from_input(given)
-
-
-@pytest.mark.parametrize("name", FILTERS)
-def test_a_list_has_at_most_100_values(name: str) -> None:
-    compiled: type[filters.Filter] = getattr(filters, name)
-    for field in list_fields(compiled):
-        compiled.from_input(SimpleNamespace(**{field: ["x"] * 100}))
-        with pytest.raises(
-            OperationError, match=f"list of {field.replace('_', ' ')} has 101 values; at most 100"
-        ) as error:
-            compiled.from_input(SimpleNamespace(**{field: ["x"] * 101}))
-        assert error.value.code == "BAD_USER_INPUT"
 
 
 async def test_no_condition_looks_through_its_list_for_each_row(ask: GraphQLClient) -> None:

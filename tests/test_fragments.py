@@ -59,7 +59,7 @@ async def test_the_engine_executes_none_of_them(clients: Clients, monkeypatch: p
     ids = await read_ids(reference.database)
     for who in ("ada", "mei", ANONYMOUS):
         for query in (whole_queries(who) | PARTIAL_QUERIES).values():
-            assert orjson.loads(await indexed.send(who, fill(query, ids))).keys() == {"data"}
+            assert orjson.loads(await indexed.send(who, fill(query, ids))).keys() == {"data", "extensions"}
     with pytest.raises(AssertionError, match="The engine executes the operation"):
         await indexed.send("ada", OTHER_QUERIES["a filter"])
 

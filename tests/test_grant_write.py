@@ -203,11 +203,6 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[str, list[str]]]]] = [
         {"set": [grant("VIEWER", groupId="$core")], "revoke": [{"userId": "$olu"}]},
         [("INVALID", ["revoke", "0"])],
     ),
-    (
-        "too many",
-        {"set": [grant("VIEWER", userId="$eve")] * 101, "revoke": [EVERYONE] * 101},
-        [("LIMIT_EXCEEDED", ["set"]), ("LIMIT_EXCEEDED", ["revoke"])],
-    ),
 ]
 
 

@@ -16,7 +16,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from app import request as request_reading
-from app.request import BODY_BYTES, QUERY_CHARACTERS, VISITOR_BODY_BYTES
+from resolvers.limits import LIMITS, VISITOR_LIMITS
 from tests.http_server import RESPONSE, World, run_server
 
 JSON_TYPE: Final = {"content-type": "application/json", "accept": RESPONSE}
@@ -115,11 +115,11 @@ BODIES: Final[dict[str, tuple[bytes, int]]] = {
     "too many comments": (query("#\n" * 20_000 + "{ hello }"), 400),
     "a subscription": (query("subscription { ticks }"), 400),
     "a mutation the graph lacks": (query("mutation { missing }"), 400),
-    "just as large as allowed": (padded(VISITOR_BODY_BYTES), 200),
-    "one byte too large": (padded(VISITOR_BODY_BYTES + 1), 413),
-    "twice as large": (b" " * BODY_BYTES * 2, 413),
-    "as long a document as allowed": (query("{ hello } #" + "a" * (QUERY_CHARACTERS - 11)), 200),
-    "too long a document": (query("{ hello } #" + "a" * (QUERY_CHARACTERS - 10)), 413),
+    "just as large as allowed": (padded(VISITOR_LIMITS.body_bytes), 200),
+    "one byte too large": (padded(VISITOR_LIMITS.body_bytes + 1), 413),
+    "twice as large": (b" " * LIMITS.body_bytes * 2, 413),
+    "as long a document as allowed": (query("{ hello } #" + "a" * (LIMITS.query_characters - 11)), 200),
+    "too long a document": (query("{ hello } #" + "a" * (LIMITS.query_characters - 10)), 413),
 }
 HEADERS: Final[dict[str, tuple[dict[str, str], int]]] = {
     "plain text": ({"content-type": "text/plain"}, 415),
@@ -236,7 +236,7 @@ def test_a_wrong_url_gets_a_response(connection: Connection, url: str) -> None:
     connection.assert_usable()
 
 
-@pytest.mark.parametrize(("size", "expected"), [(BODY_BYTES, 200), (BODY_BYTES + 1, 413)])
+@pytest.mark.parametrize(("size", "expected"), [(LIMITS.body_bytes, 200), (LIMITS.body_bytes + 1, 413)])
 def test_a_body_with_a_token_may_be_larger(connection: Connection, size: int, expected: int) -> None:
     headers = JSON_TYPE | {"authorization": "Bearer good"}
     assert_status(connection.ask("POST", "/graphql", padded(size), headers), expected)
@@ -248,7 +248,7 @@ def test_a_body_with_a_token_may_be_larger(connection: Connection, size: int, ex
 def test_a_body_of_undeclared_length_is_limited_while_it_is_read(
     connection: Connection, chunks: int, expected: int, token: dict[str, str]
 ) -> None:
-    sent = iter([b" " * ((BODY_BYTES if token else VISITOR_BODY_BYTES) // 4)] * chunks)
+    sent = iter([b" " * ((LIMITS.body_bytes if token else VISITOR_LIMITS.body_bytes) // 4)] * chunks)
     assert_status(connection.ask("POST", "/graphql", sent, JSON_TYPE | token), expected)
     connection.assert_usable()
 

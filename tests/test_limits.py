@@ -17,7 +17,7 @@ from strawberry.extensions import AddValidationRules, SchemaExtension
 
 from app import documents, limits
 from app.limits import LIMITS, DocumentLimits, Selections, limit_errors
-from resolvers.deployment import OPERATION_DEPTH
+from resolvers import limits as shared
 from tests.http_server import World, build_test_schema
 
 
@@ -47,31 +47,36 @@ def everywhere(directives: int) -> str:
 
 
 def test_the_depth_limit_is_the_one_that_the_schema_reports() -> None:
-    assert LIMITS.depth == OPERATION_DEPTH == 14
+    assert LIMITS.depth == shared.LIMITS.depth == 24
 
 
 @pytest.mark.parametrize(
     ("fits", "exceeds", "message"),
     [
         (
-            f"{{ {nested(14)} }}",
-            f"{{ {nested(17)} }}",
-            "The query is 17 levels deep; the limit is 14.",
+            f"{{ {nested(24)} }}",
+            f"{{ {nested(27)} }}",
+            "The query is 27 levels deep; the limit is 24.",
         ),
         (
-            f"mutation {{ a {{ ...F }} }} fragment F on T {{ {nested(13)} }}",
-            f"mutation {{ a {{ ...F }} }} fragment F on T {{ {nested(14)} }}",
-            "The mutation is 15 levels deep; the limit is 14.",
+            f"mutation {{ a {{ ...F }} }} fragment F on T {{ {nested(23)} }}",
+            f"mutation {{ a {{ ...F }} }} fragment F on T {{ {nested(24)} }}",
+            "The mutation is 25 levels deep; the limit is 24.",
         ),
         (
-            f"{{ ... on Query {{ {nested(14)} }} }}",
-            f"{{ ... on Query {{ ... {{ {nested(15)} }} }} }}",
-            "The query is 15 levels deep; the limit is 14.",
+            f"{{ ... on Query {{ {nested(24)} }} }}",
+            f"{{ ... on Query {{ ... {{ {nested(25)} }} }} }}",
+            "The query is 25 levels deep; the limit is 24.",
         ),
         (
             f"{{ {nested(15, '__schema')} }}",
             f"{{ __schema {{ {nested(15, 'types')} }} }}",
             "The query goes 16 levels deep into the schema; the limit is 15.",
+        ),
+        (
+            "{ __schema { types { name } } ...F } fragment F on Query { hello }",
+            "{ __schema { types { name } } ...F } fragment F on Query { __type }",
+            "The query selects __schema and __type 2 times; the limit is 1.",
         ),
         (
             f"{{ branch {{ {'name ' * 1_999} }} }}",
@@ -145,7 +150,7 @@ def test_nested_fragments_are_measured_in_linear_time(fragments: int) -> None:
 def test_a_capped_count_is_reported_as_such() -> None:
     assert messages(doubling(100)) == ["The query selects 1,000,000 or more fields; the limit is 2,000."]
     assert messages(doubling(100, "a{0}: branch {{ ...F{0} }}")) == [
-        "The query is 102 levels deep; the limit is 14.",
+        "The query is 102 levels deep; the limit is 24.",
         "The query selects 1,000,000 or more fields; the limit is 2,000.",
         "The query uses 1,000,000 or more aliases; the limit is 60.",
     ]
@@ -168,16 +173,17 @@ async def test_missing_and_cyclic_fragments_are_left_to_other_rules(document: st
 
 
 async def ask(world: World, query: str, **variables: Any) -> dict[str, Any]:
-    """Return the endpoint's response."""
+    """Return the endpoint's response, without its cost."""
     async with world.client() as client:
-        answer = await client.post("/graphql", json={"query": query, "variables": variables})
-        return dict(answer.json())
+        answer = dict((await client.post("/graphql", json={"query": query, "variables": variables})).json())
+        answer.pop("extensions", None)  # the cost
+        return answer
 
 
 async def test_a_document_above_a_limit_is_neither_validated_nor_executed(validations: list[int]) -> None:
     world = World()
-    answer = await ask(world, f"{{ {nested(15, within='missing')} }}")
-    assert [error["message"] for error in answer["errors"]] == ["The query is 15 levels deep; the limit is 14."]
+    answer = await ask(world, f"{{ {nested(25, within='missing')} }}")
+    assert [error["message"] for error in answer["errors"]] == ["The query is 25 levels deep; the limit is 24."]
     assert (world.opened, validations) == ([], [])
 
 

@@ -168,7 +168,7 @@ def test_an_installed_wheel_migrates_imports_and_serves(
         body = {"query": "{ viewer { user { name } } topics { nodes { slug } } }"}
         response = httpx.post(f"{server.url}/graphql", json=body, headers={"authorization": f"Bearer {token}"})
     topics = [{"slug": slug} for slug in ("imaging", "genomics", "empty")]
-    assert response.json() == {"data": {"viewer": {"user": {"name": "mei"}}, "topics": {"nodes": topics}}}
+    assert response.json()["data"] == {"viewer": {"user": {"name": "mei"}}, "topics": {"nodes": topics}}
 
 
 def test_the_demo_of_an_installed_wheel_opens_in_a_browser(installation: Installation, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete
 
-from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.write.bulk import BulkMode, changed_ids, enforce_mode, to_json
 from resolvers.write.input import InputReader
 from resolvers.write.membership_operations import (
@@ -25,8 +24,8 @@ from store.tables import ChangeAction
 
 async def update(tx: MutationTransaction, reader: InputReader) -> Result:
     """Add an asset to collections and remove it from others."""
-    to_add = reader.ids("add_to", INLINE_BULK_ITEMS, is_required=False)
-    to_remove = reader.ids("remove_from", INLINE_BULK_ITEMS, is_required=False)
+    to_add = reader.ids("add_to", is_required=False)
+    to_remove = reader.ids("remove_from", is_required=False)
     if not to_add and not to_remove:
         reader.add_error(UserErrorCode.REQUIRED, "Give at least one collection in addTo or removeFrom.", "addTo")
     for id_, index in to_remove.items():

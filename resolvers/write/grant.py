@@ -6,7 +6,7 @@ from sqlalchemy import delete
 
 from permissions import visible
 from permissions.may import may_share
-from resolvers.write.grant_input import GrantReader, check_count, principal_ids, principals_by_id
+from resolvers.write.grant_input import GrantReader, principal_ids, principals_by_id
 from resolvers.write.input import Input, InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
@@ -36,8 +36,6 @@ async def update(tx: MutationTransaction, reader: InputReader) -> Result:
 
 
 def _check_size(reader: InputReader, to_set: Sequence[Input], to_revoke: Sequence[Input]) -> None:
-    check_count(reader, to_set, "set")
-    check_count(reader, to_revoke, "revoke")
     if not (to_set or to_revoke):
         reader.add_error(UserErrorCode.REQUIRED, "Give at least one grant to set or to revoke.", "set")
     reader.raise_errors()

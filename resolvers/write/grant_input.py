@@ -10,7 +10,6 @@ from store import sql
 from store.rows import PrincipalRow
 from store.tables import AssetAccess, PrincipalKind
 
-MAX_GRANTS = 100
 OWNER_STAYS = "The asset's owner keeps OWNER: every asset has an owner."
 KIND_BY_FIELD = {
     "user_id": PrincipalKind.USER,
@@ -30,13 +29,6 @@ async def principals_by_id(tx: MutationTransaction, ids: Iterable[str]) -> Princ
 def principal_ids(references: Iterable[Input]) -> list[str]:
     """Return the ids of the users and groups that are referenced."""
     return [value for reference in references for value in reference.values() if isinstance(value, str)]
-
-
-def check_count(reader: InputReader, entries: Sequence[object], *path: str) -> None:
-    """Add an error for a list of more than MAX_GRANTS entries."""
-    if len(entries) > MAX_GRANTS:
-        message = f"{path[-1]} has {len(entries):,} entries; at most {MAX_GRANTS} are allowed."
-        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, *path, limit=MAX_GRANTS)
 
 
 class GrantReader:

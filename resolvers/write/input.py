@@ -134,12 +134,9 @@ class InputReader:
             return Position(Side(side))
         return Position(Side(side), value)
 
-    def ids(self, name: str, max_count: int, *, is_required: bool = True) -> dict[str, int]:
+    def ids(self, name: str, *, is_required: bool = True) -> dict[str, int]:
         """Return the distinct ids of a list in order, each with its first index."""
         ids, field = self.input.get(name) or [], graph_name(name)
-        if len(ids) > max_count:
-            message = f"{field} has {len(ids):,} ids; at most {max_count:,} are allowed."
-            self.add_error(UserErrorCode.LIMIT_EXCEEDED, message, field, limit=max_count)
         if is_required and not ids:
             self.add_error(UserErrorCode.REQUIRED, f"{field} must contain at least one id.", field)
         indexes = index_by_id(ids)

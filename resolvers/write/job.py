@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import visible
 from permissions.viewer import viewer_by_pk
+from resolvers.limits import LIMITS
 from resolvers.write.bulk import BulkMode, ItemResult, changed_ids
 from resolvers.write.input import Input, InputReader, Position, Side, index_by_id
 from resolvers.write.membership_operations import (
@@ -34,7 +35,7 @@ from store.rows import CollectionRow, JobRow, MembershipRow
 from store.tables import JobKind, JobStatus
 
 CHUNK_SIZE = 4_000
-MAX_JOBS = 3  # active at once per user: all users share the workers
+MAX_JOBS = LIMITS.active_jobs
 MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
 
 

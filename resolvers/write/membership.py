@@ -1,7 +1,7 @@
 """Bulk changes of a collection's assets: add, remove, move and reorder."""
 
 from permissions import visible
-from resolvers.deployment import BULK_ITEMS, INLINE_BULK_ITEMS
+from resolvers.limits import LIMITS
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, changed_ids, enforce_mode, to_json
 from resolvers.write.input import InputReader, Position
 from resolvers.write.job import enqueue
@@ -20,6 +20,8 @@ from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.rows import CollectionRow, MembershipRow
 from store.tables import ChangeAction, JobKind
+
+INLINE_BULK_ITEMS = LIMITS.inline_bulk_items
 
 
 async def add(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -59,7 +61,7 @@ async def _operate(tx: MutationTransaction, reader: InputReader, kind: JobKind) 
 async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     """Move assets of a collection, as one block in the order of the input, to a position."""
     position = reader.position()
-    indexes = reader.ids("asset_ids", INLINE_BULK_ITEMS)
+    indexes = reader.ids("asset_ids")
     collection: CollectionRow | None = await tx.find(reader, sql.collection, "collection_id")
     placement = await _placement(tx, reader, collection, position)
     reader.raise_errors()
@@ -87,7 +89,7 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
 
 
 def _asset_ids(reader: InputReader) -> IndexById:
-    indexes = reader.ids("asset_ids", BULK_ITEMS)
+    indexes = reader.ids("asset_ids")
     if len(indexes) > INLINE_BULK_ITEMS and reader.input["dry_run"]:
         message = f"A dry run takes at most {INLINE_BULK_ITEMS:,} assets; there are {len(indexes):,}."
         reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "assetIds", limit=INLINE_BULK_ITEMS)

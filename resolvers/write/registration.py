@@ -6,10 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from permissions import visible
-from resolvers.deployment import INLINE_BULK_ITEMS
 from resolvers.loaders import where_in
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode
-from resolvers.write.grant_input import GrantReader, PrincipalsById, check_count, principal_ids, principals_by_id
+from resolvers.write.grant_input import GrantReader, PrincipalsById, principal_ids, principals_by_id
 from resolvers.write.input import Input, InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserError, UserErrorCode
@@ -64,9 +63,6 @@ async def register(tx: MutationTransaction, reader: InputReader) -> Result:
 def _check_size(reader: InputReader, items: Sequence[Input]) -> None:
     if not items:
         reader.add_error(UserErrorCode.REQUIRED, "assets must contain at least one entry.", "assets")
-    if len(items) > INLINE_BULK_ITEMS:
-        message = f"assets has {len(items):,} entries; at most {INLINE_BULK_ITEMS:,} are allowed."
-        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "assets", limit=INLINE_BULK_ITEMS)
     reader.raise_errors()
 
 
@@ -102,7 +98,6 @@ def _read_line(reader: InputReader, item: Input, principals: PrincipalsById, *pa
     if "status" in item:
         values |= _status_flags(reader, item["status"], *path, "status")
     if item.get("grants") is not None:
-        check_count(reader, item["grants"], *path, "grants")
         grants = GrantReader(reader, principals).grants(item["grants"], *path, "grants")
         values["grants"] = [{"to": who.external_id, "role": AssetAccess(access).name} for who, access in grants]
     try:

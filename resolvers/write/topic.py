@@ -18,7 +18,6 @@ from store.rows import TopicRow
 from store.tables import ChangeAction
 from store.text import fold_name
 
-MAX_SOURCES = 100
 TopicsById = Mapping[str, TopicRow]
 
 
@@ -92,7 +91,7 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
 async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
     """Move the collections of topics to another topic, and delete the emptied topics."""
     topics = await _all_topics(tx)
-    indexes = reader.ids("source_ids", MAX_SOURCES)
+    indexes = reader.ids("source_ids")
     target = _get_topic(reader, topics, "target_id")
     for id_, index in indexes.items():
         if id_ not in topics:

@@ -10,7 +10,7 @@ from sqlalchemy import Table
 
 from permissions import visible
 from permissions.may import may_remove, may_restore
-from resolvers.deployment import INLINE_BULK_ITEMS
+from resolvers.limits import LIMITS
 from resolvers.loaders import where_in
 from resolvers.write.bulk import ItemResult, ItemStatus, failed_item, to_json
 from resolvers.write.former_places import restore_members
@@ -33,6 +33,8 @@ NOT_RESTORER = (
     UserErrorCode.NOT_OWNER,
     "Only owners of the asset, or the administrator who removed it, may restore it.",
 )
+
+INLINE_BULK_ITEMS = LIMITS.inline_bulk_items
 CHANGE_ID = ("input", "changeId")
 CollectionsById = Mapping[str, CollectionRow]
 

@@ -82,13 +82,14 @@ class AssetRegistration:
     owner_id: strawberry.ID = field("Id of the user who owns the asset.")
     description: str | None = omittable("Description of the asset; at most 20,000 characters.")
     status: AssetStatus | None = omittable("Status of the asset; RELEASED by default for a new one.")
-    tags: list[str] | None = omittable("Tags of the asset, in order.")
+    tags: list[str] | None = omittable("Tags of the asset, at most 1,000, in order.")
     license: str | None = omittable("Licence of the asset.")
     doi: str | None = omittable("Digital object identifier of the asset, without https://doi.org/.")
     version: str | None = omittable("Version of the newest release, as major.minor.")
     url: Url | None = omittable("URL that opens the asset in the platform.")
     uses: list[str] | None = omittable(
-        "externalIds of the assets that it was made from or runs, in order; each is known or registered in this call."
+        "externalIds of the assets that it was made from or runs, at most 1,000, in order; each is known or registered"
+        " in this call."
     )
     size_bytes: Long | None = omittable("Size of the data, in bytes.")
     file_count: Long | None = omittable("Number of files.")

@@ -1,0 +1,117 @@
+"""Limits that depend on a request's variables: lengths of lists and cost, checked before anything is executed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, get_operation_ast
+from strawberry.extensions import SchemaExtension
+from strawberry.schema import BaseSchema
+
+from app.cost import COST_CAP, Cost, OperationCost
+from app.documents import LazyContext, graphql_schema
+from app.errors import RequestErrorCode
+from app.list_limits import find_list_arguments, list_errors
+from resolvers.limits import LIMITS, VISITOR_LIMITS
+
+COST_LIMITS: Final = Cost(LIMITS.objects, LIMITS.fields, LIMITS.reads)
+SMALLER_COST_LIMITS: Final = Cost(VISITOR_LIMITS.objects, VISITOR_LIMITS.fields, VISITOR_LIMITS.reads)
+"""Limits for visitors, and for operations of graphql-core, which takes four to six times as long as the engine."""
+
+BUDGET_FIELDS: Final = 2 * LIMITS.fields
+"""Fields that a query may complete. Its cost is an estimate, which lists of unusual length exceed."""
+
+BUDGET_EXCEEDED: Final = "The query returns too many fields. Ask for smaller pages or for fewer lists within lists."
+_PROBLEMS: Final = {
+    "objects": "may return {} objects; the limit is {}. Ask for smaller pages or for fewer lists within lists.",
+    "fields": "may return {} fields; the limit is {}. Select fewer fields or smaller pages.",
+    "reads": "reads too much, {} units; the limit is {}. Ask for fewer counts, facets and sorted pages of lists.",
+}
+
+
+class BudgetError(BaseException):
+    """A query that completed too many fields. No `Exception`, so that no field of the query reports it as its error."""
+
+
+def spend_budget(fields: int) -> None:
+    """Raise BudgetError if a query that completed this number of fields has to end."""
+    if fields > BUDGET_FIELDS:
+        raise BudgetError
+
+
+class CheckedRequest(NamedTuple):
+    """Cost of a request, the limits for it, and an error for each limit that is exceeded, also for lists."""
+
+    cost: Cost
+    limits: Cost
+    errors: list[GraphQLError]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether graphql-core may execute the request."""
+        return self.cost.is_within(SMALLER_COST_LIMITS)
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """The `extensions` of the response."""
+        return {"cost": {**self.cost._asdict(), "limit": self.limits._asdict()}}
+
+    def add_extensions(self, body: bytes) -> bytes:
+        """Return the body of a response that has no extensions yet, with them."""
+        return b'%b,"extensions":%b}' % (body[:-1], orjson.dumps(self.extensions))
+
+
+class RequestLimits:
+    """Limits of one operation of a valid document."""
+
+    def __init__(self, schema: BaseSchema, document: DocumentNode, definition: OperationDefinitionNode) -> None:
+        """Take the operation. Takes a walk through the document."""
+        self._operation = definition.operation
+        graphql = graphql_schema(schema)
+        self._cost = OperationCost.of_document(graphql, document, definition)
+        self._lists = find_list_arguments(graphql, document)
+        self._defaults = {
+            each.variable.name.value: each.default_value for each in definition.variable_definitions or ()
+        }
+
+    def check(self, variables: Mapping[str, Any] | None, *, is_visitor: bool) -> CheckedRequest:
+        """Check a request with these variables, which are not coerced yet."""
+        limits = SMALLER_COST_LIMITS if is_visitor or self._operation is OperationType.MUTATION else COST_LIMITS
+        cost = self._cost.of(variables)
+        lists = list_errors(self._lists, {**self._defaults, **(variables or {})}) if self._lists else ()
+        return CheckedRequest(cost, limits, [*lists, *_cost_errors(cost, limits, self._operation)])
+
+
+class RequestLimitsExtension(SchemaExtension):
+    """Refuses requests that exceed a limit, after their documents were validated; reports the cost of all others."""
+
+    def __init__(self) -> None:
+        """Create the extension of one operation."""
+        self._checked: CheckedRequest | None = None
+
+    def on_validate(self) -> Iterator[None]:
+        """Check the request, unless its document has errors."""
+        execution = self.execution_context
+        document = execution.graphql_document
+        if document is not None and not execution.pre_execution_errors:
+            definition = get_operation_ast(document, execution.operation_name)
+            assert definition is not None  # noqa: S101 - an operation was required when the document was parsed
+            limits = RequestLimits(execution.schema, document, definition)
+            context = execution.context
+            is_visitor = isinstance(context, LazyContext) and context.is_visitor
+            self._checked = limits.check(execution.variables, is_visitor=is_visitor)
+            execution.pre_execution_errors = self._checked.errors or None
+        yield
+
+    def get_results(self) -> dict[str, Any]:
+        """Return the cost for the response's `extensions`."""
+        return self._checked.extensions if self._checked else {}
+
+
+def _cost_errors(cost: Cost, limits: Cost, operation: OperationType) -> Iterator[GraphQLError]:
+    for name, problem in _PROBLEMS.items():
+        count, limit = getattr(cost, name), getattr(limits, name)
+        if count > limit:
+            counted = f"{COST_CAP:,} or more" if count >= COST_CAP else f"{count:,}"
+            message = f"The {operation.value} {problem.format(counted, f'{limit:,}')}"
+            yield GraphQLError(message, extensions={"code": RequestErrorCode.LIMIT_EXCEEDED})

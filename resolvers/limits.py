@@ -1,0 +1,41 @@
+"""Limits of requests, declared once: enforced where they apply, and listed in `deployment.limits`."""
+
+from typing import Final, NamedTuple, Self
+
+from resolvers.listing.listing import MAX_PAGE_SIZE
+from store.tables import MAX_COLLECTION_DEPTH
+
+VISITOR_SHARE: Final = 4
+"""Divisor of the limits of objects, fields and reads for visitors, and for mutations."""
+
+
+class Limits(NamedTuple):
+    """Limits of requests and of objects, for members by default."""
+
+    body_bytes: int = 4 * 1024 * 1024  # the ids of the largest bulk mutation, with room to spare
+    query_characters: int = 64 * 1024  # the editor's introspection query has 2,000 characters
+    tokens: int = 5_000
+    depth: int = 24
+    root_fields: int = 20
+    root_mutations: int = 5
+    selected_fields: int = 2_000
+    aliases: int = 60
+    directives: int = 50
+    objects: int = 20_000
+    fields: int = 150_000
+    reads: int = 15_000
+    page_size: int = MAX_PAGE_SIZE
+    list_items: int = 100
+    bulk_items: int = 100_000
+    inline_bulk_items: int = 1_000
+    active_jobs: int = 3  # of one user: all users share the workers
+    collection_depth: int = MAX_COLLECTION_DEPTH
+
+    def of_visitors(self) -> Self:
+        """Return the limits of visitors, who only send queries."""
+        objects, fields, reads = (limit // VISITOR_SHARE for limit in (self.objects, self.fields, self.reads))
+        return self._replace(body_bytes=256 * 1024, objects=objects, fields=fields, reads=reads)
+
+
+LIMITS: Final = Limits()
+VISITOR_LIMITS: Final = LIMITS.of_visitors()
