@@ -97,6 +97,7 @@ def create_application(
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
+        operation_seconds=settings.operation_seconds,
     )
 
     @asynccontextmanager

@@ -25,6 +25,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema import BaseSchema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types.execution import ExecutionContext
+from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from app.one_of_rule import OneOfRule
 
@@ -54,7 +55,7 @@ class DocumentRules:
 class LazyContext:
     """Placeholder context; the real one is opened after validation succeeds."""
 
-    def __init__(self, opening: Callable[[], Awaitable[object]], *, is_visitor: bool) -> None:
+    def __init__(self, opening: Callable[[StrawberryOperationType], Awaitable[object]], *, is_visitor: bool) -> None:
         """Take the function that opens the real context, and whether the request has no token."""
         self.open, self.is_visitor = opening, is_visitor
 
@@ -64,9 +65,9 @@ class LazyContextExtension(SchemaExtension):
 
     async def on_execute(self) -> AsyncIterator[None]:
         """Replace a LazyContext by the real context; keep any other."""
-        context = self.execution_context.context
-        if isinstance(context, LazyContext):
-            self.execution_context.context = await context.open()
+        execution = self.execution_context
+        if isinstance(execution.context, LazyContext):
+            execution.context = await execution.context.open(execution.operation_type)
         yield
 
 

@@ -19,12 +19,15 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import errors, negotiation
+from app.caller import Caller
 from app.documents import LazyContext
 from app.errors import HTTPError, RequestErrorCode
 from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
 from app.request import GraphQLRequest, read_request
 from app.request_limits import BUDGET_EXCEEDED, BudgetError
+from app.settings import Settings
+from app.turns import Turns
 
 OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[object]]
 """Opens the context of an operation, given the request's `Authorization` headers and its id; may raise HTTPError."""
@@ -32,11 +35,8 @@ OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[objec
 PageHandler = Callable[[Request], Awaitable[Response]]
 """Returns a response with its body in memory."""
 
-RunQuery = Callable[[GraphQLRequest, Sequence[bytes]], Awaitable[bytes | None]]
-"""Returns the body of a response without errors, or None if graphql-core has to execute the request.
-
-The second argument are the request's `Authorization` headers.
-"""
+RunQuery = Callable[[GraphQLRequest, Caller], Awaitable[bytes | None]]
+"""Returns the body of a response, or None if graphql-core has to execute the request."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECURITY_HEADERS: Final = {
@@ -81,12 +81,15 @@ class Endpoint(GraphQL[object, None]):
         open_context: OpenContext,
         ide: PageHandler | None = None,
         run_query: RunQuery | None = None,
+        operation_seconds: float = Settings.operation_seconds,
     ) -> None:
         """Take the schema, the opener of contexts, the handler of the GraphiQL page, and a faster way for queries."""
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
         self._run_query = run_query
+        self._operation_seconds = operation_seconds
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -129,28 +132,33 @@ class Endpoint(GraphQL[object, None]):
             return _page(await self._ide(Request(request.scope, request.receive)))
         _require_acceptable(request, accepted)
         graphql_request = await read_request(request)
+        caller = Caller(request, self._turns, self._operation_seconds)
         if self._run_query is not None:
-            data = await self._run_query(graphql_request, request.all_headers(b"authorization"))
+            data = await self._run_query(graphql_request, caller)
             if data is not None:
                 return _json(media_type, HTTPStatus.OK, data)
-        result = await self._result(graphql_request, request, request_id)
+        result = await caller.run(self._result(graphql_request, caller, request.method, request_id))
         return _json(media_type, _status(result, media_type), _body(result, request_id))
 
-    async def _result(self, graphql_request: GraphQLRequest, request: HTTPRequest, request_id: str) -> ExecutionResult:
+    async def _result(
+        self, graphql_request: GraphQLRequest, caller: Caller, method: str, request_id: str
+    ) -> ExecutionResult:
         """Execute the operation and close its context; raise HTTPError if it must not be executed."""
-        authorization = request.all_headers(b"authorization")
         async with AsyncExitStack() as stack:
-            context = LazyContext(
-                lambda: stack.enter_async_context(self._open_context(authorization, request_id)),
-                is_visitor=not authorization,
-            )
+
+            async def open_context(operation: OperationType) -> object:
+                caller.is_cancellable = operation is OperationType.QUERY
+                if caller.is_cancellable:
+                    await stack.enter_async_context(caller.turn())
+                return await stack.enter_async_context(self._open_context(caller.authorization, request_id))
+
             try:
                 result = await self.schema.execute(
                     graphql_request.query,
                     variable_values=graphql_request.variables,
-                    context_value=context,
+                    context_value=LazyContext(open_context, is_visitor=caller.is_visitor),
                     operation_name=graphql_request.operation_name,
-                    allowed_operation_types=_BY_METHOD[request.method],
+                    allowed_operation_types=_BY_METHOD[method],
                     operation_extensions=graphql_request.extensions,
                 )
             except InvalidOperationTypeError as error:

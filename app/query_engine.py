@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ from graphql.execution.values import VariableValues
 from strawberry import Schema
 
 from app.authentication import load_viewer
+from app.caller import Caller
 from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_query
 from app.errors import HTTPError, error_body
 from app.request import GraphQLRequest
@@ -58,7 +60,7 @@ class QueryEngine:
         self._operations: OrderedDict[tuple[str, str | None], _Compiled | None] = OrderedDict()
         self._programs: WeakKeyDictionary[Plan, Program | None] = WeakKeyDictionary()
 
-    async def answer(self, graphql_request: GraphQLRequest, authorization: Sequence[bytes]) -> bytes | None:
+    async def answer(self, graphql_request: GraphQLRequest, caller: Caller) -> bytes | None:
         """Return the body of the response; None if graphql-core has to execute the request, or to report an error.
 
         A query with an error that is too large for graphql-core gets the error alone, without data.
@@ -66,11 +68,11 @@ class QueryEngine:
         Raises HTTPError for an invalid token.
         """
         compiled = self._find_operation(graphql_request.query, graphql_request.operation_name)
-        checked = compiled and compiled.limits.check(graphql_request.variables, is_visitor=not authorization)
+        checked = compiled and compiled.limits.check(graphql_request.variables, is_visitor=caller.is_visitor)
         if compiled is None or checked is None or checked.errors:
             return None
         try:
-            body = await self._run(compiled.operation, graphql_request.variables, authorization)
+            body = await self._run(compiled.operation, graphql_request.variables, caller)
             return checked.add_extensions(body)
         except HTTPError:
             raise
@@ -84,11 +86,9 @@ class QueryEngine:
                 raise
             return None
 
-    async def _run(
-        self, operation: Operation, given: Mapping[str, Any] | None, authorization: Sequence[bytes]
-    ) -> bytes:
+    async def _run(self, operation: Operation, given: Mapping[str, Any] | None, caller: Caller) -> bytes:
         """Return the body of the response. Raises the errors of `execute`, and HTTPError for an invalid token."""
-        api_token, subject = await self._authenticate(authorization)
+        api_token, subject = await self._authenticate(caller.authorization)
 
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, subject)
@@ -96,7 +96,7 @@ class QueryEngine:
         variables = operation.variable_values(given)
         plan = operation.plan(variables)
         body = await self._answer_from_memory(plan, variables, identify)
-        return body or await self._execute(plan, variables, identify)
+        return await caller.read(partial(self._execute, plan, variables, identify)) if body is None else body
 
     async def _answer_from_memory(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes | None:
         """Return the body of the response; None if the engine has to execute the operation."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from store.compiled import SelectCompiler
 
-CONNECTIONS = 4
+CONNECTIONS = 5  # for the slow operations that run at once, see app/turns.py, and one for short ones
 ACQUIRE_SECONDS = 5
 CLOSE_SECONDS = 10
 R = TypeVar("R")

@@ -15,8 +15,8 @@ from sqlalchemy import Dialect
 
 from store.compiled import SelectCompiler
 
-THREADS = 2
-THREAD_PRAGMAS = ("cache_size=-65536",)  # 64 MB; only few connections have it
+THREADS = 5  # for the slow operations that run at once, see app/turns.py, and one for short ones
+THREAD_PRAGMAS = ("cache_size=-32768",)  # 32 MB; only few connections have it
 CACHED_STATEMENTS = 512
 R = TypeVar("R")
 

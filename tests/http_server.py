@@ -164,11 +164,15 @@ class World:
     notes: list[str] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     has_ide: bool = False
+    operation_seconds: float = 10
 
     def __post_init__(self) -> None:
         """Build the schema and its endpoint."""
         self.endpoint = Endpoint(
-            build_test_schema(limits.extensions()), open_context=self.open_context, ide=_ide if self.has_ide else None
+            build_test_schema(limits.extensions()),
+            open_context=self.open_context,
+            ide=_ide if self.has_ide else None,
+            operation_seconds=self.operation_seconds,
         )
         self.app = Starlette(routes=[Route("/graphql", self.endpoint)])
 

@@ -104,7 +104,7 @@ BODIES: Final[dict[str, tuple[bytes, int]]] = {
     "only a comment": (query("# hello"), 400),
     "only spaces": (query("   "), 400),
     "a type definition": (query("type A { b: Int }"), 400),
-    "a schema's introspection by alias": (query("{ a: __schema { __typename } __schema { __typename } }"), 200),
+    "a schema's introspection by alias": (query("{ a: __schema { __typename } __schema { __typename } }"), 400),
     "no such fragment": (query("{ ...Missing }"), 400),
     "a fragment in itself": (query("{ ...A } fragment A on Query { ...A }"), 400),
     "fragments in a circle": (query("{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }"), 400),
@@ -194,7 +194,8 @@ class Connection:
     def assert_usable(self) -> None:
         """Assert that the next request is answered on the same connection."""
         assert self.http.sock is not None
-        assert self.ask("POST", "/graphql", GOOD, JSON_TYPE) == (200, {"data": {"hello": "world"}})
+        status, body = self.ask("POST", "/graphql", GOOD, JSON_TYPE)
+        assert (status, body["data"]) == (200, {"hello": "world"})
 
 
 @pytest.fixture
@@ -209,7 +210,7 @@ def assert_status(response: tuple[int, dict[str, Any]], expected: int) -> None:
     status, body = response
     assert status == expected, body
     if status != http.client.OK:
-        assert body.keys() == {"errors"}
+        assert body.keys() - {"extensions"} == {"errors"}
         assert 0 < len(body["errors"]) <= MAX_ERRORS
         assert all(error["extensions"]["code"] != "INTERNAL" and error["message"] for error in body["errors"])
 

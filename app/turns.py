@@ -1,0 +1,100 @@
+"""Turns of slow operations: a viewer who sends many takes them one after another, and others do not wait for all.
+
+An operation is slow if the index does not answer it. Each process has a few turns, as many as its readers. A viewer
+gets some of them at once; anonymous visitors count as one viewer. Free turns go round the viewers that wait.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Final
+
+from app.errors import HTTPError, RequestErrorCode, UnavailableError
+
+TURNS: Final = 4
+TURNS_OF_VIEWER: Final = 2
+WAITING_OF_VIEWER: Final = 50
+"""Most operations of one viewer that wait. A web page sends fewer at once."""
+
+WAITING: Final = 500
+WAIT_SECONDS: Final = 5
+"""Longest wait for a turn."""
+
+Viewer = bytes
+"""Key of a viewer: the `Authorization` header, empty for visitors."""
+
+
+class Turns:
+    """Turns of one process."""
+
+    def __init__(self) -> None:
+        """Create the turns; all are free."""
+        self._running = Counter[Viewer]()
+        # The viewer that waits longest for a turn comes first.
+        self._waiting: OrderedDict[Viewer, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """Number of operations that wait."""
+        return sum(map(len, self._waiting.values()))
+
+    @asynccontextmanager
+    async def take(self, viewer: Viewer) -> AsyncIterator[None]:
+        """Run the block in a turn of the viewer, after a wait if there is none free.
+
+        Raises HTTPError if too many operations wait, or if this one waited too long.
+        """
+        if self._is_free(viewer):
+            self._running[viewer] += 1
+        else:
+            await self._wait(viewer)
+        try:
+            yield
+        finally:
+            self._release(viewer)
+
+    def _is_free(self, viewer: Viewer) -> bool:
+        return self._running.total() < TURNS and self._running[viewer] < TURNS_OF_VIEWER
+
+    async def _wait(self, viewer: Viewer) -> None:
+        queue = self._waiting.setdefault(viewer, deque())
+        if len(queue) >= WAITING_OF_VIEWER:
+            message = f"{WAITING_OF_VIEWER} of your operations wait already. Send fewer at once."
+            raise HTTPError(HTTPStatus.TOO_MANY_REQUESTS, RequestErrorCode.RATE_LIMITED, message, {"retry-after": "1"})
+        if self.waiting >= WAITING:
+            raise UnavailableError("Too many operations wait.")
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self._release(viewer)  # it was given while the wait ended
+            self._forget(viewer, turn)
+            if isinstance(error, TimeoutError):
+                raise UnavailableError("No turn was free in time.") from None
+            raise
+
+    def _release(self, viewer: Viewer) -> None:
+        self._running[viewer] -= 1
+        self._running += Counter()  # drops viewers without a turn
+        for waiting in list(self._waiting):
+            if self._is_free(waiting):
+                turn = self._waiting[waiting].popleft()
+                self._forget(waiting, turn)
+                if waiting in self._waiting:
+                    self._waiting.move_to_end(waiting)
+                if not turn.done():  # else its wait was cancelled just now
+                    self._running[waiting] += 1
+                    turn.set_result(None)
+
+    def _forget(self, viewer: Viewer, turn: asyncio.Future[None]) -> None:
+        queue = self._waiting.get(viewer)
+        if queue is not None:
+            if turn in queue:
+                queue.remove(turn)
+            if not queue:
+                del self._waiting[viewer]
