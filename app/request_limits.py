@@ -100,7 +100,7 @@ class RequestLimitsExtension(SchemaExtension):
             context = execution.context
             is_visitor = isinstance(context, LazyContext) and context.is_visitor
             self._checked = limits.check(execution.variables, is_visitor=is_visitor)
-            execution.pre_execution_errors = self._checked.errors or None
+            execution.pre_execution_errors = self._checked.errors
         yield
 
     def get_results(self) -> dict[str, Any]:

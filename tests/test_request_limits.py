@@ -1,8 +1,10 @@
 """Tests of cost limits and budgets on a served world, whichever executor answers."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from graphql import validate
 
 from app import request_limits
 from app.cost import Cost
@@ -117,3 +119,18 @@ async def test_a_large_query_with_an_error_gets_the_error_alone(
             "A variable or an argument has an invalid value. Send a smaller part of the query to see where.",
         )
     ]
+
+
+async def test_a_document_is_validated_once_whoever_executes_it(
+    ask_either: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validated: list[int] = []
+
+    def counting(*arguments: Any) -> Any:
+        validated.append(1)
+        return validate(*arguments)
+
+    monkeypatch.setattr("app.documents.validate", counting)
+    monkeypatch.setattr("strawberry.schema.schema.validate", counting)
+    await ask_either("mei", f"query Once{id(ask_either)} {{ topics {{ totalCount }} __typename }}")
+    assert len(validated) == 1

@@ -27,13 +27,10 @@ from graphql import (
 )
 from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef
 
-from proofs.differential.values import MISSING, ArgumentValues, subject_fields
+from proofs.differential.values import MISSING, PAGE_SIZES, ArgumentValues, subject_fields
 from proofs.interference.operations import SCHEMA, Vocabulary, required_permissions
 
-MAX_COMPOSITES = 16  # fields with selections, per operation; few enough for the server's document limits
-MAX_DEPTH = 8
 MAX_FRAGMENTS = 3  # nested in each other without a field between
-MAX_NESTED_LISTS = 2  # each nested list multiplies the rows of the response
 MAX_REPEATED_LENGTH = 200  # in characters, of a selection that is written twice
 MUTATION_CHANCE = 0.1
 SPARE_NAMES = ("a", "b", "c", "id", "name", "node", "nodes", "totalCount", "_")
@@ -54,6 +51,18 @@ INDEXED_ARGUMENTS = {"first", "after", "last", "before", "by", "id"}
 UNINDEXED_CHANCE = 0.03  # of a field or an argument, in documents for the index
 
 INTROSPECTION = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
+
+
+class Shape(NamedTuple):
+    """Maximum sizes of the operations, and the page sizes that are drawn."""
+
+    composites: int = 16  # fields with selections, per operation; few enough for the server's document limits
+    depth: int = 8
+    nested_lists: int = 2  # each nested list multiplies the rows of the response
+    page_sizes: Sequence[int] = PAGE_SIZES
+
+
+SMALL = Shape()
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,7 @@ class DocumentGenerator:
         cursors: Mapping[str, Sequence[str]] | None = None,
         permissions: Collection[str] = ("SIGNED_IN", "ADMIN"),
         is_indexed: bool = False,
+        shape: Shape = SMALL,
     ) -> None:
         """Use the values of the vocabulary, cursors by field name, and the permissions of the viewer.
 
@@ -133,7 +143,8 @@ class DocumentGenerator:
         so are fields and arguments that the visibility index does not hold, and there are no mutations.
         """
         self._random, self._permissions, self._is_indexed = random, permissions, is_indexed
-        self._values = ArgumentValues(random, vocabulary, cursors or {})
+        self._shape = shape
+        self._values = ArgumentValues(random, vocabulary, cursors or {}, shape.page_sizes)
         self._happens = self._values.happens
         self._fragments: dict[str, _Definition] = {}
         self._signatures: dict[str, _Signature] = {}
@@ -162,7 +173,7 @@ class DocumentGenerator:
         return Request("\n".join(definitions), variables, chosen, fields)
 
     def _operation(self, index: int, *, is_anonymous: bool) -> tuple[str, _Definition]:
-        self._composites_left = MAX_COMPOSITES
+        self._composites_left = self._shape.composites
         is_mutation = not self._is_indexed and self._happens(MUTATION_CHANCE)
         root = SCHEMA.mutation_type if is_mutation else SCHEMA.query_type
         assert root
@@ -237,8 +248,8 @@ class DocumentGenerator:
             name
             for name, fragment in self._fragments.items()
             if fragment.on in overlapping
-            and depth + fragment.size.depth <= MAX_DEPTH
-            and lists + fragment.size.lists <= MAX_NESTED_LISTS
+            and depth + fragment.size.depth <= self._shape.depth
+            and lists + fragment.size.lists <= self._shape.nested_lists
         ]
         if fitting and self._happens(0.5):
             name = self._random.choice(fitting)
@@ -270,8 +281,8 @@ class DocumentGenerator:
         if not _is_composite(field):
             return True
         is_introspection = get_named_type(field.type).name.startswith("__")  # of which GraphQL allows fewer lists
-        most = MAX_NESTED_LISTS + (not is_introspection and self._happens(0.1))
-        return self._composites_left > 0 and depth + 1 < MAX_DEPTH and (lists < most or not _is_list(field))
+        most = self._shape.nested_lists + (not is_introspection and self._happens(0.1))
+        return self._composites_left > 0 and depth + 1 < self._shape.depth and (lists < most or not _is_list(field))
 
     def _field(self, parent: Any, name: str, field: GraphQLField, depth: int, lists: int) -> str:
         use = self._use(parent, name, field)

@@ -56,6 +56,7 @@ class ArgumentValues:
     vocabulary: Vocabulary
     cursors: Mapping[str, Sequence[str]]
     """Cursors of earlier responses by the name of the list's field."""
+    page_sizes: Sequence[int] = PAGE_SIZES
     variables: dict[str, Variable] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     """Names of the variables in the current fragment or operation."""
@@ -109,7 +110,7 @@ class ArgumentValues:
         """Generate the value of an argument of the field of that name."""
         is_nullable = not isinstance(kind, GraphQLNonNull)
         if argument in {"first", "last"}:
-            return self.random.choice(REFUSED_PAGE_SIZES if self.happens(0.08) else PAGE_SIZES)
+            return self.random.choice(REFUSED_PAGE_SIZES if self.happens(0.08) else self.page_sizes)
         if is_nullable and self.happens(0.08):
             return None
         if argument in CURSOR_ARGUMENTS:

@@ -1,0 +1,142 @@
+"""A trial sends random operations that the limits allow, half of them costly, and measures the CPU time of each.
+
+Operations are drawn from the whole schema, with pages of 100 and lists within lists. CPU time is measured, not elapsed
+time, so that other processes make no difference; on PostgreSQL it is that of Atoll alone.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+import httpx
+from graphql import GraphQLError, get_operation_ast, parse
+
+from app.application import create_application
+from app.request_limits import RequestLimits
+from app.settings import Settings
+from proofs.costs.world import LargeWorld, create_large_world
+from proofs.databases import Databases
+from proofs.differential.generator import SMALL, DocumentGenerator, Request, Shape
+from proofs.proof import BrokenPromiseError, Proof
+from schema.graph import build_schema
+from store.database import Database
+from tests.in_process import InProcessTransport
+from tests.oracle import ANONYMOUS
+
+OPERATIONS = 100  # per trial
+MAX_SECONDS = 1.0
+"""Most CPU time of an operation, and longest time that it keeps the event loop from other requests."""
+
+TICK_SECONDS = 0.005
+SHAPES = (SMALL, Shape(composites=20, depth=20, nested_lists=4, page_sizes=(2, 5, 20, 50, 100)))
+COSTLY_SHARE = 0.1  # of a limit
+MAX_DRAWS = 30
+
+_worlds: dict[str, LargeWorld] = {}  # of this process, by backend: trials only read
+_schema = build_schema()
+
+
+async def trial(databases: Databases, seed: int) -> int:
+    """Measure operations in the world of this process, which is created first. Returns their number."""
+    world = _worlds.get(databases.backend)
+    if world is None:
+        world = _worlds[databases.backend] = await create_large_world(databases)
+    try:
+        await measure_operations(world, seed)
+    except BrokenPromiseError as error:
+        raise BrokenPromiseError(f"seed {seed} on {databases.backend}, {error}") from None
+    return OPERATIONS
+
+
+async def measure_operations(
+    world: LargeWorld, seed: int, operations: int = OPERATIONS, max_seconds: float = MAX_SECONDS
+) -> None:
+    """Send operations, and raise BrokenPromiseError at the first that takes too long or fails."""
+    random = Random(seed)
+    async with _client(world) as client:
+        for number in range(operations):
+            who = random.choice(world.viewers)
+            request = draw(random, world, who, is_costly=number % 2 == 0)
+            seconds, stall = await _measure(client, world, who, request)
+            if max(seconds, stall) > max_seconds:
+                times = f"{seconds:.2f} s of CPU time; the event loop was kept for up to {stall:.2f} s"
+                raise BrokenPromiseError(f"operation {number}, as {who}: {times}\n{request}")
+
+
+def draw(random: Random, world: LargeWorld, who: str, *, is_costly: bool) -> Request:
+    """Draw an operation that the limits allow, if possible one that costs a good part of one of them."""
+    allowed: Request | None = None
+    for _ in range(MAX_DRAWS):
+        shape = SHAPES[is_costly]
+        permissions = {ANONYMOUS: (), "member": ("SIGNED_IN",)}.get(who, ("SIGNED_IN", "ADMIN"))
+        request = DocumentGenerator(random, world.vocabulary, permissions=permissions, shape=shape).request()
+        share = cost_share(request, is_visitor=who == ANONYMOUS)
+        if share is not None:
+            allowed = request
+            if share >= COSTLY_SHARE or not is_costly:
+                return request
+    return allowed or Request("{ __typename }", {})
+
+
+def cost_share(request: Request, *, is_visitor: bool) -> float | None:
+    """Return the largest share of a limit that the operation costs; None if it is refused or has no operation."""
+    try:
+        document = parse(request.document)
+        definition = get_operation_ast(document, request.operation_name)
+    except GraphQLError:
+        return None
+    if definition is None:
+        return None
+    checked = RequestLimits(_schema, document, definition).check(request.variables, is_visitor=is_visitor)
+    return (
+        None if checked.errors else max(cost / limit for cost, limit in zip(checked.cost, checked.limits, strict=True))
+    )
+
+
+async def _measure(client: httpx.AsyncClient, world: LargeWorld, who: str, request: Request) -> tuple[float, float]:
+    """Return the CPU time of the process for the operation, and the longest time in the event loop without a pause."""
+    headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {world.tokens[who]}"}
+    stalls = [0.0]
+    watching = asyncio.create_task(_watch(stalls))
+    await asyncio.sleep(0)
+    started = time.process_time()
+    response = await client.post("/graphql", json=request.body(), headers=headers)
+    seconds = time.process_time() - started
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or b'"INTERNAL"' in response.content:
+        raise BrokenPromiseError(f"as {who}: {response.status_code} {response.text[:500]}\n{request}")
+    return seconds, max(stalls)
+
+
+async def _watch(stalls: list[float]) -> None:
+    """Append the CPU time of the event loop's thread between two ticks, again and again."""
+    while True:
+        before = time.thread_time()
+        try:
+            await asyncio.sleep(TICK_SECONDS)
+        finally:
+            stalls.append(time.thread_time() - before)
+
+
+@asynccontextmanager
+async def _client(world: LargeWorld) -> AsyncIterator[httpx.AsyncClient]:
+    database = Database(world.url)
+    transport = InProcessTransport(create_application(Settings(database_url=world.url), database=database))
+    try:
+        await transport.refresh()
+        async with httpx.AsyncClient(transport=transport, base_url="http://atoll", timeout=60) as client:
+            yield client
+    finally:
+        await database.close()
+
+
+COSTS = Proof(
+    "costs",
+    f"No operation within the limits takes more than {MAX_SECONDS:g} s of CPU time.",
+    unit="operations",
+    goal=40_000,
+    trial=trial,
+)
