@@ -22,6 +22,7 @@ from app.errors import RequestErrorCode, UnavailableError, error_body
 from app.graphiql import EXAMPLES, Account, Tab
 from app.hosts import AllowedHosts
 from app.oidc import Issuer, create_issuer
+from app.operation import ObserveOperation
 from app.query_engine import QueryEngine
 from app.settings import Executor, Settings
 from app.worker import run_worker
@@ -77,9 +78,11 @@ def create_application(
     accounts: Sequence[Account] = (),
     tabs: Sequence[Tab] | None = None,
     database: Database | None = None,
+    observe: Sequence[ObserveOperation] = (),
 ) -> Starlette:
     """Create the ASGI application. GraphiQL offers `accounts` and opens `tabs` (None: the examples).
 
+    Each function of `observe` is called with the record of each operation.
     At shutdown the application closes a database that it opened itself, not one that was passed in.
     """
     token_pattern()  # compiled now, so that no request waits for it
@@ -96,6 +99,7 @@ def create_application(
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
+        observe=observe,
     )
 
     @asynccontextmanager
@@ -151,7 +155,7 @@ def _context_opener(
             async with open_context(database, identify, request_id) as context:
                 yield context
         except UNREACHABLE_ERRORS as error:
-            raise UnavailableError(str(explain_driver_error(error, database.url))) from error
+            raise UnavailableError(str(explain_driver_error(error, database.url, is_logged=True))) from error
 
     return open_for_request
 

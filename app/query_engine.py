@@ -13,6 +13,7 @@ from strawberry import Schema
 from app.authentication import load_viewer
 from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_query
 from app.errors import HTTPError
+from app.operation import current_operation
 from app.request import GraphQLRequest
 from engine import LoadQueue, Operation, Plan, UnsupportedError, compile_operation, execute
 from fragments import Memory, Program, compile_program
@@ -56,6 +57,8 @@ class QueryEngine:
         operation = self._find_operation(graphql_request.query, graphql_request.operation_name)
         if operation is None:
             return None
+        if (record := current_operation.get()) is not None:
+            record.set_operation(operation.definition)
         api_token, subject = await self._authenticate(authorization)
 
         async def identify(snapshot: Snapshot) -> Viewer:
