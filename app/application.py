@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 from http import HTTPStatus
 
@@ -15,7 +15,7 @@ from starlette.types import Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 
-from app import graphiql, limits
+from app import graphiql, limits, metrics
 from app.authentication import load_viewer, verify_bearer_token
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
 from app.errors import RequestErrorCode, UnavailableError, error_body
@@ -107,7 +107,10 @@ def create_application(
         _collect_garbage_seldom()
         if memory is not None:
             memory.start()
-        async with run_worker(used_database):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(run_worker(used_database))
+            if settings.metrics is not None:
+                await stack.enter_async_context(metrics.read_periodically(used_database))
             yield
         if memory is not None:
             await memory.stop()

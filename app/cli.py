@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
@@ -16,11 +17,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import DBAPIError
 
-from app import demo, tokens
+from app import demo, metrics, tokens
 from app.application import create_application
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
 from app.log import log_config
+from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
 from app.operation import ObserveOperation
 from app.operation_log import OperationLog
@@ -130,16 +132,18 @@ def serve(
         _print_demo(host, port, accounts)
         # A page of another site whose name resolves to this machine must not get the accounts' tokens.
         demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(_url_host, LOOPBACK)))
-        application = create_application(demo_settings, accounts=accounts, tabs=tabs, observe=_observers(settings))
-        uvicorn.run(application, **options)
+        with _serve_metrics(settings, workers):
+            application = create_application(demo_settings, accounts=accounts, tabs=tabs, observe=_observers(settings))
+            uvicorn.run(application, **options)
         return
     _with_database(settings, migrate)
     if settings.log is LogFormat.TEXT:  # every line of the other format is JSON
         console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
-    if workers == 1:
-        uvicorn.run(create_application(settings, observe=_observers(settings)), **options)
-    else:
-        uvicorn.run("app.cli:create_application_from_environment", factory=True, workers=workers, **options)
+    with _serve_metrics(settings, workers):
+        if workers == 1:
+            uvicorn.run(create_application(settings, observe=_observers(settings)), **options)
+        else:
+            uvicorn.run("app.cli:create_application_from_environment", factory=True, workers=workers, **options)
 
 
 @commands.command("import")
@@ -246,7 +250,15 @@ def create_application_from_environment() -> object:
 
 def _observers(settings: Settings) -> list[ObserveOperation]:
     """Return the functions that are called with the record of each operation."""
-    return [OperationLog(settings.log, settings.log_level, settings.slow_ms).write]
+    log = OperationLog(settings.log, settings.log_level, settings.slow_ms)
+    return [log.write, *([metrics.observe] if settings.metrics else [])]
+
+
+def _serve_metrics(settings: Settings, workers: int) -> AbstractContextManager[None]:
+    """Serve the metrics until the end of the block, if the settings say where."""
+    if settings.metrics is None:
+        return nullcontext()
+    return serve_metrics(parse_address(settings.metrics), workers=workers)
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
@@ -335,6 +347,8 @@ def _settings() -> Settings:
     settings = Settings.from_environment()
     try:
         create_issuer(settings.oidc_issuer, settings.oidc_audience)
+        if settings.metrics is not None:
+            parse_address(settings.metrics)
     except ValueError as error:
         raise SettingError(str(error)) from error
     return settings

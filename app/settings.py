@@ -54,6 +54,7 @@ class Settings:
     log: LogFormat = LogFormat.TEXT
     log_level: LogLevel = LogLevel.INFO
     slow_ms: int = 1_000
+    metrics: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
