@@ -137,9 +137,9 @@ def serve(
             uvicorn.run(application, **options)
         return
     _with_database(settings, migrate)
-    if settings.log is LogFormat.TEXT:  # every line of the other format is JSON
-        console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
     with _serve_metrics(settings, workers):
+        if settings.log is LogFormat.TEXT:  # every line of the other format is JSON
+            console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
         if workers == 1:
             uvicorn.run(create_application(settings, observe=_observers(settings)), **options)
         else:

@@ -39,7 +39,7 @@ class DescriptorWatch:
         if now >= self._next_warning:
             self._next_warning = now + PAUSE_SECONDS
             _log.warning(
-                "The process runs out of file descriptors, and refuses connections. Raise its limit (ulimit -n).",
+                "Nearly all file descriptors are in use: connections are refused when none is left. Raise ulimit -n.",
                 extra={"event": Event.OUT_OF_DESCRIPTORS},
             )
 

@@ -13,6 +13,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Metric, ProcessCollec
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from app.settings import SettingError
+
 _ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:]+)\]|(?P<host>[^:\s]+)):(?P<port>\d{1,5})")
 _FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -32,7 +34,7 @@ def parse_address(text: str) -> Address:
 
 @contextmanager
 def serve_metrics(address: Address, *, workers: int) -> Iterator[None]:
-    """Serve the metrics until the end of the block. Raises OSError if the address cannot be used.
+    """Serve the metrics until the end of the block. Raises SettingError if the address cannot be used.
 
     One worker is this process. Several start in the block; each writes its metrics into files of a folder, which the
     environment names, and this process adds them up.
@@ -53,7 +55,11 @@ def serve_metrics(address: Address, *, workers: int) -> Iterator[None]:
 @contextmanager
 def _serve(address: Address, registry: CollectorRegistry) -> Iterator[None]:
     host, port = address
-    server, thread = start_http_server(port, host, registry)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SettingError(f"Cannot listen on ATOLL_METRICS={host}:{port}: {reason}. Use another address.") from None
     try:
         yield
     finally:
