@@ -19,6 +19,7 @@ POLL_SECONDS: Final = 15
 """How often each process reads the state of the database."""
 
 _NO_TYPE: Final = "none"
+_CANCELLED: Final = "cancelled"
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _COSTS: Final = (10, 100, 1_000, 5_000, 20_000, 50_000, 150_000)
 
@@ -41,7 +42,7 @@ _requests, _seconds = cache(REQUESTS.labels), cache(SECONDS.labels)
 def observe(record: OperationRecord) -> None:
     """Count an operation."""
     operation_type = record.operation_type or _NO_TYPE
-    _requests(operation_type, record.status).inc()
+    _requests(operation_type, record.status or _CANCELLED).inc()
     _seconds(operation_type).observe(record.nanoseconds / 1e9)
     STATEMENTS.inc(record.use.statements)
     DATABASE_SECONDS.inc(record.use.nanoseconds / 1e9)
