@@ -82,8 +82,8 @@ def create_application(
 ) -> Starlette:
     """Create the ASGI application. GraphiQL offers `accounts` and opens `tabs` (None: the examples).
 
-    Each function of `observe` is called with the record of each operation.
-    At shutdown the application closes a database that it opened itself, not one that was passed in.
+    Each function of `observe` is called with the record of each operation. At shutdown the application closes a
+    database that it opened itself, not one that was passed in.
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from pathlib import Path
 
 import httpx
@@ -11,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import metrics
 from app.application import create_application
-from app.metrics_server import WorkerCollector, parse_address
+from app.metrics_server import WorkerCollector, parse_address, serve_metrics
 from app.operation import OperationRecord
-from app.settings import Settings
+from app.settings import SettingError, Settings
 from store.changes import fetch_revision
 from store.database import Database
 from tests.cli_process import environment, free_port, run_server
@@ -108,6 +109,16 @@ def test_an_address_is_parsed(text: str, address: tuple[str, int]) -> None:
 def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"Invalid ATOLL_METRICS .*Use an address and a port"):
         parse_address(text)
+
+
+def test_an_address_in_use_is_reported() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with (
+            pytest.raises(SettingError, match=rf"Cannot listen on ATOLL_METRICS=127\.0\.0\.1:{port}: address already"),
+            serve_metrics(("127.0.0.1", port), workers=1),
+        ):
+            raise AssertionError
 
 
 def test_every_metric_is_documented() -> None:
