@@ -21,7 +21,7 @@ from app import demo, metrics, tokens
 from app.application import create_application
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
-from app.log import log_config
+from app.log import log_config, log_unraisable
 from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
 from app.operation import ObserveOperation
@@ -249,7 +249,8 @@ def create_application_from_environment() -> object:
 
 
 def _observers(settings: Settings) -> list[ObserveOperation]:
-    """Return the functions that are called with the record of each operation."""
+    """Return the functions that are called with the record of each operation of this process."""
+    sys.unraisablehook = log_unraisable
     log = OperationLog(settings.log, settings.log_level, settings.slow_ms)
     return [log.write, *([metrics.observe] if settings.metrics else [])]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
 
@@ -17,10 +17,15 @@ from app.error_format import format_error
 from app.operation import current_operation
 from app.settings import LogFormat, LogLevel
 
+if TYPE_CHECKING:
+    import sys
+
 OWN_LOGGERS: Final = ("app", "engine", "fragments", "permissions", "resolvers", "schema", "store")
 
 _CONSTANT_PART: Final = re.compile(r"[^(<\n]*")
 _PLAIN: Final = re.compile(r'[^\s"=]+')
+
+_log = logging.getLogger(__name__)
 
 FormatLine = Callable[[Mapping[str, Any]], bytes]
 
@@ -82,6 +87,20 @@ class LogFormatter(logging.Formatter):
         return self._format(line).decode().removesuffix("\n")
 
 
+class LogHandler(logging.StreamHandler[TextIO]):
+    """Handler that drops a line which cannot be written. The standard library's prints the message's arguments."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Do nothing."""
+
+
+def log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Log an exception that cannot be raised, for `sys.unraisablehook`. Python's own hook prints its message."""
+    error = unraisable.exc_value
+    exc_info = None if error is None else (type(error), error, unraisable.exc_traceback)
+    _log.error("An exception was ignored.", exc_info=exc_info)
+
+
 def log_config(log: LogFormat, level: LogLevel) -> dict[str, Any]:
     """Return the configuration of all loggers, for `logging.config.dictConfig` and uvicorn, for each process."""
     own = level.upper()
@@ -90,7 +109,7 @@ def log_config(log: LogFormat, level: LogLevel) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": LogFormatter, "log": log}},
         "filters": {"accept": {"()": "app.descriptors.AcceptFilter"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"stderr": {"()": LogHandler, "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "WARNING" if level is LogLevel.INFO else own},
         "loggers": {name: {"level": own} for name in OWN_LOGGERS} | {"asyncio": {"filters": ["accept"]}},
     }

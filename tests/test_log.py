@@ -1,6 +1,8 @@
 """Lines of loggers, exceptions without their messages, and the warning of missing file descriptors."""
 
 import errno
+import gc
+import io
 import logging
 import logging.config
 import sys
@@ -12,7 +14,7 @@ import pytest
 
 from app.descriptors import AcceptFilter, DescriptorWatch
 from app.error_format import MAX_FRAMES, format_error
-from app.log import LogFormatter, log_config
+from app.log import LogFormatter, LogHandler, log_config, log_unraisable
 from app.settings import LogFormat, LogLevel, SettingError, Settings
 
 
@@ -100,6 +102,27 @@ def test_the_text_of_an_exception_follows_its_line() -> None:
     first, second = LogFormatter(LogFormat.TEXT).format(record).splitlines()
     assert first.endswith('Z ERROR error logger=app message="It failed."')
     assert second == "KeyError"
+
+
+def test_an_exception_that_cannot_be_raised_is_logged_without_its_message(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError("secret")
+
+    monkeypatch.setattr("sys.unraisablehook", log_unraisable)
+    Failing()
+    gc.collect()
+    [record] = caplog.records
+    text = LogFormatter(LogFormat.JSON).format(record)
+    assert ("ValueError" in text, "secret" in text) == (True, False)
+
+
+def test_a_line_that_cannot_be_written_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = LogHandler(io.StringIO())
+    handler.handle(logging.LogRecord("app", logging.ERROR, "", 0, "%d", ("secret",), None))
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("level", LogLevel)
