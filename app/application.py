@@ -100,6 +100,7 @@ def create_application(
         ide=graphiql.serve_page if settings.graphiql else None,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
         observe=observe,
+        is_traced=settings.traces,
     )
 
     @asynccontextmanager

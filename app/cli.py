@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
@@ -252,7 +253,14 @@ def _observers(settings: Settings) -> list[ObserveOperation]:
     """Return the functions that are called with the record of each operation of this process."""
     sys.unraisablehook = log_unraisable
     log = OperationLog(settings.log, settings.log_level, settings.slow_ms)
-    return [log.write, *([metrics.observe] if settings.metrics else [])]
+    observers: list[ObserveOperation] = [log.write]
+    if settings.metrics is not None:
+        observers.append(metrics.observe)
+    if settings.traces:
+        from app.traces import Traces  # noqa: PLC0415 - an optional dependency
+
+        observers.append(Traces.export_by_otlp().observe)
+    return observers
 
 
 def _serve_metrics(settings: Settings, workers: int) -> AbstractContextManager[None]:
@@ -352,6 +360,8 @@ def _settings() -> Settings:
             parse_address(settings.metrics)
     except ValueError as error:
         raise SettingError(str(error)) from error
+    if settings.traces and find_spec("opentelemetry") is None:
+        raise SettingError("ATOLL_TRACES needs OpenTelemetry. Run: pip install 'atoll[otel]'")
     return settings
 
 

@@ -83,16 +83,18 @@ class Endpoint(GraphQL[object, None]):
         ide: PageHandler | None = None,
         run_query: RunQuery | None = None,
         observe: Sequence[ObserveOperation] = (),
+        is_traced: bool = False,
     ) -> None:
         """Take the schema, the opener of contexts, the handler of the GraphiQL page, and a faster way for queries.
 
-        Each function of `observe` is called with the record of each operation, after its response was sent.
+        Each function of `observe` is called with the record of each operation, after its response was sent. With
+        `is_traced`, the record has spans.
         """
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
         self._run_query = run_query
-        self._observe = tuple(observe)
+        self._observe, self._is_traced = tuple(observe), is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -101,6 +103,8 @@ class Endpoint(GraphQL[object, None]):
             return
         request = HTTPRequest(scope, receive)
         record = OperationRecord(_request_id(request))
+        if self._is_traced:
+            record.trace(request.first_header(b"traceparent").decode("latin-1"))
         tokens = current_operation.set(record), current_use.set(record.use)
         try:
             status, headers, body = await self._response(request, record)

@@ -20,6 +20,7 @@ class OperationRecord:
     __slots__ = (
         "cost",
         "document_hash",
+        "document_read",
         "error_counts",
         "is_page",
         "nanoseconds",
@@ -29,6 +30,7 @@ class OperationRecord:
         "response_bytes",
         "started",
         "status",
+        "trace_parent",
         "use",
         "viewer_id",
     )
@@ -42,6 +44,8 @@ class OperationRecord:
         self.operation_name: str | None = None
         self.operation_type: str | None = None
         self.document_hash: str | None = None
+        self.document_read: int | None = None
+        """When the request was read, by `perf_counter_ns`."""
         self.cost: Mapping[str, int] | None = None
         """Static cost by part (`objects`, `fields`, `reads`); None until it is computed."""
         self.status: int | None = None
@@ -49,11 +53,18 @@ class OperationRecord:
         self.error_counts: dict[str, int] = {}
         self.response_bytes = 0
         self.nanoseconds = 0
+        self.trace_parent: str | None = None
+        """The request's header `traceparent` (W3C Trace Context); None if traces are off."""
         self.is_page = False
         """Whether a browser got the page of GraphiQL. Then there is no operation."""
 
+    def trace(self, trace_parent: str) -> None:
+        """Record spans from now on."""
+        self.trace_parent, self.use.spans = trace_parent, []
+
     def set_document(self, text: str) -> None:
-        """Set the short hash of the document."""
+        """Take the document: keep its short hash, and the time."""
+        self.document_read = perf_counter_ns()
         self.document_hash = sha256(text.encode()).hexdigest()[:HASH_CHARACTERS]
 
     def set_operation(self, definition: OperationDefinitionNode) -> None:

@@ -55,6 +55,7 @@ class Settings:
     log_level: LogLevel = LogLevel.INFO
     slow_ms: int = 1_000
     metrics: str | None = None
+    traces: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

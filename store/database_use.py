@@ -1,10 +1,24 @@
-"""Use of the database by one operation: the number of its statements and the time that they took."""
+"""Use of the database by one operation: its statements, the time that they took, and their spans if it is traced."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
+
+
+@dataclass(slots=True)
+class Span:
+    """Batch of a loader, or a statement of the batch `parent`. Times are those of `perf_counter_ns`."""
+
+    name: str
+    parent: "Span | None"
+    started: int
+    ended: int = 0
+    is_batch: bool = False
 
 
 class DatabaseUse:
@@ -13,25 +27,48 @@ class DatabaseUse:
     BEGIN is no statement of the operation, but waiting for it, and thus for the write lock of SQLite, takes its time.
     """
 
-    __slots__ = ("nanoseconds", "statements")
+    __slots__ = ("nanoseconds", "spans", "statements")
 
     def __init__(self) -> None:
         """Start with nothing."""
         self.statements = self.nanoseconds = 0
+        self.spans: list[Span] | None = None
+        """Spans in the order of their start, but statements behind those of their batch; None if there is no trace."""
 
 
 current_use: Final[ContextVar[DatabaseUse | None]] = ContextVar("current_use", default=None)
 """Use by the operation that runs here. Tasks and reader threads inherit it."""
 
+_current_batch: Final[ContextVar[Span | None]] = ContextVar("current_batch", default=None)
 _STARTED: Final = "atoll_started"
 
 
-def add_statement(started: int, text: str = "") -> None:
+def add_statement(started: int, text: str) -> None:
     """Count a statement of the current operation, if there is one, which started at this `perf_counter_ns`."""
     use = current_use.get()
     if use is not None:
+        ended = perf_counter_ns()
         use.statements += not text.startswith("BEGIN")
-        use.nanoseconds += perf_counter_ns() - started
+        use.nanoseconds += ended - started
+        if use.spans is not None:
+            use.spans.append(Span(text.split(None, 1)[0], _current_batch.get(), started, ended))
+
+
+@contextmanager
+def trace_batch(name: str) -> Iterator[None]:
+    """Record the block as a span of the current operation, if it is traced."""
+    use = current_use.get()
+    if use is None or use.spans is None:
+        yield
+        return
+    span = Span(name, _current_batch.get(), perf_counter_ns(), is_batch=True)
+    use.spans.append(span)
+    token = _current_batch.set(span)
+    try:
+        yield
+    finally:
+        _current_batch.reset(token)
+        span.ended = perf_counter_ns()
 
 
 @event.listens_for(Engine, "before_cursor_execute")
@@ -47,4 +84,4 @@ def _finish(connection: Connection, _cursor: Any, text: str, *_: Any) -> None:
 @event.listens_for(Engine, "handle_error")
 def _fail(context: Any) -> None:
     if context.connection is not None and _STARTED in context.connection.info:
-        add_statement(context.connection.info.pop(_STARTED), context.statement or "")
+        add_statement(context.connection.info.pop(_STARTED), context.statement or "UNKNOWN")

@@ -36,7 +36,7 @@ class PostgresSnapshot:
         try:
             return compiled.rows(await self._connection.fetch(compiled.text, *values))
         finally:
-            add_statement(started)
+            add_statement(started, compiled.text)
 
 
 class PostgresReader:

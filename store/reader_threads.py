@@ -40,7 +40,7 @@ class ThreadSnapshot:
         try:
             return compiled.rows(self._connection.execute(compiled.text, values))
         finally:
-            add_statement(started)
+            add_statement(started, compiled.text)
 
 
 class ReaderThreads:

@@ -182,6 +182,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_LOG_LEVEL", "default"),
         ("ATOLL_SLOW_MS", "default"),
         ("ATOLL_METRICS", "default"),
+        ("ATOLL_TRACES", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert " ".join(database) == f"database revision {head_revision()}: up to date"
