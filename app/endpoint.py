@@ -139,19 +139,19 @@ class Endpoint(GraphQL[object, None]):
                 if data is not None:
                     return _json(media_type, HTTPStatus.OK, data)
             result = await self._result(graphql_request, request, record.request_id)
-            return _answer(record, media_type, _status(result, media_type), _body(result, record.request_id))
+            return _respond(record, media_type, _status(result, media_type), _body(result, record.request_id))
         except HTTPError as error:
             errors.log_http_error(error, record.request_id)
             body = errors.error_body(error.code, error.message)
-            return _answer(record, media_type, error.status, body, error.headers)
+            return _respond(record, media_type, error.status, body, error.headers)
         except ClientDisconnect:
             # No client is left to read the response, but servers and middleware wait for one.
             body = errors.error_body(RequestErrorCode.BAD_REQUEST, "The request ended early.")
-            return _answer(record, media_type, HTTPStatus.BAD_REQUEST, body)
+            return _respond(record, media_type, HTTPStatus.BAD_REQUEST, body)
         except Exception as failure:  # noqa: BLE001 - the client gets only the request's id; the log has the error
             errors.log_failure(failure, record.request_id)
             body = errors.error_body(RequestErrorCode.INTERNAL, errors.INTERNAL_MESSAGE, requestId=record.request_id)
-            return _answer(record, media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
+            return _respond(record, media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
     async def _result(self, graphql_request: GraphQLRequest, request: HTTPRequest, request_id: str) -> ExecutionResult:
         """Execute the operation and close its context; raise HTTPError if it must not be executed."""
@@ -198,7 +198,7 @@ def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
     return HTTPStatus.BAD_REQUEST if media_type == negotiation.GRAPHQL_RESPONSE else HTTPStatus.OK
 
 
-def _answer(
+def _respond(
     record: OperationRecord,
     media_type: str,
     status: HTTPStatus,

@@ -26,6 +26,7 @@ class OperationRecord:
         "nanoseconds",
         "operation_name",
         "operation_type",
+        "queue_nanoseconds",
         "request_id",
         "response_bytes",
         "started",
@@ -48,6 +49,8 @@ class OperationRecord:
         """When the request was read, by `perf_counter_ns`."""
         self.cost: Mapping[str, int] | None = None
         """Static cost by part (`objects`, `fields`, `reads`); None until it is computed."""
+        self.queue_nanoseconds: int | None = None
+        """Time in the queue of operations; None if the operation did not have to queue."""
         self.status: int | None = None
         """HTTP status; None if the request was cancelled before it was answered."""
         self.error_counts: dict[str, int] = {}

@@ -48,6 +48,8 @@ def fields_of(record: OperationRecord) -> dict[str, Any]:
         fields["status"] = record.status
     if record.error_counts:
         fields["errors"] = record.error_counts
+    if record.queue_nanoseconds is not None:
+        fields["queueMs"] = record.queue_nanoseconds // 1_000 / 1_000
     fields["statements"] = record.use.statements
     fields["databaseMs"] = record.use.nanoseconds // 1_000 / 1_000
     fields["totalMs"] = record.nanoseconds // 1_000 / 1_000

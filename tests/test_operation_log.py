@@ -297,7 +297,7 @@ def test_every_field_and_event_is_documented() -> None:
     record = OperationRecord("7")
     record.set_document(TOPICS)
     record.operation_name = record.operation_type = ""
-    record.cost, record.status, record.error_counts = {}, 200, {"INTERNAL": 1}
+    record.cost, record.status, record.error_counts, record.queue_nanoseconds = {}, 200, {"INTERNAL": 1}, 0
     section = DOC.read_text(encoding="utf-8").split("\n## Logs\n")[1].split("\n## ")[0]
     documented = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     others = {"time", "level", "event", "logger", "message", "traceback"}
