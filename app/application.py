@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 from http import HTTPStatus
 
@@ -15,7 +15,7 @@ from starlette.types import Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 
-from app import graphiql, limits
+from app import graphiql, limits, metrics
 from app.authentication import load_viewer, verify_bearer_token
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
 from app.errors import RequestErrorCode, UnavailableError, error_body
@@ -23,6 +23,7 @@ from app.graphiql import EXAMPLES, Account, Tab
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
 from app.oidc import Issuer, create_issuer
+from app.operation import ObserveOperation
 from app.query_engine import QueryEngine
 from app.settings import Executor, Settings
 from app.worker import run_worker
@@ -78,10 +79,12 @@ def create_application(
     accounts: Sequence[Account] = (),
     tabs: Sequence[Tab] | None = None,
     database: Database | None = None,
+    observe: Sequence[ObserveOperation] = (),
 ) -> Starlette:
     """Create the ASGI application. GraphiQL offers `accounts` and opens `tabs` (None: the examples).
 
-    At shutdown the application closes a database that it opened itself, not one that was passed in.
+    Each function of `observe` is called with the record of each operation. At shutdown the application closes a
+    database that it opened itself, not one that was passed in.
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
@@ -98,6 +101,8 @@ def create_application(
         ide=graphiql.serve_page if settings.graphiql else None,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
         operation_seconds=settings.operation_seconds,
+        observe=observe,
+        is_traced=settings.traces,
     )
 
     @asynccontextmanager
@@ -105,7 +110,10 @@ def create_application(
         _collect_garbage_seldom()
         if memory is not None:
             memory.start()
-        async with run_worker(used_database):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(run_worker(used_database))
+            if settings.metrics is not None:
+                await stack.enter_async_context(metrics.read_periodically(used_database))
             yield
         if memory is not None:
             await memory.stop()
@@ -153,7 +161,7 @@ def _context_opener(
             async with open_context(database, identify, request_id) as context:
                 yield context
         except UNREACHABLE_ERRORS as error:
-            raise UnavailableError(str(explain_driver_error(error, database.url))) from error
+            raise UnavailableError(str(explain_driver_error(error, database.url, is_logged=True))) from error
 
     return open_for_request
 

@@ -1,14 +1,20 @@
 """Authentication: from a request's bearer token to its viewer."""
 
+import logging
 from collections.abc import Sequence
+from typing import Never
 
 from app.errors import UnauthenticatedError, UnavailableError
+from app.log import Event
 from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
+from app.operation import current_operation
 from permissions.viewer import Viewer, anonymous_viewer, viewer_by_external_id, viewer_by_token
 from store.database import Snapshot
 
 API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - a prefix, not a password
 MAX_BEARER_TOKEN_LENGTH = 8_192
+
+_log = logging.getLogger(__name__)
 
 
 async def verify_bearer_token(authorization: Sequence[bytes], issuer: Issuer | None) -> tuple[str | None, str | None]:
@@ -24,14 +30,14 @@ async def verify_bearer_token(authorization: Sequence[bytes], issuer: Issuer | N
     scheme, _, token = authorization[0].decode("latin-1").strip(" \t").partition(" ")
     token = token.lstrip(" ")
     if len(authorization) > 1 or scheme.lower() != "bearer" or not token or len(token) > MAX_BEARER_TOKEN_LENGTH:
-        raise UnauthenticatedError
+        _reject("not one bearer token")
     if token.startswith(API_TOKEN_PREFIX):
         return token, None
     if issuer is None:
-        raise UnauthenticatedError
+        _reject("no API token, and no issuer is set")
     try:
         return None, await issuer.verify(token)
-    except InvalidTokenError:
+    except InvalidTokenError:  # the issuer logged the reason
         raise UnauthenticatedError from None
     except IssuerUnreachableError:
         raise UnavailableError from None
@@ -46,5 +52,13 @@ async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | 
     else:
         return await anonymous_viewer(snapshot)
     if viewer is None:
-        raise UnauthenticatedError
+        _reject("unknown, expired or revoked" if api_token is not None else "no user has this sub")
+    if (record := current_operation.get()) is not None:
+        record.viewer_id = viewer.id
     return viewer
+
+
+def _reject(reason: str) -> Never:
+    """Log the reason, which the client does not get, and raise UnauthenticatedError."""
+    _log.info("Rejected a bearer token: %s.", reason, extra={"event": Event.TOKEN_REFUSED})
+    raise UnauthenticatedError

@@ -1,15 +1,17 @@
 """The caller of an operation: work for them ends with their connection and at the deadline."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from http import HTTPStatus
+from time import perf_counter_ns
 from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect
 
 from app.errors import HTTPError
 from app.http_request import HTTPRequest
+from app.operation import OperationRecord
 from app.turns import Turns
 from permissions.error import ErrorCode
 
@@ -21,8 +23,9 @@ DEADLINE_PASSED: Final = "The operation took longer than {} seconds. Ask for les
 class Caller:
     """Caller of one operation."""
 
-    def __init__(self, request: HTTPRequest, turns: Turns, seconds: float) -> None:
-        """Take the request, whose body was read, the turns of the process, and the time for an operation."""
+    def __init__(self, request: HTTPRequest, record: OperationRecord, turns: Turns, seconds: float) -> None:
+        """Take the request, whose body was read, its record, the turns of the process, and the time for operations."""
+        self.record = record
         self.authorization = request.all_headers(b"authorization")
         self._receive, self._turns, self._seconds = request.receive, turns, seconds
         self.is_cancellable = True
@@ -42,9 +45,13 @@ class Caller:
 
         return await self.run(in_turn())
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Return a context manager that waits for a turn of the caller."""
-        return self._turns.take(b",".join(self.authorization))
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Run the block in a turn of the caller, after a wait for it. Raises HTTPError as `Turns.take` does."""
+        began = perf_counter_ns()
+        async with self._turns.take(b",".join(self.authorization)):
+            self.record.queue_nanoseconds = perf_counter_ns() - began
+            yield
 
     async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Return the result of the work.

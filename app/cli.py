@@ -6,7 +6,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
@@ -16,12 +18,16 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import DBAPIError
 
-from app import demo, tokens
+from app import demo, metrics, tokens
 from app.application import create_application
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
+from app.log import log_config, log_unraisable
+from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
-from app.settings import SettingError, Settings
+from app.operation import ObserveOperation
+from app.operation_log import OperationLog
+from app.settings import LogFormat, SettingError, Settings
 from app.tokens import TokenLifetimeError
 from resolvers.deployment import installed_version
 from schema.graph import print_schema
@@ -117,9 +123,8 @@ def serve(
         "timeout_graceful_shutdown": 20,
         # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
         "timeout_worker_healthcheck": 60,
-        "log_level": "warning",
-        # The level hides its lines, but they would be formatted for each request.
-        "access_log": False,
+        "log_config": log_config(settings.log, settings.log_level),
+        "access_log": False,  # each operation has a line
     }
     # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -128,14 +133,18 @@ def serve(
         _print_demo(host, port, accounts)
         # A page of another site whose name resolves to this machine must not get the accounts' tokens.
         demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(_url_host, LOOPBACK)))
-        uvicorn.run(create_application(demo_settings, accounts=accounts, tabs=tabs), **options)
+        with _serve_metrics(settings, workers):
+            application = create_application(demo_settings, accounts=accounts, tabs=tabs, observe=_observers(settings))
+            uvicorn.run(application, **options)
         return
     _with_database(settings, migrate)
-    console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
-    if workers == 1:
-        uvicorn.run(create_application(settings), **options)
-    else:
-        uvicorn.run("app.cli:create_application_from_environment", factory=True, workers=workers, **options)
+    with _serve_metrics(settings, workers):
+        if settings.log is LogFormat.TEXT:  # every line of the other format is JSON
+            console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
+        if workers == 1:
+            uvicorn.run(create_application(settings, observe=_observers(settings)), **options)
+        else:
+            uvicorn.run("app.cli:create_application_from_environment", factory=True, workers=workers, **options)
 
 
 @commands.command("import")
@@ -236,7 +245,29 @@ def check(
 
 def create_application_from_environment() -> object:
     """Return the application with the environment's settings, for a worker process."""
-    return create_application(_settings())
+    settings = _settings()
+    return create_application(settings, observe=_observers(settings))
+
+
+def _observers(settings: Settings) -> list[ObserveOperation]:
+    """Return the functions that are called with the record of each operation of this process."""
+    sys.unraisablehook = log_unraisable
+    log = OperationLog(settings.log, settings.log_level, settings.slow_ms)
+    observers: list[ObserveOperation] = [log.write]
+    if settings.metrics is not None:
+        observers.append(metrics.observe)
+    if settings.traces:
+        from app.traces import Traces  # noqa: PLC0415 - an optional dependency
+
+        observers.append(Traces.export_by_otlp().observe)
+    return observers
+
+
+def _serve_metrics(settings: Settings, workers: int) -> AbstractContextManager[None]:
+    """Serve the metrics until the end of the block, if the settings say where."""
+    if settings.metrics is None:
+        return nullcontext()
+    return serve_metrics(parse_address(settings.metrics), workers=workers)
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
@@ -325,8 +356,12 @@ def _settings() -> Settings:
     settings = Settings.from_environment()
     try:
         create_issuer(settings.oidc_issuer, settings.oidc_audience)
+        if settings.metrics is not None:
+            parse_address(settings.metrics)
     except ValueError as error:
         raise SettingError(str(error)) from error
+    if settings.traces and find_spec("opentelemetry") is None:
+        raise SettingError("ATOLL_TRACES needs OpenTelemetry. Run: pip install 'atoll[otel]'")
     return settings
 
 

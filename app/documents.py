@@ -28,6 +28,7 @@ from strawberry.types.execution import ExecutionContext
 from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from app.one_of_rule import OneOfRule
+from app.operation import current_operation
 
 TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often. Simplify it."
 CACHE_SIZE: Final = 128
@@ -90,7 +91,11 @@ class DocumentCache(SchemaExtension):
             execution.graphql_document = self._document.document
         if execution.graphql_document:
             # The public `operation_name` falls back to the first operation's name if the request gives none.
-            _require_operation(execution.graphql_document, execution._provided_operation_name)  # noqa: SLF001 - see above
+            name = execution._provided_operation_name  # noqa: SLF001 - see above
+            _require_operation(execution.graphql_document, name)
+            record, operation = current_operation.get(), get_operation_ast(execution.graphql_document, name)
+            if record is not None and operation is not None:
+                record.set_operation(operation)
         yield
 
     def on_validate(self) -> Iterator[None]:

@@ -24,10 +24,12 @@ from app.documents import LazyContext
 from app.errors import HTTPError, RequestErrorCode
 from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
+from app.operation import ObserveOperation, OperationRecord, current_operation
 from app.request import GraphQLRequest, read_request
 from app.request_limits import BUDGET_EXCEEDED, BudgetError
 from app.settings import Settings
 from app.turns import Turns
+from store.database_use import current_use
 
 OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[object]]
 """Opens the context of an operation, given the request's `Authorization` headers and its id; may raise HTTPError."""
@@ -82,14 +84,21 @@ class Endpoint(GraphQL[object, None]):
         ide: PageHandler | None = None,
         run_query: RunQuery | None = None,
         operation_seconds: float = Settings.operation_seconds,
+        observe: Sequence[ObserveOperation] = (),
+        is_traced: bool = False,
     ) -> None:
-        """Take the schema, the opener of contexts, the handler of the GraphiQL page, and a faster way for queries."""
+        """Take the schema, the opener of contexts, the handler of the GraphiQL page, and a faster way for queries.
+
+        Each function of `observe` is called with the record of each operation, after its response was sent. With
+        `is_traced`, the record has spans.
+        """
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
         self._run_query = run_query
         self._operation_seconds = operation_seconds
         self._turns = Turns()
+        self._observe, self._is_traced = tuple(observe), is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -97,52 +106,68 @@ class Endpoint(GraphQL[object, None]):
             await WebSocket(scope, receive, send).close(_GOING_AWAY)
             return
         request = HTTPRequest(scope, receive)
-        request_id = _request_id(request)
-        status, headers, body = await self._response(request, request_id)
-        headers = [*headers, (b"x-request-id", request_id.encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        record = OperationRecord(_request_id(request))
+        if self._is_traced:
+            record.trace(request.first_header(b"traceparent").decode("latin-1"))
+        tokens = current_operation.set(record), current_use.set(record.use)
+        try:
+            status, headers, body = await self._response(request, record)
+            record.status, record.response_bytes = status, len(body)
+            headers = [*headers, (b"x-request-id", record.request_id.encode())]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+        finally:
+            current_operation.reset(tokens[0])
+            current_use.reset(tokens[1])
+            self._finish(record)
 
-    async def _response(self, request: HTTPRequest, request_id: str) -> RawResponse:
+    def _finish(self, record: OperationRecord) -> None:
+        record.finish()
+        if not record.is_page:
+            for observe in self._observe:
+                observe(record)
+
+    async def _response(self, request: HTTPRequest, record: OperationRecord) -> RawResponse:
         accepted = negotiation.negotiate(request.joined_header(b"accept"))
         media_type = accepted.media_type or negotiation.JSON
         try:
-            return await self._answer(request, request_id, accepted, media_type)
+            return await self._answer(request, record, accepted, media_type)
         except HTTPError as error:
-            errors.log_http_error(error, request_id)
-            return _json(media_type, error.status, errors.error_body(error.code, error.message), error.headers)
+            errors.log_http_error(error, record.request_id)
+            body = errors.error_body(error.code, error.message)
+            return _respond(record, media_type, error.status, body, error.headers)
         except BudgetError:
             body = errors.error_body(RequestErrorCode.LIMIT_EXCEEDED, BUDGET_EXCEEDED)
-            return _json(media_type, _status_of_refusal(media_type), body)
+            return _respond(record, media_type, _status_of_refusal(media_type), body)
         except ClientDisconnect:
             # No client is left to read the response, but servers and middleware wait for one.
             body = errors.error_body(RequestErrorCode.BAD_REQUEST, "The request ended early.")
-            return _json(media_type, HTTPStatus.BAD_REQUEST, body)
+            return _respond(record, media_type, HTTPStatus.BAD_REQUEST, body)
         except Exception as failure:  # noqa: BLE001 - the client gets only the request's id; the log has the error
-            errors.log_failure(failure, request_id)
-            body = errors.error_body(RequestErrorCode.INTERNAL, errors.INTERNAL_MESSAGE, requestId=request_id)
-            return _json(media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
+            errors.log_failure(failure, record.request_id)
+            body = errors.error_body(RequestErrorCode.INTERNAL, errors.INTERNAL_MESSAGE, requestId=record.request_id)
+            return _respond(record, media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
     async def _answer(
-        self, request: HTTPRequest, request_id: str, accepted: Negotiation, media_type: str
+        self, request: HTTPRequest, record: OperationRecord, accepted: Negotiation, media_type: str
     ) -> RawResponse:
         """Return the response to a valid request. Raises HTTPError for others, and BudgetError."""
         _require_method(request)
         if self._ide is not None and request.method == "GET" and accepted.prefers_html:
+            record.is_page = True
             return _page(await self._ide(Request(request.scope, request.receive)))
         _require_acceptable(request, accepted)
         graphql_request = await read_request(request)
-        caller = Caller(request, self._turns, self._operation_seconds)
+        record.set_document(graphql_request.query)
+        caller = Caller(request, record, self._turns, self._operation_seconds)
         if self._run_query is not None:
             data = await self._run_query(graphql_request, caller)
             if data is not None:
                 return _json(media_type, HTTPStatus.OK, data)
-        result = await caller.run(self._result(graphql_request, caller, request.method, request_id))
-        return _json(media_type, _status(result, media_type), _body(result, request_id))
+        result = await caller.run(self._result(graphql_request, caller, request.method))
+        return _respond(record, media_type, _status(result, media_type), _body(result, record.request_id))
 
-    async def _result(
-        self, graphql_request: GraphQLRequest, caller: Caller, method: str, request_id: str
-    ) -> ExecutionResult:
+    async def _result(self, graphql_request: GraphQLRequest, caller: Caller, method: str) -> ExecutionResult:
         """Execute the operation and close its context; raise HTTPError if it must not be executed."""
         async with AsyncExitStack() as stack:
 
@@ -150,7 +175,9 @@ class Endpoint(GraphQL[object, None]):
                 caller.is_cancellable = operation is OperationType.QUERY
                 if caller.is_cancellable:
                     await stack.enter_async_context(caller.turn())
-                return await stack.enter_async_context(self._open_context(caller.authorization, request_id))
+                return await stack.enter_async_context(
+                    self._open_context(caller.authorization, caller.record.request_id)
+                )
 
             try:
                 result = await self.schema.execute(
@@ -196,10 +223,18 @@ def _status_of_refusal(media_type: str) -> HTTPStatus:
     return HTTPStatus.BAD_REQUEST if media_type == negotiation.GRAPHQL_RESPONSE else HTTPStatus.OK
 
 
-def _json(
-    media_type: str, status: HTTPStatus, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None
+def _respond(
+    record: OperationRecord,
+    media_type: str,
+    status: HTTPStatus,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
 ) -> RawResponse:
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    record.count_errors(body)
+    return _json(media_type, status, orjson.dumps(body), headers)
+
+
+def _json(media_type: str, status: HTTPStatus, content: bytes, headers: Mapping[str, str] | None = None) -> RawResponse:
     raw = [(b"content-length", b"%d" % len(content)), *_RAW_HEADERS[media_type]]
     if headers:
         raw[:0] = [(name.encode(), value.encode()) for name, value in headers.items()]

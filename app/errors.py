@@ -10,6 +10,7 @@ from graphql import ArgumentNode, GraphQLError, GraphQLSyntaxError, ValueNode
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.utils.logging import StrawberryLogger
 
+from app.log import Event
 from permissions.error import ErrorCode, OperationError
 
 INTERNAL_MESSAGE: Final = "Internal error."
@@ -142,11 +143,14 @@ def log_failure(failure: Exception, request_id: str) -> None:
 
 
 def log_http_error(error: HTTPError, request_id: str) -> None:
-    """Log an expected error: its code, or a warning with the reason if a dependency is unavailable."""
+    """Log a rate limit, and the reason if a dependency is unavailable. The operation's line has all codes of errors."""
     if isinstance(error, UnavailableError):
-        _log.warning("Request %s could not be answered: %s", request_id, error.reason or "unavailable")
-    else:
-        _log.info("Request %s: %s.", request_id, error.code)
+        reason = error.reason or "unavailable"
+        _log.warning("Request %s could not be answered: %s", request_id, reason, extra={"event": Event.UNAVAILABLE})
+    elif error.status is HTTPStatus.TOO_MANY_REQUESTS:
+        _log.warning(
+            "Request %s was refused: its viewer sends too many.", request_id, extra={"event": Event.RATE_LIMITED}
+        )
 
 
 def error_body(code: Code, message: str, **extensions: str) -> dict[str, Any]:
@@ -159,8 +163,6 @@ def _log_cause(cause: Exception, code: str, request_id: str) -> None:
         log_failure(cause, request_id)
     elif isinstance(cause, HTTPError):
         log_http_error(cause, request_id)
-    else:
-        _log.info("Request %s: %s.", request_id, code)
 
 
 def _code_and_message(error: GraphQLError, *, is_early: bool) -> tuple[str, str]:

@@ -12,7 +12,7 @@ INTROSPECTION_WEIGHT: Final = 6
 
 
 class GuardedExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executor of one operation. A mutation has no budget: what it changed has to be reported."""
+    """Executor of one operation. A mutation has no budget, because its changes have to be reported."""
 
     _completed_fields = 0
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.descriptors import WATCH
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -32,6 +34,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Start to wait for the first head."""
         super().connection_made(transport)
+        if (connection := transport.get_extra_info("socket")) is not None:
+            WATCH.check(connection.fileno())
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:

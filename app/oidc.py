@@ -14,6 +14,7 @@ from typing import Any, Final, Never
 
 import jwt
 
+from app.log import Event
 from app.oidc_keys import IssuerKeys, IssuerUnreachableError, Key, is_safe_url, parse_json_object
 
 __all__ = ["LEEWAY_SECONDS", "InvalidTokenError", "Issuer", "IssuerUnreachableError", "create_issuer"]
@@ -94,7 +95,7 @@ class Issuer:
             key = await self._keys.find(header.get("kid"))
             return self._subject(_signed_claims(token, header, key))
         except _RejectedTokenError as error:
-            _log.info("Rejected a bearer token: %s.", error)
+            _log.info("Rejected a bearer token: %s.", error, extra={"event": Event.TOKEN_REFUSED})
             raise InvalidTokenError from None
 
     def _subject(self, claims: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from app.authentication import load_viewer
 from app.caller import Caller
 from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_query
 from app.errors import HTTPError, error_body
+from app.operation import OperationRecord
 from app.request import GraphQLRequest
 from app.request_limits import CheckedRequest, RequestLimits, spend_budget
 from engine import LoadQueue, Operation, Plan, UnsupportedError, compile_operation, execute
@@ -71,13 +72,15 @@ class QueryEngine:
         checked = compiled and compiled.limits.check(graphql_request.variables, is_visitor=caller.is_visitor)
         if compiled is None or checked is None or checked.errors:
             return None
+        caller.record.set_operation(compiled.operation.definition)
+        caller.record.cost = checked.cost._asdict()
         try:
             body = await self._run(compiled.operation, graphql_request.variables, caller)
             return checked.add_extensions(body)
         except HTTPError:
             raise
         except (UnsupportedError, OperationError) as error:
-            return None if checked.is_small else _refusal(error, checked)
+            return None if checked.is_small else _refusal(error, checked, caller.record)
         except (sqlite3.Error, *UNREACHABLE_ERRORS):
             return None
         except Exception:
@@ -154,8 +157,10 @@ class QueryEngine:
         return _Compiled(operation, RequestLimits(self._schema, document, operation.definition))
 
 
-def _refusal(error: UnsupportedError | OperationError, checked: CheckedRequest) -> bytes:
+def _refusal(error: UnsupportedError | OperationError, checked: CheckedRequest, record: OperationRecord) -> bytes:
     """Return the body of the response to a query with an error that is too large for graphql-core."""
     message = error.message if isinstance(error, OperationError) else INVALID_VALUE
     code = error.code if isinstance(error, OperationError) else ErrorCode.BAD_USER_INPUT
-    return orjson.dumps({"data": None, **error_body(code, message), "extensions": checked.extensions})
+    body = {"data": None, **error_body(code, message), "extensions": checked.extensions}
+    record.count_errors(body)
+    return orjson.dumps(body)

@@ -12,6 +12,7 @@ from app.cost import COST_CAP, Cost, OperationCost
 from app.documents import LazyContext, graphql_schema
 from app.errors import RequestErrorCode
 from app.list_limits import find_list_arguments, list_errors
+from app.operation import current_operation
 from resolvers.limits import LIMITS, VISITOR_LIMITS
 
 COST_LIMITS: Final = Cost(LIMITS.objects, LIMITS.fields, LIMITS.reads)
@@ -101,6 +102,8 @@ class RequestLimitsExtension(SchemaExtension):
             is_visitor = isinstance(context, LazyContext) and context.is_visitor
             self._checked = limits.check(execution.variables, is_visitor=is_visitor)
             execution.pre_execution_errors = self._checked.errors
+            if (record := current_operation.get()) is not None:
+                record.cost = self._checked.cost._asdict()
         yield
 
     def get_results(self) -> dict[str, Any]:

@@ -24,6 +24,21 @@ class Executor(StrEnum):
     REFERENCE = "reference"
 
 
+class LogFormat(StrEnum):
+    """Format of lines in the log."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """Lowest level of lines in the log."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of a deployment."""
@@ -37,6 +52,11 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     operation_seconds: int = 10  # after which a query is cancelled
     idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections
+    log: LogFormat = LogFormat.TEXT
+    log_level: LogLevel = LogLevel.INFO
+    slow_ms: int = 1_000
+    metrics: str | None = None
+    traces: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -69,7 +89,7 @@ class Settings:
 
 
 def _read(name: str, text: str, default: Any) -> Any:
-    if isinstance(default, Executor):
+    if isinstance(default, StrEnum):
         return _read_choice(name, text, default)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -91,11 +111,11 @@ def _read_number(name: str, text: str) -> int:
     return number
 
 
-def _read_choice(name: str, text: str, default: Executor) -> Executor:
+def _read_choice(name: str, text: str, default: StrEnum) -> StrEnum:
     try:
-        return Executor(text or default)
+        return type(default)(text or default)
     except ValueError:
-        raise SettingError(f"Invalid {name} {text!r}. Use {' or '.join(Executor)}.") from None
+        raise SettingError(f"Invalid {name} {text!r}. Use {' or '.join(type(default))}.") from None
 
 
 def _without_password(text: str) -> str:

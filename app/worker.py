@@ -36,7 +36,7 @@ async def _run_jobs(database: Database, stopping: asyncio.Event) -> None:
             while await run_next_job(database, stopping.is_set):
                 pass
         except UNREACHABLE_ERRORS as error:
-            _log.warning("Jobs wait for the database: %s", explain_driver_error(error, database.url))
+            _log.warning("Jobs wait for the database: %s", explain_driver_error(error, database.url, is_logged=True))
         except Exception:  # noqa: BLE001 - a failed job must not stop the jobs behind it
             _log.exception("A job failed.")
         try:

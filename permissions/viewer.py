@@ -26,6 +26,7 @@ class Viewer:
     public_sharing: bool
     cursor_key: bytes
     row_version: int = field(compare=False)  # of the database, in that snapshot
+    id: str | None = field(default=None, compare=False)  # of the user, for logs
 
     @property
     def is_signed_in(self) -> bool:
@@ -79,7 +80,13 @@ async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: 
     for row in await snapshot.rows(statement, parameters):
         own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)
         return Viewer(
-            row.pk, bool(row.is_admin), (*own, PUBLIC_PK), row.public_sharing, row.cursor_key, row.row_version
+            user_pk=row.pk,
+            is_admin=bool(row.is_admin),
+            principals=(*own, PUBLIC_PK),
+            public_sharing=row.public_sharing,
+            cursor_key=row.cursor_key,
+            row_version=row.row_version,
+            id=row.id,
         )
     return None
 
@@ -94,6 +101,7 @@ def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
         sql.deployment.c.cursor_key,
         sql.deployment.c.row_version,
         sql.principal.c.pk,
+        sql.principal.c.id,
         sql.principal.c.is_admin,
         groups.label("groups"),
     ).select_from(

@@ -11,6 +11,7 @@ from resolvers.collection_tree import ancestors_cte, start
 from resolvers.context import Context, LoadBatch
 from resolvers.listing.statement_cache import cached
 from store import sql
+from store.database_use import trace_batch
 from store.rows import AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
 from store.sql import Expression, Selection
 from store.tables import AssetKind, Principal
@@ -47,7 +48,8 @@ class Loader(Generic[K, V]):
 
     async def _fetch_all(self, keys: list[K]) -> list[V]:
         """Return a value for each key, in the order of the keys."""
-        values = await self.fetch(keys)
+        with trace_batch(type(self).__name__):
+            values = await self.fetch(keys)
         return [values.get(key, self.missing) for key in keys]
 
     async def fetch(self, keys: list[K]) -> Mapping[K, V]:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
 from store.bulk_insert import insert_many
+from store.database import Snapshot
 from store.ids import new_id, now_ms
 from store.tables import ChangeAction
 
@@ -127,3 +128,9 @@ async def open_change_log(connection: AsyncConnection, request_id: str) -> Chang
     deployment = sql.deployment
     increment = update(deployment).values(revision=deployment.c.revision + 1).returning(deployment.c.revision)
     return ChangeLog(connection, (await connection.execute(increment)).scalar_one(), request_id)
+
+
+async def fetch_revision(snapshot: Snapshot) -> int:
+    """Return the revision of the last write, 0 if there was none. One statement."""
+    [row] = await snapshot.rows(select(sql.deployment.c.revision))
+    return int(row.revision)

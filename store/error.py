@@ -1,5 +1,6 @@
 """Errors of an unusable database: messages for operators about driver errors and invalid URLs."""
 
+import errno
 import inspect
 from pathlib import Path
 
@@ -57,8 +58,11 @@ class DatabaseUrlError(DatabaseUnusableError):
     """ATOLL_DATABASE_URL is not a URL that Atoll can use."""
 
 
-def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableError:
-    """Translate a driver's error into one with a message for operators. The message never contains a password."""
+def explain_driver_error(error: BaseException, url: URL, *, is_logged: bool = False) -> DatabaseUnusableError:
+    """Translate a driver's error into one with a message for operators. The message never contains a password.
+
+    With `is_logged`, it contains no data either: an unknown error is named, and its message is left out.
+    """
     is_sqlite = url.get_backend_name() == "sqlite"
     name = str(url.database) if is_sqlite else f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
     if isinstance(error, TimeoutError) and not is_sqlite:
@@ -67,8 +71,24 @@ def explain_driver_error(error: BaseException, url: URL) -> DatabaseUnusableErro
     for part, message in _SQLITE if is_sqlite else _POSTGRESQL:
         if part in cause:
             return DatabaseUnusableError(message.format(name=name))
-    reason = cause.splitlines()[0] if cause else type(error).__name__
+    reason = cause.splitlines()[0] if cause and not is_logged else name_error(error)
     return DatabaseUnusableError(f"The database {name} cannot be used: {reason}")
+
+
+def name_error(error: BaseException) -> str:
+    """Return the class of an error and its code (SQLSTATE, SQLite's or the system's), but not its message.
+
+    Messages of drivers contain SQL and values.
+    """
+    original = getattr(error, "orig", None) or error
+    number = original.errno if isinstance(original, OSError) else None
+    code = (
+        getattr(original, "sqlstate", None)
+        or getattr(original, "sqlite_errorname", None)
+        or (errno.errorcode.get(number) if number is not None else None)
+    )
+    name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    return f"{name} ({code})" if code else name
 
 
 def damaged_file(name: str, verdict: str) -> DatabaseUnusableError:

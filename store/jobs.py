@@ -46,6 +46,13 @@ async def count_active(connection: AsyncConnection, user_pk: int) -> int:
     return int((await connection.execute(active)).scalar_one())
 
 
+async def count_active_by_status(snapshot: Snapshot) -> dict[JobStatus, int]:
+    """Count the queued and the running jobs of all users. One statement."""
+    active = select(sql.job.c.status, func.count().label("jobs")).where(sql.job.c.status.in_(ACTIVE))
+    counts = {row.status: row.jobs for row in await snapshot.rows(active.group_by(sql.job.c.status))}
+    return {status: counts.get(status, 0) for status in ACTIVE}
+
+
 async def has_work(snapshot: Snapshot) -> bool:
     """Return whether `claim_next` would change anything. One statement, which takes no lock."""
     now = now_ms()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from time import perf_counter_ns
 from typing import Any, TypeVar
 
 import asyncpg
@@ -11,6 +12,7 @@ from sqlalchemy import Dialect
 from sqlalchemy.engine import URL
 
 from store.compiled import SelectCompiler
+from store.database_use import add_statement
 
 CONNECTIONS = 5  # for the slow operations that run at once, see app/turns.py, and one for short ones
 ACQUIRE_SECONDS = 5
@@ -30,7 +32,11 @@ class PostgresSnapshot:
         compiled = self._reader.compiler.compile(statement)
         values = compiled.values(parameters or {})
         self._reader.observe(compiled.text, values)
-        return compiled.rows(await self._connection.fetch(compiled.text, *values))
+        started = perf_counter_ns()
+        try:
+            return compiled.rows(await self._connection.fetch(compiled.text, *values))
+        finally:
+            add_statement(started, compiled.text)
 
 
 class PostgresReader:

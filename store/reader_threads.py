@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from time import perf_counter_ns
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect
 
 from store.compiled import SelectCompiler
+from store.database_use import add_statement
 
 THREADS = 5  # for the slow operations that run at once, see app/turns.py, and one for short ones
 THREAD_PRAGMAS = ("cache_size=-32768",)  # 32 MB; only few connections have it
@@ -34,7 +36,11 @@ class ThreadSnapshot:
         compiled = self._compiler.compile(statement)
         values = compiled.values(parameters or {})
         self._run.observe(compiled.text, values)
-        return compiled.rows(self._connection.execute(compiled.text, values))
+        started = perf_counter_ns()
+        try:
+            return compiled.rows(self._connection.execute(compiled.text, values))
+        finally:
+            add_statement(started, compiled.text)
 
 
 class ReaderThreads:

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from app.caller import Caller
 from app.errors import HTTPError
 from app.http_request import HTTPRequest
+from app.operation import OperationRecord
 from app.turns import Turns
 from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.http_server import World
@@ -34,7 +35,7 @@ class Connection:
     def caller(self, seconds: float = 5, turns_: Turns | None = None) -> Caller:
         """Return the caller with that token."""
         scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"authorization", b"a")]}
-        return Caller(HTTPRequest(scope, self.receive), turns_ or Turns(), seconds)
+        return Caller(HTTPRequest(scope, self.receive), OperationRecord("r"), turns_ or Turns(), seconds)
 
     async def work(self, seconds: float = 5) -> str:
         """Work for a while, and note how it ended."""

@@ -180,7 +180,7 @@ async def test_expected_errors_keep_their_message_and_code(world: World, caplog:
         ],
         "data": {"refuse": None, "explain": None, "hello": "world"},
     }
-    assert {record.levelno for record in caplog.records if record.name.startswith("app")} == {logging.INFO}
+    assert not [record for record in caplog.records if record.name.startswith("app")]
     assert not any(record.levelno > logging.INFO for record in caplog.records)
 
 

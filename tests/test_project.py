@@ -65,11 +65,13 @@ def undeclared(folders: tuple[str, ...], declared: set[str]) -> list[tuple[str, 
 
 
 def test_each_package_that_the_product_imports_is_a_dependency() -> None:
-    assert undeclared(PRODUCT, names_of(PROJECT["dependencies"])) == []
+    declared = names_of([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["otel"]])
+    assert undeclared(PRODUCT, declared) == []
 
 
 def test_each_package_that_tests_and_tools_import_is_a_dependency_of_development() -> None:
-    declared = names_of([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])
+    optional = PROJECT["optional-dependencies"]
+    declared = names_of([*PROJECT["dependencies"], *optional["otel"], *optional["dev"]])
     assert undeclared(TOOLS, declared) == []
 
 

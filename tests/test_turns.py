@@ -1,4 +1,4 @@
-"""Tests of the turns of slow operations: shares of viewers, their order, and what becomes of those that wait."""
+"""Tests of the turns of slow operations: shares of viewers, their order, and waiting operations."""
 
 import asyncio
 from typing import Any
