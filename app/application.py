@@ -18,7 +18,7 @@ from strawberry import Schema
 from app import graphiql, limits
 from app.authentication import load_viewer, verify_bearer_token
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
-from app.errors import RequestErrorCode, UnavailableError, error_body
+from app.errors import RequestErrorCode, error_body
 from app.graphiql import EXAMPLES, Account, Tab
 from app.hosts import AllowedHosts
 from app.oidc import Issuer, create_issuer
@@ -30,7 +30,7 @@ from permissions import Viewer
 from resolvers.context import OperationContext, open_context
 from schema.graph import build_schema
 from store.database import Database, Snapshot
-from store.error import UNREACHABLE_ERRORS, explain_driver_error
+from store.failure import StorageError
 from store.migrate import current_revision, head_revision
 from store.search.tokens import token_pattern
 
@@ -84,7 +84,7 @@ def create_application(
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
-    used_database = database or Database(settings.database_url)
+    used_database = database or Database(settings.database_url, operation_seconds=settings.operation_seconds)
 
     def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
         return verify_bearer_token(authorization, issuer)
@@ -147,11 +147,8 @@ def _context_opener(
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, subject)
 
-        try:
-            async with open_context(database, identify, request_id) as context:
-                yield context
-        except UNREACHABLE_ERRORS as error:
-            raise UnavailableError(str(explain_driver_error(error, database.url))) from error
+        async with open_context(database, identify, request_id) as context:
+            yield context
 
     return open_for_request
 
@@ -204,7 +201,7 @@ async def _check_readiness(database: Database) -> Response:
         async with database.snapshot() as snapshot:
             await snapshot.rows(text("select 1"))
         is_current = await current_revision(database) == head_revision()
-    except UNREACHABLE_ERRORS:
+    except StorageError:
         return JSONResponse({"status": "unavailable", "reason": "The database cannot be reached."}, 503)
     if not is_current:
         return JSONResponse(

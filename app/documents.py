@@ -25,6 +25,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema import BaseSchema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types.execution import ExecutionContext
+from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from app.one_of_rule import OneOfRule
 
@@ -57,6 +58,7 @@ class LazyContext:
     def __init__(self, opening: Callable[[], Awaitable[object]]) -> None:
         """Take the function that opens the real context."""
         self.open = opening
+        self.is_query = False  # known once the context is opened
 
 
 class LazyContextExtension(SchemaExtension):
@@ -66,6 +68,7 @@ class LazyContextExtension(SchemaExtension):
         """Replace a LazyContext by the real context; keep any other."""
         context = self.execution_context.context
         if isinstance(context, LazyContext):
+            context.is_query = self.execution_context.operation_type is StrawberryOperationType.QUERY
             self.execution_context.context = await context.open()
         yield
 

@@ -24,6 +24,7 @@ from app.errors import HTTPError, RequestErrorCode
 from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
 from app.request import GraphQLRequest, read_request
+from store.failure import Failure, StorageError
 
 OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[object]]
 """Opens the context of an operation, given the request's `Authorization` headers and its id; may raise HTTPError."""
@@ -114,7 +115,8 @@ class Endpoint(GraphQL[object, None]):
                     return _json(media_type, HTTPStatus.OK, data)
             result = await self._result(graphql_request, request, request_id)
             return _json(media_type, _status(result, media_type), _body(result, request_id))
-        except HTTPError as error:
+        except (HTTPError, StorageError) as failed:
+            error = errors.storage_http_error(failed) if isinstance(failed, StorageError) else failed
             errors.log_http_error(error, request_id)
             return _json(media_type, error.status, errors.error_body(error.code, error.message), error.headers)
         except ClientDisconnect:
@@ -127,7 +129,18 @@ class Endpoint(GraphQL[object, None]):
             return _json(media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
     async def _result(self, graphql_request: GraphQLRequest, request: HTTPRequest, request_id: str) -> ExecutionResult:
-        """Execute the operation and close its context; raise HTTPError if it must not be executed."""
+        """Execute the operation, a query once more if it lost the database; raise HTTPError if it has no result."""
+        result, is_query = await self._execute(graphql_request, request, request_id)
+        failure = errors.storage_failure(result)
+        if is_query and failure is not None and failure.failure is Failure.LOST:
+            result, _ = await self._execute(graphql_request, request, request_id)
+        errors.raise_http_error(result, is_query=is_query)
+        return result
+
+    async def _execute(
+        self, graphql_request: GraphQLRequest, request: HTTPRequest, request_id: str
+    ) -> tuple[ExecutionResult, bool]:
+        """Execute the operation and close its context; return the result, and whether the operation is a query."""
         authorization = request.all_headers(b"authorization")
         async with AsyncExitStack() as stack:
             context = LazyContext(lambda: stack.enter_async_context(self._open_context(authorization, request_id)))
@@ -142,8 +155,7 @@ class Endpoint(GraphQL[object, None]):
                 )
             except InvalidOperationTypeError as error:
                 raise _not_served(error.operation_type) from None
-        errors.raise_http_error(result)
-        return result
+        return result, context.is_query
 
 
 def _request_id(request: HTTPRequest) -> str:

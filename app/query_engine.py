@@ -1,7 +1,6 @@
 """Queries by the engine, from the viewer to the JSON: on SQLite in one thread, out of the event loop."""
 
 import logging
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakKeyDictionary
@@ -20,7 +19,7 @@ from fragments.memory import Identify
 from permissions import OperationError, Viewer
 from resolvers.context import Context
 from store.database import Database, Snapshot
-from store.error import UNREACHABLE_ERRORS
+from store.failure import StorageError
 
 Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `verify_bearer_token`."""
@@ -51,7 +50,7 @@ class QueryEngine:
     async def answer(self, graphql_request: GraphQLRequest, authorization: Sequence[bytes]) -> bytes | None:
         """Return the body of the response; None if graphql-core has to execute the request.
 
-        Raises HTTPError for an invalid token.
+        Raises HTTPError for an invalid token, and StorageError.
         """
         operation = self._find_operation(graphql_request.query, graphql_request.operation_name)
         if operation is None:
@@ -66,9 +65,9 @@ class QueryEngine:
             plan = operation.plan(variables)
             body = await self._answer_from_memory(plan, variables, identify)
             return body or await self._execute(plan, variables, identify)
-        except HTTPError:
+        except (HTTPError, StorageError):
             raise
-        except (UnsupportedError, OperationError, sqlite3.Error, *UNREACHABLE_ERRORS):
+        except (UnsupportedError, OperationError):
             return None  # graphql-core meets the error again, and reports it
         except Exception:  # noqa: BLE001 - a fault of the engine must fail no request
             _log.exception("The engine failed; graphql-core executes the request.")
@@ -81,7 +80,7 @@ class QueryEngine:
             return None
         try:
             return await self._memory.answer(program, variables, identify)
-        except (UnsupportedError, OperationError, sqlite3.Error):
+        except (UnsupportedError, OperationError):
             return None
 
     async def _execute(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes:

@@ -11,6 +11,7 @@ from sqlalchemy import Dialect
 from sqlalchemy.engine import URL
 
 from store.compiled import SelectCompiler
+from store.watchdog import Watchdog
 
 CONNECTIONS = 4
 ACQUIRE_SECONDS = 5
@@ -44,17 +45,17 @@ class PostgresReader:
         self.observe: Callable[[str, Sequence[Any]], None] = _ignore
         """Function that is called with each statement and its values."""
 
-    async def run(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]]) -> R:
+    async def run(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]], watchdog: Watchdog) -> R:
         """Run the operation in a snapshot; see `Database.read`."""
         async with (
-            self._connection() as connection,
+            self._connection(watchdog) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             return await operation(PostgresSnapshot(connection, self))
 
-    async def run_one(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]]) -> R:
+    async def run_one(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]], watchdog: Watchdog) -> R:
         """Run an operation of one statement, which needs no transaction; see `Database.read_one`."""
-        async with self._connection() as connection:
+        async with self._connection(watchdog) as connection:
             return await operation(PostgresSnapshot(connection, self))
 
     async def close(self) -> None:
@@ -69,15 +70,16 @@ class PostgresReader:
             pool.terminate()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
-        """Take a connection. Raises ConnectionError if the database fails, and TimeoutError if none is free in time."""
-        try:
-            if self._pool is None:
-                self._pool = await self._open()
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+    async def _connection(self, watchdog: Watchdog) -> AsyncIterator[Any]:
+        """Take a connection. Raises TimeoutError if none is free in time."""
+        if self._pool is None:
+            self._pool = await self._open()
+        async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            watchdog.watch(connection)
+            try:
                 yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise ConnectionError(str(error)) from error
+            finally:
+                watchdog.watch(None)
 
     async def _open(self) -> Any:
         options = dict(self._dialect.create_connect_args(self._url)[1])

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Dialect
 
 from store.compiled import SelectCompiler
+from store.failure import Failure, classify
 
 THREADS = 2
 THREAD_PRAGMAS = ("cache_size=-65536",)  # 64 MB; only few connections have it
@@ -49,7 +50,7 @@ class ReaderThreads:
         self.observe: Callable[[str, Sequence[Any]], None] = _ignore
         """Function that is called with each statement and its values, in the thread."""
 
-    async def run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
+    async def run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]], _watchdog: object = None) -> R:
         """Run the operation with a snapshot in one of the threads; see `Database.read`."""
         run, context = _Run(self.observe), copy_context()
         loop = asyncio.get_running_loop()
@@ -59,13 +60,20 @@ class ReaderThreads:
             run.is_cancelled = True
             raise
 
-    async def run_one(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
+    async def run_one(
+        self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]], _watchdog: object = None
+    ) -> R:
         """Run an operation of one statement in the event loop's thread; see `Database.read_one`."""
         if self._own_connection is None:
             self._own_connection = self._connect()
-            # A lock would hold up the event loop. Readers meet one only while the last writer closes the database.
             self._own_connection.execute("PRAGMA busy_timeout=0")
-        return _finish(operation(ThreadSnapshot(self._own_connection, self._compiler, _Run(self.observe))))
+        try:
+            return _finish(operation(ThreadSnapshot(self._own_connection, self._compiler, _Run(self.observe))))
+        except sqlite3.OperationalError as error:
+            # Only a thread may wait. Readers meet a lock only while the last writer closes the database.
+            if classify(error) is not Failure.BUSY:
+                raise
+        return await self.run(operation)
 
     async def close(self) -> None:
         """Close the connections after the running operations. Later operations open new ones."""

@@ -152,6 +152,23 @@ class Postgres:
                 _kill(process)
         self._end(signal.SIGKILL)
 
+    def terminate_sessions(self) -> None:
+        """End all sessions but its own, as an administrator does before a restart."""
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+        self._execute(f"SELECT pg_terminate_backend(pid) {others}")
+
+    @contextmanager
+    def freeze(self) -> Iterator[None]:
+        """Stop all processes of the server during the block: its connections stay open, and nothing answers."""
+        processes = (self.pid, *_children(self.pid))
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+
     def _initialize(self) -> str:
         """Create the data folder; return the name of its collation."""
         password = self.folder / "password"
