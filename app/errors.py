@@ -82,7 +82,7 @@ class UnavailableError(HTTPError):
         code: Code = ErrorCode.UNAVAILABLE,
         message: str = "The service is temporarily unavailable. Try again in a few seconds.",
     ) -> None:
-        """Take the reason, and what the response says."""
+        """Take the reason, and code and message of the response."""
         super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, code, message, {"retry-after": "5"})
         self.reason = reason
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Failure(Enum):
-    """Kind of a failure, by what may be done about it."""
+    """Kind of a failure, by its remedy."""
 
     LOST = auto()
     """The connection was lost, or cannot be opened. Reads are retried once."""

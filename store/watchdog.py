@@ -1,4 +1,4 @@
-"""Time limits of operations on connections to PostgreSQL, whatever the server or the network does."""
+"""Time limits of operations on connections to PostgreSQL, even to a server or a network that does not answer."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any

@@ -18,6 +18,7 @@ from app.settings import Executor, SettingError, Settings
 from engine import execute
 from store import sql
 from store.database import ConnectionSnapshot, Database, Snapshot
+from store.failure import StorageError
 from store.postgres_reader import PostgresSnapshot
 from store.reader_threads import ThreadSnapshot
 from tests.conftest import ANONYMOUS, GraphQLClient, World
@@ -278,6 +279,6 @@ async def test_concurrent_operations_do_not_mix_viewers(ask: GraphQLClient) -> N
 async def test_a_snapshot_cannot_write(world: World) -> None:
     database = Database(world.url)
     async with database.snapshot() as snapshot:
-        with pytest.raises(Exception, match=r"readonly|read-only"):
+        with pytest.raises(StorageError, match=r"not writable|read-only"):
             await snapshot.rows(delete(sql.grant).returning(sql.grant.c.access))
     await database.close()
