@@ -1,12 +1,12 @@
 """ASGI application: routes, health checks, and the context of each operation."""
 
 import gc
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from http import HTTPStatus
 
-from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -31,7 +31,8 @@ from resolvers.context import OperationContext, open_context
 from schema.graph import build_schema
 from store.database import Database, Snapshot
 from store.failure import StorageError
-from store.migrate import current_revision, head_revision
+from store.migrate import head_revision
+from store.readiness import ready_revision
 from store.search.tokens import token_pattern
 
 GRAPHQL_PATH = "/graphql"
@@ -40,6 +41,8 @@ UNNAMED_PATHS = (HEALTH_PATH, READY_PATH)
 """Paths that orchestrators ask for by the address of the process, not by its name."""
 
 GC_THRESHOLDS = (50_000, 20, 20)
+
+_log = logging.getLogger(__name__)
 
 
 class Application(Starlette):
@@ -84,7 +87,9 @@ def create_application(
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
-    used_database = database or Database(settings.database_url, operation_seconds=settings.operation_seconds)
+    used_database = database or Database(
+        settings.database_url, operation_seconds=settings.operation_seconds, pool_size=settings.pool_size
+    )
 
     def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
         return verify_bearer_token(authorization, issuer)
@@ -196,18 +201,19 @@ async def _check_health(_request: Request) -> Response:
 
 
 async def _check_readiness(database: Database) -> Response:
-    """Answer 200 if the database can be reached and has this version's tables, else 503."""
+    """Answer 200 if the database can be reached and this version can use it, else 503; within a second."""
     try:
-        async with database.snapshot() as snapshot:
-            await snapshot.rows(text("select 1"))
-        is_current = await current_revision(database) == head_revision()
-    except StorageError:
-        return JSONResponse({"status": "unavailable", "reason": "The database cannot be reached."}, 503)
-    if not is_current:
-        return JSONResponse(
-            {"status": "unavailable", "reason": "The database has another revision. Run: atoll migrate"}, 503
-        )
+        revision = await ready_revision(database)
+    except StorageError as error:
+        _log.warning("The server is not ready: %s", error)
+        return _unavailable("The database cannot be reached.")
+    if revision != head_revision():
+        return _unavailable("The database has another revision. Run: atoll migrate")
     return JSONResponse({"status": "ready"})
+
+
+def _unavailable(reason: str) -> Response:
+    return JSONResponse({"status": "unavailable", "reason": reason}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _redirect_to_graphql(_request: Request) -> Response:

@@ -36,6 +36,7 @@ class Settings:
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
     operation_seconds: int = 10
+    pool_size: int = 13
     idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections
 
     @classmethod

@@ -19,13 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from store.error import parse_database_url
 from store.failure import DriverErrors, Failure, StorageError
+from store.postgres_options import POOLED_WRITE_SETTINGS, PostgresOptions
 from store.postgres_reader import PostgresReader
 from store.reader_threads import ReaderThreads
 from store.search.index import index_stale_rows
 from store.sqlite_driver import DRIVER
+from store.sqlite_file import SQLiteFile
 from store.watchdog import Watchdog
 
-READER_CONNECTIONS = 8
+WRITER_CONNECTIONS = 1  # writers take turns anyway
+READER_CONNECTIONS = 8  # of a file, beside those of the threads
+POOL_SIZE = 13
 BUSY_SECONDS = 5
 OPERATION_SECONDS = 10
 LONG_WRITE_SECONDS = 300  # jobs and imports: only a server that does not answer at all takes longer for a transaction
@@ -40,16 +44,6 @@ PRAGMAS = (
     "journal_size_limit=67108864",
 )
 READ_PRAGMAS = ("query_only=ON",)
-POSTGRESQL_SETTINGS = {
-    "application_name": "atoll",
-    "timezone": "UTC",
-    "statement_timeout": "30000",
-    "lock_timeout": "5000",
-    "idle_in_transaction_session_timeout": "60000",
-    "jit": "off",  # compiling a statement would take longer than running it
-    "random_page_cost": "1.1",  # for SSDs; the default is for spinning disks and scans whole tables
-}
-
 
 R = TypeVar("R")
 _AS_THEY_ARE = nullcontext()
@@ -104,11 +98,12 @@ async def end_on_exit(snapshot: ConnectionSnapshot) -> AsyncIterator[ConnectionS
 class Database:
     """Engines of one process. Create it after forking, in the event loop that will use it."""
 
-    def __init__(self, url: str, *, operation_seconds: float = OPERATION_SECONDS) -> None:
+    def __init__(self, url: str, *, operation_seconds: float = OPERATION_SECONDS, pool_size: int = POOL_SIZE) -> None:
         """Prepare engines for a URL such as `sqlite+aiosqlite:///atoll.db`, without connecting.
 
-        An operation on PostgreSQL that takes longer than `operation_seconds` is ended. Raises DatabaseUnusableError for
-        an invalid URL or an unsupported database.
+        On PostgreSQL, an operation that takes longer than `operation_seconds` is ended, and at most `pool_size`
+        connections are open: one writes, a third of the others is the engine's. Raises DatabaseUnusableError for an
+        invalid URL or an unsupported database.
         """
         self.url = parse_database_url(url)
         self.operation_seconds = operation_seconds
@@ -116,17 +111,22 @@ class Database:
         self.job_queued = asyncio.Event()
         self._query_reader: ReaderThreads | PostgresReader  # for `read` and `read_one`
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            self._writer = _sqlite_engine(self.url, writes=True)
-            self._reader = _sqlite_engine(self.url, writes=False)
-            self._query_reader = ReaderThreads(str(self.url.database), (*PRAGMAS, *READ_PRAGMAS), self._reader.dialect)
+        self.postgres_options: PostgresOptions | None = None
+        self.file = SQLiteFile(str(self.url.database)) if self.is_sqlite else None
+        if self.file is not None:
+            self._writer = _sqlite_engine(self.url, self.file, writes=True)
+            self._reader = _sqlite_engine(self.url, self.file, writes=False)
+            self._query_reader = ReaderThreads(self.file, (*PRAGMAS, *READ_PRAGMAS), self._reader.dialect)
         else:
-            self._writer = _postgresql_engine(self.url, writes=True)
-            self._reader = _postgresql_engine(self.url, writes=False).execution_options(
+            options = self.postgres_options = PostgresOptions(self.url)
+            others = max(2, pool_size - WRITER_CONNECTIONS)
+            readers = max(1, others // 3)
+            self._writer = _postgresql_engine(options, WRITER_CONNECTIONS, writes=True)
+            self._reader = _postgresql_engine(options, others - readers, writes=False).execution_options(
                 isolation_level="REPEATABLE READ",
                 postgresql_readonly=True,
             )
-            self._query_reader = PostgresReader(self.url, self._reader.dialect, POSTGRESQL_SETTINGS)
+            self._query_reader = PostgresReader(options, self._reader.dialect, readers)
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
@@ -155,6 +155,8 @@ class Database:
                 yield connection
                 if connection.in_transaction():  # unless the caller rolled it back
                     await index_stale_rows(connection)
+                    if self.file is not None:
+                        self.file.check()
                     is_committing = True
         except StorageError as error:
             error.may_be_committed = is_committing and error.failure in {Failure.LOST, Failure.SLOW}
@@ -226,11 +228,14 @@ class Database:
         await self._writer.dispose()
 
 
-def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(url, module=DRIVER, **_engine_options(writes=writes))
+def _sqlite_engine(url: URL, file: SQLiteFile, *, writes: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        url, module=DRIVER, **_engine_options(WRITER_CONNECTIONS if writes else READER_CONNECTIONS, writes=writes)
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
+        file.check()
         cursor = connection.cursor()
         for pragma in PRAGMAS if writes else (*PRAGMAS, *READ_PRAGMAS):
             cursor.execute(f"PRAGMA {pragma}")
@@ -244,14 +249,9 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return engine
 
 
-def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
+def _postgresql_engine(options: PostgresOptions, connections: int, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
-        url,
-        **_engine_options(writes=writes),
-        connect_args={
-            "timeout": BUSY_SECONDS,
-            "server_settings": POSTGRESQL_SETTINGS,
-        },
+        options.url, **_engine_options(connections, writes=writes), connect_args=options.sqlalchemy
     )
 
     @event.listens_for(engine.sync_engine, "checkout")
@@ -260,13 +260,18 @@ def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
         if connection.driver_connection.is_closed():
             raise DisconnectionError
 
+    if writes and options.is_pooled:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def begin(connection: Any) -> None:
+            connection.exec_driver_sql(POOLED_WRITE_SETTINGS)
+
     return engine
 
 
-def _engine_options(*, writes: bool) -> dict[str, Any]:
+def _engine_options(connections: int, *, writes: bool) -> dict[str, Any]:
     return {
-        # Writers take turns anyway, so one connection is enough for them, and the server has more left for readers.
-        "pool_size": 1 if writes else READER_CONNECTIONS,
+        "pool_size": connections,
         "max_overflow": 0,
         # Writers wait for their turn until the end of the time that their transaction has.
         "pool_timeout": LONG_WRITE_SECONDS if writes else BUSY_SECONDS,

@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 import asyncpg
 import orjson
 from sqlalchemy import Dialect
-from sqlalchemy.engine import URL
 
 from store.compiled import SelectCompiler
+from store.postgres_options import PostgresOptions
 from store.watchdog import Watchdog
 
-CONNECTIONS = 4
 ACQUIRE_SECONDS = 5
 CLOSE_SECONDS = 10
 R = TypeVar("R")
@@ -37,9 +36,9 @@ class PostgresSnapshot:
 class PostgresReader:
     """Connections of their own for operations that do nothing but read."""
 
-    def __init__(self, url: URL, dialect: Dialect, settings: Mapping[str, str]) -> None:
-        """Take the database, and the settings of its sessions; connections are opened with the first operations."""
-        self._url, self._dialect, self._settings = url, dialect, settings
+    def __init__(self, options: PostgresOptions, dialect: Dialect, connections: int) -> None:
+        """Take the options and the greatest number of connections; these are opened with the first operations."""
+        self._options, self._dialect, self._connections = options, dialect, connections
         self.compiler = SelectCompiler(dialect)
         self._pool: Any = None
         self.observe: Callable[[str, Sequence[Any]], None] = _ignore
@@ -55,6 +54,8 @@ class PostgresReader:
 
     async def run_one(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]], watchdog: Watchdog) -> R:
         """Run an operation of one statement, which needs no transaction; see `Database.read_one`."""
+        if self._options.is_pooled:  # to prepare a statement and to execute it may reach two sessions
+            return await self.run(operation, watchdog)
         async with self._connection(watchdog) as connection:
             return await operation(PostgresSnapshot(connection, self))
 
@@ -82,18 +83,12 @@ class PostgresReader:
                 watchdog.watch(None)
 
     async def _open(self) -> Any:
-        options = dict(self._dialect.create_connect_args(self._url)[1])
-        cache_size = options.pop("prepared_statement_cache_size", None)
-        if cache_size is not None:  # 0 for a connection pooler that shares sessions
-            options["statement_cache_size"] = int(cache_size)
         return await asyncpg.create_pool(
-            **options,
+            **self._options.connect_arguments(self._dialect),
             min_size=0,
-            max_size=CONNECTIONS,
+            max_size=self._connections,
             init=_decode_json,
             reset=_keep_session,
-            timeout=ACQUIRE_SECONDS,
-            server_settings=dict(self._settings),
         )
 
 

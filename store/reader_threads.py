@@ -15,6 +15,7 @@ from sqlalchemy import Dialect
 
 from store.compiled import SelectCompiler
 from store.failure import Failure, classify
+from store.sqlite_file import SQLiteFile, file_uri
 
 THREADS = 2
 THREAD_PRAGMAS = ("cache_size=-65536",)  # 64 MB; only few connections have it
@@ -41,9 +42,9 @@ class ThreadSnapshot:
 class ReaderThreads:
     """Threads that run operations in snapshots, and a connection of the event loop's thread for short statements."""
 
-    def __init__(self, path: str, pragmas: Sequence[str], dialect: Dialect) -> None:
+    def __init__(self, file: SQLiteFile, pragmas: Sequence[str], dialect: Dialect) -> None:
         """Take the file; connections are opened with the first operations."""
-        self._path, self._pragmas = path, tuple(pragmas)
+        self._file, self._pragmas = file, tuple(pragmas)
         self._compiler = SelectCompiler(dialect)
         self._own_connection: sqlite3.Connection | None = None
         self._open()
@@ -107,11 +108,16 @@ class ReaderThreads:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+            file_uri(self._file.path),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
         )
+        self._connections.append(connection)
+        self._file.check()
         for pragma in self._pragmas:
             connection.execute(f"PRAGMA {pragma}")
-        self._connections.append(connection)
         return connection
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import errno
 import logging
+import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,7 +17,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from store.failure import Failure, classify
+from store.database import Database
+from store.failure import Failure, StorageError, classify
 from tests.conftest import GraphQLClient, World
 from tests.db_snapshot import db_snapshot
 from tests.postgres import Postgres
@@ -225,6 +228,9 @@ async def test_a_frozen_server_is_unavailable_in_time_and_used_again_afterwards(
     requests = [MANY_FIELDS, 'mutation { topicCreate(input: {name: "During"}) { topic { slug } } }']
     headers = {"authorization": f"Bearer {ask.tokens['ada']}"}
     with postgres.freeze():
+        begun = time.monotonic()
+        assert (await ask.client.get("/readyz")).status_code == 503
+        assert time.monotonic() - begun < 1
         for query in [*requests, *requests]:
             begun = time.monotonic()
             async with asyncio.timeout(30):
@@ -233,3 +239,50 @@ async def test_a_frozen_server_is_unavailable_in_time_and_used_again_afterwards(
             assert time.monotonic() - begun < 3
     assert await order(ask) == ["imaging", "genomics", "empty", "before"]
     await CREATE(ask, "ada", name="After")
+
+
+@pytest.fixture
+def file(ask: GraphQLClient, backend: str) -> Path:
+    """Return the database's file."""
+    if backend != "sqlite":
+        pytest.skip("of a file only")
+    return Path(str(ask.database.url.database))
+
+
+def remove(file: Path) -> None:
+    for path in file.parent.glob(f"{file.name}*"):
+        path.unlink()
+
+
+def replace(file: Path) -> None:
+    shutil.copy(file, file.with_suffix(".backup"))
+    remove(file)
+    file.with_suffix(".backup").rename(file)
+
+
+@pytest.mark.parametrize("act", [remove, replace])
+async def test_nothing_is_written_to_a_file_that_is_no_longer_the_databases(
+    ask: GraphQLClient, file: Path, act: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    await CREATE(ask, "ada", name="Before")
+    assert (await ask.client.get("/readyz")).status_code == 200
+    act(file)
+    response = await ask.response("ada", CREATE.query, input={"name": "New"})
+    assert_unavailable(response, "UNAVAILABLE", LOST)
+    ready = await ask.client.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
+    assert f"{file} was moved, replaced or deleted while Atoll was running" in caplog.messages[-1]
+    assert "restart Atoll" in caplog.messages[-1]
+    assert file.exists() == (act is replace)
+
+
+async def test_no_connection_creates_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "absent.db"
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    for use in (database.snapshot, database.write):
+        with pytest.raises(StorageError):
+            await use().__aenter__()
+    with pytest.raises(StorageError):
+        await database.read(lambda _: asyncio.sleep(0))
+    await database.close()
+    assert not path.exists()
