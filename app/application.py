@@ -17,6 +17,7 @@ from strawberry import Schema
 
 from app import graphiql, limits
 from app.authentication import load_viewer, verify_bearer_token
+from app.drain import Drain
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
 from app.errors import RequestErrorCode, error_body
 from app.graphiql import EXAMPLES, Account, Tab
@@ -31,7 +32,7 @@ from resolvers.context import OperationContext, open_context
 from schema.graph import build_schema
 from store.database import Database, Snapshot
 from store.failure import StorageError
-from store.migrate import head_revision
+from store.migrate import is_newer, is_usable
 from store.readiness import ready_revision
 from store.search.tokens import token_pattern
 
@@ -52,15 +53,22 @@ class Application(Starlette):
     """
 
     def __init__(
-        self, endpoint: Endpoint, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette], hosts: AllowedHosts
+        self,
+        endpoint: Endpoint,
+        routes: Sequence[BaseRoute],
+        lifespan: Lifespan[Starlette],
+        hosts: AllowedHosts,
+        drain: Drain,
     ) -> None:
-        """Take the endpoint, the other routes, the lifespan, and the allowed hosts."""
+        """Take the endpoint, the other routes, the lifespan, the allowed hosts, and the drain at the end."""
         super().__init__(routes=[*routes, Route(GRAPHQL_PATH, endpoint)], lifespan=lifespan)
         self.router.redirect_slashes = False  # a redirect would repeat the Host header
-        self._endpoint, self._hosts = endpoint, hosts
+        self._endpoint, self._hosts, self._drain = endpoint, hosts, drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Added middleware sees all of them, and mounted applications are left to the routing."""
+        if scope["type"] == "http":
+            send = self._drain.close_connection(send)
         if scope["type"] != "lifespan" and scope["path"] not in UNNAMED_PATHS and not self._hosts.allow(scope):
             await _refuse_host(scope, receive, send)
         elif (
@@ -103,20 +111,25 @@ def create_application(
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
     )
 
+    drain = Drain(settings.drain_seconds)
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         _collect_garbage_seldom()
         if memory is not None:
             memory.start()
-        async with run_worker(used_database):
-            yield
+        with drain.on_sigterm():
+            async with run_worker(used_database):
+                yield
         if memory is not None:
             await memory.stop()
         if database is None:
             await used_database.close()
 
     async def ready(_request: Request) -> Response:
-        return await _check_readiness(used_database)
+        return (
+            _unavailable("The server is shutting down.") if drain.has_begun else await _check_readiness(used_database)
+        )
 
     routes: list[BaseRoute] = [
         Route(HEALTH_PATH, _check_health, methods=["GET"]),
@@ -128,7 +141,7 @@ def create_application(
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
-    application = Application(endpoint, routes, lifespan, AllowedHosts(settings.allowed_hosts))
+    application = Application(endpoint, routes, lifespan, AllowedHosts(settings.allowed_hosts), drain)
     application.state.memory = memory
     return application
 
@@ -207,8 +220,9 @@ async def _check_readiness(database: Database) -> Response:
     except StorageError as error:
         _log.warning("The server is not ready: %s", error)
         return _unavailable("The database cannot be reached.")
-    if revision != head_revision():
-        return _unavailable("The database has another revision. Run: atoll migrate")
+    if not is_usable(revision):
+        remedy = "Run a newer version of Atoll." if is_newer(revision) else "Run: atoll migrate"
+        return _unavailable(f"The database has another revision. {remedy}")
     return JSONResponse({"status": "ready"})
 
 

@@ -178,6 +178,10 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_INDEX", "default"),
         ("ATOLL_ALLOWED_HOSTS", "default"),
         ("ATOLL_IDLE_SECONDS", "default"),
+        ("ATOLL_DRAIN_SECONDS", "environment"),
+        ("ATOLL_OPERATION_SECONDS", "default"),
+        ("ATOLL_POOL_SIZE", "default"),
+        ("ATOLL_MIGRATE", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert " ".join(database) == f"database revision {head_revision()}: up to date"
