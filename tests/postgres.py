@@ -169,6 +169,26 @@ class Postgres:
             for process in processes:
                 os.kill(process, signal.SIGCONT)
 
+    @contextmanager
+    def pooled(self, binary: str) -> Iterator[int]:
+        """Run PgBouncer before the server, in transaction mode and with few connections; yield its port."""
+        port, folder = _free_port(), self.folder
+        (folder / "users").write_text(f'"postgres" "{self._password}"')
+        settings = {"listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "", "auth_type": "trust"}
+        settings |= {"auth_file": folder / "users", "pool_mode": "transaction", "default_pool_size": 3}
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        databases = f"[databases]\n* = host=127.0.0.1 port={self.port}\n[pgbouncer]\n"
+        (folder / "pgbouncer.ini").write_text(databases + "\n".join(lines))
+        for name in ("users", "pgbouncer.ini"):
+            self._change_owner(folder / name)
+        command = (binary, "-q", folder / "pgbouncer.ini")
+        pooler = subprocess.Popen(command, stderr=subprocess.DEVNULL, **self._process_options())
+        try:
+            yield port
+        finally:
+            pooler.kill()
+            pooler.wait()
+
     def _initialize(self) -> str:
         """Create the data folder; return the name of its collation."""
         password = self.folder / "password"

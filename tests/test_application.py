@@ -19,6 +19,7 @@ from engine import execute
 from store import sql
 from store.database import ConnectionSnapshot, Database, Snapshot
 from store.failure import StorageError
+from store.migrate import head_revision, is_usable, migrate
 from store.postgres_reader import PostgresSnapshot
 from store.reader_threads import ThreadSnapshot
 from tests.conftest import ANONYMOUS, GraphQLClient, World
@@ -171,7 +172,35 @@ async def test_the_server_is_ready_while_its_database_has_the_current_revision(
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
     async with ask_own.database.write() as connection:
         await connection.execute(text("update alembic_version set version_num = 'from the future'"))
-    assert (await ask_own.client.get("/readyz")).status_code == 503
+    ready = await ask_own.client.get("/readyz")
+    assert (ready.status_code, ready.json()["reason"]) == (
+        503,
+        "The database has another revision. Run a newer version of Atoll.",
+    )
+
+
+async def test_the_server_is_ready_on_a_newer_revision_that_it_can_use(ask_own: GraphQLClient) -> None:
+    async with ask_own.database.write() as connection:
+        newer = {"revision": f"9999_{head_revision()[:4]}"}
+        await connection.execute(text("update alembic_version set version_num = :revision"), newer)
+    assert (await ask_own.client.get("/readyz")).json() == {"status": "ready"}
+    assert await migrate(ask_own.database) == newer["revision"]
+
+
+@pytest.mark.parametrize(
+    ("revision", "usable"),
+    [
+        ("{head}", True),
+        ("9999_{head}", True),
+        ("9999_0001", True),
+        ("9999_9998", False),
+        ("9999", False),
+        (None, False),
+    ],
+)
+def test_the_name_of_a_revision_says_which_code_can_use_it(revision: str | None, usable: bool) -> None:  # noqa: FBT001 - a column of the table
+    head = head_revision()[:4]
+    assert is_usable(revision and revision.format(head=head)) is usable
 
 
 async def test_without_its_database_the_server_answers_503_and_keeps_running(tmp_path: Path) -> None:
