@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -37,8 +38,10 @@ async def _run_jobs(database: Database, stopping: asyncio.Event) -> None:
                 pass
         except StorageError as error:
             _log.warning("Jobs wait for the database: %s", error)
-        except Exception:  # noqa: BLE001 - a failed job must not stop the jobs behind it
-            _log.exception("A job failed.")
+        except Exception as error:  # noqa: BLE001 - a failed job must not stop the jobs behind it
+            # Without the message, which may contain SQL and values.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("A job failed: %s\n%s", type(error).__name__, frames)  # noqa: TRY400 - see above
         try:
             await asyncio.wait_for(database.job_queued.wait(), POLL_SECONDS)
         except TimeoutError:

@@ -46,7 +46,7 @@ class PostgresOptions:
             self.sqlalchemy = self.asyncpg | {"prepared_statement_cache_size": 0}
 
     def connect_arguments(self, dialect: Dialect) -> dict[str, Any]:
-        """Return the arguments of asyncpg's `connect`, with what the URL says beside its numbers."""
+        """Return the arguments of asyncpg's `connect`, with the address and the other options of the URL."""
         return dict(dialect.create_connect_args(self.url)[1]) | self.asyncpg
 
 

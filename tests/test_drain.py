@@ -19,7 +19,7 @@ REQUEST = HEAD % len(BODY) + BODY
 
 
 async def send_until_refused(server: Server, seen: Counter[str]) -> None:
-    """Send requests on connections that stay open as long as the server lets them; count what becomes of them."""
+    """Send requests on connections that the server closes, until it refuses one; count responses and resets."""
     url = httpx.URL(server.url)
     while True:
         try:
