@@ -17,7 +17,7 @@ from strawberry import Schema
 
 from app import graphiql, limits
 from app.authentication import load_viewer, verify_bearer_token
-from app.drain import Drain
+from app.drain import Drain, closing
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
 from app.errors import RequestErrorCode, error_body
 from app.graphiql import EXAMPLES, Account, Tab
@@ -67,8 +67,8 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Added middleware sees all of them, and mounted applications are left to the routing."""
-        if scope["type"] == "http":
-            send = self._drain.close_connection(send)
+        if self._drain.has_begun:
+            send = closing(send)
         if scope["type"] != "lifespan" and scope["path"] not in UNNAMED_PATHS and not self._hosts.allow(scope):
             await _refuse_host(scope, receive, send)
         elif (

@@ -50,15 +50,16 @@ class Drain:
         finally:
             signal.signal(signal.SIGTERM, end)
 
-    def close_connection(self, send: Send) -> Send:
-        """Return `send`, which closes the connection with its response if the drain has begun by then."""
 
-        async def send_closing(message: Message) -> None:
-            if message["type"] == "http.response.start" and self.has_begun:
-                message["headers"] = [*message["headers"], CLOSE]
-            await send(message)
+def closing(send: Send) -> Send:
+    """Return `send`, which closes the connection with its response."""
 
-        return send_closing
+    async def send_closing(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], CLOSE]
+        await send(message)
+
+    return send_closing
 
 
 def _stop_listening(server: uvicorn.Server) -> None:

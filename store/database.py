@@ -107,6 +107,7 @@ class Database:
         """
         self.url = parse_database_url(url)
         self.operation_seconds = operation_seconds
+        self._driver_errors = DriverErrors(self.url)
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
         self._query_reader: ReaderThreads | PostgresReader  # for `read` and `read_one`
@@ -195,6 +196,9 @@ class Database:
         return await self._read(self._query_reader.run_one, operation)
 
     async def _read(self, run: Callable[..., Coroutine[Any, Any, R]], operation: Any) -> R:
+        if self.is_sqlite:
+            with self._driver_errors:
+                return await run(operation)
         watchdog = Watchdog(self.url, self.operation_seconds)
         try:
             try:

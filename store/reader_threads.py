@@ -51,7 +51,7 @@ class ReaderThreads:
         self.observe: Callable[[str, Sequence[Any]], None] = _ignore
         """Function that is called with each statement and its values, in the thread."""
 
-    async def run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]], _watchdog: object = None) -> R:
+    async def run(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
         """Run the operation with a snapshot in one of the threads; see `Database.read`."""
         run, context = _Run(self.observe), copy_context()
         loop = asyncio.get_running_loop()
@@ -61,9 +61,7 @@ class ReaderThreads:
             run.is_cancelled = True
             raise
 
-    async def run_one(
-        self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]], _watchdog: object = None
-    ) -> R:
+    async def run_one(self, operation: Callable[[ThreadSnapshot], Coroutine[Any, Any, R]]) -> R:
         """Run an operation of one statement in the event loop's thread; see `Database.read_one`."""
         if self._own_connection is None:
             self._own_connection = self._connect()

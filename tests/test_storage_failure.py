@@ -193,6 +193,20 @@ async def test_a_lost_commit_without_a_key_is_not_repeated(ask: GraphQLClient, l
     assert await order(ask) == ["imaging", "genomics", "empty", *(["new"] if lose_commit else [])]
 
 
+@pytest.mark.usefixtures("only_postgresql", "lose_commit")
+async def test_a_lost_commit_whose_repetition_is_lost_as_well_may_be_saved(
+    ask: GraphQLClient, postgres: Postgres
+) -> None:
+    engine = ask.database.engines[0].sync_engine
+
+    def lose(_connection: object) -> None:
+        event.listen(engine, "before_cursor_execute", lambda *_: postgres.terminate_sessions())
+
+    event.listen(engine, "commit", lose)
+    response = await ask.response("ada", CREATE.query, input={"name": "New", "idempotencyKey": "once"})
+    assert_unavailable(response, "UNAVAILABLE", MAY_BE_SAVED)
+
+
 async def test_a_full_disk_is_storage_full_and_changes_nothing(ask: GraphQLClient, backend: str) -> None:
     async with ask.database.write() as connection:
         if backend == "sqlite":

@@ -123,12 +123,17 @@ async def _commit(
     try:
         return await _commit_once(context, permission, name, input, function)
     except StorageError as error:
+        may_be_committed = error.may_be_committed
         # After a lost COMMIT, only a saved result tells whether the change was made. The second transaction finds it,
         # because it waits for the lock of the first, if that still runs.
         is_outcome_known = not error.may_be_committed or input.get("idempotency_key") is not None
         if error.failure is not Failure.LOST or not is_outcome_known:
             raise
-    return await _commit_once(context, permission, name, input, function)
+    try:
+        return await _commit_once(context, permission, name, input, function)
+    except StorageError as error:
+        error.may_be_committed |= may_be_committed
+        raise
 
 
 async def _commit_once(
