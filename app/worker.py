@@ -41,7 +41,7 @@ async def _run_jobs(database: Database, stopping: asyncio.Event) -> None:
         except Exception as error:  # noqa: BLE001 - a failed job must not stop the jobs behind it
             # Without the message, which may contain SQL and values.
             frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("A job failed: %s\n%s", type(error).__name__, frames)
+            _log.error("A job failed. %s in:\n%s", type(error).__name__, frames)
         try:
             await asyncio.wait_for(database.job_queued.wait(), POLL_SECONDS)
         except TimeoutError:

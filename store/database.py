@@ -237,6 +237,10 @@ def _sqlite_engine(url: URL, file: SQLiteFile, *, writes: bool) -> AsyncEngine:
         url, module=DRIVER, **_engine_options(WRITER_CONNECTIONS if writes else READER_CONNECTIONS, writes=writes)
     )
 
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def check(*_: object) -> None:
+        file.check()
+
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         file.check()

@@ -105,6 +105,7 @@ class ReaderThreads:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
+        self._file.check()
         connection = sqlite3.connect(
             file_uri(self._file.path),
             uri=True,

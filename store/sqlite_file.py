@@ -20,14 +20,14 @@ class SQLiteFile:
         self._identity: tuple[int, int] | None = None
 
     def check(self) -> None:
-        """Raise StorageError if the path leads to another file than before, or to none. One system call."""
+        """Raise StorageError if the path leads to another file than before, or to none any more. One system call."""
         try:
             status = os.stat(self.path)  # noqa: PTH116 - a tenth of the time of Path.stat, for each write
             identity = (status.st_dev, status.st_ino)
         except FileNotFoundError:
             identity = None
         self._identity = self._identity or identity
-        if identity is None or identity != self._identity:
+        if identity != self._identity:
             raise StorageError(
                 Failure.UNUSABLE,
                 f"{self.path} was moved, replaced or deleted while Atoll was running, so nothing is saved any more. "
