@@ -29,7 +29,7 @@ from schema.graph import print_schema
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
-from store.database import Database
+from store.database import UNLIMITED_SECONDS, Database
 from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error
 from store.ids import new_id
 from store.migrate import current_revision, head_revision, is_newer, is_usable, migrate
@@ -315,7 +315,7 @@ async def _load_demo(database: Database) -> tuple[list[Account], list[Tab]]:
 
 async def _rebuild_search(database: Database) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    async with database.write() as connection:
+    async with database.write(UNLIMITED_SECONDS) as connection:
         count = await reset_index(connection)
         with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
             task = bar.add_task("Building the search index", total=count)
