@@ -94,6 +94,7 @@ def test_a_misspelt_setting_stops_the_start() -> None:
         Settings.from_environment({"ATOLL_GRAPHIQL": "perhaps"})
     assert Settings.from_environment({"ATOLL_IDLE_SECONDS": "5"}).idle_seconds == 5
     assert Settings.from_environment({"ATOLL_IDLE_SECONDS": ""}).idle_seconds == 75
+    assert Settings.from_environment({"ATOLL_DRAIN_SECONDS": "0"}).drain_seconds == 0
     for number in ("0", "-1", "86401", "5s", "1e3", "٣", "9" * 5_000):
         with pytest.raises(SettingError, match=r"Invalid ATOLL_IDLE_SECONDS .*Use a number from 1 to 86,400\."):
             Settings.from_environment({"ATOLL_IDLE_SECONDS": number})
