@@ -1,12 +1,12 @@
 """ASGI application: routes, health checks, and the context of each operation."""
 
 import gc
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 from http import HTTPStatus
 
-from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -17,8 +17,9 @@ from strawberry import Schema
 
 from app import graphiql, limits, metrics
 from app.authentication import load_viewer, verify_bearer_token
+from app.drain import Drain, closing
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
-from app.errors import RequestErrorCode, UnavailableError, error_body
+from app.errors import RequestErrorCode, error_body
 from app.graphiql import EXAMPLES, Account, Tab
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
@@ -32,8 +33,9 @@ from permissions import Viewer
 from resolvers.context import OperationContext, open_context
 from schema.graph import build_schema
 from store.database import Database, Snapshot
-from store.error import UNREACHABLE_ERRORS, explain_driver_error
-from store.migrate import current_revision, head_revision
+from store.failure import StorageError
+from store.migrate import is_newer, is_usable
+from store.readiness import ready_revision
 from store.search.tokens import token_pattern
 
 GRAPHQL_PATH = "/graphql"
@@ -43,6 +45,8 @@ UNNAMED_PATHS = (HEALTH_PATH, READY_PATH)
 
 GC_THRESHOLDS = (50_000, 20, 20)
 
+_log = logging.getLogger(__name__)
+
 
 class Application(Starlette):
     """Starlette application with the endpoint of GraphQL in front of Starlette's own middleware and routing.
@@ -51,15 +55,22 @@ class Application(Starlette):
     """
 
     def __init__(
-        self, endpoint: Endpoint, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette], hosts: AllowedHosts
+        self,
+        endpoint: Endpoint,
+        routes: Sequence[BaseRoute],
+        lifespan: Lifespan[Starlette],
+        hosts: AllowedHosts,
+        drain: Drain,
     ) -> None:
-        """Take the endpoint, the other routes, the lifespan, and the allowed hosts."""
+        """Take the endpoint, the other routes, the lifespan, the allowed hosts, and the drain at the end."""
         super().__init__(routes=[*routes, Route(GRAPHQL_PATH, endpoint)], lifespan=lifespan)
         self.router.redirect_slashes = False  # a redirect would repeat the Host header
-        self._endpoint, self._hosts = endpoint, hosts
+        self._endpoint, self._hosts, self._drain = endpoint, hosts, drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Added middleware sees all of them, and mounted applications are left to the routing."""
+        if self._drain.has_begun:
+            send = closing(send)
         if scope["type"] != "lifespan" and scope["path"] not in UNNAMED_PATHS and not self._hosts.allow(scope):
             await _refuse_host(scope, receive, send)
         elif (
@@ -88,7 +99,9 @@ def create_application(
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
-    used_database = database or Database(settings.database_url)
+    used_database = database or Database(
+        settings.database_url, operation_seconds=settings.operation_seconds, pool_size=settings.pool_size
+    )
 
     def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
         return verify_bearer_token(authorization, issuer)
@@ -105,12 +118,15 @@ def create_application(
         is_traced=settings.traces,
     )
 
+    drain = Drain(settings.drain_seconds)
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         _collect_garbage_seldom()
         if memory is not None:
             memory.start()
         async with AsyncExitStack() as stack:
+            stack.enter_context(drain.on_sigterm())
             await stack.enter_async_context(run_worker(used_database))
             if settings.metrics is not None:
                 await stack.enter_async_context(metrics.read_periodically(used_database))
@@ -121,7 +137,9 @@ def create_application(
             await used_database.close()
 
     async def ready(_request: Request) -> Response:
-        return await _check_readiness(used_database)
+        return (
+            _unavailable("The server is shutting down.") if drain.has_begun else await _check_readiness(used_database)
+        )
 
     routes: list[BaseRoute] = [
         Route(HEALTH_PATH, _check_health, methods=["GET"]),
@@ -133,7 +151,7 @@ def create_application(
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
-    application = Application(endpoint, routes, lifespan, AllowedHosts(settings.allowed_hosts))
+    application = Application(endpoint, routes, lifespan, AllowedHosts(settings.allowed_hosts), drain)
     application.state.memory = memory
     return application
 
@@ -157,11 +175,8 @@ def _context_opener(
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, subject)
 
-        try:
-            async with open_context(database, identify, request_id) as context:
-                yield context
-        except UNREACHABLE_ERRORS as error:
-            raise UnavailableError(str(explain_driver_error(error, database.url, is_logged=True))) from error
+        async with open_context(database, identify, request_id) as context:
+            yield context
 
     return open_for_request
 
@@ -209,18 +224,20 @@ async def _check_health(_request: Request) -> Response:
 
 
 async def _check_readiness(database: Database) -> Response:
-    """Answer 200 if the database can be reached and has this version's tables, else 503."""
+    """Answer 200 if the database can be reached and this version can use it, else 503; within a second."""
     try:
-        async with database.snapshot() as snapshot:
-            await snapshot.rows(text("select 1"))
-        is_current = await current_revision(database) == head_revision()
-    except UNREACHABLE_ERRORS:
-        return JSONResponse({"status": "unavailable", "reason": "The database cannot be reached."}, 503)
-    if not is_current:
-        return JSONResponse(
-            {"status": "unavailable", "reason": "The database has another revision. Run: atoll migrate"}, 503
-        )
+        revision = await ready_revision(database)
+    except StorageError as error:
+        _log.warning("The server is not ready: %s", error)
+        return _unavailable("The database cannot be reached.")
+    if not is_usable(revision):
+        remedy = "Run a newer version of Atoll." if is_newer(revision) else "Run: atoll migrate"
+        return _unavailable(f"The database has another revision. {remedy}")
     return JSONResponse({"status": "ready"})
+
+
+def _unavailable(reason: str) -> Response:
+    return JSONResponse({"status": "unavailable", "reason": reason}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _redirect_to_graphql(_request: Request) -> Response:

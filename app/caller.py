@@ -28,8 +28,8 @@ class Caller:
         self.record = record
         self.authorization = request.all_headers(b"authorization")
         self._receive, self._turns, self._seconds = request.receive, turns, seconds
-        self.is_cancellable = True
-        """Whether the work may end early. False for a mutation, once it is known to be one."""
+        self.is_mutation = False
+        """Whether the operation is known to be a mutation, which nothing may end early."""
 
     @property
     def is_visitor(self) -> bool:
@@ -62,7 +62,7 @@ class Caller:
         working, leaving = asyncio.create_task(work), asyncio.create_task(self._wait_until_it_leaves())
         try:
             done, _ = await asyncio.wait({working, leaving}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
-            if working in done or not self.is_cancellable:
+            if working in done or self.is_mutation:
                 return await working
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)

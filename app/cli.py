@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import demo, metrics, tokens
 from app.application import create_application
+from app.drain import DrainingSupervisor
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
 from app.log import log_config, log_unraisable
@@ -34,11 +35,11 @@ from schema.graph import print_schema
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
-from store.database import Database
+from store.database import UNLIMITED_SECONDS, Database
 from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error
 from store.ids import new_id
-from store.migrate import current_revision, head_revision, migrate
-from store.search.index import count_stale_rows, index_stale_rows, reset_index
+from store.migrate import current_revision, head_revision, is_newer, is_usable, migrate
+from store.search.index import BATCH, count_stale_rows, index_stale_rows, reset_index
 from store.users import UserNotFoundError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -132,19 +133,24 @@ def serve(
         accounts, tabs = _with_database(settings, _load_demo)
         _print_demo(host, port, accounts)
         # A page of another site whose name resolves to this machine must not get the accounts' tokens.
-        demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(_url_host, LOOPBACK)))
+        demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(_url_host, LOOPBACK)), drain_seconds=0)
         with _serve_metrics(settings, workers):
             application = create_application(demo_settings, accounts=accounts, tabs=tabs, observe=_observers(settings))
             uvicorn.run(application, **options)
         return
-    _with_database(settings, migrate)
+    if settings.migrate:
+        _run(settings, _migrate)
+    else:
+        _run(settings, _require_usable)
     with _serve_metrics(settings, workers):
         if settings.log is LogFormat.TEXT:  # every line of the other format is JSON
             console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
         if workers == 1:
             uvicorn.run(create_application(settings, observe=_observers(settings)), **options)
         else:
-            uvicorn.run("app.cli:create_application_from_environment", factory=True, workers=workers, **options)
+            factory = "app.cli:create_application_from_environment"
+            config = uvicorn.Config(factory, factory=True, workers=workers, **options)
+            DrainingSupervisor(config, [config.bind_socket()]).run()
 
 
 @commands.command("import")
@@ -195,7 +201,7 @@ def token(
 @commands.command("migrate")
 def migrate_() -> None:
     """Migrate the database to this version's tables, and index rows for search that are not indexed yet."""
-    sys.stdout.write(f"The database is at revision {_with_database(_settings(), migrate)}.\n")
+    sys.stdout.write(f"The database is at revision {_run(_settings(), _migrate)}.\n")
 
 
 @commands.command()
@@ -232,9 +238,13 @@ def check(
         count = _with_database(settings, _rebuild_search)
         sys.stdout.write(f"search index: rebuilt for {count:,} topics, collections and assets\n")
     revision, stale_rows = _run(settings, _inspect)
-    head = head_revision()
-    is_current = revision == head
-    state = "up to date" if is_current else f"this version needs {head}. Run: atoll migrate"
+    is_current = is_usable(revision)
+    if is_current:
+        state = "newer, and compatible with this version" if is_newer(revision) else "up to date"
+    elif is_newer(revision):
+        state = "too new for this version. Run a newer version of Atoll."
+    else:
+        state = f"this version needs {head_revision()}. Run: atoll migrate"
     sys.stdout.write(f"database revision {revision or 'none'}: {state}\n")
     if is_current:
         state = "up to date" if not stale_rows else f"{stale_rows:,} rows are not indexed. Run: atoll migrate"
@@ -274,7 +284,7 @@ def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any,
     """Migrate the database, then return the result of `work` on it."""
 
     async def migrate_and_work(database: Database) -> Result:
-        await migrate(database)
+        await _migrate(database)
         return await work(database)
 
     return _run(settings, migrate_and_work)
@@ -293,6 +303,26 @@ def _run(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Resu
             await database.close()
 
     return asyncio.run(run())
+
+
+async def _migrate(database: Database) -> str:
+    """Migrate the database, and print how far the indexing of many rows is."""
+    return await migrate(database, _report_indexing)
+
+
+def _report_indexing(rows: int, count: int) -> None:
+    if count > BATCH:
+        console.print(f"Indexing for search: {rows:,} of {count:,} rows left", soft_wrap=True)
+
+
+async def _require_usable(database: Database) -> None:
+    """Raise DatabaseUnusableError unless this version can use the database as it is."""
+    revision = await current_revision(database)
+    if not is_usable(revision):
+        remedy = "Run a newer version of Atoll." if is_newer(revision) else "Run: atoll migrate"
+        raise DatabaseUnusableError(
+            f"The database is at revision {revision or 'none'}; this version needs {head_revision()}. {remedy}"
+        )
 
 
 async def _inspect(database: Database) -> tuple[str | None, int]:
@@ -316,7 +346,7 @@ async def _load_demo(database: Database) -> tuple[list[Account], list[Tab]]:
 
 async def _rebuild_search(database: Database) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    async with database.write() as connection:
+    async with database.write(UNLIMITED_SECONDS) as connection:
         count = await reset_index(connection)
         with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
             task = bar.add_task("Building the search index", total=count)

@@ -30,6 +30,7 @@ from app.request_limits import BUDGET_EXCEEDED, BudgetError
 from app.settings import Settings
 from app.turns import Turns
 from store.database_use import current_use
+from store.failure import Failure, StorageError
 
 OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[object]]
 """Opens the context of an operation, given the request's `Authorization` headers and its id; may raise HTTPError."""
@@ -132,7 +133,8 @@ class Endpoint(GraphQL[object, None]):
         media_type = accepted.media_type or negotiation.JSON
         try:
             return await self._answer(request, record, accepted, media_type)
-        except HTTPError as error:
+        except (HTTPError, StorageError) as failed:
+            error = errors.storage_http_error(failed) if isinstance(failed, StorageError) else failed
             errors.log_http_error(error, record.request_id)
             body = errors.error_body(error.code, error.message)
             return _respond(record, media_type, error.status, body, error.headers)
@@ -168,12 +170,21 @@ class Endpoint(GraphQL[object, None]):
         return _respond(record, media_type, _status(result, media_type), _body(result, record.request_id))
 
     async def _result(self, graphql_request: GraphQLRequest, caller: Caller, method: str) -> ExecutionResult:
+        """Execute the operation, a query once more if it lost the database; raise HTTPError if it has no result."""
+        result = await self._execute(graphql_request, caller, method)
+        failure = errors.storage_failure(result)
+        if not caller.is_mutation and failure is not None and failure.failure is Failure.LOST:
+            result = await self._execute(graphql_request, caller, method)
+        errors.raise_http_error(result, is_query=not caller.is_mutation)
+        return result
+
+    async def _execute(self, graphql_request: GraphQLRequest, caller: Caller, method: str) -> ExecutionResult:
         """Execute the operation and close its context; raise HTTPError if it must not be executed."""
         async with AsyncExitStack() as stack:
 
             async def open_context(operation: OperationType) -> object:
-                caller.is_cancellable = operation is OperationType.QUERY
-                if caller.is_cancellable:
+                caller.is_mutation = operation is OperationType.MUTATION
+                if not caller.is_mutation:
                     await stack.enter_async_context(caller.turn())
                 return await stack.enter_async_context(
                     self._open_context(caller.authorization, caller.record.request_id)
@@ -190,7 +201,6 @@ class Endpoint(GraphQL[object, None]):
                 )
             except InvalidOperationTypeError as error:
                 raise _not_served(error.operation_type) from None
-        errors.raise_http_error(result)
         return result
 
 

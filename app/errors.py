@@ -12,6 +12,7 @@ from strawberry.utils.logging import StrawberryLogger
 
 from app.log import Event
 from permissions.error import ErrorCode, OperationError
+from store.failure import Failure, StorageError
 
 INTERNAL_MESSAGE: Final = "Internal error."
 MAX_REQUEST_ERRORS: Final = 5
@@ -42,6 +43,7 @@ class RequestErrorCode(StrEnum):
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     RATE_LIMITED = "RATE_LIMITED"
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    STORAGE_FULL = "STORAGE_FULL"
     SUBSCRIPTION_NOT_SUPPORTED = "SUBSCRIPTION_NOT_SUPPORTED"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
 
@@ -75,25 +77,53 @@ class UnauthenticatedError(HTTPError):
 
 
 class UnavailableError(HTTPError):
-    """A dependency (database, token issuer) that cannot be reached for now. Only the log has the reason."""
+    """A dependency (database, token issuer) that cannot be used for now. Only the log has the reason."""
 
-    def __init__(self, reason: str = "") -> None:
-        """Take the reason."""
-        super().__init__(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            ErrorCode.UNAVAILABLE,
-            "The service is temporarily unavailable. Try again in a few seconds.",
-            {"retry-after": "5"},
-        )
+    def __init__(
+        self,
+        reason: str = "",
+        code: Code = ErrorCode.UNAVAILABLE,
+        message: str = "The service is temporarily unavailable. Try again in a few seconds.",
+    ) -> None:
+        """Take the reason, and code and message of the response."""
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, code, message, {"retry-after": "5"})
         self.reason = reason
 
 
-def raise_http_error(result: ExecutionResult) -> None:
-    """Raise the HTTPError that prevented the context from being opened, if any. Nothing was executed then."""
+def storage_http_error(error: StorageError, *, may_be_saved: bool = False) -> UnavailableError:
+    """Return the response's error for a failure of the storage; `may_be_saved` says that a change may be in effect."""
+    reason = str(error)
+    if may_be_saved:
+        message = "The database was lost, and the change may be saved. Repeat it with its idempotencyKey, or reload."
+        return UnavailableError(reason, message=message)
+    if error.failure is Failure.FULL:
+        message = "The server's disk is full or read-only: nothing was changed. Its operator has to free some space."
+        return UnavailableError(reason, RequestErrorCode.STORAGE_FULL, message)
+    if error.failure is Failure.BUSY:
+        return UnavailableError(reason, message="Too many concurrent operations: nothing was changed. Retry.")
+    return UnavailableError(reason)
+
+
+def raise_http_error(result: ExecutionResult, *, is_query: bool) -> None:
+    """Raise the HTTPError that prevented the context from being opened, or that a failure of the storage calls for.
+
+    A response has all of its data or the one error: where the storage fails in the middle, all fields after it do.
+    """
+    errors = result.errors or ()
+    if failure := storage_failure(result):
+        is_changed = failure.may_be_committed or any(error.path and len(error.path) > 1 for error in errors)
+        is_changed = is_changed or any((result.data or {}).values())
+        raise storage_http_error(failure, may_be_saved=is_changed and not is_query) from failure
     if isinstance(result, PreExecutionError):
-        for error in result.errors or ():
+        for error in errors:
             if isinstance(error.original_error, HTTPError):
                 raise error.original_error
+
+
+def storage_failure(result: ExecutionResult) -> StorageError | None:
+    """Return the failure of the storage that an error of the result is due to; None if there is none."""
+    causes = map(cause_of, result.errors or ())
+    return next((cause for cause in causes if isinstance(cause, StorageError)), None)
 
 
 def is_request_error(result: ExecutionResult) -> bool:

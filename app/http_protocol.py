@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 HEAD_SECONDS: Final = 10
 """Longest time from the first byte of a head to its last, and from a new connection to its first head."""
 
+LINGER_SECONDS: Final = 0.5
+"""How long the server still reads from an unused connection when it ends: a request may be on its way."""
+
 HEAD_BYTES: Final = 32 * 1024
 """Maximum size of a head: request line and headers."""
 
@@ -42,6 +45,14 @@ class GuardedProtocol(HttpToolsProtocol):
         """Stop waiting."""
         self._cancel_deadline()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close the connection after the response to its current request, or soon if there is none."""
+        request: RequestResponseCycle | None = self.cycle
+        if request is None or request.response_complete:
+            self.loop.call_later(LINGER_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Parse the data; then check the size and the deadline of a head that is not complete."""

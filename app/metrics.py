@@ -1,7 +1,6 @@
 """Metrics of one process for Prometheus. No label has a client's input."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
@@ -12,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from app.operation import OperationRecord
 from store.changes import fetch_revision
 from store.database import Database, Snapshot
-from store.error import UNREACHABLE_ERRORS
+from store.failure import StorageError
 from store.jobs import count_active_by_status
 
 POLL_SECONDS: Final = 15
@@ -65,7 +64,7 @@ async def read_periodically(database: Database) -> AsyncIterator[None]:
 
 async def _read_periodically(database: Database) -> None:
     while True:
-        with suppress(*UNREACHABLE_ERRORS, sqlite3.Error):  # requests fail too, and their errors are counted
+        with suppress(StorageError):  # requests fail too, and their errors are counted
             await database.read(_read)
         await asyncio.sleep(POLL_SECONDS)
 

@@ -1,7 +1,6 @@
 """Queries by the engine, from the viewer to the JSON: on SQLite in one thread, out of the event loop."""
 
 import logging
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from fragments.memory import Identify
 from permissions import ErrorCode, OperationError, Viewer
 from resolvers.context import Context
 from store.database import Database, Snapshot
-from store.error import UNREACHABLE_ERRORS
+from store.failure import StorageError
 
 Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `verify_bearer_token`."""
@@ -66,7 +65,7 @@ class QueryEngine:
 
         A query with an error that is too large for graphql-core gets the error alone, without data.
 
-        Raises HTTPError for an invalid token.
+        Raises HTTPError for an invalid token, and StorageError.
         """
         compiled = self._find_operation(graphql_request.query, graphql_request.operation_name)
         checked = compiled and compiled.limits.check(graphql_request.variables, is_visitor=caller.is_visitor)
@@ -77,12 +76,10 @@ class QueryEngine:
         try:
             body = await self._run(compiled.operation, graphql_request.variables, caller)
             return checked.add_extensions(body)
-        except HTTPError:
+        except (HTTPError, StorageError):
             raise
         except (UnsupportedError, OperationError) as error:
             return None if checked.is_small else _refusal(error, checked, caller.record)
-        except (sqlite3.Error, *UNREACHABLE_ERRORS):
-            return None
         except Exception:
             _log.exception("The engine failed.")
             if not checked.is_small:
@@ -108,7 +105,7 @@ class QueryEngine:
             return None
         try:
             return await self._memory.answer(program, variables, identify, spend_budget)
-        except (UnsupportedError, OperationError, sqlite3.Error):
+        except (UnsupportedError, OperationError):
             return None
 
     async def _execute(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes:

@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
+
+from store.database import OPERATION_SECONDS, POOL_SIZE
 
 PREFIX = "ATOLL_"
 TOOL_PREFIXES = ("ATOLL_REQUIRE_", "ATOLL_WITHOUT_")  # variables of tests and builds
@@ -50,13 +52,16 @@ class Settings:
     engine: Executor = Executor.ON
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
-    operation_seconds: int = 10  # after which a query is cancelled
+    operation_seconds: int = OPERATION_SECONDS
     idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections
     log: LogFormat = LogFormat.TEXT
     log_level: LogLevel = LogLevel.INFO
     slow_ms: int = 1_000
     metrics: str | None = None
     traces: bool = False
+    drain_seconds: int = field(default=5, metadata={"least": 0})
+    pool_size: int = POOL_SIZE  # connections to PostgreSQL
+    migrate: bool = True  # at the start of `atoll serve`
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -64,23 +69,19 @@ class Settings:
 
         Raises SettingError for an invalid value, and for an unknown name, which is likely a misspelt one.
         """
-        known = {PREFIX + field.name.upper(): field for field in fields(cls)}
+        known = {PREFIX + each.name.upper(): each for each in fields(cls)}
         for name in environment:
             if name.startswith(PREFIX) and name not in known and not name.startswith(TOOL_PREFIXES):
                 raise SettingError(f"Unknown setting {name}. The settings are: {', '.join(known)}.")
         return cls(
-            **{
-                field.name: _read(name, environment[name], field.default)
-                for name, field in known.items()
-                if name in environment
-            }
+            **{each.name: _read(name, environment[name], each) for name, each in known.items() if name in environment}
         )
 
     def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
         """Return the name, value and source of each setting, with passwords in URLs masked."""
         rows = []
-        for field in fields(self):
-            name, value = PREFIX + field.name.upper(), getattr(self, field.name)
+        for each in fields(self):
+            name, value = PREFIX + each.name.upper(), getattr(self, each.name)
             shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
             rows.append(
                 (name, _without_password(shown or "(none)"), "environment" if name in environment else "default")
@@ -88,13 +89,14 @@ class Settings:
         return rows
 
 
-def _read(name: str, text: str, default: Any) -> Any:
+def _read(name: str, text: str, setting: Field[Any]) -> Any:
+    default = setting.default
     if isinstance(default, StrEnum):
         return _read_choice(name, text, default)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if isinstance(default, int) and not isinstance(default, bool):
-        return _read_number(name, text or str(default))
+        return _read_number(name, text or str(default), setting.metadata.get("least", 1))
     if not isinstance(default, bool):
         return text or default
     if text.lower() in TRUE:
@@ -104,10 +106,10 @@ def _read(name: str, text: str, default: Any) -> Any:
     raise SettingError(f"Invalid {name} {text!r}. Use 1 or 0.")
 
 
-def _read_number(name: str, text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_NUMBER)) else 0
-    if not 1 <= number <= MAX_NUMBER:
-        raise SettingError(f"Invalid {name} {text!r}. Use a number from 1 to {MAX_NUMBER:,}.")
+def _read_number(name: str, text: str, least: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_NUMBER)) else -1
+    if not least <= number <= MAX_NUMBER:
+        raise SettingError(f"Invalid {name} {text!r}. Use a number from {least} to {MAX_NUMBER:,}.")
     return number
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from resolvers.write.job import run_next_job
 from store.database import Database
-from store.error import UNREACHABLE_ERRORS, explain_driver_error
+from store.failure import StorageError
 
 POLL_SECONDS: Final = 5
 """Longest wait before this process notices a job that another process queued or abandoned."""
@@ -35,8 +35,8 @@ async def _run_jobs(database: Database, stopping: asyncio.Event) -> None:
         try:
             while await run_next_job(database, stopping.is_set):
                 pass
-        except UNREACHABLE_ERRORS as error:
-            _log.warning("Jobs wait for the database: %s", explain_driver_error(error, database.url, is_logged=True))
+        except StorageError as error:
+            _log.warning("Jobs wait for the database: %s", error)
         except Exception:  # noqa: BLE001 - a failed job must not stop the jobs behind it
             _log.exception("A job failed.")
         try:

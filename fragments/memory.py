@@ -18,6 +18,7 @@ from permissions.index_rows import IndexRows, read_all, read_changed
 from permissions.visibility_index import VisibilityIndex
 from resolvers.context import Context
 from store.database import Database, Snapshot
+from store.failure import StorageError
 
 Identify = Callable[[Snapshot], Coroutine[Any, Any, Viewer]]
 """Function that returns the viewer as of a snapshot, or raises the error of a request without a valid viewer."""
@@ -147,6 +148,9 @@ class Memory:
             index = await asyncio.to_thread(VisibilityIndex, rows)
             self._cache.clear()
             self._index = index
+        except StorageError as error:
+            self._next_build = time.monotonic() + RETRY_SECONDS
+            _log.warning("The index waits for the database: %s", error)
         except Exception:  # noqa: BLE001 - the engine answers without the index
             self._next_build = time.monotonic() + RETRY_SECONDS
             _log.exception("The index cannot be built. Queries are executed without it.")

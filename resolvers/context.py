@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from permissions import ErrorCode, OperationError
 from permissions.viewer import Viewer
 from store.database import ConnectionSnapshot, Database, Snapshot, end_on_exit
+from store.failure import DriverErrors
 
 DRY_RUN_READ_SECONDS = 2
 """Time limit for reading the payload of a dry run, since other writers wait meanwhile."""
@@ -119,7 +120,8 @@ class OperationContext(Context):
         await self.close()
         self._exit_stack.push_async_callback(write.aclose)
         self._exit_stack.push_async_callback(connection.rollback)
-        self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(ConnectionSnapshot(connection)))
+        snapshot = ConnectionSnapshot(connection, DriverErrors(self.database.url))
+        self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(snapshot))
         self.viewer = viewer
         # All other writers wait until the rollback, which a large payload must not delay.
         expiring = asyncio.get_running_loop().call_later(DRY_RUN_READ_SECONDS, self._expire)

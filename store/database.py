@@ -7,23 +7,33 @@ lock with its BEGIN (BEGIN IMMEDIATE), because a transaction that begins by read
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 import orjson
 from sqlalchemy import Executable, Row, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.error import parse_database_url
+from store.failure import DriverErrors, Failure, StorageError
+from store.postgres_options import POOLED_WRITE_SETTINGS, PostgresOptions
 from store.postgres_reader import PostgresReader
 from store.reader_threads import ReaderThreads
 from store.search.index import index_stale_rows
 from store.sqlite_driver import DRIVER
+from store.sqlite_file import SQLiteFile
+from store.watchdog import Watchdog
 
-READER_CONNECTIONS = 8
+WRITER_CONNECTIONS = 1  # writers take turns anyway
+READER_CONNECTIONS = 8  # of a file, beside those of the threads
+POOL_SIZE = 16
 BUSY_SECONDS = 5
-WRITER_SECONDS = 30  # how long a writer waits for its turn: a large write of the same process takes seconds
+OPERATION_SECONDS = 10
+LONG_WRITE_SECONDS = 300  # jobs: only a server that does not answer at all takes longer for one of their transactions
+UNLIMITED_SECONDS = 86_400  # commands, which their user can end
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # a commit returns only once it is on disk
@@ -35,18 +45,9 @@ PRAGMAS = (
     "journal_size_limit=67108864",
 )
 READ_PRAGMAS = ("query_only=ON",)
-POSTGRESQL_SETTINGS = {
-    "application_name": "atoll",
-    "timezone": "UTC",
-    "statement_timeout": "30000",
-    "lock_timeout": "5000",
-    "idle_in_transaction_session_timeout": "60000",
-    "jit": "off",  # compiling a statement would take longer than running it
-    "random_page_cost": "1.1",  # for SSDs; the default is for spinning disks and scans whole tables
-}
-
 
 R = TypeVar("R")
+_AS_THEY_ARE = nullcontext()
 
 
 class Snapshot(Protocol):
@@ -59,8 +60,11 @@ class Snapshot(Protocol):
 class ConnectionSnapshot:
     """Snapshot of a SQLAlchemy connection in a transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(
+        self, connection: AsyncConnection, driver_errors: DriverErrors | nullcontext[None] = _AS_THEY_ARE
+    ) -> None:
+        """Take a connection in a transaction, and the translation of its errors if there is none around it."""
+        self._connection, self._driver_errors = connection, driver_errors
         self._one_at_a_time = asyncio.Lock()
         self._end_error: Exception | None = None
 
@@ -70,7 +74,12 @@ class ConnectionSnapshot:
         async with self._one_at_a_time:
             if self._end_error is not None:
                 raise self._end_error
-            return (await self._connection.execute(statement, parameters)).all()
+            try:
+                with self._driver_errors:
+                    return (await self._connection.execute(statement, parameters)).all()
+            except StorageError as error:
+                self._end_error = error  # the remaining fields fail by the same error, without another statement
+                raise
 
     async def end(self, error: Exception) -> None:
         """Wait for a running statement, then make all later reads raise the error (the first, if called again)."""
@@ -90,27 +99,36 @@ async def end_on_exit(snapshot: ConnectionSnapshot) -> AsyncIterator[ConnectionS
 class Database:
     """Engines of one process. Create it after forking, in the event loop that will use it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, operation_seconds: float = OPERATION_SECONDS, pool_size: int = POOL_SIZE) -> None:
         """Prepare engines for a URL such as `sqlite+aiosqlite:///atoll.db`, without connecting.
 
-        Raises DatabaseUnusableError for an invalid URL or an unsupported database.
+        On PostgreSQL, an operation that takes longer than `operation_seconds` is ended, and at most `pool_size`
+        connections are open: one writes, a third of the others is the engine's. Raises DatabaseUnusableError for an
+        invalid URL or an unsupported database.
         """
         self.url = parse_database_url(url)
+        self.operation_seconds = operation_seconds
+        self._driver_errors = DriverErrors(self.url)
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
         self._query_reader: ReaderThreads | PostgresReader  # for `read` and `read_one`
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            self._writer = _sqlite_engine(self.url, writes=True)
-            self._reader = _sqlite_engine(self.url, writes=False)
-            self._query_reader = ReaderThreads(str(self.url.database), (*PRAGMAS, *READ_PRAGMAS), self._reader.dialect)
+        self.postgres_options: PostgresOptions | None = None
+        self.file = SQLiteFile(str(self.url.database)) if self.is_sqlite else None
+        if self.file is not None:
+            self._writer = _sqlite_engine(self.url, self.file, writes=True)
+            self._reader = _sqlite_engine(self.url, self.file, writes=False)
+            self._query_reader = ReaderThreads(self.file, (*PRAGMAS, *READ_PRAGMAS), self._reader.dialect)
         else:
-            self._writer = _postgresql_engine(self.url, writes=True)
-            self._reader = _postgresql_engine(self.url, writes=False).execution_options(
+            options = self.postgres_options = PostgresOptions(self.url)
+            others = max(2, pool_size - WRITER_CONNECTIONS)
+            readers = max(1, others // 3)
+            self._writer = _postgresql_engine(options, WRITER_CONNECTIONS, writes=True)
+            self._reader = _postgresql_engine(options, others - readers, writes=False).execution_options(
                 isolation_level="REPEATABLE READ",
                 postgresql_readonly=True,
             )
-            self._query_reader = PostgresReader(self.url, self._reader.dialect, POSTGRESQL_SETTINGS)
+            self._query_reader = PostgresReader(options, self._reader.dialect, readers)
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
@@ -119,35 +137,81 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[ConnectionSnapshot]:
-        """Open a read-only snapshot; on exit, end it and return its connection to the pool."""
-        async with self._reader.connect() as connection, end_on_exit(ConnectionSnapshot(connection)) as snapshot:
+        """Open a read-only snapshot; on exit, end it and return its connection to the pool. Raises StorageError."""
+        async with (
+            self._connect(self._reader, self.operation_seconds) as (connection, watchdog),
+            end_on_exit(ConnectionSnapshot(connection, watchdog)) as snapshot,
+        ):
             yield snapshot
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a write transaction: commit on exit, roll back on any exception.
+    async def write(self, seconds: float = LONG_WRITE_SECONDS) -> AsyncIterator[AsyncConnection]:
+        """Open a write transaction: commit on exit, roll back on any exception. Raises StorageError.
 
-        Updates the search index before the commit.
+        Updates the search index before the commit. On PostgreSQL, all of it may take so many seconds; on SQLite, the
+        wait for the other writers of this process.
         """
-        async with self._writer.begin() as connection:
-            yield connection
-            if connection.in_transaction():  # unless the caller rolled it back
-                await index_stale_rows(connection)
+        is_committing = False
+        try:
+            async with self._connect(self._writer, seconds) as (connection, _), connection.begin():
+                yield connection
+                if connection.in_transaction():  # unless the caller rolled it back
+                    await index_stale_rows(connection)
+                    if self.file is not None:
+                        self.file.check()
+                    is_committing = True
+        except StorageError as error:
+            error.may_be_committed = is_committing and error.failure in {Failure.LOST, Failure.SLOW}
+            raise
+
+    @asynccontextmanager
+    async def _connect(self, engine: AsyncEngine, seconds: float) -> AsyncIterator[tuple[AsyncConnection, Watchdog]]:
+        watchdog = Watchdog(self.url, seconds)
+        try:
+            with watchdog:
+                async with AsyncExitStack() as stack:
+                    try:
+                        async with asyncio.timeout_at(watchdog.ends_at):
+                            connection = await stack.enter_async_context(engine.connect())
+                    except TimeoutError as error:
+                        raise PoolTimeoutError("No connection was free in time.") from error
+                    if not self.is_sqlite:
+                        watchdog.watch((await connection.get_raw_connection()).driver_connection)
+                    yield connection, watchdog
+        finally:
+            watchdog.stop()
 
     async def read(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
-        """Run an operation that does nothing but read, in a snapshot of its own.
+        """Run an operation that does nothing but read, in a snapshot of its own. Raises StorageError.
 
-        On SQLite it runs in a thread, and must await nothing but the snapshot. Cancelled here, it ends with its next
-        statement.
+        If the connection is lost, the operation is run once more, in a new snapshot. On SQLite it runs in a thread, and
+        must await nothing but the snapshot. Cancelled here, it ends with its next statement.
         """
-        return await self._query_reader.run(operation)
+        return await self._read(self._query_reader.run, operation)
 
     async def read_one(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
-        """Run an operation that reads by one statement, which takes microseconds.
+        """Run an operation like `read` that reads by one statement, which takes microseconds.
 
-        On SQLite it runs in the event loop's thread, and raises sqlite3.OperationalError rather than wait for a lock.
+        On SQLite it runs in the event loop's thread, unless it would have to wait for a lock there.
         """
-        return await self._query_reader.run_one(operation)
+        return await self._read(self._query_reader.run_one, operation)
+
+    async def _read(self, run: Callable[..., Coroutine[Any, Any, R]], operation: Any) -> R:
+        if self.is_sqlite:
+            with self._driver_errors:
+                return await run(operation)
+        watchdog = Watchdog(self.url, self.operation_seconds)
+        try:
+            try:
+                with watchdog:
+                    return await run(operation, watchdog)
+            except StorageError as error:
+                if error.failure is not Failure.LOST:
+                    raise
+            with watchdog:
+                return await run(operation, watchdog)
+        finally:
+            watchdog.stop()
 
     def observe_reads(self, observe: Callable[[str, Sequence[Any]], None]) -> None:
         """Call the function with the text and the values of each statement in `read` and `read_one`.
@@ -169,11 +233,18 @@ class Database:
         await self._writer.dispose()
 
 
-def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(url, module=DRIVER, **_engine_options(writes=writes))
+def _sqlite_engine(url: URL, file: SQLiteFile, *, writes: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        url, module=DRIVER, **_engine_options(WRITER_CONNECTIONS if writes else READER_CONNECTIONS, writes=writes)
+    )
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def check(*_: object) -> None:
+        file.check()
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
+        file.check()
         cursor = connection.cursor()
         for pragma in PRAGMAS if writes else (*PRAGMAS, *READ_PRAGMAS):
             cursor.execute(f"PRAGMA {pragma}")
@@ -187,24 +258,33 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     return engine
 
 
-def _postgresql_engine(url: URL, *, writes: bool) -> AsyncEngine:
-    return create_async_engine(
-        url,
-        **_engine_options(writes=writes),
-        pool_pre_ping=True,
-        connect_args={
-            "timeout": BUSY_SECONDS,
-            "server_settings": POSTGRESQL_SETTINGS,
-        },
+def _postgresql_engine(options: PostgresOptions, connections: int, *, writes: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        options.url, **_engine_options(connections, writes=writes), connect_args=options.sqlalchemy
     )
 
+    @event.listens_for(engine.sync_engine, "checkout")
+    def check(connection: Any, _record: object, _proxy: object) -> None:
+        # Unlike `pool_pre_ping`, this takes no round trip. A connection lost unnoticed fails with its first statement.
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
 
-def _engine_options(*, writes: bool) -> dict[str, Any]:
+    if writes and options.is_pooled:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def begin(connection: Any) -> None:
+            connection.exec_driver_sql(POOLED_WRITE_SETTINGS)
+
+    return engine
+
+
+def _engine_options(connections: int, *, writes: bool) -> dict[str, Any]:
     return {
-        # Writers take turns anyway, so one connection is enough for them, and the server has more left for readers.
-        "pool_size": 1 if writes else READER_CONNECTIONS,
+        "pool_size": connections,
         "max_overflow": 0,
-        "pool_timeout": WRITER_SECONDS if writes else BUSY_SECONDS,
+        # Writers wait for their turn until the end of the time that their transaction has.
+        "pool_timeout": LONG_WRITE_SECONDS if writes else BUSY_SECONDS,
+        "hide_parameters": True,  # or errors, and so the log, would contain values
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
     }

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import asyncpg
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 SETTING = "ATOLL_DATABASE_URL"
 URL_EXAMPLES = "Examples: sqlite+aiosqlite:///atoll.db, postgresql+asyncpg://user:password@host/database"
-
-UNREACHABLE_ERRORS = (DBAPIError, PoolTimeoutError, OSError, TimeoutError)
-"""Exceptions of a database that cannot be reached, or none of whose connections is free in time."""
 
 _RESTORE = "Restore it from a backup, or move it away to start with an empty database."
 _READ_ONLY = "{name} or its directory is not writable. Give this user write permission on both."
@@ -65,6 +62,8 @@ def explain_driver_error(error: BaseException, url: URL, *, is_logged: bool = Fa
     """
     is_sqlite = url.get_backend_name() == "sqlite"
     name = str(url.database) if is_sqlite else f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
+    if isinstance(error, PoolTimeoutError):
+        return DatabaseUnusableError(f"Too many operations wait for a connection to {name}. Retry when fewer run.")
     if isinstance(error, TimeoutError) and not is_sqlite:
         return DatabaseUnusableError(_UNREACHABLE.format(name=name))
     cause = str(getattr(error, "orig", None) or error)

@@ -42,7 +42,7 @@ def _write_revision(connection: Connection, message: str) -> None:
             alembic_config(connection),
             message.rstrip("."),
             autogenerate=True,
-            rev_id=f"{int(head_revision()) + 1:04}",
+            rev_id=f"{int(head_revision()[:4]) + 1:04}",
             process_revision_directives=_require_changes,
         )
 

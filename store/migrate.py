@@ -1,7 +1,7 @@
 """Database migrations: Alembic behind a lock, so that one process migrates at a time."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,25 +16,56 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
 from store.error import DatabaseUnusableError, damaged_file, explain_driver_error
-from store.search.index import index_stale_rows
+from store.search.index import count_stale_rows, index_stale_rows, lock_writers
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+ReportIndexing = Callable[[int, int], None]
 LOCK = 7_366_515  # key of the advisory lock: arbitrary, but the same in every version of Atoll
 
 
-async def migrate(database: Database) -> str:
-    """Upgrade the database to the newest revision and return it.
+async def migrate(database: Database, report: ReportIndexing = lambda _rows, _count: None) -> str:
+    """Upgrade the database to the newest revision, index rows for search that are not indexed, return the revision.
 
-    Several processes may call this at once: one migrates, the others wait. Raises DatabaseUnusableError, and changes
-    nothing, if the database cannot be used or was migrated by a newer version of Atoll.
+    Several processes may call this at once: one migrates, the others wait. A newer revision that this version can use
+    is left as it is. Raises DatabaseUnusableError, and changes nothing, if the database cannot be used or its revision
+    is too new. `report` is called before each batch of rows, with the numbers of rows left and of all.
     """
     try:
         async with _exclusive_transaction(database) as connection:
             revision = await connection.run_sync(_upgrade)
-            await index_stale_rows(connection)
-            return revision
+        if revision == head_revision():
+            await _index(database, report)
     except (DBAPIError, OSError) as error:
         raise explain_driver_error(error, database.url) from error
+    return revision
+
+
+async def _index(database: Database, report: ReportIndexing) -> None:
+    """Index all stale rows, each batch in a transaction of its own, so that other writers wait for one batch only."""
+    async with database.engines[0].connect() as connection:
+        count = rows = await count_stale_rows(connection)
+    while rows:
+        report(rows, count)
+        async with database.engines[0].begin() as connection:
+            await lock_writers(connection)
+            await index_stale_rows(connection, batches=1)
+            rows = await count_stale_rows(connection)
+
+
+def is_usable(revision: str | None) -> bool:
+    """Return whether this version can use a database of the revision: its own, or a newer one that is compatible.
+
+    The name of a revision is its number and, after an underscore, that of the oldest revision whose code can use its
+    tables: code that knows revision 0005 can use 0007_0005.
+    """
+    head = head_revision()
+    number, _, oldest = (revision or "").partition("_")
+    return revision == head or (oldest.isdigit() and oldest <= head[:4] < number)
+
+
+def is_newer(revision: str | None) -> bool:
+    """Return whether a newer version of Atoll made the revision."""
+    return revision is not None and revision not in _known_revisions()
 
 
 async def current_revision(database: Database) -> str | None:
@@ -59,6 +90,10 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+def _known_revisions() -> set[str]:
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(alembic_config())
 
@@ -68,8 +103,10 @@ def _current(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> str:
-    current, known = _current(connection), {script.revision for script in _scripts().walk_revisions()}
-    if current is not None and current not in known:
+    current = _current(connection)
+    if current is not None and is_newer(current):
+        if is_usable(current):
+            return current
         raise DatabaseUnusableError(
             f"The database is at revision {current}, which this version of Atoll does not know: a newer one wrote it. "
             "Run the newer version, or restore an older backup."

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import asyncpg
 import orjson
 from sqlalchemy import Dialect
-from sqlalchemy.engine import URL
 
 from store.compiled import SelectCompiler
 from store.database_use import add_statement
+from store.postgres_options import PostgresOptions
+from store.watchdog import Watchdog
 
-CONNECTIONS = 5  # for the slow operations that run at once, see app/turns.py, and one for short ones
 ACQUIRE_SECONDS = 5
 CLOSE_SECONDS = 10
 R = TypeVar("R")
@@ -42,25 +42,27 @@ class PostgresSnapshot:
 class PostgresReader:
     """Connections of their own for operations that do nothing but read."""
 
-    def __init__(self, url: URL, dialect: Dialect, settings: Mapping[str, str]) -> None:
-        """Take the database, and the settings of its sessions; connections are opened with the first operations."""
-        self._url, self._dialect, self._settings = url, dialect, settings
+    def __init__(self, options: PostgresOptions, dialect: Dialect, connections: int) -> None:
+        """Take the options and the greatest number of connections; these are opened with the first operations."""
+        self._options, self._dialect, self._connections = options, dialect, connections
         self.compiler = SelectCompiler(dialect)
         self._pool: Any = None
         self.observe: Callable[[str, Sequence[Any]], None] = _ignore
         """Function that is called with each statement and its values."""
 
-    async def run(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]]) -> R:
+    async def run(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]], watchdog: Watchdog) -> R:
         """Run the operation in a snapshot; see `Database.read`."""
         async with (
-            self._connection() as connection,
+            self._connection(watchdog) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             return await operation(PostgresSnapshot(connection, self))
 
-    async def run_one(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]]) -> R:
+    async def run_one(self, operation: Callable[[PostgresSnapshot], Coroutine[Any, Any, R]], watchdog: Watchdog) -> R:
         """Run an operation of one statement, which needs no transaction; see `Database.read_one`."""
-        async with self._connection() as connection:
+        if self._options.is_pooled:  # to prepare a statement and to execute it may reach two sessions
+            return await self.run(operation, watchdog)
+        async with self._connection(watchdog) as connection:
             return await operation(PostgresSnapshot(connection, self))
 
     async def close(self) -> None:
@@ -75,29 +77,24 @@ class PostgresReader:
             pool.terminate()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
-        """Take a connection. Raises ConnectionError if the database fails, and TimeoutError if none is free in time."""
-        try:
-            if self._pool is None:
-                self._pool = await self._open()
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+    async def _connection(self, watchdog: Watchdog) -> AsyncIterator[Any]:
+        """Take a connection. Raises TimeoutError if none is free in time."""
+        if self._pool is None:
+            self._pool = await self._open()
+        async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            watchdog.watch(connection)
+            try:
                 yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise ConnectionError(str(error)) from error
+            finally:
+                watchdog.watch(None)
 
     async def _open(self) -> Any:
-        options = dict(self._dialect.create_connect_args(self._url)[1])
-        cache_size = options.pop("prepared_statement_cache_size", None)
-        if cache_size is not None:  # 0 for a connection pooler that shares sessions
-            options["statement_cache_size"] = int(cache_size)
         return await asyncpg.create_pool(
-            **options,
+            **self._options.connect_arguments(self._dialect),
             min_size=0,
-            max_size=CONNECTIONS,
+            max_size=self._connections,
             init=_decode_json,
             reset=_keep_session,
-            timeout=ACQUIRE_SECONDS,
-            server_settings=dict(self._settings),
         )
 
 

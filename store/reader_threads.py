@@ -16,6 +16,8 @@ from sqlalchemy import Dialect
 
 from store.compiled import SelectCompiler
 from store.database_use import add_statement
+from store.failure import Failure, classify
+from store.sqlite_file import SQLiteFile, file_uri
 
 THREADS = 5  # for the slow operations that run at once, see app/turns.py, and one for short ones
 THREAD_PRAGMAS = ("cache_size=-32768",)  # 32 MB; only few connections have it
@@ -46,9 +48,9 @@ class ThreadSnapshot:
 class ReaderThreads:
     """Threads that run operations in snapshots, and a connection of the event loop's thread for short statements."""
 
-    def __init__(self, path: str, pragmas: Sequence[str], dialect: Dialect) -> None:
+    def __init__(self, file: SQLiteFile, pragmas: Sequence[str], dialect: Dialect) -> None:
         """Take the file; connections are opened with the first operations."""
-        self._path, self._pragmas = path, tuple(pragmas)
+        self._file, self._pragmas = file, tuple(pragmas)
         self._compiler = SelectCompiler(dialect)
         self._own_connection: sqlite3.Connection | None = None
         self._open()
@@ -69,9 +71,14 @@ class ReaderThreads:
         """Run an operation of one statement in the event loop's thread; see `Database.read_one`."""
         if self._own_connection is None:
             self._own_connection = self._connect()
-            # A lock would hold up the event loop. Readers meet one only while the last writer closes the database.
             self._own_connection.execute("PRAGMA busy_timeout=0")
-        return _finish(operation(ThreadSnapshot(self._own_connection, self._compiler, _Run(self.observe))))
+        try:
+            return _finish(operation(ThreadSnapshot(self._own_connection, self._compiler, _Run(self.observe))))
+        except sqlite3.OperationalError as error:
+            # Only a thread may wait. Readers meet a lock only while the last writer closes the database.
+            if classify(error) is not Failure.BUSY:
+                raise
+        return await self.run(operation)
 
     async def close(self) -> None:
         """Close the connections after the running operations. Later operations open new ones."""
@@ -104,12 +111,18 @@ class ReaderThreads:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
+        self._file.check()
         connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+            file_uri(self._file.path),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
         )
+        self._connections.append(connection)
+        self._file.check()
         for pragma in self._pragmas:
             connection.execute(f"PRAGMA {pragma}")
-        self._connections.append(connection)
         return connection
 
 

@@ -16,6 +16,8 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_dbapi,
 )
 
+from store.sqlite_file import file_uri
+
 
 class _Outcome(NamedTuple):
     """Description and counts of a cursor whose statement is finished."""
@@ -80,9 +82,10 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
 class _Module(AsyncAdapt_aiosqlite_dbapi):
     """SQLAlchemy's view of aiosqlite, with the connections of this module."""
 
-    def connect(self, *arguments: Any, **options: Any) -> _Connection:
-        """Connect to a database."""
-        return _Connection(self, super().connect(*arguments, **options)._connection)  # noqa: SLF001 - the driver's connection
+    def connect(self, path: str, **options: Any) -> _Connection:
+        """Connect to an existing file."""
+        connection = super().connect(file_uri(path), uri=True, **options)
+        return _Connection(self, connection._connection)  # noqa: SLF001 - the driver's connection
 
 
 DRIVER = _Module(aiosqlite, sqlite3)

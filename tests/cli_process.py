@@ -106,7 +106,11 @@ class CommandRunner:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return the current environment variables with these ATOLL_ settings in place of all others, and PYTHONPATH."""
+    """Return the current environment variables with these ATOLL_ settings in place of all others, and PYTHONPATH.
+
+    A server ends at once, unless DRAIN_SECONDS says otherwise.
+    """
+    settings = {"DRAIN_SECONDS": "0"} | settings
     others = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
     return others | {"PYTHONPATH": str(ROOT)} | {f"ATOLL_{name}": value for name, value in settings.items()}
 

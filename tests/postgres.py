@@ -152,6 +152,43 @@ class Postgres:
                 _kill(process)
         self._end(signal.SIGKILL)
 
+    def terminate_sessions(self) -> None:
+        """End all sessions but its own, as an administrator does before a restart."""
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+        self._execute(f"SELECT pg_terminate_backend(pid) {others}")
+
+    @contextmanager
+    def freeze(self) -> Iterator[None]:
+        """Stop all processes of the server during the block: its connections stay open, and nothing answers."""
+        processes = (self.pid, *_children(self.pid))
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+
+    @contextmanager
+    def pooled(self, binary: str) -> Iterator[int]:
+        """Run PgBouncer before the server, in transaction mode and with few connections; yield its port."""
+        port, folder = _free_port(), self.folder
+        (folder / "users").write_text(f'"postgres" "{self._password}"')
+        settings = {"listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "", "auth_type": "trust"}
+        settings |= {"auth_file": folder / "users", "pool_mode": "transaction", "default_pool_size": 3}
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        databases = f"[databases]\n* = host=127.0.0.1 port={self.port}\n[pgbouncer]\n"
+        (folder / "pgbouncer.ini").write_text(databases + "\n".join(lines))
+        for name in ("users", "pgbouncer.ini"):
+            self._change_owner(folder / name)
+        command = (binary, "-q", folder / "pgbouncer.ini")
+        pooler = subprocess.Popen(command, stderr=subprocess.DEVNULL, **self._process_options())
+        try:
+            yield port
+        finally:
+            pooler.kill()
+            pooler.wait()
+
     def _initialize(self) -> str:
         """Create the data folder; return the name of its collation."""
         password = self.folder / "password"

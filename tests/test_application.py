@@ -18,6 +18,8 @@ from app.settings import Executor, SettingError, Settings
 from engine import execute
 from store import sql
 from store.database import ConnectionSnapshot, Database, Snapshot
+from store.failure import StorageError
+from store.migrate import head_revision, is_usable, migrate
 from store.postgres_reader import PostgresSnapshot
 from store.reader_threads import ThreadSnapshot
 from tests.conftest import ANONYMOUS, GraphQLClient, World
@@ -92,6 +94,7 @@ def test_a_misspelt_setting_stops_the_start() -> None:
         Settings.from_environment({"ATOLL_GRAPHIQL": "perhaps"})
     assert Settings.from_environment({"ATOLL_IDLE_SECONDS": "5"}).idle_seconds == 5
     assert Settings.from_environment({"ATOLL_IDLE_SECONDS": ""}).idle_seconds == 75
+    assert Settings.from_environment({"ATOLL_DRAIN_SECONDS": "0"}).drain_seconds == 0
     for number in ("0", "-1", "86401", "5s", "1e3", "٣", "9" * 5_000):
         with pytest.raises(SettingError, match=r"Invalid ATOLL_IDLE_SECONDS .*Use a number from 1 to 86,400\."):
             Settings.from_environment({"ATOLL_IDLE_SECONDS": number})
@@ -170,7 +173,35 @@ async def test_the_server_is_ready_while_its_database_has_the_current_revision(
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
     async with ask_own.database.write() as connection:
         await connection.execute(text("update alembic_version set version_num = 'from the future'"))
-    assert (await ask_own.client.get("/readyz")).status_code == 503
+    ready = await ask_own.client.get("/readyz")
+    assert (ready.status_code, ready.json()["reason"]) == (
+        503,
+        "The database has another revision. Run a newer version of Atoll.",
+    )
+
+
+async def test_the_server_is_ready_on_a_newer_revision_that_it_can_use(ask_own: GraphQLClient) -> None:
+    async with ask_own.database.write() as connection:
+        newer = {"revision": f"9999_{head_revision()[:4]}"}
+        await connection.execute(text("update alembic_version set version_num = :revision"), newer)
+    assert (await ask_own.client.get("/readyz")).json() == {"status": "ready"}
+    assert await migrate(ask_own.database) == newer["revision"]
+
+
+@pytest.mark.parametrize(
+    ("revision", "usable"),
+    [
+        ("{head}", True),
+        ("9999_{head}", True),
+        ("9999_0001", True),
+        ("9999_9998", False),
+        ("9999", False),
+        (None, False),
+    ],
+)
+def test_the_name_of_a_revision_says_which_code_can_use_it(revision: str | None, usable: bool) -> None:  # noqa: FBT001 - a column of the table
+    head = head_revision()[:4]
+    assert is_usable(revision and revision.format(head=head)) is usable
 
 
 async def test_without_its_database_the_server_answers_503_and_keeps_running(tmp_path: Path) -> None:
@@ -278,6 +309,6 @@ async def test_concurrent_operations_do_not_mix_viewers(ask: GraphQLClient) -> N
 async def test_a_snapshot_cannot_write(world: World) -> None:
     database = Database(world.url)
     async with database.snapshot() as snapshot:
-        with pytest.raises(Exception, match=r"readonly|read-only"):
+        with pytest.raises(StorageError, match=r"not writable|read-only"):
             await snapshot.rows(delete(sql.grant).returning(sql.grant.c.access))
     await database.close()

@@ -83,7 +83,7 @@ async def test_a_mutation_ends_neither_way() -> None:
     connection = Connection()
     connection.left.set()
     caller = connection.caller(seconds=0.01)
-    caller.is_cancellable = False
+    caller.is_mutation = True
     assert await caller.run(connection.work(0.05)) == "result"
     assert connection.ended == ["done"]
 

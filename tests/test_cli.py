@@ -7,7 +7,7 @@ from subprocess import Popen
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from resolvers.deployment import installed_version
 from schema.graph import print_schema
@@ -184,10 +184,41 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_SLOW_MS", "default"),
         ("ATOLL_METRICS", "default"),
         ("ATOLL_TRACES", "default"),
+        ("ATOLL_DRAIN_SECONDS", "environment"),
+        ("ATOLL_POOL_SIZE", "default"),
+        ("ATOLL_MIGRATE", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert " ".join(database) == f"database revision {head_revision()}: up to date"
     assert " ".join(search) == "search index: up to date"
+
+
+def test_serve_without_migrations_refuses_an_old_database(atoll: CommandRunner) -> None:
+    refused = atoll("serve", "--port", str(free_port()), MIGRATE="0")
+    message = f"The database is at revision none; this version needs {head_revision()}. Run: atoll migrate"
+    assert refused.error_line == message
+    atoll("migrate")
+    with atoll.run_server(MIGRATE="0") as served:
+        assert httpx.get(f"{served.url}/readyz").json() == {"status": "ready"}
+
+
+def test_check_of_a_newer_database_names_a_newer_version(atoll: CommandRunner) -> None:
+    atoll("migrate")
+    states = {
+        "9999": "too new for this version. Run a newer version of Atoll.",
+        f"9999_{head_revision()[:4]}": "newer, and compatible with this version",
+    }
+    for revision, state in states.items():
+        asyncio.run(_set_revision(atoll.database_url, revision))
+        assert f"database revision {revision}: {state}" in atoll("check").out.splitlines()
+
+
+async def _set_revision(url: str, revision: str) -> None:
+    database = Database(url)
+    async with database.write() as connection:
+        update = text("update alembic_version set version_num = :revision")
+        await connection.execute(update, {"revision": revision})
+    await database.close()
 
 
 def test_check_rebuilds_the_search_index(atoll_world: CommandRunner) -> None:

@@ -12,10 +12,11 @@ from subprocess import Popen
 
 import pytest
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from store import sql
 from store.database import Database, Snapshot
+from store.failure import StorageError
 from store.migrate import current_revision, migrate
 from tests.cli_process import NOBODY, CommandRunner, free_port, start_forker
 from tests.conftest import World
@@ -233,7 +234,7 @@ async def test_concurrent_writers_lose_no_update(database: Database) -> None:
 async def test_readers_cannot_write(database: Database) -> None:
     before = await db_snapshot(database)
     async with database.snapshot() as snapshot:
-        with pytest.raises(DBAPIError, match=r"readonly|read-only"):
+        with pytest.raises(StorageError, match=r"not writable|read-only"):
             await snapshot.rows(INCREMENT.returning(sql.deployment.c.revision))
     assert await db_snapshot(database) == before
 

@@ -42,6 +42,7 @@ from engine.plan import MAX_PLANS
 from store.compiled import CompiledSelect
 from store.database import Database, Snapshot
 from store.reader_threads import THREADS, ReaderThreads, ThreadSnapshot
+from store.sqlite_file import SQLiteFile
 from tests.conftest import ANONYMOUS, GraphQLClient, World
 from tests.lists import ask_lists, every_list
 from tests.test_listing import load_model
@@ -427,7 +428,9 @@ async def test_a_failing_check_ends_the_execution_before_the_next_read(queue: Lo
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     """Yield a database with one table of values."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'values.db'}")
+    file = tmp_path / "values.db"
+    file.touch()
+    database = Database(f"sqlite+aiosqlite:///{file}")
     async with database.engines[0].begin() as connection:
         await connection.run_sync(TABLE.metadata.create_all)
         await connection.execute(TABLE.insert(), ROWS)
@@ -518,7 +521,7 @@ async def test_threads_can_be_used_again_after_they_were_closed(sqlite: Database
 
 
 def reader_threads(database: Database) -> ReaderThreads:
-    return ReaderThreads(str(database.url.database), (), database.engines[1].dialect)
+    return ReaderThreads(SQLiteFile(str(database.url.database)), (), database.engines[1].dialect)
 
 
 # Statements without SQLAlchemy

@@ -363,7 +363,9 @@ async def test_a_worker_says_in_one_line_that_it_waits_for_the_database(
     async def fail(*_: object) -> None:
         if next(tries) > 1:
             tried_again.set()
-        raise OperationalError("UPDATE job", {}, sqlite3.OperationalError("database is locked"))
+        locked = sqlite3.OperationalError("database is locked")
+        locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise OperationalError("UPDATE job", {}, locked)
 
     monkeypatch.setattr("store.jobs.claim_next", fail)
     async with run_worker(ask_own.database), asyncio.timeout(30):

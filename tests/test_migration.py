@@ -19,6 +19,7 @@ from store.database import Database
 from store.make_migration import main
 from store.migrate import MIGRATIONS, alembic_config, current_revision, head_revision, migrate
 from store.model_comparison import COMPARISON, expression_indexes
+from store.search.index import reset_index
 from tests.cli_process import ROOT
 from tests.conftest import World
 
@@ -173,3 +174,14 @@ def _revert_newest(connection: Connection) -> None:
     command.downgrade(config, "-1")
     command.upgrade(config, "+1")
     command.downgrade(config, "-1")
+
+
+async def test_rows_are_indexed_in_transactions_of_their_own(own_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.search.index.BATCH", 4)
+    database = Database(own_world.url)
+    async with database.engines[0].begin() as connection:
+        count = await reset_index(connection)
+    left = []
+    await migrate(database, lambda rows, all_rows: left.append((rows, all_rows)))
+    assert left == [(rows, count) for rows in range(count, 0, -4)]
+    await database.close()

@@ -132,7 +132,7 @@ async def test_a_writer_without_the_lock_is_unavailable(ask_own: GraphQLClient, 
         await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
         answer = await ask_own.errors("ada", TOPIC)
     await other.close()
-    assert answer == [("UNAVAILABLE", "Too many concurrent writes: nothing was changed. Retry.")]
+    assert answer == [("UNAVAILABLE", "Too many concurrent operations: nothing was changed. Retry.")]
     assert await order(ask_own) == ["imaging", "genomics", "empty"]
 
 

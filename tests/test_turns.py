@@ -8,7 +8,7 @@ import pytest
 from app import turns
 from app.errors import HTTPError, UnavailableError
 from app.turns import TURNS, TURNS_OF_VIEWER, WAITING_OF_VIEWER, Turns
-from store.postgres_reader import CONNECTIONS
+from store.database import POOL_SIZE, WRITER_CONNECTIONS
 from store.reader_threads import THREADS
 
 
@@ -134,4 +134,5 @@ async def test_an_error_gives_the_turn_back() -> None:
 
 
 def test_each_turn_has_a_reader_and_one_is_left_for_the_index() -> None:
-    assert (THREADS, CONNECTIONS) == (TURNS + 1, TURNS + 1)
+    assert TURNS + 1 == THREADS
+    assert (POOL_SIZE - WRITER_CONNECTIONS) // 3 == TURNS + 1

@@ -9,8 +9,6 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import visible
@@ -30,6 +28,7 @@ from resolvers.write.user_error import MutationRejectedError, UserError, UserErr
 from store import jobs, sql
 from store.changes import open_change_log
 from store.database import ConnectionSnapshot, Database
+from store.failure import StorageError
 from store.jobs import ClaimedJob
 from store.rows import CollectionRow, JobRow, MembershipRow
 from store.tables import JobKind, JobStatus
@@ -81,7 +80,7 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
             await _run_atomic(database, job)
         else:
             await _run_chunked(database, job, is_stopping)
-    except (DBAPIError, OSError, PoolTimeoutError):
+    except StorageError:
         raise  # the database is unavailable: another worker will claim the job
     except Exception:
         async with database.write() as connection:

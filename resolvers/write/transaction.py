@@ -9,11 +9,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Executable, Table
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from permissions import ErrorCode, OperationError, Viewer, visible
+from permissions import Viewer, visible
 from permissions.permission import CheckedPayload, HasViewerAccess, Permission, has_asset_permission, require
 from resolvers.context import OperationContext
 from resolvers.loaders import where_in
@@ -22,6 +20,7 @@ from resolvers.write.user_error import MutationRejectedError, UserError, UserErr
 from store.bulk_insert import insert_many
 from store.changes import ChangeLog, open_change_log
 from store.database import ConnectionSnapshot
+from store.failure import Failure, StorageError
 from store.idempotency import find_result, save_result
 
 Result = dict[str, Any]
@@ -98,7 +97,8 @@ async def run_mutation(
     """Run a mutation in a transaction and return its payload; afterwards the context reads the state right after it.
 
     It completes even if the client disconnects. A dry run does the same work, and is rolled back once its payload is
-    read. Raises OperationError without the permission, and (UNAVAILABLE) if other writers hold the lock for too long.
+    read. Raises OperationError without the permission, and StorageError if the storage fails or other writers hold the
+    lock for too long.
     """
     await context.close()  # so that it holds no snapshot and no dry run's transaction while it waits for the lock
     if input.get("dry_run"):
@@ -108,26 +108,47 @@ async def run_mutation(
     viewer, payload = await asyncio.shield(running)
     if "job" in payload.result:
         context.database.job_queued.set()
-    await context.refresh(viewer)
+    try:
+        await context.refresh(viewer)
+    except StorageError as error:
+        error.may_be_committed = True
+        raise
     return payload
 
 
 async def _commit(
     context: OperationContext, permission: Permission, name: str, input: Input, function: MutationFunction
 ) -> tuple[Viewer, Payload]:
+    """Run the mutation in a transaction; once more if the connection was lost and the first one's outcome is known."""
     try:
-        async with context.database.write() as connection:
-            tx = await _begin(context, connection, permission)
-            try:
-                result = await _run_idempotent(tx, name, input, function)
-            except MutationRejectedError as rejected:
-                await connection.rollback()
-                return tx.viewer, Payload(rejected.result, rejected.user_errors)
-            if not (tx.log.has_changes or tx.must_commit):
-                await connection.rollback()  # nothing changed: do not use up a revision
-            return tx.viewer, tx.payload(result)
-    except (DBAPIError, PoolTimeoutError) as error:
-        raise _translate(error) from error
+        return await _commit_once(context, permission, name, input, function)
+    except StorageError as error:
+        may_be_committed = error.may_be_committed
+        # After a lost COMMIT, only a saved result tells whether the change was made. The second transaction finds it,
+        # because it waits for the lock of the first, if that still runs.
+        is_outcome_known = not error.may_be_committed or input.get("idempotency_key") is not None
+        if error.failure is not Failure.LOST or not is_outcome_known:
+            raise
+    try:
+        return await _commit_once(context, permission, name, input, function)
+    except StorageError as error:
+        error.may_be_committed |= may_be_committed
+        raise
+
+
+async def _commit_once(
+    context: OperationContext, permission: Permission, name: str, input: Input, function: MutationFunction
+) -> tuple[Viewer, Payload]:
+    async with context.database.write(context.database.operation_seconds) as connection:
+        tx = await _begin(context, connection, permission)
+        try:
+            result = await _run_idempotent(tx, name, input, function)
+        except MutationRejectedError as rejected:
+            await connection.rollback()
+            return tx.viewer, Payload(rejected.result, rejected.user_errors)
+        if not (tx.log.has_changes or tx.must_commit):
+            await connection.rollback()  # nothing changed: do not use up a revision
+        return tx.viewer, tx.payload(result)
 
 
 async def _dry_run(
@@ -135,13 +156,11 @@ async def _dry_run(
 ) -> Payload:
     stack = AsyncExitStack()
     try:
-        connection = await stack.enter_async_context(context.database.write())
+        connection = await stack.enter_async_context(context.database.write(context.database.operation_seconds))
         tx = await _begin(context, connection, permission)
         payload = await _run_uncommitted(tx, input, function)
     except BaseException as error:
         await stack.__aexit__(type(error), error, error.__traceback__)
-        if isinstance(error, DBAPIError | PoolTimeoutError):
-            raise _translate(error) from error
         raise
     await context.read_uncommitted(stack, connection, tx.viewer)
     return payload
@@ -185,11 +204,3 @@ async def _run_idempotent(tx: MutationTransaction, name: str, input: Input, func
     await save_result(tx.connection, user_pk, key, digest, result)
     tx.must_commit = True
     return result
-
-
-def _translate(error: Exception) -> Exception:
-    """Return UNAVAILABLE for a writer that did not get the lock in time, any other error as it is."""
-    text = str(error)
-    if isinstance(error, PoolTimeoutError) or "database is locked" in text or "lock timeout" in text:
-        return OperationError(ErrorCode.UNAVAILABLE, "Too many concurrent writes: nothing was changed. Retry.")
-    return error

@@ -16,7 +16,7 @@ from store.catalogue.topic import write_topics
 from store.catalogue.upsert import BATCH_SIZE, ImportSession
 from store.catalogue.validate import validate
 from store.changes import open_change_log
-from store.database import Database
+from store.database import UNLIMITED_SECONDS, Database
 from store.tables import AssetKind
 
 COUNTED_KINDS = ("user", "group", "topic", "collection", *AssetKind)
@@ -45,7 +45,7 @@ async def import_catalogue(database: Database, path: Path, request_id: str, prog
     """
     file = CatalogueFile(path)
     catalogue = parse_catalogue(file, progress)
-    async with database.write() as connection:
+    async with database.write(UNLIMITED_SECONDS) as connection:
         session = ImportSession(connection, await open_change_log(connection, request_id))
         await validate(connection, catalogue)
         principal_pks = await write_principals(session, catalogue)

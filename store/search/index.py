@@ -1,7 +1,7 @@
 """Search index: FTS5 tables on SQLite, tsvectors on PostgreSQL, updated in each write transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -45,18 +45,20 @@ INDEXES = {"sqlite": {kind: _fts5(kind) for kind in SEARCHED_TABLES}}
 INDEXES["postgresql"] = {kind: _tsvectors(kind) for kind in SEARCHED_TABLES}
 
 
-async def index_stale_rows(connection: AsyncConnection, progress: Progress = lambda _: None) -> None:
-    """Index all stale rows in batches; call `progress` with the size of each batch. One statement if none are."""
+async def index_stale_rows(
+    connection: AsyncConnection, progress: Progress = lambda _: None, *, batches: int | None = None
+) -> None:
+    """Index all stale rows, or so many batches; call `progress` with the size of each. One statement if none are."""
     key = (sql.search_stale.c.kind, sql.search_stale.c.row_pk)
     last: Sequence[Any] = ("", 0)
-    while True:
+    for number in count(1):
         # Start after the previous batch: PostgreSQL would scan its rows again, although they are deleted by now.
         batch = select(*key).where(tuple_(*key) > tuple_(*map(literal, last))).order_by(*key).limit(BATCH)
         rows = (await connection.execute(batch)).all()
         for kind, stale_rows in groupby(rows, key=lambda row: row.kind):
             await _index(connection, kind, [row.row_pk for row in stale_rows])
         progress(len(rows))
-        if len(rows) < BATCH:
+        if len(rows) < BATCH or number == batches:
             return
         last = rows[-1]
 
@@ -71,16 +73,21 @@ async def reset_index(connection: AsyncConnection) -> int:
 
     Other writers wait until the transaction ends.
     """
-    stale, count, revision = sql.search_stale, 0, sql.deployment.c.revision
-    await connection.execute(update(sql.deployment).values(revision=revision))  # the lock that every writer takes first
+    stale, total = sql.search_stale, 0
+    await lock_writers(connection)
     await connection.execute(delete(sql.search_word))
     await connection.execute(delete(stale))
     for kind, (table, *_) in SEARCHED_TABLES.items():
         await connection.execute(delete(INDEXES[connection.dialect.name][kind]))
         all_rows = select(literal(kind), table.c.pk)
         await connection.execute(insert(stale).from_select(["kind", "row_pk"], all_rows))
-        count += await connection.scalar(select(func.count()).select_from(table)) or 0
-    return count
+        total += await connection.scalar(select(func.count()).select_from(table)) or 0
+    return total
+
+
+async def lock_writers(connection: AsyncConnection) -> None:
+    """Take the lock that every writer takes first. One statement."""
+    await connection.execute(update(sql.deployment).values(revision=sql.deployment.c.revision))
 
 
 async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> None:
