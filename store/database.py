@@ -23,7 +23,7 @@ from store.postgres_options import POOLED_WRITE_SETTINGS, PostgresOptions
 from store.postgres_reader import PostgresReader
 from store.reader_threads import ReaderThreads
 from store.search.index import index_stale_rows
-from store.sqlite_driver import DRIVER
+from store.sqlite_driver import READ_DRIVER, WRITE_DRIVER
 from store.sqlite_file import SQLiteFile
 from store.watchdog import Watchdog
 
@@ -235,7 +235,9 @@ class Database:
 
 def _sqlite_engine(url: URL, file: SQLiteFile, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
-        url, module=DRIVER, **_engine_options(WRITER_CONNECTIONS if writes else READER_CONNECTIONS, writes=writes)
+        url,
+        module=WRITE_DRIVER if writes else READ_DRIVER,
+        **_engine_options(WRITER_CONNECTIONS if writes else READER_CONNECTIONS, writes=writes),
     )
 
     @event.listens_for(engine.sync_engine, "do_connect")

@@ -24,7 +24,7 @@ class Failure(Enum):
     BUSY = auto()
     """A lock or a connection was not free in time."""
     SLOW = auto()
-    """The time of the operation is over. Its connection was dropped."""
+    """The time of the operation is over, and its connection was dropped; or that of a statement, on SQLite."""
     FULL = auto()
     """The disk is full or read-only."""
     UNUSABLE = auto()
@@ -44,6 +44,7 @@ class StorageError(DatabaseUnusableError):
 
 _BY_SQLITE_CODE: Final = {
     sqlite3.SQLITE_BUSY: Failure.BUSY,
+    sqlite3.SQLITE_INTERRUPT: Failure.SLOW,
     sqlite3.SQLITE_LOCKED: Failure.BUSY,
     sqlite3.SQLITE_PROTOCOL: Failure.BUSY,
     sqlite3.SQLITE_FULL: Failure.FULL,

@@ -18,6 +18,7 @@ from store.compiled import SelectCompiler
 from store.database_use import add_statement
 from store.failure import Failure, classify
 from store.sqlite_file import SQLiteFile, file_uri
+from store.sqlite_limit import limit_statement
 
 THREADS = 5  # for the slow operations that run at once, see app/turns.py, and one for short ones
 THREAD_PRAGMAS = ("cache_size=-32768",)  # 32 MB; only few connections have it
@@ -40,7 +41,11 @@ class ThreadSnapshot:
         self._run.observe(compiled.text, values)
         started = perf_counter_ns()
         try:
-            return compiled.rows(self._connection.execute(compiled.text, values))
+            with limit_statement(self._connection, self._run.is_unwanted):
+                return compiled.rows(self._connection.execute(compiled.text, values))
+        except sqlite3.OperationalError:
+            self._run.check()  # it was interrupted because nobody waits for it
+            raise
         finally:
             add_statement(started, compiled.text)
 
@@ -131,6 +136,10 @@ class _Run:
 
     def __init__(self, observe: Callable[[str, Sequence[Any]], None]) -> None:
         self.observe, self.is_cancelled = observe, False
+
+    def is_unwanted(self) -> bool:
+        """Return whether nobody waits for the operation any more."""
+        return self.is_cancelled
 
     def check(self) -> None:
         """Raise CancelledError if nobody waits for the operation any more."""

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 )
 
 from store.sqlite_file import file_uri
+from store.sqlite_limit import limit_statement, never
 
 
 class _Outcome(NamedTuple):
@@ -44,7 +45,11 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         return cursor
 
     async def _execute_async(self, operation: Any, parameters: Any) -> None:
-        await self._run(_execute, operation, parameters or ())
+        await self._run(self._execute_one, operation, parameters or ())
+
+    @staticmethod
+    def _execute_one(connection: sqlite3.Connection, operation: str, parameters: Sequence[Any]) -> Any:
+        return _finish(connection.execute(operation, parameters))
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> None:
         await self._run(_execute_many, operation, seq_of_parameters)
@@ -55,8 +60,15 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
             self._cursor, self._rows = await connection._execute(function, connection._conn, operation, parameters)  # noqa: SLF001 - aiosqlite has no public way to run a function in its thread
 
 
-def _execute(connection: sqlite3.Connection, operation: str, parameters: Sequence[Any]) -> tuple[_Outcome, deque[Any]]:
-    return _finish(connection.execute(operation, parameters))
+class _LimitedCursor(_Cursor):
+    """Cursor whose statements have a time limit."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _execute_one(connection: sqlite3.Connection, operation: str, parameters: Sequence[Any]) -> Any:
+        with limit_statement(connection, never):
+            return _finish(connection.execute(operation, parameters))
 
 
 def _execute_many(
@@ -79,14 +91,26 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
     _cursor_cls = _Cursor
 
 
+class _LimitedConnection(AsyncAdapt_aiosqlite_connection):
+    """Connection whose statements have a time limit."""
+
+    __slots__ = ()
+    _cursor_cls = _LimitedCursor
+
+
 class _Module(AsyncAdapt_aiosqlite_dbapi):
     """SQLAlchemy's view of aiosqlite, with the connections of this module."""
 
-    def connect(self, path: str, **options: Any) -> _Connection:
+    def __init__(self, connection: type[AsyncAdapt_aiosqlite_connection]) -> None:
+        """Take the class of the connections."""
+        super().__init__(aiosqlite, sqlite3)
+        self._class = connection
+
+    def connect(self, path: str, **options: Any) -> AsyncAdapt_aiosqlite_connection:
         """Connect to an existing file."""
         connection = super().connect(file_uri(path), uri=True, **options)
-        return _Connection(self, connection._connection)  # noqa: SLF001 - the driver's connection
+        return self._class(self, connection._connection)  # noqa: SLF001 - the driver's connection
 
 
-DRIVER = _Module(aiosqlite, sqlite3)
-"""Value of `module` for `create_async_engine`."""
+WRITE_DRIVER, READ_DRIVER = _Module(_Connection), _Module(_LimitedConnection)
+"""Values of `module` for `create_async_engine`: statements of the second have a time limit."""
