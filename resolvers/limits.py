@@ -29,6 +29,8 @@ class Limits(NamedTuple):
     bulk_items: int = 100_000
     inline_bulk_items: int = 1_000
     active_jobs: int = 3  # of one user: all users share the workers
+    daily_job_items: int = 1_000_000  # of one user: their results are kept for a week
+    daily_idempotency_keys: int = 10_000  # of one user: the results are kept for a day
     collection_depth: int = MAX_COLLECTION_DEPTH
 
     def of_visitors(self) -> Self:

@@ -34,6 +34,8 @@ class Limits:
         "The maximum number of items in a bulk mutation that runs within the request; a larger one runs as a Job."
     )
     active_jobs: int = field("The maximum number of active jobs of a user.")
+    daily_job_items: int = field("The maximum number of items in all jobs that a user starts within 24 hours.")
+    daily_idempotency_keys: int = field("The maximum number of idempotency keys of a user within 24 hours.")
     collection_depth: int = field("The maximum depth of nested collections.")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
@@ -27,6 +27,12 @@ async def find_result(connection: AsyncConnection, user_pk: int, key: str) -> Sa
     )
     row = (await connection.execute(saved)).first()
     return None if row is None else SavedResult(row.digest, row.answer)
+
+
+async def count_results(connection: AsyncConnection, user_pk: int) -> int:
+    """Count the results that were saved for the viewer during the last day. One statement."""
+    saved = sql.idempotency.c.user_pk == user_pk, sql.idempotency.c.at > now_ms() - RETENTION_MS
+    return int((await connection.execute(select(func.count()).where(*saved))).scalar_one())
 
 
 async def save_result(connection: AsyncConnection, user_pk: int, key: str, digest: str, result: dict[str, Any]) -> None:

@@ -46,6 +46,13 @@ async def count_active(connection: AsyncConnection, user_pk: int) -> int:
     return int((await connection.execute(active)).scalar_one())
 
 
+async def count_items_since(connection: AsyncConnection, user_pk: int, since: int) -> int:
+    """Count the items of all jobs that a user started since a time in milliseconds. One statement."""
+    started = sql.job.c.user_pk == user_pk, sql.job.c.created_at > since
+    items = select(func.coalesce(func.sum(sql.job.c.total), 0)).where(*started)
+    return int((await connection.execute(items)).scalar_one())
+
+
 async def count_active_by_status(snapshot: Snapshot) -> dict[JobStatus, int]:
     """Count the queued and the running jobs of all users. One statement."""
     active = select(sql.job.c.status, func.count().label("jobs")).where(sql.job.c.status.in_(ACTIVE))

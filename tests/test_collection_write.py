@@ -677,6 +677,18 @@ async def test_a_retry_with_the_same_key_changes_nothing(ask_own: GraphQLClient)
     assert (await tree(ask_own))["empty"] == ["once"]
 
 
+async def test_a_user_has_a_daily_number_of_keys(ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resolvers.write.transaction.MAX_DAILY_KEYS", 1)
+    id_ = await ids(ask_own)
+    first = await CREATE(ask_own, "ada", topicId=id_["empty"], name="One", idempotencyKey="k1")
+    second = {"topicId": id_["empty"], "name": "Two"}
+    async with assert_unchanged(ask_own):
+        assert await CREATE(ask_own, "ada", topicId=id_["empty"], name="One", idempotencyKey="k1") == first
+        refused = await CREATE(ask_own, "ada", **second, idempotencyKey="k2")
+        assert error_paths(refused) == [("LIMIT_EXCEEDED", ["idempotencyKey"])]
+    assert error_paths(await CREATE(ask_own, "ada", **second)) == []
+
+
 async def test_the_statements_of_a_move_do_not_depend_on_descendants(ask_own: GraphQLClient) -> None:
     id_ = await _chain(ask_own, "imaging", "deep", "four")
     sent = []

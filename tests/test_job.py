@@ -348,6 +348,22 @@ async def test_a_user_has_at_most_three_active_jobs(ask_own: GraphQLClient) -> N
     await started(ask_own, "olu", ADD, **given)
 
 
+async def test_the_jobs_of_a_user_have_a_daily_number_of_items(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_DAILY_ITEMS", len(FIVE) * 2)
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in FIVE]}
+    await started(ask_own, "olu", ADD, **given)
+    await started(ask_own, "olu", REMOVE, **given)
+    async with assert_unchanged(ask_own):
+        assert error_paths(await ADD(ask_own, "olu", **given)) == [("LIMIT_EXCEEDED", ["assetIds"])]
+    await started(ask_own, "ada", REMOVE, **given)  # another user
+    async with ask_own.database.write() as connection:
+        await connection.execute(update(sql.job).values(created_at=sql.job.c.created_at - jobs.DAY_MS))
+    await started(ask_own, "olu", ADD, **given)
+
+
 async def test_a_worker_without_jobs_waits_for_no_other_writer(ask_own: GraphQLClient) -> None:
     async with ask_own.database.write(), asyncio.timeout(3):
         assert not await jobs.run_next_job(ask_own.database)

@@ -29,29 +29,37 @@ from store import jobs, sql
 from store.changes import open_change_log
 from store.database import ConnectionSnapshot, Database
 from store.failure import StorageError
+from store.ids import now_ms
 from store.jobs import ClaimedJob
 from store.rows import CollectionRow, JobRow, MembershipRow
 from store.tables import JobKind, JobStatus
 
 CHUNK_SIZE = 4_000
-MAX_JOBS = LIMITS.active_jobs
+MAX_JOBS, MAX_DAILY_ITEMS = LIMITS.active_jobs, LIMITS.daily_job_items
+DAY_MS = 24 * 3_600 * 1_000
 MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
 
 
 async def enqueue(tx: MutationTransaction, kind: JobKind, input: Input, indexes: IndexById) -> str:
-    """Queue a bulk change and return the job's id. Three statements.
+    """Queue a bulk change and return the job's id. Four statements.
 
-    Raises MutationRejectedError if the viewer has MAX_JOBS active jobs.
+    Raises MutationRejectedError if the viewer has MAX_JOBS active jobs, or too many items in the jobs of a day.
     """
     assert tx.viewer.user_pk is not None  # noqa: S101 - bulk changes require SIGNED_IN
     if await jobs.count_active(tx.connection, tx.viewer.user_pk) >= MAX_JOBS:
-        message = f"You have {MAX_JOBS} active jobs. Wait until one ends, or cancel one."
-        path = ("input", "assetIds")
-        raise MutationRejectedError([UserError(UserErrorCode.LIMIT_EXCEEDED, message, path, limit=MAX_JOBS)])
+        raise _refused(f"You have {MAX_JOBS} active jobs. Wait until one ends, or cancel one.", MAX_JOBS)
+    items = await jobs.count_items_since(tx.connection, tx.viewer.user_pk, now_ms() - DAY_MS)
+    if items + len(indexes) > MAX_DAILY_ITEMS:
+        message = f"Your jobs of the last 24 hours have {items:,} items; at most {MAX_DAILY_ITEMS:,} are allowed."
+        raise _refused(f"{message} Try again tomorrow.", MAX_DAILY_ITEMS)
     tx.must_commit = True
     return await jobs.queue(
         tx.connection, kind, tx.viewer.user_pk, dict(input), total=len(indexes), request_id=tx.log.request_id
     )
+
+
+def _refused(message: str, limit: int) -> MutationRejectedError:
+    return MutationRejectedError([UserError(UserErrorCode.LIMIT_EXCEEDED, message, ("input", "assetIds"), limit=limit)])
 
 
 async def cancel(tx: MutationTransaction, reader: InputReader) -> Result:

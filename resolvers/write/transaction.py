@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from permissions import Viewer, visible
 from permissions.permission import CheckedPayload, HasViewerAccess, Permission, has_asset_permission, require
 from resolvers.context import OperationContext
+from resolvers.limits import LIMITS
 from resolvers.loaders import where_in
 from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
@@ -21,7 +22,9 @@ from store.bulk_insert import insert_many
 from store.changes import ChangeLog, open_change_log
 from store.database import ConnectionSnapshot
 from store.failure import Failure, StorageError
-from store.idempotency import find_result, save_result
+from store.idempotency import count_results, find_result, save_result
+
+MAX_DAILY_KEYS = LIMITS.daily_idempotency_keys
 
 Result = dict[str, Any]
 """JSON result of a mutation: ids, never rows, so that a replay is resolved with current permissions."""
@@ -200,6 +203,12 @@ async def _run_idempotent(tx: MutationTransaction, name: str, input: Input, func
             reader.add_error(UserErrorCode.IDEMPOTENCY_MISMATCH, message, "idempotencyKey")
             reader.raise_errors()
         return dict(saved.result)
+    if await count_results(tx.connection, user_pk) >= MAX_DAILY_KEYS:
+        message = (
+            f"You used {MAX_DAILY_KEYS:,} idempotency keys within the last 24 hours. Send the mutation without one."
+        )
+        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "idempotencyKey", limit=MAX_DAILY_KEYS)
+        reader.raise_errors()
     result = await function(tx, reader)
     await save_result(tx.connection, user_pk, key, digest, result)
     tx.must_commit = True
