@@ -9,6 +9,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from store.sqlite_limit import STATEMENT_SECONDS
+
 SETTING = "ATOLL_DATABASE_URL"
 URL_EXAMPLES = "Examples: sqlite+aiosqlite:///atoll.db, postgresql+asyncpg://user:password@host/database"
 
@@ -25,6 +27,7 @@ _SQLITE = (
     ("Permission denied", _READ_ONLY),
     ("unable to open", "Cannot open {name}. Check its permissions, or set " + SETTING + " to another file."),
     ("locked", _LOCKED),
+    ("interrupted", "A statement on {name} took longer than " + f"{STATEMENT_SECONDS} seconds. Ask for less at once."),
     ("disk is full", "The disk of {name} is full. Free some space and retry: nothing was changed."),
     ("disk I/O error", "The disk of {name} is full or cannot be read or written. Check it: nothing was changed."),
 )

@@ -131,7 +131,7 @@ class DriverErrors:
         if error is not None and isinstance(error, DRIVER_ERRORS):
             failure = self._classify(error)
             if failure is not None:
-                raise StorageError(failure, str(explain_driver_error(error, self._url))) from error
+                raise StorageError(failure, str(explain_driver_error(error, self._url, is_logged=True))) from error
 
     def _classify(self, error: BaseException) -> Failure | None:
         return classify(error)
