@@ -49,7 +49,8 @@ class Caller:
     async def turn(self) -> AsyncIterator[None]:
         """Run the block in a turn of the caller, after a wait for it. Raises HTTPError as `Turns.take` does."""
         began = perf_counter_ns()
-        async with self._turns.take(b",".join(self.authorization)):
+        words = b" ".join(self.authorization).split()
+        async with self._turns.take(words[-1] if words else b""):
             self.record.queue_nanoseconds = perf_counter_ns() - began
             yield
 

@@ -44,6 +44,9 @@ CACHED_COSTS: Final = 64
 ENUM_VALUE_LENGTH: Final = 20
 """Longest text that can be the value of an enum on which a cost depends."""
 
+SMALL_LEVELS, SMALL_OBJECT, SMALL_NAME = 5, 50, 50
+"""Levels, fields and lengths of names of the objects in variables for which costs are kept."""
+
 
 class Cost(NamedTuple):
     """Objects and fields of a response, and the weight of the reads for it: those of an operation, or the limits."""
@@ -105,18 +108,28 @@ class OperationCost:
     def of(self, variables: Mapping[str, Any] | None) -> Cost:
         """Return the cost for these variables, which are not coerced yet. Equal sizes of variables are walked once."""
         values = {name: (variables or {}).get(name, default) for name, default in self._defaults.items()}
-        key = tuple(map(_size_of, values.values()))
-        cost = self._costs.get(key)
+        key = tuple(map(_size_of, values.values())) if _is_small(values) else None
+        cost = None if key is None else self._costs.get(key)
         if cost is None:
-            cost = self._costs[key] = self._walk(values)
-            if len(self._costs) > CACHED_COSTS:
-                self._costs.popitem(last=False)
+            cost = self._walk(values)
+            if key is not None:
+                self._costs[key] = cost
+                if len(self._costs) > CACHED_COSTS:
+                    self._costs.popitem(last=False)
         return cost
 
     def _walk(self, variables: dict[str, Any]) -> Cost:
         root = self._schema.get_root_type(self._definition.operation)
         assert root is not None  # noqa: S101 - a valid document has operations of the schema's root types only
         return _Walk(self._schema, self._definition, self._fragments, variables).of(root)
+
+
+def _is_small(value: Any, levels: int = SMALL_LEVELS) -> bool:
+    """Return whether the objects in a variable's value are no larger and no deeper than honest ones."""
+    if not isinstance(value, dict):
+        return True
+    is_small = levels > 0 and len(value) <= SMALL_OBJECT and all(len(name) <= SMALL_NAME for name in value)
+    return is_small and all(_is_small(each, levels - 1) for each in value.values())
 
 
 def _size_of(value: Any) -> tuple[type, Any]:
@@ -150,9 +163,10 @@ class _Walk:
         return self._fields(root, collected.grouped_field_set, _Place()).capped()
 
     def _fields(self, type_: GraphQLObjectType, selected: GroupedFieldSet, place: _Place) -> Cost:
-        total = Cost(fields=place.objects * len(selected))
+        total = Cost()
         for details in selected.values():
             name = details[0].node.name.value
+            total = total.plus(Cost(fields=place.objects * sizes.FIELDS.get(f"*.{name}", 1)))
             if not name.startswith("__"):  # introspection reads no objects
                 total = total.plus(self._field(type_, name, details, place))
         return total
@@ -218,7 +232,8 @@ def _reads(key: str, arguments: Mapping[str, Any], place: _Place) -> int:
     if "first" in arguments and key not in sizes.PARTS:
         return _page_reads(_list_weights(key), arguments)
     parts = sizes.PARTS.get(key) or sizes.PARTS.get(_any_type(key), 0)
-    return parts * place.size + sizes.READS.get(key, 0) * _descendants(arguments)
+    own = sizes.READS.get(key, 0) * _descendants(arguments)
+    return parts * place.size + own * (sizes.FILTERED_COUNTS if arguments.get("filter") else 1)
 
 
 def _page_reads(of: sizes.ListWeights, arguments: Mapping[str, Any]) -> int:
@@ -226,15 +241,16 @@ def _page_reads(of: sizes.ListWeights, arguments: Mapping[str, Any]) -> int:
     field = order.get("field") if isinstance(order, dict) else None
     if field == CollectionOrderField.ASSET_COUNT:
         return of.asset_count_order
-    larger = _descendants(arguments)
-    is_default = larger == 1 and not field and not arguments.get("query")
-    return of.page if is_default else max(of.page, of.sorted_page) * of.size * larger
+    factor = _descendants(arguments) * (sizes.SEARCHED if arguments.get("query") else 1)
+    is_default = factor == 1 and not field and not arguments.get("filter")
+    return of.page if is_default else max(of.page, of.sorted_page) * of.size * factor
 
 
 def _page_size(arguments: Mapping[str, Any]) -> int:
     last, first = arguments.get("last"), arguments.get("first")
     size = first if last is None else last
-    return min(max(size, 0), MAX_PAGE_SIZE) if isinstance(size, int) else DEFAULT_PAGE_SIZE
+    # GraphQL takes 100.0 for 100.
+    return min(max(int(size), 0), MAX_PAGE_SIZE) if isinstance(size, int | float) else DEFAULT_PAGE_SIZE
 
 
 def _longest_list(arguments: Mapping[str, Any]) -> int:
@@ -248,7 +264,7 @@ def _descendants(arguments: Mapping[str, Any]) -> int:
 
 
 def _list_weights(key: str) -> sizes.ListWeights:
-    return sizes.LISTS.get(key, sizes.ListWeights())
+    return sizes.LISTS.get(key) or sizes.LISTS.get(_any_type(key), sizes.ListWeights())
 
 
 def _any_type(key: str) -> str:

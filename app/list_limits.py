@@ -1,6 +1,6 @@
-"""Limits of the lists in arguments and variables, checked before any value is coerced.
+"""Limits of the lists and objects in arguments and variables, checked before any value is coerced.
 
-Coercion takes microseconds for each value of a list, and would otherwise come before the resolver's own checks.
+Coercion takes microseconds for each value of a list, and much longer for each unknown field of an object.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,60 +32,70 @@ from resolvers.limits import LIMITS
 from schema.sizes import ITEMS_OF
 
 
-class ListArgument(NamedTuple):
-    """An argument of a document whose type has lists."""
+class InputArgument(NamedTuple):
+    """An argument of a document that is a list or an object."""
 
     name: str
     type: GraphQLInputType
     value: ValueNode
 
 
-def find_list_arguments(schema: GraphQLSchema, document: DocumentNode) -> Sequence[ListArgument]:
-    """Return the arguments of a valid document whose types have lists. Takes a walk through the document."""
+def find_list_arguments(schema: GraphQLSchema, document: DocumentNode) -> Sequence[InputArgument]:
+    """Return the arguments of a valid document that are lists or objects. Takes a walk through the document."""
     types = TypeInfo(schema)
     found = _ListArguments(types)
     visit(document, TypeInfoVisitor(types, found))
     return found.arguments
 
 
-def list_errors(arguments: Sequence[ListArgument], variables: Mapping[str, Any]) -> Iterator[GraphQLError]:
-    """Yield an error for each list of the arguments that is too long, with its path, its length and the limit.
+def list_errors(arguments: Sequence[InputArgument], variables: Mapping[str, Any]) -> Iterator[GraphQLError]:
+    """Yield an error for each list of the arguments that is too long, and for all of them together.
 
     Variables are values, not coerced yet, or nodes, of their default values.
     """
     check = _Check(variables)
+    has_errors = False
     for argument in arguments:
-        for path, length, limit in check.value(argument.value, argument.type, argument.name, LIMITS.list_items):
-            message = f"{path} has {length:,} values; at most {limit:,} are allowed. Send several requests."
-            yield GraphQLError(message, argument.value, extensions={"code": RequestErrorCode.LIMIT_EXCEEDED})
+        for problem in check.value(argument.value, argument.type, argument.name, LIMITS.list_items):
+            has_errors = True
+            yield _error(f"{problem} Send several requests.", argument.value)
+    if check.total > LIMITS.bulk_items and not has_errors:
+        problem = f"All lists of the arguments have {check.total:,} values; at most {LIMITS.bulk_items:,} are allowed."
+        yield _error(f"{problem} Send several requests.", arguments[0].value)
+
+
+def _error(message: str, value: ValueNode) -> GraphQLError:
+    return GraphQLError(message, value, extensions={"code": RequestErrorCode.LIMIT_EXCEEDED})
 
 
 class _ListArguments(Visitor):
     def __init__(self, types: TypeInfo) -> None:
         super().__init__()
-        self._types, self.arguments = types, list[ListArgument]()
+        self._types, self.arguments = types, list[InputArgument]()
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
         argument = self._types.get_argument()
-        if argument is not None and _has_lists(argument.type):
-            self.arguments.append(ListArgument(node.name.value, argument.type, node.value))
+        if argument is not None and _has_parts(argument.type):
+            self.arguments.append(InputArgument(node.name.value, argument.type, node.value))
 
 
 @cache
-def _has_lists(type_: GraphQLInputType) -> bool:
-    nullable = get_nullable_type(type_)
-    if isinstance(nullable, GraphQLInputObjectType):
-        return any(_has_lists(field.type) for field in nullable.fields.values())
-    return isinstance(nullable, GraphQLList)
+def _has_parts(type_: GraphQLInputType) -> bool:
+    """Return whether values of the type are lists or objects."""
+    return isinstance(get_nullable_type(type_), GraphQLList | GraphQLInputObjectType)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Check:
-    """Check of values, nodes or not, which yields the path, the length and the limit of each list that is too long."""
+    """Check of values, nodes or not, which yields a sentence for each list that is too long, and for some objects.
+
+    An object with more fields than its type is invalid, but to say why takes graphql-core quadratic time.
+    """
 
     variables: Mapping[str, Any]
+    total: int = 0  # values in all lists
 
-    def value(self, value: Any, type_: GraphQLInputType, path: str, limit: int) -> Iterator[tuple[str, int, int]]:
+    def value(self, value: Any, type_: GraphQLInputType, path: str, limit: int) -> Iterator[str]:
         if isinstance(value, VariableNode):
             value = self.variables.get(value.name.value)
         nullable = get_nullable_type(type_)
@@ -94,21 +104,26 @@ class _Check:
         elif isinstance(nullable, GraphQLInputObjectType):
             yield from self._object(value, nullable, path)
 
-    def _list(self, value: Any, type_: GraphQLInputType, path: str, limit: int) -> Iterator[tuple[str, int, int]]:
+    def _list(self, value: Any, type_: GraphQLInputType, path: str, limit: int) -> Iterator[str]:
         items = value.values if isinstance(value, ListValueNode) else value
         if not isinstance(items, list | tuple):
             items = (items,)  # GraphQL takes a single value for a list of one
+        self.total += len(items)
         if len(items) > limit:
-            yield path, len(items), limit
-        elif _has_lists(type_):
+            yield f"{path} has {len(items):,} values; at most {limit:,} are allowed."
+        elif _has_parts(type_):
             for index, item in enumerate(items):
                 yield from self.value(item, type_, f"{path}.{index}", limit)
 
-    def _object(self, value: Any, type_: GraphQLInputObjectType, path: str) -> Iterator[tuple[str, int, int]]:
+    def _object(self, value: Any, type_: GraphQLInputObjectType, path: str) -> Iterator[str]:
         if isinstance(value, ObjectValueNode):
             value = {field.name.value: field.value for field in value.fields}
-        if isinstance(value, dict):
-            for name, field in type_.fields.items():
-                if name in value and _has_lists(field.type):
-                    limit = ITEMS_OF.get(f"{type_.name}.{name}", LIMITS.list_items)
-                    yield from self.value(value[name], field.type, f"{path}.{name}", limit)
+        if not isinstance(value, dict):
+            return
+        if len(value) > len(type_.fields):
+            yield f"{path} has {len(value):,} fields; {type_.name} has {len(type_.fields)}."
+            return
+        for name, field in type_.fields.items():
+            if name in value and _has_parts(field.type):
+                limit = ITEMS_OF.get(f"{type_.name}.{name}", LIMITS.list_items)
+                yield from self.value(value[name], field.type, f"{path}.{name}", limit)

@@ -29,7 +29,11 @@ from store.failure import StorageError
 Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, str | None]]]
 """Function that returns the API token or the subject of the issuer's token; see `verify_bearer_token`."""
 
-INVALID_VALUE = "A variable or an argument has an invalid value. Send a smaller part of the query to see where."
+INDIVISIBLE = (
+    "The query has an invalid value, or selects __schema or __type beside large lists. Send its parts one by one."
+)
+"""Message for a query that the engine does not support, and that is too large for graphql-core."""
+
 CACHED_FIELDS = 50_000
 """Most fields in the plans of all cached operations: 50 MB."""
 
@@ -95,16 +99,18 @@ class QueryEngine:
 
         variables = operation.variable_values(given)
         plan = operation.plan(variables)
-        body = await self._answer_from_memory(plan, variables, identify)
+        body = await self._answer_from_memory(plan, variables, identify, caller)
         return await caller.read(partial(self._execute, plan, variables, identify)) if body is None else body
 
-    async def _answer_from_memory(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes | None:
+    async def _answer_from_memory(
+        self, plan: Plan, variables: VariableValues, identify: Identify, caller: Caller
+    ) -> bytes | None:
         """Return the body of the response; None if the engine has to execute the operation."""
         program = None if self._memory is None else self._program(plan)
         if self._memory is None or program is None:
             return None
         try:
-            return await self._memory.answer(program, variables, identify, spend_budget)
+            return await self._memory.answer(program, variables, identify, spend_budget, caller.read)
         except (UnsupportedError, OperationError):
             return None
 
@@ -156,7 +162,7 @@ class QueryEngine:
 
 def _refusal(error: UnsupportedError | OperationError, checked: CheckedRequest, record: OperationRecord) -> bytes:
     """Return the body of the response to a query with an error that is too large for graphql-core."""
-    message = error.message if isinstance(error, OperationError) else INVALID_VALUE
+    message = error.message if isinstance(error, OperationError) else INDIVISIBLE
     code = error.code if isinstance(error, OperationError) else ErrorCode.BAD_USER_INPUT
     body = {"data": None, **error_body(code, message), "extensions": checked.extensions}
     record.count_errors(body)

@@ -1,7 +1,8 @@
 """Turns of slow operations: a viewer who sends many takes them one after another, and others do not wait for all.
 
-An operation is slow if the index does not answer it. Each process has a few turns, as many as its readers. A viewer
-gets some of them at once; anonymous visitors count as one viewer. Free turns go round the viewers that wait.
+An operation is slow if the index does not answer the whole of it. Each process has a few turns, and a reader for each.
+At most half of them are used by one viewer at the same time; anonymous visitors count as one viewer. A free turn goes
+to the viewer that waited longest for one.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ WAITING: Final = 500
 WAIT_SECONDS: Final = 5
 """Longest wait for a turn."""
 
-Viewer = bytes
-"""Key of a viewer: the `Authorization` header, empty for visitors."""
+ViewerKey = bytes
+"""Token of a viewer, empty for visitors."""
 
 
 class Turns:
@@ -31,9 +32,9 @@ class Turns:
 
     def __init__(self) -> None:
         """Create the turns; all are free."""
-        self._running = Counter[Viewer]()
+        self._running = Counter[ViewerKey]()
         # The viewer that waits longest for a turn comes first.
-        self._waiting: OrderedDict[Viewer, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: OrderedDict[ViewerKey, deque[asyncio.Future[None]]] = OrderedDict()
 
     @property
     def waiting(self) -> int:
@@ -41,7 +42,7 @@ class Turns:
         return sum(map(len, self._waiting.values()))
 
     @asynccontextmanager
-    async def take(self, viewer: Viewer) -> AsyncIterator[None]:
+    async def take(self, viewer: ViewerKey) -> AsyncIterator[None]:
         """Run the block in a turn of the viewer, after a wait if there is none free.
 
         Raises HTTPError if too many operations wait, or if this one waited too long.
@@ -55,18 +56,17 @@ class Turns:
         finally:
             self._release(viewer)
 
-    def _is_free(self, viewer: Viewer) -> bool:
+    def _is_free(self, viewer: ViewerKey) -> bool:
         return self._running.total() < TURNS and self._running[viewer] < TURNS_OF_VIEWER
 
-    async def _wait(self, viewer: Viewer) -> None:
-        queue = self._waiting.setdefault(viewer, deque())
-        if len(queue) >= WAITING_OF_VIEWER:
+    async def _wait(self, viewer: ViewerKey) -> None:
+        if len(self._waiting.get(viewer, ())) >= WAITING_OF_VIEWER:
             message = f"{WAITING_OF_VIEWER} of your operations wait already. Send fewer at once."
             raise HTTPError(HTTPStatus.TOO_MANY_REQUESTS, RequestErrorCode.RATE_LIMITED, message, {"retry-after": "1"})
         if self.waiting >= WAITING:
             raise UnavailableError("Too many operations wait.")
         turn = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        self._waiting.setdefault(viewer, deque()).append(turn)
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await turn
@@ -78,20 +78,20 @@ class Turns:
                 raise UnavailableError("No turn was free in time.") from None
             raise
 
-    def _release(self, viewer: Viewer) -> None:
+    def _release(self, viewer: ViewerKey) -> None:
         self._running[viewer] -= 1
         self._running += Counter()  # drops viewers without a turn
-        for waiting in list(self._waiting):
-            if self._is_free(waiting):
-                turn = self._waiting[waiting].popleft()
+        for waiting, queue in list(self._waiting.items()):
+            # A wait that was cancelled just now is still in the queue.
+            turn = next((turn for turn in queue if not turn.done()), None)
+            if turn is not None and self._is_free(waiting):
                 self._forget(waiting, turn)
                 if waiting in self._waiting:
                     self._waiting.move_to_end(waiting)
-                if not turn.done():  # else its wait was cancelled just now
-                    self._running[waiting] += 1
-                    turn.set_result(None)
+                self._running[waiting] += 1
+                turn.set_result(None)
 
-    def _forget(self, viewer: Viewer, turn: asyncio.Future[None]) -> None:
+    def _forget(self, viewer: ViewerKey, turn: asyncio.Future[None]) -> None:
         queue = self._waiting.get(viewer)
         if queue is not None:
             if turn in queue:

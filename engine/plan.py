@@ -193,7 +193,7 @@ class Operation:
     def variable_values(self, given: Mapping[str, Any] | None) -> VariableValues:
         """Coerce the given variables. Raises UnsupportedError for invalid ones."""
         declared = self.definition.variable_definitions or ()
-        values = get_variable_values(_graphql(self.schema), declared, dict(given or {}))
+        values = get_variable_values(_graphql(self.schema), declared, dict(given or {}), max_errors=1)
         if isinstance(values, list):
             raise UnsupportedError("A variable has an invalid value.")
         return values

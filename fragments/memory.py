@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from graphql.execution.values import VariableValues
@@ -22,6 +23,9 @@ from store.failure import StorageError
 
 Identify = Callable[[Snapshot], Coroutine[Any, Any, Viewer]]
 """Function that returns the viewer as of a snapshot, or raises the error of a request without a valid viewer."""
+
+Read = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Coroutine[Any, Any, Any]]
+"""Function that runs a slow read, and returns its result."""
 
 MAX_ATTEMPTS = 4
 """How often an answer is tried while others write, before the engine gives it."""
@@ -78,11 +82,12 @@ class Memory:
         self._index = None
 
     async def answer(
-        self, program: Program, variables: VariableValues, identify: Identify, check: Check
+        self, program: Program, variables: VariableValues, identify: Identify, check: Check, read: Read
     ) -> bytes | None:
         """Return the body of the response; None if the engine has to execute the operation.
 
-        Raises what `identify` does, and what the engine and its `check` raise when it executes a part.
+        Everything that has to be read is read by `read`. Raises what `identify` does, and what `read`, the engine and
+        its `check` raise.
         """
         for _ in range(MAX_ATTEMPTS):
             index = self._index
@@ -97,14 +102,14 @@ class Memory:
             body = program.render(run)
             if run.is_complete:
                 return body
-            completed = await self._complete(program, run, index, identify)
+            found = await read(partial(self._database.read, partial(_read_missing, run=run, identify=identify)))
+            completed = self._complete(program, run, index, found)
             if completed is not None:
                 return completed
         return None
 
-    async def _complete(self, program: Program, run: Run, index: VisibilityIndex, identify: Identify) -> bytes | None:
-        """Read what is missing for a run and run the program again; None if others wrote meanwhile."""
-        found = await self._database.read(lambda snapshot: _read_missing(snapshot, run, identify))
+    def _complete(self, program: Program, run: Run, index: VisibilityIndex, found: "_Found") -> bytes | None:
+        """Keep what was missing for a run, and run the program again; None if others wrote meanwhile."""
         versions = {index.version, run.viewer.row_version, found.viewer.row_version}
         if len(versions) > 1 or found.viewer != run.viewer or self._index is not index:
             return None

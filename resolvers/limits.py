@@ -23,7 +23,7 @@ class Limits(NamedTuple):
     directives: int = 50
     objects: int = 20_000
     fields: int = 150_000
-    reads: int = 15_000
+    reads: int = 20_000
     page_size: int = MAX_PAGE_SIZE
     list_items: int = 100
     bulk_items: int = 100_000

@@ -32,38 +32,50 @@ LENGTHS: Final[Mapping[str, int]] = {
 class ListWeights:
     """Weights of reading one list.
 
-    `page` is that of a page in the default order; in another order, searched or with descendants, it is at least
-    `sorted_page`. `size` is how large the list is, compared to a collection: it multiplies all but `page`.
+    `page` is that of a page in the default order; in another order, filtered, searched or with descendants, it is at
+    least `sorted_page`. `size` is the length of the list, compared to a collection's: it multiplies all but `page`.
     """
 
     page: int = 1
-    sorted_page: int = 8
+    sorted_page: int = 12
     size: int = 1
     asset_count_order: int = 0  # of a page ordered by ASSET_COUNT, which counts the assets of all collections
 
 
 LISTS: Final[Mapping[str, ListWeights]] = {
+    "*.usedBy": ListWeights(page=10),
+    "Collection.addableAssets": ListWeights(page=100, sorted_page=100, size=10),
     "Query.assets": ListWeights(page=20, size=15),
     "Query.auditLog": ListWeights(page=20),
-    "Query.collections": ListWeights(sorted_page=5, asset_count_order=3_000),
+    "Query.collections": ListWeights(sorted_page=5, asset_count_order=4_000),
     "Query.topics": ListWeights(sorted_page=5),
-    "Topic.collections": ListWeights(sorted_page=1, asset_count_order=150),
+    "Topic.collections": ListWeights(sorted_page=1, asset_count_order=700),
+    "Viewer.collections": ListWeights(page=150, sorted_page=150),
 }
 """Lists with weights other than the defaults."""
 
 DESCENDANTS: Final = 3
-"""How much larger a collection's list is with the assets of its descendants."""
+"""Factor of a collection's list with the assets of its descendants."""
+
+SEARCHED: Final = 2
+"""Factor of a list that is searched."""
+
+FILTERED_COUNTS: Final = 5
+"""Factor of counts by kind with a filter."""
+
+FIELDS: Final[Mapping[str, int]] = {"*.cursor": 6}
+"""Weights of fields that take longer than others: a cursor is encrypted."""
 
 PARTS: Final[Mapping[str, int]] = {
-    "*.totalCount": 8,
-    "AssetFacets.kinds": 8,
-    "AssetFacets.owners": 13,
-    "AssetFacets.tags": 11,
+    "*.totalCount": 10,
+    "AssetFacets.kinds": 10,
+    "AssetFacets.owners": 16,
+    "AssetFacets.tags": 14,
 }
 """Weights of the parts of a list that read all of it."""
 
 READS: Final[Mapping[str, int]] = {
-    "Collection.assetCounts": 8,
+    "Collection.assetCounts": 10,
     "Collection.containsAsset": 1,
     "Topic.assetCounts": 90,
 }

@@ -16,7 +16,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import collect_subfields
 
-from app.cost import Cost
+from app.cost import CACHED_COSTS, Cost, OperationCost
 from app.documents import graphql_schema
 from app.request_limits import COST_LIMITS, SMALLER_COST_LIMITS, CheckedRequest, RequestLimits
 from schema import sizes
@@ -31,6 +31,10 @@ TREE = """{ topics(first: 100) { nodes { collections(first: 100, filter: {topLev
     children(first: 100) { edges { node { ...Level children { edges { node { ...Level } } } } } } } } } } } } } } } } }
     }
     fragment Level on Collection { id name assets(first: 3) { nodes { ... on AssetFields { id name } } } }"""
+
+NESTED: dict[str, Any] = {}
+for _ in range(900):
+    NESTED = {"f": NESTED}
 
 
 def check(document: str, variables: dict[str, Any] | None = None, *, is_visitor: bool = False) -> CheckedRequest:
@@ -53,11 +57,11 @@ def cost(document: str, **variables: Any) -> Cost:
         ("{ topics(first: 3) { nodes { id name } } }", Cost(1 + 3, 1 + 1 + 3 * 2, 1)),
         ("{ topics(last: 3) { edges { node { id } } } }", Cost(1 + 3 + 3, 1 + 1 + 3 + 3, 1)),
         ("{ topics { a: nodes { id } nodes { id } nodes { name } } }", Cost(41, 1 + 2 + 20 + 40, 1)),
-        ("{ collections { totalCount } }", Cost(1, 2, 1 + 8)),
-        ("{ collections(orderBy: {field: ASSET_COUNT}) { pageInfo { endCursor } } }", Cost(2, 3, 3_000)),
-        ("{ collections(first: 5) { nodes { assets { totalCount } } } }", Cost(11, 12, 1 + 5 * 9)),
-        ('{ collections(first: 5) { nodes { assets(query: "x") { totalCount } } } }', Cost(11, 12, 1 + 5 * 16)),
-        ("{ assets { facets { kinds { count } tags(first: 7) { tag } owners { count } } } }", Cost(34, 37, 500)),
+        ("{ collections { totalCount } }", Cost(1, 2, 1 + 10)),
+        ("{ collections(orderBy: {field: ASSET_COUNT}) { pageInfo { endCursor } } }", Cost(2, 3, 4_000)),
+        ("{ collections(first: 5) { nodes { assets { totalCount } } } }", Cost(11, 12, 1 + 5 * 11)),
+        ('{ collections(first: 5) { nodes { assets(query: "x") { totalCount } } } }', Cost(11, 12, 1 + 5 * 34)),
+        ("{ assets { facets { kinds { count } tags(first: 7) { tag } owners { count } } } }", Cost(34, 37, 620)),
         ('{ nodes(ids: ["a", "b"]) { id } }', Cost(2, 1 + 2, 0)),
         ('{ node(id: "a") { id ... on Topic { name slug } ... on Collection { name } } }', Cost(1, 1 + 3, 0)),
         ("{ __schema { types { name } } __typename }", Cost(0, 2, 0)),
@@ -92,8 +96,25 @@ def test_equal_values_of_other_types_are_not_confused() -> None:
     (definition,) = (parsed := parse(document)).definitions
     assert isinstance(definition, OperationDefinitionNode)
     limits = RequestLimits(SCHEMA, parsed, definition)
-    for given, objects in ((["a"] * 100, 21), (100, 101), (True, 2), (1, 2), ("1", 21), ({"n": 1}, 21)):
+    for given, objects in (
+        *((["a"] * 100, 21), (100, 101), (100.0, 101), (True, 2), (1, 2), ("1", 21), ({"n": 1}, 21)),
+        *(({f"k{number}": 1 for number in range(1_000)}, 21), (NESTED, 21)),
+    ):
         assert limits.check({"n": given}, is_visitor=False).cost.objects == objects, given
+
+
+def test_costs_are_kept_for_small_variables_only() -> None:
+    (definition,) = (parsed := parse("query($q: String) { assets(query: $q) { totalCount } }")).definitions
+    assert isinstance(definition, OperationDefinitionNode)
+    operation = OperationCost.of_document(graphql_schema(SCHEMA), parsed, definition)
+    for number in range(10):
+        operation.of({"q": {f"k{number}": 1 for number in range(1_000)}})
+        operation.of({"q": {"k" * 1_000: number}})
+        operation.of({"q": NESTED})
+    assert len(operation._costs) == 0  # noqa: SLF001 - the cache has no public name
+    for number in range(CACHED_COSTS * 2):
+        operation.of({"q": f"{number}"})
+    assert len(operation._costs) == CACHED_COSTS  # noqa: SLF001 - see above
 
 
 def test_a_directive_with_an_invalid_value_hides_no_cost() -> None:

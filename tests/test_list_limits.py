@@ -88,6 +88,21 @@ def test_lists_in_documents_and_in_defaults_have_the_same_limits() -> None:
     assert messages(nested, tags=["x"] * 101) == [f"filter.tags {too_many}"]
 
 
+def test_an_object_with_more_fields_than_its_type_is_refused() -> None:
+    given = {f"k{number}": 1 for number in range(20_000)}
+    assert messages(FILTERED, f=given) == ["filter has 20,000 fields; AssetFilter has 9. Send several requests."]
+
+
+def test_all_lists_together_have_a_limit() -> None:
+    document = "mutation($i: AssetsRegisterInput!) { " + " ".join(
+        f"a{number}: assetsRegister(input: $i) {{ summary {{ changed }} }}" for number in range(2)
+    )
+    given = {"assets": [{"tags": ["x"] * 100}] * 500}
+    assert messages(f"{document} }}", i=given) == [
+        "All lists of the arguments have 101,000 values; at most 100,000 are allowed. Send several requests."
+    ]
+
+
 @pytest.mark.parametrize("given", [None, 3, "x", [], {}, {"tags": None}, {"tags": "x"}, {"unknown": ["x"] * 101}])
 def test_other_values_are_left_to_the_coercion(given: Any) -> None:
     assert messages(FILTERED, f=given) == []
@@ -121,7 +136,7 @@ async def test_a_list_is_refused_before_its_values_are_coerced_and_a_context_is_
     assert answer["errors"] == [
         {
             "message": "of has 101 values; at most 100 are allowed. Send several requests.",
-            "locations": [{"line": 1, "column": 37}],
+            "locations": [{"line": 1, "column": 36}],
             "extensions": {"code": "LIMIT_EXCEEDED"},
         }
     ]

@@ -95,6 +95,16 @@ async def test_a_turn_that_is_given_while_its_operation_leaves_is_not_lost() -> 
     assert operations.started[-1] == "a4"
 
 
+async def test_a_turn_passes_over_a_wait_that_ends_at_the_same_time() -> None:
+    operations = Operations()
+    await operations.start("a1", "a2", "a3", "a4", "a5")
+    operations._tasks["a3"].cancel()  # noqa: SLF001 - all in one step of the loop
+    for name in ("a1", "a2"):
+        operations._ends[name].set()  # noqa: SLF001 - see above
+    await settle()
+    assert operations.started[2:] == ["a4", "a5"]
+
+
 async def test_too_many_waiting_operations_are_refused_at_once() -> None:
     operations = Operations()
     await operations.start(*(f"a{number}" for number in range(TURNS_OF_VIEWER + WAITING_OF_VIEWER)))
@@ -111,6 +121,9 @@ async def test_all_viewers_together_may_wait_a_limited_number_of_times(monkeypat
     await operations.start("a1", "a2", "b1", "b2", "a3", "b3", "c1")
     assert isinstance(await operations.result("c1"), UnavailableError)
     assert operations.turns.waiting == 2
+    await operations.end("a1")
+    await operations.end("b1")
+    assert operations.started[4:] == ["a3", "b3"], "the refused one left nothing behind"
 
 
 async def test_a_wait_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
