@@ -102,7 +102,7 @@ class Memory:
             body = program.render(run)
             if run.is_complete:
                 return body
-            found = await read(partial(self._database.read, partial(_read_missing, run=run, identify=identify)))
+            found = await read(partial(self._database.read, partial(read_missing, run=run, identify=identify)))
             completed = self._complete(program, run, index, found)
             if completed is not None:
                 return completed
@@ -169,7 +169,8 @@ class _Found(NamedTuple):
     remaining_data: dict[str, Any] | None
 
 
-async def _read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Found:
+async def read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Found:
+    """Read what is missing for a run, as of the snapshot."""
     viewer = await identify(snapshot)
     fragments = []
     for selection, pks in run.missing.items():

@@ -109,8 +109,9 @@ def _format_row(cells: Iterable[str]) -> str:
 
 
 def describe_commit() -> str:
-    """Return the short hash of the checked-out commit, and whether files differ from it."""
-    return _git("rev-parse", "--short=10", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
+    """Return the short hash of the checked-out commit, and whether files other than the record differ from it."""
+    changes = _git("status", "--porcelain", "--", ".", f":!{RUNS}", f":!{RECORD}")
+    return _git("rev-parse", "--short=10", "HEAD") + (" with changes" if changes else "")
 
 
 def _git(*arguments: str) -> str:

@@ -236,7 +236,7 @@ async def test_ancestors_and_membership_edges_equal_the_oracle(ask_own: GraphQLC
 @pytest.mark.parametrize("who", VIEWERS)
 async def test_facets_of_a_list_without_a_filter_count_its_assets(ask_own: GraphQLClient, who: str) -> None:
     model = await vary_world(ask_own)
-    facets_of = "kinds { kind count } tags(first: 100) { tag count } owners(first: 100) { count owner { name } }"
+    facets_of = "kinds { kind count } tags(first: 30) { tag count } owners(first: 30) { count owner { name } }"
     body = f"{{ totalCount facets {{ {facets_of} }} }}"
     query = f"{{ assets {{ nodes {{ ... on AssetFields {{ externalId uses {body} usedBy {body} }} }} }} }}"
     for found in (await ask_own(who, query))["assets"]["nodes"]:

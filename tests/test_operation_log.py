@@ -237,7 +237,7 @@ async def _fail_unexpectedly(client: Client, monkeypatch: pytest.MonkeyPatch) ->
         raise KeyError(PLANTED) from ValueError(PLANTED)
 
     async def fail_to_identify(*_: object) -> None:
-        raise OperationalError(f"SELECT {PLANTED}", {"name": PLANTED}, Exception(f"{PLANTED} is wrong"))
+        raise OperationalError(f"SELECT {PLANTED}", {"name": PLANTED}, ConnectionResetError(f"{PLANTED} is wrong"))
 
     with monkeypatch.context() as patch:
         patch.setattr("resolvers.context.Context.loader", fail)
@@ -246,7 +246,7 @@ async def _fail_unexpectedly(client: Client, monkeypatch: pytest.MonkeyPatch) ->
         patch.setattr("app.endpoint.read_request", fail)
         await client.ask("mei", TOPICS)
     with monkeypatch.context() as patch:
-        patch.setattr("app.application.load_viewer", fail_to_identify)
+        patch.setattr("sqlalchemy.ext.asyncio.AsyncConnection.execute", fail_to_identify)
         patch.setattr("app.query_engine.load_viewer", fail_to_identify)
         await client.ask("mei", TOPICS)
     loop = asyncio.get_running_loop()

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from app.authentication import load_viewer
 from fragments.cache import FragmentCache, SelectionKey
+from fragments.memory import read_missing
 from fragments.run import Run
 from fragments.selection import Selection
 from permissions.viewer import Viewer, anonymous_viewer
@@ -67,12 +69,19 @@ def _key_without_viewer(selection: Selection, viewer: Viewer, access: int) -> Se
     return _key(selection, viewer, access)._replace(viewer=access if selection.dependencies.by_access else None)
 
 
-async def _answer_without_version(memory: Any, program: Any, variables: Any, identify: Any) -> bytes | None:
+async def _answer_without_version(
+    memory: Any, program: Any, variables: Any, identify: Any, _check: Any, read: Any
+) -> bytes | None:
     index = memory._index  # noqa: SLF001 - as above
     viewer = replace(await memory._database.read_one(identify), row_version=index.version)  # noqa: SLF001 - as above
     run = Run(viewer, index.sight(viewer), memory._cache, variables)  # noqa: SLF001 - as above
     body: bytes = program.render(run)
-    return body if run.is_complete else await memory._complete(program, run, index, identify)  # noqa: SLF001 - as above
+    if run.is_complete:
+        return body
+    missing = partial(read_missing, run=run, identify=identify)
+    found = await read(lambda: memory._database.read(missing))  # noqa: SLF001 - as above
+    completed: bytes | None = memory._complete(program, run, index, found)  # noqa: SLF001 - as above
+    return completed
 
 
 async def _load_viewer_once(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
