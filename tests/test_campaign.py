@@ -15,7 +15,6 @@ from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError, Proof
 from proofs.record import COLUMNS, RECORD, format_record, load_runs
 
-
 UNFINISHED = {"differential"}
 """Proofs whose runs on record do not reach the goal yet; the next `make prove` continues them."""
 
