@@ -119,7 +119,7 @@ async def test_among_matches_by_name_the_shortest_name_comes_first(ask_own: Grap
 
 async def test_each_of_many_collections_is_searched_separately(ask: GraphQLClient) -> None:
     page = "assets(%s) { totalCount nodes { ... on Node { id } } }"
-    query = f"{{ collections(first: 100) {{ nodes {{ found: {page} all: {page} }} }} }}"
+    query = f"{{ collections(first: 50) {{ nodes {{ found: {page} all: {page} }} }} }}"
     collections = (await ask("ada", query % ('query: "all", first: 100', "first: 100")))["collections"]["nodes"]
     assert len({len(each["found"]["nodes"]) for each in collections}) > 1
     for each in collections:

@@ -118,7 +118,7 @@ class TokenChecker:
     async def expect_accepted(self, user: str, header: HeaderValues) -> None:
         """Fail unless these Authorization headers authenticate the user."""
         response = await self._send(VIEWER_QUERY, header, JSON)
-        if response.json() != {"data": {"viewer": {"user": {"name": user}}}}:
+        if response.json().get("data") != {"viewer": {"user": {"name": user}}}:
             raise BrokenPromiseError(
                 self._format_failure(f"Not accepted as a token of {user}", VIEWER_QUERY, header, response)
             )
