@@ -76,7 +76,7 @@ def _cache_responses() -> None:
 
     async def stale(self: Endpoint, request: HTTPRequest, request_id: str) -> Any:
         body = await Request(request.scope, request.receive).body()
-        received = HTTPRequest(request.scope, _receive_again(body))
+        received = HTTPRequest(request.scope, _receive_again(body, request.receive))
         if b"mutation" in body:
             return await response(self, received, request_id)
         key = (request.first_header(b"authorization"), body)
@@ -85,11 +85,13 @@ def _cache_responses() -> None:
     setattr(Endpoint, "_response", stale)  # noqa: B010 - as above
 
 
-def _receive_again(body: bytes) -> Receive:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body}
+def _receive_again(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body}]
 
-    return receive
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
 
 
 def _cache_versions() -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from proofs.determinism import lift_cost_limits
 from schema.graph import print_schema
 from store.database import Database
 from tests.conftest import VIEWERS, World
@@ -82,17 +83,18 @@ def test_whoever_writes_whatever_the_model_says_the_same(
         return Writing(Both(World(f"sqlite+aiosqlite:///{path}", world.tokens)), path.unlink)
 
     Writing.steps = 0
-    run_state_machine_as_test(
-        begin,  # type: ignore[arg-type]  # documented to accept any factory of a machine
-        settings=settings(
-            max_examples=MACHINES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with lift_cost_limits():
+        run_state_machine_as_test(
+            begin,  # type: ignore[arg-type]  # documented to accept any factory of a machine
+            settings=settings(
+                max_examples=MACHINES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
     assert Writing.steps >= LEAST
 
 
