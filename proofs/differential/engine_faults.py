@@ -86,10 +86,12 @@ def _without_extensions(plan: FieldPlan) -> Callable[..., Any]:
     return call
 
 
-def _variables_without_defaults(schema: Any, declared: Sequence[VariableDefinitionNode], given: Any) -> Any:
+def _variables_without_defaults(
+    schema: Any, declared: Sequence[VariableDefinitionNode], given: Any, **options: Any
+) -> Any:
     names = ("variable", "type", "directives", "loc")
     bare = [VariableDefinitionNode(**{name: getattr(node, name) for name in names}) for node in declared]
-    return get_variable_values(schema, bare, given)
+    return get_variable_values(schema, bare, given, **options)
 
 
 def _compile_first(schema: Schema, document: DocumentNode, _name: str | None) -> Any:
