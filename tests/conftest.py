@@ -224,9 +224,13 @@ def databases(backend: str, request: pytest.FixtureRequest) -> Iterator["Databas
         yield made
 
 
+PATIENT_SECONDS = 60
+"""Longest time of an operation in tests, which read much at once, and on busy machines."""
+
+
 def settings_of(url: str) -> Settings:
     """Return the settings of a test, which runs with the executor that ATOLL_ENGINE names."""
-    return replace(Settings.from_environment(), database_url=url)
+    return replace(Settings.from_environment(), database_url=url, operation_seconds=PATIENT_SECONDS)
 
 
 class GraphQLClient:
@@ -234,7 +238,7 @@ class GraphQLClient:
 
     def __init__(self, world: World, settings: Settings | None = None) -> None:
         """Serve the world's database, with the settings of the tests unless others are given."""
-        self.database = Database(world.url)
+        self.database = Database(world.url, operation_seconds=PATIENT_SECONDS)
         self.tokens = world.tokens
         self.statements: list[str] = []
         for engine in self.database.engines:
