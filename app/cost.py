@@ -249,8 +249,8 @@ def _page_reads(of: sizes.ListWeights, arguments: Mapping[str, Any]) -> int:
 def _page_size(arguments: Mapping[str, Any]) -> int:
     last, first = arguments.get("last"), arguments.get("first")
     size = first if last is None else last
-    # GraphQL takes 100.0 for 100.
-    return min(max(int(size), 0), MAX_PAGE_SIZE) if isinstance(size, int | float) else DEFAULT_PAGE_SIZE
+    # GraphQL takes 100.0 for 100. An infinite number, which it refuses, must be bounded before it is converted.
+    return int(min(max(size, 0), MAX_PAGE_SIZE)) if isinstance(size, int | float) else DEFAULT_PAGE_SIZE
 
 
 def _longest_list(arguments: Mapping[str, Any]) -> int:

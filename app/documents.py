@@ -90,8 +90,7 @@ class DocumentCache(SchemaExtension):
             self._document = _parse(text, self._rules)
             execution.graphql_document = self._document.document
         if execution.graphql_document:
-            # The public `operation_name` falls back to the first operation's name if the request gives none.
-            name = execution._provided_operation_name  # noqa: SLF001 - see above
+            name = execution._provided_operation_name  # noqa: SLF001 - the public name falls back to the first operation's
             _require_operation(execution.graphql_document, name)
             record, operation = current_operation.get(), get_operation_ast(execution.graphql_document, name)
             if record is not None and operation is not None:

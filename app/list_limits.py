@@ -40,15 +40,15 @@ class InputArgument(NamedTuple):
     value: ValueNode
 
 
-def find_list_arguments(schema: GraphQLSchema, document: DocumentNode) -> Sequence[InputArgument]:
+def find_input_arguments(schema: GraphQLSchema, document: DocumentNode) -> Sequence[InputArgument]:
     """Return the arguments of a valid document that are lists or objects. Takes a walk through the document."""
     types = TypeInfo(schema)
-    found = _ListArguments(types)
+    found = _InputArguments(types)
     visit(document, TypeInfoVisitor(types, found))
     return found.arguments
 
 
-def list_errors(arguments: Sequence[InputArgument], variables: Mapping[str, Any]) -> Iterator[GraphQLError]:
+def input_errors(arguments: Sequence[InputArgument], variables: Mapping[str, Any]) -> Iterator[GraphQLError]:
     """Yield an error for each list of the arguments that is too long, and for all of them together.
 
     Variables are values, not coerced yet, or nodes, of their default values.
@@ -68,7 +68,7 @@ def _error(message: str, value: ValueNode) -> GraphQLError:
     return GraphQLError(message, value, extensions={"code": RequestErrorCode.LIMIT_EXCEEDED})
 
 
-class _ListArguments(Visitor):
+class _InputArguments(Visitor):
     def __init__(self, types: TypeInfo) -> None:
         super().__init__()
         self._types, self.arguments = types, list[InputArgument]()

@@ -11,7 +11,7 @@ from strawberry.schema import BaseSchema
 from app.cost import COST_CAP, Cost, OperationCost
 from app.documents import LazyContext, graphql_schema
 from app.errors import RequestErrorCode
-from app.list_limits import find_list_arguments, list_errors
+from app.list_limits import find_input_arguments, input_errors
 from app.operation import current_operation
 from resolvers.limits import LIMITS, VISITOR_LIMITS
 
@@ -70,7 +70,7 @@ class RequestLimits:
         self._operation = definition.operation
         graphql = graphql_schema(schema)
         self._cost = OperationCost.of_document(graphql, document, definition)
-        self._lists = find_list_arguments(graphql, document)
+        self._lists = find_input_arguments(graphql, document)
         self._defaults = {
             each.variable.name.value: each.default_value for each in definition.variable_definitions or ()
         }
@@ -79,7 +79,7 @@ class RequestLimits:
         """Check a request with these variables, which are not coerced yet."""
         limits = SMALLER_COST_LIMITS if is_visitor or self._operation is OperationType.MUTATION else COST_LIMITS
         cost = self._cost.of(variables)
-        lists = list_errors(self._lists, {**self._defaults, **(variables or {})}) if self._lists else ()
+        lists = input_errors(self._lists, {**self._defaults, **(variables or {})}) if self._lists else ()
         return CheckedRequest(cost, limits, [*lists, *_cost_errors(cost, limits, self._operation)])
 
 

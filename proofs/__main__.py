@@ -45,7 +45,7 @@ def prove(
 ) -> None:
     """Try to break each promise until its goal of checks is reached; stop at the first counterexample.
 
-    The record, docs/proofs.md, is written anew after the run, once every proof has a result.
+    The record, docs/proofs.md, is written after each run, as soon as every proof has a result.
     """
     unknown = set(names or ()) - set(NAMES)
     if unknown:

@@ -97,7 +97,7 @@ def test_equal_values_of_other_types_are_not_confused() -> None:
     assert isinstance(definition, OperationDefinitionNode)
     limits = RequestLimits(SCHEMA, parsed, definition)
     for given, objects in (
-        *((["a"] * 100, 21), (100, 101), (100.0, 101), (True, 2), (1, 2), ("1", 21), ({"n": 1}, 21)),
+        *((["a"] * 100, 21), (100, 101), (100.0, 101), (1e400, 101), (True, 2), (1, 2), ("1", 21), ({"n": 1}, 21)),
         *(({f"k{number}": 1 for number in range(1_000)}, 21), (NESTED, 21)),
     ):
         assert limits.check({"n": given}, is_visitor=False).cost.objects == objects, given

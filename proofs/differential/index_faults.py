@@ -79,8 +79,8 @@ async def _answer_without_version(
     if run.is_complete:
         return body
     missing = partial(read_missing, run=run, identify=identify)
-    found = await read(lambda: memory._database.read(missing))  # noqa: SLF001 - as above
-    completed: bytes | None = memory._complete(program, run, index, found)  # noqa: SLF001 - as above
+    found = await read(lambda: memory._database.read(missing))  # noqa: SLF001 - the fault replaces a method of the class
+    completed: bytes | None = memory._complete(program, run, index, found)  # noqa: SLF001 - likewise, as a method of the class
     return completed
 
 
