@@ -162,6 +162,13 @@ async def set_public_sharing(database: Database, *, is_on: bool = True) -> None:
         await connection.execute(update(sql.deployment).values(public_sharing=is_on))
 
 
+@pytest.fixture(autouse=True)
+def _forget_engine_errors() -> Iterator[None]:
+    """Drop the engine's errors after the test that caused them: the next one is not to fail because of them."""
+    yield
+    ENGINE_ERRORS.take()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """Start the PostgreSQL server of the run."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.visitors import iterate
 
 from permissions.viewer import Viewer, anonymous_viewer, viewer_by_external_id
-from permissions.visible import owned_assets, restrict_to_access, used_asset, visible
+from permissions.visible import access, owned_assets, restrict_to_access, used_asset, visible
 from store import sql
 from store.database import Database, Snapshot
 from store.tables import PUBLIC_PK, AssetAccess
@@ -118,6 +118,13 @@ async def test_assets_can_be_narrowed_to_a_least_access(snapshot: Snapshot, who:
     every = visible(sql.asset, viewer)
     known = restrict_to_access(every, sql.asset, viewer, AssetAccess.DISCOVERABLE)
     assert await _found(snapshot, known, sql.asset.c.pk) == await _found(snapshot, every, sql.asset.c.pk)
+
+
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_who_holds_no_grant_has_no_access_but_administrators_may_discover(snapshot: Snapshot, who: str) -> None:
+    of_hidden = select(access(sql.asset, await _viewer(snapshot, who))).where(sql.asset.c.name == "hidden")
+    known = {"olu": AssetAccess.OWNER, "ada": AssetAccess.DISCOVERABLE}
+    assert await snapshot.rows(of_hidden) == [(known.get(who, 0),)]
 
 
 @pytest.mark.parametrize("who", VIEWERS)
