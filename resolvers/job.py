@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Unpack
 
-import orjson
 from sqlalchemy import FromClause
 
 from permissions import Viewer, visible
@@ -60,7 +59,7 @@ def results(
 
 async def result_nodes(connection: Connection, _context: Context) -> list[ItemResult]:
     """Return the results of the page."""
-    return [_item(item.id, *item.edge_values) for item in (await connection.page()).items]
+    return [ItemResult.from_row(item.pk, item.id, *item.edge_values) for item in (await connection.page()).items]
 
 
 async def result_edges(connection: Connection, context: Context) -> list[Edge]:
@@ -72,7 +71,3 @@ async def result_edges(connection: Connection, context: Context) -> list[Edge]:
 def user_errors(job: JobRow, _context: Context) -> list[UserError]:
     """Return the errors that made the job fail."""
     return [UserError.from_json(error) for error in job.user_errors]
-
-
-def _item(id_: str, status: str, error: str | None) -> ItemResult:
-    return ItemResult(id_, ItemStatus(status), UserError.from_json(orjson.loads(error)) if error else None)

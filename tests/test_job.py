@@ -31,6 +31,7 @@ JOB = """query($id: ID!, $first: Int, $after: String, $onlyFailed: Boolean) { jo
     edges { node { status } }
   }
 } }"""
+OTHER_UNKNOWN = "ast_" + "2" * 24
 FIVE = ("blast", "align", "count", "explore", "images")
 
 
@@ -101,6 +102,23 @@ async def test_a_best_effort_job_reports_each_item(ask_own: GraphQLClient) -> No
         ["input", "assetIds", "3"],
     ]
     assert failed["results"]["totalCount"] == 2
+
+
+@pytest.mark.parametrize("mode", ["ATOMIC", "BEST_EFFORT"])
+async def test_unknown_assets_of_a_job_are_stored_without_their_errors(ask_own: GraphQLClient, mode: str) -> None:
+    id_ = await ids(ask_own)
+    given = [id_["align"], id_["align"], UNKNOWN, id_["draft"], UNKNOWN, OTHER_UNKNOWN]
+    started_job = await started(ask_own, "olu", ADD, collectionId=id_["bare"], assetIds=given, mode=mode)
+    await jobs.run_next_job(ask_own.database)
+    failed = await seen(ask_own, "olu", started_job, onlyFailed=True)
+    assert [(node["error"]["code"], node["error"]["path"][2]) for node in failed["results"]["nodes"]] == [
+        ("NOT_FOUND", "2"),
+        ("NOT_ELIGIBLE", "3"),
+        ("NOT_FOUND", "5"),
+    ]
+    async with ask_own.database.snapshot() as snapshot:
+        rows = await snapshot.rows(select(sql.job_item.c.place, sql.job_item.c.error).order_by(sql.job_item.c.place))
+    assert [(place, error is not None) for place, error in rows] == [(0, False), (2, False), (3, True), (5, False)]
 
 
 async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: GraphQLClient) -> None:

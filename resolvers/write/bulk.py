@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode
+import orjson
+
+from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode, not_found
 
 
 class BulkMode(StrEnum):
@@ -51,6 +53,22 @@ class ItemResult(NamedTuple):
         error = UserError.from_json(item["error"]) if item["error"] else None
         return cls(item["id"], ItemStatus(item["status"]), error)
 
+    def to_row(self, index: int) -> dict[str, Any]:
+        """Return the item, which has this index in the input, as a row of `job_item`.
+
+        A row of an unknown asset has no error, for that follows from the index: such items would be the largest rows.
+        """
+        error = None if self.error == _unknown_asset(index) else self.error
+        stored = orjson.dumps(error.to_json()).decode() if error else None
+        return {"place": index, "asset_id": self.id, "status": self.status, "error": stored}
+
+    @classmethod
+    def from_row(cls, index: int, id_: str, status: str, error: str | None) -> Self:
+        """Return the item that `to_row` serialized."""
+        if error is not None:
+            return cls(id_, ItemStatus(status), UserError.from_json(orjson.loads(error)))
+        return cls(id_, ItemStatus(status), _unknown_asset(index) if status == ItemStatus.FAILED else None)
+
 
 @dataclass(frozen=True)
 class BulkSummary:
@@ -61,6 +79,10 @@ class BulkSummary:
     unchanged: int
     failed: int
     dry_run: bool
+
+
+def _unknown_asset(index: int) -> UserError:
+    return not_found("asset", "input", "assetIds", str(index))
 
 
 def failed_item(id_: str, code: UserErrorCode, message: str, path: Path) -> ItemResult:

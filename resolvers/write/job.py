@@ -4,11 +4,10 @@ A chunk's results are committed with it, so that a job whose worker was killed r
 is one transaction. Each transaction uses the viewer's permissions as of its start.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import visible
@@ -117,7 +116,7 @@ async def _run_chunk(connection: AsyncConnection, job: ClaimedJob, indexes: Sequ
     chunk = dict(indexes[done : done + CHUNK_SIZE])
     items = await operation.plan(chunk)
     await operation.apply(changed_ids(items))
-    rows = list(_job_rows(done, items))
+    rows = [item.to_row(index) for item, index in zip(items, chunk.values(), strict=True)]
     await jobs.record_progress(connection, job.pk, done + len(chunk), rows, operation.last_inserted_pk)
     if done + len(chunk) < job.total:
         return False
@@ -157,13 +156,13 @@ async def _apply_all(connection: AsyncConnection, job: ClaimedJob) -> None:
     if any(item.error for item in items):
         raise _ItemsFailedError(items)
     await operation.apply(changed_ids(items))
-    await jobs.record_progress(connection, job.pk, len(items), list(_job_rows(0, items)))
+    await jobs.record_progress(connection, job.pk, len(items), _rows(job, items))
     await jobs.finish(connection, job.pk, JobStatus.SUCCEEDED)
 
 
 async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: list[ItemResult]) -> None:
     errors = [item.error.to_json() for item in items if item.error][:MAX_ERRORS]
-    rows = list(_job_rows(0, (item.rolled_back() for item in items)))
+    rows = _rows(job, [item.rolled_back() for item in items])
     await jobs.record_progress(connection, job.pk, len(items), rows)
     await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
 
@@ -218,8 +217,7 @@ async def _next_placement(
     return Placement(rows[0].asset_pk, last is not None or position.is_after) if rows else Placement()
 
 
-def _job_rows(first: int, items: Iterable[ItemResult]) -> Iterator[dict[str, Any]]:
-    """Yield the items as rows of `job_item`, numbered from `first`."""
-    for place, item in enumerate(items, start=first):
-        error = orjson.dumps(item.error.to_json()).decode() if item.error else None
-        yield {"place": place, "asset_id": item.id, "status": item.status, "error": error}
+def _rows(job: ClaimedJob, items: Sequence[ItemResult]) -> list[dict[str, Any]]:
+    """Return all items of the job as rows of `job_item`."""
+    indexes = index_by_id(job.input["asset_ids"]).values()
+    return [item.to_row(index) for item, index in zip(items, indexes, strict=True)]
