@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
 from store.error import DatabaseUnusableError, damaged_file, explain_driver_error
-from store.search.index import count_stale_rows, index_stale_rows, lock_writers
+from store.search.index import count_stale_rows, index_postponed_rows, lock_writers, postpone_indexing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ReportIndexing = Callable[[int, int], None]
@@ -33,6 +33,8 @@ async def migrate(database: Database, report: ReportIndexing = lambda _rows, _co
     try:
         async with _exclusive_transaction(database) as connection:
             revision = await connection.run_sync(_upgrade)
+            if revision == head_revision():
+                await postpone_indexing(connection)
         if revision == head_revision():
             await _index(database, report)
     except (DBAPIError, OSError) as error:
@@ -41,14 +43,14 @@ async def migrate(database: Database, report: ReportIndexing = lambda _rows, _co
 
 
 async def _index(database: Database, report: ReportIndexing) -> None:
-    """Index all stale rows, each batch in a transaction of its own, so that other writers wait for one batch only."""
+    """Index all postponed rows, each batch in a transaction of its own: other writers wait for one batch only."""
     async with database.engines[0].connect() as connection:
         count = rows = await count_stale_rows(connection)
     while rows:
         report(rows, count)
         async with database.engines[0].begin() as connection:
             await lock_writers(connection)
-            await index_stale_rows(connection, batches=1)
+            await index_postponed_rows(connection)
             rows = await count_stale_rows(connection)
 
 

@@ -118,7 +118,7 @@ async def test_unknown_assets_of_a_job_are_stored_without_their_errors(ask_own: 
     ]
     async with ask_own.database.snapshot() as snapshot:
         rows = await snapshot.rows(select(sql.job_item.c.place, sql.job_item.c.error).order_by(sql.job_item.c.place))
-    assert [(place, error is not None) for place, error in rows] == [(0, False), (2, False), (3, True), (5, False)]
+    assert [(row.place, row.error is not None) for row in rows] == [(0, False), (2, False), (3, True), (5, False)]
 
 
 async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: GraphQLClient) -> None:

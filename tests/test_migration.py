@@ -11,7 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, func, inspect, select, text, update
 from sqlmodel import SQLModel
 
 from store import sql
@@ -184,4 +184,30 @@ async def test_rows_are_indexed_in_transactions_of_their_own(own_world: World, m
     left = []
     await migrate(database, lambda rows, all_rows: left.append((rows, all_rows)))
     assert left == [(rows, count) for rows in range(count, 0, -4)]
+    await database.close()
+
+
+async def test_a_write_between_two_batches_indexes_its_own_rows_only(
+    own_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.search.index.BATCH", 4)
+    database = Database(own_world.url)
+    async with database.engines[0].begin() as connection:
+        count = await reset_index(connection)
+
+    def interrupt(rows: int, _all: int) -> None:
+        if rows < count:
+            raise RuntimeError("Interrupted.")
+
+    with pytest.raises(RuntimeError, match="Interrupted"):
+        await migrate(database, interrupt)
+    # The first batch has four assets. Of the other rows, the write changes one.
+    async with database.write() as connection:
+        newest = select(func.max(sql.asset.c.pk)).scalar_subquery()
+        await connection.execute(update(sql.asset).where(sql.asset.c.pk == newest).values(name="rewritten"))
+    async with database.snapshot() as snapshot:
+        assert await snapshot.rows(select(func.count()).select_from(sql.search_stale)) == [(count - 5,)]
+    await migrate(database)
+    async with database.snapshot() as snapshot:
+        assert await snapshot.rows(select(sql.search_stale)) == []
     await database.close()

@@ -1,7 +1,7 @@
 """Search index: FTS5 tables on SQLite, tsvectors on PostgreSQL, updated in each write transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count, groupby
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +10,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
     delete,
     func,
     insert,
@@ -27,6 +28,9 @@ from store.search.document import SEARCHED_TABLES, Document
 from store.search.query import is_fuzzy
 
 BATCH = 1_000
+POSTPONED = "~"
+"""Prefix of the kind of stale rows that the next write leaves out. It sorts after all kinds."""
+
 Progress = Callable[[int], None]
 
 _SQLITE, _POSTGRESQL = MetaData(), MetaData()
@@ -45,22 +49,43 @@ INDEXES = {"sqlite": {kind: _fts5(kind) for kind in SEARCHED_TABLES}}
 INDEXES["postgresql"] = {kind: _tsvectors(kind) for kind in SEARCHED_TABLES}
 
 
-async def index_stale_rows(
-    connection: AsyncConnection, progress: Progress = lambda _: None, *, batches: int | None = None
-) -> None:
-    """Index all stale rows, or so many batches; call `progress` with the size of each. One statement if none are."""
-    key = (sql.search_stale.c.kind, sql.search_stale.c.row_pk)
+async def index_stale_rows(connection: AsyncConnection, progress: Progress = lambda _: None) -> None:
+    """Index all stale rows but postponed ones; call `progress` with the size of each batch. One statement if none are.
+
+    The batches are in the order of kind and pk.
+    """
+    stale = sql.search_stale
+    key = (stale.c.kind, stale.c.row_pk)
     last: Sequence[Any] = ("", 0)
-    for number in count(1):
+    while True:
         # Start after the previous batch: PostgreSQL would scan its rows again, although they are deleted by now.
-        batch = select(*key).where(tuple_(*key) > tuple_(*map(literal, last))).order_by(*key).limit(BATCH)
+        following = tuple_(*key) > tuple_(*map(literal, last))
+        batch = select(*key).where(following, stale.c.kind < POSTPONED).order_by(*key).limit(BATCH)
         rows = (await connection.execute(batch)).all()
         for kind, stale_rows in groupby(rows, key=lambda row: row.kind):
             await _index(connection, kind, [row.row_pk for row in stale_rows])
         progress(len(rows))
-        if len(rows) < BATCH or number == batches:
+        if len(rows) < BATCH:
             return
         last = rows[-1]
+
+
+async def postpone_indexing(connection: AsyncConnection) -> None:
+    """Leave all stale rows to `index_postponed_rows`, so that the next write indexes its own rows only."""
+    stale = sql.search_stale
+    postponed = stale.alias("postponed")
+    is_postponed = and_(postponed.c.kind == POSTPONED + stale.c.kind, postponed.c.row_pk == stale.c.row_pk)
+    await connection.execute(delete(stale).where(select(postponed.c.row_pk).where(is_postponed).exists()))
+    await connection.execute(update(stale).where(stale.c.kind < POSTPONED).values(kind=POSTPONED + stale.c.kind))
+
+
+async def index_postponed_rows(connection: AsyncConnection) -> None:
+    """Index one batch of the postponed rows."""
+    stale = sql.search_stale
+    key = (stale.c.kind, stale.c.row_pk)
+    batch = select(*key).where(stale.c.kind > POSTPONED).order_by(*key).limit(BATCH)
+    for kind, rows in groupby((await connection.execute(batch)).all(), key=lambda row: row.kind):
+        await _index(connection, kind.removeprefix(POSTPONED), [row.row_pk for row in rows])
 
 
 async def count_stale_rows(connection: AsyncConnection) -> int:
@@ -101,7 +126,7 @@ async def _index(connection: AsyncConnection, kind: str, pks: Sequence[int]) -> 
     stale = sql.search_stale
     # With the range, PostgreSQL does not scan the rows that earlier batches deleted.
     batch = (stale.c.row_pk.between(pks[0], pks[-1]), stale.c.row_pk.in_(sql.int_list(pks)))
-    await connection.execute(delete(stale).where(stale.c.kind == kind, *batch))
+    await connection.execute(delete(stale).where(stale.c.kind.in_([kind, POSTPONED + kind]), *batch))
 
 
 def _index_row(index: Table, pk: int, document: Document) -> dict[str, Any]:
