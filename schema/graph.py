@@ -1,10 +1,12 @@
 """The GraphQL schema: built from the types, and printed as `schema.graphql`."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import strawberry
+from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLResolveInfo, GraphQLType, introspection_types
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -14,7 +16,7 @@ from schema.write.user_error import ConflictError, InputError, LimitError
 
 def build_schema(extensions: Iterable[Any] = (), executor: type[Any] | None = None) -> strawberry.Schema:
     """Build the schema with the server's extensions and its executor, a subclass of Strawberry's."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         types=[InputError, LimitError, ConflictError],
@@ -22,6 +24,19 @@ def build_schema(extensions: Iterable[Any] = (), executor: type[Any] | None = No
         execution_context_class=executor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    introspected = cast(GraphQLObjectType, introspection_types["__Type"])
+    introspected.fields["isOneOf"].resolve = _is_one_of
+    return schema
+
+
+def _is_one_of(type_: GraphQLType, _info: GraphQLResolveInfo[Any]) -> bool | None:
+    """Return whether exactly one field of the type must be set; None if it is no input object, as graphql-js does.
+
+    Strawberry's resolver raises AttributeError for lists and non-null types.
+    """
+    if not isinstance(type_, GraphQLInputObjectType):
+        return None
+    return bool(type_.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].is_one_of)
 
 
 def print_schema() -> str:

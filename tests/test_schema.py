@@ -91,6 +91,18 @@ def test_the_committed_schema_is_current_and_valid() -> None:
     graphql.build_schema(print_schema())
 
 
+async def test_introspection_says_which_inputs_need_exactly_one_field() -> None:
+    document = "{ __schema { types { name isOneOf fields { type { isOneOf ofType { isOneOf } } } } } }"
+    result = await build_schema().execute(document)
+    assert (result.errors, result.data is not None) == (None, True)
+    types = {type_["name"]: type_ for type_ in (result.data or {})["__schema"]["types"]}
+    assert {name for name, type_ in types.items() if type_["isOneOf"]} == {
+        *("AssetRef", "CollectionRef", "TopicRef", "PositionInput", "PrincipalInput")
+    }
+    assert types["TopicCreateInput"]["isOneOf"] is False
+    assert types["Asset"]["isOneOf"] is types["ID"]["isOneOf"] is None
+
+
 def test_everything_is_described(schema: GraphQLSchema) -> None:
     missing = [type_.name for type_ in _types(schema) if not type_.description]
     for type_, name, field in _fields(schema):
