@@ -47,12 +47,20 @@ class TickBatch(DataLoader[K, V]):
 
     def load(self, key: K) -> asyncio.Future[V]:
         """Return a future of the key's value, shielded so that cancelling one field does not cancel it for others."""
-        return asyncio.shield(super().load(key))
+        future = asyncio.shield(super().load(key))
+        future.add_done_callback(_retrieve_exception)
+        return future
 
     def loaded(self, key: K) -> V | None:
         """Return the value of a key that was read; None for any other key."""
         future = self._cache.get(key)
         return None if future is None or not future.done() else future.result()
+
+
+def _retrieve_exception(future: asyncio.Future[Any]) -> None:
+    """Prevent asyncio from logging the exception if nobody awaits the future, since the operation ended before."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def await_all(loads: Iterable[Awaitable[V]]) -> list[V]:
