@@ -5,6 +5,7 @@ import errno
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -23,7 +24,7 @@ from app.application import create_application
 from app.drain import DrainingSupervisor
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
-from app.log import log_config, log_unraisable
+from app.log import log_config, log_unraisable, log_warning
 from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
 from app.operation import ObserveOperation
@@ -262,6 +263,7 @@ def create_application_from_environment() -> object:
 def _observers(settings: Settings) -> list[ObserveOperation]:
     """Return the functions that are called with the record of each operation of this process."""
     sys.unraisablehook = log_unraisable
+    warnings.showwarning = log_warning
     log = OperationLog(settings.log, settings.log_level, settings.slow_ms)
     observers: list[ObserveOperation] = [log.write]
     if settings.metrics is not None:

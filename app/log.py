@@ -102,6 +102,14 @@ def log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     _log.error("An exception was ignored.", exc_info=exc_info)
 
 
+def log_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    """Log the class and the place of a warning, for `warnings.showwarning`. Python's own prints its text."""
+    del message
+    _log.warning("%s at %s:%d.", category.__name__, filename, lineno)
+
+
 def log_config(log: LogFormat, level: LogLevel) -> dict[str, Any]:
     """Return the configuration of all loggers, for `logging.config.dictConfig` and uvicorn, for each process."""
     own = level.upper()

@@ -5,8 +5,10 @@ import gc
 import io
 import logging
 import logging.config
+import re
 import sys
 import time
+import warnings
 from typing import Any
 
 import orjson
@@ -14,7 +16,7 @@ import pytest
 
 from app.descriptors import AcceptFilter, DescriptorWatch
 from app.error_format import MAX_FRAMES, format_error
-from app.log import LogFormatter, LogHandler, log_config, log_unraisable
+from app.log import LogFormatter, LogHandler, log_config, log_unraisable, log_warning
 from app.settings import LogFormat, LogLevel, SettingError, Settings
 
 
@@ -117,6 +119,17 @@ def test_an_exception_that_cannot_be_raised_is_logged_without_its_message(
     [record] = caplog.records
     text = LogFormatter(LogFormat.JSON).format(record)
     assert ("ValueError" in text, "secret" in text) == (True, False)
+
+
+def test_a_warning_is_logged_with_its_class_and_place(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warnings.showwarning", log_warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("secret", RuntimeWarning, stacklevel=1)
+    [record] = caplog.records
+    assert re.fullmatch(r"RuntimeWarning at .*test_log\.py:\d+\.", record.getMessage())
 
 
 def test_a_line_that_cannot_be_written_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
