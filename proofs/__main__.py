@@ -131,5 +131,6 @@ class _Bar:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "make prove"
-    typer.run(prove)
+    command = typer.Typer(add_completion=False)
+    command.command()(prove)
+    command(prog_name="python -m proofs")
