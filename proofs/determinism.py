@@ -28,6 +28,9 @@ def fix_ids_and_time(number: int) -> Iterator[None]:
         lift_cost_limits(),
         patch("store.ids.random_bytes", random.randbytes),
         patch("store.ids.clock_ns", lambda: nanoseconds),
-        patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),  # its expiry on a busy machine would be a false alarm
+        # On a busy machine, their expiry would be a false alarm.
+        patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),
+        patch("store.sqlite_limit.STATEMENT_SECONDS", 60),
+        patch("app.turns.WAIT_SECONDS", 60),
     ):
         yield

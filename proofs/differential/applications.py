@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
 from unittest.mock import patch
 
 import httpx
@@ -12,10 +11,11 @@ import orjson
 from starlette.applications import Starlette
 
 from app.application import create_application
-from app.settings import Settings
+from app.settings import Executor
 from proofs.determinism import fix_ids_and_time
 from proofs.differential.generator import Request
 from store.database import Database
+from tests.conftest import PATIENT_SECONDS, settings_of
 from tests.engine_log import ENGINE_ERRORS
 from tests.in_process import InProcessTransport
 from tests.oracle import ANONYMOUS
@@ -34,12 +34,8 @@ CreateApplication = Callable[[str, Database, str], Starlette]
 
 
 def create(url: str, database: Database, engine: str) -> Starlette:
-    """Create an application with that executor. Without the setting, all execute by graphql-core."""
-    settings: dict[str, Any] = {"database_url": url, "engine": engine}
-    known = {field.name for field in fields(Settings)}
-    return create_application(
-        Settings(**{name: value for name, value in settings.items() if name in known}), database=database
-    )
+    """Create an application with that executor."""
+    return create_application(replace(settings_of(url), engine=Executor(engine)), database=database)
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ class Server:
         self, url: str, tokens: Mapping[str, str], engine: str, create_application: CreateApplication = create
     ) -> None:
         """Serve the database by an executor. `tokens` maps its users to their tokens."""
-        self._database, self._tokens = Database(url), tokens
+        self._database, self._tokens = Database(url, operation_seconds=PATIENT_SECONDS), tokens
         self._transport = InProcessTransport(create_application(url, self._database, engine))
         self._client = httpx.AsyncClient(
             transport=self._transport, base_url="http://atoll", headers={"x-request-id": "r"}

@@ -11,12 +11,12 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
 from app.application import create_application
-from app.settings import Settings
 from app.tokens import create_token
 from proofs.interference.operations import Operation
 from proofs.proof import BrokenPromiseError
 from resolvers.write.job import run_next_job
 from store.database import Database
+from tests.conftest import PATIENT_SECONDS, settings_of
 from tests.in_process import InProcessTransport
 from tests.oracle import ANONYMOUS
 
@@ -52,11 +52,12 @@ class ServedWorld:
 
     def __init__(self, url: str, tokens: dict[str, str] | None = None) -> None:
         """Serve the database. `tokens` maps its users to their tokens."""
-        self.url, self.database, self.tokens = url, Database(url), tokens or {}
+        self.url, self.tokens = url, tokens or {}
+        self.database = Database(url, operation_seconds=PATIENT_SECONDS)
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", _record_statement)
         self.database.observe_reads(lambda statement, _values: _record_statement(None, None, statement))
-        self._transport = InProcessTransport(create_application(Settings(database_url=url), database=self.database))
+        self._transport = InProcessTransport(create_application(settings_of(url), database=self.database))
         self._client = httpx.AsyncClient(
             transport=self._transport, base_url="http://atoll", headers={"x-request-id": "r"}
         )
