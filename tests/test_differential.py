@@ -262,6 +262,16 @@ def test_only_the_order_of_errors_may_differ() -> None:
     assert find_difference(both, Response(500, (), both.content))
 
 
+def test_of_errors_that_null_the_same_parent_one_is_enough() -> None:
+    one, other, alone = (f'{{"message":"{name}","path":["a",0,"{name}"]}}' for name in ("b", "c", "d"))
+    both = response(f'{{"errors":[{one},{other}],"data":{{"a":[null]}}}}')
+    assert find_difference(both, response(f'{{"errors":[{other}],"data":{{"a":[null]}}}}')) == ""
+    assert find_difference(both, response('{"errors":[],"data":{"a":[null]}}'))
+    assert find_difference(both, response(f'{{"errors":[{one},{other}],"data":{{"a":null}}}}'))
+    kept = '"data":{"a":[{"b":null,"c":null,"d":null}]}'
+    assert find_difference(response(f'{{"errors":[{one},{alone}],{kept}}}'), response(f'{{"errors":[{one}],{kept}}}'))
+
+
 def test_an_internal_error_of_both_is_a_difference() -> None:
     failed = response('{"errors":[{"message":"Internal error.","extensions":{"code":"INTERNAL"}}]}')
     assert find_difference(failed, failed).startswith("internal error")
