@@ -170,7 +170,7 @@ def _check_pooler(server: ServerFacts, settings: Settings) -> Finding:
     if server.is_pooled and not is_expected:
         advice = "a pooler is in front of the server. Add ?statement_cache_size=0 to ATOLL_DATABASE_URL."
     elif server.is_pooled and not server.has_time_outs:
-        advice = "the role has no statement_timeout, and a pooler keeps no settings. Give the role its settings."
+        advice = "the role has no statement_timeout, and a pooler keeps none. Give it one by ALTER ROLE."
     elif is_expected and not server.is_pooled:
         advice = "none, so statement_cache_size=0 makes statements slower. Remove it from ATOLL_DATABASE_URL."
     return _finding("pooler", "in front of the server" if server.is_pooled else "none", advice)

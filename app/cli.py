@@ -5,7 +5,7 @@ import errno
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import demo, metrics, tokens
 from app.application import create_application
-from app.check import Level, check_database, check_settings, count_descriptors
+from app.check import Finding, Level, check_database, check_settings, count_descriptors
 from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
@@ -282,14 +282,13 @@ def check(
         sys.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}\n")
     if rebuild_search:
         count = _with_database(settings, _rebuild_search)
-        sys.stdout.write(f"search index: rebuilt for {count:,} topics, collections and assets\n")
-    findings = [*check_settings(settings, count_descriptors())]
-    for finding in findings:
+        state = f"rebuilt for {count:,} topics, collections and assets"
+        sys.stdout.write(Finding(Level.OK, "search index", state).format() + "\n")
+    has_error = False
+    for finding in _findings(settings, processes):
+        has_error |= finding.level is Level.ERROR
         sys.stdout.write(finding.format() + "\n")
-    for finding in check_database(_run(settings, inspect_database), settings, processes, now_ms()):
-        sys.stdout.write(finding.format() + "\n")
-        findings.append(finding)
-    if any(finding.level is Level.ERROR for finding in findings):
+    if has_error:
         raise typer.Exit(FAILURE)
 
 
@@ -363,6 +362,12 @@ async def _require_usable(database: Database) -> None:
         raise DatabaseUnusableError(
             f"The database is at revision {revision or 'none'}; this version needs {head_revision()}. {remedy}"
         )
+
+
+def _findings(settings: Settings, processes: int) -> Iterator[Finding]:
+    """Yield the findings about the deployment. Those about settings come first, also if the database cannot be used."""
+    yield from check_settings(settings, count_descriptors())
+    yield from check_database(_run(settings, inspect_database), settings, processes, now_ms())
 
 
 async def _load_demo(database: Database) -> tuple[list[Account], list[Tab]]:

@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 from sqlalchemy.engine import URL
 
@@ -64,8 +63,7 @@ def back_up(url: URL, target: Path, *, replace: bool = False, report: ReportPage
 def postgresql_command(url: URL, target: Path) -> str:
     """Return the shell command that backs up a PostgreSQL database with its own tool. It has no password."""
     query = {libpq: url.query[name] for name, libpq in _POSTGRESQL_OPTIONS.items() if name in url.query}
-    name = quote(url.database or "", safe="")
-    address = URL.create("postgresql", url.username, None, url.host, url.port, name, query)
+    address = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
     return shlex.join(["pg_dump", "--format=custom", f"--file={target}", address.render_as_string()])
 
 

@@ -196,20 +196,21 @@ def test_a_database_in_use_is_not_replaced(atoll: CommandRunner, folder: Path) -
 
 @on_sqlite
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another account")
-def test_a_folder_that_is_not_writable_or_missing_is_named(atoll: CommandRunner, source: Path, folder: Path) -> None:
-    for place in (*reversed(folder.relative_to("/tmp").parents[:-1]), folder.relative_to("/tmp")):
-        (Path("/tmp") / place).chmod(0o755)
-    for path in source.parent.glob(f"{source.name}*"):
-        os.chown(path, NOBODY, NOBODY)
-    os.chown(source.parent, NOBODY, NOBODY)
-    folder.chmod(0o555)
-    nobody = CommandRunner(atoll.forker, atoll.folder, atoll.database_url, NOBODY)
-    refused = nobody("backup", str(folder / "copy.db")).error_line
-    assert refused == f"Cannot write {folder / 'copy.db'}: permission denied. Name another file."
-    refused = nobody("backup", str(folder / "absent" / "copy.db")).error_line
-    assert refused == f"Cannot write {folder / 'absent' / 'copy.db'}: no such file or directory. Name another file."
-    refused = nobody("backup", str(folder)).error_line
-    assert refused == f"{folder} is a folder. Name a file, for example {folder / source.name}."
+def test_a_folder_that_is_not_writable_or_missing_is_named(atoll: CommandRunner, open_folder: Path) -> None:
+    atoll.database_url, atoll.user = f"sqlite+aiosqlite:///{open_folder / 'data' / 'atoll.db'}", NOBODY
+    for name in ("data", "backups"):
+        (open_folder / name).mkdir()
+    os.chown(open_folder / "data", NOBODY, NOBODY)
+    assert atoll("migrate").code == 0
+    folder = open_folder / "backups"
+    reasons = {
+        folder / "copy.db": "permission denied",
+        folder / "absent" / "copy.db": "no such file or directory",
+    }
+    for file, reason in reasons.items():
+        assert atoll("backup", str(file)).error_line == f"Cannot write {file}: {reason}. Name another file."
+    refused = atoll("backup", str(folder)).error_line
+    assert refused == f"{folder} is a folder. Name a file, for example {folder / 'atoll.db'}."
     assert list(folder.iterdir()) == []
 
 
@@ -309,7 +310,7 @@ def run_postgresql(arguments: list[str], password: str) -> None:
     [
         ("postgresql+asyncpg://me:s3cret@db.example.org/atoll", "postgresql://me@db.example.org/atoll"),
         ("postgresql+asyncpg://me@db/atoll?password=s3cret&ssl=require", "postgresql://me@db/atoll?sslmode=require"),
-        ("postgresql+asyncpg:///a b?host=/run/postgresql", "postgresql:///a%20b?host=%2Frun%2Fpostgresql"),
+        ("postgresql+asyncpg:///a%20b?host=/run/postgresql", "postgresql:///a%20b?host=%2Frun%2Fpostgresql"),
         ("postgresql+asyncpg://db:6432/atoll?statement_cache_size=0", "postgresql://db:6432/atoll"),
     ],
 )
