@@ -1,6 +1,7 @@
 """Inspection of a deployment's database, for `atoll check`: facts about its contents, its file or its server."""
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def find_file_system(path: Path, mounts: Sequence[str]) -> str | None:
     place, found, depth = path.resolve(), None, 0
     for mount in mounts:
         _, target, kind, *_ = mount.split()
-        folder = Path(target.encode().decode("unicode_escape"))  # a space is \040
+        folder = Path(re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), target))  # a space is \040
         if len(folder.parts) >= depth and place.is_relative_to(folder):  # of equal ones the last is on top
             found, depth = kind, len(folder.parts)
     return found

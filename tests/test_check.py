@@ -151,7 +151,7 @@ def test_a_pooler_that_is_expected_is_in_order() -> None:
 MOUNTS = (
     "overlay / overlay rw 0 0",
     "/dev/sda1 /data ext4 rw 0 0",
-    "server:/x /data/my\\040share nfs4 rw 0 0",
+    "server:/x /data/für\\040alle nfs4 rw 0 0",
     "tmpfs /twice tmpfs rw 0 0",
     "/dev/sdb1 /twice xfs rw 0 0",
 )
@@ -159,7 +159,7 @@ MOUNTS = (
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/a.db", "overlay"), ("/data/a.db", "ext4"), ("/data/my share/a.db", "nfs4"), ("/twice/a.db", "xfs")],
+    [("/a.db", "overlay"), ("/data/a.db", "ext4"), ("/data/für alle/a.db", "nfs4"), ("/twice/a.db", "xfs")],
 )
 def test_the_file_system_is_that_of_the_innermost_mount(path: str, kind: str) -> None:
     assert find_file_system(Path(path), MOUNTS) == kind
