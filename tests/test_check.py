@@ -297,7 +297,7 @@ def test_an_account_that_may_not_write_is_an_error(atoll: CommandRunner, open_fo
     assert atoll("migrate").code == 0
     (open_folder / "atoll.db").chmod(0o400)
     checked = atoll("check")
-    assert (checked.code, "Give this user write permission" in checked.err) == (1, True)
+    assert (checked.code, "Give it write permission" in lines(checked, "error")["database file"]) == (1, True)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
