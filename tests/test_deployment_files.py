@@ -93,6 +93,7 @@ def test_files_of_the_build_are_in_its_context() -> None:
         word for name, rest in instructions() if name == "COPY" for word in rest.split() if word.endswith(".lock")
     }
     metadata = {PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "pyproject.toml", "hatch_build.py"}
+    metadata.add(".gitignore")  # or the wheel would contain node_modules
     packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert {*copied, *metadata, *packages, "docs/examples"} == allowed
     assert (ROOT / "Containerfile.dockerignore").read_text(encoding="utf-8").splitlines() == ignored
