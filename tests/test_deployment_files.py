@@ -149,8 +149,9 @@ def test_the_unit_keeps_data_in_its_folder_and_secrets_out_of_itself() -> None:
 
 def test_the_unit_is_hardened() -> None:
     service = unit()["Service"]
-    for name in ("DynamicUser", "NoNewPrivileges", "PrivateDevices", "PrivateTmp", "ProtectHome", "RestrictNamespaces"):
+    for name in ("NoNewPrivileges", "PrivateDevices", "PrivateTmp", "ProtectHome", "RestrictNamespaces"):
         assert service[name] == "yes", name
+    assert service["User"] not in {"", "root"}
     assert (service["ProtectSystem"], service["CapabilityBoundingSet"]) == ("strict", "")
 
 
