@@ -81,7 +81,7 @@ def _check_target(source: Path, target: Path, *, replace: bool) -> None:
 
 @contextmanager
 def _temporary_file(target: Path) -> Iterator[Path]:
-    """Create an empty file beside the target, readable by its owner only; remove what is left of it at the end."""
+    """Create an empty file beside the target, readable by its owner only; remove its remains at the end."""
     try:
         descriptor, name = mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Backups: consistent copies of a database that servers write to, and what stops one."""
+"""Backups: consistent copies of a database that servers write to, and failures."""
 
 import asyncio
 import os
