@@ -158,8 +158,8 @@ def test_a_backup_is_one_file_for_its_owner_only(source: Path, folder: Path) -> 
     back_up(parse_database_url(f"sqlite+aiosqlite:///{source}"), folder / "copy.db")
     assert list(folder.iterdir()) == [folder / "copy.db"]
     assert stat.S_IMODE((folder / "copy.db").stat().st_mode) == 0o600
-    with closing(sqlite3.connect(f"file:{folder / 'copy.db'}?mode=ro&immutable=1", uri=True)) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    # Of a database in WAL mode, which needs companions, both bytes are 2 (SQLite's file format, 1.3.3).
+    assert (folder / "copy.db").read_bytes()[18:20] == b"\x01\x01"
 
 
 @on_sqlite
