@@ -1,4 +1,4 @@
-"""Command line: `atoll serve | import | token | migrate | schema | check`."""
+"""Command line: `atoll serve | import | token | backup | migrate | schema | check`."""
 
 import asyncio
 import errno
@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
@@ -16,12 +16,21 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 import typer
 import uvicorn
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from sqlalchemy.exc import DBAPIError
 
 from app import demo, metrics, tokens
 from app.application import create_application
-from app.drain import DrainingSupervisor
+from app.check import Finding, Level, check_database, check_settings, count_descriptors
+from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
 from app.log import log_config, log_unraisable, log_warning
@@ -33,14 +42,16 @@ from app.settings import LogFormat, SettingError, Settings
 from app.tokens import TokenLifetimeError
 from resolvers.deployment import installed_version
 from schema.graph import print_schema
+from store.backup import back_up, postgresql_command
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
 from store.database import UNLIMITED_SECONDS, Database
-from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error
-from store.ids import new_id
+from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error, parse_database_url
+from store.ids import new_id, now_ms
+from store.inspection import inspect_database
 from store.migrate import current_revision, head_revision, is_newer, is_usable, migrate
-from store.search.index import BATCH, count_stale_rows, index_stale_rows, reset_index
+from store.search.index import BATCH, index_stale_rows, reset_index
 from store.users import UserNotFoundError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -122,7 +133,7 @@ def serve(
         "server_header": False,
         "http": GuardedProtocol,
         "timeout_keep_alive": settings.idle_seconds,
-        "timeout_graceful_shutdown": 20,
+        "timeout_graceful_shutdown": GRACEFUL_SECONDS,
         # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
         "timeout_worker_healthcheck": 60,
         "log_config": log_config(settings.log, settings.log_level),
@@ -199,6 +210,35 @@ def token(
     sys.stdout.write(_with_database(_settings(), lambda database: tokens.create_token(database, name, seconds)) + "\n")
 
 
+@commands.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write. It appears when the copy is complete.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,  # noqa: FBT002 - typer's form of a flag
+) -> None:
+    """Back up a SQLite database while servers use it: copy it as of one moment, verify the copy, name it FILE.
+
+    Example: atoll backup /var/backups/atoll.db
+    """
+    url = parse_database_url(_settings().database_url)
+    if url.get_backend_name() != "sqlite":
+        _exit(
+            f"PostgreSQL is backed up by its own tool. Run: {postgresql_command(url, file)} (it asks for the password,"
+            " or takes it from PGPASSWORD)",
+            USAGE,
+        )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILURE))  # so that the unfinished copy is removed
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(f"Copying to {file.name}")
+        result = back_up(
+            url, file, replace=force, report=lambda left, count: bar.update(task, total=count, completed=count - left)
+        )
+    sys.stdout.write(
+        f"{file}: {result.size_bytes / 1e6:,.1f} MB, database revision {result.schema_revision}, "
+        f"revision {result.revision} of the change log.\n"
+    )
+
+
 @commands.command("migrate")
 def migrate_() -> None:
     """Migrate the database to this version's tables, and index rows for search that are not indexed yet."""
@@ -228,8 +268,14 @@ def check(
         bool,
         typer.Option("--rebuild-search", help="Migrate, then rebuild the search index. Writes wait until it is done."),
     ] = False,
+    processes: Annotated[
+        int, typer.Option(help="Number of processes, on all machines, that will serve a PostgreSQL database.", min=1)
+    ] = 1,
 ) -> None:
-    """List all settings with value and source, and check the database; exit 1 if something needs to be done."""
+    """List all settings with value and source, and check the deployment.
+
+    Each line is ok, a notice of something to look at, or an error that keeps Atoll from working; then exit 1.
+    """
     settings = _settings()
     rows = [("setting", "value", "source"), *settings.describe()]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -237,20 +283,13 @@ def check(
         sys.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}\n")
     if rebuild_search:
         count = _with_database(settings, _rebuild_search)
-        sys.stdout.write(f"search index: rebuilt for {count:,} topics, collections and assets\n")
-    revision, stale_rows = _run(settings, _inspect)
-    is_current = is_usable(revision)
-    if is_current:
-        state = "newer, and compatible with this version" if is_newer(revision) else "up to date"
-    elif is_newer(revision):
-        state = "too new for this version. Run a newer version of Atoll."
-    else:
-        state = f"this version needs {head_revision()}. Run: atoll migrate"
-    sys.stdout.write(f"database revision {revision or 'none'}: {state}\n")
-    if is_current:
-        state = "up to date" if not stale_rows else f"{stale_rows:,} rows are not indexed. Run: atoll migrate"
-        sys.stdout.write(f"search index: {state}\n")
-    if not is_current or stale_rows:
+        state = f"rebuilt for {count:,} topics, collections and assets"
+        sys.stdout.write(Finding(Level.OK, "search index", state).format() + "\n")
+    has_error = False
+    for finding in _findings(settings, processes):
+        has_error |= finding.level is Level.ERROR
+        sys.stdout.write(finding.format() + "\n")
+    if has_error:
         raise typer.Exit(FAILURE)
 
 
@@ -327,13 +366,10 @@ async def _require_usable(database: Database) -> None:
         )
 
 
-async def _inspect(database: Database) -> tuple[str | None, int]:
-    """Return the database's revision and the number of rows missing from the search index (0 for an old revision)."""
-    revision = await current_revision(database)
-    if revision != head_revision():
-        return revision, 0
-    async with database.engines[-1].connect() as connection:
-        return revision, await count_stale_rows(connection)
+def _findings(settings: Settings, processes: int) -> Iterator[Finding]:
+    """Yield the findings about the deployment. Those about settings come first, also if the database cannot be used."""
+    yield from check_settings(settings, count_descriptors())
+    yield from check_database(_run(settings, inspect_database), settings, processes, now_ms())
 
 
 async def _load_demo(database: Database) -> tuple[list[Account], list[Tab]]:

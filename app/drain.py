@@ -16,6 +16,12 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 CLOSE: Final = (b"connection", b"close")
 
+GRACEFUL_SECONDS: Final = 20
+"""How long a server that has closed its listening sockets goes on answering."""
+
+STOP_SECONDS: Final = GRACEFUL_SECONDS + 5
+"""How long a supervisor should wait for the end of a server, beside its drain, before it kills it."""
+
 
 class Drain:
     """Last seconds of a process after SIGTERM: it is not ready, and closes each connection with its next response."""

@@ -33,6 +33,9 @@ _SQLITE = (
 )
 _UNREACHABLE = "No PostgreSQL server answers at {name}. Check that it is running, and host and port in " + SETTING + "."
 _LOGIN_FAILED = "The PostgreSQL server at {name} rejects the user or the password. Check both in " + SETTING + "."
+_POOLER = (
+    "A pooler such as PgBouncer is at {name}, and keeps no settings. Add ?statement_cache_size=0 to " + SETTING + "."
+)
 _POSTGRESQL = (
     ("Connect call failed", _UNREACHABLE),
     ("Connection refused", _UNREACHABLE),
@@ -44,6 +47,7 @@ _POSTGRESQL = (
     ("does not exist", "The PostgreSQL server has no database {name}. Create it with createdb."),
     ("permission denied", "The user in " + SETTING + " may not create tables in {name}. Grant it that permission."),
     ("read-only transaction", "{name} is read-only, for example a standby. Set " + SETTING + " to the primary."),
+    ("unsupported startup parameter", _POOLER),
     ("SSL", "The PostgreSQL server at {name} has no TLS. Enable it there, or remove ssl from " + SETTING + "."),
     ("lock timeout", _LOCKED),
     ("too many clients", "The PostgreSQL server at {name} has no free connection. Close some, or allow more."),

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -167,6 +168,15 @@ def _forget_engine_errors() -> Iterator[None]:
     """Drop the engine's errors after the test that caused them: the next one is not to fail because of them."""
     yield
     ENGINE_ERRORS.take()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Return a folder that every account can reach."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import re
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from subprocess import Popen
@@ -123,15 +121,6 @@ def test_a_file_that_another_process_writes_to_is_rejected_after_seconds(atoll: 
         assert atoll("migrate").error_line == message
     finally:
         other.close()
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """Return a folder that every account can reach."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")

@@ -1,0 +1,142 @@
+"""Backup of a SQLite database: a consistent, verified copy, while servers go on reading and writing."""
+
+import os
+import shlex
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Final, NamedTuple
+
+from sqlalchemy.engine import URL
+
+from store.database import BUSY_SECONDS
+from store.error import SETTING, DatabaseUnusableError, explain_driver_error
+from store.sqlite_file import file_uri
+
+STEP_PAGES: Final = 1_000
+"""How many pages, 4 MB, are copied between two reports of the progress."""
+
+ReportPages = Callable[[int, int], None]
+
+_COMPANIONS: Final = ("", "-wal", "-shm", "-journal", ".lock")
+"""Endings of the names of a database's files."""
+_POSTGRESQL_OPTIONS: Final = {"host": "host", "port": "port", "user": "user", "ssl": "sslmode"}
+"""Name in libpq of the options in a URL that concern the address, by their name in asyncpg."""
+
+
+class Backup(NamedTuple):
+    """Finished copy of a database."""
+
+    size_bytes: int
+    schema_revision: str
+    revision: int
+    """Revision of the change log."""
+
+
+def back_up(url: URL, target: Path, *, replace: bool = False, report: ReportPages = lambda _left, _all: None) -> Backup:
+    """Copy the SQLite database to the target, which never exists half-written, and is readable by its owner only.
+
+    `report` is called with the numbers of pages left and of all, after each step. Raises DatabaseUnusableError, and
+    leaves the target as it was, if there is no database, if the target exists and may not be replaced, if it cannot
+    be written, or if the copy fails its verification.
+    """
+    source = Path(str(url.database))
+    if not source.exists():
+        raise DatabaseUnusableError(f"There is no database {source} to back up. Check {SETTING}.")
+    _check_target(source, target, replace=replace)
+    with _temporary_file(target) as temporary:
+        try:
+            _copy(source, temporary, report)
+            _sync(temporary)
+            backup = _verify(temporary, source)
+            temporary.replace(target)
+            _sync(target.parent)
+        except sqlite3.Error as error:
+            raise explain_driver_error(error, url.set(database=_place(error, source, target))) from error
+        except OSError as error:
+            raise _unwritable(target, error) from error
+    return backup
+
+
+def postgresql_command(url: URL, target: Path) -> str:
+    """Return the shell command that backs up a PostgreSQL database with its own tool. It has no password."""
+    query = {libpq: url.query[name] for name, libpq in _POSTGRESQL_OPTIONS.items() if name in url.query}
+    address = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
+    return shlex.join(["pg_dump", "--format=custom", f"--file={target}", address.render_as_string()])
+
+
+def _check_target(source: Path, target: Path, *, replace: bool) -> None:
+    resolved = source.resolve()
+    if target.resolve() in {resolved.with_name(resolved.name + ending) for ending in _COMPANIONS}:
+        raise DatabaseUnusableError(f"{target} is a file of the database itself. Name another file.")
+    if target.is_dir():
+        raise DatabaseUnusableError(f"{target} is a folder. Name a file, for example {target / source.name}.")
+    if (log := target.with_name(f"{target.name}-wal")).exists():  # it would be applied to the copy
+        raise DatabaseUnusableError(f"{target} is a database in use: {log} exists. Name another file.")
+    if target.exists() and not replace:
+        raise DatabaseUnusableError(f"{target} exists. Name another file, or replace it with --force.")
+
+
+@contextmanager
+def _temporary_file(target: Path) -> Iterator[Path]:
+    """Create an empty file beside the target, readable by its owner only; remove its remains at the end."""
+    try:
+        descriptor, name = mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        for ending in _COMPANIONS:
+            Path(name + ending).unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path, report: ReportPages) -> None:
+    with closing(_connect(source)) as reader, closing(_connect(target)) as writer:
+        # An open read transaction keeps the snapshot through all steps: writers go on, and do not restart the copy.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        writer.execute("PRAGMA synchronous=OFF")  # the whole file is synced at the end
+        reader.backup(writer, pages=STEP_PAGES, progress=lambda _status, left, count: report(left, count))
+        writer.execute("PRAGMA journal_mode=DELETE")  # one file without companions, also for read-only media
+
+
+def _verify(copy: Path, source: Path) -> Backup:
+    with closing(_connect(copy)) as connection:
+        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            raise DatabaseUnusableError(f"The copy of {source} is damaged ({verdict}). Run: atoll check")
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if not {"alembic_version", "deployment"} <= tables:
+            raise DatabaseUnusableError(f"{source} is not a database of Atoll. Check {SETTING}.")
+        (schema_revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        (revision,) = connection.execute("SELECT revision FROM deployment").fetchone()
+    return Backup(copy.stat().st_size, schema_revision, revision)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(file_uri(str(path)), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+
+
+def _sync(path: Path) -> None:
+    """Write the file, or the names in the folder, to the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _place(error: sqlite3.Error, source: Path, target: Path) -> str:
+    """Return the name of the file that the error is about: only the copy is written."""
+    is_written = "full" in str(error) or "readonly" in str(error) or "disk I/O" in str(error)
+    return str(target if is_written else source)
+
+
+def _unwritable(target: Path, error: OSError) -> DatabaseUnusableError:
+    return DatabaseUnusableError(f"Cannot write {target}: {(error.strerror or str(error)).lower()}. Name another file.")
