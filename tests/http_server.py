@@ -20,6 +20,7 @@ from starlette.routing import Route
 from strawberry.schema.config import StrawberryConfig
 
 from app import limits
+from app.caller import CallerLimits
 from app.endpoint import Endpoint
 from app.errors import UnauthenticatedError, UnavailableError
 from permissions.error import ErrorCode, OperationError
@@ -172,7 +173,7 @@ class World:
             build_test_schema(limits.extensions()),
             open_context=self.open_context,
             ide=_ide if self.has_ide else None,
-            operation_seconds=self.operation_seconds,
+            limits=CallerLimits(operation_seconds=self.operation_seconds),
         )
         self.app = Starlette(routes=[Route("/graphql", self.endpoint)])
 
