@@ -25,6 +25,7 @@ from app.errors import RequestErrorCode, error_body
 from app.graphiql import EXAMPLES, Account, Tab
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
+from app.http_request import HEALTH_PATH, READY_PATH, UNNAMED_PATHS
 from app.oidc import Issuer, create_issuer
 from app.operation import ObserveOperation
 from app.operations_in_progress import OperationsInProgress
@@ -43,9 +44,6 @@ from store.readiness import ready_revision
 from store.search.tokens import token_pattern
 
 GRAPHQL_PATH = "/graphql"
-HEALTH_PATH, READY_PATH = "/healthz", "/readyz"
-UNNAMED_PATHS = (HEALTH_PATH, READY_PATH)
-"""Paths that orchestrators ask for by the address of the process, not by its name."""
 
 GC_THRESHOLDS = (50_000, 20, 20)
 

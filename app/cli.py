@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import demo, metrics, tokens
 from app.application import create_application
+from app.connections import Connections
 from app.drain import DrainingSupervisor
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
@@ -115,18 +117,7 @@ def serve(
             USAGE,
         )
     _require_free_port(host, port)
-    options: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "server_header": False,
-        "http": GuardedProtocol,
-        "timeout_keep_alive": settings.idle_seconds,
-        "timeout_graceful_shutdown": 20,
-        # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
-        "timeout_worker_healthcheck": 60,
-        "log_config": log_config(settings.log, settings.log_level),
-        "access_log": False,  # each operation has a line
-    }
+    options = _server_options(settings, host, port)
     # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if with_demo:
@@ -251,6 +242,25 @@ def check(
         sys.stdout.write(f"search index: {state}\n")
     if not is_current or stale_rows:
         raise typer.Exit(FAILURE)
+
+
+def _server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
+    """Return the options of uvicorn."""
+    return {
+        "host": host,
+        "port": port,
+        "server_header": False,
+        "http": partial(GuardedProtocol, open_connections=Connections(settings.max_connections)),
+        "timeout_keep_alive": settings.idle_seconds,
+        "timeout_graceful_shutdown": 20,
+        # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
+        "timeout_worker_healthcheck": 60,
+        "log_config": log_config(settings.log, settings.log_level),
+        "access_log": False,  # each operation has a line
+        # Without these, a variable that is none of Atoll's settings would say whose headers name a client's address.
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+    }
 
 
 def create_application_from_environment() -> object:

@@ -27,7 +27,7 @@ from app.negotiation import Negotiation
 from app.operation import ObserveOperation, OperationRecord, current_operation
 from app.request import GraphQLRequest, read_request
 from app.request_limits import BUDGET_EXCEEDED, BudgetError
-from resolvers.limits import Rate, current_rate
+from resolvers.limits import current_rate
 from store.database_use import current_use
 from store.failure import Failure, StorageError
 
@@ -97,7 +97,7 @@ class Endpoint(GraphQL[object, None]):
         self._ide = ide
         self._run_query = run_query
         self._limits = limits or CallerLimits()
-        self._rate: Rate | None = self._limits.rate and self._limits.rate.users.rate
+        self._rate = None if self._limits.rate is None else self._limits.rate.users.rate
         self._observe, self._is_traced = tuple(observe), is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -35,7 +35,7 @@ CreateApplication = Callable[[str, Database, str], Starlette]
 
 def create(url: str, database: Database, engine: str) -> Starlette:
     """Create an application with that executor. Without the setting, all execute by graphql-core."""
-    settings: dict[str, Any] = {"database_url": url, "engine": engine}
+    settings: dict[str, Any] = {"database_url": url, "engine": engine, "rate_points": 0}
     known = {field.name for field in fields(Settings)}
     return create_application(
         Settings(**{name: value for name, value in settings.items() if name in known}), database=database
