@@ -21,6 +21,7 @@ LIMIT = 50
 BODY = b'{"query": "{ hello }"}'
 WAITING_BODY = b'{"query": "{ wait }"}'
 HEAD = b"POST /graphql HTTP/1.1\r\nhost: atoll\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+LARGE = 50_000_000
 SECONDS = 20
 
 
@@ -70,8 +71,8 @@ def test_a_few_spare_ones_are_accepted_if_all_are_busy() -> None:
     for each in open_all(limited, 2):
         limited.set_busy(each)
     assert not limited.has_spare_ones
-    for each in open_all(limited, SPARE):
-        limited.set_busy(each)
+    for _ in range(SPARE):
+        limited.set_busy(*open_all(limited, 1))
         assert limited.has_spare_ones
     assert not limited.add(Connection())
     assert len(limited) == 2 + SPARE
@@ -122,9 +123,12 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def ask(connection: socket.socket) -> bytes:
-    """Send a good request and return what the server answers at first."""
+    """Send a good request and return the response, or what there is of it if the server closes the connection."""
     connection.sendall(HEAD % len(BODY) + BODY)
-    return connection.recv(65_536)
+    received = b""
+    while b'"hello"' not in received and (chunk := connection.recv(65_536)):
+        received += chunk
+    return received
 
 
 @pytest.mark.parametrize(
@@ -178,13 +182,12 @@ def test_a_request_that_is_answered_is_not_interrupted_and_health_is_told_beside
 
 def test_a_connection_whose_client_does_not_read_makes_room() -> None:
     world = World()
-    world.app.router.routes.append(Route("/large", PlainTextResponse("a" * 50_000_000)))
+    world.app.router.routes.append(Route("/large", PlainTextResponse("a" * LARGE)))
     with serve(world, limit=1) as port, connect(port, b"GET /large HTTP/1.1\r\nhost: atoll\r\n\r\n") as unread:
         assert unread.recv(12) == b"HTTP/1.1 200"
         with connect(port) as honest:
             assert ask(honest).startswith(b"HTTP/1.1 200 ")
-        with pytest.raises(ConnectionResetError):
-            read_all(unread)
+        assert len(read_all(unread)) < LARGE
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/nowhere"])
