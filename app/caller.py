@@ -81,12 +81,15 @@ class Caller:
             self._limits.owners.add(self._token, self._user)
             self.charge()
 
-    def seconds_until_points(self) -> int:
-        """Return after how many seconds the payer has a point; 0 for now. For an unknown token that is the address."""
+    def seconds_until_credit(self) -> int:
+        """Return 0 if the payer has credit for a document, else the seconds after which they have a point.
+
+        With an unknown token, that is the address.
+        """
         if self._limits.rate is None:
             return 0
         buckets, key = self._bucket(self._limits.rate)
-        return buckets.seconds_until(key, 1)
+        return 0 if buckets.has_credit(key) else buckets.seconds_until(key, 1)
 
     def charge(self) -> None:
         """Take the points for the operation, if cost and payer are known. Raises HTTPError if there are too few."""
@@ -95,10 +98,10 @@ class Caller:
             return
         points = self._points()
         buckets, key = self._bucket(rate)
-        seconds = buckets.take(key, points)
-        self._paid = 0 if seconds else points
-        if seconds:
-            raise self.refusal(seconds, points)
+        if buckets.take(key, points):
+            buckets.take_up_to(key, self._points_of_document())
+            raise self.refusal(buckets.seconds_until(key, points), points)
+        self._paid = points
 
     def settle(self, status: int) -> None:
         """Take the points for a request that was answered with the status, unless they were taken or refused.
@@ -116,7 +119,7 @@ class Caller:
             buckets.take_up_to(key, self._points())
 
     def refusal(self, seconds: int, points: int = 1) -> HTTPError:
-        """Return the error of a caller who has the points only after so many seconds. Nothing is taken for it."""
+        """Return the error of a caller who has the points only after so many seconds."""
         assert self._limits.rate is not None  # noqa: S101 - without it, nobody is refused
         self._paid = 0
         buckets, key = self._bucket(self._limits.rate)
@@ -132,7 +135,11 @@ class Caller:
 
     def _points(self) -> int:
         """Return the points for the cost, or for the parsing of a document if that took more; at least 1."""
-        return max(self.record.points or 0, -(-self.record.parsed_characters // CHARACTERS_OF_POINT), 1)
+        return max(self.record.points or 0, self._points_of_document(), 1)
+
+    def _points_of_document(self) -> int:
+        """Return the points for parsing the document; 0 if it was cached."""
+        return -(-self.record.parsed_characters // CHARACTERS_OF_POINT)
 
     def _bucket(self, rate: RateLimit) -> tuple[Buckets, str | bytes]:
         if self._user is not None:

@@ -117,7 +117,7 @@ def serve(
             USAGE,
         )
     _require_free_port(host, port)
-    options = _server_options(settings, host, port)
+    options = server_options(settings, host, port)
     # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if with_demo:
@@ -244,7 +244,7 @@ def check(
         raise typer.Exit(FAILURE)
 
 
-def _server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
+def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
     """Return the options of uvicorn."""
     return {
         "host": host,

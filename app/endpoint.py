@@ -164,7 +164,7 @@ class Endpoint(GraphQL[object, None]):
             record.is_page = True
             return _page(await self._ide(Request(request.scope, request.receive)))
         _require_acceptable(request, accepted)
-        seconds = caller.seconds_until_points()
+        seconds = caller.seconds_until_credit()
         if seconds and caller.is_known:
             raise caller.refusal(seconds)
         graphql_request = await read_request(request)
@@ -179,7 +179,7 @@ class Endpoint(GraphQL[object, None]):
             self._limits.in_progress.end(viewer)
 
     async def _require_user(self, caller: Caller, seconds: int) -> None:
-        """Raise HTTPError unless the token is that of a user with points. The client's address has none for so long.
+        """Raise HTTPError unless the token is that of a user with credit. The client's address has none for so long.
 
         Without this, others at that address could keep a user from the first operation with a token.
         """
@@ -188,7 +188,7 @@ class Endpoint(GraphQL[object, None]):
                 caller.recognize()
         except UnauthenticatedError:
             raise caller.refusal(seconds) from None
-        if seconds_of_user := caller.seconds_until_points():
+        if seconds_of_user := caller.seconds_until_credit():
             raise caller.refusal(seconds_of_user)
 
     async def _run(self, graphql_request: GraphQLRequest, caller: Caller, media_type: str, method: str) -> RawResponse:

@@ -25,7 +25,8 @@ class Buckets:
     """Token buckets of equal rate, by key.
 
     A bucket is one number: the time at which it will be full (generic cell rate algorithm). So it needs no timer, and
-    its integers make `Retry-After` exact. Several threads may call the methods.
+    its integers make `Retry-After` exact. Work that is done before its cost is known can leave it in debt, by the
+    points of one second. Several threads may call the methods.
     """
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
@@ -34,6 +35,7 @@ class Buckets:
         self._clock, self._lock = clock, Lock()
         self._point = _SECOND // rate.points
         self._whole = rate.burst * self._point
+        self._debt = rate.points * self._point
         self._full_at: dict[str | bytes, int] = {}
 
     def __len__(self) -> int:
@@ -42,7 +44,12 @@ class Buckets:
 
     def count_left(self, key: str | bytes) -> int:
         """Return the number of points in a bucket."""
-        return (self._whole - max(self._full_at.get(key, 0) - self._clock(), 0)) // self._point
+        used = max(self._full_at.get(key, 0) - self._clock(), 0)
+        return max(self._whole - used, 0) // self._point
+
+    def has_credit(self, key: str | bytes) -> bool:
+        """Return whether a point can be taken, perhaps as a debt."""
+        return self._after(key, 1)[1] <= self._debt
 
     def seconds_until(self, key: str | bytes, points: int) -> int:
         """Return after how many whole seconds the points can be taken; 0 for now."""
@@ -60,10 +67,10 @@ class Buckets:
         return _whole_seconds(missing)
 
     def take_up_to(self, key: str | bytes, points: int) -> None:
-        """Take points, or those that are left."""
+        """Take points, also as a debt, or those that can be taken."""
         with self._lock:
             full_at, missing = self._after(key, points)
-            self._set(key, full_at - max(missing, 0))
+            self._set(key, full_at - max(missing - self._debt, 0))
 
     def give_back(self, key: str | bytes, points: int) -> None:
         """Put back points that were taken."""
