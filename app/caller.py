@@ -31,7 +31,7 @@ CHARACTERS_OF_POINT: Final = 100
 
 @dataclass(frozen=True)
 class CallerLimits:
-    """Limits of the callers of one process, and what they need to know a caller before the database is asked."""
+    """Limits of the callers of one process, and the owners of their tokens, as far as they are known."""
 
     operation_seconds: float = Settings.operation_seconds
     rate: RateLimit | None = None

@@ -123,7 +123,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def ask(connection: socket.socket) -> bytes:
-    """Send a good request and return the response, or what there is of it if the server closes the connection."""
+    """Send a good request and return the response, or its beginning if the server closes the connection."""
     connection.sendall(HEAD % len(BODY) + BODY)
     received = b""
     while b'"hello"' not in received and (chunk := connection.recv(65_536)):

@@ -1,6 +1,6 @@
 """Rate limits: buckets with a clock of the test, their keys, and the points that requests to a served world take."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,7 +189,7 @@ class Client:
         await self.database.close()
 
 
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "memory": {},
     "engine": {"index": False},
     "reference": {"engine": Executor.REFERENCE},
@@ -369,9 +369,8 @@ def test_the_defaults_let_an_analyst_pull_a_hundred_large_pages() -> None:
 
 
 @pytest.fixture
-def small_world(clock: Clock) -> Iterator[SmallWorld]:
-    world = SmallWorld(rate=rate_limit.RateLimit(Rate(4, 4), clock))
-    yield world
+def small_world(clock: Clock) -> SmallWorld:
+    return SmallWorld(rate=rate_limit.RateLimit(Rate(4, 4), clock))
 
 
 def statuses(port: int, *forwarded: str) -> list[int]:
