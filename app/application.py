@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 from http import HTTPStatus
+from time import monotonic_ns
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,15 +18,19 @@ from strawberry import Schema
 
 from app import graphiql, limits, metrics
 from app.authentication import load_viewer, verify_bearer_token
+from app.caller import CallerLimits
 from app.drain import Drain, closing
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
 from app.errors import RequestErrorCode, error_body
 from app.graphiql import EXAMPLES, Account, Tab
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
+from app.http_request import HEALTH_PATH, READY_PATH, UNNAMED_PATHS
 from app.oidc import Issuer, create_issuer
 from app.operation import ObserveOperation
+from app.operations_in_progress import OperationsInProgress
 from app.query_engine import QueryEngine
+from app.rate_limit import Clock, RateLimit
 from app.settings import Executor, Settings
 from app.worker import run_worker
 from fragments import Memory
@@ -39,9 +44,6 @@ from store.readiness import ready_revision
 from store.search.tokens import token_pattern
 
 GRAPHQL_PATH = "/graphql"
-HEALTH_PATH, READY_PATH = "/healthz", "/readyz"
-UNNAMED_PATHS = (HEALTH_PATH, READY_PATH)
-"""Paths that orchestrators ask for by the address of the process, not by its name."""
 
 GC_THRESHOLDS = (50_000, 20, 20)
 
@@ -91,11 +93,12 @@ def create_application(
     tabs: Sequence[Tab] | None = None,
     database: Database | None = None,
     observe: Sequence[ObserveOperation] = (),
+    clock: Clock = monotonic_ns,
 ) -> Starlette:
     """Create the ASGI application. GraphiQL offers `accounts` and opens `tabs` (None: the examples).
 
     Each function of `observe` is called with the record of each operation. At shutdown the application closes a
-    database that it opened itself, not one that was passed in.
+    database that it opened itself, not one that was passed in. `clock` is that of the rate limit.
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
@@ -113,7 +116,11 @@ def create_application(
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
-        operation_seconds=settings.operation_seconds,
+        limits=CallerLimits(
+            operation_seconds=settings.operation_seconds,
+            rate=settings.rate and RateLimit(settings.rate, clock),
+            in_progress=OperationsInProgress(settings.max_operations),
+        ),
         observe=observe,
         is_traced=settings.traces,
     )

@@ -1,22 +1,18 @@
 """Findings of `atoll check`: parts of a deployment that are in order, deserve a look, or keep Atoll from working."""
 
-import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from app.descriptors import RESERVE
+from app.connections import OTHER_DESCRIPTORS, connection_limit
 from app.drain import STOP_SECONDS
 from app.settings import PREFIX, Settings
-from store.database import READER_CONNECTIONS, WRITER_CONNECTIONS
 from store.error import parse_database_url
 from store.inspection import ContentFacts, DatabaseFacts, FileFacts, ServerFacts
 from store.migrate import head_revision, is_newer, is_usable
 from store.postgres_options import PostgresOptions
-from store.reader_threads import THREADS
 
-ENOUGH_DESCRIPTORS: Final = 4_096
 LEAST_FREE_BYTES: Final = 1_000_000_000
 FULL_BYTES: Final = 10_000_000
 """Free space with which writes will soon fail."""
@@ -35,6 +31,10 @@ LIMITS: Final = {
     "idle_seconds": "Have the proxy close its idle connections sooner.",
     "drain_seconds": f"Give the server {STOP_SECONDS} seconds more than that to stop (TimeoutStopSec, grace period).",
     "pool_size": "Each process opens so many connections to PostgreSQL, and one more.",
+    "rate_points": "Each process counts for itself.",
+    "rate_burst": "Each process counts for itself.",
+    "max_connections": "Have the proxy keep fewer open.",
+    "max_operations": "A quarter of them may be those of one user.",
 }
 """Advice for each setting that is a limit, if it is not the default."""
 
@@ -60,8 +60,8 @@ class Finding(NamedTuple):
         return f"{self.level:<6}  {self.subject:<17}  {self.text}"
 
 
-def check_settings(settings: Settings, descriptors: int) -> Iterator[Finding]:
-    """Yield the findings that need no database. `descriptors` is how many a process may open; -1 if unknown."""
+def check_settings(settings: Settings, descriptors: int | None) -> Iterator[Finding]:
+    """Yield the findings that need no database. `descriptors` is how many a process may open; None for no limit."""
     names = ", ".join(settings.allowed_hosts)
     advice = "none, so any is answered. Set ATOLL_ALLOWED_HOSTS to the names of this deployment."
     yield _finding("allowed hosts", names, advice if not names else None)
@@ -83,11 +83,6 @@ def check_database(facts: DatabaseFacts, settings: Settings, processes: int, now
         yield from _check_content(facts.content)
 
 
-def count_descriptors() -> int:
-    """Return how many files and connections a process may open; -1 if the system has no limit."""
-    return os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else -1
-
-
 def _finding(subject: str, state: str, advice: str | None, level: Level = Level.NOTICE) -> Finding:
     """Return a finding of this level with the advice; without one, that the state is in order."""
     return Finding(Level.OK, subject, state) if advice is None else Finding(level, subject, advice)
@@ -103,20 +98,14 @@ def _check_limits(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.OK, "limits", "defaults")
 
 
-def _check_descriptors(settings: Settings, limit: int) -> Finding:
-    if limit < 0:
+def _check_descriptors(settings: Settings, descriptors: int | None) -> Finding:
+    if descriptors is None:
         return Finding(Level.OK, "descriptors", "unlimited")
-    clients = limit - RESERVE - _descriptors_of_database(settings)
-    state = f"{limit:,} for a process started here, enough for {max(clients, 0):,} connections of clients"
-    advice = f"{state}. Raise them: ulimit -n, or LimitNOFILE in a systemd unit."
-    level = Level.ERROR if clients <= 0 else Level.NOTICE
-    return _finding("descriptors", state, advice if limit < ENOUGH_DESCRIPTORS else None, level)
-
-
-def _descriptors_of_database(settings: Settings) -> int:
-    if settings.database_url.startswith("sqlite"):
-        return 2 * (WRITER_CONNECTIONS + READER_CONNECTIONS + THREADS + 1) + 1  # the file and its log; an index of it
-    return settings.pool_size + 1
+    wanted, connections = settings.max_connections, connection_limit(settings.max_connections, descriptors)
+    state = f"{descriptors:,} for a process started here, enough for {connections:,} connections"
+    advice = f"{state}, not {wanted:,}. Raise them: ulimit -n, or LimitNOFILE in a systemd unit."
+    level = Level.ERROR if descriptors <= OTHER_DESCRIPTORS else Level.NOTICE
+    return _finding("descriptors", state, advice if connections < wanted else None, level)
 
 
 def _check_file(file: FileFacts) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
@@ -29,7 +30,9 @@ from sqlalchemy.exc import DBAPIError
 
 from app import demo, metrics, tokens
 from app.application import create_application
-from app.check import Finding, Level, check_database, check_settings, count_descriptors
+from app.check import Finding, Level, check_database, check_settings
+from app.connections import Connections
+from app.descriptors import max_descriptors
 from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
 from app.graphiql import EXAMPLES, Account, Tab, read_examples
 from app.http_protocol import GuardedProtocol
@@ -127,18 +130,7 @@ def serve(
             USAGE,
         )
     _require_free_port(host, port)
-    options: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "server_header": False,
-        "http": GuardedProtocol,
-        "timeout_keep_alive": settings.idle_seconds,
-        "timeout_graceful_shutdown": GRACEFUL_SECONDS,
-        # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
-        "timeout_worker_healthcheck": 60,
-        "log_config": log_config(settings.log, settings.log_level),
-        "access_log": False,  # each operation has a line
-    }
+    options = server_options(settings, host, port)
     # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if with_demo:
@@ -293,6 +285,25 @@ def check(
         raise typer.Exit(FAILURE)
 
 
+def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
+    """Return the options of uvicorn."""
+    return {
+        "host": host,
+        "port": port,
+        "server_header": False,
+        "http": partial(GuardedProtocol, open_connections=Connections(settings.max_connections)),
+        "timeout_keep_alive": settings.idle_seconds,
+        "timeout_graceful_shutdown": GRACEFUL_SECONDS,
+        # A worker that imports for longer is killed. The default of 5 seconds is too short for a busy machine.
+        "timeout_worker_healthcheck": 60,
+        "log_config": log_config(settings.log, settings.log_level),
+        "access_log": False,  # each operation has a line
+        # Without these, a variable that is none of Atoll's settings would say whose headers name a client's address.
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+    }
+
+
 def create_application_from_environment() -> object:
     """Return the application with the environment's settings, for a worker process."""
     settings = _settings()
@@ -368,7 +379,7 @@ async def _require_usable(database: Database) -> None:
 
 def _findings(settings: Settings, processes: int) -> Iterator[Finding]:
     """Yield the findings about the deployment. Those about settings come first, also if the database cannot be used."""
-    yield from check_settings(settings, count_descriptors())
+    yield from check_settings(settings, max_descriptors())
     yield from check_database(_run(settings, inspect_database), settings, processes, now_ms())
 
 

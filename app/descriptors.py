@@ -3,17 +3,18 @@
 import errno
 import logging
 import os
-import time
 from typing import Final
 
-from app.log import Event
+from app.log import Event, RareWarning
 
 RESERVE: Final = 32
 """A new connection whose number is so close to the limit is warned of: the system gives the lowest free number."""
 
-PAUSE_SECONDS: Final = 60
 
-_log = logging.getLogger(__name__)
+def max_descriptors() -> int | None:
+    """Return the most files and connections that the process may have open; None if the system sets no limit."""
+    limit = os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else -1
+    return limit if limit > 0 else None
 
 
 class DescriptorWatch:
@@ -24,9 +25,12 @@ class DescriptorWatch:
 
     def __init__(self) -> None:
         """Read the limit of the process, if the system has one."""
-        limit = os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else -1
-        self._threshold = max(limit - RESERVE, limit // 2) if limit > 0 else None
-        self._next_warning = 0.0
+        limit = max_descriptors()
+        self._threshold = None if limit is None else max(limit - RESERVE, limit // 2)
+        self._warning = RareWarning(
+            "Nearly all file descriptors are in use: connections are refused when none is left. Raise ulimit -n.",
+            Event.OUT_OF_DESCRIPTORS,
+        )
 
     def check(self, descriptor: int) -> None:
         """Warn if the descriptor of a new connection is close to the limit."""
@@ -35,13 +39,7 @@ class DescriptorWatch:
 
     def warn(self) -> None:
         """Warn, unless that happened in the last minute."""
-        now = time.monotonic()
-        if now >= self._next_warning:
-            self._next_warning = now + PAUSE_SECONDS
-            _log.warning(
-                "Nearly all file descriptors are in use: connections are refused when none is left. Raise ulimit -n.",
-                extra={"event": Event.OUT_OF_DESCRIPTORS},
-            )
+        self._warning.log()
 
 
 WATCH: Final = DescriptorWatch()

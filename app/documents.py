@@ -150,6 +150,8 @@ class _ParsedDocument:
 
     @classmethod
     def parse(cls, text: str, max_tokens: int) -> Self:
+        if (record := current_operation.get()) is not None:
+            record.parsed_characters = len(text)
         return cls(parse(text, max_tokens=max_tokens))
 
     def errors(self, validation: _Validation) -> list[GraphQLError]:

@@ -19,16 +19,15 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import errors, negotiation
-from app.caller import Caller
+from app.caller import Caller, CallerLimits
 from app.documents import LazyContext
-from app.errors import HTTPError, RequestErrorCode
+from app.errors import HTTPError, RequestErrorCode, UnauthenticatedError
 from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
 from app.operation import ObserveOperation, OperationRecord, current_operation
 from app.request import GraphQLRequest, read_request
 from app.request_limits import BUDGET_EXCEEDED, BudgetError
-from app.settings import Settings
-from app.turns import Turns
+from resolvers.limits import current_rate
 from store.database_use import current_use
 from store.failure import Failure, StorageError
 
@@ -84,11 +83,11 @@ class Endpoint(GraphQL[object, None]):
         open_context: OpenContext,
         ide: PageHandler | None = None,
         run_query: RunQuery | None = None,
-        operation_seconds: float = Settings.operation_seconds,
+        limits: CallerLimits | None = None,
         observe: Sequence[ObserveOperation] = (),
         is_traced: bool = False,
     ) -> None:
-        """Take the schema, the opener of contexts, the handler of the GraphiQL page, and a faster way for queries.
+        """Take the schema, opener of contexts, handler of the GraphiQL page, faster way for queries, and limits.
 
         Each function of `observe` is called with the record of each operation, after its response was sent. With
         `is_traced`, the record has spans.
@@ -97,8 +96,8 @@ class Endpoint(GraphQL[object, None]):
         self._open_context = open_context
         self._ide = ide
         self._run_query = run_query
-        self._operation_seconds = operation_seconds
-        self._turns = Turns()
+        self._limits = limits or CallerLimits()
+        self._rate = None if self._limits.rate is None else self._limits.rate.users.rate
         self._observe, self._is_traced = tuple(observe), is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,9 +109,12 @@ class Endpoint(GraphQL[object, None]):
         record = OperationRecord(_request_id(request))
         if self._is_traced:
             record.trace(request.first_header(b"traceparent").decode("latin-1"))
-        tokens = current_operation.set(record), current_use.set(record.use)
+        caller = Caller(request, record, self._limits)
+        tokens = current_operation.set(record), current_use.set(record.use), current_rate.set(self._rate)
         try:
-            status, headers, body = await self._response(request, record)
+            status, headers, body = await self._response(request, caller)
+            if not record.is_page:
+                caller.settle(status)
             record.status, record.response_bytes = status, len(body)
             headers = [*headers, (b"x-request-id", record.request_id.encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -120,6 +122,7 @@ class Endpoint(GraphQL[object, None]):
         finally:
             current_operation.reset(tokens[0])
             current_use.reset(tokens[1])
+            current_rate.reset(tokens[2])
             self._finish(record)
 
     def _finish(self, record: OperationRecord) -> None:
@@ -128,11 +131,12 @@ class Endpoint(GraphQL[object, None]):
             for observe in self._observe:
                 observe(record)
 
-    async def _response(self, request: HTTPRequest, record: OperationRecord) -> RawResponse:
+    async def _response(self, request: HTTPRequest, caller: Caller) -> RawResponse:
+        record = caller.record
         accepted = negotiation.negotiate(request.joined_header(b"accept"))
         media_type = accepted.media_type or negotiation.JSON
         try:
-            return await self._answer(request, record, accepted, media_type)
+            return await self._answer(request, caller, accepted, media_type)
         except (HTTPError, StorageError) as failed:
             error = errors.storage_http_error(failed) if isinstance(failed, StorageError) else failed
             errors.log_http_error(error, record.request_id)
@@ -151,23 +155,49 @@ class Endpoint(GraphQL[object, None]):
             return _respond(record, media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
     async def _answer(
-        self, request: HTTPRequest, record: OperationRecord, accepted: Negotiation, media_type: str
+        self, request: HTTPRequest, caller: Caller, accepted: Negotiation, media_type: str
     ) -> RawResponse:
         """Return the response to a valid request. Raises HTTPError for others, and BudgetError."""
+        record = caller.record
         _require_method(request)
         if self._ide is not None and request.method == "GET" and accepted.prefers_html:
             record.is_page = True
             return _page(await self._ide(Request(request.scope, request.receive)))
         _require_acceptable(request, accepted)
+        seconds = caller.seconds_until_credit()
+        if seconds and caller.is_known:
+            raise caller.refusal(seconds)
         graphql_request = await read_request(request)
         record.set_document(graphql_request.query)
-        caller = Caller(request, record, self._turns, self._operation_seconds)
+        viewer = caller.viewer
+        self._limits.in_progress.begin(viewer)
+        try:
+            if seconds:
+                await self._require_user(caller, seconds)
+            return await self._run(graphql_request, caller, media_type, request.method)
+        finally:
+            self._limits.in_progress.end(viewer)
+
+    async def _require_user(self, caller: Caller, seconds: int) -> None:
+        """Raise HTTPError unless the token is that of a user with credit. The client's address has none for so long.
+
+        Without this, others at that address could keep a user from the first operation with a token.
+        """
+        try:
+            async with self._open_context(caller.authorization, caller.record.request_id):
+                caller.recognize()
+        except UnauthenticatedError:
+            raise caller.refusal(seconds) from None
+        if seconds_of_user := caller.seconds_until_credit():
+            raise caller.refusal(seconds_of_user)
+
+    async def _run(self, graphql_request: GraphQLRequest, caller: Caller, media_type: str, method: str) -> RawResponse:
         if self._run_query is not None:
             data = await self._run_query(graphql_request, caller)
             if data is not None:
                 return _json(media_type, HTTPStatus.OK, data)
-        result = await caller.run(self._result(graphql_request, caller, request.method))
-        return _respond(record, media_type, _status(result, media_type), _body(result, record.request_id))
+        result = await caller.run(self._result(graphql_request, caller, method))
+        return _respond(caller.record, media_type, _status(result, media_type), _body(result, caller.record.request_id))
 
     async def _result(self, graphql_request: GraphQLRequest, caller: Caller, method: str) -> ExecutionResult:
         """Execute the operation, a query once more if it lost the database; raise HTTPError if it has no result."""
@@ -184,11 +214,13 @@ class Endpoint(GraphQL[object, None]):
 
             async def open_context(operation: OperationType) -> object:
                 caller.is_mutation = operation is OperationType.MUTATION
+                caller.charge()
                 if not caller.is_mutation:
                     await stack.enter_async_context(caller.turn())
-                return await stack.enter_async_context(
-                    self._open_context(caller.authorization, caller.record.request_id)
-                )
+                context = self._open_context(caller.authorization, caller.record.request_id)
+                opened = await stack.enter_async_context(context)
+                caller.recognize()
+                return opened
 
             try:
                 result = await self.schema.execute(

@@ -1,14 +1,18 @@
-"""HTTP/1.1 connections with a deadline and a maximum size for the head of each request.
+"""HTTP/1.1 connections of limited number, with a deadline and a maximum size for the head of each request.
 
-uvicorn alone waits for a head for ever, and keeps all that has arrived of it in memory.
+uvicorn alone waits for a head for ever, and keeps all that has arrived of it in memory. Its `limit_concurrency` counts
+connections only when a head is complete, and then refuses honest requests, those for the server's health too.
 """
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.responses import PlainTextResponse
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.connections import Connections
 from app.descriptors import WATCH
+from app.http_request import UNNAMED_PATHS
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,12 +27,21 @@ HEAD_BYTES: Final = 32 * 1024
 """Maximum size of a head: request line and headers."""
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """Protocol that closes a connection whose next head is late or too large."""
+_TOO_MANY: Final = "The server has too many connections. Retry."
+_RETRY_AFTER: Final = "1"
+_REFUSAL: Final = PlainTextResponse(
+    _TOO_MANY, HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": _RETRY_AFTER, "connection": "close"}
+)
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        """Take uvicorn's arguments."""
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Protocol that closes a connection whose next head is late or too large, or whose place others need."""
+
+    def __init__(self, *arguments: Any, open_connections: Connections | None = None, **named: Any) -> None:
+        """Take uvicorn's arguments, and the open connections of the process, if they are limited."""
         super().__init__(*arguments, **named)
+        self._open = Connections(1) if open_connections is None else open_connections
+        self._is_spare = False
         self._deadline: asyncio.TimerHandle | None = None
         self._is_in_head = self._is_in_body = False
         self._waiting_bytes = 0  # received while a head is not complete
@@ -37,6 +50,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Start to wait for the first head."""
         super().connection_made(transport)
+        if not self._open.add(self):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        self._is_spare = self._open.has_spare_ones
         if (connection := transport.get_extra_info("socket")) is not None:
             WATCH.check(connection.fileno())
         self._start_deadline()
@@ -44,7 +61,18 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._cancel_deadline()
+        self._open.remove(self)
         super().connection_lost(exc)
+
+    def make_room(self) -> None:
+        """Close the connection, with a response if a part of a request has arrived."""
+        request: RequestResponseCycle | None = self.cycle
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # the client does not read, so there is no end to waiting for it
+        elif self._is_in_head or (self._is_in_body and request is not None and not request.response_complete):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            self.transport.close()
 
     def shutdown(self) -> None:
         """Close the connection after the response to its current request, or soon if there is none."""
@@ -95,7 +123,15 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a body."""
         self._is_in_body = False
+        if not self.cycle.response_complete:
+            self._open.set_busy(self)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request, unless it has arrived already."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._open.set_idle(self)
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that cannot be parsed, or whose head is too large."""
@@ -103,6 +139,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         else:
             super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        is_refused = self._is_spare and cycle.scope["path"] not in UNNAMED_PATHS
+        refusal: Any = _REFUSAL
+        super()._start_asgi_task(cycle, refusal if is_refused else app)
 
     def _start_deadline(self) -> None:
         self._deadline = self.loop.call_later(HEAD_SECONDS, self._expire)
@@ -122,8 +163,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._cancel_deadline()
         message = {
             HTTPStatus.REQUEST_TIMEOUT: f"The headers did not arrive within {HEAD_SECONDS} seconds.",
+            HTTPStatus.SERVICE_UNAVAILABLE: _TOO_MANY,
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: f"URL and headers may have {HEAD_BYTES:,} bytes together.",
         }[status]
-        head = f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(message)}\r\nconnection: close\r\n\r\n"
+        head = f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(message)}\r\nconnection: close\r\n"
+        head += f"retry-after: {_RETRY_AFTER}\r\n\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else "\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + message.encode())
         self.transport.close()

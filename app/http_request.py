@@ -1,6 +1,13 @@
 """HTTP request of an ASGI server: method, headers by name, and the channel of the body."""
 
+from typing import Final
+
 from starlette.types import Receive, Scope
+
+HEALTH_PATH: Final = "/healthz"
+READY_PATH: Final = "/readyz"
+UNNAMED_PATHS: Final = (HEALTH_PATH, READY_PATH)
+"""Paths that orchestrators ask for by the address of the process, not by its name, and that are always answered."""
 
 
 class HTTPRequest:

@@ -40,6 +40,13 @@ class InputArgument(NamedTuple):
     value: ValueNode
 
 
+class CheckedInputs(NamedTuple):
+    """An error for each list that is too long, and the number of values in all lists."""
+
+    errors: Sequence[GraphQLError] = ()
+    values: int = 0
+
+
 def find_input_arguments(schema: GraphQLSchema, document: DocumentNode) -> Sequence[InputArgument]:
     """Return the arguments of a valid document that are lists or objects. Takes a walk through the document."""
     types = TypeInfo(schema)
@@ -48,20 +55,21 @@ def find_input_arguments(schema: GraphQLSchema, document: DocumentNode) -> Seque
     return found.arguments
 
 
-def input_errors(arguments: Sequence[InputArgument], variables: Mapping[str, Any]) -> Iterator[GraphQLError]:
-    """Yield an error for each list of the arguments that is too long, and for all of them together.
+def check_inputs(arguments: Sequence[InputArgument], variables: Mapping[str, Any]) -> CheckedInputs:
+    """Check the lists of the arguments, each and all of them together.
 
     Variables are values, not coerced yet, or nodes, of their default values.
     """
     check = _Check(variables)
-    has_errors = False
-    for argument in arguments:
-        for problem in check.value(argument.value, argument.type, argument.name, LIMITS.list_items):
-            has_errors = True
-            yield _error(f"{problem} Send several requests.", argument.value)
-    if check.total > LIMITS.bulk_items and not has_errors:
+    errors = [
+        _error(f"{problem} Send several requests.", argument.value)
+        for argument in arguments
+        for problem in check.value(argument.value, argument.type, argument.name, LIMITS.list_items)
+    ]
+    if check.total > LIMITS.bulk_items and not errors:
         problem = f"All lists of the arguments have {check.total:,} values; at most {LIMITS.bulk_items:,} are allowed."
-        yield _error(f"{problem} Send several requests.", arguments[0].value)
+        errors.append(_error(f"{problem} Send several requests.", arguments[0].value))
+    return CheckedInputs(errors, check.total)
 
 
 def _error(message: str, value: ValueNode) -> GraphQLError:

@@ -6,6 +6,7 @@ constant part of a message is printed, and of exceptions only that which `format
 
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +20,9 @@ from app.settings import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     import sys
+
+PAUSE_SECONDS: Final = 60
+"""Shortest time between two lines of a warning of a state that lasts."""
 
 OWN_LOGGERS: Final = ("app", "engine", "fragments", "permissions", "resolvers", "schema", "store")
 
@@ -40,6 +44,8 @@ class Event(StrEnum):
     RATE_LIMITED = "rateLimited"
     SLOW_OPERATION = "slowOperation"
     TOKEN_REFUSED = "tokenRefused"  # noqa: S105 - a name, not a token
+    TOO_MANY_CONNECTIONS = "tooManyConnections"
+    TOO_MANY_OPERATIONS = "tooManyOperations"
     UNAVAILABLE = "unavailable"
 
 
@@ -86,6 +92,22 @@ class LogFormatter(logging.Formatter):
         if error is not None:
             line["traceback"] = format_error(error)
         return self._format(line).decode().removesuffix("\n")
+
+
+class RareWarning:
+    """Warning of a state that may last: it is logged at most once in PAUSE_SECONDS."""
+
+    def __init__(self, message: str, event: Event) -> None:
+        """Take the message and the event of its line."""
+        self._message, self._event = message, event
+        self._next = 0.0
+
+    def log(self) -> None:
+        """Log the warning, unless that happened just now."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + PAUSE_SECONDS
+            _log.warning("%s", self._message, extra={"event": self._event})
 
 
 class LogHandler(logging.StreamHandler[TextIO]):

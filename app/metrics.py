@@ -30,6 +30,9 @@ ERRORS: Final = Counter("atoll_errors", "Errors in responses, by extensions.code
 STATEMENTS: Final = Counter("atoll_statements", "Statements of GraphQL requests.")
 DATABASE_SECONDS: Final = Counter("atoll_database_seconds", "Duration of these statements.")
 COST: Final = Histogram("atoll_cost", "Static cost of GraphQL requests.", ("part",), buckets=_COSTS)
+CONNECTIONS_CLOSED: Final = Counter(
+    "atoll_connections_closed", "Connections that were closed for others, or refused, at the limit."
+)
 # All processes read the same database, so the latest value is the value.
 JOBS: Final = Gauge("atoll_jobs", "Jobs that wait or run.", ("status",), multiprocess_mode="mostrecent")
 REVISION: Final = Gauge("atoll_revision", "Revision of the change log.", multiprocess_mode="mostrecent")

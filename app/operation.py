@@ -26,6 +26,8 @@ class OperationRecord:
         "nanoseconds",
         "operation_name",
         "operation_type",
+        "parsed_characters",
+        "points",
         "queue_nanoseconds",
         "request_id",
         "response_bytes",
@@ -49,6 +51,10 @@ class OperationRecord:
         """When the request was read, by `perf_counter_ns`."""
         self.cost: Mapping[str, int] | None = None
         """Static cost by part (`objects`, `fields`, `reads`); None until it is computed."""
+        self.points: int | None = None
+        """Points for the cost; None until it is computed, and for a request that is refused."""
+        self.parsed_characters = 0
+        """Length of the document if it was parsed, not found in a cache."""
         self.queue_nanoseconds: int | None = None
         """Time in the queue of operations; None if the operation did not have to queue."""
         self.status: int | None = None

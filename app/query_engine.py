@@ -69,14 +69,15 @@ class QueryEngine:
 
         A query with an error that is too large for graphql-core gets the error alone, without data.
 
-        Raises HTTPError for an invalid token, and StorageError.
+        Raises HTTPError for an invalid token and a rate limit, and StorageError.
         """
         compiled = self._find_operation(graphql_request.query, graphql_request.operation_name)
         checked = compiled and compiled.limits.check(graphql_request.variables, is_visitor=caller.is_visitor)
         if compiled is None or checked is None or checked.errors:
             return None
         caller.record.set_operation(compiled.operation.definition)
-        caller.record.cost = checked.cost._asdict()
+        checked.note(caller.record)
+        caller.charge()
         try:
             body = await self._run(compiled.operation, graphql_request.variables, caller)
             return checked.add_extensions(body)
@@ -91,11 +92,13 @@ class QueryEngine:
             return None
 
     async def _run(self, operation: Operation, given: Mapping[str, Any] | None, caller: Caller) -> bytes:
-        """Return the body of the response. Raises the errors of `execute`, and HTTPError for an invalid token."""
+        """Return the body of the response. Raises the errors of `execute`, and HTTPError."""
         api_token, subject = await self._authenticate(caller.authorization)
 
         async def identify(snapshot: Snapshot) -> Viewer:
-            return await load_viewer(snapshot, api_token, subject)
+            viewer = await load_viewer(snapshot, api_token, subject)
+            caller.recognize()
+            return viewer
 
         variables = operation.variable_values(given)
         plan = operation.plan(variables)

@@ -11,9 +11,9 @@ from strawberry.schema import BaseSchema
 from app.cost import COST_CAP, Cost, OperationCost
 from app.documents import LazyContext, graphql_schema
 from app.errors import RequestErrorCode
-from app.list_limits import find_input_arguments, input_errors
-from app.operation import current_operation
-from resolvers.limits import LIMITS, VISITOR_LIMITS
+from app.list_limits import CheckedInputs, check_inputs, find_input_arguments
+from app.operation import OperationRecord, current_operation
+from resolvers.limits import FULL_POINTS, LIMITS, VISITOR_LIMITS
 
 COST_LIMITS: Final = Cost(LIMITS.objects, LIMITS.fields, LIMITS.reads)
 SMALLER_COST_LIMITS: Final = Cost(VISITOR_LIMITS.objects, VISITOR_LIMITS.fields, VISITOR_LIMITS.reads)
@@ -41,11 +41,15 @@ def spend_budget(fields: int) -> None:
 
 
 class CheckedRequest(NamedTuple):
-    """Cost of a request, the limits for it, and an error for each limit that is exceeded, also for lists."""
+    """Cost of a request, the limits for it, and an error for each limit that is exceeded, also for lists.
+
+    `changes` is the number of values in the lists of a mutation's input, the work of which is not part of the cost.
+    """
 
     cost: Cost
     limits: Cost
     errors: list[GraphQLError]
+    changes: int = 0
 
     @property
     def is_small(self) -> bool:
@@ -56,6 +60,21 @@ class CheckedRequest(NamedTuple):
     def extensions(self) -> dict[str, Any]:
         """The `extensions` of the response."""
         return {"cost": {**self.cost._asdict(), "limit": self.limits._asdict()}}
+
+    @property
+    def points(self) -> int:
+        """Points that the request takes, rounded down."""
+        objects, fields, reads = self.cost
+        full = max(
+            (objects + self.changes) / COST_LIMITS.objects, fields / COST_LIMITS.fields, reads / COST_LIMITS.reads
+        )
+        return int(FULL_POINTS * full)
+
+    def note(self, record: OperationRecord) -> None:
+        """Note the cost in the record of the operation, and the points unless the request is refused."""
+        record.cost = self.cost._asdict()
+        if not self.errors:
+            record.points = self.points
 
     def add_extensions(self, body: bytes) -> bytes:
         """Return the body of a response that has no extensions yet, with them."""
@@ -79,8 +98,10 @@ class RequestLimits:
         """Check a request with these variables, which are not coerced yet."""
         limits = SMALLER_COST_LIMITS if is_visitor or self._operation is OperationType.MUTATION else COST_LIMITS
         cost = self._cost.of(variables)
-        lists = input_errors(self._lists, {**self._defaults, **(variables or {})}) if self._lists else ()
-        return CheckedRequest(cost, limits, [*lists, *_cost_errors(cost, limits, self._operation)])
+        values = {**self._defaults, **(variables or {})}
+        inputs = check_inputs(self._lists, values) if self._lists else CheckedInputs()
+        changes = inputs.values if self._operation is OperationType.MUTATION else 0
+        return CheckedRequest(cost, limits, [*inputs.errors, *_cost_errors(cost, limits, self._operation)], changes)
 
 
 class RequestLimitsExtension(SchemaExtension):
@@ -103,7 +124,7 @@ class RequestLimitsExtension(SchemaExtension):
             self._checked = limits.check(execution.variables, is_visitor=is_visitor)
             execution.pre_execution_errors = self._checked.errors
             if (record := current_operation.get()) is not None:
-                record.cost = self._checked.cost._asdict()
+                self._checked.note(record)
         yield
 
     def get_results(self) -> dict[str, Any]:

@@ -5,8 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Any, Self
 
+from resolvers.limits import Rate
 from store.database import OPERATION_SECONDS, POOL_SIZE
 
 PREFIX = "ATOLL_"
@@ -62,6 +64,16 @@ class Settings:
     drain_seconds: int = field(default=5, metadata={"least": 0})
     pool_size: int = POOL_SIZE  # connections to PostgreSQL
     migrate: bool = True  # at the start of `atoll serve`
+    rate_points: int = field(default=300, metadata={"least": 0})  # of a user in a second; 0 for no rate limit
+    rate_burst: int = 60_000
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    max_connections: int = 1_000  # fewer if the process may not open as many files
+    max_operations: int = 200  # at the same time
+
+    @property
+    def rate(self) -> Rate | None:
+        """Rate limit of a user; None if there is none."""
+        return Rate(self.rate_points, self.rate_burst) if self.rate_points else None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -73,9 +85,12 @@ class Settings:
         for name in environment:
             if name.startswith(PREFIX) and name not in known and not name.startswith(TOOL_PREFIXES):
                 raise SettingError(f"Unknown setting {name}. The settings are: {', '.join(known)}.")
-        return cls(
+        settings = cls(
             **{each.name: _read(name, environment[name], each) for name, each in known.items() if name in environment}
         )
+        for proxy in settings.trusted_proxies:
+            _require_network(proxy)
+        return settings
 
     def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
         """Return the name, value and source of each setting, with passwords in URLs masked."""
@@ -111,6 +126,16 @@ def _read_number(name: str, text: str, least: int) -> int:
     if not least <= number <= MAX_NUMBER:
         raise SettingError(f"Invalid {name} {text!r}. Use a number from {least} to {MAX_NUMBER:,}.")
     return number
+
+
+def _require_network(text: str) -> None:
+    """Raise SettingError unless the text is an address or a network."""
+    try:
+        ip_network(text)
+    except ValueError:
+        raise SettingError(
+            f"Invalid {PREFIX}TRUSTED_PROXIES {text!r}. Use addresses and networks, such as 10.0.0.5,192.168.7.0/24."
+        ) from None
 
 
 def _read_choice(name: str, text: str, default: StrEnum) -> StrEnum:

@@ -23,8 +23,8 @@ WAITING: Final = 500
 WAIT_SECONDS: Final = 5
 """Longest wait for a turn."""
 
-ViewerKey = bytes
-"""Token of a viewer, empty for visitors."""
+ViewerKey = str | bytes
+"""Id of a user, the token of an unknown one, or an empty one for visitors."""
 
 
 class Turns:

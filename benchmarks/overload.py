@@ -118,7 +118,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{Path(folder) / 'world.db'}"
         busy, small = asyncio.run(_prepare(url, arguments.assets))
-        environment = {"ATOLL_DATABASE_URL": url, "ATOLL_LOG_LEVEL": "error"}
+        environment = {"ATOLL_DATABASE_URL": url, "ATOLL_LOG_LEVEL": "error", "ATOLL_RATE_POINTS": "0"}
         with Server("Atoll", python(*SERVE), {}, busy, Path(folder) / "log", environment) as server:
             slow = asyncio.run(_ask_once(server.port, SLOW, busy))
             typer.echo(f"the slow query: {len(slow.content):,} bytes in {slow.elapsed.total_seconds():.2f} s")

@@ -70,7 +70,7 @@ async def build_world(url: str, asset_count: int) -> BenchmarkWorld:
         grants = [{"asset_pk": row.pk, "principal_pk": owner_pk, "access": AssetAccess.OWNER.value} for row in assets]
         await insert_many(connection, sql.grant, grants)
     token = await create_token(database, "owner", 86_400)
-    transport = httpx.ASGITransport(create_application(Settings(database_url=url), database=database))
+    transport = httpx.ASGITransport(create_application(Settings(database_url=url, rate_points=0), database=database))
     headers = {"authorization": f"Bearer {token}"}
     client = httpx.AsyncClient(transport=transport, base_url="http://atoll.test", headers=headers, timeout=600)
     return BenchmarkWorld(

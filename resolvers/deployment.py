@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from resolvers.context import Context
-from resolvers.limits import LIMITS, VISITOR_LIMITS, Limits
+from resolvers.limits import LIMITS, VISITOR_LIMITS, Limits, current_rate
 
 
 class Deployment(NamedTuple):
@@ -17,7 +17,11 @@ class Deployment(NamedTuple):
 
 def deployment(_root: None, context: Context) -> Deployment:
     """Return the deployment as of the operation's snapshot."""
-    limits = LIMITS if context.viewer.is_signed_in else VISITOR_LIMITS
+    limits, rate = LIMITS, current_rate.get()
+    if not context.viewer.is_signed_in:
+        limits, rate = VISITOR_LIMITS, rate and rate.of_visitors()
+    if rate is not None:
+        limits = limits._replace(rate_points=rate.points, rate_burst=rate.burst)
     return Deployment(installed_version(), context.viewer.public_sharing, limits)
 
 

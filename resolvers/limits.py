@@ -1,12 +1,31 @@
 """Limits of requests, declared once: enforced where they apply, and listed in `deployment.limits`."""
 
+from contextvars import ContextVar
 from typing import Final, NamedTuple, Self
 
 from resolvers.listing.listing import MAX_PAGE_SIZE
 from store.tables import MAX_COLLECTION_DEPTH
 
 VISITOR_SHARE: Final = 4
-"""Divisor of the limits of objects, fields and reads for visitors, and for mutations."""
+"""Divisor of the limits of objects, fields and reads for visitors, and for mutations; of rates for visitors."""
+
+FULL_POINTS: Final = 1_000
+"""Points of an operation at a limit of objects, fields or reads of a member."""
+
+
+class Rate(NamedTuple):
+    """Rate limit of a user: points that are added each second, and the most points that add up."""
+
+    points: int
+    burst: int
+
+    def of_visitors(self) -> Self:
+        """Return the rate limit of an address of visitors."""
+        return self._replace(points=max(self.points // VISITOR_SHARE, 1), burst=max(self.burst // VISITOR_SHARE, 1))
+
+
+current_rate: Final[ContextVar[Rate | None]] = ContextVar("current_rate", default=None)
+"""Rate limit of the server that answers here; None if it has none."""
 
 
 class Limits(NamedTuple):
@@ -32,6 +51,8 @@ class Limits(NamedTuple):
     daily_job_items: int = 1_000_000  # of one user: their results are kept for a week
     daily_idempotency_keys: int = 10_000  # of one user: the results are kept for a day
     collection_depth: int = MAX_COLLECTION_DEPTH
+    rate_points: int | None = None  # the server's setting
+    rate_burst: int | None = None
 
     def of_visitors(self) -> Self:
         """Return the limits of visitors, who only send queries."""

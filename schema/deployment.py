@@ -37,6 +37,13 @@ class Limits:
     daily_job_items: int = field("The maximum number of items in all jobs that a user starts within 24 hours.")
     daily_idempotency_keys: int = field("The maximum number of idempotency keys of a user within 24 hours.")
     collection_depth: int = field("The maximum depth of nested collections.")
+    rate_points: int | None = field(
+        "The points that the viewer gets each second, up to `rateBurst`. An operation at the limit of `objects`,"
+        " `fields` or `reads` takes 1,000 points, and others in proportion, at least 1. Each value of a list in the"
+        " input of a mutation counts as an object. Visitors share the points of their address. Null if there is no"
+        " rate limit."
+    )
+    rate_burst: int | None = field("The maximum number of points. Null if there is no rate limit.")
 
 
 @strawberry.type(description="This deployment of Atoll: its version, settings and limits.")

@@ -108,9 +108,9 @@ class CommandRunner:
 def environment(**settings: str) -> dict[str, str]:
     """Return the current environment variables with these ATOLL_ settings in place of all others, and PYTHONPATH.
 
-    A server ends at once, unless DRAIN_SECONDS says otherwise.
+    A server ends at once and has no rate limit, unless DRAIN_SECONDS and RATE_POINTS say otherwise.
     """
-    settings = {"DRAIN_SECONDS": "0"} | settings
+    settings = {"DRAIN_SECONDS": "0", "RATE_POINTS": "0"} | settings
     others = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
     return others | {"PYTHONPATH": str(ROOT)} | {f"ATOLL_{name}": value for name, value in settings.items()}
 

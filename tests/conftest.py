@@ -246,8 +246,8 @@ PATIENT_SECONDS = 60
 
 
 def settings_of(url: str) -> Settings:
-    """Return the settings of a test, which runs with the executor that ATOLL_ENGINE names."""
-    return replace(Settings.from_environment(), database_url=url, operation_seconds=PATIENT_SECONDS)
+    """Return the settings of a test: no rate limit, and the executor that ATOLL_ENGINE names."""
+    return replace(Settings.from_environment(), database_url=url, operation_seconds=PATIENT_SECONDS, rate_points=0)
 
 
 class GraphQLClient:

@@ -20,8 +20,11 @@ from starlette.routing import Route
 from strawberry.schema.config import StrawberryConfig
 
 from app import limits
+from app.caller import CallerLimits
 from app.endpoint import Endpoint
 from app.errors import UnauthenticatedError, UnavailableError
+from app.operations_in_progress import OperationsInProgress
+from app.rate_limit import RateLimit
 from permissions.error import ErrorCode, OperationError
 
 RESPONSE = "application/graphql-response+json"
@@ -165,6 +168,8 @@ class World:
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     has_ide: bool = False
     operation_seconds: float = 10
+    rate: RateLimit | None = None
+    max_operations: int = 200
 
     def __post_init__(self) -> None:
         """Build the schema and its endpoint."""
@@ -172,7 +177,7 @@ class World:
             build_test_schema(limits.extensions()),
             open_context=self.open_context,
             ide=_ide if self.has_ide else None,
-            operation_seconds=self.operation_seconds,
+            limits=CallerLimits(self.operation_seconds, self.rate, OperationsInProgress(self.max_operations)),
         )
         self.app = Starlette(routes=[Route("/graphql", self.endpoint)])
 

@@ -27,7 +27,9 @@ class MemoryClient:
         for each in self.database.engines:
             event.listen(each.sync_engine, "before_cursor_execute", self._observe)
         self.database.observe_reads(lambda statement, _values: self.statements.append(statement))
-        app = create_application(Settings(database_url=world.url, index=index, engine=engine), database=self.database)
+        app = create_application(
+            Settings(database_url=world.url, index=index, engine=engine, rate_points=0), database=self.database
+        )
         self.memory: Memory | None = app.state.memory
         self.is_from_memory = False
         if self.memory is not None:

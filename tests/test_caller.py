@@ -8,11 +8,11 @@ import httpx
 import pytest
 from starlette.requests import ClientDisconnect
 
-from app.caller import Caller
+from app.caller import Caller, CallerLimits
 from app.errors import HTTPError
 from app.http_request import HTTPRequest
 from app.operation import OperationRecord
-from app.turns import Turns
+from app.turns import Turns, ViewerKey
 from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.http_server import World
 
@@ -35,7 +35,8 @@ class Connection:
     def caller(self, seconds: float = 5, turns_: Turns | None = None) -> Caller:
         """Return the caller with that token."""
         scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"authorization", b"a")]}
-        return Caller(HTTPRequest(scope, self.receive), OperationRecord("r"), turns_ or Turns(), seconds)
+        limits = CallerLimits(operation_seconds=seconds, turns=turns_ or Turns())
+        return Caller(HTTPRequest(scope, self.receive), OperationRecord("r"), limits)
 
     async def work(self, seconds: float = 5) -> str:
         """Work for a while, and note how it ended."""
@@ -125,10 +126,10 @@ async def test_a_query_of_graphql_core_has_a_deadline(served: tuple[World, httpx
 async def test_queries_that_the_index_does_not_answer_take_a_turn(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken: list[bytes] = []
+    taken: list[ViewerKey] = []
     take = Turns.take
 
-    def recording(turns: Turns, viewer: bytes) -> Any:
+    def recording(turns: Turns, viewer: ViewerKey) -> Any:
         taken.append(viewer)
         return take(turns, viewer)
 
@@ -141,4 +142,6 @@ async def test_queries_that_the_index_does_not_answer_take_a_turn(
     assert taken == []
     await ask_own("ada", '{ assets(query: "a") { totalCount } }')  # by the engine
     await ask_own(ANONYMOUS, "{ __schema { queryType { name } } }")  # by graphql-core
-    assert taken == [ask_own.tokens["ada"].encode(), b""]
+    of_ada, of_visitor = taken
+    assert of_ada == (await ask_own("ada", "{ viewer { user { id } } }"))["viewer"]["user"]["id"]
+    assert of_visitor == b""

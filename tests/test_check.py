@@ -80,7 +80,7 @@ NOTICES = {
         "limits",
         "ATOLL_DRAIN_SECONDS is 60, not 5. Give the server 25 seconds more than that",
     ),
-    "few descriptors": (of_settings(1_024), "descriptors", "for 961 connections of clients. Raise them: ulimit -n"),
+    "few descriptors": (of_settings(1_024), "descriptors", "for 896 connections, not 1,000. Raise them: ulimit -n"),
     "a relative path": (of_file(path=Path("a.db")), "database file", f"Write {Path('a.db').resolve()} instead."),
     "a temporary folder": (of_file(path=TEMPORARY_FOLDERS[0] / "a.db"), "database file", "Move it."),
     "a network file system": (of_file(file_system="nfs4"), "file system", "nfs4, a network file system"),
@@ -113,7 +113,7 @@ NOTICES = {
     "public sharing": (of_content(public_sharing=True), "public sharing", "by the mutation deploymentUpdate"),
 }
 ERRORS = {
-    "no descriptors left": (of_settings(60), "descriptors", "for 0 connections of clients."),
+    "no descriptors left": (of_settings(60), "descriptors", "enough for 1 connections, not 1,000."),
     "a file that is not writable": (of_file(is_writable=False), "database file", "Give it write permission"),
     "a full disk": (of_file(free_bytes=9_000_000), "disk space", "Free some space."),
     "an old revision": (of_database(ON_SQLITE._replace(revision="0001")), "database revision", "Run: atoll migrate"),

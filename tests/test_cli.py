@@ -188,6 +188,11 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_DRAIN_SECONDS", "environment"),
         ("ATOLL_POOL_SIZE", "default"),
         ("ATOLL_MIGRATE", "default"),
+        ("ATOLL_RATE_POINTS", "environment"),
+        ("ATOLL_RATE_BURST", "default"),
+        ("ATOLL_TRUSTED_PROXIES", "default"),
+        ("ATOLL_MAX_CONNECTIONS", "default"),
+        ("ATOLL_MAX_OPERATIONS", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert ["ok", "database", "revision", f"{head_revision()},", "up", "to", "date"] in lines

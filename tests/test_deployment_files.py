@@ -12,10 +12,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from typer.main import get_command
 
-from app.application import HEALTH_PATH
-from app.check import ENOUGH_DESCRIPTORS
 from app.cli import commands
+from app.connections import OTHER_DESCRIPTORS
 from app.drain import STOP_SECONDS
+from app.http_request import HEALTH_PATH
 from app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -133,7 +133,7 @@ def test_the_unit_runs_the_server_and_waits_for_its_end() -> None:
     assert options_of(arguments) == options_of(["serve"])
     assert int(service["TimeoutStopSec"]) == Settings().drain_seconds + STOP_SECONDS
     assert (service["KillMode"], service["Restart"]) == ("mixed", "on-failure")
-    assert int(service["LimitNOFILE"]) >= ENOUGH_DESCRIPTORS
+    assert int(service["LimitNOFILE"]) >= Settings.max_connections + OTHER_DESCRIPTORS
 
 
 def test_the_unit_keeps_data_in_its_folder_and_secrets_out_of_itself() -> None:

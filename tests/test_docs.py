@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.application import READY_PATH
 from app.cli import commands
+from app.http_request import READY_PATH
 from app.settings import PREFIX, TOOL_PREFIXES, Settings
 from app.turns import WAIT_SECONDS
 from resolvers.limits import LIMITS

@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from app.documents import graphql_schema
-from app.list_limits import find_input_arguments, input_errors
+from app.list_limits import check_inputs, find_input_arguments
 from resolvers.limits import LIMITS
 from schema.graph import build_schema
 from schema.sizes import ITEMS_OF
@@ -27,7 +27,7 @@ ADDING = "mutation($i: CollectionAssetsAddInput!) { collectionAssetsAdd(input: $
 
 def messages(document: str, **variables: Any) -> list[str]:
     """Return the errors of the document's lists."""
-    return [error.message for error in input_errors(find_input_arguments(SCHEMA, parse(document)), variables)]
+    return [error.message for error in check_inputs(find_input_arguments(SCHEMA, parse(document)), variables).errors]
 
 
 def list_fields() -> Iterator[tuple[GraphQLInputObjectType, str]]:

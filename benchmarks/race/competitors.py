@@ -17,6 +17,7 @@ from tests.postgres import Postgres
 
 PEERS = Path(__file__).parent / "servers"
 FAR_FUTURE = 4_102_444_800_000  # milliseconds; the peers' copy of the token never expires
+WITHOUT_RATE_LIMIT = {"ATOLL_RATE_POINTS": "0"}
 ATOLL, ATOLL_POSTGRESQL = "Atoll", "Atoll, PostgreSQL"
 STRAWBERRY, MERCURIUS, MERCURIUS_JIT = "plain Strawberry", "Mercurius", "Mercurius + jit"
 POSTGRAPHILE, FLOOR = "PostGraphile 5", "SQL floor"
@@ -101,7 +102,7 @@ def list_servers(databases: Databases, tokens: Mapping[str, str], names: set[str
         found[name] = Server(name, command, dialect, tokens[name], log, environment, companions)
 
     database = {"DATABASE": str(databases.peers)}
-    add(ATOLL, python(*SERVE), connections, {"ATOLL_DATABASE_URL": databases.atoll_url})
+    add(ATOLL, python(*SERVE), connections, {"ATOLL_DATABASE_URL": databases.atoll_url} | WITHOUT_RATE_LIMIT)
     add(STRAWBERRY, python(*UVICORN, "benchmarks.race.servers.plain_strawberry:app"), lists, database)
     add(FLOOR, python(*UVICORN, "benchmarks.race.servers.sql_floor:app"), lists, database)
     if node is not None:
@@ -110,7 +111,13 @@ def list_servers(databases: Databases, tokens: Mapping[str, str], names: set[str
         add(MERCURIUS_JIT, command, lists, database | PRODUCTION | {"JIT": "1"})
     if (postgres := databases.postgres) is not None:
         companions = (postgres.pid,)
-        add(ATOLL_POSTGRESQL, python(*SERVE), connections, {"ATOLL_DATABASE_URL": postgres.url("atoll")}, companions)
+        add(
+            ATOLL_POSTGRESQL,
+            python(*SERVE),
+            connections,
+            {"ATOLL_DATABASE_URL": postgres.url("atoll")} | WITHOUT_RATE_LIMIT,
+            companions,
+        )
         if node is not None:
             owner = libpq_url(postgres.url("peers"))
             urls = {"OWNER_URL": owner, "VIEWER_URL": _with_user(owner, peers.VIEWER)}

@@ -124,7 +124,9 @@ async def _watch(stalls: list[float]) -> None:
 @asynccontextmanager
 async def _client(world: LargeWorld) -> AsyncIterator[httpx.AsyncClient]:
     database = Database(world.url)
-    transport = InProcessTransport(create_application(Settings(database_url=world.url), database=database))
+    transport = InProcessTransport(
+        create_application(Settings(database_url=world.url, rate_points=0), database=database)
+    )
     try:
         await transport.refresh()
         async with httpx.AsyncClient(transport=transport, base_url="http://atoll", timeout=60) as client:

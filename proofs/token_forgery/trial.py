@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from random import Random
 from typing import Final
@@ -138,7 +138,9 @@ class TokenChecker:
 @asynccontextmanager
 async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[httpx.AsyncClient]:
     """Open a client of the application, which trusts the issuer and its clock, or no issuer."""
-    settings = Settings(oidc_issuer=fake.url, oidc_audience=AUDIENCE) if fake else Settings()
+    settings = Settings(rate_points=0)
+    if fake:
+        settings = replace(settings, oidc_issuer=fake.url, oidc_audience=AUDIENCE)
 
     def issuer_from_settings(issuer: str | None, audience: str | None) -> Issuer | None:
         return Issuer(issuer, audience, fake.clock, fake.timer) if fake and issuer and audience else None
