@@ -182,14 +182,14 @@ class _Protocol:
         make = self._calls.make
         return await make(self._link, f"PREPARE {text}", lambda: self._protocol.prepare(name, text, *rest, **options))
 
-    async def bind_execute(self, statement: Any, *rest: Any) -> Any:
+    async def bind_execute(self, *arguments: Any, **options: Any) -> Any:
         """Execute a prepared statement."""
-        return await self._calls.make(
-            self._link, statement.query, lambda: self._protocol.bind_execute(statement, *rest)
-        )
+        return await self._execute(self._protocol.bind_execute, *arguments, **options)
 
-    async def bind_execute_many(self, statement: Any, *rest: Any) -> Any:
+    async def bind_execute_many(self, *arguments: Any, **options: Any) -> Any:
         """Execute a prepared statement with each of many sets of parameters."""
-        return await self._calls.make(
-            self._link, statement.query, lambda: self._protocol.bind_execute_many(statement, *rest)
-        )
+        return await self._execute(self._protocol.bind_execute_many, *arguments, **options)
+
+    async def _execute(self, execute: Any, *arguments: Any, **options: Any) -> Any:
+        statement = options["state"] if "state" in options else arguments[0]
+        return await self._calls.make(self._link, statement.query, lambda: execute(*arguments, **options))
