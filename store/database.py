@@ -137,12 +137,21 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[ConnectionSnapshot]:
-        """Open a read-only snapshot; on exit, end it and return its connection to the pool. Raises StorageError."""
-        async with (
-            self._connect(self._reader, self.operation_seconds) as (connection, watchdog),
-            end_on_exit(ConnectionSnapshot(connection, watchdog)) as snapshot,
-        ):
-            yield snapshot
+        """Open a read-only snapshot; on exit, end it and return its connection to the pool. Raises StorageError.
+
+        A connection that is lost at the end is dropped without an error: all rows were read.
+        """
+        is_read = False
+        try:
+            async with (
+                self._connect(self._reader, self.operation_seconds) as (connection, watchdog),
+                end_on_exit(ConnectionSnapshot(connection, watchdog)) as snapshot,
+            ):
+                yield snapshot
+                is_read = True
+        except StorageError:
+            if not is_read:
+                raise
 
     @asynccontextmanager
     async def write(self, seconds: float = LONG_WRITE_SECONDS) -> AsyncIterator[AsyncConnection]:

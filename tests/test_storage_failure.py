@@ -159,6 +159,21 @@ async def test_a_mutation_that_loses_its_connection_before_its_commit_is_repeate
     assert await order(ask) == ["imaging", "genomics", "empty", "new"]
 
 
+@pytest.mark.usefixtures("only_postgresql")
+async def test_a_connection_lost_after_the_last_read_changes_no_response(
+    ask: GraphQLClient, postgres: Postgres
+) -> None:
+    ends: list[object] = []
+
+    def lose(connection: object) -> None:
+        ends.append(connection)
+        postgres.terminate_sessions()
+
+    event.listen(ask.database.engines[1].sync_engine, "rollback", lose)
+    assert (await CREATE(ask, "ada", name="New"))["topic"]["slug"] == "new"
+    assert len(ends) == 2, "before the mutation, and after its payload"
+
+
 @pytest.fixture(params=[True, False], ids=["committed", "rolled-back"])
 def lose_commit(
     ask: GraphQLClient, postgres: Postgres, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
