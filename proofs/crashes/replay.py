@@ -101,7 +101,7 @@ class Replay:
             distinct = list(dict.fromkeys(given["assetIds"]))
             chunks = [distinct[first : first + CHUNK] for first in range(0, len(distinct), CHUNK)]
         number = next((number for number, chunk in enumerate(chunks) if touched <= set(chunk)), None)
-        if number is None or operation.chunks and number <= max(operation.chunks):
+        if number is None or (operation.chunks and number <= max(operation.chunks)):
             raise BrokenPromiseError(f"A chunk of a job was made in part or twice: {operation}, {touched}")
         operation.chunks.add(number)
         given["assetIds"] = chunks[number]
@@ -128,7 +128,9 @@ class Replay:
 
     def _check_response(self, operation: Operation) -> None:
         """Compare what the response shows with the log."""
-        lost = {id_ for id_ in operation.change_ids() if id_ not in self._logged} if operation.is_acknowledged else set()
+        lost = (
+            {id_ for id_ in operation.change_ids() if id_ not in self._logged} if operation.is_acknowledged else set()
+        )
         lost |= operation.deleted_ids() - self._deleted
         if operation.shows_change() and operation.first.request_id not in self._requests:
             lost.add(operation.request_id)
@@ -140,7 +142,9 @@ class Replay:
         change, touched = sql.change, sql.change_asset
         assets = touched.outerjoin(sql.asset, sql.asset.c.pk == touched.c.asset_pk)
         rows = await snapshot.rows(
-            select(*change.c["pk", "id", "revision", "action", "subject_id", "request_id"], sql.asset.c.id.label("asset"))
+            select(
+                *change.c["pk", "id", "revision", "action", "subject_id", "request_id"], sql.asset.c.id.label("asset")
+            )
             .select_from(change.outerjoin(assets, touched.c.change_pk == change.c.pk))
             .where(change.c.pk > self._last_pk)
             .order_by(change.c.pk)
@@ -198,7 +202,9 @@ class Replay:
                 for row in collections
             },
             "tree": {
-                place: [label[row.pk] for row in collections if (topic[row.topic_pk], label.get(row.parent_pk)) == place]
+                place: [
+                    label[row.pk] for row in collections if (topic[row.topic_pk], label.get(row.parent_pk)) == place
+                ]
                 for place in {(topic[row.topic_pk], label.get(row.parent_pk)) for row in collections}
             },
         }
@@ -228,9 +234,7 @@ def _check_job(row: Row[Any]) -> None:
 def compare(name: str, found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> None:
     """Raise BrokenPromiseError with the entries that differ, if any."""
     if found != expected:
-        lines = [
-            f"  {key}: {found.get(key)} in place of {expected.get(key)}" for key in _differing(found, expected)
-        ]
+        lines = [f"  {key}: {found.get(key)} in place of {expected.get(key)}" for key in _differing(found, expected)]
         raise BrokenPromiseError("\n".join((f"The database differs from the model, {name}:", *lines)))
 
 

@@ -11,7 +11,7 @@ from random import Random
 from sqlalchemy import select
 
 from app.tokens import create_token
-from proofs.crashes.load import KEY, Drawing, Load, Operation
+from proofs.crashes.load import KEY, Drawing, Load
 from proofs.crashes.replay import Replay
 from proofs.crashes.server import PRELUDE, ServerProcess, open_server
 from proofs.crashes.world import draw_lines

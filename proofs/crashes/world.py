@@ -14,7 +14,9 @@ OWNER = "olu"
 def draw_lines(random: Random) -> Lines:
     """Draw a world's lines. Every asset is visible to all members."""
     users: Lines = [{"kind": "user", "id": name, "name": name, "isAdmin": name == "ada"} for name in MEMBERS]
-    groups: Lines = [{"kind": "group", "id": name, "name": name, "members": members} for name, members in GROUPS.items()]
+    groups: Lines = [
+        {"kind": "group", "id": name, "name": name, "members": members} for name, members in GROUPS.items()
+    ]
     assets = [_asset(random, f"asset-{number}") for number in range(ASSETS)]
     topics: Lines = [{"kind": "topic", "slug": slug, "name": slug} for slug in (f"topic-{n}" for n in range(TOPICS))]
     collections: Lines = []
@@ -30,6 +32,6 @@ def draw_lines(random: Random) -> Lines:
 
 def _asset(random: Random, name: str) -> dict[str, Any]:
     line: dict[str, Any] = {"kind": "asset", "id": name, "type": "MODEL", "name": name}
-    line |= {"owner": random.choice((OWNER, OWNER, OWNER, OWNER, "sam")), "released": random.random() < 0.9}
+    line |= {"owner": random.choice((OWNER, OWNER, OWNER, OWNER, "sam")), "released": bool(random.randrange(10))}
     access = random.choice(("VIEWER", "DISCOVERABLE"))
     return line | {"archived": False, "withdrawn": False, "grants": [{"to": "everyone", "role": access}]}

@@ -24,7 +24,7 @@ class CallFailure(Enum):
     ERROR = "the database refuses the call"
     LOST = "the connection is lost before the call"
     LOST_REPLY = "the connection is lost after the call, before its reply"
-    CANCELLED = "the task that makes the call is cancelled"
+    CANCELLED = "all tasks are cancelled, as at the end of the event loop"
     LEFT = "the task of the request is cancelled"
 
 
@@ -47,14 +47,19 @@ class Calls:
         self._is_recording = False
         self._number = 0
         self._failure = CallFailure.ERROR
+        self._observer: asyncio.Task[Any] | None = None
         self._request: asyncio.Task[Any] | None = None
         self.on_begin: Callable[[], None] = _ignore
         """Function that is called at the start of each transaction."""
 
     def start(self, request: asyncio.Task[Any], number: int = 0, failure: CallFailure = CallFailure.ERROR) -> None:
-        """Record the calls from now on; the one with this number, counted from 1, fails."""
+        """Record the calls from now on; the one with this number, counted from 1, fails.
+
+        The task that calls this is never cancelled.
+        """
         self.texts, self._is_recording = [], True
-        self._request, self._number, self._failure = request, number, failure
+        self._observer, self._request = asyncio.current_task(), request
+        self._number, self._failure = number, failure
 
     def stop(self) -> None:
         """Record nothing more."""
@@ -71,8 +76,6 @@ class Calls:
         return await call()
 
     async def _fail(self, connection: Connection, call: Call) -> Any:
-        task = asyncio.current_task()
-        assert task
         assert self._request
         match self._failure:
             case CallFailure.ERROR:
@@ -83,7 +86,8 @@ class Calls:
                 await call()
                 await connection.lose()
             case CallFailure.CANCELLED:
-                task.cancel()
+                for task in asyncio.all_tasks() - {self._observer}:
+                    task.cancel()
             case CallFailure.LEFT:
                 self._request.cancel()
         return await call()
@@ -96,7 +100,8 @@ def _ignore() -> None:
 @contextmanager
 def intercept(calls: Calls) -> Iterator[None]:
     """Make the calls of all connections that SQLAlchemy opens through `calls`, on both databases."""
-    run, open_file, connect = aiosqlite.Connection._execute, aiosqlite.Connection._connect, asyncpg.connect  # noqa: SLF001 - aiosqlite has no public place that all calls pass
+    driver: Any = aiosqlite.Connection  # has no type information
+    run, open_file, connect = driver._execute, driver._connect, asyncpg.connect  # noqa: SLF001 - aiosqlite has no public place that all calls pass
 
     async def run_call(connection: Any, function: Any, *arguments: Any, **options: Any) -> Any:
         text = str(arguments[1]) if len(arguments) > 1 else function.__name__

@@ -1,11 +1,11 @@
 """Proof that a mutation is made as a whole or not at all, whichever of its database calls fails."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from itertools import chain, count
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +28,7 @@ from tests.test_every_mutation import ACTS, SCHEMA, Act, filled, prepare_world
 KEY, DRY_RUN = "idempotencyKey", "dryRun"
 MAY_BE_SAVED = "The database was lost, and the change may be saved. Repeat it with its idempotencyKey, or reload."
 UNAVAILABLE_CODES = {"UNAVAILABLE", "STORAGE_FULL"}
+PARTS = 20
 SECONDS = 120
 """Longest time of a request. Without a deadline, a lock that is left would stop the proof."""
 
@@ -54,7 +55,7 @@ def list_cases() -> list[Case]:
 
     One of each is made on new connections as well. How a connection is opened does not depend on the mutation.
     """
-    cases = [Case(act) for act in itertools.chain.from_iterable(map(_variants, ACTS))]
+    cases = [Case(act) for act in chain.from_iterable(map(_variants, ACTS))]
     assert SCHEMA.mutation_type
     assert {case.act.mutation for case in cases} == SCHEMA.mutation_type.fields.keys()
     return [*cases, *(replace(case, opens_connections=True) for case in cases if case.act.mutation == "topicMerge")]
@@ -197,17 +198,21 @@ def _repeat_ids(calls: Calls, seed: int) -> Any:
 
 
 async def trial(databases: Databases, seed: int) -> int:
-    """Fail every call of every mutation in every way. Returns the number of failed calls."""
-    return await run_trial(databases, seed)
+    """Fail one of PARTS parts of all calls. Returns the number of failed calls."""
+    return await run_trial(databases, seed, PARTS)
 
 
-async def run_trial(databases: Databases, seed: int, share: float = 1, mutation: str = "") -> int:
-    """Fail a random share of the calls, of all mutations unless one is named. Returns the number of failed calls."""
-    random, failed = Random(seed), 0
+async def run_trial(databases: Databases, seed: int, parts: int = 1, mutation: str = "") -> int:
+    """Fail the calls of one part, in each way; of all mutations unless one is named. Returns their number.
+
+    As many consecutive seeds as there are parts fail every call of every mutation in every way.
+    """
+    failed, numbers = 0, count(seed)
     async with open_stage(databases, seed) as stage:
         for case in list_cases():
             if mutation in {"", case.act.mutation}:
-                failed += await _CaseTrial(stage, case, f"{databases.backend}, seed {seed}, {case}").run(random, share)
+                case_trial = _CaseTrial(stage, case, f"{databases.backend}, seed {seed}, {case}")
+                failed += await case_trial.run(lambda: next(numbers) % parts == 0)
     return failed
 
 
@@ -217,9 +222,10 @@ class _CaseTrial:
     def __init__(self, stage: Stage, case: Case, context: str) -> None:
         self._stage, self._case, self._context = stage, case, context
 
-    async def run(self, random: Random, share: float) -> int:
+    async def run(self, is_chosen: Callable[[], bool]) -> int:
+        """Fail each call in each way, if it is chosen. Returns the number of failed calls."""
         stage, failed = self._stage, 0
-        await stage.send(self._case)  # opens connections and prepares statements
+        await stage.post(self._case)  # opens connections and prepares statements
         await stage.restore()
         self._expected = await stage.send(self._case)
         await stage.restore()
@@ -228,7 +234,7 @@ class _CaseTrial:
         assert self._expected.response.json()["data"][self._case.act.mutation]["userErrors"] == []
         for number, text in enumerate(calls, start=1):
             for failure in CallFailure:
-                if random.random() < share:
+                if is_chosen():
                     self._detail = f"{self._context}, call {number} of {len(calls)}: {failure.value}\n  {text}"
                     await self._fail(number, failure)
                     failed += 1
