@@ -88,7 +88,7 @@ class Operation:
 
 
 def _history(noun: Mapping[str, Any] | None) -> Sequence[Any]:
-    return (noun or {}).get("history", {}).get("nodes", ())
+    return noun["history"]["nodes"] if noun else ()
 
 
 def document(mutation: str) -> str:

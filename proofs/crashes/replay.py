@@ -150,7 +150,15 @@ class Replay:
             .order_by(change.c.pk)
         )
         changes = [
-            LoggedChange(*first[:6], {row.asset for row in (first, *others) if row.asset})
+            LoggedChange(
+                first.pk,
+                first.id,
+                first.revision,
+                first.action,
+                first.subject_id,
+                first.request_id,
+                {row.asset for row in (first, *others) if row.asset},
+            )
             for first, *others in (list(group) for _, group in groupby(rows, key=lambda row: row.pk))
         ]
         self._logged |= {each.id: each for each in changes}
