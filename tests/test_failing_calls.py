@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -50,16 +50,23 @@ def swallow_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MutationTransaction, "insert", try_to_insert)
 
 
+LEAKED: list[Any] = []
+"""Connections that are kept to the end, because the pool would take back those that nobody refers to."""
+
+
 def keep_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     write = Database.write
 
     @asynccontextmanager
-    async def write_without_end(database: Database, seconds: float) -> AsyncIterator[Any]:
-        stack = AsyncExitStack()
-        yield await stack.enter_async_context(write(database, seconds))
-        await stack.aclose()  # not after an error
+    async def write_and_keep(database: Database, *seconds: float) -> AsyncIterator[Any]:
+        try:
+            async with write(database, *seconds) as connection:
+                yield connection
+        except StorageError:
+            LEAKED.append(await database.engines[1].connect())
+            raise
 
-    monkeypatch.setattr(Database, "write", write_without_end)
+    monkeypatch.setattr(Database, "write", write_and_keep)
 
 
 FAULTS = {
