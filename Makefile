@@ -34,7 +34,7 @@ check: set-up-dev ## check format, lint, types, layers and schema.graphql
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/atoll schema --check schema.graphql
 
-prove: set-up-dev ## run all proofs and write their record, docs/proofs.md (two and a half hours; ARGS="leaks --minutes 10")
+prove: set-up-dev ## run all proofs and write their record, docs/proofs.md (some hours; ARGS="leaks --minutes 10")
 	@.venv/bin/python -m proofs $(ARGS)
 
 bench: set-up-dev ## measure Atoll beside other servers and write docs/performance.md (20 minutes at most; Linux)

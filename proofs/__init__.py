@@ -1,1 +1,1 @@
-"""Proofs that hidden data is absent: harnesses that search for counterexamples."""
+"""Proofs that hidden data is absent and acknowledged data is kept: harnesses that search for counterexamples."""

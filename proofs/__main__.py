@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from proofs.campaign import Workload, open_pool, run_campaign
+from proofs.crashes.trial import CRASHES
 from proofs.differential.trial import DIFFERENTIAL
+from proofs.failing_calls.trial import FAILING_CALLS
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
 from proofs.mutants import score as mutants
@@ -28,7 +30,17 @@ from proofs.token_forgery.trial import TOKEN_FORGERY
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof
-    for proof in (PERMISSION_MATRIX, INTERFERENCE, PLANTED, ORACLE, DIFFERENTIAL, REVOCATION, TOKEN_FORGERY)
+    for proof in (
+        PERMISSION_MATRIX,
+        INTERFERENCE,
+        PLANTED,
+        ORACLE,
+        DIFFERENTIAL,
+        REVOCATION,
+        TOKEN_FORGERY,
+        CRASHES,
+        FAILING_CALLS,
+    )
 }
 MUTANTS = "mutants"
 COUNTEREXAMPLE = Path("build/counterexample.txt")

@@ -126,9 +126,15 @@ class OperationContext(Context):
         The rollback comes with the next `refresh`, at the end of the operation, or after DRY_RUN_READ_SECONDS.
         """
         await self.close()
+        driver_errors = DriverErrors(self.database.url)
+
+        async def roll_back() -> None:
+            with driver_errors:
+                await connection.rollback()
+
         self._exit_stack.push_async_callback(write.aclose)
-        self._exit_stack.push_async_callback(connection.rollback)
-        snapshot = ConnectionSnapshot(connection, DriverErrors(self.database.url))
+        self._exit_stack.push_async_callback(roll_back)
+        snapshot = ConnectionSnapshot(connection, driver_errors)
         self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(snapshot))
         self.viewer = viewer
         # All other writers wait until the rollback, which a large payload must not delay.

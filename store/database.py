@@ -137,12 +137,21 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[ConnectionSnapshot]:
-        """Open a read-only snapshot; on exit, end it and return its connection to the pool. Raises StorageError."""
-        async with (
-            self._connect(self._reader, self.operation_seconds) as (connection, watchdog),
-            end_on_exit(ConnectionSnapshot(connection, watchdog)) as snapshot,
-        ):
-            yield snapshot
+        """Open a read-only snapshot; on exit, end it and return its connection to the pool. Raises StorageError.
+
+        A connection that is lost at the end is dropped without an error: all rows were read.
+        """
+        is_read = False
+        try:
+            async with (
+                self._connect(self._reader, self.operation_seconds) as (connection, watchdog),
+                end_on_exit(ConnectionSnapshot(connection, watchdog)) as snapshot,
+            ):
+                yield snapshot
+                is_read = True
+        except StorageError:
+            if not is_read:
+                raise
 
     @asynccontextmanager
     async def write(self, seconds: float = LONG_WRITE_SECONDS) -> AsyncIterator[AsyncConnection]:
@@ -271,6 +280,13 @@ def _postgresql_engine(options: PostgresOptions, connections: int, *, writes: bo
         if connection.driver_connection.is_closed():
             raise DisconnectionError
 
+    @event.listens_for(engine.sync_engine, "checkin")
+    def drop_unfinished(connection: Any, record: Any) -> None:
+        # A BEGIN or ROLLBACK that failed leaves a transaction, for the driver or for the server with its locks, in
+        # which no other can begin.
+        if connection is not None and _is_in_transaction(connection.driver_connection):
+            record.invalidate()
+
     if writes and options.is_pooled:
 
         @event.listens_for(engine.sync_engine, "begin")
@@ -278,6 +294,12 @@ def _postgresql_engine(options: PostgresOptions, connections: int, *, writes: bo
             connection.exec_driver_sql(POOLED_WRITE_SETTINGS)
 
     return engine
+
+
+def _is_in_transaction(connection: Any) -> bool:
+    if connection.is_closed():
+        return False
+    return connection.is_in_transaction() or connection._top_xact is not None  # noqa: SLF001 - asyncpg has no public name for it
 
 
 def _engine_options(connections: int, *, writes: bool) -> dict[str, Any]:

@@ -39,6 +39,7 @@ for line in sys.stdin:
             os.setuid(request["user"])
         sys.argv = ["atoll", *request["arguments"]]
         sys.exit(main())
+    print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -90,6 +91,7 @@ class CommandRunner:
         }
         self.forker.stdin.write(json.dumps(request) + "\n")
         self.forker.stdin.flush()
+        self.forker.stdout.readline()  # the id of the process
         code = int(self.forker.stdout.readline())
         out, err = ((self.folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
         return CommandResult(code, out, err)
@@ -179,10 +181,10 @@ class Server:
 
 
 @contextmanager
-def start_forker() -> Iterator[subprocess.Popen[str]]:
-    """Start the process that commands are forked from, until the end of the block."""
+def start_forker(prelude: str = "") -> Iterator[subprocess.Popen[str]]:
+    """Start the process that commands are forked from, until the end of the block. It runs the prelude first."""
     forker = subprocess.Popen(
-        [sys.executable, "-c", FORKER],
+        [sys.executable, "-c", f"{prelude}\n{FORKER}"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,11 +1,14 @@
-"""Servers with planted faults: they reuse cached data of one operation in later ones."""
+"""Servers with planted faults: they reuse cached data of one operation in later ones, or acknowledge too early."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
@@ -13,6 +16,9 @@ from app import authentication, cli, query_engine
 from app.endpoint import Endpoint
 from app.http_request import HTTPRequest
 from permissions.viewer import Viewer, viewer_by_token
+from resolvers.context import OperationContext
+from resolvers.write import transaction
+from schema import field
 from store.database import ConnectionSnapshot, Snapshot
 from store.reader_threads import ThreadSnapshot
 
@@ -106,3 +112,42 @@ def _cache_versions() -> None:
         return replace(viewer, row_version=await cache.get("version", version))
 
     setattr(query_engine, "load_viewer", stale)  # noqa: B010 - the module does not export it
+
+
+COMMIT_DELAY_SECONDS = 0.02
+
+
+def acknowledge_early() -> None:
+    """Answer mutations from their open transactions, and commit after the response."""
+    run_mutation, read_uncommitted = transaction.run_mutation, OperationContext.read_uncommitted
+    commits: set[asyncio.Task[None]] = set()
+
+    async def run_early(context: OperationContext, permission: Any, name: str, input: Any, function: Any) -> Any:
+        if input.get("dry_run"):
+            return await run_mutation(context, permission, name, input, function)
+        await context.close()
+        setattr(context, "commits_late", True)  # noqa: B010 - for the function below
+        return await getattr(transaction, "_dry_run")(context, permission, input, function)  # noqa: B009 - the planted fault
+
+    async def read_and_commit(
+        context: OperationContext, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer
+    ) -> None:
+        if not hasattr(context, "commits_late"):
+            await read_uncommitted(context, write, connection, viewer)
+            return
+
+        async def commit() -> None:
+            await asyncio.sleep(COMMIT_DELAY_SECONDS)
+            await write.aclose()
+
+        async def commit_later() -> None:
+            task = asyncio.create_task(commit())
+            commits.add(task)
+            task.add_done_callback(commits.discard)
+
+        stack: AsyncExitStack = getattr(context, "_exit_stack")  # noqa: B009 - as above
+        stack.push_async_callback(commit_later)
+        context.snapshot, context.viewer = ConnectionSnapshot(connection), viewer
+
+    setattr(field, "run_mutation", run_early)  # noqa: B010 - the module does not export it
+    setattr(OperationContext, "read_uncommitted", read_and_commit)  # noqa: B010 - the planted fault

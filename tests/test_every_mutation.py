@@ -143,7 +143,7 @@ async def names_by_id(ask: GraphQLClient) -> dict[str, str]:
     return named
 
 
-async def _prepared(ask: GraphQLClient) -> dict[str, str]:
+async def prepare_world(ask: GraphQLClient) -> dict[str, str]:
     """Return the world's ids by name, and those of a change and a running job, both by olu."""
     found = {name: id_ for id_, name in (await names_by_id(ask)).items()}
     add = Mutation("collectionAssetsAdd", "change { id } job { id }")
@@ -161,7 +161,7 @@ async def _prepared(ask: GraphQLClient) -> dict[str, str]:
 @pytest.fixture
 async def ids(ask_own: GraphQLClient) -> dict[str, str]:
     """Return the ids of the test's own world."""
-    return await _prepared(ask_own)
+    return await prepare_world(ask_own)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def prepared(
     async def prepare() -> dict[str, str]:
         ask = GraphQLClient(own)
         try:
-            return await _prepared(ask)
+            return await prepare_world(ask)
         finally:
             await ask.close()
 

@@ -21,6 +21,7 @@ from store.database import Database
 from store.failure import Failure, StorageError, classify
 from tests.conftest import GraphQLClient, World
 from tests.db_snapshot import db_snapshot
+from tests.mutations import Mutation
 from tests.postgres import Postgres
 from tests.test_topic_write import CREATE, order
 
@@ -157,6 +158,57 @@ async def test_a_mutation_that_loses_its_connection_before_its_commit_is_repeate
     event.listen(ask.database.engines[0].sync_engine, "before_cursor_execute", lambda *_: hook())
     assert (await CREATE(ask, "ada", name="New"))["topic"]["slug"] == "new"
     assert await order(ask) == ["imaging", "genomics", "empty", "new"]
+
+
+@pytest.mark.usefixtures("only_postgresql")
+async def test_a_connection_lost_after_the_last_read_changes_no_response(
+    ask: GraphQLClient, postgres: Postgres
+) -> None:
+    ends: list[object] = []
+
+    def lose(connection: object) -> None:
+        ends.append(connection)
+        postgres.terminate_sessions()
+
+    event.listen(ask.database.engines[1].sync_engine, "rollback", lose)
+    assert (await CREATE(ask, "ada", name="New"))["topic"]["slug"] == "new"
+    assert len(ends) == 2, "before the mutation, and after its payload"
+
+
+@pytest.mark.usefixtures("only_postgresql")
+@pytest.mark.parametrize("command", ["BEGIN", "ROLLBACK"])
+async def test_a_connection_whose_transaction_did_not_begin_or_end_is_not_used_again(
+    ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    execute = asyncpg.Connection.execute
+    refused: list[str] = []
+
+    async def refuse_once(connection: Any, query: str, *arguments: Any, **options: Any) -> Any:
+        if query.startswith(command) and not refused:
+            refused.append(query)
+            raise asyncpg.QueryCanceledError("canceling statement due to user request")
+        return await execute(connection, query, *arguments, **options)
+
+    await order(ask)
+    monkeypatch.setattr(asyncpg.Connection, "execute", refuse_once)
+    headers = {"authorization": f"Bearer {ask.tokens['ada']}"}
+    await ask.client.post(
+        "/graphql", json={"query": CREATE.query, "variables": {"input": {"name": "First"}}}, headers=headers
+    )
+    assert refused
+    assert (await CREATE(ask, "ada", name="New"))["topic"]["slug"] == "new"
+
+
+@pytest.mark.usefixtures("only_postgresql")
+async def test_a_dry_run_that_loses_its_connection_before_the_rollback_is_unavailable(
+    ask: GraphQLClient, postgres: Postgres
+) -> None:
+    nodes = (await ask("ada", "{ topics { nodes { id } } }"))["topics"]["nodes"]
+    merge = Mutation("topicMerge", "topic { id }")
+    event.listen(ask.database.engines[0].sync_engine, "rollback", lambda _: postgres.terminate_sessions())
+    given = {"sourceIds": [nodes[0]["id"]], "targetId": nodes[1]["id"], "dryRun": True}
+    assert_unavailable(await ask.response("ada", merge.query, input=given), "UNAVAILABLE", LOST)
+    assert await order(ask) == ["imaging", "genomics", "empty"]
 
 
 @pytest.fixture(params=[True, False], ids=["committed", "rolled-back"])
