@@ -26,7 +26,14 @@ from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
 from app.operation import ObserveOperation, OperationRecord, current_operation
 from app.request import GraphQLRequest, read_request
-from app.request_limits import BUDGET_EXCEEDED, BudgetError
+from app.request_limits import (
+    BUDGET_EXCEEDED,
+    PAYLOAD_TOO_LARGE,
+    RESPONSE_TOO_LARGE,
+    BudgetError,
+    ResponseSizeError,
+    max_response_bytes,
+)
 from app.settings import Settings
 from app.turns import Turns
 from store.database_use import current_use
@@ -162,11 +169,22 @@ class Endpoint(GraphQL[object, None]):
         graphql_request = await read_request(request)
         record.set_document(graphql_request.query)
         caller = Caller(request, record, self._turns, self._operation_seconds)
+        try:
+            response = await self._execute_request(graphql_request, caller, request.method, media_type)
+        except ResponseSizeError:
+            return _refuse_size(caller, media_type)
+        return _refuse_size(caller, media_type) if _is_too_large(response, caller) else response
+
+    async def _execute_request(
+        self, graphql_request: GraphQLRequest, caller: Caller, method: str, media_type: str
+    ) -> RawResponse:
+        """Return the response, of any size. Raises HTTPError, BudgetError and ResponseSizeError."""
         if self._run_query is not None:
             data = await self._run_query(graphql_request, caller)
             if data is not None:
                 return _json(media_type, HTTPStatus.OK, data)
-        result = await caller.run(self._result(graphql_request, caller, request.method))
+        record = caller.record
+        result = await caller.run(self._result(graphql_request, caller, method))
         return _respond(record, media_type, _status(result, media_type), _body(result, record.request_id))
 
     async def _result(self, graphql_request: GraphQLRequest, caller: Caller, method: str) -> ExecutionResult:
@@ -249,6 +267,21 @@ def _json(media_type: str, status: HTTPStatus, content: bytes, headers: Mapping[
     if headers:
         raw[:0] = [(name.encode(), value.encode()) for name, value in headers.items()]
     return RawResponse(status, raw, content)
+
+
+def _is_too_large(response: RawResponse, caller: Caller) -> bool:
+    """Return whether the response to a query is too large. Changes were made, so that a mutation is answered."""
+    limit = max_response_bytes(is_visitor=caller.is_visitor, is_mutation=False)
+    return len(response.body) > limit and not caller.is_mutation
+
+
+def _refuse_size(caller: Caller, media_type: str) -> RawResponse:
+    limit = max_response_bytes(is_visitor=caller.is_visitor, is_mutation=caller.is_mutation)
+    message = (PAYLOAD_TOO_LARGE if caller.is_mutation else RESPONSE_TOO_LARGE).format(limit)
+    body = errors.error_body(RequestErrorCode.LIMIT_EXCEEDED, message)
+    if caller.is_mutation:
+        return _respond(caller.record, media_type, HTTPStatus.OK, {"data": None, **body})
+    return _respond(caller.record, media_type, _status_of_refusal(media_type), body)
 
 
 def _page(response: Response) -> RawResponse:
