@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from proofs.campaign import Workload, open_pool, run_campaign
+from proofs.costs.trial import COSTS
 from proofs.differential.trial import DIFFERENTIAL
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
+from proofs.malformed.trial import MALFORMED
 from proofs.mutants import score as mutants
 from proofs.oracle.trial import ORACLE
 from proofs.permission_matrix.trial import PERMISSION_MATRIX
@@ -28,7 +30,17 @@ from proofs.token_forgery.trial import TOKEN_FORGERY
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof
-    for proof in (PERMISSION_MATRIX, INTERFERENCE, PLANTED, ORACLE, DIFFERENTIAL, REVOCATION, TOKEN_FORGERY)
+    for proof in (
+        PERMISSION_MATRIX,
+        INTERFERENCE,
+        PLANTED,
+        ORACLE,
+        DIFFERENTIAL,
+        REVOCATION,
+        TOKEN_FORGERY,
+        COSTS,
+        MALFORMED,
+    )
 }
 MUTANTS = "mutants"
 COUNTEREXAMPLE = Path("build/counterexample.txt")
