@@ -33,6 +33,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = self._is_in_body = False
         self._waiting_bytes = 0  # received while a head is not complete
         self._parsed_bytes = 0  # of the head's URL and headers
+        self._unanswered: list[RequestResponseCycle] = []
 
     def connection_made(self, transport: Any) -> None:
         """Start to wait for the first head."""
@@ -42,9 +43,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and end the requests that are not answered.
+
+        uvicorn ends the last one only, so that an earlier one of a pipeline would be executed for nobody, and fail when
+        it writes to the closed connection.
+        """
         self._cancel_deadline()
         super().connection_lost(exc)
+        for request in self._unanswered:
+            request.disconnected = True
+            request.message_event.set()
 
     def shutdown(self) -> None:
         """Close the connection after the response to its current request, or soon if there is none."""
@@ -91,6 +99,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._parsed_bytes > HEAD_BYTES:
             raise ValueError("The head is too large.")
         super().on_headers_complete()
+        unanswered = [*self._unanswered, self.cycle] if self.cycle else []
+        self._unanswered = [request for request in unanswered if not request.response_complete]
 
     def on_message_complete(self) -> None:
         """End a body."""

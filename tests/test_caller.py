@@ -142,3 +142,15 @@ async def test_queries_that_the_index_does_not_answer_take_a_turn(
     await ask_own("ada", '{ assets(query: "a") { totalCount } }')  # by the engine
     await ask_own(ANONYMOUS, "{ __schema { queryType { name } } }")  # by graphql-core
     assert taken == [ask_own.tokens["ada"].encode(), b""]
+
+
+async def test_a_query_whose_client_left_is_neither_logged_as_failed_nor_executed_again(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leave(*_: Any) -> None:
+        raise ClientDisconnect
+
+    monkeypatch.setattr(Caller, "read", leave)
+    assert await ask_own.errors("ada", '{ assets(query: "a") { totalCount } }') == [
+        ("BAD_REQUEST", "The request ended early.")
+    ]
