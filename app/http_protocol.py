@@ -102,6 +102,13 @@ class GuardedProtocol(HttpToolsProtocol):
         unanswered = [*self._unanswered, self.cycle] if self.cycle else []
         self._unanswered = [request for request in unanswered if not request.response_complete]
 
+    def handle_websocket_upgrade(self) -> None:
+        """Refuse a handshake behind requests that are not answered: another protocol would take their connection."""
+        if any(not request.response_complete for request in self._unanswered):
+            self.send_400_response("A WebSocket handshake must wait for the responses to earlier requests.")
+        else:
+            super().handle_websocket_upgrade()
+
     def on_message_complete(self) -> None:
         """End a body."""
         self._is_in_body = False

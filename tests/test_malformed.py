@@ -18,7 +18,7 @@ from proofs.proof import BrokenPromiseError
 
 REQUESTS, BATCH = 300, 100
 MESSAGES = {
-    "header": "LookupError",
+    "header": "A server error: .* 500 ",
     "descriptors": "descriptors are open",
     "memory": "MiB of memory are in use",
     "time-out": "neither answered nor closed",

@@ -35,12 +35,12 @@ def _raise_for_a_header() -> None:
 
 
 def _keep_descriptors() -> None:
-    """Keep a copy of the socket of each connection."""
+    """Keep a descriptor for each connection."""
     connection_made = http_protocol.GuardedProtocol.connection_made
 
     def keeping(self: http_protocol.GuardedProtocol, transport: Any) -> None:
         connection_made(self, transport)
-        os.dup(transport.get_extra_info("socket").fileno())
+        os.dup(sys.stderr.fileno())
 
     http_protocol.GuardedProtocol.connection_made = keeping  # type: ignore[method-assign]  # a planted fault
 

@@ -94,14 +94,13 @@ async def _send_batch(server: ServerProcess, batch: Sequence[Exchange]) -> None:
         async with free:
             await run_exchange(server.port, exchange)
 
-    async with asyncio.TaskGroup() as group:
-        try:
-            tasks = [group.create_task(run(exchange)) for exchange in batch]
-            await asyncio.gather(*tasks)
-        except BrokenPromiseError:
-            for task in tasks:
-                task.cancel()
-            raise
+    tasks = [asyncio.create_task(run(exchange)) for exchange in batch]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _find_culprit(server: ServerProcess, batch: Sequence[Exchange]) -> str:
