@@ -99,8 +99,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._parsed_bytes > HEAD_BYTES:
             raise ValueError("The head is too large.")
         super().on_headers_complete()
-        unanswered = [*self._unanswered, self.cycle] if self.cycle else []
-        self._unanswered = [request for request in unanswered if not request.response_complete]
+        last: RequestResponseCycle | None = self.cycle
+        known = [*self._unanswered, last] if last is not None else []
+        self._unanswered = [request for request in known if not request.response_complete]
 
     def handle_websocket_upgrade(self) -> None:
         """Refuse a handshake behind requests that are not answered: another protocol would take their connection."""

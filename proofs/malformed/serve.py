@@ -58,7 +58,11 @@ def _keep_memory() -> None:
 
 def _wait_for_ever() -> None:
     """Set no time-out for heads."""
-    http_protocol.GuardedProtocol._start_deadline = lambda _self: None  # type: ignore[method-assign]  # noqa: SLF001 - a planted fault
+
+    def wait(self: http_protocol.GuardedProtocol) -> None:
+        del self
+
+    http_protocol.GuardedProtocol._start_deadline = wait  # type: ignore[method-assign]  # noqa: SLF001 - a planted fault
 
 
 FAULTS: Final = {
