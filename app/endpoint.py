@@ -26,7 +26,14 @@ from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
 from app.operation import ObserveOperation, OperationRecord, current_operation
 from app.request import GraphQLRequest, read_request
-from app.request_limits import BUDGET_EXCEEDED, BudgetError
+from app.request_limits import (
+    BUDGET_EXCEEDED,
+    PAYLOAD_TOO_LARGE,
+    RESPONSE_TOO_LARGE,
+    BudgetError,
+    ResponseSizeError,
+    max_response_bytes,
+)
 from resolvers.limits import current_rate
 from store.database_use import current_use
 from store.failure import Failure, StorageError
@@ -174,9 +181,12 @@ class Endpoint(GraphQL[object, None]):
         try:
             if seconds:
                 await self._require_user(caller, seconds)
-            return await self._run(graphql_request, caller, media_type, request.method)
+            response = await self._run(graphql_request, caller, media_type, request.method)
+        except ResponseSizeError:
+            return _refuse_size(caller, media_type)
         finally:
             self._limits.in_progress.end(viewer)
+        return _refuse_size(caller, media_type) if _is_too_large(response, caller) else response
 
     async def _require_user(self, caller: Caller, seconds: int) -> None:
         """Raise HTTPError unless the token is that of a user with credit. The client's address has none for so long.
@@ -192,6 +202,7 @@ class Endpoint(GraphQL[object, None]):
             raise caller.refusal(seconds_of_user)
 
     async def _run(self, graphql_request: GraphQLRequest, caller: Caller, media_type: str, method: str) -> RawResponse:
+        """Return the response, of any size. Raises HTTPError, BudgetError and ResponseSizeError."""
         if self._run_query is not None:
             data = await self._run_query(graphql_request, caller)
             if data is not None:
@@ -281,6 +292,21 @@ def _json(media_type: str, status: HTTPStatus, content: bytes, headers: Mapping[
     if headers:
         raw[:0] = [(name.encode(), value.encode()) for name, value in headers.items()]
     return RawResponse(status, raw, content)
+
+
+def _is_too_large(response: RawResponse, caller: Caller) -> bool:
+    """Return whether the response to a query is too large. Changes were made, so that a mutation is answered."""
+    limit = max_response_bytes(is_visitor=caller.is_visitor, is_mutation=False)
+    return len(response.body) > limit and not caller.is_mutation
+
+
+def _refuse_size(caller: Caller, media_type: str) -> RawResponse:
+    limit = max_response_bytes(is_visitor=caller.is_visitor, is_mutation=caller.is_mutation)
+    message = (PAYLOAD_TOO_LARGE if caller.is_mutation else RESPONSE_TOO_LARGE).format(limit)
+    body = errors.error_body(RequestErrorCode.LIMIT_EXCEEDED, message)
+    if caller.is_mutation:
+        return _respond(caller.record, media_type, HTTPStatus.OK, {"data": None, **body})
+    return _respond(caller.record, media_type, _status_of_refusal(media_type), body)
 
 
 def _page(response: Response) -> RawResponse:

@@ -46,6 +46,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = self._is_in_body = False
         self._waiting_bytes = 0  # received while a head is not complete
         self._parsed_bytes = 0  # of the head's URL and headers
+        self._unanswered: list[RequestResponseCycle] = []
 
     def connection_made(self, transport: Any) -> None:
         """Start to wait for the first head."""
@@ -59,10 +60,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and end the requests that are not answered.
+
+        uvicorn ends the last one only, so that an earlier one of a pipeline would be executed for nobody, and fail when
+        it writes to the closed connection.
+        """
         self._cancel_deadline()
         self._open.remove(self)
         super().connection_lost(exc)
+        for request in self._unanswered:
+            request.disconnected = True
+            request.message_event.set()
 
     def make_room(self) -> None:
         """Close the connection, with a response if a part of a request has arrived."""
@@ -119,6 +127,16 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._parsed_bytes > HEAD_BYTES:
             raise ValueError("The head is too large.")
         super().on_headers_complete()
+        last: RequestResponseCycle | None = self.cycle
+        known = [*self._unanswered, last] if last is not None else []
+        self._unanswered = [request for request in known if not request.response_complete]
+
+    def handle_websocket_upgrade(self) -> None:
+        """Refuse a handshake behind requests that are not answered: another protocol would take their connection."""
+        if any(not request.response_complete for request in self._unanswered):
+            self.send_400_response("A WebSocket handshake must wait for the responses to earlier requests.")
+        else:
+            super().handle_websocket_upgrade()
 
     def on_message_complete(self) -> None:
         """End a body."""

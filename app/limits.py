@@ -40,6 +40,7 @@ class DocumentLimits:
     root_fields: int = shared.LIMITS.root_fields
     root_mutations: int = shared.LIMITS.root_mutations
     aliases: int = shared.LIMITS.aliases
+    alias_characters: int = shared.LIMITS.alias_characters
     directives: int = shared.LIMITS.directives
     errors: int = MAX_REQUEST_ERRORS
 
@@ -50,8 +51,8 @@ LIMITS: Final = DocumentLimits()
 class Measure(NamedTuple):
     """Size of a selection set with its fragments expanded.
 
-    `depth` is the number of nested levels of fields. Fields within `__schema` and `__type` count in
-    `introspection_depth` instead.
+    `alias_characters` is the length of the longest alias, `depth` the number of nested levels of fields. Fields within
+    `__schema` and `__type` count in `introspection_depth` instead.
     """
 
     root_fields: int = 0
@@ -61,6 +62,7 @@ class Measure(NamedTuple):
     depth: int = 0
     introspection_depth: int = 0
     introspections: int = 0
+    alias_characters: int = 0
 
     def plus(self, other: "Measure") -> "Measure":
         """Return the size of both in one selection set: counts are added, depths are maxima."""
@@ -72,6 +74,7 @@ class Measure(NamedTuple):
             max(self.depth, other.depth),
             max(self.introspection_depth, other.introspection_depth),
             min(self.introspections + other.introspections, COUNT_CAP),
+            max(self.alias_characters, other.alias_characters),
         )
 
     def nested_in(self, field: FieldNode) -> "Measure":
@@ -87,6 +90,7 @@ class Measure(NamedTuple):
             depth=depth,
             introspection_depth=introspection_depth,
             introspections=introspections,
+            alias_characters=max(self.alias_characters, len(field.alias.value) if field.alias else 0),
         )
 
 
@@ -184,6 +188,7 @@ def _compare(size: Measure, limits: DocumentLimits, operation: OperationType) ->
         (f"selects {_format_count(size.fields)} fields", size.fields, limits.fields),
         (f"selects {_format_count(size.root_fields)} fields at its root", size.root_fields, root_fields),
         (f"uses {_format_count(size.aliases)} aliases", size.aliases, limits.aliases),
+        (f"has an alias of {size.alias_characters:,} characters", size.alias_characters, limits.alias_characters),
         (f"uses {_format_count(size.directives)} directives", size.directives, limits.directives),
     ]
 

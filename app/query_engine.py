@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 from graphql.execution.values import VariableValues
+from starlette.requests import ClientDisconnect
 from strawberry import Schema
 
 from app.authentication import load_viewer
@@ -69,7 +70,7 @@ class QueryEngine:
 
         A query with an error that is too large for graphql-core gets the error alone, without data.
 
-        Raises HTTPError for an invalid token and a rate limit, and StorageError.
+        Raises HTTPError for an invalid token and a rate limit, StorageError, and ClientDisconnect.
         """
         compiled = self._find_operation(graphql_request.query, graphql_request.operation_name)
         checked = compiled and compiled.limits.check(graphql_request.variables, is_visitor=caller.is_visitor)
@@ -81,7 +82,7 @@ class QueryEngine:
         try:
             body = await self._run(compiled.operation, graphql_request.variables, caller)
             return checked.add_extensions(body)
-        except (HTTPError, StorageError):
+        except (HTTPError, StorageError, ClientDisconnect):
             raise
         except (UnsupportedError, OperationError) as error:
             return None if checked.is_small else _refusal(error, checked, caller.record)

@@ -30,14 +30,37 @@ _PROBLEMS: Final = {
 }
 
 
+RESPONSE_TOO_LARGE: Final = "The response has more than {:,} bytes. Ask for smaller pages, or for fewer long texts."
+PAYLOAD_TOO_LARGE: Final = (
+    "The mutation was executed, but its payload has more than {:,} bytes. Later mutations of the request were not"
+    " executed. Reload, or repeat it with the same idempotencyKey and fewer long texts."
+)
+
+
 class BudgetError(BaseException):
     """A query that completed too many fields. No `Exception`, so that no field of the query reports it as its error."""
 
 
-def spend_budget(fields: int) -> None:
-    """Raise BudgetError if a query that completed this number of fields has to end."""
+class ResponseSizeError(BaseException):
+    """An operation whose response is too large. No `Exception` either."""
+
+
+def spend_budget(fields: int, size: int) -> None:
+    """Raise the error of a query that completed this number of fields, and whose response has at least this size.
+
+    The size is the number of characters of all texts, which escapes and UTF-8 only lengthen: so a response that is too
+    large is not built in memory. Keys are not counted, as the static cost limits their number. The size of the response
+    itself is checked before it is sent.
+    """
     if fields > BUDGET_FIELDS:
         raise BudgetError
+    if size > LIMITS.response_bytes:
+        raise ResponseSizeError
+
+
+def max_response_bytes(*, is_visitor: bool, is_mutation: bool) -> int:
+    """Return the limit of an operation's response, which applies to the texts only if it is a mutation."""
+    return (VISITOR_LIMITS if is_visitor or is_mutation else LIMITS).response_bytes
 
 
 class CheckedRequest(NamedTuple):

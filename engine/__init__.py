@@ -10,7 +10,7 @@ application: it needs fields derived from `engine.field.ResolverField`.
 """
 
 from engine.error import UnsupportedError
-from engine.execution import Check, call_resolver, complete, execute
+from engine.execution import Check, call_resolver, check_nothing, complete, execute
 from engine.load import Batch, LoadQueue
 from engine.plan import FieldPlan, ListShape, ObjectPlan, ObjectShape, Operation, Plan, compile_operation
 
@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "UnsupportedError",
     "call_resolver",
+    "check_nothing",
     "compile_operation",
     "complete",
     "execute",

@@ -1,16 +1,16 @@
 """Execution of plans, level by level."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from typing import Any, NamedTuple
 
 from graphql.execution.values import VariableValues
 
 from engine.arguments import Arguments
 from engine.error import UnsupportedError
-from engine.leaf import require_value
+from engine.leaf import Occurrences, count_characters, require_value
 from engine.load import Column, LoadQueue
 from engine.plan import (
     FieldPlan,
@@ -24,8 +24,12 @@ from engine.plan import (
 )
 
 Data = dict[str, Any]
-Check = Callable[[int], None]
-"""Function that is called with the number of completed fields."""
+Check = Callable[[int, int], None]
+"""Function that is called with the number of completed fields, and the number of characters of their texts."""
+
+
+def check_nothing(_fields: int, _characters: int) -> None:
+    """Allow an operation of any size."""
 
 
 @dataclass(slots=True)
@@ -36,11 +40,11 @@ class Info:
 
 
 async def execute(
-    plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Check = lambda _fields: None
+    plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Check = check_nothing
 ) -> Data:
     """Return the data of the operation; no error occurred in it.
 
-    Calls `check` with the number of completed fields, for each level of each type; an exception ends the execution.
+    Calls `check` for each level of each type, and at the end; an exception ends the execution.
     Suspends only where a read of the queue does.
     Raises UnsupportedError if graphql-core has to execute the operation.
     """
@@ -55,7 +59,7 @@ async def complete(
     variables: VariableValues,
     queue: LoadQueue,
     *,
-    check: Check = lambda _fields: None,
+    check: Check = check_nothing,
 ) -> list[Data]:
     """Return the data of the selection for each source; see `execute`."""
     return await _Execution(context, variables, queue, check).run(selection, sources)
@@ -68,6 +72,7 @@ class _Task:
     field: FieldPlan
     sources: Sequence[Any]
     targets: list[Data]
+    occurrences: Occurrences  # of the objects
 
 
 class _Started(NamedTuple):
@@ -83,13 +88,13 @@ class _Execution:
     def __init__(self, context: Any, variables: VariableValues, queue: LoadQueue, check: Check) -> None:
         self._context, self._variables, self._queue, self._check = context, variables, queue, check
         self._tasks: deque[_Task] = deque()
-        self._completed_fields = 0
+        self._completed_fields = self._characters = 0
 
     async def run(self, selection: ObjectPlan | ObjectShape, sources: list[Any]) -> list[Data]:
         if isinstance(selection, ObjectPlan):
-            data = self._complete_objects(selection, sources)
+            data = self._complete_objects(selection, sources, None)
         else:
-            data = self._objects(selection, sources)
+            data = self._objects(selection, sources, None)
         waiting: list[_Started] = []
         try:
             while self._tasks or waiting:
@@ -105,6 +110,7 @@ class _Execution:
         finally:
             for started in waiting:
                 started.column.close()
+        self._check(self._completed_fields, self._characters)
         return data
 
     def _advance(self, started: "_Started") -> bool:
@@ -115,7 +121,7 @@ class _Execution:
         return True
 
     def _finish(self, task: _Task, values: list[Any]) -> None:
-        completed = self._complete(task.field.shape, values)
+        completed = self._complete(task.field.shape, values, task.occurrences)
         for target, value in zip(task.targets, completed, strict=True):
             target[task.field.name] = value
 
@@ -130,59 +136,73 @@ class _Execution:
             return _call_for_each(resolver, task.sources, context, arguments)
         return _call_for_each(_with_extensions(plan), task.sources, Info(self._context), arguments)
 
-    def _complete(self, shape: Shape, values: list[Any]) -> list[Any]:
+    def _complete(self, shape: Shape, values: list[Any], occurrences: Occurrences) -> list[Any]:
         """Return the completed values; those of objects are completed by the tasks of later levels."""
         if isinstance(shape, LeafShape):
-            return serialize_column(values, shape.serialize, is_required=shape.is_required)
+            serialized = serialize_column(values, shape.serialize, is_required=shape.is_required)
+            if shape.is_text:
+                self._characters += count_characters(serialized, occurrences)
+            return serialized
         present = [value for value in values if value is not None]
         if len(present) < len(values) and shape.is_required:
             raise UnsupportedError("A required value is null.")
-        completed = (
-            self._complete_lists(shape, present) if isinstance(shape, ListShape) else self._objects(shape, present)
-        )
+        if occurrences is not None and len(present) < len(values):
+            occurrences = [times for value, times in zip(values, occurrences, strict=True) if value is not None]
+        if isinstance(shape, ListShape):
+            completed = self._complete_lists(shape, present, occurrences)
+        else:
+            completed = self._objects(shape, present, occurrences)
         if len(present) == len(values):
             return completed
         remaining = iter(completed)
         return [None if value is None else next(remaining) for value in values]
 
-    def _complete_lists(self, shape: ListShape, lists: list[Any]) -> list[Any]:
+    def _complete_lists(self, shape: ListShape, lists: list[Any], occurrences: Occurrences) -> list[Any]:
         for each in lists:
             if not isinstance(each, list | tuple):
                 raise UnsupportedError("A list has neither the type list nor tuple.")
-        items = self._complete(shape.item, [item for each in lists for item in each])
+        if occurrences is not None:
+            occurrences = [times for each, times in zip(lists, occurrences, strict=True) for _ in each]
+        items = self._complete(shape.item, [item for each in lists for item in each], occurrences)
         return [items[start:end] for start, end in pairwise(accumulate(map(len, lists), initial=0))]
 
-    def _objects(self, shape: ObjectShape, sources: list[Any]) -> list[Any]:
+    def _objects(self, shape: ObjectShape, sources: list[Any], occurrences: Occurrences) -> list[Any]:
         """Return the data of the sources; a source that occurs several times is completed once."""
         unique = {id(source): source for source in sources}
         if len(unique) == len(sources):
-            return self._complete_unique(shape, sources)
-        data = dict(zip(unique, self._complete_unique(shape, list(unique.values())), strict=True))
+            return self._complete_unique(shape, sources, occurrences)
+        of_unique = Counter[int]()
+        for source, times in zip(sources, occurrences or repeat(1), strict=False):
+            of_unique[id(source)] += times
+        completed = self._complete_unique(shape, list(unique.values()), list(of_unique.values()))
+        data = dict(zip(unique, completed, strict=True))
         return [data[id(source)] for source in sources]
 
-    def _complete_unique(self, shape: ObjectShape, sources: list[Any]) -> list[Data]:
+    def _complete_unique(self, shape: ObjectShape, sources: list[Any], occurrences: Occurrences) -> list[Data]:
         for source in {source.__class__: source for source in sources}.values():
             require_value(source)
         groups = shape.types.group(sources)
         if len(groups) == 1:
             ((type_, _),) = groups.values()
-            return self._complete_objects(shape.plan(type_), sources)
+            return self._complete_objects(shape.plan(type_), sources, occurrences)
         data: list[Data] = [{}] * len(sources)
         for type_, indexes in groups.values():
-            of_type = self._complete_objects(shape.plan(type_), [sources[index] for index in indexes])
+            times = None if occurrences is None else [occurrences[index] for index in indexes]
+            of_type = self._complete_objects(shape.plan(type_), [sources[index] for index in indexes], times)
             for index, each in zip(indexes, of_type, strict=True):
                 data[index] = each
         return data
 
-    def _complete_objects(self, plan: ObjectPlan, sources: list[Any]) -> list[Data]:
+    def _complete_objects(self, plan: ObjectPlan, sources: list[Any], occurrences: Occurrences) -> list[Data]:
         """Return the data of objects of one type: their leaf fields now, other fields by tasks of the next level."""
         self._completed_fields += len(plan.names) * len(sources)
-        self._check(self._completed_fields)
+        self._check(self._completed_fields, self._characters)
         columns = [column(sources) for column in plan.columns]
+        self._characters += sum([count_characters(columns[index], occurrences) for index in plan.texts])
         data = [dict(zip(plan.names, values, strict=True)) for values in zip(*columns, strict=True)]
         if not columns:
             data = [{} for _ in sources]
-        self._tasks += (_Task(field, sources, data) for field in plan.fields)
+        self._tasks += (_Task(field, sources, data, occurrences) for field in plan.fields)
         return data
 
 

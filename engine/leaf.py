@@ -7,6 +7,7 @@ from typing import Any
 from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
+    GraphQLFloat,
     GraphQLID,
     GraphQLInt,
     GraphQLLeafType,
@@ -18,6 +19,9 @@ from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 from engine.error import UnsupportedError
 
 CACHED_TYPES, CACHED_VALUES = 256, 4_096
+Occurrences = Sequence[int] | None
+"""How often each value of a column occurs in the response; None: once each."""
+
 Serialize = Callable[[Sequence[Any]], list[Any]]
 """Function from the values of a column, none of them None, to their serialised values."""
 
@@ -54,6 +58,18 @@ def serializer(leaf: GraphQLLeafType) -> Serialize:
             return list(map(coerce, values))
 
     return serialize
+
+
+def is_text(leaf: GraphQLLeafType) -> bool:
+    """Return whether values of the type may be long texts."""
+    return not (isinstance(leaf, GraphQLEnumType) or leaf in (GraphQLBoolean, GraphQLFloat, GraphQLInt))
+
+
+def count_characters(values: Sequence[Any], occurrences: Occurrences) -> int:
+    """Return the number of characters that the texts of a serialised column have in the response."""
+    if occurrences is None:
+        return sum([len(value) for value in values if value.__class__ is str])
+    return sum([len(value) * times for value, times in zip(values, occurrences, strict=True) if value.__class__ is str])
 
 
 def require_value(value: object) -> None:

@@ -20,6 +20,7 @@ from graphql import (
     OperationType,
     VariableNode,
     Visitor,
+    get_named_type,
     is_abstract_type,
     is_leaf_type,
     visit,
@@ -39,7 +40,7 @@ from strawberry.extensions import FieldExtension
 from engine.arguments import Arguments, arguments_converter
 from engine.error import UnsupportedError
 from engine.field import ResolverField, TypeTest
-from engine.leaf import Serialize, serializer
+from engine.leaf import Serialize, is_text, serializer
 
 MAX_PLANS = 4
 """Most plans kept for one operation: one for each combination of the variables in its `@skip` and `@include`."""
@@ -79,6 +80,7 @@ class ObjectPlan:
     columns: tuple[Column, ...]  # one for each name; the column of a field plan is filled in later
     fields: tuple[FieldPlan, ...]
     declared: tuple[ResolverField | None, ...]  # one for each name; None for `__typename`
+    texts: tuple[int, ...]  # the indexes of the columns with texts
 
     def restrict(self, names: Sequence[str]) -> "ObjectPlan":
         """Return the plan of some of the fields, in the order of the response."""
@@ -89,6 +91,7 @@ class ObjectPlan:
             tuple(self.columns[index] for index in kept),
             tuple(field for field in self.fields if field.name in names),
             tuple(self.declared[index] for index in kept),
+            tuple(place for place, index in enumerate(kept) if index in self.texts),
         )
 
 
@@ -98,6 +101,7 @@ class LeafShape:
 
     serialize: Serialize
     is_required: bool
+    is_text: bool
 
 
 @dataclass(slots=True)
@@ -261,6 +265,7 @@ class _Compiler:
         columns: list[Column] = []
         fields: list[FieldPlan] = []
         declarations: list[ResolverField | None] = []
+        texts: list[int] = []
         for name, details in selected.items():
             field_name = details[0].node.name.value
             if field_name == "__typename":
@@ -274,11 +279,13 @@ class _Compiler:
             if not _is_supported(declared):
                 raise UnsupportedError(f"{type_.name}.{field_name} is not a field with a resolver of its own.")
             column = _column(declared, definition.type)
+            if column is not None and is_text(get_named_type(definition.type)):
+                texts.append(len(columns))
             columns.append(column or _constant(None))
             declarations.append(declared)
             if column is None:
                 fields.append(self._field(name, declared, definition, details))
-        return ObjectPlan(type_, tuple(selected), tuple(columns), tuple(fields), tuple(declarations))
+        return ObjectPlan(type_, tuple(selected), tuple(columns), tuple(fields), tuple(declarations), tuple(texts))
 
     def _field(
         self, name: str, declared: ResolverField, definition: GraphQLField, details: list[FieldDetails]
@@ -298,7 +305,7 @@ class _Compiler:
         if isinstance(type_, GraphQLList):
             return ListShape(self._shape(type_.of_type, details, is_required=False), is_required)
         if is_leaf_type(type_):
-            return LeafShape(serializer(type_), is_required)
+            return LeafShape(serializer(type_), is_required, is_text(type_))
         assert isinstance(type_, GraphQLObjectType) or is_abstract_type(type_)  # noqa: S101 - tells the type checker that all other types were handled
         possible = [type_] if isinstance(type_, GraphQLObjectType) else self.graphql.get_possible_types(type_)
         if is_abstract_type(type_) and any(each.is_type_of is None for each in possible):

@@ -177,7 +177,7 @@ async def read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Fou
         queue = LoadQueue()
         context = Context(viewer, snapshot, queue.batch)
         rows = await context.loader(LOADERS[selection.of], *selection.columns).fetch(list(pks))
-        data = await complete(selection.fields, list(rows.values()), context, run.variables, queue)
+        data = await complete(selection.fields, list(rows.values()), context, run.variables, queue, check=run.check)
         read = [
             (pk, selection.fragment(each), list(selection.referred_rows(row, context)))
             for (pk, row), each in zip(rows.items(), data, strict=True)

@@ -57,8 +57,13 @@ class Rows:
             return []
         fragments = run.fragments(self._selection, pks)
         if not self._fields:
-            return [text for (text,) in fragments]
-        *parts, last = zip(*fragments, strict=True)
+            texts = [text for (text,) in fragments]
+            run.count_bytes(texts)
+            return texts
+        columns_of_fragments = list(zip(*fragments, strict=True))
+        for column in columns_of_fragments:
+            run.count_bytes(column)
+        *parts, last = columns_of_fragments
         columns: list[Any] = [repeat(b"{")]
         for part, (before, field) in zip(parts, self._fields, strict=True):
             columns += [part, repeat(before), field.render(run, pks)]

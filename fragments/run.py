@@ -1,13 +1,13 @@
 """State of one run of a program: whose answer it is, and what is missing for it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 from graphql.execution.values import VariableValues
 
-from engine import Check, ObjectPlan, UnsupportedError
+from engine import Check, ObjectPlan, UnsupportedError, check_nothing
 from fragments.cache import Fragment, FragmentCache, KeptFragments, SelectionKey
 from fragments.selection import Selection
 from permissions import Viewer
@@ -27,14 +27,14 @@ class Run:
         sight: Sight,
         cache: FragmentCache,
         variables: VariableValues,
-        check: Check = lambda _fields: None,
+        check: Check = check_nothing,
     ) -> None:
         """Answer as the viewer, who sees what `sight` says; `check` is that of the engine's parts."""
         self.viewer, self.sight, self.cache, self.variables, self.check = viewer, sight, cache, variables, check
         self.missing: defaultdict[Selection, set[int]] = defaultdict(set)
         self.remainder: ObjectPlan | None = None
         self.remaining_data: dict[str, Any] | None = None
-        self._rows = 0
+        self._rows = self._bytes = 0
 
     @cached_property
     def context(self) -> Context:
@@ -60,6 +60,11 @@ class Run:
         except KeyError:
             self.missing[selection].update(pk for each, pk in zip(kept, pks, strict=True) if not each.use(pk))
             return [(b"",) * len(selection.parts)] * len(pks)
+
+    def count_bytes(self, texts: Iterable[bytes]) -> None:
+        """Count texts of the answer, before they are joined. Raises what `check` does if they are too large."""
+        self._bytes += sum(map(len, texts))
+        self.check(0, self._bytes)
 
     def key(self, selection: Selection, pk: int) -> SelectionKey:
         """Return the key by which the row's fragment is kept."""

@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from proofs.campaign import Workload, open_pool, run_campaign
+from proofs.costs.trial import COSTS
 from proofs.crashes.trial import CRASHES
 from proofs.differential.trial import DIFFERENTIAL
 from proofs.failing_calls.trial import FAILING_CALLS
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
+from proofs.malformed.trial import MALFORMED
 from proofs.mutants import score as mutants
 from proofs.oracle.trial import ORACLE
 from proofs.permission_matrix.trial import PERMISSION_MATRIX
@@ -40,6 +42,8 @@ PROOFS: dict[str, Proof] = {
         TOKEN_FORGERY,
         CRASHES,
         FAILING_CALLS,
+        COSTS,
+        MALFORMED,
     )
 }
 MUTANTS = "mutants"

@@ -7,7 +7,9 @@ from resolvers.listing.listing import MAX_PAGE_SIZE
 from store.tables import MAX_COLLECTION_DEPTH
 
 VISITOR_SHARE: Final = 4
-"""Divisor of the limits of objects, fields and reads for visitors, and for mutations; of rates for visitors."""
+"""Divisor of the limits of `DIVIDED` for visitors and for mutations, and of rates for visitors."""
+
+DIVIDED: Final = ("objects", "fields", "reads", "response_bytes")
 
 FULL_POINTS: Final = 1_000
 """Points of an operation at a limit of objects, fields or reads of a member."""
@@ -39,10 +41,12 @@ class Limits(NamedTuple):
     root_mutations: int = 5
     selected_fields: int = 2_000
     aliases: int = 60
+    alias_characters: int = 100
     directives: int = 50
     objects: int = 20_000
     fields: int = 150_000
     reads: int = 20_000
+    response_bytes: int = 16 * 1024 * 1024
     page_size: int = MAX_PAGE_SIZE
     list_items: int = 100
     bulk_items: int = 100_000
@@ -56,8 +60,8 @@ class Limits(NamedTuple):
 
     def of_visitors(self) -> Self:
         """Return the limits of visitors, who only send queries."""
-        objects, fields, reads = (limit // VISITOR_SHARE for limit in (self.objects, self.fields, self.reads))
-        return self._replace(body_bytes=256 * 1024, objects=objects, fields=fields, reads=reads)
+        divided = {name: getattr(self, name) // VISITOR_SHARE for name in DIVIDED}
+        return self._replace(body_bytes=256 * 1024, **divided)
 
 
 LIMITS: Final = Limits()

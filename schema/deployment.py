@@ -17,6 +17,7 @@ class Limits:
     root_mutations: int = field("The maximum number of mutations in one operation.")
     selected_fields: int = field("The maximum number of selected fields in a document, with its fragments expanded.")
     aliases: int = field("The maximum number of aliases in an operation.")
+    alias_characters: int = field("The maximum length of an alias.")
     directives: int = field("The maximum number of directives in an operation.")
     objects: int = field(
         "The maximum number of objects that a query may return, estimated from its page sizes: lists within lists"
@@ -26,6 +27,10 @@ class Limits:
     reads: int = field(
         "The maximum weight of the reads for a query, estimated likewise. A page weighs 1 or more, and a count, a facet"
         " or a sorted page of a collection about 10."
+    )
+    response_bytes: int = field(
+        "The maximum size of a query's response. For a mutation, a quarter is the maximum length of all texts in its"
+        " payload."
     )
     page_size: int = field("The maximum number of items per page.")
     list_items: int = field("The maximum number of values in a list of an argument or an input, unless it has another.")

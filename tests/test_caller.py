@@ -145,3 +145,15 @@ async def test_queries_that_the_index_does_not_answer_take_a_turn(
     of_ada, of_visitor = taken
     assert of_ada == (await ask_own("ada", "{ viewer { user { id } } }"))["viewer"]["user"]["id"]
     assert of_visitor == b""
+
+
+async def test_a_query_whose_client_left_is_neither_logged_as_failed_nor_executed_again(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leave(*_: Any) -> None:
+        raise ClientDisconnect
+
+    monkeypatch.setattr(Caller, "read", leave)
+    assert await ask_own.errors("ada", '{ assets(query: "a") { totalCount } }') == [
+        ("BAD_REQUEST", "The request ended early.")
+    ]

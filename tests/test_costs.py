@@ -12,11 +12,12 @@ from proofs.costs.world import LargeWorld, create_large_world
 from proofs.databases import Databases
 from proofs.differential.generator import Request
 from proofs.interference.operations import Vocabulary
+from proofs.memory import MAX_GROWTH, WARM_UP_TRIALS, MemoryWatch, settled_bytes
 from proofs.proof import BrokenPromiseError
 
 SIZES = Sizes(assets=2_000, collections=100, members=50)
 NOTHING = Vocabulary({prefix: ["x"] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}, ["a"], ["b"])
-SECONDS = 3  # of CPU time: a busy machine takes longer
+SECONDS, STALL_SECONDS = 3, 1.5  # of CPU time: a busy machine takes longer
 
 
 @pytest.fixture
@@ -28,11 +29,24 @@ async def large_world(databases: Databases) -> LargeWorld:
 async def test_random_operations_within_the_limits_take_little_time(large_world: LargeWorld) -> None:
     seed = secrets.randbelow(1_000_000)
     try:
-        await measure_operations(large_world, seed, 150, SECONDS)
+        await measure_operations(large_world, seed, 150, SECONDS, STALL_SECONDS)
     except BrokenPromiseError as error:
         raise AssertionError(f"seed {seed}: {error}") from None
     with pytest.raises(BrokenPromiseError, match=re.escape("s of CPU time")):
         await measure_operations(large_world, seed, 10, 0)
+    with pytest.raises(BrokenPromiseError, match="was stalled for"):
+        await measure_operations(large_world, seed, 10, SECONDS, 0)
+
+
+def test_memory_that_a_trial_leaves_in_use_is_found() -> None:
+    watch = MemoryWatch()
+    for _ in range(WARM_UP_TRIALS + 1):
+        watch.check("sqlite")
+    leaked = b"x" * int(settled_bytes() * MAX_GROWTH * 2)
+    with pytest.raises(BrokenPromiseError, match="MiB are in use"):
+        watch.check("sqlite")
+    del leaked
+    watch.check("sqlite")
 
 
 def test_half_of_the_operations_are_costly() -> None:

@@ -407,7 +407,7 @@ async def test_an_error_closes_the_coroutines_of_earlier_objects() -> None:
 
 
 async def test_a_failing_check_ends_the_execution_before_the_next_read(queue: LoadQueue, fetches: Fetches) -> None:
-    def check(completed_fields: int) -> None:
+    def check(completed_fields: int, _characters: int) -> None:
         raise TimeoutError(completed_fields)
 
     @strawberry.type

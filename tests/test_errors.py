@@ -32,11 +32,15 @@ def test_the_limits_of_documents_are_listed() -> None:
     assert f"more than {LIMITS.tokens:,} tokens" in text
     assert (
         f"{LIMITS.depth} levels, {LIMITS.selected_fields:,} fields, {LIMITS.root_fields} fields at the root (of a"
-        f" mutation {LIMITS.root_mutations}), {LIMITS.aliases} aliases, {LIMITS.directives} directives"
+        f" mutation {LIMITS.root_mutations}), {LIMITS.aliases} aliases of {LIMITS.alias_characters} characters,"
+        f" {LIMITS.directives} directives"
     ) in text
-    largest, of_visitors = LIMITS.body_bytes // 2**20, VISITOR_LIMITS.body_bytes // 2**10
-    assert f"more than {largest} MiB, without a token {of_visitors} KiB" in text
+    largest, without_token = LIMITS.body_bytes // 2**20, VISITOR_LIMITS.body_bytes // 2**10
+    assert f"more than {largest} MiB, without a token {without_token} KiB" in text
     assert f"`query` has more than {LIMITS.query_characters:,} characters" in text
     assert f"{LIMITS.objects:,} objects, {LIMITS.fields:,} fields or {LIMITS.reads:,} units of reads" in text
     assert f"more than {LIMITS.list_items} values" in text
+    size, of_visitors = (each.response_bytes // 2**20 for each in (LIMITS, VISITOR_LIMITS))
+    assert f"more than {size} MiB (for visitors {of_visitors} MiB)" in text
+    assert f"a mutation have more than {of_visitors} MiB" in text
     assert f"within {BODY_SECONDS} seconds" in text

@@ -1,6 +1,7 @@
 """Connections whose requests arrive slowly, or with too large a head."""
 
 import json
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -142,3 +143,22 @@ def test_a_head_one_byte_too_large_is_refused_in_words(connection: socket.socket
     received = read_all(connection)[0]
     assert received.startswith(b"HTTP/1.1 431 ")
     assert received.endswith(b"URL and headers may have 32,768 bytes together.")
+
+
+HANDSHAKE = b"GET /graphql HTTP/1.1\r\nhost: atoll\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+
+
+@pytest.mark.parametrize("last", [b"no HTTP\r\n\r\n", HANDSHAKE], ids=["garbage", "handshake"])
+def test_all_requests_of_a_pipeline_end_with_their_connection(last: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(operation_seconds=60)
+    waiting = json.dumps({"query": "{ wait }"}).encode()
+    first = REQUEST.replace(b"%d" % len(BODY), b"%d" % len(waiting)) + b"\r\n" + waiting
+    with run_server(world.app, http=GuardedProtocol) as port:
+        with socket.create_connection(("127.0.0.1", port), 60) as connection:
+            connection.sendall(first + REQUEST + b"\r\n" + BODY + last)
+            assert read_all(connection)[0].startswith(b"HTTP/1.1 400 ")
+        deadline = time.monotonic() + 20
+        while world.closed != world.opened:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

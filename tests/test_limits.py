@@ -109,6 +109,11 @@ def test_the_depth_limit_is_the_one_that_the_schema_reports() -> None:
             "The query uses 63 aliases; the limit is 60.",
         ),
         (
+            f"{{ {'a' * 100}: hello ...F }} fragment F on Query {{ b: hello }}",
+            f"{{ b: hello ...F }} fragment F on Query {{ {'a' * 101}: hello }}",
+            "The query has an alias of 101 characters; the limit is 100.",
+        ),
+        (
             f"{{ hello {'@a ' * 50} }}",
             f"{{ hello {'@a ' * 51} }}",
             "The query uses 51 directives; the limit is 50.",

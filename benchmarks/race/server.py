@@ -83,6 +83,11 @@ class Server:
         return replace(self, name=name, core=LOAD_CORE, log=self.log.with_name(f"{name}.log"), port=0)
 
     @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """The address of its GraphQL endpoint."""
         return f"http://127.0.0.1:{self.port}/graphql"

@@ -58,13 +58,14 @@ def _field_with_arguments_of_first(compiler: Any, name: str, declared: Any, defi
     return plan
 
 
-def _objects_in_another_order(execution: _Execution, shape: Any, sources: list[Any]) -> list[Any]:
-    completed = _objects(execution, shape, sources)
+def _objects_in_another_order(execution: _Execution, shape: Any, sources: list[Any], occurrences: Any) -> list[Any]:
+    completed = _objects(execution, shape, sources, occurrences)
     return completed if len(set(map(id, sources))) == len(sources) else completed[::-1]
 
 
-def _lists_without_nulls(execution: _Execution, shape: Any, lists: list[Any]) -> list[Any]:
-    return _complete_lists(execution, shape, [[item for item in each if item is not None] for each in lists])
+def _lists_without_nulls(execution: _Execution, shape: Any, lists: list[Any], occurrences: Any) -> list[Any]:
+    shortened = [[item for item in each if item is not None] for each in lists]
+    return _complete_lists(execution, shape, shortened, occurrences)
 
 
 def _group_by_type_of_first(finder: TypeFinder, sources: Sequence[Any]) -> dict[str, Any]:
