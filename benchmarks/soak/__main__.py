@@ -115,7 +115,7 @@ def main() -> None:
         database = Path(folder) / "world.db"
         url = f"sqlite+aiosqlite:///{database}"
         token, small = asyncio.run(_prepare(world, url))
-        environment = {"ATOLL_DATABASE_URL": url, "ATOLL_LOG_LEVEL": "error"}
+        environment = {"ATOLL_DATABASE_URL": url, "ATOLL_LOG_LEVEL": "error", "ATOLL_RATE_POINTS": "0"}
         with Server("Atoll", python(*SERVE), {}, token, Path(folder) / "log", environment) as server:
             owned = [asset.id for asset in list(world.assets())[-VIEWER_ASSETS:]]
             topics = [topic.id for topic in islice(world.topics(), 20)]

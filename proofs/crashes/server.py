@@ -49,7 +49,7 @@ class ServerProcess:
     def __init__(self, forker: subprocess.Popen[str], folder: Path, database_url: str) -> None:
         """Use `open_server` instead."""
         self._forker, self._folder = forker, folder
-        self._environment = environment(DATABASE_URL=database_url)
+        self._environment = environment(DATABASE_URL=database_url, RATE_POINTS="0")
         port = free_port()
         self._arguments = ("serve", "--port", str(port))
         self.url = f"http://127.0.0.1:{port}"

@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "ATOLL_IDLE_SECONDS": str(IDLE_SECONDS),
     "ATOLL_OPERATION_SECONDS": "60",  # a busy machine is no fault
     "ATOLL_DRAIN_SECONDS": "0",
+    "ATOLL_RATE_POINTS": "0",
 }
 
 
