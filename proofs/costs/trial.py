@@ -1,4 +1,4 @@
-"""A trial sends random operations that the limits allow, half of them costly, and measures what each takes.
+"""A trial sends random operations that the limits allow, half of them costly, and measures their time.
 
 Operations are drawn from the whole schema, with pages of 100 and lists within lists. CPU time is measured, not elapsed
 time, so that other processes make no difference; on PostgreSQL it is that of Atoll alone.
@@ -22,6 +22,7 @@ from app.request_limits import RequestLimits
 from app.settings import Settings
 from proofs.costs.world import LargeWorld, create_large_world
 from proofs.databases import Databases
+from proofs.differential.applications import INTERNAL_ERROR
 from proofs.differential.generator import SMALL, DocumentGenerator, Request, Shape
 from proofs.memory import MemoryWatch
 from proofs.proof import BrokenPromiseError, Proof
@@ -120,7 +121,7 @@ async def _measure(client: httpx.AsyncClient, world: LargeWorld, who: str, reque
     seconds = time.process_time() - started
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
-    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or b'"INTERNAL"' in response.content:
+    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or INTERNAL_ERROR.encode() in response.content:
         raise BrokenPromiseError(f"as {who}: {response.status_code} {response.text[:500]}\n{request}")
     return seconds, max(stalls)
 

@@ -64,7 +64,7 @@ async def run_exchange(port: int, exchange: Exchange) -> None:
 
 
 async def _send(port: int, exchange: Exchange) -> bytes:
-    """Return what was received until the end."""
+    """Return all bytes received until the end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         receiving = asyncio.ensure_future(_receive(reader, exchange.end))
@@ -98,7 +98,7 @@ async def _converse(writer: asyncio.StreamWriter, receiving: "asyncio.Future[byt
 
 
 async def _receive(reader: asyncio.StreamReader, end: End) -> bytes:
-    """Return what is received until the first response is complete, or until the server closes the connection."""
+    """Return the bytes received until the first response is complete, or until the server closes the connection."""
     received = bytearray()
     try:
         while chunk := await reader.read(2**16):
