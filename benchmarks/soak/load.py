@@ -34,7 +34,7 @@ CLIENT_SECONDS = 120
 
 
 class Target(NamedTuple):
-    """A server, and what the load needs to know of its world."""
+    """A server, and the ids of its world that the load uses."""
 
     port: int
     token: str
@@ -45,7 +45,7 @@ class Target(NamedTuple):
 
 
 class Load:
-    """Clients of one server, which count what they did and what failed."""
+    """Clients of one server, which count their requests and failures."""
 
     def __init__(self, target: Target, seed: int) -> None:
         """Take the server, and the seed of all choices."""
@@ -125,7 +125,7 @@ class Load:
 
 
 def run_load(target: Target, seed: int, report: Connection) -> None:
-    """Load the server until anything is sent on the connection; then send what was done as JSON."""
+    """Load the server until anything is sent on the connection; then send the numbers of requests as JSON."""
 
     async def run() -> None:
         load = Load(target, seed)

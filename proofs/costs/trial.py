@@ -1,4 +1,4 @@
-"""A trial sends random operations that the limits allow, half of them costly, and measures what each takes.
+"""A trial sends random operations that the limits allow, half of them costly, and measures their cost.
 
 Operations are drawn from the whole schema, with pages of 100 and lists within lists. CPU time is measured, not elapsed
 time, so that other processes make no difference; on PostgreSQL it is that of Atoll alone.
