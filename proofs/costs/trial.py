@@ -147,7 +147,9 @@ async def _client(world: LargeWorld) -> AsyncIterator[httpx.AsyncClient]:
     try:
         await transport.refresh()
         with patch("store.sqlite_limit.STATEMENT_SECONDS", PATIENT_SECONDS):
-            async with httpx.AsyncClient(transport=transport, base_url="http://atoll", timeout=None) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://atoll", timeout=PATIENT_SECONDS
+            ) as client:
                 yield client
     finally:
         await database.close()
