@@ -34,7 +34,7 @@ CLIENT_SECONDS = 120
 
 
 class Target(NamedTuple):
-    """A server, and the ids and tokens of its world."""
+    """A server, and the ids of its world that the load uses."""
 
     port: int
     token: str
@@ -45,7 +45,7 @@ class Target(NamedTuple):
 
 
 class Load:
-    """Clients of one server, which count their operations and failures."""
+    """Clients of one server, which count their requests and failures."""
 
     def __init__(self, target: Target, seed: int) -> None:
         """Take the server, and the seed of all choices."""
@@ -125,7 +125,7 @@ class Load:
 
 
 def run_load(target: Target, seed: int, report: Connection) -> None:
-    """Load the server until anything is sent on the connection; then send the counts as JSON."""
+    """Load the server until anything is sent on the connection; then send the numbers of requests as JSON."""
 
     async def run() -> None:
         load = Load(target, seed)

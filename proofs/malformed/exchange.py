@@ -64,8 +64,10 @@ async def run_exchange(port: int, exchange: Exchange) -> None:
 
 
 async def _send(port: int, exchange: Exchange) -> bytes:
-    """Return all bytes received until the end."""
+    """Return the bytes received until the end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if exchange.end is End.RESET:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
     try:
         receiving = asyncio.ensure_future(_receive(reader, exchange.end))
         try:
@@ -76,8 +78,6 @@ async def _send(port: int, exchange: Exchange) -> bytes:
     except ConnectionError:
         return b""  # a reset is an end, too
     finally:
-        if exchange.end is End.RESET and (connection := writer.get_extra_info("socket")) is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
         writer.transport.abort()
 
 
