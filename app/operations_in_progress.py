@@ -47,7 +47,7 @@ class OperationsInProgress:
         self._total += 1
 
     def end(self, viewer: ViewerKey) -> None:
-        """Stop to count an operation of the viewer."""
+        """Stop counting an operation of the viewer."""
         self._total -= 1
         if self._running[viewer] == 1:
             del self._running[viewer]
