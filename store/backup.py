@@ -64,7 +64,10 @@ def postgresql_command(url: URL, target: Path) -> str:
     """Return the shell command that backs up a PostgreSQL database with its own tool. It has no password."""
     query = {libpq: url.query[name] for name, libpq in _POSTGRESQL_OPTIONS.items() if name in url.query}
     address = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
-    return shlex.join(["pg_dump", "--format=custom", f"--file={target}", address.render_as_string()])
+    text = address.render_as_string().replace(
+        " ", "%20"
+    )  # SQLAlchemy leaves spaces as they are, and libpq refuses them
+    return shlex.join(["pg_dump", "--format=custom", f"--file={target}", text])
 
 
 def _check_target(source: Path, target: Path, *, replace: bool) -> None:

@@ -310,7 +310,7 @@ def run_postgresql(arguments: list[str], password: str) -> None:
     [
         ("postgresql+asyncpg://me:s3cret@db.example.org/atoll", "postgresql://me@db.example.org/atoll"),
         ("postgresql+asyncpg://me@db/atoll?password=s3cret&ssl=require", "postgresql://me@db/atoll?sslmode=require"),
-        ("postgresql+asyncpg:///a%20b?host=/run/postgresql", "postgresql:///a b?host=%2Frun%2Fpostgresql"),
+        ("postgresql+asyncpg:///a%20b?host=/run/postgresql", "postgresql:///a%20b?host=%2Frun%2Fpostgresql"),
         ("postgresql+asyncpg://db:6432/atoll?statement_cache_size=0", "postgresql://db:6432/atoll"),
     ],
 )
