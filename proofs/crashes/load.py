@@ -40,7 +40,7 @@ EVIDENCE = {
     "deletedTopicIds": "deletedTopicIds",
     "deletedCollectionId": "deletedCollectionId",
 }
-"""Selections of payloads that show what a mutation changed."""
+"""Selections of the fields of payloads that show a change, by field."""
 
 _schema = build_schema()._schema  # noqa: SLF001 - Strawberry gives it no other name
 _serial = count()
@@ -92,7 +92,7 @@ def _history(noun: Mapping[str, Any] | None) -> Sequence[Any]:
 
 
 def document(mutation: str) -> str:
-    """Return the document of the mutation, with the fields of its payload that show what it changed."""
+    """Return the document of the mutation, with the fields of its payload that show a change."""
     assert _schema.mutation_type
     payload = get_named_type(_schema.mutation_type.fields[mutation].type)
     assert isinstance(payload, GraphQLObjectType)

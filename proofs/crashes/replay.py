@@ -127,7 +127,7 @@ class Replay:
         return self._labels.get(value, value) if isinstance(value, str) else value
 
     def _check_response(self, operation: Operation) -> None:
-        """Compare what the response shows with the log."""
+        """Compare the changes that the response shows with the log."""
         lost = (
             {id_ for id_ in operation.change_ids() if id_ not in self._logged} if operation.is_acknowledged else set()
         )

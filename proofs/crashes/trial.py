@@ -1,4 +1,4 @@
-"""Proof that killed servers and databases keep what they acknowledged, and have nothing in part."""
+"""Proof that killed servers and databases keep acknowledged changes, and have none in part."""
 
 import asyncio
 import sqlite3
