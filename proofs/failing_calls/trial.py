@@ -202,14 +202,15 @@ async def trial(databases: Databases, seed: int) -> int:
     return await run_trial(databases, seed, PARTS)
 
 
-async def run_trial(databases: Databases, seed: int, parts: int = 1, mutation: str = "") -> int:
+async def run_trial(databases: Databases, seed: int, parts: int = 1, *, mutation: str = "", step: int = 1) -> int:
     """Fail the calls of one part, in each way; of all mutations unless one is named. Returns their number.
 
-    As many consecutive seeds as there are parts fail every call of every mutation in every way.
+    As many consecutive seeds as there are parts fail every call of every mutation in every way. With a step, only each
+    case so far from the next is tried.
     """
     failed, numbers = 0, count(seed)
     async with open_stage(databases, seed) as stage:
-        for case in list_cases():
+        for case in list_cases()[seed % step :: step]:
             if mutation in {"", case.act.mutation}:
                 case_trial = _CaseTrial(stage, case, f"{databases.backend}, seed {seed}, {case}")
                 failed += await case_trial.run(lambda: next(numbers) % parts == 0)
