@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from graphql.execution.values import VariableValues
@@ -171,9 +171,12 @@ class _Execution:
         unique = {id(source): source for source in sources}
         if len(unique) == len(sources):
             return self._complete_unique(shape, sources, occurrences)
-        of_unique = Counter[int]()
-        for source, times in zip(sources, occurrences or repeat(1), strict=False):
-            of_unique[id(source)] += times
+        if occurrences is None:
+            of_unique = Counter(map(id, sources))
+        else:
+            of_unique = Counter()
+            for source, times in zip(sources, occurrences, strict=True):
+                of_unique[id(source)] += times
         completed = self._complete_unique(shape, list(unique.values()), list(of_unique.values()))
         data = dict(zip(unique, completed, strict=True))
         return [data[id(source)] for source in sources]
