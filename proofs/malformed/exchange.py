@@ -15,6 +15,8 @@ PATIENCE_SECONDS = 60
 """How much longer than its time-outs the server may take, on a busy machine."""
 
 SERVER_SECONDS = HEAD_SECONDS + BODY_SECONDS + IDLE_SECONDS
+UNAVAILABLE = b'"code":"UNAVAILABLE"'
+ATTEMPTS, PAUSE_SECONDS = 5, 1
 MAX_RECEIVED = 64 * 1024 * 1024
 ABORT = struct.pack("ii", 1, 0)  # of SO_LINGER: closing the socket resets the connection
 STATUS = re.compile(rb"^HTTP/1\.1 (\d{3}) ", re.MULTILINE)
@@ -52,15 +54,31 @@ class Exchange:
         return f"{self.kind}, ended by {self.end.name}, {len(self.parts)} parts:\n{parts}"
 
 
-async def run_exchange(port: int, exchange: Exchange) -> None:
-    """Send the bytes. Raises BrokenPromiseError for a status of the server's own failure, and for a late end."""
+async def run_exchange(port: int, exchange: Exchange) -> bool:
+    """Send the bytes; return False if the server is too busy for them.
+
+    Raises BrokenPromiseError for a status of the server's own failure, and for a late end.
+    """
     try:
         received = await _send(port, exchange)
     except TimeoutError:
         message = f"The connection was neither answered nor closed within {SERVER_SECONDS + PATIENCE_SECONDS} s."
         raise BrokenPromiseError(f"{message}\n{exchange.describe()}") from None
-    if any(status.startswith(b"5") for status in STATUS.findall(received)):
+    failures = {status for status in STATUS.findall(received) if status.startswith(b"5")}
+    if failures == {b"503"} and UNAVAILABLE in received:
+        return False
+    if failures:
         raise BrokenPromiseError(f"A server error: {received[:2_000]!r}\n{exchange.describe()}")
+    return True
+
+
+async def run_alone(port: int, exchange: Exchange) -> None:
+    """Send the bytes again, beside no others. Raises BrokenPromiseError if the server is too busy once more."""
+    for _ in range(ATTEMPTS):
+        await asyncio.sleep(PAUSE_SECONDS)
+        if await run_exchange(port, exchange):
+            return
+    raise BrokenPromiseError(f"The server is unavailable for a request alone.\n{exchange.describe()}")
 
 
 async def _send(port: int, exchange: Exchange) -> bytes:

@@ -1,6 +1,7 @@
 """A trial sends malformed requests to a server process in batches, many connections at once, and watches the process.
 
-After each batch, it must answer a good request, and its log may have no error. After the first batches of a process,
+A request that the server is too busy for (503 and UNAVAILABLE) is sent once more alone, because other work on the
+machine slows the server down. After each batch, it must answer a good request, and its log may have no error. After the first batches of a process,
 its descriptors and its memory must stay as they are.
 """
 
@@ -14,7 +15,7 @@ from random import Random
 from proofs.databases import Databases
 from proofs.differential.trial import RandomWorld, make_world
 from proofs.interference.world import USERS, VIEWERS
-from proofs.malformed.exchange import Exchange, ask_well, run_exchange
+from proofs.malformed.exchange import Exchange, ask_well, run_alone, run_exchange
 from proofs.malformed.generator import MalformedRequests
 from proofs.malformed.server import ServerProcess, run_server_process
 from proofs.proof import BrokenPromiseError, Proof
@@ -90,17 +91,20 @@ def draw(world: RandomWorld, seed: int, count: int) -> Iterator[Exchange]:
 async def _send_batch(server: ServerProcess, batch: Sequence[Exchange]) -> None:
     free = asyncio.Semaphore(CONNECTIONS)
 
-    async def run(exchange: Exchange) -> None:
+    async def run(exchange: Exchange) -> bool:
         async with free:
-            await run_exchange(server.port, exchange)
+            return await run_exchange(server.port, exchange)
 
     tasks = [asyncio.create_task(run(exchange)) for exchange in batch]
     try:
-        await asyncio.gather(*tasks)
+        are_served = await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for exchange, is_served in zip(batch, are_served, strict=True):
+        if not is_served:
+            await run_alone(server.port, exchange)
 
 
 async def _find_culprit(server: ServerProcess, batch: Sequence[Exchange]) -> str:
