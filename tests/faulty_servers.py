@@ -20,6 +20,7 @@ from resolvers.context import OperationContext
 from resolvers.write import transaction
 from schema import field
 from store.database import ConnectionSnapshot, Snapshot
+from store.failure import DriverErrors
 from store.reader_threads import ThreadSnapshot
 
 LIFETIME_SECONDS = 0.03
@@ -147,7 +148,8 @@ def acknowledge_early() -> None:
 
         stack: AsyncExitStack = getattr(context, "_exit_stack")  # noqa: B009 - as above
         stack.push_async_callback(commit_later)
-        context.snapshot, context.viewer = ConnectionSnapshot(connection), viewer
+        context.snapshot = ConnectionSnapshot(connection, DriverErrors(context.database.url))
+        context.viewer = viewer
 
     setattr(field, "run_mutation", run_early)  # noqa: B010 - the module does not export it
     setattr(OperationContext, "read_uncommitted", read_and_commit)  # noqa: B010 - the planted fault
