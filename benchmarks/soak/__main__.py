@@ -45,7 +45,7 @@ async def sample(server: Server, database: Path, token: str, minutes: float) -> 
         while (seconds := time.monotonic() - started) < minutes * 60 or len(samples) < MIN_SAMPLES:
             latencies = await _ask_repeatedly(client, server.port, token)
             samples.append(_sample(server, database, seconds + SAMPLE_SECONDS, latencies))
-            typer.echo(format_samples(samples[-1:]).splitlines()[-1])
+            typer.echo("\n".join(format_samples(samples[-1:]).splitlines()[2 if len(samples) > 1 else 0 :]))
     return samples
 
 
@@ -115,7 +115,8 @@ def main() -> None:
         database = Path(folder) / "world.db"
         url = f"sqlite+aiosqlite:///{database}"
         token, small = asyncio.run(_prepare(world, url))
-        environment = {"ATOLL_DATABASE_URL": url, "ATOLL_LOG_LEVEL": "error", "ATOLL_RATE_POINTS": "0"}
+        environment = {"ATOLL_DATABASE_URL": url, "ATOLL_RATE_POINTS": "0"}
+        environment |= {"ATOLL_LOG_LEVEL": "error", "ATOLL_LOG": "json"}
         with Server("Atoll", python(*SERVE), {}, token, Path(folder) / "log", environment) as server:
             owned = [asset.id for asset in list(world.assets())[-VIEWER_ASSETS:]]
             topics = [topic.id for topic in islice(world.topics(), 20)]

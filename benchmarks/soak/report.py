@@ -15,7 +15,8 @@ HEADER = """# Soak test
 Written by `python -m benchmarks.soak --minutes {minutes:g}`, at commit {commit} on {day}: one server process on SQLite,
 with {assets:,} assets, under mixed load by one client process: dashboards, searches, bulk mutations (half of them with
 an `idempotencyKey`, sent twice), jobs, clients that leave, malformed requests and half-open connections. Figures are
-sampled every {interval:g} seconds; the latencies are those of a small query, sent ten times a second.
+sampled every {interval:g} seconds; the latencies are those of a small query, sent ten times a second. The caches of a
+process fill at first, so that a run of a few minutes shows growth of the memory.
 
 {rule}
 

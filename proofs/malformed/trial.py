@@ -1,8 +1,8 @@
 """A trial sends malformed requests to a server process in batches, many connections at once, and watches the process.
 
 A request that the server is too busy for (503 and UNAVAILABLE) is sent once more alone, because other work on the
-machine slows the server down. After each batch, it must answer a good request, and its log may have no error. After the first batches of a process,
-its descriptors and its memory must stay as they are.
+machine slows the server down. After each batch, it must answer a good request, and its log may have no error. After the
+first batches of a process, its descriptors and its memory must stay as they are.
 """
 
 import asyncio
