@@ -115,7 +115,8 @@ def _cache_versions() -> None:
     setattr(query_engine, "load_viewer", stale)  # noqa: B010 - the module does not export it
 
 
-COMMIT_DELAY_SECONDS = 0.02
+COMMIT_DELAY_SECONDS = 0.2
+"""Most of the time, a mutation is acknowledged and not committed, so that a few kills find it."""
 
 
 def acknowledge_early() -> None:
