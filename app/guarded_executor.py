@@ -24,9 +24,8 @@ class GuardedExecutor(StrawberryGraphQLCoreExecutionContext):
             raise BudgetError
         return super().execute_fields(parent_type, *arguments)
 
-    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]  # a static method there, which cannot count
         """Complete a value. Raises ResponseSizeError when the texts of the operation are too long."""
-        # The type is ignored because the method that it overrides is static, and this one has to count.
         value = super().complete_leaf_value(return_type, result)
         if value.__class__ is str:
             self._characters += len(value)

@@ -163,6 +163,24 @@ async def set_public_sharing(database: Database, *, is_on: bool = True) -> None:
         await connection.execute(update(sql.deployment).values(public_sharing=is_on))
 
 
+# graphql-core drops the coroutines of an operation that ends early.
+ENDS_EARLY = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. .coroutine object:pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.usefixtures("collect_coroutines"),
+]
+"""Marks of tests whose operations end early."""
+
+
+@pytest.fixture
+def collect_coroutines() -> Iterator[None]:
+    """Collect the dropped coroutines within the test that dropped them, where their warnings are expected."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def _forget_engine_errors() -> Iterator[None]:
     """Drop the engine's errors after the test that caused them: the next one is not to fail because of them."""

@@ -128,7 +128,7 @@ def acknowledge_early() -> None:
         if input.get("dry_run"):
             return await run_mutation(context, permission, name, input, function)
         await context.close()
-        setattr(context, "commits_late", True)  # noqa: B010 - for the function below
+        setattr(context, "commits_late", True)  # noqa: B010 - the planted fault marks the operation, whose class has no such attribute
         return await getattr(transaction, "_dry_run")(context, permission, input, function)  # noqa: B009 - the planted fault
 
     async def read_and_commit(
@@ -147,7 +147,7 @@ def acknowledge_early() -> None:
             commits.add(task)
             task.add_done_callback(commits.discard)
 
-        stack: AsyncExitStack = getattr(context, "_exit_stack")  # noqa: B009 - as above
+        stack: AsyncExitStack = getattr(context, "_exit_stack")  # noqa: B009 - the planted fault keeps the connection beyond the operation
         stack.push_async_callback(commit_later)
         context.snapshot = ConnectionSnapshot(connection, DriverErrors(context.database.url))
         context.viewer = viewer

@@ -21,7 +21,7 @@ PARTS, STEP = 10, 4
 
 # A connection that fails while it is opened may be left to the garbage collector, of which asyncpg warns.
 @pytest.mark.filterwarnings("ignore:.*Connection.__del__:pytest.PytestUnraisableExceptionWarning")
-async def test_whichever_call_fails_a_mutation_is_made_as_a_whole_or_not_at_all(databases: Databases) -> None:
+async def test_a_mutation_with_a_failed_call_is_made_as_a_whole_or_not_at_all(databases: Databases) -> None:
     assert await run_trial(databases, random.randrange(1 << 32), PARTS, step=STEP) > len(list_cases()) // STEP
 
 
@@ -29,7 +29,7 @@ def commit_before_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     insert = ChangeLog._insert  # noqa: SLF001 - the planted fault
 
     async def commit_and_insert(log: ChangeLog, rows: list[dict[str, Any]]) -> None:
-        connection = log._connection  # noqa: SLF001 - as above
+        connection = log._connection  # noqa: SLF001 - the planted fault needs the connection of the log
         await connection.exec_driver_sql("COMMIT")
         await connection.exec_driver_sql("BEGIN")
         await insert(log, rows)

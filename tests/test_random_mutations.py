@@ -66,7 +66,7 @@ class Writing(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("chance", RUNS)
-def test_whoever_writes_whatever_the_model_says_the_same(
+def test_random_mutations_have_the_effects_that_the_model_predicts(
     world: World, backend: str, request: pytest.FixtureRequest, tmp_path: Path, chance: int
 ) -> None:
     numbers = count()

@@ -1,7 +1,6 @@
 """Tests of cost limits and budgets on a served world, whichever executor answers."""
 
-import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from app.guarded_executor import INTROSPECTION_WEIGHT
 from app.query_engine import INDIVISIBLE
 from app.settings import Executor, Settings
 from resolvers.limits import LIMITS, VISITOR_LIMITS
-from tests.conftest import ANONYMOUS, GraphQLClient, World
+from tests.conftest import ANONYMOUS, ENDS_EARLY, GraphQLClient, World
 
 TOPICS_AND_BACK = """{ topics(first: 100) { nodes { collections(first: 100) { nodes { topic {
     collections(first: 100) { nodes { id } } } } } } } }"""
@@ -22,20 +21,7 @@ TREE = "{ topics { nodes { name collections { nodes { name children { nodes { na
 FACETS = "{ assets { facets { kinds { count } } nodes { ... on AssetFields { name owner { name } } } } }"
 TOO_MANY = ("LIMIT_EXCEEDED", request_limits.BUDGET_EXCEEDED)
 
-# graphql-core drops the coroutines of an operation that ends early.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. .coroutine object:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
-
-
-@pytest.fixture(autouse=True)
-def collect_coroutines() -> Iterator[None]:
-    """Collect the dropped coroutines within the test that dropped them, where their warnings are expected."""
-    yield
-    gc.collect()
+pytestmark = ENDS_EARLY
 
 
 @pytest.fixture(params=[Executor.ON, Executor.REFERENCE])

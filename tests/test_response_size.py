@@ -1,7 +1,6 @@
 """Tests of the limit of a response's bytes: each way of answering refuses larger ones, before they are built."""
 
-import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,7 +14,7 @@ from app.settings import Executor, Settings
 from engine import LoadQueue, compile_operation, execute
 from resolvers.limits import LIMITS, VISITOR_LIMITS
 from schema.field import field
-from tests.conftest import ANONYMOUS, GraphQLClient, World
+from tests.conftest import ANONYMOUS, ENDS_EARLY, GraphQLClient, World
 
 NAMES = "{ topics { nodes { name } } collections { nodes { name topic { name } } } }"
 TREE = "{ topics { nodes { name collections { nodes { name assets { nodes { ... on AssetFields { name } } } } } } } }"
@@ -23,20 +22,7 @@ OWNERS = "{ assets { totalCount nodes { ... on AssetFields { name owner { name }
 QUERIES = pytest.mark.parametrize("query", [NAMES, TREE, OWNERS], ids=["names", "tree", "owners"])
 WAYS = {"index": (Executor.ON, True), "engine": (Executor.ON, False), "graphql-core": (Executor.REFERENCE, False)}
 
-# graphql-core drops the coroutines of an operation that ends early.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. .coroutine object:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
-
-
-@pytest.fixture(autouse=True)
-def collect_coroutines() -> Iterator[None]:
-    """Collect the dropped coroutines within the test that dropped them, where their warnings are expected."""
-    yield
-    gc.collect()
+pytestmark = ENDS_EARLY
 
 
 @pytest.fixture(params=WAYS)

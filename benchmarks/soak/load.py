@@ -31,6 +31,7 @@ WORDS: Final = ("balato", "corine", "dim", "fen osk", "asset", "zzz")
 LEAVE_SECONDS = 0.1
 JOB_ITEMS = 1_001  # more than run within a request
 CLIENT_SECONDS = 120
+KEYED_SHARE = 0.5  # of the bulk mutations
 
 
 class Target(NamedTuple):
@@ -96,7 +97,7 @@ class Load:
         """Add assets to a collection, send the same once more if it has a key, and remove them."""
         collection, assets = self._random.choice(self._target.collections), list(self._target.assets)
         given: dict[str, Any] = {"collectionId": collection, "assetIds": assets, "mode": "BEST_EFFORT"}
-        if self._random.random() < 0.5:  # noqa: PLR2004 - half of them
+        if self._random.random() < KEYED_SHARE:
             keyed = given | {"idempotencyKey": f"soak-{self._random.random()}-{next(self._keys)}"}
             await self._ask(ADD, {"input": keyed})
             await self._ask(ADD, {"input": keyed})

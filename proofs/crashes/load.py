@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
+from app.documents import graphql_schema
 from proofs.crashes.server import INLINE_ITEMS
 from proofs.crashes.world import OWNER
 from proofs.proof import BrokenPromiseError
@@ -42,7 +43,7 @@ EVIDENCE = {
 }
 """Selections of payloads that show the changes of a mutation."""
 
-_schema = build_schema()._schema  # noqa: SLF001 - Strawberry gives it no other name
+_schema = graphql_schema(build_schema())
 _serial = count()
 
 
@@ -186,7 +187,7 @@ class Load:
                     raise BrokenPromiseError(f"Repeated in vain: {again}")
 
     def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self._url, timeout=RESPONSE_SECONDS, verify=False)  # noqa: S501 - there is no TLS
+        return httpx.AsyncClient(base_url=self._url, timeout=RESPONSE_SECONDS, verify=False)  # noqa: S501 - the address is http, and certificates take long to load
 
     async def _send(self, client: httpx.AsyncClient, operation: Operation) -> bool:
         """Send the operation and keep the response; return whether there was one."""

@@ -34,7 +34,7 @@ class EngineFault:
 
 
 _shape, _object, _field = _Compiler._shape, _Compiler._object, _Compiler._field  # noqa: SLF001 - faults are inside
-_objects, _complete_lists = _Execution._objects, _Execution._complete_lists  # noqa: SLF001 - as above
+_objects, _complete_lists = _Execution._objects, _Execution._complete_lists  # noqa: SLF001 - the fault changes private parts
 _group, _read, _advance = TypeFinder.group, Batch.read, _Waiting.advance
 
 
@@ -105,7 +105,7 @@ def _object_in_another_order(compiler: _Compiler, type_: Any, selected: Any) -> 
 
 
 async def _read_in_another_order(batch: Any) -> None:
-    loads = [batch._loads[key] for key in batch._asked]  # noqa: SLF001 - as above
+    loads = [batch._loads[key] for key in batch._asked]  # noqa: SLF001 - the fault changes private parts
     await _read(batch)
     values = [load.value for load in loads]
     for load, value in zip(loads, reversed(values), strict=True):
@@ -123,7 +123,7 @@ def _advance_without_errors(waiting: Any) -> bool:
     try:
         return _advance(waiting)
     except OperationError:
-        waiting._column[waiting._index] = None  # noqa: SLF001 - as above
+        waiting._column[waiting._index] = None  # noqa: SLF001 - the fault changes private parts
         return True
 
 

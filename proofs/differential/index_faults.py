@@ -40,20 +40,20 @@ def _update_new_members_only(index: Any, changed: Iterable[int], members: Mappin
 def _update_without_grants(sight: Any, changed: Any) -> None:
     _update(sight, changed)
     if sight.viewer.is_signed_in:
-        sight.assets |= changed & sight._index.assets  # noqa: SLF001 - as above
+        sight.assets |= changed & sight._index.assets  # noqa: SLF001 - the fault changes private parts
 
 
 def _first_outline(index: Any, viewer: Viewer) -> Outline:
-    outlines = list(index._outlines.values())  # noqa: SLF001 - as above
+    outlines = list(index._outlines.values())  # noqa: SLF001 - the fault changes private parts
     return outlines[0] if outlines else _outline(index, viewer)
 
 
 def _forget_referring_rows_only(cache: Any, changed: Any, revealed: Any = ()) -> None:
     # No selection is of members: only fragments that refer to a changed row are dropped.
-    kinds = {key: key.of for key in cache._kept}  # noqa: SLF001 - as above
-    kept = {SelectionKey(key.fields, RowKind.MEMBERS, key.viewer): cache._kept[key] for key in kinds}  # noqa: SLF001 - as above
+    kinds = {key: key.of for key in cache._kept}  # noqa: SLF001 - the fault changes private parts
+    kept = {SelectionKey(key.fields, RowKind.MEMBERS, key.viewer): cache._kept[key] for key in kinds}  # noqa: SLF001 - the fault changes private parts
     others = FragmentCache(0)
-    others._kept = kept  # noqa: SLF001 - as above
+    others._kept = kept  # noqa: SLF001 - the fault changes private parts
     _forget(others, {**changed, RowKind.MEMBERS: ()}, revealed)
 
 
@@ -72,15 +72,15 @@ def _key_without_viewer(selection: Selection, viewer: Viewer, access: int) -> Se
 async def _answer_without_version(
     memory: Any, program: Any, variables: Any, identify: Any, _check: Any, read: Any
 ) -> bytes | None:
-    index = memory._index  # noqa: SLF001 - as above
-    viewer = replace(await memory._database.read_one(identify), row_version=index.version)  # noqa: SLF001 - as above
-    run = Run(viewer, index.sight(viewer), memory._cache, variables)  # noqa: SLF001 - as above
+    index = memory._index  # noqa: SLF001 - the fault changes private parts
+    viewer = replace(await memory._database.read_one(identify), row_version=index.version)  # noqa: SLF001 - the fault changes private parts
+    run = Run(viewer, index.sight(viewer), memory._cache, variables)  # noqa: SLF001 - the fault changes private parts
     body: bytes = program.render(run)
     if run.is_complete:
         return body
     missing = partial(read_missing, run=run, identify=identify)
     found = await read(lambda: memory._database.read(missing))  # noqa: SLF001 - the fault replaces a method of the class
-    completed: bytes | None = memory._complete(program, run, index, found)  # noqa: SLF001 - likewise, as a method of the class
+    completed: bytes | None = memory._complete(program, run, index, found)  # noqa: SLF001 - the fault replaces a method of the class
     return completed
 
 
@@ -97,8 +97,8 @@ def _visibilities_without_sharing(viewer: Viewer) -> set[str]:
 
 
 def _forget_no_answers(sight: Any, is_affected: Any, kept: dict[int, Any]) -> None:
-    if kept is not sight._answers:  # noqa: SLF001 - as above
-        for pk in [pk for pk in kept if is_affected(sight._index.member_set(pk))]:  # noqa: SLF001 - as above
+    if kept is not sight._answers:  # noqa: SLF001 - the fault changes private parts
+        for pk in [pk for pk in kept if is_affected(sight._index.member_set(pk))]:  # noqa: SLF001 - the fault changes private parts
             del kept[pk]
 
 

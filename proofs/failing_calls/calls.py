@@ -114,7 +114,7 @@ def intercept(calls: Calls) -> Iterator[None]:
 
     async def connect_to_server(*arguments: Any, **options: Any) -> Any:
         connection = await calls.make(_PostgresConnection(), CONNECT, lambda: connect(*arguments, **options))
-        connection._protocol = _Protocol(connection, calls)  # noqa: SLF001 - asyncpg has no public place either
+        connection._protocol = _Protocol(connection, calls)  # noqa: SLF001 - asyncpg has no public place that all calls pass
         return connection
 
     with (
