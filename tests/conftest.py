@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from subprocess import Popen
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,6 +22,7 @@ from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
 from store.migrate import migrate
+from tests.cli_process import start_forker
 from tests.engine_log import ENGINE_ERRORS
 from tests.in_process import InProcessTransport
 from tests.postgres import Postgres, postgres_or_skip
@@ -179,6 +181,13 @@ def collect_coroutines() -> Iterator[None]:
     """Collect the dropped coroutines within the test that dropped them, where their warnings are expected."""
     yield
     gc.collect()
+
+
+@pytest.fixture(scope="module")
+def forker() -> Iterator[Popen[str]]:
+    """Start the process that commands are forked from."""
+    with start_forker() as process:
+        yield process
 
 
 @pytest.fixture(autouse=True)

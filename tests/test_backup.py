@@ -9,7 +9,6 @@ import sqlite3
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from subprocess import Popen
@@ -24,7 +23,7 @@ from store.backup import back_up, postgresql_command
 from store.database import Database
 from store.error import DatabaseUnusableError, parse_database_url
 from store.migrate import head_revision
-from tests.cli_process import NOBODY, CommandRunner, start_forker
+from tests.cli_process import NOBODY, CommandRunner
 from tests.conftest import GraphQLClient, World
 from tests.db_snapshot import db_snapshot
 from tests.missing import skip_or_fail
@@ -35,13 +34,6 @@ WRITES = 30
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
 on_postgresql = pytest.mark.parametrize("backend", ["postgresql"], indirect=True, scope="session")
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Popen[str]]:
-    """Start the process that commands are forked from."""
-    with start_forker() as process:
-        yield process
 
 
 @pytest.fixture

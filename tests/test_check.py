@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
@@ -19,7 +18,7 @@ from store import sql
 from store.database import Database
 from store.inspection import ContentFacts, DatabaseFacts, FileFacts, ServerFacts, find_file_system, inspect_database
 from store.migrate import head_revision
-from tests.cli_process import NOBODY, CommandResult, CommandRunner, start_forker
+from tests.cli_process import NOBODY, CommandResult, CommandRunner
 from tests.conftest import World
 from tests.missing import skip_or_fail
 from tests.postgres import Postgres
@@ -164,13 +163,6 @@ MOUNTS = (
 def test_the_file_system_is_that_of_the_innermost_mount(path: str, kind: str) -> None:
     assert find_file_system(Path(path), MOUNTS) == kind
     assert find_file_system(Path(path), ()) is None
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Popen[str]]:
-    """Start the process that commands are forked from."""
-    with start_forker() as process:
-        yield process
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Tests of the command line: output, effects, errors and exit codes of each command."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from subprocess import Popen
 
@@ -15,7 +14,7 @@ from store import sql
 from store.database import Database
 from store.migrate import head_revision
 from store.search.index import INDEXES
-from tests.cli_process import CommandRunner, free_port, start_forker
+from tests.cli_process import CommandRunner, free_port
 from tests.conftest import World, catalogue_lines, write_lines
 from tests.db_snapshot import DbSnapshot, db_snapshot
 
@@ -23,13 +22,6 @@ TOKEN_NOT_VALID = "The token is unknown, expired or already revoked: nothing was
 VIEWER = "{ viewer { user { name } } }"
 TOPICS = "{ topics { nodes { slug } } }"
 PUBLIC_TOPICS = {"topics": {"nodes": [{"slug": "imaging"}, {"slug": "genomics"}]}}
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Popen[str]]:
-    """Start the process that commands are forked from."""
-    with start_forker() as process:
-        yield process
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from subprocess import Popen
 
@@ -16,17 +16,10 @@ from store import sql
 from store.database import Database, Snapshot
 from store.failure import StorageError
 from store.migrate import current_revision, migrate
-from tests.cli_process import NOBODY, CommandRunner, free_port, start_forker
+from tests.cli_process import NOBODY, CommandRunner, free_port
 from tests.conftest import World
 from tests.db_snapshot import db_snapshot
 from tests.postgres import Postgres
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Popen[str]]:
-    """Start the process that commands are forked from."""
-    with start_forker() as process:
-        yield process
 
 
 @pytest.fixture
