@@ -113,7 +113,7 @@ def select_asset(shape: ObjectShape) -> Selection:
 
 
 def select_fields(plan: ObjectPlan, of: RowKind, parts: Sequence[Sequence[str]]) -> Selection:
-    """Return the selection of some fields of a topic or a collection. Raises UnsupportedError as above."""
+    """Return the selection of some fields of a topic or a collection. Raises UnsupportedError like `select_asset`."""
     depends = Dependencies()
     table, restricted = LOADERS[of].table, plan.restrict([name for names in parts for name in names])
     identity = (_examine(restricted, table, depends), tuple(map(tuple, parts)))

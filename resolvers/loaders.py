@@ -256,7 +256,7 @@ class GrantsByAsset(Loader[int, list[GrantRow]]):
 class AncestorsByCollection(Loader[int, list[CollectionRow]]):
     """Ancestors of a collection from the top down; a hidden one and all above it are left out."""
 
-    missing = []  # noqa: RUF012 - as above
+    missing = []  # noqa: RUF012 - its base declares the type, and nothing changes it
 
     async def fetch(self, keys: list[int]) -> dict[int, list[CollectionRow]]:
         """Return the ancestors' rows by the collection's pk. One statement."""

@@ -142,15 +142,15 @@ def _text(**options: object) -> str:
 
 
 def _optional_text(**options: object) -> str | None:
-    return Field(default=None, sa_type=TEXT, **options)  # type: ignore[no-any-return, call-overload]  # as above
+    return Field(default=None, sa_type=TEXT, **options)  # type: ignore[no-any-return, call-overload]  # Field returns Any
 
 
 def _big_int(**options: object) -> int:
-    return Field(sa_type=BigInteger, **options)  # type: ignore[no-any-return, call-overload]  # as above
+    return Field(sa_type=BigInteger, **options)  # type: ignore[no-any-return, call-overload]  # Field returns Any
 
 
 def _optional_big_int() -> int | None:
-    return Field(default=None, sa_type=BigInteger)  # type: ignore[no-any-return]  # as above
+    return Field(default=None, sa_type=BigInteger)  # type: ignore[no-any-return]  # Field returns Any
 
 
 class Deployment(SQLModel, table=True):

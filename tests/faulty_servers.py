@@ -89,7 +89,7 @@ def _cache_responses() -> None:
         key = (request.first_header(b"authorization"), body)
         return await cache.get(key, lambda: response(self, received, request_id))
 
-    setattr(Endpoint, "_response", stale)  # noqa: B010 - as above
+    setattr(Endpoint, "_response", stale)  # noqa: B010 - private to the class
 
 
 def _receive_again(body: bytes, receive: Receive) -> Receive:

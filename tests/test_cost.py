@@ -114,7 +114,7 @@ def test_costs_are_kept_for_small_variables_only() -> None:
     assert len(operation._costs) == 0  # noqa: SLF001 - the cache has no public name
     for number in range(CACHED_COSTS * 2):
         operation.of({"q": f"{number}"})
-    assert len(operation._costs) == CACHED_COSTS  # noqa: SLF001 - see above
+    assert len(operation._costs) == CACHED_COSTS  # noqa: SLF001 - the cache has no public name
 
 
 def test_a_directive_with_an_invalid_value_hides_no_cost() -> None:

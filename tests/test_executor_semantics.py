@@ -825,7 +825,7 @@ LEFT_TO_GRAPHQL_CORE = {
     "coroutines and plain values in the order of the selection",  # they wait for something other than loads
     "generators and tuples are lists",
     "merged fields keep the order of first appearance",  # with the field `slow`
-    "a variable's default skips",  # as above
+    "a variable's default skips",  # with the field `slow`
     "mutations run one after the other",
 }
 

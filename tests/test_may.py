@@ -44,7 +44,7 @@ def test_owners_add_released_assets(
 def test_owners_and_administrators_remove_assets(
     viewer: str,
     is_owner: bool,  # noqa: FBT001 - a column of the table
-    expected: bool,  # noqa: FBT001 - as above
+    expected: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert may_remove(EVERYBODY[viewer], is_owner=is_owner) is expected
 
@@ -65,8 +65,8 @@ def test_owners_and_administrators_remove_assets(
 def test_owners_restore_assets_and_administrators_those_that_they_removed(
     viewer: Viewer,
     is_owner: bool,  # noqa: FBT001 - a column of the table
-    is_own_removal: bool,  # noqa: FBT001 - as above
-    expected: bool,  # noqa: FBT001 - as above
+    is_own_removal: bool,  # noqa: FBT001 - a column of the table
+    expected: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert may_restore(viewer, is_owner=is_owner, is_own_removal=is_own_removal) is expected
 

@@ -89,7 +89,7 @@ async def test_a_turn_that_is_given_while_its_operation_leaves_is_not_lost() -> 
     operations = Operations()
     await operations.start("a1", "a2", "a3")
     operations._ends["a1"].set()  # noqa: SLF001 - both in one step of the loop
-    operations._tasks["a3"].cancel()  # noqa: SLF001 - see above
+    operations._tasks["a3"].cancel()  # noqa: SLF001 - both in one step of the loop
     await settle()
     await operations.start("a4")
     assert operations.started[-1] == "a4"
@@ -100,7 +100,7 @@ async def test_a_turn_passes_over_a_wait_that_ends_at_the_same_time() -> None:
     await operations.start("a1", "a2", "a3", "a4", "a5")
     operations._tasks["a3"].cancel()  # noqa: SLF001 - all in one step of the loop
     for name in ("a1", "a2"):
-        operations._ends[name].set()  # noqa: SLF001 - see above
+        operations._ends[name].set()  # noqa: SLF001 - all in one step of the loop
     await settle()
     assert operations.started[2:] == ["a4", "a5"]
 

@@ -83,7 +83,7 @@ async def test_an_anonymous_visitors_only_principal_is_public(database: Database
             principals=(PUBLIC_PK,),
             public_sharing=sharing,
             cursor_key=await _cursor_key(snapshot),
-            row_version=-1,  # as above
+            row_version=-1,  # viewers of two versions are equal
         )
         assert visitor.row_version == await fetch_version(snapshot) > 0
     assert visitor.is_signed_in is False

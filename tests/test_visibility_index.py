@@ -242,7 +242,7 @@ async def test_sights_are_dropped_for_their_memory(database: Database, monkeypat
     monkeypatch.setattr(visibility_index, "MAX_SIGHT_BYTES", 2 * index.sight(people[0]).memory_bytes + 1_000)
     for viewer in people:
         indexed_contents(index, viewer)
-        assert 1 <= len(index._sights) <= 2  # noqa: SLF001 - as above
+        assert 1 <= len(index._sights) <= 2  # noqa: SLF001 - the bound
 
 
 async def test_a_sight_larger_than_the_bound_is_used_nevertheless(
@@ -253,7 +253,7 @@ async def test_a_sight_larger_than_the_bound_is_used_nevertheless(
     async with database.snapshot() as snapshot:
         for viewer in await viewers(snapshot):
             assert indexed_contents(index, viewer) == await selected_contents(snapshot, viewer)
-    assert len(index._sights) == 1  # noqa: SLF001 - as above
+    assert len(index._sights) == 1  # noqa: SLF001 - the bound
 
 
 async def test_viewers_of_one_kind_share_the_topics_and_collections(database: Database) -> None:
