@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.conftest import GraphQLClient, World
 from tests.db_snapshot import db_snapshot
 from tests.mutations import Mutation
 from tests.postgres import Postgres
+from tests.stalling_proxy import open_proxy
 from tests.test_topic_write import CREATE, order
 
 MANY_FIELDS = "{ collections { nodes { slug topic { slug } assets { nodes { ... on AssetFields { name } } } } } }"
@@ -283,9 +285,26 @@ async def test_a_read_only_file_is_storage_full(ask: GraphQLClient, backend: str
     assert_unavailable(await ask.response("ada", CREATE.query, input={"name": "New"}), "STORAGE_FULL", FULL)
 
 
-@pytest.mark.usefixtures("only_postgresql")
-async def test_a_frozen_server_is_unavailable_in_time_and_used_again_afterwards(
-    ask: GraphQLClient, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+Freeze = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(params=["server", "network"])
+async def freeze(
+    request: pytest.FixtureRequest, backend: str, own_world: World, postgres: Postgres
+) -> AsyncIterator[Freeze]:
+    """Yield what stops all answers of the database for a block, on open connections and new ones."""
+    if backend == "sqlite":
+        pytest.skip("SQLite has no server")
+    if request.param == "server":
+        yield postgres.freeze
+        return
+    async with open_proxy(postgres.port) as proxy:
+        own_world.url = own_world.url.replace(f":{postgres.port}/", f":{proxy.port}/")
+        yield proxy.stall
+
+
+async def test_a_frozen_database_is_unavailable_in_time_and_used_again_afterwards(
+    freeze: Freeze, ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("store.postgres_reader.ACQUIRE_SECONDS", 1)
     ask.database.operation_seconds = 1
@@ -293,7 +312,7 @@ async def test_a_frozen_server_is_unavailable_in_time_and_used_again_afterwards(
     await CREATE(ask, "ada", name="Before")
     requests = [MANY_FIELDS, 'mutation { topicCreate(input: {name: "During"}) { topic { slug } } }']
     headers = {"authorization": f"Bearer {ask.tokens['ada']}"}
-    with postgres.freeze():
+    with freeze():
         begun = time.monotonic()
         assert (await ask.client.get("/readyz")).status_code == 503
         assert time.monotonic() - begun < 1
