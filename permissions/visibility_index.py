@@ -204,7 +204,8 @@ class VisibilityIndex:
         """
         visibility_of = {pk: self._visibility(pk) for pk in rows.changed[RowKind.COLLECTION]}
         changed = BitMap(rows.changed[RowKind.ASSET]) | BitMap(rows.changed[RowKind.GRANTS])
-        self._update_assets(changed, rows.assets, rows.grants)
+        if changed:
+            self._update_assets(changed, rows.assets, rows.grants)
         self._update_members(rows.changed[RowKind.MEMBERS], rows.members)
         _replace(self._topics, rows.changed[RowKind.TOPIC], rows.topics)
         _replace(self._collections, rows.changed[RowKind.COLLECTION], rows.collections)
