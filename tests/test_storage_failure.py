@@ -292,7 +292,7 @@ Freeze = Callable[[], AbstractContextManager[None]]
 async def freeze(
     request: pytest.FixtureRequest, backend: str, own_world: World, postgres: Postgres
 ) -> AsyncIterator[Freeze]:
-    """Yield what stops all answers of the database for a block, on open connections and new ones."""
+    """Yield a context manager in which the database answers nothing, on open connections and new ones."""
     if backend == "sqlite":
         pytest.skip("SQLite has no server")
     if request.param == "server":
