@@ -12,13 +12,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Lifespan, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 
 from app import graphiql, limits, metrics
 from app.authentication import load_viewer, verify_bearer_token
 from app.caller import CallerLimits
+from app.cors import allow_origins
 from app.drain import Drain, closing
 from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
 from app.errors import RequestErrorCode, error_body
@@ -61,18 +62,22 @@ class Application(Starlette):
         endpoint: Endpoint,
         routes: Sequence[BaseRoute],
         lifespan: Lifespan[Starlette],
+        *,
         hosts: AllowedHosts,
         drain: Drain,
+        cors_origins: Sequence[str],
     ) -> None:
-        """Take the endpoint, the other routes, the lifespan, the allowed hosts, and the drain at the end."""
+        """Take the endpoint, the other routes, the lifespan, the allowed hosts, the drain, and the allowed origins."""
         super().__init__(routes=[*routes, Route(GRAPHQL_PATH, endpoint)], lifespan=lifespan)
         self.router.redirect_slashes = False  # a redirect would repeat the Host header
         self._endpoint, self._hosts, self._drain = endpoint, hosts, drain
+        self._answer: ASGIApp = allow_origins(self._dispatch, cors_origins) if cors_origins else self._dispatch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Added middleware sees all of them, and mounted applications are left to the routing."""
-        if self._drain.has_begun:
-            send = closing(send)
+        await self._answer(scope, receive, closing(send) if self._drain.has_begun else send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan" and scope["path"] not in UNNAMED_PATHS and not self._hosts.allow(scope):
             await _refuse_host(scope, receive, send)
         elif (
@@ -121,6 +126,7 @@ def create_application(
             rate=settings.rate and RateLimit(settings.rate, clock),
             in_progress=OperationsInProgress(settings.max_operations),
         ),
+        cors_origins=settings.cors_origins,
         observe=observe,
         is_traced=settings.traces,
     )
@@ -158,7 +164,14 @@ def create_application(
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
-    application = Application(endpoint, routes, lifespan, AllowedHosts(settings.allowed_hosts), drain)
+    application = Application(
+        endpoint,
+        routes,
+        lifespan,
+        hosts=AllowedHosts(settings.allowed_hosts),
+        drain=drain,
+        cors_origins=settings.cors_origins,
+    )
     application.state.memory = memory
     return application
 

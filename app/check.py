@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from app.connections import OTHER_DESCRIPTORS, connection_limit
+from app.cors import ANY_ORIGIN
 from app.drain import STOP_SECONDS
 from app.settings import PREFIX, Settings
 from store.error import parse_database_url
@@ -65,6 +66,9 @@ def check_settings(settings: Settings, descriptors: int | None) -> Iterator[Find
     names = ", ".join(settings.allowed_hosts)
     advice = "none, so any is answered. Set ATOLL_ALLOWED_HOSTS to the names of this deployment."
     yield _finding("allowed hosts", names, advice if not names else None)
+    advice = "every page on the web may call the API. Set ATOLL_CORS_ORIGINS to those of your clients."
+    origins = settings.cors_origins
+    yield _finding("CORS origins", ", ".join(origins) or "none", advice if ANY_ORIGIN in origins else None)
     advice = "on, for all who reach the server. Unless that is meant, set ATOLL_GRAPHIQL=0."
     yield _finding("GraphiQL", "off", advice if settings.graphiql else None)
     yield from _check_limits(settings)

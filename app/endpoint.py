@@ -91,19 +91,21 @@ class Endpoint(GraphQL[object, None]):
         ide: PageHandler | None = None,
         run_query: RunQuery | None = None,
         limits: CallerLimits | None = None,
+        cors_origins: Sequence[str] = (),
         observe: Sequence[ObserveOperation] = (),
         is_traced: bool = False,
     ) -> None:
         """Take the schema, opener of contexts, handler of the GraphiQL page, faster way for queries, and limits.
 
-        Each function of `observe` is called with the record of each operation, after its response was sent. With
-        `is_traced`, the record has spans.
+        Pages of `cors_origins` may send queries by GET. Each function of `observe` is called with the record of each
+        operation, after its response was sent. With `is_traced`, the record has spans.
         """
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
         self._run_query = run_query
         self._limits = limits or CallerLimits()
+        self._cors_origins = cors_origins
         self._rate = None if self._limits.rate is None else self._limits.rate.users.rate
         self._observe, self._is_traced = tuple(observe), is_traced
 
@@ -174,7 +176,7 @@ class Endpoint(GraphQL[object, None]):
         seconds = caller.seconds_until_credit()
         if seconds and caller.is_known:
             raise caller.refusal(seconds)
-        graphql_request = await read_request(request)
+        graphql_request = await read_request(request, self._cors_origins)
         record.set_document(graphql_request.query)
         viewer = caller.viewer
         self._limits.in_progress.begin(viewer)

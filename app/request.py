@@ -1,7 +1,7 @@
 """Parsing of HTTP requests into GraphQL requests. Invalid ones raise HTTPError."""
 
 import asyncio
-from collections.abc import Coroutine, Generator, Iterator
+from collections.abc import Coroutine, Generator, Iterator, Sequence
 from functools import lru_cache, partial
 from http import HTTPStatus
 from types import coroutine
@@ -12,6 +12,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from app.cors import comes_from
 from app.errors import HTTPError, RequestErrorCode
 from app.http_request import HTTPRequest
 from app.negotiation import CACHED_HEADERS
@@ -39,23 +40,24 @@ class GraphQLRequest(NamedTuple):
     extensions: dict[str, Any] | None
 
 
-async def read_request(request: HTTPRequest) -> GraphQLRequest:
+async def read_request(request: HTTPRequest, cors_origins: Sequence[str] = ()) -> GraphQLRequest:
     """Parse the parameters of a GET, or the JSON body of a POST that is not too large.
+
+    Pages of other sites must not send a GET, unless they are of `cors_origins`.
 
     Raises HTTPError for anything else, and ClientDisconnect if the client leaves before the end of its body.
     """
     if request.method == "GET":
-        return _validate(_parameters(request))
+        return _validate(_parameters(request, cors_origins))
     _require_json(request)
     limits = LIMITS if request.first_header(b"authorization") else VISITOR_LIMITS
     return _validate(_parse_object(await _body(request, limits.body_bytes), "body"))
 
 
-def _parameters(request: HTTPRequest) -> dict[str, Any]:
-    if request.first_header(b"sec-fetch-site") == b"cross-site":
-        raise HTTPError(
-            HTTPStatus.FORBIDDEN, RequestErrorCode.CROSS_SITE, "Pages of other sites must not send queries by GET."
-        )
+def _parameters(request: HTTPRequest, cors_origins: Sequence[str]) -> dict[str, Any]:
+    if request.first_header(b"sec-fetch-site") == b"cross-site" and not comes_from(request, cors_origins):
+        message = "Pages of other sites must not send queries by GET, unless ATOLL_CORS_ORIGINS has their origin."
+        raise HTTPError(HTTPStatus.FORBIDDEN, RequestErrorCode.CROSS_SITE, message)
     try:
         query_string = request.scope["query_string"].decode("ascii")
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=100)

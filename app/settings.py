@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import Any, Self
 
+from app.cors import is_origin
 from resolvers.limits import Rate
 from store.database import OPERATION_SECONDS, POOL_SIZE
 
@@ -54,6 +55,7 @@ class Settings:
     engine: Executor = Executor.ON
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     operation_seconds: int = OPERATION_SECONDS
     idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections
     log: LogFormat = LogFormat.TEXT
@@ -90,6 +92,8 @@ class Settings:
         )
         for proxy in settings.trusted_proxies:
             _require_network(proxy)
+        for origin in settings.cors_origins:
+            _require_origin(origin)
         return settings
 
     def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
@@ -136,6 +140,15 @@ def _require_network(text: str) -> None:
         raise SettingError(
             f"Invalid {PREFIX}TRUSTED_PROXIES {text!r}. Use addresses and networks, such as 10.0.0.5,192.168.7.0/24."
         ) from None
+
+
+def _require_origin(text: str) -> None:
+    """Raise SettingError unless the text is an origin."""
+    if not is_origin(text):
+        raise SettingError(
+            f"Invalid {PREFIX}CORS_ORIGINS {text!r}. Use origins, such as https://app.example.org,http://localhost:3000,"
+            " without a path, or * for all."
+        )
 
 
 def _read_choice(name: str, text: str, default: StrEnum) -> StrEnum:

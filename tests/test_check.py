@@ -73,6 +73,7 @@ def test_a_good_deployment_has_nothing_but_lines_that_are_ok() -> None:
 
 NOTICES = {
     "no allowed hosts": (of_settings(allowed_hosts=()), "allowed hosts", "Set ATOLL_ALLOWED_HOSTS"),
+    "pages of every site": (of_settings(cors_origins=("*",)), "CORS origins", "Set ATOLL_CORS_ORIGINS to those"),
     "GraphiQL": (of_settings(graphiql=True), "GraphiQL", "set ATOLL_GRAPHIQL=0"),
     "a changed limit": (
         of_settings(drain_seconds=60),

@@ -170,6 +170,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_ENGINE", "default"),
         ("ATOLL_INDEX", "default"),
         ("ATOLL_ALLOWED_HOSTS", "default"),
+        ("ATOLL_CORS_ORIGINS", "default"),
         ("ATOLL_OPERATION_SECONDS", "default"),
         ("ATOLL_IDLE_SECONDS", "default"),
         ("ATOLL_LOG", "default"),
