@@ -106,7 +106,7 @@ class Collection(Node):
         resolver=resolve_membership.contains_asset,
         arguments={"asset_id": argument(strawberry.ID, "The asset's id.")},
     )
-    addable_assets: Annotated["AddableAssetConnection", strawberry.lazy("schema.collection")] = field(
+    addable_assets: Annotated["AddableAssetConnection", strawberry.lazy("schema.collection")] | None = field(
         "The assets that the viewer owns and can add to the collection (the Manage Assets panel). Assets"
         " that are already members are included and marked on the edge.",
         permission(Permission.ASSET_OWN, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
@@ -131,7 +131,7 @@ class Collection(Node):
     created_by: User | None = field(
         "The user who created the collection; null if a catalogue import created it.", resolver=resolve.created_by
     )
-    history: ChangeConnection = field(
+    history: ChangeConnection | None = field(
         "The history (change log) of the collection and its assets, newest first, without changes"
         " that are hidden from the viewer. Members only.",
         permission(Permission.SIGNED_IN),

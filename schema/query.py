@@ -59,7 +59,7 @@ class Query:
         resolver=resolve_node.node,
         arguments={"id": argument(strawberry.ID, "The object's id.")},
     )
-    nodes: list[Node | None] = field(
+    nodes: list[Node | None] | None = field(
         "The objects with these ids, in the same order; null where an object does not exist or is hidden"
         " from the viewer.",
         resolver=resolve_node.nodes,
@@ -71,7 +71,7 @@ class Query:
         resolver=resolve_topic.topic,
         arguments={"by": argument(TopicRef, "Reference to the topic.")},
     )
-    topics: TopicConnection = field(
+    topics: TopicConnection | None = field(
         "The topics that are visible to the viewer, in the administrators' order.",
         resolver=resolve_topic.topics,
         arguments=paging_arguments(query=query_argument()),
@@ -81,7 +81,7 @@ class Query:
         resolver=resolve_collection.collection,
         arguments={"by": argument(CollectionRef, "Reference to the collection.")},
     )
-    collections: CollectionConnection = field(
+    collections: CollectionConnection | None = field(
         "The collections that are visible to the viewer; by default ordered by name.",
         resolver=resolve_collection.collections,
         arguments=paging_arguments(
@@ -100,7 +100,7 @@ class Query:
         resolver=resolve_asset.asset,
         arguments={"by": argument(AssetRef, "Reference to the asset.")},
     )
-    assets: AssetConnection = field(
+    assets: AssetConnection | None = field(
         "The assets that are visible to the viewer. By default ordered by relevance: best matches of"
         " `query` first, then gold standards, then the most recently updated.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
@@ -115,7 +115,7 @@ class Query:
             ),
         ),
     )
-    audit_log: ChangeConnection = field(
+    audit_log: ChangeConnection | None = field(
         "The audit log: all changes that are visible to the viewer, newest first. Administrators only.",
         permission(Permission.ADMIN),
         resolver=resolve_change.audit_log,
@@ -127,6 +127,6 @@ class Query:
         resolver=resolve_job.job,
         arguments={"id": argument(strawberry.ID, "The job's id.")},
     )
-    deployment: Deployment = field(
+    deployment: Deployment | None = field(
         "This deployment of Atoll: its version, settings and limits.", resolver=resolve_deployment.deployment
     )

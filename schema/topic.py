@@ -72,7 +72,7 @@ class Topic(Node):
     created_by: User | None = field(
         "The user who created the topic; null if a catalogue import created it.", resolver=resolve_collection.created_by
     )
-    history: ChangeConnection = field(
+    history: ChangeConnection | None = field(
         "The history (change log) of the topic itself, newest first. Administrators only.",
         permission(Permission.ADMIN),
         resolver=resolve_change.topic_history,

@@ -152,12 +152,17 @@ def test_every_list_has_a_page_or_a_bound(schema: GraphQLSchema) -> None:
     assert unbounded == []
 
 
-def test_a_field_that_a_permission_can_null_is_nullable(schema: GraphQLSchema) -> None:
+def test_a_field_that_a_permission_can_null_or_refuse_is_nullable(schema: GraphQLSchema) -> None:
     assert [
         f"{type_.name}.{name}"
         for type_, name, field in _fields(schema)
-        if is_non_null_type(field.type) and any(rule.denied == "NULL" for rule in _permissions(field))  # type: ignore[attr-defined]  # of PermissionDirective
+        if is_non_null_type(field.type) and any(rule.denied in {"NULL", "ERROR"} for rule in _permissions(field))  # type: ignore[attr-defined]  # of PermissionDirective
     ] == []
+
+
+def test_every_field_of_a_root_is_nullable(schema: GraphQLSchema) -> None:
+    roots = (schema.query_type, schema.mutation_type)
+    assert [name for root in roots if root for name, field in root.fields.items() if is_non_null_type(field.type)] == []
 
 
 def test_every_plain_field_is_a_column_of_its_row() -> None:

@@ -29,73 +29,73 @@ OWNER = permission(Permission.ASSET_OWN, on=PermissionScope.ITEM)
 class Mutation:
     """Root of all mutations."""
 
-    topic_create: topic.TopicPayload = mutation(
+    topic_create: topic.TopicPayload | None = mutation(
         "Creates a topic. Administrators only.", ADMIN, resolver=resolve_topic.create, of=topic.TopicCreateInput
     )
-    topic_update: topic.TopicPayload = mutation(
+    topic_update: topic.TopicPayload | None = mutation(
         "Renames a topic, or changes its slug or description. Administrators only.",
         ADMIN,
         resolver=resolve_topic.update_topic,
         of=topic.TopicUpdateInput,
     )
-    topic_reorder: topic.TopicPayload = mutation(
+    topic_reorder: topic.TopicPayload | None = mutation(
         "Moves a topic to another position in the order of topics. Administrators only.",
         ADMIN,
         resolver=resolve_topic.reorder,
         of=topic.TopicReorderInput,
     )
-    topic_merge: topic.TopicMergePayload = mutation(
+    topic_merge: topic.TopicMergePayload | None = mutation(
         "Merges topics into another: moves all their collections there, then deletes them. Administrators only.",
         ADMIN,
         resolver=resolve_topic.merge,
         of=topic.TopicMergeInput,
     )
-    topic_delete: topic.TopicDeletePayload = mutation(
+    topic_delete: topic.TopicDeletePayload | None = mutation(
         "Deletes a topic. Its collections, if any, move to the topic in `moveCollectionsTo`. Administrators only.",
         ADMIN,
         resolver=resolve_topic.delete_topic,
         of=topic.TopicDeleteInput,
     )
-    collection_create: collection.CollectionPayload = mutation(
+    collection_create: collection.CollectionPayload | None = mutation(
         "Creates a collection in a topic, at its top or below another collection. Administrators only.",
         ADMIN,
         resolver=resolve_collection.create,
         of=collection.CollectionCreateInput,
     )
-    collection_update: collection.CollectionPayload = mutation(
+    collection_update: collection.CollectionPayload | None = mutation(
         "Renames a collection, changes its slug or description, publishes or unpublishes it (`visibility`), or moves it"
         " with its descendants to another parent or topic. Administrators only.",
         ADMIN,
         resolver=resolve_collection.update_collection,
         of=collection.CollectionUpdateInput,
     )
-    collection_reorder: collection.CollectionPayload = mutation(
+    collection_reorder: collection.CollectionPayload | None = mutation(
         "Moves a collection to another position among its siblings. Administrators only.",
         ADMIN,
         resolver=resolve_collection.reorder,
         of=collection.CollectionReorderInput,
     )
-    collection_delete: collection.CollectionDeletePayload = mutation(
+    collection_delete: collection.CollectionDeletePayload | None = mutation(
         "Deletes a collection. Its children move up to its parent; no asset is deleted. Administrators only.",
         ADMIN,
         resolver=resolve_collection.delete_collection,
         of=collection.CollectionDeleteInput,
     )
-    collection_assets_add: membership.CollectionAssetsPayload = mutation(
+    collection_assets_add: membership.CollectionAssetsPayload | None = mutation(
         "Adds RELEASED assets to a collection. Owners of each asset only.",
         OWNER,
         MEMBER,
         resolver=resolve_membership.add,
         of=membership.CollectionAssetsAddInput,
     )
-    collection_assets_remove: membership.CollectionAssetsPayload = mutation(
+    collection_assets_remove: membership.CollectionAssetsPayload | None = mutation(
         "Removes assets from a collection. Owners of each asset and administrators only.",
         OWNER,
         MEMBER,
         resolver=resolve_membership.remove,
         of=membership.CollectionAssetsRemoveInput,
     )
-    collection_assets_move: membership.CollectionAssetsMovePayload = mutation(
+    collection_assets_move: membership.CollectionAssetsMovePayload | None = mutation(
         "Moves assets from one collection to another, as one change. Owners of each asset only; an asset that is"
         " already in the other collection is only removed, which administrators may do as well.",
         OWNER,
@@ -103,13 +103,13 @@ class Mutation:
         resolver=resolve_membership.move,
         of=membership.CollectionAssetsMoveInput,
     )
-    collection_assets_reorder: membership.CollectionAssetsPayload = mutation(
+    collection_assets_reorder: membership.CollectionAssetsPayload | None = mutation(
         "Moves assets, as one block, to another position in their collection. Administrators only.",
         ADMIN,
         resolver=resolve_membership.reorder,
         of=membership.CollectionAssetsReorderInput,
     )
-    asset_collections_update: membership.AssetCollectionsPayload = mutation(
+    asset_collections_update: membership.AssetCollectionsPayload | None = mutation(
         "Adds an asset to collections and removes it from others, all or nothing; behind the"
         ' "Add to Collection" button. Owners of the asset only; administrators may remove it as well.',
         OWNER,
@@ -117,7 +117,7 @@ class Mutation:
         resolver=resolve_asset_collections.update,
         of=membership.AssetCollectionsUpdateInput,
     )
-    change_undo: membership.CollectionAssetsPayload = mutation(
+    change_undo: membership.CollectionAssetsPayload | None = mutation(
         "Undoes (reverts) a change that added, removed or moved assets, or undid such a change, except for assets that"
         " were added or removed again afterwards. Owners of each asset; administrators may remove any added asset, and"
         " restore those that they removed themselves.",
@@ -125,13 +125,13 @@ class Mutation:
         resolver=resolve_undo.undo,
         of=membership.ChangeUndoInput,
     )
-    asset_gold_standard_set: asset.AssetPayload = mutation(
+    asset_gold_standard_set: asset.AssetPayload | None = mutation(
         "Awards gold standard status to an asset, or revokes it. Administrators only.",
         ADMIN,
         resolver=resolve_asset.set_gold_standard,
         of=asset.AssetGoldStandardSetInput,
     )
-    asset_grants_update: asset.AssetPayload = mutation(
+    asset_grants_update: asset.AssetPayload | None = mutation(
         "Shares an asset with users, groups, everyone or the public, changes their access, or revokes it. Owners of the"
         " asset only. Takes effect for every operation that starts after the response.",
         OWNER,
@@ -139,20 +139,20 @@ class Mutation:
         resolver=resolve_grant.update,
         of=asset.AssetGrantsUpdateInput,
     )
-    assets_register: asset.AssetsRegisterPayload = mutation(
+    assets_register: asset.AssetsRegisterPayload | None = mutation(
         "Registers assets of the platform: creates them, or updates those with a known `externalId`. Administrators"
         " only.",
         ADMIN,
         resolver=resolve_registration.register,
         of=asset.AssetsRegisterInput,
     )
-    deployment_update: deployment.DeploymentPayload = mutation(
+    deployment_update: deployment.DeploymentPayload | None = mutation(
         "Changes the settings of the deployment, such as public sharing. Administrators only.",
         ADMIN,
         resolver=resolve_deployment.update_deployment,
         of=deployment.DeploymentUpdateInput,
     )
-    job_cancel: job.JobPayload = mutation(
+    job_cancel: job.JobPayload | None = mutation(
         "Cancels a job that the viewer started: a BEST_EFFORT job between two chunks, an ATOMIC one before it begins."
         " Changes already made stay; a job that has ended is unaffected. Members, for their own jobs.",
         MEMBER,
