@@ -63,7 +63,8 @@ def reorder(world: World, who: str, given: Given) -> Answer:
     raise_faults(faults)
     members = world.collections[here].members
     results = _judged(
-        given["assetIds"], lambda asset: "CHANGED" if world.sees(who, asset) and asset in members else "NOT_FOUND"
+        given["assetIds"],
+        lambda asset: ("CHANGED" if asset in members else "INVALID") if world.sees(who, asset) else "NOT_FOUND",
     )
     enforce_mode("ATOMIC", results, collection=here)
     block = _changed(results)
@@ -288,8 +289,10 @@ def _refuse_neighbour(world: World, who: str, label: str, given: Given, faults: 
     beside, path = neighbour_of(given)
     if beside is None or not world.sees_collection(who, label):
         return
-    if beside not in world.collections[label].members or not world.sees(who, beside):
+    if not world.sees(who, beside):
         faults.append(("NOT_FOUND", path))
+    elif beside not in world.collections[label].members:
+        faults.append(("INVALID", path))
 
 
 def _judged(labels: Iterable[str], verdict: Callable[[str], str], field: str = "assetIds") -> list[Result]:

@@ -244,7 +244,9 @@ def _is_taken(world: World, place: Place, name: str, besides: str | None = None)
 
 def _no_neighbour(world: World, place: Place, given: Given) -> list[Fault]:
     beside, path = neighbour_of(given)
-    return [] if beside is None or beside in world.sisters(place) else [("NOT_FOUND", path)]
+    if beside is None or beside in world.sisters(place):
+        return []
+    return [("INVALID" if beside in world.collections else "NOT_FOUND", path)]
 
 
 def _topic(world: World, given: Given, field: str, faults: list[Fault]) -> str:

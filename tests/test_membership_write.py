@@ -214,9 +214,18 @@ async def test_assets_are_added_as_one_block_at_the_position(
 async def test_absent_and_hidden_neighbours_get_the_same_error(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     async with assert_unchanged(ask_own):
-        for neighbour in (id_["align"], UNKNOWN, id_["hidden"]):  # not a member, unknown, and hidden from sam
+        for neighbour in (UNKNOWN, id_["hidden"], id_["genomes"]):  # sam sees neither of the two members
             given = {"collectionId": id_["members"], "assetIds": [id_["lens"]], "position": {"beforeId": neighbour}}
             assert error_paths(await ADD(ask_own, "sam", **given)) == [("NOT_FOUND", ["position", "beforeId"])]
+
+
+async def test_a_visible_neighbour_that_is_not_a_member_is_invalid(ask_own: GraphQLClient) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["members"], "assetIds": [id_["lens"]], "position": {"beforeId": id_["align"]}}
+    async with assert_unchanged(ask_own):
+        [error] = (await ADD(ask_own, "sam", **given))["userErrors"]
+    assert error["message"] == "The neighbour is not in the collection. Choose an asset that is, or an end."
+    assert (error["code"], error["path"]) == ("INVALID", ["input", "position", "beforeId"])
 
 
 @pytest.mark.parametrize("mutation", [ADD, REMOVE, MOVE, REORDER], ids=lambda mutation: mutation.name)
@@ -294,7 +303,7 @@ async def test_administrators_reorder_assets_as_one_block(ask_own: GraphQLClient
         absent = await REORDER(
             ask_own, "ada", collectionId=id_["open"], assetIds=[id_["images"]], position={"atEnd": True}
         )
-        assert error_paths(absent) == [("NOT_FOUND", ["assetIds", "0"])]
+        assert error_paths(absent) == [("INVALID", ["assetIds", "0"])]
 
 
 async def test_reordering_keeps_hidden_members_next_to_their_neighbours(ask_own: GraphQLClient) -> None:

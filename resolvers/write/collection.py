@@ -201,13 +201,17 @@ async def _get_path(tx: MutationTransaction, reader: InputReader) -> Sequence[Pa
 async def _find_neighbour(
     tx: MutationTransaction, reader: InputReader, tree_position: TreePosition, position: Position
 ) -> CollectionRow | None:
-    """Return the sibling that the position names, None for an end; add NOT_FOUND if there is no such sibling."""
+    """Return the sibling that the position names, None for an end; add an error if it is no sibling.
+
+    One statement, and one more if it is none.
+    """
     if position.id is None:
         return None
     select = tree_position.siblings(tx.viewer).where(sql.collection.c.id == position.id)
     rows: Sequence[CollectionRow] = await tx.rows(select)
     if not rows:
-        reader.add_not_found("collection", *position.path)
+        message = "The neighbour has another topic or parent. Choose a sibling, or an end."
+        await tx.refuse_neighbour(reader, sql.collection, position, message)
         return None
     return rows[0]
 

@@ -6,9 +6,11 @@ from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, changed_ids, 
 from resolvers.write.input import InputReader, Position
 from resolvers.write.job import enqueue
 from resolvers.write.membership_operations import (
+    NOT_A_MEMBER,
     OPERATION_KINDS,
     IndexById,
     MembershipOperation,
+    Outcome,
     Placement,
     find_collections,
     member_ranking,
@@ -67,7 +69,9 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     reader.raise_errors()
     assert collection is not None  # noqa: S101 - raised above
     members = await members_by_asset(tx, indexes, collection)
-    outcomes = {id_: ItemStatus.CHANGED for id_, member in members.items() if member.rank is not None}
+    outcomes: dict[str, Outcome] = {
+        id_: NOT_A_MEMBER if member.rank is None else ItemStatus.CHANGED for id_, member in members.items()
+    }
     enforce_mode(BulkMode.ATOMIC, plan_items(indexes, outcomes, "asset", "assetIds"), collection=collection.id)
     block = [members[id_].asset_pk for id_ in indexes]
     if placement.next_to in block:
@@ -99,9 +103,9 @@ def _asset_ids(reader: InputReader) -> IndexById:
 async def _placement(
     tx: MutationTransaction, reader: InputReader, collection: CollectionRow | None, position: Position
 ) -> Placement:
-    """Return the placement of the position; add NOT_FOUND for a neighbour that is hidden or not a member.
+    """Return the placement of the position; add an error for a neighbour that is not a member.
 
-    One statement; none if the position is an end.
+    One statement, and one more if it is none; none if the position is an end.
     """
     if position.id is None or collection is None:
         return Placement(None, position.is_after)
@@ -109,5 +113,6 @@ async def _placement(
     members = await tx.rows(visible(sql.membership, tx.viewer).where(*is_neighbour))
     neighbour: MembershipRow | None = next(iter(members), None)
     if neighbour is None:
-        reader.add_not_found("asset", *position.path)
+        message = "The neighbour is not in the collection. Choose an asset that is, or an end."
+        await tx.refuse_neighbour(reader, sql.asset, position, message)
     return Placement(None if neighbour is None else neighbour.asset_pk, position.is_after)

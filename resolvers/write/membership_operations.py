@@ -26,6 +26,7 @@ from store.tables import AssetStatus, ChangeAction, JobKind
 
 NOT_OWNER = (UserErrorCode.NOT_OWNER, "Only owners of the asset may add it.")
 NOT_REMOVER = (UserErrorCode.NOT_OWNER, "Only owners of the asset and administrators may remove it.")
+NOT_A_MEMBER = (UserErrorCode.INVALID, "The asset is not in the collection. Add it first.")
 INELIGIBLE = {
     AssetStatus.DRAFT: "The asset is a draft. Release it first.",
     AssetStatus.ARCHIVED: "The asset is archived. Restore it first.",
