@@ -191,7 +191,6 @@ _describe(
     TOO_LONG="A text is longer than allowed.",
     TAKEN="The name or slug is already in use.",
     NOT_FOUND="The object does not exist, or is hidden from the viewer.",
-    FORBIDDEN="The viewer can see the object, but is not allowed to do this.",
     NOT_OWNER="Only owners of the asset are allowed to do this.",
     NOT_ELIGIBLE="The asset's status does not allow it to be added to a collection.",
     CONFLICT="The object was changed in the meantime.",

@@ -27,6 +27,11 @@ def test_every_code_of_user_errors_is_listed() -> None:
     assert listed_codes("Codes of `UserError.code`") == sorted(UserErrorCode)
 
 
+def test_every_code_of_user_errors_is_used() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (DOC.parents[1] / "resolvers").rglob("*.py"))
+    assert [code for code in UserErrorCode if f"UserErrorCode.{code}" not in sources] == []
+
+
 def test_the_limits_of_documents_are_listed() -> None:
     text = DOC.read_text(encoding="utf-8")
     assert f"more than {LIMITS.tokens:,} tokens" in text
