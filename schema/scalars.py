@@ -1,12 +1,12 @@
 """Custom scalars: DateTime, URL and Long."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from store.date_time import format_rfc_3339, parse_rfc_3339
 from store.text import URL_SCHEME_LIST, URL_SCHEMES
 
 DateTime = NewType("DateTime", int)
@@ -14,22 +14,13 @@ Url = NewType("Url", str)
 Long = NewType("Long", int)
 
 MAX_LONG = 2**63
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 
 
-def _serialize_date_time(milliseconds: int) -> str:
-    return (EPOCH + milliseconds * MILLISECOND).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def _parse_date_time(text: Any) -> int:
+def _parse_date_time(value: Any) -> int:
     try:
-        date_time = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        date_time = None
-    if date_time is None or date_time.tzinfo is None:
-        raise GraphQLError("Use RFC 3339 with a time zone, for example 2026-11-23T06:29:00.000Z.")
-    return (date_time - EPOCH) // MILLISECOND
+        return parse_rfc_3339(value)
+    except ValueError:
+        raise GraphQLError("Use RFC 3339 with a time zone, for example 2026-11-23T06:29:00.000Z.") from None
 
 
 def _parse_long(value: Any) -> int:
@@ -48,7 +39,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     DateTime: strawberry.scalar(
         name="DateTime",
         description="Date and time as in RFC 3339, in UTC. Example: 2026-11-23T06:29:00.000Z",
-        serialize=_serialize_date_time,
+        serialize=format_rfc_3339,
         parse_value=_parse_date_time,
     ),
     Url: strawberry.scalar(

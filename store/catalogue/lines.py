@@ -1,6 +1,6 @@
 """Models of catalogue lines: the fields and limits of each kind, documented in `docs/catalogue.md`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import orjson
@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from store.catalogue.file import MAX_LINE_BYTES
 from store.catalogue.messages import format_errors, format_value
+from store.date_time import EPOCH, MILLISECOND
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
 from store.text import (
     MAX_NAME_LENGTH,
@@ -18,7 +19,6 @@ from store.text import (
     clean_text,
 )
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_SHORT_TEXT_LENGTH = 1_000
 
 
@@ -35,7 +35,7 @@ def _to_milliseconds(value: object) -> int:
         utc = instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"must be a timestamp such as 2026-11-23T06:29:00Z, not {format_value(value)}") from None
-    return (utc - EPOCH) // timedelta(milliseconds=1)
+    return (utc - EPOCH) // MILLISECOND
 
 
 def _check_url(value: str) -> str:
