@@ -27,7 +27,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.types.execution import ExecutionContext
 from strawberry.types.graphql import OperationType as StrawberryOperationType
 
-from app.one_of_rule import OneOfRule
+from app.one_of_rule import OneOfVariablesRule
 from app.operation import current_operation
 
 TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often. Simplify it."
@@ -187,7 +187,7 @@ def _validation(
     return _Validation(
         schema=graphql_schema(schema),
         check_limits=rules.check_limits,
-        rules=(*graphql_rules, MaybeNullValidationRule, OneOfRule, NullCharacterRule),
+        rules=(*graphql_rules, MaybeNullValidationRule, OneOfVariablesRule, NullCharacterRule),
         max_errors=rules.max_errors,
         hides_suggestions=schema.config.disable_field_suggestions,
     )

@@ -195,6 +195,7 @@ def _validate(members: dict[str, Any]) -> GraphQLRequest:
             raise _bad_request(f"{name} must be {_KINDS[kind]}.")
     query, operation_name = members.get("query"), members.get("operationName") or None
     if not query:
+        _refuse_persisted_query(members.get("extensions") or {})
         raise _bad_request("query is missing. Send the text of a GraphQL document.")
     if len(query) > LIMITS.query_characters:
         message = (
@@ -204,6 +205,16 @@ def _validate(members: dict[str, Any]) -> GraphQLRequest:
     if "\0" in query or (operation_name and "\0" in operation_name):
         raise _bad_request("The request must not contain the character U+0000.")
     return GraphQLRequest(query, operation_name, members.get("variables"), members.get("extensions"))
+
+
+def _refuse_persisted_query(extensions: dict[str, Any]) -> None:
+    """Raise HTTPError for a hash in place of the document, so that the client sends the document instead.
+
+    Clients recognize the message.
+    """
+    if "persistedQuery" in extensions:
+        code = RequestErrorCode.PERSISTED_QUERY_NOT_SUPPORTED
+        raise HTTPError(HTTPStatus.BAD_REQUEST, code, "PersistedQueryNotSupported")
 
 
 def _bad_request(message: str) -> HTTPError:

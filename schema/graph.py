@@ -8,6 +8,7 @@ from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLResolveInf
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from schema.input_errors import locate_errors
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.write.mutation import Mutation
@@ -24,6 +25,7 @@ def build_schema(extensions: Iterable[Any] = (), executor: type[Any] | None = No
         execution_context_class=executor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    locate_errors(schema._schema.type_map.values())  # noqa: SLF001 - Strawberry has no public name for it
     introspected = cast(GraphQLObjectType, introspection_types["__Type"])
     introspected.fields["isOneOf"].resolve = _is_one_of
     return schema

@@ -1,6 +1,7 @@
 """Tests of the endpoint beyond the specification: contexts, errors, logging, browsers and headers."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -301,3 +302,17 @@ async def test_pages_of_other_sites_cannot_mutate_by_a_form(world: World, conten
         answer = await client.post("/graphql", content=body, headers=headers)
     assert (answer.status_code, answer.headers["accept"]) == (415, "application/json")
     assert (world.opened, world.notes) == ([], [])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_persisted_query_is_refused_so_that_clients_send_the_document(world: World, method: str) -> None:
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "a" * 64}}
+    refusal = {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
+    async with world.client() as client:
+        if method == "GET":
+            answer = await client.get("/graphql", params={"extensions": json.dumps(extensions)})
+        else:
+            answer = await client.post("/graphql", json={"extensions": extensions})
+        assert (answer.status_code, answer.json()) == (400, {"errors": [refusal]})
+        answered = await client.post("/graphql", json={"query": "{ hello }", "extensions": extensions})
+    assert without_cost(answered) == {"data": {"hello": "world"}}
