@@ -318,7 +318,4 @@ async def test_a_page_between_two_cursors_contains_no_row_outside_them(ask: Grap
         found = (await ask("eve", query, first=first, last=last, after=cursors[0], before=cursors[4]))["collections"]
         between = whole[1:4]
         assert [each["slug"] for each in found["nodes"]] == (between[:first] if first else between[-(last or 0) :])
-        # In the direction of reading there may be more rows; on the other side there is always the cursor's row.
-        is_cut = (first or last or 0) < len(between)
-        ends = (is_cut, True) if first else (True, is_cut)
-        assert (found["pageInfo"]["hasNextPage"], found["pageInfo"]["hasPreviousPage"]) == ends
+        assert found["pageInfo"] == {"hasNextPage": True, "hasPreviousPage": True}  # at least the rows of the cursors

@@ -130,14 +130,15 @@ def edge(model: Model, who: str, location: tuple[str, str, str], name: str, *, w
 def page_info(cursors: Sequence[str], start: int, end: int, *, arguments: Line) -> Expected:
     """Return the page info of the items from start to end.
 
-    In the direction opposite to paging, another page is reported exactly if the arguments contain a cursor.
+    A cursor in the arguments is that of an item beyond the page. Without it, another page is reported in the direction
+    of paging only.
     """
     has_after = "after" in arguments
     has_before = "before" in arguments
     is_backward = "last" in arguments
     return {
-        "hasNextPage": has_before if is_backward else end < len(cursors),
-        "hasPreviousPage": start > 0 if is_backward else has_after,
+        "hasNextPage": has_before or (not is_backward and end < len(cursors)),
+        "hasPreviousPage": has_after or (is_backward and start > 0),
         "startCursor": cursors[start] if start < end else None,
         "endCursor": cursors[end - 1] if start < end else None,
     }

@@ -122,13 +122,13 @@ async def page_info(connection: Connection, _context: Context) -> PageInfo:
 def position(connection: Connection, page: Page) -> PageInfo:
     """Return the position of a page of the connection.
 
-    In the direction of reading, an extra row shows whether items follow. On the other side, a cursor implies it.
+    In the direction of reading, an extra row shows whether items follow. On either side, a cursor implies it.
     """
     bounds = connection.bounds
     ends = [cursor_of(connection, page, index) for index in (0, len(page.items) - 1)] if page.items else [None, None]
-    if bounds.is_backward:
-        return PageInfo(bounds.before is not None, page.has_more, *ends)
-    return PageInfo(page.has_more, bounds.after is not None, *ends)
+    has_next = bounds.before is not None or (page.has_more and not bounds.is_backward)
+    has_previous = bounds.after is not None or (page.has_more and bounds.is_backward)
+    return PageInfo(has_next, has_previous, *ends)
 
 
 async def total_count(connection: Connection, _context: Context) -> int:
