@@ -340,5 +340,5 @@ def _not_allowed(message: str, allowed: str) -> HTTPError:
 def _not_served(operation_type: OperationType) -> HTTPError:
     if operation_type is OperationType.MUTATION:
         return _not_allowed("Send mutations by POST.", "POST")
-    message = "Subscriptions are not supported over HTTP."
+    message = "There are no subscriptions. Poll a query instead."
     return HTTPError(HTTPStatus.BAD_REQUEST, RequestErrorCode.SUBSCRIPTION_NOT_SUPPORTED, message)
