@@ -40,6 +40,7 @@ def test_connections_lists_and_rows_of_postgraphile_compare_equal() -> None:
     connection = {"assets": {"nodes": [{"__typename": "Model", "id": "a", "kind": "MODEL"}]}}
     rows = {"assets": {"nodes": [{"assetByAssetPk": {"kind": "MODEL", "id": "a", "__typename": "Asset"}}]}}
     assert operations.plain(connection) == operations.plain(rows) == {"assets": [{"id": "a", "kind": "MODEL"}]}
+    assert operations.plain({"data": {}, "extensions": {"cost": {}}}) == {"data": {}}
     assert operations.plain({"assets": [{"id": "b"}]}) != operations.plain({"assets": [{"id": "a"}]})
 
 

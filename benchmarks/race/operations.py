@@ -113,10 +113,17 @@ def _with_variables(query: str, variables: Sequence[Mapping[str, Any]]) -> Opera
     return Operation(query, variables[0], variables[1:])
 
 
+OMITTED = {"__typename", "extensions"}
+"""Keys of answers that are not compared."""
+
+
 def plain(answer: Any) -> Any:
-    """Return the answer with connections as lists, keys in order, and no `__typename`, which `kind` repeats."""
+    """Return the answer with connections as lists and keys in order.
+
+    It has no `__typename`, which `kind` repeats, and no `extensions`, which only Atoll has.
+    """
     if isinstance(answer, dict):
         if list(answer) in (["nodes"], ["assetByAssetPk"]):
             return plain(next(iter(answer.values())))
-        return {key: plain(value) for key, value in sorted(answer.items()) if key != "__typename"}
+        return {key: plain(value) for key, value in sorted(answer.items()) if key not in OMITTED}
     return [plain(each) for each in answer] if isinstance(answer, list) else answer
