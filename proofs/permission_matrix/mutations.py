@@ -85,9 +85,9 @@ class JobRequest(RequestForm):
         document = self.document([surface]).removesuffix(READ_JOB)
         with patch("resolvers.write.membership.INLINE_BULK_ITEMS", 0):
             queued = await client.execute(document, client.variables(find_variables(document), assets))
-        if queued.data is None:
-            return queued
         (payload,) = queued.data.values()
+        if payload is None:
+            return queued
         if not await run_next_job(client.graphql.database):
             raise BrokenPromiseError(f"{surface} queued no job")
         return Response({"job": {"results": await _read_results(client, payload["job"]["id"]), "userErrors": ()}}, ())

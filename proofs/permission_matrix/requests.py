@@ -46,10 +46,11 @@ class NodesRequest(RequestForm):
         for chunk in _chunks([asset for asset in assets if self.id_name in client.ids[asset]], MAX_IDS):
             response = await client.execute(document, {"ids": [client.ids[asset][self.id_name] for asset in chunk]})
             for index, (asset, node) in enumerate(zip(chunk, response.data["nodes"], strict=True)):
+                refusal = response.error_code("nodes", index)
                 for surface in surfaces:
                     if surface.applies_to(asset):
-                        nothing = response.error_code("nodes", index) or self.absent
-                        yield surface, asset, surface.extract(node, client.ids[asset]) if node else nothing
+                        value = surface.extract(node, client.ids[asset]) if node and not refusal else self.absent
+                        yield surface, asset, refusal or value
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,9 @@ class BulkRequest(RequestForm):
 
 def item_outcome(response: Response, surface: Surface, ids: Ids) -> str:
     """Return the outcome for an asset: the error of the whole mutation, or the asset's own result."""
-    if response.data is None:
-        return response.error_code() or "?"
     (payload,) = response.data.values()
+    if payload is None:
+        return response.error_code() or "?"
     results = {result["assetId"]: result for result in payload["results"]}
     if ids["asset"] not in results:
         return payload["userErrors"][0]["code"] if payload["userErrors"] else "no"
