@@ -165,6 +165,12 @@ async def set_public_sharing(database: Database, *, is_on: bool = True) -> None:
         await connection.execute(update(sql.deployment).values(public_sharing=is_on))
 
 
+@pytest.fixture
+def engine_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test with engine and index, also where ATOLL_ENGINE names graphql-core alone."""
+    monkeypatch.setenv("ATOLL_ENGINE", "on")
+
+
 # graphql-core drops the coroutines of an operation that ends early.
 ENDS_EARLY = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),

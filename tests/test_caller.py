@@ -123,6 +123,7 @@ async def test_a_query_of_graphql_core_has_a_deadline(served: tuple[World, httpx
     assert world.closed == world.opened != []
 
 
+@pytest.mark.usefixtures("engine_on")
 async def test_queries_that_the_index_does_not_answer_take_a_turn(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ async def test_queries_that_the_index_does_not_answer_take_a_turn(
     assert of_visitor == b""
 
 
+@pytest.mark.usefixtures("engine_on")
 async def test_a_query_whose_client_left_is_neither_logged_as_failed_nor_executed_again(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

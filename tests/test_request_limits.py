@@ -75,6 +75,7 @@ async def test_a_query_that_completes_more_fields_than_its_budget_ends(
     }
 
 
+@pytest.mark.usefixtures("engine_on")
 async def test_a_part_that_the_index_does_not_give_has_a_budget(
     ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ async def test_a_mutation_has_no_budget(ask_own: GraphQLClient, monkeypatch: pyt
     assert await ask_own("ada", mutation) == {"topicCreate": {"topic": {"name": "New"}, "userErrors": []}}
 
 
+@pytest.mark.usefixtures("engine_on")
 async def test_a_large_query_with_an_error_gets_the_error_alone(
     ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
