@@ -47,8 +47,10 @@ class TickBatch(DataLoader[K, V]):
 
     def load(self, key: K) -> asyncio.Future[V]:
         """Return a future of the key's value, shielded so that cancelling one field does not cancel it for others."""
-        future = asyncio.shield(super().load(key))
-        future.add_done_callback(_retrieve_exception)
+        value = super().load(key)
+        future = asyncio.shield(value)
+        for each in (value, future):  # a cancelled shield no longer retrieves the exception of what it shields
+            each.add_done_callback(_retrieve_exception)
         return future
 
     def loaded(self, key: K) -> V | None:
