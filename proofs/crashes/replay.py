@@ -191,12 +191,15 @@ class Replay:
             _check_job(row)
 
     async def _read_state(self, snapshot: Snapshot) -> dict[str, Any]:
-        topics = await snapshot.rows(select(sql.topic).order_by(sql.topic.c.rank))
-        collections = await snapshot.rows(select(sql.collection).order_by(sql.collection.c.rank))
+        topics = await snapshot.rows(select(sql.topic).order_by(sql.topic.c.rank, sql.topic.c.pk))
+        # Collections that moved may have equal ranks, and are then in the order of their keys.
+        collections = await snapshot.rows(select(sql.collection).order_by(sql.collection.c.rank, sql.collection.c.pk))
         asset = sql.asset.c.id.label("asset")
         joined = sql.membership.join(sql.asset, sql.asset.c.pk == sql.membership.c.asset_pk)
         members = await snapshot.rows(
-            select(sql.membership.c.collection_pk, asset).select_from(joined).order_by(sql.membership.c.rank)
+            select(sql.membership.c.collection_pk, asset)
+            .select_from(joined)
+            .order_by(sql.membership.c.rank, sql.membership.c.asset_pk)
         )
         label = {row.pk: self._labels[row.id] for row in collections}
         topic = {row.pk: self._labels[row.id] for row in topics}
