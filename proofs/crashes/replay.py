@@ -61,7 +61,9 @@ class Replay:
                 self._replay(list(group), operations)
             self.model.log.clear()  # nothing is undone, and each operation copies the model
             self.model.kept.clear()
-            compare("state", await self._read_state(snapshot), self._describe_model())
+            made = [str(operations[change.request_id]) for change in changes if change.request_id in operations]
+            name = "\n".join(("state after these changes", *dict.fromkeys(made)))
+            compare(name, await self._read_state(snapshot), self._describe_model())
             await self._check_jobs(snapshot, operations)
         for operation in operations.values():
             self._check_response(operation)
