@@ -135,7 +135,7 @@ class AssetFilter(Filter):
     not_in_collection_ids: tuple[str, ...] | None = None
 
     table = sql.asset
-    conditions_of = {  # noqa: RUF012 - its base declares the type
+    conditions_of: ClassVar[ConditionsOf] = {
         "kinds": lambda kinds, _: [sql.asset.c.kind.in_(sql.text_list(kinds))],
         "statuses": lambda statuses, _: [sql.asset.c.status.in_(sql.text_list(statuses))],
         "tags": lambda tags, _: [_tagged(tags)],
@@ -159,7 +159,7 @@ class CollectionFilter(Filter):
     updated_at: TimeRange | None = None
 
     table = sql.collection
-    conditions_of = {  # noqa: RUF012 - its base declares the type
+    conditions_of: ClassVar[ConditionsOf] = {
         "visibility": lambda visibility, _: [sql.collection.c.visibility == visibility],
         "topic_ids": lambda ids, _: [_has_id(sql.collection.c.topic_pk, sql.topic, ids)],
         "top_level_only": lambda is_only, viewer: [_is_top_level(viewer)] if is_only else [],
@@ -185,7 +185,7 @@ class ChangeFilter(Filter):
     at: TimeRange | None = None
 
     table = sql.change
-    conditions_of = {  # noqa: RUF012 - its base declares the type
+    conditions_of: ClassVar[ConditionsOf] = {
         "actor_ids": lambda ids, _: [_has_id(sql.change.c.actor_pk, sql.principal, ids)],
         "actions": lambda actions, _: [sql.change.c.action.in_(sql.text_list(actions))],
         "subject_ids": lambda ids, _: [sql.change.c.subject_id.in_(sql.text_list(ids))],

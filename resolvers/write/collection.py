@@ -211,7 +211,7 @@ async def _find_neighbour(
     rows: Sequence[CollectionRow] = await tx.rows(select)
     if not rows:
         message = "The neighbour has another topic or parent. Choose a sibling, or an end."
-        await tx.refuse_neighbour(reader, sql.collection, position, message)
+        await tx.refuse_neighbour(reader, sql.collection, position.id, message, *position.path)
         return None
     return rows[0]
 

@@ -114,5 +114,5 @@ async def _placement(
     neighbour: MembershipRow | None = next(iter(members), None)
     if neighbour is None:
         message = "The neighbour is not in the collection. Choose an asset that is, or an end."
-        await tx.refuse_neighbour(reader, sql.asset, position, message)
+        await tx.refuse_neighbour(reader, sql.asset, position.id, message, *position.path)
     return Placement(None if neighbour is None else neighbour.asset_pk, position.is_after)

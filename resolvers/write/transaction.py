@@ -16,7 +16,7 @@ from permissions.permission import CheckedPayload, HasViewerAccess, Permission, 
 from resolvers.context import OperationContext
 from resolvers.limits import LIMITS
 from resolvers.loaders import where_in
-from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader, Position
+from resolvers.write.input import MAX_KEY_LENGTH, Input, InputReader
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store.bulk_insert import insert_many
 from store.changes import ChangeLog, open_change_log
@@ -67,16 +67,15 @@ class MutationTransaction:
         row = (await self.visible_by_id(table, [id_])).get(id_)
         return reader.check_found(row, table.name, field)
 
-    async def refuse_neighbour(self, reader: InputReader, table: Table, position: Position, message: str) -> None:
+    async def refuse_neighbour(self, reader: InputReader, table: Table, id_: str, message: str, *path: str) -> None:
         """Add the error of a neighbour that is not in the list: INVALID with the message, NOT_FOUND if it is hidden.
 
         One statement.
         """
-        assert position.id is not None  # noqa: S101 - the position has a neighbour
-        if await self.visible_by_id(table, [position.id]):
-            reader.add_error(UserErrorCode.INVALID, message, *position.path)
+        if await self.visible_by_id(table, [id_]):
+            reader.add_error(UserErrorCode.INVALID, message, *path)
         else:
-            reader.add_not_found(table.name, *position.path)
+            reader.add_not_found(table.name, *path)
 
     async def get(self, reader: InputReader, table: Table, field: str) -> Any:
         """Return the row like `find`, but raise MutationRejectedError if there are errors so far. One statement."""
