@@ -29,6 +29,7 @@ from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from app.one_of_rule import OneOfVariablesRule
 from app.operation import current_operation
+from schema.graph import graphql_schema
 
 TOO_COMPLEX: Final = "The document repeats fields or spreads fragments too often. Simplify it."
 CACHE_SIZE: Final = 128
@@ -191,11 +192,6 @@ def _validation(
         max_errors=rules.max_errors,
         hides_suggestions=schema.config.disable_field_suggestions,
     )
-
-
-def graphql_schema(schema: BaseSchema) -> GraphQLSchema:
-    """Return graphql-core's schema of a schema."""
-    return schema._schema  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 - Strawberry gives it no public name, and declares it in `Schema` only
 
 
 def _require_operation(document: DocumentNode, name: str | None) -> None:

@@ -9,11 +9,12 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema import BaseSchema
 
 from app.cost import COST_CAP, Cost, OperationCost
-from app.documents import LazyContext, graphql_schema
+from app.documents import LazyContext
 from app.errors import RequestErrorCode
 from app.list_limits import CheckedInputs, check_inputs, find_input_arguments
 from app.operation import OperationRecord, current_operation
 from resolvers.limits import FULL_POINTS, LIMITS, VISITOR_LIMITS
+from schema.graph import graphql_schema
 
 COST_LIMITS: Final = Cost(LIMITS.objects, LIMITS.fields, LIMITS.reads)
 SMALLER_COST_LIMITS: Final = Cost(VISITOR_LIMITS.objects, VISITOR_LIMITS.fields, VISITOR_LIMITS.reads)

@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLResolveInfo, GraphQLType, introspection_types
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    GraphQLType,
+    introspection_types,
+)
+from strawberry.schema import BaseSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
@@ -25,10 +33,15 @@ def build_schema(extensions: Iterable[Any] = (), executor: type[Any] | None = No
         execution_context_class=executor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    locate_errors(schema._schema.type_map.values())  # noqa: SLF001 - Strawberry has no public name for it
+    locate_errors(graphql_schema(schema).type_map.values())
     introspected = cast(GraphQLObjectType, introspection_types["__Type"])
     introspected.fields["isOneOf"].resolve = _is_one_of
     return schema
+
+
+def graphql_schema(schema: BaseSchema) -> GraphQLSchema:
+    """Return graphql-core's schema of a schema."""
+    return schema._schema  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 - Strawberry gives it no public name, and declares it in `Schema` only
 
 
 def _is_one_of(type_: GraphQLType, _info: GraphQLResolveInfo[Any]) -> bool | None:

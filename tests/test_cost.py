@@ -17,11 +17,10 @@ from graphql import (
 from graphql.execution.collect_fields import collect_subfields
 
 from app.cost import CACHED_COSTS, Cost, OperationCost
-from app.documents import graphql_schema
 from app.request_limits import COST_LIMITS, SMALLER_COST_LIMITS, CheckedRequest, RequestLimits
 from schema import sizes
 from schema.enums import AssetKind
-from schema.graph import build_schema
+from schema.graph import build_schema, graphql_schema
 
 SCHEMA = build_schema()
 TOPICS_AND_BACK = "topics(first: 100) {{ nodes {{ collections(first: 100) {{ nodes {{ {} }} }} }} }}"

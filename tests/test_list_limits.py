@@ -13,10 +13,9 @@ from graphql import (
     parse_const_value,
 )
 
-from app.documents import graphql_schema
 from app.list_limits import check_inputs, find_input_arguments
 from resolvers.limits import LIMITS
-from schema.graph import build_schema
+from schema.graph import build_schema, graphql_schema
 from schema.sizes import ITEMS_OF
 from tests.http_server import World
 

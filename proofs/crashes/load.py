@@ -11,11 +11,10 @@ from typing import Any
 import httpx
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
-from app.documents import graphql_schema
 from proofs.crashes.server import INLINE_ITEMS
 from proofs.crashes.world import OWNER
 from proofs.proof import BrokenPromiseError
-from schema.graph import build_schema
+from schema.graph import build_schema, graphql_schema
 from tests.model import World
 from tests.mutations import Mutation
 from tests.random_actions import OFTEN, ActionDrawing
