@@ -4,7 +4,7 @@ Neighbours are GAP apart, so that many rows can be inserted between them before 
 may contain rows hidden from the viewer: a row placed next to a visible row goes between it and any hidden neighbour.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +115,23 @@ class RankedList:
     def _in_scope(self) -> ColumnElement[bool]:
         conditions: list[Any] = [self.table.c[column] == value for column, value in self.scope.items()]
         return and_(True, *conditions)  # noqa: FBT003 - SQL's constant for no condition
+
+
+def tree_order(parents: Mapping[int, int | None]) -> list[int]:
+    """Return the keys so that each node precedes its descendants, and these its next sibling.
+
+    Takes the parent of each key, with the keys in the order of siblings.
+    """
+    children: dict[int | None, list[int]] = {}
+    for key, parent in parents.items():
+        children.setdefault(parent, []).append(key)
+
+    def walk(parent: int | None) -> Iterator[int]:
+        for key in children.get(parent, ()):
+            yield key
+            yield from walk(key)
+
+    return list(walk(None))
 
 
 def _further(rank: int | None, other: int | None, *, up: bool) -> int | None:

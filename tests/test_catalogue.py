@@ -284,6 +284,24 @@ async def test_topics_have_the_order_of_the_file_at_first_and_keep_that_of_admin
     assert await import_again.rows(order) == ["empty", "imaging", "genomics", "first"]
 
 
+async def test_collections_are_ranked_in_the_order_of_their_tree(import_again: Import) -> None:
+    new = {"kind": "collection", "topic": "imaging", "visibility": "PUBLIC", "assets": []}
+    lines = [
+        new | {"slug": slug, "name": slug, "parent": parent}
+        for slug, parent in (("a", None), ("b", None), ("a-b", "a"), ("a-a", "a"), ("b-a", "b"), ("a-b-a", "a-b"))
+    ]
+    in_order = select(sql.collection.c.slug).order_by(sql.collection.c.rank, sql.collection.c.pk)
+    in_order = in_order.join(sql.topic, sql.topic.c.pk == sql.collection.c.topic_pk).where(
+        sql.topic.c.slug == "imaging"
+    )
+    before = await import_again.rows(in_order)
+    await import_again([*catalogue_lines(), *lines])
+    assert await import_again.rows(in_order) == [*before, "a", "a-b", "a-b-a", "a-a", "b", "b-a"]
+    lines[-2]["parent"] = "a-b"
+    await import_again([*catalogue_lines(), *lines])
+    assert await import_again.rows(in_order) == [*before, "a", "a-b", "a-b-a", "b-a", "a-a", "b"]
+
+
 async def test_an_import_logs_a_change_for_each_created_object_in_one_revision(import_into_empty: Import) -> None:
     await import_into_empty(catalogue_lines())
     rows = await import_into_empty.rows(select(sql.change.c.revision, sql.change.c.action, sql.change.c.request_id))

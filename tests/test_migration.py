@@ -141,7 +141,7 @@ def test_no_migration_is_generated_without_a_message_or_a_change(monkeypatch: py
 
 
 def test_a_generated_migration_creates_the_changed_model(empty_url: str, migrations: Path) -> None:
-    number = int(head_revision()) + 1
+    number = int(head_revision()[:4]) + 1
     changed = subprocess.run(
         (sys.executable, "-c", CHANGE_MODEL, empty_url, str(migrations)),
         check=False,
@@ -174,6 +174,21 @@ def _revert_newest(connection: Connection) -> None:
     command.downgrade(config, "-1")
     command.upgrade(config, "+1")
     command.downgrade(config, "-1")
+
+
+async def test_collections_are_ranked_in_the_order_of_their_tree(own_world: World) -> None:
+    database = Database(own_world.url)
+    in_order = select(sql.collection.c.slug).order_by(sql.collection.c.topic_pk, sql.collection.c.rank)
+    async with database.snapshot() as snapshot:
+        before = [row.slug for row in await snapshot.rows(in_order)]
+    async with database.engines[0].begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0005"))
+        await connection.execute(update(sql.collection).where(sql.collection.c.slug == "deep").values(rank=-1))
+        assert list(await connection.scalars(in_order)) != before
+    await migrate(database)
+    async with database.snapshot() as snapshot:
+        assert [row.slug for row in await snapshot.rows(in_order)] == before
+    await database.close()
 
 
 async def test_rows_are_indexed_in_transactions_of_their_own(own_world: World, monkeypatch: pytest.MonkeyPatch) -> None:

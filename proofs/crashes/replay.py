@@ -194,7 +194,6 @@ class Replay:
 
     async def _read_state(self, snapshot: Snapshot) -> dict[str, Any]:
         topics = await snapshot.rows(select(sql.topic).order_by(sql.topic.c.rank, sql.topic.c.pk))
-        # Collections that moved may have equal ranks, and are then in the order of their keys.
         collections = await snapshot.rows(select(sql.collection).order_by(sql.collection.c.rank, sql.collection.c.pk))
         asset = sql.asset.c.id.label("asset")
         joined = sql.membership.join(sql.asset, sql.asset.c.pk == sql.membership.c.asset_pk)
@@ -210,6 +209,9 @@ class Replay:
             in_collection[row.collection_pk].append(self._labels[row.asset])
         return {
             "topics": [(topic[row.pk], row.name, row.slug, row.version) for row in topics],
+            "collections in order": {
+                name: [label[row.pk] for row in collections if row.topic_pk == pk] for pk, name in topic.items()
+            },
             "collections": {
                 label[row.pk]: (row.name, row.slug, row.visibility, row.version, in_collection[row.pk])
                 for row in collections
@@ -225,6 +227,7 @@ class Replay:
     def _describe_model(self) -> dict[str, Any]:
         return {
             "topics": [(name, topic.name, topic.slug, topic.version) for name, topic in self.model.topics.items()],
+            "collections in order": {name: self.model.in_topic(name) for name in self.model.topics},
             "collections": {
                 label: (each.name, each.slug, each.visibility, each.version, list(each.members))
                 for label, each in self.model.collections.items()

@@ -11,7 +11,7 @@ from store.catalogue.parsed import ParsedCatalogue
 from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import MemberChange
 from store.membership_ranks import next_ranks
-from store.ranks import GAP
+from store.ranks import GAP, RankedList, tree_order
 from store.tables import ChangeAction
 from store.text import fold_name
 
@@ -41,6 +41,8 @@ async def write_collections(session: ImportSession, catalogue: ParsedCatalogue) 
             for line in level
         }
         pks |= await session.upsert_and_log(sql.collection, "slug", desired)
+    for topic_pk in set(topics.values()):
+        await _rank_in_tree_order(session, topic_pk)
     return await _add_assets(session, catalogue, pks)
 
 
@@ -77,6 +79,18 @@ def _levels(lines: Mapping[str, CollectionLine]) -> Iterator[list[CollectionLine
         yield level
         for line in level:
             del remaining[line.slug]
+
+
+async def _rank_in_tree_order(session: ImportSession, topic_pk: int) -> None:
+    """Rank the collections of the topic as mutations do: each before its descendants, and these before its sibling."""
+    collection = sql.collection
+    select_order = select(collection.c.pk, collection.c.parent_pk).where(collection.c.topic_pk == topic_pk)
+    rows = await session.connection.execute(select_order.order_by(collection.c.rank, collection.c.pk))
+    parents = {row.pk: row.parent_pk for row in rows}
+    order = tree_order(parents)
+    if order != list(parents):
+        ranked = RankedList(session.connection, collection, "pk", {"topic_pk": topic_pk})
+        await ranked.set_ranks({pk: index * GAP for index, pk in enumerate(order)})
 
 
 async def _add_assets(session: ImportSession, catalogue: ParsedCatalogue, pks: Mapping[str, int]) -> int:
