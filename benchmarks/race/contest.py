@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks.race.load import Measurement, measure, measure_beside, measure_one_by_one
+from benchmarks.race.load import Measurement, measure, measure_beside, measure_one_by_one, wait_until_idle
 from benchmarks.race.operations import plain
 from benchmarks.race.server import Server
 from benchmarks.race.writer import Membership, Writer
@@ -119,7 +119,8 @@ def _alternate(
 
 
 def _warm_up(server: Server, name: str) -> float:
-    """Return the median seconds of an answer."""
+    """Return the median seconds of an answer, once background work, such as building an index, is done."""
+    wait_until_idle(server)
     return statistics.median(server.ask(name).seconds for _ in range(WARM_UP_REQUESTS))
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from benchmarks.race.server import LOAD_CORE, Server
 
 CONNECTIONS = 4
-IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10
+IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 30
 LEAD_SECONDS = 0.3  # the load in the background runs before the measured one
 COUNTED_REQUESTS = 3
 SCRIPT = """wrk.method = "POST"
