@@ -192,7 +192,7 @@ async def test_the_server_is_ready_on_a_newer_revision_that_it_can_use(ask_own: 
     ("revision", "usable"),
     [
         ("{head}", True),
-        ("9999_{head}", True),
+        ("9999_{number}", True),
         ("9999_0001", True),
         ("9999_9998", False),
         ("9999", False),
@@ -200,8 +200,8 @@ async def test_the_server_is_ready_on_a_newer_revision_that_it_can_use(ask_own: 
     ],
 )
 def test_the_name_of_a_revision_says_which_code_can_use_it(revision: str | None, usable: bool) -> None:  # noqa: FBT001 - a column of the table
-    head = head_revision()[:4]
-    assert is_usable(revision and revision.format(head=head)) is usable
+    head = head_revision()
+    assert is_usable(revision and revision.format(head=head, number=head[:4])) is usable
 
 
 async def test_without_its_database_the_server_answers_503_and_keeps_running(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         assert await checks_until_found(databases, LEAKS[number]) is not None, LEAKS[number]
 
 
+@pytest.mark.usefixtures("engine_on")
 @pytest.mark.parametrize("fault", ["the index shows every collection", "a move past hidden assets prevents an undo"])
 async def test_a_leak_of_index_or_undo_is_found(databases: Databases, fault: str) -> None:
     if databases.backend == "sqlite":  # leaks are the same on both backends
