@@ -71,7 +71,7 @@ class Collections(CollectionListing):
 
 @dataclass(frozen=True)
 class Children(CollectionListing):
-    """List of the children of a collection, in the administrators' order."""
+    """List of the children of a collection."""
 
     name = "collection.children"
 
@@ -124,9 +124,18 @@ def ancestors(collection: CollectionRow, context: Context) -> Awaitable[list[Col
     return context.loader(AncestorsByCollection).load(collection.pk)
 
 
-def children(collection: CollectionRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
-    """Return the children."""
-    return connect(context, Children(), collection, **page)
+def children(
+    collection: CollectionRow,
+    context: Context,
+    *,
+    order_by: OrderInput | None = None,
+    filter: object = None,
+    query: str | None = None,
+    **page: Unpack[PageArguments],
+) -> Connection:
+    """Return the children, filtered and searched."""
+    listing = Children.ordered_by(order_by, filter=CollectionFilter.from_input(filter))
+    return connect(context, listing, collection, query=query, **page)
 
 
 def viewer_can(_collection: CollectionRow, context: Context) -> CollectionViewerCan:

@@ -11,10 +11,12 @@ from typing import Any, ClassVar, Self
 from sqlalchemy import ColumnElement, Table
 
 from permissions import Viewer, visible
+from permissions.visible import has_access
 from store import sql
 from store.search.match import matches_search
 from store.search.query import Search
 from store.sql import Selection
+from store.tables import AssetAccess
 
 Conditions = Sequence[ColumnElement[bool]]
 ConditionsOf = Mapping[str, Callable[[Any, Viewer], Conditions]]
@@ -113,6 +115,23 @@ def _tagged(tags: Sequence[str]) -> ColumnElement[bool]:
     return sql.asset.c.pk.in_(tagged.with_only_columns(sql.asset_tag.c.asset_pk))
 
 
+def _is_child(viewer: Viewer, parent_ids: Sequence[str]) -> ColumnElement[bool]:
+    parent = sql.collection.alias()
+    rows = visible(parent, viewer).where(parent.c.id.in_(sql.text_list(parent_ids)))
+    return sql.collection.c.parent_pk.in_(rows.with_only_columns(parent.c.pk))
+
+
+def _is_collected(viewer: Viewer) -> ColumnElement[bool]:
+    collection, membership = sql.collection.alias(), sql.membership.alias()
+    members = (
+        visible(collection, viewer)
+        .join(membership, membership.c.collection_pk == collection.c.pk)
+        .where(membership.c.asset_pk == sql.asset.c.pk)
+        .correlate(sql.asset)
+    )
+    return members.exists()
+
+
 def _is_top_level(viewer: Viewer) -> ColumnElement[bool]:
     # A collection below a hidden one is top-level for the viewer.
     collection, parent = sql.collection, sql.collection.alias()
@@ -124,27 +143,39 @@ def _is_top_level(viewer: Viewer) -> ColumnElement[bool]:
 class AssetFilter(Filter):
     """Filter of assets."""
 
+    ids: tuple[str, ...] | None = None
+    external_ids: tuple[str, ...] | None = None
     kinds: tuple[str, ...] | None = None
     statuses: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
+    all_tags: tuple[str, ...] | None = None
+    licenses: tuple[str, ...] | None = None
+    viewer_access: AssetAccess | None = None
     owner_ids: tuple[str, ...] | None = None
     gold_standard: bool | None = None
     created_at: TimeRange | None = None
     updated_at: TimeRange | None = None
     in_collection_ids: tuple[str, ...] | None = None
     not_in_collection_ids: tuple[str, ...] | None = None
+    in_no_collection: bool | None = None
 
     table = sql.asset
     conditions_of: ClassVar[ConditionsOf] = {
+        "ids": lambda ids, _: [sql.asset.c.id.in_(sql.text_list(ids))],
+        "external_ids": lambda ids, _: [sql.asset.c.external_id.in_(sql.text_list(ids))],
         "kinds": lambda kinds, _: [sql.asset.c.kind.in_(sql.text_list(kinds))],
         "statuses": lambda statuses, _: [sql.asset.c.status.in_(sql.text_list(statuses))],
         "tags": lambda tags, _: [_tagged(tags)],
+        "all_tags": lambda tags, _: [_tagged([tag]) for tag in tags],
+        "licenses": lambda licenses, _: [sql.asset.c.license.in_(sql.text_list(licenses))],
+        "viewer_access": lambda access, viewer: [has_access(sql.asset, viewer, access)],
         "owner_ids": lambda ids, _: [_has_id(sql.asset.c.owner_pk, sql.principal, ids)],
         "gold_standard": lambda is_gold, _: [sql.asset.c.is_gold == int(is_gold)],
         "created_at": lambda range_, _: range_.conditions(sql.asset.c.created_at),
         "updated_at": lambda range_, _: range_.conditions(sql.asset.c.updated_at),
         "in_collection_ids": lambda ids, viewer: [sql.asset.c.pk.in_(_members(viewer, ids))],
         "not_in_collection_ids": lambda ids, viewer: [sql.asset.c.pk.not_in(_members(viewer, ids))],
+        "in_no_collection": lambda is_in_none, viewer: [_is_collected(viewer) != is_in_none],
     }
 
 
@@ -152,16 +183,22 @@ class AssetFilter(Filter):
 class CollectionFilter(Filter):
     """Filter of collections."""
 
+    ids: tuple[str, ...] | None = None
+    slugs: tuple[str, ...] | None = None
     visibility: str | None = None
     topic_ids: tuple[str, ...] | None = None
+    parent_ids: tuple[str, ...] | None = None
     top_level_only: bool | None = None
     contains_asset_id: str | None = None
     updated_at: TimeRange | None = None
 
     table = sql.collection
     conditions_of: ClassVar[ConditionsOf] = {
+        "ids": lambda ids, _: [sql.collection.c.id.in_(sql.text_list(ids))],
+        "slugs": lambda slugs, _: [sql.collection.c.slug.in_(sql.text_list(slugs))],
         "visibility": lambda visibility, _: [sql.collection.c.visibility == visibility],
         "topic_ids": lambda ids, _: [_has_id(sql.collection.c.topic_pk, sql.topic, ids)],
+        "parent_ids": lambda ids, viewer: [_is_child(viewer, ids)],
         "top_level_only": lambda is_only, viewer: [_is_top_level(viewer)] if is_only else [],
         "contains_asset_id": lambda id_, viewer: [contains_asset(viewer, id_)],
         "updated_at": lambda range_, _: range_.conditions(sql.collection.c.updated_at),
@@ -173,6 +210,18 @@ class TopicFilter(Filter):
     """Filter of topics: the search only."""
 
     table = sql.topic
+
+
+@dataclass(frozen=True)
+class JobFilter(Filter):
+    """Filter of jobs."""
+
+    statuses: tuple[str, ...] | None = None
+
+    table = sql.job
+    conditions_of: ClassVar[ConditionsOf] = {
+        "statuses": lambda statuses, _: [sql.job.c.status.in_(sql.text_list(statuses))],
+    }
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,12 @@ def collections(
     *,
     order_by: OrderInput | None = None,
     filter: object = None,
+    query: str | None = None,
     **page: Unpack[PageArguments],
 ) -> Connection:
-    """Return the collections of the topic, filtered."""
+    """Return the collections of the topic, filtered and searched."""
     listing = TopicCollections.ordered_by(order_by, filter=CollectionFilter.from_input(filter))
-    return connect(context, listing, topic, **page)
+    return connect(context, listing, topic, query=query, **page)
 
 
 async def asset_counts(topic: TopicRow, context: Context) -> AssetCounts:

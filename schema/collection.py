@@ -9,11 +9,18 @@ from permissions.permission import Permission
 from resolvers import change as resolve_change
 from resolvers import collection as resolve
 from resolvers import membership as resolve_membership
+from schema.arguments import collection_arguments
 from schema.asset import Asset
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
 from schema.counts import AssetCounts
-from schema.enums import AssetOrderField, CollectionVisibility, MembershipOrderField, OrderDirection
+from schema.enums import (
+    AssetOrderField,
+    CollectionOrderField,
+    CollectionVisibility,
+    MembershipOrderField,
+    OrderDirection,
+)
 from schema.facet import FacetedConnection
 from schema.field import argument, field, forward_arguments, paging_arguments, query_argument
 from schema.filter import AssetFilter
@@ -60,9 +67,9 @@ class Collection(Node):
         resolver=resolve.ancestors,
     )
     children: Annotated["CollectionConnection", strawberry.lazy("schema.collection")] = field(
-        "The child collections, in the administrators' order.",
+        "The child collections; by default in the administrators' order.",
         resolver=resolve.children,
-        arguments=paging_arguments(),
+        arguments=collection_arguments(CollectionOrderField.POSITION),
     )
     version: int = field(
         "The collection's version, for `expectedVersion`. It increases when the collection itself"

@@ -12,18 +12,17 @@ from resolvers import job as resolve_job
 from resolvers import node as resolve_node
 from resolvers import topic as resolve_topic
 from resolvers import viewer as resolve_viewer
+from schema.arguments import asset_arguments, collection_arguments
 from schema.asset import Asset, AssetConnection
 from schema.change import ChangeConnection, ChangeFilter
 from schema.collection import Collection, CollectionConnection
 from schema.deployment import Deployment
-from schema.enums import AssetOrderField, CollectionOrderField, OrderDirection
+from schema.enums import CollectionOrderField
 from schema.field import argument, field, forward_arguments, optional, paging_arguments, query_argument
-from schema.filter import AssetFilter, CollectionFilter
 from schema.job import Job
 from schema.node import Node
-from schema.order import AssetOrder, CollectionOrder
 from schema.topic import Topic, TopicConnection
-from schema.user import Viewer
+from schema.viewer import Viewer
 
 
 @strawberry.input(one_of=True, description="Reference to a topic, by its id or its slug.")
@@ -84,15 +83,7 @@ class Query:
     collections: CollectionConnection | None = field(
         "The collections that are visible to the viewer; by default ordered by name.",
         resolver=resolve_collection.collections,
-        arguments=paging_arguments(
-            filter=argument(CollectionFilter | None, "Filters for the collections."),
-            query=query_argument(),
-            order_by=argument(
-                CollectionOrder | None,
-                "The sort order of the collections.",
-                CollectionOrder(field=CollectionOrderField.NAME),
-            ),
-        ),
+        arguments=collection_arguments(CollectionOrderField.NAME),
     )
     asset: Asset | None = field(
         "An asset by its id or its id in the platform; null if it does not exist or is hidden from the viewer.",
@@ -105,15 +96,7 @@ class Query:
         " `query` first, then gold standards, then the most recently updated.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve_asset.assets,
-        arguments=paging_arguments(
-            filter=argument(AssetFilter | None, "Filters for the assets."),
-            query=query_argument(),
-            order_by=argument(
-                AssetOrder | None,
-                "The sort order of the assets.",
-                AssetOrder(field=AssetOrderField.RELEVANCE, direction=OrderDirection.DESC),
-            ),
-        ),
+        arguments=asset_arguments(),
     )
     audit_log: ChangeConnection | None = field(
         "The audit log: all changes that are visible to the viewer, newest first. Administrators only.",

@@ -9,14 +9,13 @@ from permissions.permission import Permission
 from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
 from resolvers import topic as resolve
+from schema.arguments import collection_arguments
 from schema.change import ChangeConnection
 from schema.connection import Connection, edges_field, nodes_field
 from schema.counts import AssetCounts
 from schema.enums import CollectionOrderField
-from schema.field import argument, field, forward_arguments, paging_arguments
-from schema.filter import CollectionFilter
+from schema.field import field, forward_arguments
 from schema.node import Node, match_rows
-from schema.order import CollectionOrder
 from schema.scalars import DateTime
 from schema.user import User
 
@@ -52,14 +51,7 @@ class Topic(Node):
         "The topic's collections, at any depth, that are visible to the viewer; by default in the"
         " administrators' order.",
         resolver=resolve.collections,
-        arguments=paging_arguments(
-            filter=argument(CollectionFilter | None, "Filters for the collections."),
-            order_by=argument(
-                CollectionOrder | None,
-                "The sort order of the collections.",
-                CollectionOrder(field=CollectionOrderField.POSITION),
-            ),
-        ),
+        arguments=collection_arguments(CollectionOrderField.POSITION),
     )
     asset_counts: AssetCounts = field(
         "Counts of distinct assets in the topic's collections that are visible to the viewer.",

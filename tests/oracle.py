@@ -270,15 +270,21 @@ class Model:
             return any(self.ids[slug] in ids and asset in self.members[slug] for slug in self.collections(who))
 
         tests: dict[str, Callable[[Any], bool]] = {
+            "ids": lambda ids: self.ids[asset] in ids,
+            "externalIds": lambda ids: asset in ids,
             "kinds": lambda kinds: line["type"] in kinds,
             "statuses": lambda statuses: self.status(asset) in statuses,
             "tags": lambda tags: not set(tags).isdisjoint(line.get("tags", ())),
+            "allTags": lambda tags: set(tags) <= set(line.get("tags", ())),
+            "licenses": lambda licenses: line.get("license") in licenses,
+            "viewerAccess": lambda access: self.access(who, asset) >= ACCESS[access],
             "ownerIds": lambda ids: self.ids[line["owner"]] in ids,
             "goldStandard": lambda is_gold: (asset in self.gold) == is_gold,
             "createdAt": lambda span: _within(self.created_at(asset), span),
             "updatedAt": lambda span: _within(self.updated_at(asset), span),
             "inCollectionIds": is_in,
             "notInCollectionIds": lambda ids: not is_in(ids),
+            "inNoCollection": lambda is_in_none: (not self.collections_of(who, asset)) == is_in_none,
         }
         return all(tests[name](value) for name, value in given.items())
 
@@ -286,6 +292,9 @@ class Model:
         """Return whether the collection matches a CollectionFilter."""
         line = self.collection[slug]
         tests: dict[str, Callable[[Any], bool]] = {
+            "ids": lambda ids: self.ids[slug] in ids,
+            "slugs": lambda slugs: slug in slugs,
+            "parentIds": lambda ids: self.ids.get(self.parent(who, slug) or "") in ids,
             "visibility": lambda visibility: line["visibility"] == visibility,
             "topicIds": lambda ids: self.topic_id(line["topic"]) in ids,
             "topLevelOnly": lambda is_only: not is_only or self.parent(who, slug) is None,

@@ -34,6 +34,7 @@ LISTS = """query($a: AssetFilter, $c: CollectionFilter) {
     assets(filter: $a) { nodes { ... on AssetFields { externalId } } }
     below: assets(filter: $a, includeDescendants: true) { totalCount nodes { ... on AssetFields { externalId } } }
     assetCounts(filter: $a, includeDescendants: true) { total }
+    children(filter: $c) { nodes { slug } }
   }
   topic(by: {slug: "imaging"}) { collections(filter: $c) { nodes { slug } } }
 }"""
@@ -64,6 +65,8 @@ async def assert_filtered(
     below = model.collection_assets(who, "open", filter=given, include_descendants=True)
     assert node_names(data["open"]["below"]) == below, failure
     assert data["open"]["assetCounts"]["total"] == len(below), failure
+    children = [slug for slug in model.children(who, "open") if model.collection_matches(who, slug, collections)]
+    assert node_names(data["open"]["children"]) == children, failure
     of_topic = model.collections(who, "POSITION", collections, "imaging")
     assert node_names(data["topic"]["collections"]) == of_topic, failure
     if who not in {ANONYMOUS, "ada", "eve"}:
@@ -96,17 +99,26 @@ def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
     known = [*ids["collection"], NO_ID, "no id", ""]
     return {
         "a": {
+            "ids": any_of(chance, [*ids["asset"], NO_ID]),
+            "externalIds": any_of(chance, [*model.asset, "no"]),
             "kinds": any_of(chance, KINDS),
             "statuses": any_of(chance, ["RELEASED", "DRAFT", "ARCHIVED", "WITHDRAWN", "FAILED"]),
             "tags": any_of(chance, ["all", *"abcdehi", "A", "al", "", "%", "_"]),
+            "allTags": any_of(chance, ["all", *"abc"], 2),
+            "licenses": any_of(chance, ["MIT", "mit", ""]),
+            "viewerAccess": chance.choice(["DISCOVERABLE", "VIEWER", "EDITOR", "OWNER"]),
             "ownerIds": any_of(chance, [*ids["users"], NO_ID]),
             "goldStandard": chance.choice([True, False]),
             "createdAt": time_range(chance, years),
             "updatedAt": time_range(chance, days),
             "inCollectionIds": any_of(chance, known),
             "notInCollectionIds": any_of(chance, known),
+            "inNoCollection": chance.choice([True, False]),
         },
         "c": {
+            "ids": any_of(chance, known),
+            "slugs": any_of(chance, [*model.collection, "no"]),
+            "parentIds": any_of(chance, known),
             "visibility": chance.choice(["PUBLIC", "INTERNAL"]),
             "topicIds": any_of(chance, [*ids["topic"], NO_ID]),
             "topLevelOnly": chance.choice([True, False]),

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from proofs.oracle.expected import format_instant
-from tests.oracle import KINDS, Line, Model
+from tests.oracle import ACCESS, KINDS, Line, Model
 
 STATUSES = ("RELEASED", "DRAFT", "ARCHIVED", "WITHDRAWN", "FAILED")
 EVEN, MOSTLY = 0.5, 0.7  # probabilities
@@ -17,29 +17,40 @@ def random_asset_filter(random: Random, model: Model) -> Line:
     created = [model.created_at(asset) for asset in model.asset]
     updated = [model.updated_at(asset) for asset in model.asset]
     tags = [tag for line in model.asset.values() for tag in line.get("tags", ())]
+    licenses = [line["license"] for line in model.asset.values() if line.get("license")]
     collections = [*(model.ids[slug] for slug in model.collection), *UNKNOWN_IDS]
     return _some_fields(
         random,
         {
+            "ids": _a_few(random, [*(model.ids[asset] for asset in model.asset), *UNKNOWN_IDS]),
+            "externalIds": _a_few(random, [*model.asset, *UNKNOWN_IDS]),
             "kinds": _a_few(random, KINDS),
             "statuses": _a_few(random, STATUSES),
             "tags": _a_few(random, [*tags, "", "a"]),
+            "allTags": _a_few(random, [*tags, "a"]),
+            "licenses": _a_few(random, [*licenses, ""]),
+            "viewerAccess": random.choice(tuple(ACCESS)),
             "ownerIds": _a_few(random, [*(model.ids[user] for user in model.users), *UNKNOWN_IDS]),
             "goldStandard": random.random() < EVEN,
             "createdAt": _date_range(random, created),
             "updatedAt": _date_range(random, updated),
             "inCollectionIds": _a_few(random, collections),
             "notInCollectionIds": _a_few(random, collections),
+            "inNoCollection": random.random() < EVEN,
         },
     )
 
 
 def random_collection_filter(random: Random, model: Model) -> Line:
     """Return a filter of collections, usually with one or two fields, some of them null."""
+    collections = [*(model.ids[slug] for slug in model.collection), *UNKNOWN_IDS]
     topics = [model.topic_id(slug) for slug in model.topic]
     return _some_fields(
         random,
         {
+            "ids": _a_few(random, collections),
+            "slugs": _a_few(random, [*model.collection, *UNKNOWN_IDS]),
+            "parentIds": _a_few(random, collections),
             "visibility": random.choice(("PUBLIC", "INTERNAL")),
             "topicIds": _a_few(random, [*topics, *topics, UNKNOWN_IDS[0]]),
             "topLevelOnly": random.random() < MOSTLY,
