@@ -54,7 +54,7 @@ async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | 
     if viewer is None:
         _reject("unknown, expired or revoked" if api_token is not None else "no user has this sub")
     if (record := current_operation.get()) is not None:
-        record.viewer_id = viewer.id
+        record.viewer_id = viewer.user_id
     return viewer
 
 

@@ -232,7 +232,7 @@ def _reads(key: str, arguments: Mapping[str, Any], place: _Place) -> int:
     if "first" in arguments and key not in sizes.PARTS:
         return _page_reads(_list_weights(key), arguments)
     parts = sizes.PARTS.get(key) or sizes.PARTS.get(_any_type(key), 0)
-    own = sizes.READS.get(key, 0) * _descendants(arguments)
+    own = (sizes.READS.get(key) or sizes.READS.get(_any_type(key), 0)) * _descendants(arguments)
     return parts * place.size + own * (sizes.FILTERED_COUNTS if arguments.get("filter") else 1)
 
 

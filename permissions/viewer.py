@@ -26,7 +26,12 @@ class Viewer:
     public_sharing: bool
     cursor_key: bytes
     row_version: int = field(compare=False)  # of the database, in that snapshot
-    id: str | None = field(default=None, compare=False)  # of the user, for logs
+    user_id: str | None = field(default=None, compare=False)
+
+    @property
+    def id(self) -> str:
+        """Public id of the viewer as an object. It is not the user's, because clients store objects by id."""
+        return (self.user_id or "").replace("usr_", "vwr_", 1)
 
     @property
     def is_signed_in(self) -> bool:
@@ -86,7 +91,7 @@ async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: 
             public_sharing=row.public_sharing,
             cursor_key=row.cursor_key,
             row_version=row.row_version,
-            id=row.id,
+            user_id=row.id,
         )
     return None
 

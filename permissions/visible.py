@@ -251,8 +251,12 @@ def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement
 
 def _jobs(job: FromClause, viewer: Viewer) -> Select[Any]:
     """Return the jobs that the viewer started."""
-    user_pk = bindparam(USER_PARAMETER, viewer.user_pk, BigInteger())
-    return select(*job.c).where(job.c.user_pk == user_pk if viewer.is_signed_in else false())
+    return select(*job.c).where(job.c.user_pk == user_parameter(viewer) if viewer.is_signed_in else false())
+
+
+def user_parameter(viewer: Viewer) -> ColumnElement[int | None]:
+    """Return the parameter that has the pk of the viewer's user."""
+    return bindparam(USER_PARAMETER, viewer.user_pk, BigInteger())
 
 
 def _job_items(item: FromClause, viewer: Viewer) -> Select[Any]:

@@ -29,7 +29,6 @@ def fix_ids_and_time(number: int) -> Iterator[None]:
         patch("store.ids.random_bytes", random.randbytes),
         patch("store.ids.clock_ns", lambda: nanoseconds),
         # On a busy machine, their expiry would be a false alarm.
-        patch("resolvers.context.DRY_RUN_READ_SECONDS", 60),
         patch("store.sqlite_limit.STATEMENT_SECONDS", 60),
         patch("app.turns.WAIT_SECONDS", 60),
     ):

@@ -1,6 +1,6 @@
 """Resolvers of assets and their lists."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Unpack
 
@@ -9,15 +9,17 @@ from sqlalchemy import FromClause
 from permissions import Viewer, visible
 from permissions.visible import used_asset
 from resolvers.context import Context
-from resolvers.filter import AssetFilter
-from resolvers.listing.connection import Connection, PageArguments, connect
+from resolvers.filter import AssetFilter, CollectionFilter
+from resolvers.listing.connection import Connection, Edge, PageArguments, connect, edges_of_list
 from resolvers.listing.listing import Listing, OrderInput
 from resolvers.loaders import (
     AssetByExternalId,
     AssetById,
     AssetByPk,
+    CollectionById,
     CollectionByPk,
     GrantsByAsset,
+    IsInCollectionByAsset,
     PrincipalByPk,
     Reference,
     ReleaseByApp,
@@ -62,10 +64,12 @@ class AssetCollections(Listing):
     node_loader = CollectionByPk
     inlines_rows = True
     edge_columns = ("added_at", "added_by_pk", "note")
+    filter: CollectionFilter = CollectionFilter()
 
     def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
-        """Return the asset's visible memberships."""
-        return visible(sql.membership, viewer).where(sql.membership.c.asset_pk == parents.c.value)
+        """Return the asset's visible memberships whose collections match the filter."""
+        memberships = visible(sql.membership, viewer).where(sql.membership.c.asset_pk == parents.c.value)
+        return memberships.where(*self.filter.conditions(viewer))
 
     def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the collection's name."""
@@ -169,6 +173,22 @@ awarded_by = Reference(PrincipalByPk, "awarded_by_pk")
 def collections(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:
     """Return the collections that contain the asset."""
     return connect(context, AssetCollections(), asset, **page)
+
+
+async def is_in(asset: AssetRow, context: Context, collection_id: str) -> bool | None:
+    """Return whether the collection contains the asset; None for an unknown or hidden collection."""
+    if await context.loader(CollectionById).load(collection_id) is None:
+        return None
+    return await context.loader(IsInCollectionByAsset, collection_id).load(asset.pk)
+
+
+async def collection_edges(context: Context, asset_id: str | None, ids: Sequence[str]) -> list[Edge]:
+    """Return the edges of those of the collections that contain the asset and are visible, by name."""
+    asset = await context.loader(AssetById).load(asset_id) if asset_id is not None and ids else None
+    if asset is None:
+        return []
+    listing = AssetCollections(filter=CollectionFilter(ids=tuple(ids)))
+    return await edges_of_list(context, listing, asset, len(ids))
 
 
 def uses(asset: AssetRow, context: Context, **page: Unpack[PageArguments]) -> Connection:

@@ -20,11 +20,11 @@ from resolvers.loaders import (
     RowByColumn,
     TopicById,
 )
-from resolvers.node import node
+from resolvers.node import Object, node
 from resolvers.order import asset_sort_keys
 from store import sql
 from store.asset_columns import ACCESS_BY_FIELD
-from store.rows import ChangeRow, CollectionRow, NodeRow, TopicRow
+from store.rows import ChangeRow, CollectionRow, TopicRow
 from store.sql import Expressions, Selection
 
 LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn[str, Any]]] = {
@@ -142,7 +142,7 @@ actor = Reference(PrincipalByPk, "actor_pk")
 """The user who made the change."""
 
 
-async def subject(change: ChangeRow, context: Context) -> NodeRow | None:
+async def subject(change: ChangeRow, context: Context) -> Object | None:
     """Return the changed object; None when it is deleted or hidden, and for the deployment, which has no id."""
     return await node(None, context, change.subject_id)
 

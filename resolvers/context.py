@@ -7,15 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 from aiodataloader import DataLoader
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from permissions import ErrorCode, OperationError
 from permissions.viewer import Viewer
-from store.database import ConnectionSnapshot, Database, Snapshot, end_on_exit
-from store.failure import DriverErrors
-
-DRY_RUN_READ_SECONDS = 2
-"""Time limit for reading the payload of a dry run, since other writers wait meanwhile."""
+from store.database import ConnectionSnapshot, Database, Snapshot
 
 LoaderT = TypeVar("LoaderT")
 K = TypeVar("K")
@@ -114,7 +108,6 @@ class OperationContext(Context):
         self.make_batch = TickBatch
         self._loaders = {}
         self._exit_stack = AsyncExitStack()
-        self._expiring: asyncio.Future[None] | None = None
 
     async def refresh(self, viewer: Viewer | None = None) -> None:
         """Read the latest committed state, as the given viewer or, without one, as the viewer identified again."""
@@ -122,43 +115,9 @@ class OperationContext(Context):
         self.snapshot = await self._exit_stack.enter_async_context(self.database.snapshot())
         self.viewer = viewer or await self.identify(self.snapshot)
 
-    async def read_uncommitted(self, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer) -> None:
-        """Serve reads from an uncommitted write transaction (dry run) until it is rolled back.
-
-        The rollback comes with the next `refresh`, at the end of the operation, or after DRY_RUN_READ_SECONDS.
-        """
-        await self.close()
-        driver_errors = DriverErrors(self.database.url)
-
-        async def roll_back() -> None:
-            with driver_errors:
-                await connection.rollback()
-
-        self._exit_stack.push_async_callback(write.aclose)
-        self._exit_stack.push_async_callback(roll_back)
-        snapshot = ConnectionSnapshot(connection, driver_errors)
-        self.snapshot = await self._exit_stack.enter_async_context(end_on_exit(snapshot))
-        self.viewer = viewer
-        # All other writers wait until the rollback, which a large payload must not delay.
-        expiring = asyncio.get_running_loop().call_later(DRY_RUN_READ_SECONDS, self._expire)
-        self._exit_stack.callback(expiring.cancel)
-
-    def _expire(self) -> None:
-        self._expiring = asyncio.ensure_future(self._expired())
-
-    async def _expired(self) -> None:
-        await self.snapshot.end(
-            OperationError(
-                ErrorCode.UNAVAILABLE, "Reading the result of the dry run took too long. Select fewer fields."
-            )
-        )
-        await self._exit_stack.aclose()
-
     async def close(self) -> None:
         """End the snapshot and drop the loaders."""
         self._loaders.clear()
-        if self._expiring is not None:
-            await self._expiring
         await self._exit_stack.aclose()
 
 

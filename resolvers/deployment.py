@@ -5,11 +5,16 @@ from typing import NamedTuple
 
 from resolvers.context import Context
 from resolvers.limits import LIMITS, VISITOR_LIMITS, Limits, current_rate
+from store.ids import ID_LENGTH
+
+DEPLOYMENT_ID = "dep_" + "0" * ID_LENGTH
+"""Public id of the deployment: the same in each, because each has one."""
 
 
 class Deployment(NamedTuple):
     """Deployment as its clients see it."""
 
+    id: str
     version: str
     public_sharing: bool
     limits: Limits
@@ -22,7 +27,7 @@ def deployment(_root: None, context: Context) -> Deployment:
         limits, rate = VISITOR_LIMITS, rate and rate.of_visitors()
     if rate is not None:
         limits = limits._replace(rate_points=rate.points, rate_burst=rate.burst)
-    return Deployment(installed_version(), context.viewer.public_sharing, limits)
+    return Deployment(DEPLOYMENT_ID, installed_version(), context.viewer.public_sharing, limits)
 
 
 def installed_version() -> str:

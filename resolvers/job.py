@@ -1,5 +1,6 @@
 """Resolvers of jobs and the results of their items."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Unpack
@@ -10,11 +11,11 @@ from permissions import Viewer, visible
 from resolvers.context import Context
 from resolvers.listing.connection import Connection, Edge, PageArguments, connect
 from resolvers.listing.listing import Listing
-from resolvers.loaders import JobById
+from resolvers.loaders import ChangeById, CollectionById, JobById, load_visible
 from resolvers.write.bulk import ItemResult, ItemStatus
 from resolvers.write.user_error import UserError
 from store import sql
-from store.rows import JobRow
+from store.rows import ChangeRow, CollectionRow, JobRow
 from store.sql import Expressions, Selection
 
 
@@ -66,6 +67,16 @@ async def result_edges(connection: Connection, context: Context) -> list[Edge]:
     """Return the edges of the page."""
     items, page = await result_nodes(connection, context), await connection.page()
     return [Edge(connection, page, index, item) for index, item in enumerate(items)]
+
+
+def collections(job: JobRow, context: Context) -> Awaitable[list[CollectionRow]]:
+    """Return the collections that the job changes, that which assets leave first."""
+    return load_visible(context, CollectionById, job.collection_ids)
+
+
+def changes(job: JobRow, context: Context) -> Awaitable[list[ChangeRow]]:
+    """Return the changes that the job has made so far, in their order."""
+    return load_visible(context, ChangeById, job.change_ids)
 
 
 def user_errors(job: JobRow, _context: Context) -> list[UserError]:

@@ -231,6 +231,12 @@ class JobById(RowByColumn[str, JobRow]):
     column = "id"
 
 
+class JobByPk(RowByColumn[int, JobRow]):
+    """Job by pk."""
+
+    table = sql.job
+
+
 class GrantsByAsset(Loader[int, list[GrantRow]]):
     """Grants of an asset that the viewer owns: greatest access first, then by name."""
 
@@ -314,6 +320,32 @@ class ContainsAssetByCollection(Loader[int, bool]):
         membership = sql.membership
         rows = visible(membership, viewer).where(membership.c.collection_pk.in_(sql.int_table("keys").select()))
         return rows.where(sql.asset.c.id == bindparam("asset_id", type_=String()))
+
+
+class IsInCollectionByAsset(Loader[int, bool]):
+    """Whether a given collection, visible to the viewer, contains an asset."""
+
+    missing = False
+
+    def __init__(self, context: Context, collection_id: str) -> None:
+        """Create the loader of one collection."""
+        super().__init__(context)
+        self.collection_id = collection_id
+
+    async def fetch(self, keys: list[int]) -> dict[int, bool]:
+        """Return True for the pk of each asset that the collection contains. One statement."""
+        return {row.asset_pk: True for row in await self.rows_of(keys, collection_id=self.collection_id)}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the collection's memberships."""
+        membership = sql.membership
+        rows = visible(membership, viewer).where(membership.c.asset_pk.in_(sql.int_table("keys").select()))
+        return rows.where(sql.collection.c.id == bindparam("collection_id", type_=String()))
+
+
+async def load_visible(context: Context, kind: type[RowByColumn[str, R]], ids: Iterable[str]) -> list[R]:
+    """Return the rows that the viewer may see, in the order of the ids. One statement."""
+    return [row for row in await context.loader(kind).load_many(ids) if row is not None]
 
 
 def group_rows(rows: Iterable[R], column: str) -> dict[int, list[R]]:

@@ -1,5 +1,6 @@
 """Resolvers of the assets of collections: lists, counts, and the panel of assets to add."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Unpack
@@ -14,9 +15,16 @@ from resolvers.collection_tree import descendants_cte, start
 from resolvers.context import Context
 from resolvers.counts import AssetCounts, count_assets
 from resolvers.filter import AssetFilter
-from resolvers.listing.connection import Connection, Edge, PageArguments, connect
+from resolvers.listing.connection import Connection, Edge, PageArguments, connect, edges_of_list
 from resolvers.listing.listing import Listing, OrderInput
-from resolvers.loaders import AssetById, AssetByPk, ContainsAssetByCollection, PrincipalByPk, Reference
+from resolvers.loaders import (
+    AssetById,
+    AssetByPk,
+    CollectionById,
+    ContainsAssetByCollection,
+    PrincipalByPk,
+    Reference,
+)
 from resolvers.order import asset_sort_keys
 from store import sql
 from store.rows import CollectionRow
@@ -139,6 +147,15 @@ def assets(
     kind = DescendantAssets if include_descendants else CollectionAssets
     listing = kind.ordered_by(order_by, filter=AssetFilter.from_input(filter))
     return connect(context, listing, collection, query=query, **page)
+
+
+async def member_edges(context: Context, collection_id: str | None, ids: Sequence[str]) -> list[Edge]:
+    """Return the edges of those of the assets that are in the collection and visible, in its order."""
+    collection = await context.loader(CollectionById).load(collection_id) if collection_id is not None and ids else None
+    if collection is None:
+        return []
+    listing = CollectionAssets(filter=AssetFilter(ids=tuple(ids)))
+    return await edges_of_list(context, listing, collection, len(ids))
 
 
 async def asset_counts(

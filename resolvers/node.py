@@ -3,7 +3,9 @@
 from collections.abc import Awaitable
 from typing import Any
 
+from permissions import Viewer
 from resolvers.context import Context, await_all
+from resolvers.deployment import DEPLOYMENT_ID, Deployment, deployment
 from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowByColumn, TopicById
 from store.ids import is_id
 from store.rows import NodeRow
@@ -19,17 +21,30 @@ LOADER_OF_PREFIX: dict[str, type[RowByColumn[str, Any]]] = {
 }
 
 
-async def node(_root: None, context: Context, id: str) -> NodeRow | None:
-    """Return the object; None for an unknown, hidden or malformed id."""
+Object = NodeRow | Viewer | Deployment
+"""An object with an id: a row, the viewer or the deployment."""
+
+
+async def node(_root: None, context: Context, id: str) -> Object | None:
+    """Return the object; None for an unknown, hidden or malformed id, and for another viewer's."""
     load = _load(context, id)
-    return None if load is None else await load
+    return _find_unstored(context, id) if load is None else await load
 
 
-async def nodes(_root: None, context: Context, ids: list[str]) -> list[NodeRow | None]:
+async def nodes(_root: None, context: Context, ids: list[str]) -> list[Object | None]:
     """Return the objects in the order of the ids."""
     loads = [_load(context, id_) for id_ in ids]
     values = iter(await await_all(load for load in loads if load is not None))
-    return [None if load is None else next(values) for load in loads]
+    return [
+        _find_unstored(context, id_) if load is None else next(values) for id_, load in zip(ids, loads, strict=True)
+    ]
+
+
+def _find_unstored(context: Context, id_: str) -> Viewer | Deployment | None:
+    """Return the object with this id that is no row; None if there is none."""
+    if context.viewer.is_signed_in and id_ == context.viewer.id:
+        return context.viewer
+    return deployment(None, context) if id_ == DEPLOYMENT_ID else None
 
 
 def _load(context: Context, id_: str) -> Awaitable[NodeRow | None] | None:

@@ -10,7 +10,7 @@ from resolvers import asset as resolve
 from schema.connection import edges_field, nodes_field
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus, DataAssetKind
 from schema.facet import FacetedConnection
-from schema.field import field, forward_arguments
+from schema.field import argument, field, forward_arguments
 from schema.node import Node, match_rows
 from schema.scalars import DateTime, Long, Url
 from schema.user import Group, User
@@ -92,6 +92,12 @@ class AssetFields(Node):
         "The collections that contain the asset and are visible to the viewer, by name.",
         resolver=resolve.collections,
         arguments=forward_arguments(),
+    )
+    is_in: bool | None = field(
+        "Whether the collection contains the asset; null if the collection does not exist or is hidden from the"
+        " viewer.",
+        resolver=resolve.is_in,
+        arguments={"collection_id": argument(strawberry.ID, "The collection's id.")},
     )
     uses: LazyAssetConnection = field(
         "The assets that this asset was made from or runs (its provenance), in the platform's order."

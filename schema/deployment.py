@@ -3,6 +3,7 @@
 import strawberry
 
 from schema.field import field
+from schema.node import Node, match_rows
 
 
 @strawberry.type(description="Limits of the viewer's requests to the deployment.")
@@ -52,9 +53,10 @@ class Limits:
 
 
 @strawberry.type(description="This deployment of Atoll: its version, settings and limits.")
-class Deployment:
+class Deployment(Node):
     """The deployment of Atoll."""
 
+    is_type_of = match_rows("dep")
     version: str = field("Atoll's version.")
     public_sharing: bool = field(
         "Whether public sharing is on: then anyone can see PUBLIC collections and, in them, assets with a"

@@ -4,7 +4,9 @@ import strawberry
 
 from resolvers import job as resolve
 from resolvers.listing import connection as resolve_connection
-from schema.connection import PageInfo, page_info_field
+from schema.change import Change
+from schema.collection import Collection
+from schema.connection import Connection, PageInfo, edges_field, nodes_field, page_info_field
 from schema.enums import JobKind, JobStatus
 from schema.field import argument, field, forward_arguments
 from schema.node import Node, match_rows
@@ -43,7 +45,8 @@ class Job(Node):
     kind: JobKind = field("The bulk mutation that the job runs.")
     status: JobStatus = field("The job's status.")
     done: int = field(
-        "The job's progress: the number of processed items. In ATOMIC mode it is 0 until all are processed."
+        "The job's progress: the number of processed items. In ATOMIC mode it is 0 until all are processed, and stays 0"
+        " if one fails."
     )
     total: int | None = field("The number of distinct items in the input.")
     results: AssetResultConnection = field(
@@ -53,9 +56,32 @@ class Job(Node):
             only_failed=argument(bool | None, "Whether to return only failed items.", default=False)
         ),
     )
+    collections: list[Collection] = field(
+        "The collections that the job changes: of a move, that from which assets are moved, then the other.",
+        resolver=resolve.collections,
+    )
+    changes: list[Change] = field(
+        "The changes that the job has logged so far, each of which `changeUndo` can undo.", resolver=resolve.changes
+    )
     created_at: DateTime = field("The date and time when the job was created.")
     finished_at: DateTime | None = field("The date and time when the job finished; null until then.")
     user_errors: list[UserError] = field(
         "The errors that made the job fail, at most 100. Errors of single items are in `results`.",
         resolver=resolve.user_errors,
     )
+
+
+@strawberry.type(description="An edge in a list of jobs.")
+class JobEdge:
+    """An edge in a list of jobs."""
+
+    cursor: str = field("The job's cursor in the list.")
+    node: Job = field("The job.")
+
+
+@strawberry.type(description="A page of jobs.")
+class JobConnection(Connection):
+    """A page of jobs."""
+
+    edges: list[JobEdge] = edges_field("jobs")
+    nodes: list[Job] = nodes_field("jobs")

@@ -23,7 +23,11 @@ LENGTHS: Final[Mapping[str, int]] = {
     "*.grants": 10,
     "*.kinds": 5,
     "*.movedCollections": 100,
+    "*.subjects": 2,
     "*.userErrors": 10,
+    "ChangeUndoPayload.changes": 2,
+    "Job.changes": 10,
+    "Job.collections": 2,
 }
 """Typical lengths of lists that have no page size and do not depend on the length of an argument."""
 
@@ -50,6 +54,7 @@ LISTS: Final[Mapping[str, ListWeights]] = {
     "Query.collections": ListWeights(sorted_page=5, asset_count_order=4_000),
     "Query.topics": ListWeights(sorted_page=5),
     "Topic.collections": ListWeights(sorted_page=1, asset_count_order=700),
+    "Viewer.assets": ListWeights(page=100, sorted_page=100, size=10),
     "Viewer.collections": ListWeights(page=150, sorted_page=150),
 }
 """Lists with weights other than the defaults."""
@@ -78,6 +83,7 @@ PARTS: Final[Mapping[str, int]] = {
 """Weights of the parts of a list that read all of it."""
 
 READS: Final[Mapping[str, int]] = {
+    "*.isIn": 1,
     "Collection.assetCounts": 10,
     "Collection.containsAsset": 1,
     "Topic.assetCounts": 90,

@@ -1,19 +1,12 @@
-"""Users, groups, and the viewer."""
-
-from typing import TYPE_CHECKING, Annotated
+"""Users and groups."""
 
 import strawberry
 
 from permissions.directive import DeniedResult, permission
 from permissions.permission import Permission
-from resolvers import viewer as resolve
-from schema.field import argument, field, forward_arguments, query_argument
+from schema.connection import Connection, edges_field, nodes_field
+from schema.field import field
 from schema.node import Node, match_rows
-
-if TYPE_CHECKING:
-    from schema.collection import ViewerCollectionConnection
-
-LazyViewerCollectionConnection = Annotated["ViewerCollectionConnection", strawberry.lazy("schema.collection")]
 
 
 @strawberry.type(description="A person who can sign in: a member or an administrator.")
@@ -36,18 +29,17 @@ class Group(Node):
     name: str = field("The group's name.")
 
 
-@strawberry.type(description="The signed-in caller of the API.")
-class Viewer:
-    """The signed-in caller of the API."""
+@strawberry.type(description="An edge in a list of groups.")
+class GroupEdge:
+    """An edge in a list of groups."""
 
-    user: User = field("The viewer's user.", resolver=resolve.user)
-    is_admin: bool = field("Whether the viewer is an administrator.")
-    collections: LazyViewerCollectionConnection = field(
-        "The collections that the viewer can add assets to, by name. With `assetId`, `containsAsset` on"
-        " the edge tells whether the collection already contains that asset.",
-        resolver=resolve.collections,
-        arguments=forward_arguments(
-            query=query_argument(),
-            asset_id=argument(strawberry.ID | None, "Id of an asset to look up in each collection."),
-        ),
-    )
+    cursor: str = field("The group's cursor in the list.")
+    node: Group = field("The group.")
+
+
+@strawberry.type(description="A page of groups.")
+class GroupConnection(Connection):
+    """A page of groups."""
+
+    edges: list[GroupEdge] = edges_field("groups")
+    nodes: list[Group] = nodes_field("groups")

@@ -59,12 +59,14 @@ class ChangeLog:
         subject_ids: Iterable[str],
         fields: Sequence[LoggedFieldChange] = (),
         least_access: int = 0,
-    ) -> None:
-        """Append one change per subject. One statement.
+    ) -> list[str]:
+        """Append one change per subject, and return the ids of the changes. One statement.
 
         `least_access` is the access to its subject, an asset, that a viewer needs to see the change.
         """
-        await self._insert([self._row(action, subject_id, fields, least_access) for subject_id in subject_ids])
+        rows = [self._row(action, subject_id, fields, least_access) for subject_id in subject_ids]
+        await self._insert(rows)
+        return [row["id"] for row in rows]
 
     async def append_by_subject(
         self, action: ChangeAction, fields_by_subject: Mapping[str, Sequence[LoggedFieldChange]], least_access: int = 0

@@ -18,11 +18,19 @@ ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 async def queue(
-    connection: AsyncConnection, kind: JobKind, user_pk: int, job_input: dict[str, Any], *, total: int, request_id: str
+    connection: AsyncConnection,
+    kind: JobKind,
+    user_pk: int,
+    job_input: dict[str, Any],
+    *,
+    total: int,
+    collection_ids: Sequence[str],
+    request_id: str,
 ) -> str:
     """Queue a job and return its id. Two statements."""
     row = {"id": new_id("job"), "kind": kind, "status": JobStatus.QUEUED, "user_pk": user_pk}
     row |= {"request_id": request_id, "total": total, "done": 0, "is_cancelled": False, "user_errors": []}
+    row |= {"collection_ids": list(collection_ids), "change_ids": []}
     queued = insert(sql.job).values(row | {"created_at": now_ms(), "leased_until": 0}).returning(sql.job.c.pk)
     pk = (await connection.execute(queued)).scalar_one()
     await connection.execute(insert(sql.job_input).values(job_pk=pk, given=job_input))
@@ -103,12 +111,21 @@ async def release(connection: AsyncConnection, pk: int) -> None:
 
 
 async def record_progress(
-    connection: AsyncConnection, pk: int, done: int, items: Sequence[dict[str, Any]], last_put_pk: int | None = None
+    connection: AsyncConnection,
+    pk: int,
+    done: int,
+    items: Sequence[dict[str, Any]],
+    *,
+    change_ids: Sequence[str] = (),
+    last_put_pk: int | None = None,
 ) -> None:
-    """Append item results, set the number of items done, and store the pk of the asset inserted last, if any."""
+    """Append item results and ids of changes, set the number of items done, and the asset inserted last, if any."""
     await insert_many(connection, sql.job_item, [{"job_pk": pk, **item} for item in items])
-    last = func.coalesce(last_put_pk, sql.job.c.last_put_pk)
-    await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(done=done, last_put_pk=last))
+    job = sql.job
+    before = (await connection.scalars(select(job.c.change_ids).where(job.c.pk == pk))).one()
+    progress = {"done": done, "change_ids": [*before, *change_ids]}
+    last = func.coalesce(last_put_pk, job.c.last_put_pk)
+    await connection.execute(update(job).where(job.c.pk == pk).values(progress | {"last_put_pk": last}))
 
 
 async def finish(

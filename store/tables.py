@@ -408,6 +408,8 @@ class Job(SQLModel, table=True):
     last_put_pk: int | None = None  # asset inserted last: the next chunk is placed after it
     is_cancelled: bool = False
     user_errors: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    collection_ids: list[str] = Field(default_factory=list, sa_type=JSON)
+    change_ids: list[str] = Field(default_factory=list, sa_type=JSON)
     created_at: int = _big_int()
     finished_at: int | None = _optional_big_int()
     leased_until: int = _big_int(default=0)

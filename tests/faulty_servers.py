@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
@@ -18,6 +17,8 @@ from app.http_request import HTTPRequest
 from permissions.viewer import Viewer, viewer_by_token
 from resolvers.context import OperationContext
 from resolvers.write import transaction
+from resolvers.write.input import InputReader
+from resolvers.write.user_error import MutationRejectedError
 from schema import field
 from store.database import ConnectionSnapshot, Snapshot
 from store.failure import DriverErrors
@@ -121,22 +122,23 @@ COMMIT_DELAY_SECONDS = 0.2
 
 def acknowledge_early() -> None:
     """Answer mutations from their open transactions, and commit after the response."""
-    run_mutation, read_uncommitted = transaction.run_mutation, OperationContext.read_uncommitted
+    run_mutation = transaction.run_mutation
     commits: set[asyncio.Task[None]] = set()
 
     async def run_early(context: OperationContext, permission: Any, name: str, input: Any, function: Any) -> Any:
         if input.get("dry_run"):
             return await run_mutation(context, permission, name, input, function)
         await context.close()
-        setattr(context, "commits_late", True)  # noqa: B010 - the planted fault marks the operation, whose class has no such attribute
-        return await getattr(transaction, "_dry_run")(context, permission, input, function)  # noqa: B009 - the planted fault
-
-    async def read_and_commit(
-        context: OperationContext, write: AsyncExitStack, connection: AsyncConnection, viewer: Viewer
-    ) -> None:
-        if not hasattr(context, "commits_late"):
-            await read_uncommitted(context, write, connection, viewer)
-            return
+        write = AsyncExitStack()
+        try:
+            connection = await write.enter_async_context(context.database.write(context.database.operation_seconds))
+            tx = await getattr(transaction, "_begin")(context, connection, permission)  # noqa: B009 - the planted fault
+            payload = tx.payload(await function(tx, InputReader(input)))
+        except MutationRejectedError as rejected:
+            payload = transaction.Payload(rejected.result, rejected.user_errors)
+        except BaseException as error:
+            await write.__aexit__(type(error), error, error.__traceback__)
+            raise
 
         async def commit() -> None:
             await asyncio.sleep(COMMIT_DELAY_SECONDS)
@@ -150,7 +152,7 @@ def acknowledge_early() -> None:
         stack: AsyncExitStack = getattr(context, "_exit_stack")  # noqa: B009 - the planted fault keeps the connection beyond the operation
         stack.push_async_callback(commit_later)
         context.snapshot = ConnectionSnapshot(connection, DriverErrors(context.database.url))
-        context.viewer = viewer
+        context.viewer = tx.viewer
+        return payload
 
     setattr(field, "run_mutation", run_early)  # noqa: B010 - the module does not export it
-    setattr(OperationContext, "read_uncommitted", read_and_commit)  # noqa: B010 - the planted fault

@@ -20,7 +20,7 @@ def add(world: World, who: str, given: Given) -> Answer:
     enforce_mode(given["mode"], results, collection=here)
     new = _changed(results)
     change = insert_members(world, who, here, {asset: Member(who, given.get("note") or None) for asset in new}, given)
-    return {"collection": here, "results": results, "change": change}
+    return {"collection": here, "results": results, "change": change, "added": new, "addedTo": here}
 
 
 def remove(world: World, who: str, given: Given) -> Answer:
@@ -30,8 +30,9 @@ def remove(world: World, who: str, given: Given) -> Answer:
     raise_faults(faults)
     results = _judged(given["assetIds"], lambda asset: may_remove(world, who, asset, here))
     enforce_mode(given["mode"], results, collection=here)
-    change = delete_members(world, who, here, _changed(results))
-    return {"collection": here, "results": results, "change": change}
+    leaving = _changed(results)
+    change = delete_members(world, who, here, leaving)
+    return {"collection": here, "results": results, "change": change, "removed": leaving}
 
 
 def move(world: World, who: str, given: Given) -> Answer:
@@ -52,7 +53,15 @@ def move(world: World, who: str, given: Given) -> Answer:
     }
     left = delete_members(world, who, here, leaving, "ASSETS_MOVED")
     arrived = insert_members(world, who, there, arriving, given, action="ASSETS_MOVED")
-    return {"collection": here, "to": there, "results": results, "change": arrived or left}
+    return {
+        "collection": here,
+        "to": there,
+        "results": results,
+        "change": arrived or left,
+        "removed": leaving,
+        "added": list(arriving),
+        "addedTo": there,
+    }
 
 
 def reorder(world: World, who: str, given: Given) -> Answer:
@@ -93,11 +102,15 @@ def update(world: World, who: str, given: Given) -> Answer:
     added = _judged(given["addTo"], lambda label: verdict(may_add, label), "addTo")
     removed = _judged(given["removeFrom"], lambda label: verdict(may_remove, label), "removeFrom")
     enforce_mode("ATOMIC", [*added, *removed], asset=asset)
-    for label in _changed(added):
-        insert_members(world, who, label, {asset: Member(who)}, {})
-    for label in _changed(removed):
-        delete_members(world, who, label, [asset])
-    return {"asset": asset, "results": [*added, *removed]}
+    changes = [insert_members(world, who, label, {asset: Member(who)}, {}) for label in _changed(added)]
+    changes += [delete_members(world, who, label, [asset]) for label in _changed(removed)]
+    return {
+        "asset": asset,
+        "results": [*added, *removed],
+        "addedCollections": _changed(added),
+        "removedCollections": _changed(removed),
+        "changes": changes,
+    }
 
 
 def undo(world: World, who: str, given: Given) -> Answer:
@@ -116,9 +129,20 @@ def undo(world: World, who: str, given: Given) -> Answer:
     for asset in assets:
         code = _may_undo(world, who, asset, [half for half in halves if asset in half.touched])
         results.append((asset, "CHANGED", None) if code is None else (asset, "FAILED", (code, "changeId")))
+    enforce_mode("BEST_EFFORT", results)
+    turned_back = [(half, asset) for half in halves for asset in _changed(results) if asset in half.touched]
+    removed = [asset for half, asset in turned_back if half.touched[asset] is None]
+    restored = {asset: half.subject for half, asset in turned_back if half.touched[asset] is not None}
     undone = {half.subject: _turn_back(world, who, half, _changed(results)) for half in halves}
-    undoing = undone[change.subject] or next((label for label in undone.values() if label), None)
-    return {"collection": change.subject, "results": results, "change": undoing}
+    made = {subject: label for subject, label in undone.items() if label is not None}
+    return {
+        "subjects": list(made),
+        "changes": list(made.values()),
+        "results": results,
+        "removed": removed,
+        "added": list(restored),
+        "addedTo": next(iter(restored.values()), None),
+    }
 
 
 def may_add(world: World, who: str, asset: str, label: str) -> str:
@@ -151,11 +175,11 @@ def may_move(world: World, who: str, asset: str, here: str, there: str) -> str:
 
 
 def enforce_mode(mode: str, results: list[Result], **answer: str) -> None:
-    """Raise MutationRejectedError if an item failed in ATOMIC mode, with the changed items as ROLLED_BACK."""
+    """Raise MutationRejectedError if all items failed, or one in ATOMIC mode, with the changed ones as ROLLED_BACK."""
     faults = [fault for _, _, fault in results if fault]
-    if mode == "ATOMIC" and faults:
+    if faults and (mode == "ATOMIC" or len(faults) == len(results)):
         told = [(label, "ROLLED_BACK" if status == "CHANGED" else status, fault) for label, status, fault in results]
-        raise MutationRejectedError(faults, {**answer, "results": told})
+        raise MutationRejectedError(list(dict.fromkeys(faults)), {**answer, "results": told})
 
 
 def insert_members(

@@ -132,9 +132,11 @@ def collection_update(world: World, who: str, given: Given) -> Answer:
     if is_changed or is_moved:
         collection.version += 1
         world.append(who, "UPDATED", label)
-    if is_moved:
-        _move(world, who, label, place)
-    return {"collection": label}
+    if not is_moved:
+        return {"collection": label}
+    former = collection.place
+    _move(world, who, label, place)
+    return {"collection": label, "formerTopic": former[0], "formerParent": former[1]}
 
 
 def collection_reorder(world: World, who: str, given: Given) -> Answer:
@@ -156,7 +158,7 @@ def collection_delete(world: World, who: str, given: Given) -> Answer:
     label = _collection(world, given)
     collection = world.collections[label]
     topic, parent = collection.place
-    children, sisters = world.sisters((topic, label)), world.sisters(collection.place)
+    children, sisters = list(world.sisters((topic, label))), world.sisters(collection.place)
     names = {_key(world.collections[each].name) for each in sisters if each != label}
     faults = _stale(given, collection.version)
     if any(_key(world.collections[child].name) in names for child in children):
@@ -169,8 +171,8 @@ def collection_delete(world: World, who: str, given: Given) -> Answer:
         world.append(who, "REORDERED", child)
     del world.children[topic, label]
     del world.collections[label]
-    world.append(who, "DELETED", label)
-    return {"deletedCollectionId": label, "topic": topic}
+    change = world.append(who, "DELETED", label)
+    return {"deletedCollectionId": label, "topic": topic, "movedCollections": children, "change": change.label}
 
 
 def _place(world: World, given: Given, own: Place | None, faults: list[Fault]) -> Place:

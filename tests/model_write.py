@@ -103,25 +103,29 @@ def _share(world: World, who: str, label: str, after: Mapping[str, int | None]) 
 
 
 Rule = Callable[[World, str, Given], Answer]
-OF_ONE = ("collection", "change", "results", "summary")
+OF_ONE = ("collection", "addedEdges", "removedAssetIds", "change", "results", "summary")
+OF_TWO = ("fromCollection", "toCollection", "addedEdges", "removedAssetIds", "change", "results", "summary")
+OF_UNDO = ("subjects", "addedEdges", "removedAssetIds", "changes", "results", "summary")
+OF_ASSET = ("asset", "addedEdges", "removedCollectionIds", "changes", "results", "summary")
+MOVED = ("movedCollections", "movedCollectionCount")
 
 # By mutation: whether it is for administrators only, its function, and the fields of its payload besides `userErrors`.
 MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
     "topicCreate": (True, topic_create, ("topic",)),
     "topicUpdate": (True, topic_update, ("topic",)),
     "topicReorder": (True, topic_reorder, ("topic",)),
-    "topicMerge": (True, topic_merge, ("topic", "movedCollections", "deletedTopicIds")),
-    "topicDelete": (True, topic_delete, ("deletedTopicId", "movedCollections")),
+    "topicMerge": (True, topic_merge, ("topic", *MOVED, "deletedTopicIds")),
+    "topicDelete": (True, topic_delete, ("deletedTopicId", *MOVED)),
     "collectionCreate": (True, collection_create, ("collection",)),
-    "collectionUpdate": (True, collection_update, ("collection",)),
+    "collectionUpdate": (True, collection_update, ("collection", "formerTopic", "formerParent")),
     "collectionReorder": (True, collection_reorder, ("collection",)),
-    "collectionDelete": (True, collection_delete, ("deletedCollectionId", "topic")),
+    "collectionDelete": (True, collection_delete, ("deletedCollectionId", "topic", *MOVED, "change")),
     "collectionAssetsAdd": (False, add, OF_ONE),
     "collectionAssetsRemove": (False, remove, OF_ONE),
     "collectionAssetsReorder": (True, reorder, OF_ONE),
-    "collectionAssetsMove": (False, move, ("from", "to", "change", "results", "summary")),
-    "assetCollectionsUpdate": (False, update, ("asset", "results", "summary")),
-    "changeUndo": (False, undo, OF_ONE),
+    "collectionAssetsMove": (False, move, OF_TWO),
+    "assetCollectionsUpdate": (False, update, OF_ASSET),
+    "changeUndo": (False, undo, OF_UNDO),
     "assetGoldStandardSet": (True, gold_standard_set, ("asset",)),
     "assetGrantsUpdate": (False, grants_update, ("asset",)),
     "deploymentUpdate": (True, deployment_update, ("deployment",)),
@@ -144,7 +148,7 @@ def run_mutation(world: World, who: str, mutation: str, given: Given) -> Payload
         return _shown(world, who, mutation, given, rejected.answer, faults=rejected.faults)
     if not given.get("dryRun"):
         world.__dict__.update(trial.__dict__)
-    return _shown(trial, who, mutation, given, answer)
+    return _shown(world, who, mutation, given, answer)
 
 
 def _run_idempotent(world: World, who: str, mutation: str, given: Given, rule: Rule) -> Answer:
@@ -176,16 +180,52 @@ def _field(world: World, who: str, field: str, answer: Answer, *, is_dry: bool) 
         if field == "summary":
             return _summary(results, is_dry=is_dry)
         return [_result(label, status, fault, is_seen=sees(who, label)) for label, status, fault in results]
-    if field in {"deletedTopicIds", "deletedTopicId", "deletedCollectionId"}:
-        return answer.get(field, [] if field.endswith("s") else None)
-    if field == "movedCollections":
-        return [label for label in answer.get(field, ()) if world.sees_collection(who, label)]
-    label = answer.get("collection" if field == "from" else field)
+    if field == "movedCollectionCount":
+        return len(answer.get("movedCollections", ()))
+    if field in EFFECTS:
+        return _effect(world, who, field, {} if is_dry else answer)
+    label = answer.get(STORED_AS.get(field, field))
     return label if label is not None and _is_seen(world, who, field, label, is_dry=is_dry) else None
 
 
+EFFECTS = {
+    "addedEdges": "added",
+    "removedAssetIds": "removed",
+    "removedCollectionIds": "removedCollections",
+    "changes": "changes",
+    "subjects": "subjects",
+    "movedCollections": "movedCollections",
+    "deletedTopicIds": "deletedTopicIds",
+    "deletedTopicId": "deletedTopicId",
+    "deletedCollectionId": "deletedCollectionId",
+}
+"""Name in the model's answer of each field that is empty in a dry run."""
+
+STORED_AS = {"fromCollection": "collection", "toCollection": "to"}
+"""Name in the model's answer of other fields with another name."""
+
+
+def _effect(world: World, who: str, field: str, answer: Answer) -> Any:
+    if field in {"deletedTopicId", "deletedCollectionId"}:
+        return answer.get(field)
+    if field == "addedEdges" and "addedCollections" in answer:
+        labels, asset = answer["addedCollections"], answer["asset"]
+        return sorted(label for label in labels if world.sees_collection(who, label) and world.sees(who, asset))
+    labels = answer.get(EFFECTS[field], [])
+    if field == "addedEdges":
+        there = answer.get("addedTo")
+        members = world.collections[there].members if there and world.sees_collection(who, there) else ()
+        return sorted(label for label in labels if label in members and world.sees(who, label))
+    if field == "changes":
+        return sorted(change.label for change in world.log if change.label in labels and world.sees_change(who, change))
+    if field in {"subjects", "movedCollections"}:
+        seen = [label for label in labels if world.sees_collection(who, label)]
+        return sorted(seen) if field == "subjects" else seen
+    return list(labels)
+
+
 def _is_seen(world: World, who: str, field: str, label: str, *, is_dry: bool) -> bool:
-    if field == "topic":
+    if field in {"topic", "formerTopic"}:
         return world.sees_topic(who, label)
     if field == "asset":
         return world.sees(who, label)

@@ -15,8 +15,16 @@ from tests.model_write import MUTATIONS, run_mutation
 
 RESULTS = "status error { code path }"
 SELECTIONS = {
-    "from": "from { id }",
-    "to": "to { id }",
+    "fromCollection": "fromCollection { id }",
+    "toCollection": "toCollection { id }",
+    "formerTopic": "formerTopic { id }",
+    "formerParent": "formerParent { id }",
+    "subjects": "subjects { id }",
+    "addedEdges": "addedEdges { node { ... on AssetFields { id } } }",
+    "removedAssetIds": "removedAssetIds",
+    "removedCollectionIds": "removedCollectionIds",
+    "changes": "changes { id }",
+    "movedCollectionCount": "movedCollectionCount",
     "collection": "collection { id }",
     "topic": "topic { id }",
     "asset": "asset { ... on AssetFields { id } }",
@@ -29,7 +37,12 @@ SELECTIONS = {
     "results": f"results {{ id: assetId shown: asset {{ ... on AssetFields {{ id }} }} {RESULTS} }}",
     "summary": "summary { requested changed unchanged failed dryRun }",
 }
-OF_MANY = f"results {{ id: collectionId shown: collection {{ id }} {RESULTS} }}"
+OF_COLLECTIONS = {
+    "results": f"results {{ id: collectionId shown: collection {{ id }} {RESULTS} }}",
+    "addedEdges": "addedEdges { node { id } }",
+}
+"""Selections of `assetCollectionsUpdate`, whose items are collections."""
+UNORDERED = ("userErrors", "addedEdges", "changes", "subjects")
 VIEW = """{
   topics(first: 100) { nodes { id name slug version collections(first: 100) { nodes {
     id name slug visibility version parent { id } assetCounts { total }
@@ -197,10 +210,8 @@ def _compare(found: Any, expected: Any, where: str = "") -> None:
 
 
 def _document(mutation: str) -> str:
-    shown = [
-        OF_MANY if (mutation, field) == ("assetCollectionsUpdate", "results") else SELECTIONS[field]
-        for field in MUTATIONS[mutation][2]
-    ]
+    selections = SELECTIONS | (OF_COLLECTIONS if mutation == "assetCollectionsUpdate" else {})
+    shown = [selections[field] for field in MUTATIONS[mutation][2]]
     kind = f"{mutation[0].upper()}{mutation[1:]}Input"
     return f"""mutation($input: {kind}!) {{
         {mutation}(input: $input) {{ {" ".join(shown)} userErrors {{ code path }} }}
@@ -217,7 +228,7 @@ def _flat(found: Any, labels: Mapping[str, str]) -> Any:
         return (found["code"], ".".join(found["path"]).removeprefix("input."))
     if found.keys() == {"publicSharing"}:
         return "deployment"
-    if len(found) == 1 and found.keys() <= {"id", "total", "nodes", "edges"}:
+    if len(found) == 1 and found.keys() <= {"id", "total", "nodes", "edges", "node"}:
         return _flat(next(iter(found.values())), labels)
     flat = {name: _flat(value, labels) for name, value in found.items()}
-    return flat | ({"userErrors": sorted(flat["userErrors"])} if "userErrors" in flat else {})
+    return flat | {name: sorted(flat[name]) for name in UNORDERED if name in flat}

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.worker import run_worker
 from resolvers.write import job as jobs
-from resolvers.write.membership_operations import MembershipOperation
+from resolvers.write.membership_operations import Effect, MembershipOperation
 from store import sql
 from tests.conftest import ANONYMOUS, GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
@@ -127,7 +127,7 @@ async def test_an_atomic_job_with_a_failed_item_changes_nothing(ask_own: GraphQL
     id_of_job = await started(ask_own, "olu", ADD, collectionId=id_["bare"], assetIds=given)
     await jobs.run_next_job(ask_own.database)
     job = await seen(ask_own, "olu", id_of_job)
-    assert (job["status"], job["done"]) == ("FAILED", 4)
+    assert (job["status"], job["done"]) == ("FAILED", 0)
     assert job["userErrors"] == [{"code": "NOT_ELIGIBLE", "path": ["input", "assetIds", "2"]}]
     assert told(job) == ["ROLLED_BACK", "ROLLED_BACK", "NOT_ELIGIBLE", "ROLLED_BACK"]
     assert await held(ask_own, "bare") == []
@@ -290,7 +290,7 @@ async def test_a_job_that_raises_ends_and_the_next_one_starts(
 APPLY = MembershipOperation.apply
 
 
-async def _broken_removal(operation: MembershipOperation, ids: Sequence[str]) -> str | None:
+async def _broken_removal(operation: MembershipOperation, ids: Sequence[str]) -> Effect:
     if operation.target is None:
         raise RuntimeError("broken")
     return await APPLY(operation, ids)

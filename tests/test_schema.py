@@ -47,6 +47,8 @@ BOUNDED = {
     "AssetFields.grants": "the owner, who shares with each principal by hand",
     "UserError.path": "the depth of the input",
     "Job.userErrors": "at most 100 are kept",
+    "Job.collections": "the input: two at most",
+    "Job.changes": "the number of chunks of 4,000 items, of which there are at most 25",
     "AssetFacets.kinds": "the number of kinds",
     "AssetFacets.tags": "its `first`, at most 100",
     "AssetFacets.owners": "its `first`, at most 100",
@@ -55,6 +57,11 @@ BOUNDED_IN_PAYLOADS = {
     "userErrors": "the input: at most one for each element",
     "results": "the input: one for each item",
     "deletedTopicIds": "the input, at most 100",
+    "addedEdges": "the input: one for each item",
+    "removedAssetIds": "the input: one for each item",
+    "removedCollectionIds": "the input: one for each item",
+    "changes": "the input: one for each collection",
+    "subjects": "the undone change: two collections at most",
     "movedCollections": "the merged or deleted topics, whose collections administrators created by hand",
 }
 

@@ -167,7 +167,8 @@ async def test_a_merge_moves_every_collection_and_deletes_the_sources(ask_own: G
         "userErrors": [],
     }
     async with assert_unchanged(ask_own):
-        assert await MERGE(ask_own, "ada", **merge, dryRun=True) == expected
+        tried = await MERGE(ask_own, "ada", **merge, dryRun=True)
+    assert tried == expected | {"movedCollections": [], "deletedTopicIds": []}
     assert await MERGE(ask_own, "ada", **merge) == expected
     assert await order(ask_own) == ["genomics"]
     held = await ask_own("ada", '{ topic(by: {slug: "genomics"}) { collections { nodes { slug parent { slug } } } } }')
@@ -208,7 +209,7 @@ async def test_a_topic_with_collections_is_deleted_only_with_a_target_for_them(a
         stale = await DELETE(ask_own, "ada", id=id_["empty"], expectedVersion=7)
         assert error_paths(stale) == [("CONFLICT", ["expectedVersion"])]
         tried = await DELETE(ask_own, "ada", id=id_["empty"], dryRun=True)
-        assert tried["deletedTopicId"] == id_["empty"]
+        assert tried == {"deletedTopicId": None, "movedCollections": [], "userErrors": []}
     assert await DELETE(ask_own, "ada", id=id_["empty"]) == {
         "deletedTopicId": id_["empty"],
         "movedCollections": [],

@@ -74,7 +74,7 @@ async def test_a_members_principals_are_their_own_their_groups_everyone_and_publ
         await viewer_by_token(snapshot, own_world.tokens[who]),
     ):
         assert viewer == expected
-        assert viewer.id == id_  # not compared above
+        assert viewer.user_id == id_  # not compared above
 
 
 @pytest.mark.parametrize("sharing", [True, False])

@@ -41,6 +41,7 @@ EXCEPTIONS = {
     "CollectionViewerCan.*Assets": "permissions of members and administrators, independent of the collection's assets",
     "Collection*Input.id": "ids of collections",
     "Collection*Input.parentId": "ids of collections",
+    "CollectionFilter.parentIds": "ids of collections",
     "Collection*.topicId*": "ids of topics",
     "Topic*Input.*": "ids of topics",
     "ChangeFilter.actorIds": "ids of users",

@@ -27,7 +27,7 @@ VIEWER_NAMES = {
     "administrator": "an administrator",
 }
 SECTIONS = {
-    "The asset": ("exists", "access", "content", "grants"),
+    "The asset": ("exists", "access", "content", "grants", "owned"),
     "Membership in collections": (
         *("collection", "listed", "uncollected", "contains", "add_targets", "not_contained"),
         *("addable", "is_member", "removable"),

@@ -65,6 +65,8 @@ exists         any            any         any       no         yes           yes
 access         any            any         any       no         DISCOVERABLE  VIEWER     EDITOR     OWNER
 content        any            any         any       no         no            yes        yes        yes
 grants         any            any         any       no         no            no         no         yes
+owned          anonymous      any         any       absent
+owned          any            any         any       no         no            no         no         yes
 
 collection     any            hidden      any       no
 collection     any            visible     any       yes
@@ -151,6 +153,7 @@ DESCRIPTIONS = {
     "access": "its access, as shown to the viewer",
     "content": "its URL, source and uses",
     "grants": "its grants",
+    "owned": "among the viewer's own assets",
     "collection": "the collection itself",
     "listed": "listed and counted in the collection",
     "uncollected": "matched by a filter for assets in none of the collections",

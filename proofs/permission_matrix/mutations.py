@@ -11,7 +11,6 @@ from unittest.mock import patch
 from proofs.permission_matrix.queries import ID
 from proofs.permission_matrix.requests import AliasedRequest, BulkRequest, item_outcome
 from proofs.permission_matrix.surface import (
-    UNKNOWN,
     Cells,
     RequestForm,
     Response,
@@ -27,10 +26,13 @@ from resolvers.write.job import run_next_job
 ERRORS = "userErrors { code message path }"
 ITEM = f"assetId status asset {{ {ID} }} error {{ code message path }}"
 SUMMARY = "summary { requested changed unchanged failed dryRun }"
-PAYLOAD = f"results {{ {ITEM} }} {SUMMARY} change {{ id }} job {{ id }} {ERRORS}"
+EFFECT = f"addedEdges {{ addedAt addedBy {{ id }} note viewerCanRemove node {{ {ID} }} }} removedAssetIds"
+RESULTS = f"{EFFECT} results {{ {ITEM} }} {SUMMARY} {ERRORS}"
+PAYLOAD = f"{RESULTS} change {{ id }} job {{ id collections {{ id }} changes {{ id }} }}"
 OF_ONE = f"{{ asset {{ {ID} }} {ERRORS} }}"
 OF_COLLECTIONS = (
-    f"{{ asset {{ {ID} }} results {{ collectionId status collection {{ id }} error {{ code message path }} }}"
+    f"{{ asset {{ {ID} }} addedEdges {{ addedAt note node {{ id }} }} removedCollectionIds changes {{ id }}"
+    f" results {{ collectionId status collection {{ id }} error {{ code message path }} }}"
     f" {SUMMARY} {ERRORS} }}"
 )
 DRY_RUN = "mode: BEST_EFFORT, dryRun: true"
@@ -175,21 +177,21 @@ MUTATION_SURFACES: tuple[Surface, ...] = (
         "move",
         BULK,
         "collectionAssetsMove(input: {fromCollectionId: $crowd, toCollectionId: $elsewhere,"
-        f" assetIds: $assetsAndUnknown, {DRY_RUN}}}) {{ from {{ id }} to {{ id }} {PAYLOAD} }}",
+        f" assetIds: $assetsAndUnknown, {DRY_RUN}}}) {{ fromCollection {{ id }} toCollection {{ id }} {PAYLOAD} }}",
         item_status,
     ),
     Surface(
         "`changeUndo`",
         "undo",
         BULK_WITH_EFFECT,
-        f"changeUndo(input: {{changeId: $crowdAddition}}) {{ {PAYLOAD} }}",
+        f"changeUndo(input: {{changeId: $crowdAddition}}) {{ {RESULTS} subjects {{ id }} changes {{ id }} }}",
         item_status,
     ),
     Surface(
         "`collectionAssetsAdd`",
         "neighbour",
         ALIASED,
-        f'@collectionAssetsAdd(input: {{collectionId: $crowd, assetIds: ["{UNKNOWN}"], {DRY_RUN},'
+        f"@collectionAssetsAdd(input: {{collectionId: $crowd, assetIds: [$asset], {DRY_RUN},"
         f" position: {{afterId: $asset}}}}) {{ {ERRORS} }}",
         mutation_status,
     ),
@@ -198,7 +200,7 @@ MUTATION_SURFACES: tuple[Surface, ...] = (
         "neighbour",
         ALIASED,
         "@collectionAssetsMove(input: {fromCollectionId: $elsewhere, toCollectionId: $crowd,"
-        f' assetIds: ["{UNKNOWN}"], {DRY_RUN}, position: {{beforeId: $asset}}}}) {{ {ERRORS} }}',
+        f" assetIds: [$asset], {DRY_RUN}, position: {{beforeId: $asset}}}}) {{ {ERRORS} }}",
         mutation_status,
     ),
     Surface(

@@ -16,7 +16,8 @@ METADATA = (
 )
 EVERY_FILTER = (
     f"filter: {{kinds: [{', '.join(KINDS)}], statuses: [RELEASED, DRAFT, ARCHIVED, WITHDRAWN, FAILED],"
-    ' goldStandard: true, tags: ["tagged"], ownerIds: $owners, createdAt: {from: "2000-01-01T00:00:00Z"},'
+    ' goldStandard: true, tags: ["tagged"], allTags: ["tagged"], licenses: ["MIT"], viewerAccess: DISCOVERABLE,'
+    ' ids: $assets, ownerIds: $owners, createdAt: {from: "2000-01-01T00:00:00Z"},'
     ' updatedAt: {from: "2000-01-01T00:00:00Z"}}, orderBy: {field: NAME, direction: ASC}'
 )
 TAGGED = 'filter: {tags: ["tagged"]}'  # excludes the asset's front, which has a similar name but no tags
@@ -69,6 +70,13 @@ QUERY_SURFACES: tuple[Surface, ...] = (
         ALIASED,
         f"@asset(by: {{externalId: $external}}) {{ {ID} }}",
         extractors.has_id("asset"),
+    ),
+    Surface(
+        "`assets` by `externalIds`",
+        "exists",
+        ALIASED,
+        f"@assets(filter: {{externalIds: [$external]}}) {IDS}",
+        extractors.has_all("", "asset"),
     ),
     Surface("metadata", "exists", ASSET, METADATA, extractors.has_metadata),
     Surface("`assets`", "exists", LISTED, list_text("assets"), extractors.is_present),
@@ -131,6 +139,13 @@ QUERY_SURFACES: tuple[Surface, ...] = (
         only_if="is_app",
     ),
     Surface("`grants`", "grants", ASSET, "grants { access principal { __typename } }", extractors.has_value("grants")),
+    Surface(
+        "`viewer.assets`",
+        "owned",
+        PagedRequest("viewer { % }"),
+        list_text("assets", EVERY_FILTER),
+        extractors.is_present,
+    ),
     Surface("`nodes`", "collection", COLLECTION, "id", extractors.has_id("collection")),
     Surface(
         "`collections`",
@@ -138,6 +153,20 @@ QUERY_SURFACES: tuple[Surface, ...] = (
         PagedRequest(by="collection"),
         list_text("collections", node="id"),
         extractors.is_present,
+    ),
+    Surface(
+        "`collections` by `ids`",
+        "collection",
+        ALIASED,
+        "@collections(filter: {ids: [$collection]}) { totalCount nodes { id } }",
+        extractors.has_all("", "collection"),
+    ),
+    Surface(
+        "`isIn`",
+        "listed",
+        ALIASED,
+        "@asset(by: {id: $asset}) { ... on AssetFields { isIn(collectionId: $collection) } }",
+        extractors.has_value("isIn"),
     ),
     Surface("`Collection.assets`", "listed", COLLECTION, f"assets {IDS}", extractors.has_all("assets", "asset")),
     Surface(
@@ -231,6 +260,13 @@ QUERY_SURFACES: tuple[Surface, ...] = (
         "uncollected",
         LISTED,
         list_text("assets", "filter: {notInCollectionIds: $holders}"),
+        extractors.is_present,
+    ),
+    Surface(
+        "`assets` by `inNoCollection`",
+        "uncollected",
+        LISTED,
+        list_text("assets", "filter: {inNoCollection: true}"),
         extractors.is_present,
     ),
     Surface(

@@ -181,8 +181,19 @@ class BulkRequest(RequestForm):
             document = self.document([surface])
             for group in _group_by_ids(client, find_variables(document), assets):
                 response = await client.execute(document, client.variables(find_variables(document), group))
+                self._check_effect(surface, response)
                 for asset in group:
                     yield surface, asset, item_outcome(response, surface, client.ids[asset])
+
+    def _check_effect(self, surface: Surface, response: Response) -> None:
+        """Raise BrokenPromiseError if the payload shows the effect on another asset than those that were changed."""
+        (payload,) = response.data.values()
+        if payload is None or "addedEdges" not in payload:
+            return
+        affected = {*payload["removedAssetIds"], *(edge["node"]["id"] for edge in payload["addedEdges"])}
+        changed = {result["assetId"] for result in payload["results"] if result["status"] == "CHANGED"}
+        if affected != (changed if self.has_effect else set()):
+            raise BrokenPromiseError(f"{surface}: changed {sorted(changed)}, and shows an effect on {sorted(affected)}")
 
 
 def item_outcome(response: Response, surface: Surface, ids: Ids) -> str:

@@ -104,6 +104,11 @@ async def page_edges(connection: Connection, context: Context) -> list[Edge]:
     return [Edge(connection, page, index, node) for index, node in enumerate(nodes)]
 
 
+async def edges_of_list(context: Context, listing: Listing, parent: NodeRow, size: int) -> list[Edge]:
+    """Return the edges of the first `size` items of a parent's list, in its order."""
+    return await page_edges(Connection(context, listing, PageBounds(size), parent), context)
+
+
 @dataclass(frozen=True)
 class PageInfo:
     """Position of a page in its list."""

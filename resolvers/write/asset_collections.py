@@ -39,27 +39,34 @@ async def update(tx: MutationTransaction, reader: InputReader) -> Result:
     added = plan_items(to_add, additions, "collection", "addTo")
     removed = plan_items(to_remove, removals, "collection", "removeFrom")
     enforce_mode(BulkMode.ATOMIC, [*added, *removed], asset=asset.id)
-    await _add(tx, asset, [members[id_] for id_ in changed_ids(added)])
-    await _remove(tx, asset, [members[id_] for id_ in changed_ids(removed)])
-    return {"asset": asset.id, "results": to_json([*added, *removed])}
+    added_to, removed_from = changed_ids(added), changed_ids(removed)
+    changes = await _add(tx, asset, [members[id_] for id_ in added_to])
+    changes |= await _remove(tx, asset, [members[id_] for id_ in removed_from])
+    return {
+        "asset": asset.id,
+        "results": to_json([*added, *removed]),
+        "addedCollections": added_to,
+        "removedCollections": removed_from,
+        "changes": list(changes.values()),
+    }
 
 
-async def _add(tx: MutationTransaction, asset: AssetRow, members: Sequence[Member]) -> None:
+async def _add(tx: MutationTransaction, asset: AssetRow, members: Sequence[Member]) -> dict[str, str]:
     ranks = await next_ranks(tx.connection, [member.collection_pk for member in members])
     rows = [membership_row(tx, asset.pk, pk, rank, None) for pk, rank in ranks.items()]
     await tx.insert(sql.membership, rows)
-    await _log(tx, ChangeAction.ASSETS_ADDED, members)
+    return await _log(tx, ChangeAction.ASSETS_ADDED, members)
 
 
-async def _remove(tx: MutationTransaction, asset: AssetRow, members: Sequence[Member]) -> None:
+async def _remove(tx: MutationTransaction, asset: AssetRow, members: Sequence[Member]) -> dict[str, str]:
     membership = sql.membership
     if members:
         pks = sql.int_list([member.collection_pk for member in members])
         await tx.execute(
             delete(membership).where(membership.c.asset_pk == asset.pk, membership.c.collection_pk.in_(pks))
         )
-    await _log(tx, ChangeAction.ASSETS_REMOVED, members)
+    return await _log(tx, ChangeAction.ASSETS_REMOVED, members)
 
 
-async def _log(tx: MutationTransaction, action: ChangeAction, members: Sequence[Member]) -> None:
-    await tx.log.append_member_changes(action, {member.id: [member.change] for member in members})
+async def _log(tx: MutationTransaction, action: ChangeAction, members: Sequence[Member]) -> dict[str, str]:
+    return await tx.log.append_member_changes(action, {member.id: [member.change] for member in members})

@@ -91,14 +91,15 @@ def failed_item(id_: str, code: UserErrorCode, message: str, path: Path) -> Item
 
 
 def enforce_mode(mode: str, items: Sequence[ItemResult], **result: Any) -> None:
-    """Raise MutationRejectedError if an item failed and the mode is ATOMIC.
+    """Raise MutationRejectedError if all items failed, or if one failed and the mode is ATOMIC.
 
-    The errors of the failed items become the mutation's user errors, and items that would have changed are reported as
-    ROLLED_BACK. `result` has the other fields of the mutation's result.
+    The errors of the failed items become the mutation's user errors, equal ones once, and items that would have changed
+    are reported as ROLLED_BACK. `result` has the other fields of the mutation's result.
     """
     errors = [item.error for item in items if item.error]
-    if mode == BulkMode.ATOMIC and errors:
-        raise MutationRejectedError(errors, {**result, "results": to_json(item.rolled_back() for item in items)})
+    if errors and (mode == BulkMode.ATOMIC or len(errors) == len(items)):
+        results = to_json(item.rolled_back() for item in items)
+        raise MutationRejectedError(list(dict.fromkeys(errors)), {**result, "results": results})
 
 
 def to_json(items: Iterable[ItemResult]) -> list[dict[str, Any]]:
@@ -111,11 +112,11 @@ def changed_ids(items: Iterable[ItemResult]) -> list[str]:
     return [item.id for item in items if item.is_changed]
 
 
-def summarize(results: Sequence[Mapping[str, Any]], *, dry_run: bool) -> BulkSummary:
-    """Count the items, as serialized by `to_json`, in total and by status."""
+def summarize(results: Sequence[Mapping[str, Any]], requested: int | None, *, dry_run: bool) -> BulkSummary:
+    """Count the items, as serialized by `to_json`, by status. Pass the number of `requested` ones if a job has them."""
     counts = Counter(item["status"] for item in results)
     return BulkSummary(
-        requested=len(results),
+        requested=len(results) if requested is None else requested,
         changed=counts[ItemStatus.CHANGED],
         unchanged=counts[ItemStatus.UNCHANGED],
         failed=counts[ItemStatus.FAILED],

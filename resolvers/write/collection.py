@@ -91,9 +91,11 @@ async def update_collection(tx: MutationTransaction, reader: InputReader) -> Res
     reader.raise_errors()
     moves = position_changes(current.log_fields, requested.log_fields)
     await _apply(tx, collection, changed_columns(collection, columns), moves, requested)
-    if requested.columns != current.columns:
-        await move_subtree(tx, current, requested, collection, descendants)
-    return {"collection": collection.id}
+    if requested.columns == current.columns:
+        return {"collection": collection.id}
+    await move_subtree(tx, current, requested, collection, descendants)
+    former = current.log_fields
+    return {"collection": collection.id, "formerTopic": former["topic"], "formerParent": former["parent"]}
 
 
 async def _apply(
@@ -162,8 +164,13 @@ async def delete_collection(tx: MutationTransaction, reader: InputReader) -> Res
     await tx.execute(delete(sql.membership).where(sql.membership.c.collection_pk == collection.pk))
     await tx.execute(delete(sql.collection).where(sql.collection.c.pk == collection.pk))
     name_change = {"field": "name", "before": collection.name, "after": None}
-    await tx.log.append(ChangeAction.DELETED, [collection.id], [name_change])
-    return {"deletedCollectionId": collection.id, "topic": tree_position.topic_id}
+    (change,) = await tx.log.append(ChangeAction.DELETED, [collection.id], [name_change])
+    return {
+        "deletedCollectionId": collection.id,
+        "topic": tree_position.topic_id,
+        "movedCollections": [child.id for child in children],
+        "change": change,
+    }
 
 
 async def _move_up(

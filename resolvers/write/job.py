@@ -39,7 +39,9 @@ DAY_MS = 24 * 3_600 * 1_000
 MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
 
 
-async def enqueue(tx: MutationTransaction, kind: JobKind, input: Input, indexes: IndexById) -> str:
+async def enqueue(
+    tx: MutationTransaction, kind: JobKind, input: Input, indexes: IndexById, collection_ids: Sequence[str]
+) -> str:
     """Queue a bulk change and return the job's id. Four statements.
 
     Raises MutationRejectedError if the viewer has MAX_JOBS active jobs, or too many items in the jobs of a day.
@@ -53,7 +55,13 @@ async def enqueue(tx: MutationTransaction, kind: JobKind, input: Input, indexes:
         raise _refused(f"{message} Try again tomorrow.", MAX_DAILY_ITEMS)
     tx.must_commit = True
     return await jobs.queue(
-        tx.connection, kind, tx.viewer.user_pk, dict(input), total=len(indexes), request_id=tx.log.request_id
+        tx.connection,
+        kind,
+        tx.viewer.user_pk,
+        dict(input),
+        total=len(indexes),
+        collection_ids=collection_ids,
+        request_id=tx.log.request_id,
     )
 
 
@@ -115,9 +123,16 @@ async def _run_chunk(connection: AsyncConnection, job: ClaimedJob, indexes: Sequ
     operation, done = resumed
     chunk = dict(indexes[done : done + CHUNK_SIZE])
     items = await operation.plan(chunk)
-    await operation.apply(changed_ids(items))
+    effect = await operation.apply(changed_ids(items))
     rows = [item.to_row(index) for item, index in zip(items, chunk.values(), strict=True)]
-    await jobs.record_progress(connection, job.pk, done + len(chunk), rows, operation.last_inserted_pk)
+    await jobs.record_progress(
+        connection,
+        job.pk,
+        done + len(chunk),
+        rows,
+        change_ids=effect.changes,
+        last_put_pk=operation.last_inserted_pk,
+    )
     if done + len(chunk) < job.total:
         return False
     is_partial = await jobs.has_failed(connection, job.pk)
@@ -155,15 +170,15 @@ async def _apply_all(connection: AsyncConnection, job: ClaimedJob) -> None:
         items += await operation.plan(chunk)
     if any(item.error for item in items):
         raise _ItemsFailedError(items)
-    await operation.apply(changed_ids(items))
-    await jobs.record_progress(connection, job.pk, len(items), _rows(job, items))
+    effect = await operation.apply(changed_ids(items))
+    await jobs.record_progress(connection, job.pk, len(items), _rows(job, items), change_ids=effect.changes)
     await jobs.finish(connection, job.pk, JobStatus.SUCCEEDED)
 
 
 async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: list[ItemResult]) -> None:
     errors = [item.error.to_json() for item in items if item.error][:MAX_ERRORS]
     rows = _rows(job, [item.rolled_back() for item in items])
-    await jobs.record_progress(connection, job.pk, len(items), rows)
+    await jobs.record_progress(connection, job.pk, 0, rows)
     await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
 
 

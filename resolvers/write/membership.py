@@ -53,11 +53,14 @@ async def _operate(tx: MutationTransaction, reader: InputReader, kind: JobKind) 
     reader.raise_errors()
     operation = MembershipOperation(tx, operation_kind.action, source, target, placement, note)
     if len(indexes) > INLINE_BULK_ITEMS:
-        return {**operation.result, "results": [], "job": await enqueue(tx, kind, reader.input, indexes)}
+        collection_ids = list(operation.result.values())
+        job = await enqueue(tx, kind, reader.input, indexes, collection_ids)
+        return {**operation.result, "results": [], "requested": len(indexes), "job": job}
     items = await operation.plan(indexes)
     enforce_mode(reader.input["mode"], items, **operation.result)
-    change = await operation.apply(changed_ids(items))
-    return {**operation.result, "results": to_json(items), "change": change}
+    effect = await operation.apply(changed_ids(items))
+    change = next(iter(effect.changes), None)
+    return {**operation.result, "results": to_json(items), "change": change, **effect._asdict()}
 
 
 async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:

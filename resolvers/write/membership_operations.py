@@ -86,6 +86,15 @@ OPERATION_KINDS = {
 }
 
 
+class Effect(NamedTuple):
+    """Effect of an operation, by ids: assets that left and entered a collection, the one entered, logged changes."""
+
+    removed: Sequence[str]
+    added: Sequence[str]
+    added_to: str | None
+    changes: Sequence[str]  # of a move, that of the collection entered comes first
+
+
 @dataclass
 class MembershipOperation:
     """Bulk change: assets leave `source`, enter `target`, or both. An asset already in the target only leaves."""
@@ -128,23 +137,26 @@ class MembershipOperation:
                 return outcome
         return remove_outcome(self.tx, self._leaving[id_])
 
-    async def apply(self, ids: Sequence[str]) -> str | None:
-        """Apply the operation to ids planned as CHANGED; return the id of the logged change, None if there is none.
-
-        A move logs a change on both collections; the target's is returned unless all assets were in it already.
-        """
+    async def apply(self, ids: Sequence[str]) -> Effect:
+        """Apply the operation to ids planned as CHANGED, and return its effect."""
         member_changes: dict[str, list[MemberChange]] = {}
         if self.source is not None:
             leaving = [self._leaving[id_] for id_ in ids]
             await delete_members(self.tx, self.source.pk, [member.asset_pk for member in leaving])
             member_changes[self.source.id] = [member.change for member in leaving]
+        added = [] if self.target is None else [id_ for id_ in ids if self._entering[id_].rank is None]
         if self.target is not None:
-            entering = [self._leaving.get(id_, self._entering[id_]) for id_ in ids if self._entering[id_].rank is None]
+            entering = [self._leaving.get(id_, self._entering[id_]) for id_ in added]
             await insert_members(self.tx, self.target, entering, self.placement, self.note)
             self.last_inserted_pk = entering[-1].asset_pk if entering else None
             member_changes[self.target.id] = [MemberChange(member.asset_pk) for member in entering]
         change_ids = await self.tx.log.append_member_changes(self.action, member_changes, self._fields())
-        return next((change_ids[id_] for id_ in reversed(member_changes) if id_ in change_ids), None)
+        return Effect(
+            removed=ids if self.source is not None else (),
+            added=added,
+            added_to=None if self.target is None else self.target.id,
+            changes=[change_ids[id_] for id_ in reversed(member_changes) if id_ in change_ids],
+        )
 
     def _fields(self) -> dict[str, list[LoggedFieldChange]]:
         if self.source is None or self.target is None:

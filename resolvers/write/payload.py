@@ -1,16 +1,26 @@
 """Fields of payloads: a mutation's result, resolved through the viewer's permissions right after it."""
 
-from asyncio import gather
-
 from resolvers import deployment as resolve_deployment
+from resolvers.asset import collection_edges
 from resolvers.context import Context
 from resolvers.deployment import Deployment
-from resolvers.loaders import AssetById, CollectionById, JobById, R, RowByColumn, TopicById
-from resolvers.node import node
+from resolvers.listing.connection import Edge
+from resolvers.loaders import (
+    AssetById,
+    ChangeById,
+    CollectionById,
+    JobById,
+    R,
+    RowByColumn,
+    TopicById,
+    load_visible,
+)
+from resolvers.membership import member_edges
+from resolvers.node import Object, node
 from resolvers.write.bulk import BulkSummary, ItemResult, summarize
 from resolvers.write.transaction import Payload
 from resolvers.write.user_error import UserError
-from store.rows import AssetRow, CollectionRow, JobRow, NodeRow, TopicRow
+from store.rows import AssetRow, ChangeRow, CollectionRow, JobRow, TopicRow
 
 
 def user_errors(payload: Payload, _context: Context) -> list[UserError]:
@@ -18,7 +28,7 @@ def user_errors(payload: Payload, _context: Context) -> list[UserError]:
     return list(payload.user_errors)
 
 
-async def current(error: UserError, context: Context) -> NodeRow | None:
+async def current(error: UserError, context: Context) -> Object | None:
     """Return the object whose version differs from `expectedVersion`, in its current state."""
     return None if error.current_id is None else await node(None, context, error.current_id)
 
@@ -38,15 +48,56 @@ async def target(payload: Payload, context: Context) -> CollectionRow | None:
     return await _load(payload, context, "to", CollectionById)
 
 
+async def former_topic(payload: Payload, context: Context) -> TopicRow | None:
+    """Return the topic that the collection was in before it moved; None if it has not moved."""
+    return await _load(payload, context, "formerTopic", TopicById)
+
+
+async def former_parent(payload: Payload, context: Context) -> CollectionRow | None:
+    """Return the parent that the collection had before it moved; None if it has not moved, or was at the top."""
+    return await _load(payload, context, "formerParent", CollectionById)
+
+
 async def asset(payload: Payload, context: Context) -> AssetRow | None:
     """Return the changed asset; None if the viewer may no longer see it."""
     return await _load(payload, context, "asset", AssetById)
 
 
-async def change(payload: Payload, context: Context) -> NodeRow | None:
+async def change(payload: Payload, context: Context) -> ChangeRow | None:
     """Return the logged change; None if nothing changed, and for a dry run, which is rolled back."""
-    id_ = None if payload.is_dry_run else payload.result.get("change")
-    return None if id_ is None else await node(None, context, id_)
+    if payload.is_dry_run:
+        return None
+    return await _load(payload, context, "change", ChangeById)
+
+
+async def changes(payload: Payload, context: Context) -> list[ChangeRow]:
+    """Return the logged changes that the viewer may see."""
+    return await load_visible(context, ChangeById, payload.effect("changes"))
+
+
+async def subjects(payload: Payload, context: Context) -> list[CollectionRow]:
+    """Return the objects that an undo changed."""
+    return await load_visible(context, CollectionById, payload.effect("subjects"))
+
+
+async def added_edges(payload: Payload, context: Context) -> list[Edge]:
+    """Return the edges of the assets that were added to a collection, in its order."""
+    return await member_edges(context, payload.result.get("added_to"), payload.effect("added"))
+
+
+def removed_asset_ids(payload: Payload, _context: Context) -> list[str]:
+    """Return the ids of the assets that were removed from a collection."""
+    return list(payload.effect("removed"))
+
+
+async def added_collection_edges(payload: Payload, context: Context) -> list[Edge]:
+    """Return the edges of the collections that an asset was added to, by name."""
+    return await collection_edges(context, payload.result.get("asset"), payload.effect("addedCollections"))
+
+
+def removed_collection_ids(payload: Payload, _context: Context) -> list[str]:
+    """Return the ids of the collections that an asset was removed from."""
+    return list(payload.effect("removedCollections"))
 
 
 def deployment(payload: Payload, context: Context) -> Deployment | None:
@@ -60,20 +111,23 @@ async def job(payload: Payload, context: Context) -> JobRow | None:
 
 
 async def moved_collections(payload: Payload, context: Context) -> list[CollectionRow]:
-    """Return the collections that were moved to another topic, in their order."""
-    ids = payload.result.get("movedCollections", ())
-    rows = await gather(*(context.loader(CollectionById).load(id_) for id_ in ids))
-    return [row for row in rows if row is not None]
+    """Return the collections that were moved to another topic or parent, in their order."""
+    return await load_visible(context, CollectionById, payload.effect("movedCollections"))
+
+
+def moved_collection_count(payload: Payload, _context: Context) -> int:
+    """Return the number of collections that were moved or, in a dry run, would be."""
+    return len(payload.result.get("movedCollections", ()))
 
 
 def deleted_topic_ids(payload: Payload, _context: Context) -> list[str]:
     """Return the ids of the deleted topics."""
-    return list(payload.result.get("deletedTopicIds", ()))
+    return list(payload.effect("deletedTopicIds"))
 
 
 def deleted_topic_id(payload: Payload, _context: Context) -> str | None:
     """Return the id of the deleted topic."""
-    return payload.result.get("deletedTopicId")
+    return None if payload.is_dry_run else payload.result.get("deletedTopicId")
 
 
 def results(payload: Payload, _context: Context) -> list[ItemResult]:
@@ -83,7 +137,8 @@ def results(payload: Payload, _context: Context) -> list[ItemResult]:
 
 def summary(payload: Payload, _context: Context) -> BulkSummary:
     """Return the number of items of each status."""
-    return summarize(payload.result.get("results", ()), dry_run=payload.is_dry_run)
+    results = payload.result.get("results", ())
+    return summarize(results, payload.result.get("requested"), dry_run=payload.is_dry_run)
 
 
 def item_id(item: ItemResult, _context: Context) -> str:
@@ -103,7 +158,7 @@ async def item_collection(item: ItemResult, context: Context) -> CollectionRow |
 
 def deleted_collection_id(payload: Payload, _context: Context) -> str | None:
     """Return the id of the deleted collection."""
-    return payload.result.get("deletedCollectionId")
+    return None if payload.is_dry_run else payload.result.get("deletedCollectionId")
 
 
 async def _load(payload: Payload, context: Context, name: str, kind: type[RowByColumn[str, R]]) -> R | None:

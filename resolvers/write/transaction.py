@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -99,6 +98,10 @@ class Payload(CheckedPayload):
     is_dry_run: bool = False
     checked_permissions: frozenset[Permission] = frozenset()  # those that were checked on assets before changing them
 
+    def effect(self, name: str) -> Sequence[str]:
+        """Return the ids under this name in the result: those of an effect. Empty for a dry run, which has none."""
+        return () if self.is_dry_run else self.result.get(name, ())
+
 
 MutationFunction = Callable[[MutationTransaction, InputReader], Awaitable[Result]]
 """Function of one mutation, run in its transaction. Raises MutationRejectedError to roll it back."""
@@ -109,13 +112,15 @@ async def run_mutation(
 ) -> Payload:
     """Run a mutation in a transaction and return its payload; afterwards the context reads the state right after it.
 
-    It completes even if the client disconnects. A dry run does the same work, and is rolled back once its payload is
-    read. Raises OperationError without the permission, and StorageError if the storage fails or other writers hold the
-    lock for too long.
+    It completes even if the client disconnects. A dry run does the same work, and is rolled back: the context then
+    reads the state without it. Raises OperationError without the permission, and StorageError if the storage fails or
+    other writers hold the lock for too long.
     """
-    await context.close()  # so that it holds no snapshot and no dry run's transaction while it waits for the lock
+    await context.close()  # so that it holds no snapshot while it waits for the lock
     if input.get("dry_run"):
-        return replace(await _dry_run(context, permission, input, function), is_dry_run=True)
+        viewer, payload = await _dry_run(context, permission, input, function)
+        await context.refresh(viewer)
+        return payload
     running = asyncio.create_task(_commit(context, permission, name, input, function))
     context.database.track_write(running)
     viewer, payload = await asyncio.shield(running)
@@ -166,24 +171,15 @@ async def _commit_once(
 
 async def _dry_run(
     context: OperationContext, permission: Permission, input: Input, function: MutationFunction
-) -> Payload:
-    stack = AsyncExitStack()
-    try:
-        connection = await stack.enter_async_context(context.database.write(context.database.operation_seconds))
+) -> tuple[Viewer, Payload]:
+    async with context.database.write(context.database.operation_seconds) as connection:
         tx = await _begin(context, connection, permission)
-        payload = await _run_uncommitted(tx, input, function)
-    except BaseException as error:
-        await stack.__aexit__(type(error), error, error.__traceback__)
-        raise
-    await context.read_uncommitted(stack, connection, tx.viewer)
-    return payload
-
-
-async def _run_uncommitted(tx: MutationTransaction, input: Input, function: MutationFunction) -> Payload:
-    try:
-        return tx.payload(await function(tx, InputReader(input)))
-    except MutationRejectedError as rejected:
-        return Payload(rejected.result, rejected.user_errors)
+        try:
+            payload = tx.payload(await function(tx, InputReader(input)))
+        except MutationRejectedError as rejected:
+            payload = Payload(rejected.result, rejected.user_errors)
+        await connection.rollback()
+    return tx.viewer, replace(payload, is_dry_run=True)
 
 
 async def _begin(context: OperationContext, connection: AsyncConnection, permission: Permission) -> MutationTransaction:

@@ -12,7 +12,7 @@ from permissions import visible
 from permissions.may import may_remove, may_restore
 from resolvers.limits import LIMITS
 from resolvers.loaders import where_in
-from resolvers.write.bulk import ItemResult, ItemStatus, failed_item, to_json
+from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode, failed_item, to_json
 from resolvers.write.former_places import restore_members
 from resolvers.write.input import InputReader
 from resolvers.write.membership_operations import NOT_REMOVER, delete_members
@@ -65,16 +65,25 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
     by_name = sorted(assets.values(), key=lambda asset: (asset.name_key, asset.id))
     is_own = change.actor_pk == tx.viewer.user_pk
     items = [_plan(tx, asset, records_by_asset[asset.pk], collections, is_own=is_own) for asset in by_name]
+    enforce_mode(BulkMode.BEST_EFFORT, items)
     undoable = [
         record
         for item, asset in zip(items, by_name, strict=True)
         if item.is_changed
         for record in records_by_asset[asset.pk]
     ]
-    change_ids = await _apply(tx, undoable, collections)
-    # The undo of a move may have changed only the other collection.
-    undo_change = change_ids.get(change.subject_id) or next(iter(change_ids.values()), None)
-    return {"collection": change.subject_id, "results": to_json(items), "change": undo_change}
+    removed, restored = (
+        [record for record in undoable if _was_added(record) is was_added] for was_added in (True, False)
+    )
+    changes = await _apply(tx, removed, restored, collections)
+    return {
+        "subjects": list(changes),
+        "changes": list(changes.values()),
+        "results": to_json(items),
+        "removed": [assets[record.asset_pk].id for record in removed],
+        "added": [assets[record.asset_pk].id for record in restored],
+        "added_to": restored[0].collection_id if restored else None,
+    }
 
 
 def _plan(
@@ -97,19 +106,22 @@ def _plan(
 
 
 async def _apply(
-    tx: MutationTransaction, records: Sequence[UndoRecord], collections: CollectionsById
+    tx: MutationTransaction,
+    removed: Sequence[UndoRecord],
+    restored: Sequence[UndoRecord],
+    collections: CollectionsById,
 ) -> dict[str, str]:
-    """Remove the added members and restore the removed ones; return the ids of the logged changes by collection id."""
-    added = [record for record in records if _was_added(record)]
-    current = await _current_members(tx, added, collections)
-    if added:
-        await delete_members(tx, collections[added[0].collection_id].pk, [record.asset_pk for record in added])
-    if removed := [record for record in records if not _was_added(record)]:  # all of one collection
-        await restore_members(tx, collections[removed[0].collection_id], removed)
+    """Remove members and restore others, each of one collection; return the ids of the changes by collection id."""
+    current = await _current_members(tx, removed, collections)
     member_changes: dict[str, list[MemberChange]] = {}
-    for record in records:
-        before = current[record.asset_pk] if _was_added(record) else MemberChange(record.asset_pk)
-        member_changes.setdefault(record.collection_id, []).append(before)
+    if removed:
+        id_ = removed[0].collection_id
+        await delete_members(tx, collections[id_].pk, [record.asset_pk for record in removed])
+        member_changes[id_] = [current[record.asset_pk] for record in removed]
+    if restored:
+        id_ = restored[0].collection_id
+        await restore_members(tx, collections[id_], restored)
+        member_changes[id_] = [MemberChange(record.asset_pk) for record in restored]
     return await tx.log.append_member_changes(ChangeAction.UNDONE, member_changes)
 
 

@@ -3,11 +3,19 @@
 import strawberry
 
 from resolvers.write import payload as resolve
+from schema.change import Change
 from schema.collection import Collection
 from schema.enums import CollectionVisibility
 from schema.field import field, omittable
 from schema.topic import Topic
-from schema.write.shared import PositionInput, dry_run, expected_version, idempotency_key
+from schema.write.shared import (
+    PositionInput,
+    dry_run,
+    expected_version,
+    idempotency_key,
+    moved_collection_count,
+    moved_collections,
+)
 from schema.write.user_error import UserError, user_errors
 
 
@@ -79,6 +87,14 @@ class CollectionPayload:
     """Payload of mutations of one collection."""
 
     collection: Collection | None = field("The created or updated collection.", resolver=resolve.collection)
+    former_topic: Topic | None = field(
+        "The topic that the collection was in before; null if it did not move to another topic or parent.",
+        resolver=resolve.former_topic,
+    )
+    former_parent: Collection | None = field(
+        "The parent that the collection had before; null if it did not move, or was at the top of its topic.",
+        resolver=resolve.former_parent,
+    )
     user_errors: list[UserError] = user_errors()
 
 
@@ -87,7 +103,10 @@ class CollectionDeletePayload:
     """Payload of `collectionDelete`."""
 
     deleted_collection_id: strawberry.ID | None = field(
-        "Id of the deleted collection.", resolver=resolve.deleted_collection_id
+        "Id of the deleted collection; null for a dry run.", resolver=resolve.deleted_collection_id
     )
     topic: Topic | None = field("The topic of the deleted collection.", resolver=resolve.topic)
+    moved_collections: list[Collection] = moved_collections()
+    moved_collection_count: int = moved_collection_count()
+    change: Change | None = field("The logged change; null for a dry run.", resolver=resolve.change)
     user_errors: list[UserError] = user_errors()

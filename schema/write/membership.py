@@ -6,10 +6,12 @@ import strawberry
 
 from resolvers.write import payload as resolve
 from schema.asset import Asset
+from schema.asset_collection import AssetCollectionEdge
 from schema.change import Change
-from schema.collection import Collection
+from schema.collection import Collection, CollectionAssetEdge
 from schema.field import field, omittable
 from schema.job import Job
+from schema.node import Node
 from schema.write.bulk import AssetResult, BulkMode, BulkSummary, CollectionResult, mode
 from schema.write.shared import NULL_IF_HIDDEN, PositionInput, dry_run, idempotency_key
 from schema.write.user_error import UserError, user_errors
@@ -18,7 +20,7 @@ ASSET_IDS = (
     "Ids of the assets, at most deployment.limits.bulkItems; duplicates count once. More than"
     " deployment.limits.inlineBulkItems are queued as a Job."
 )
-RESULTS = "Result of each asset, in the order of the input; of an undo, by name."
+RESULTS = "Result of each asset, in the order of the input."
 
 
 def _position() -> Any:
@@ -30,13 +32,32 @@ def _results(description: str) -> Any:
 
 
 def _summary() -> Any:
-    return field("Number of items of each status.", resolver=resolve.summary)
+    return field("Number of items of each status, for a dry run as it would be.", resolver=resolve.summary)
 
 
 def _change() -> Any:
     return field(
         "The logged change, which `changeUndo` can undo; null if nothing changed, and for a dry run.",
         resolver=resolve.change,
+    )
+
+
+def _changes() -> Any:
+    return field("The logged changes, which `changeUndo` can undo; empty for a dry run.", resolver=resolve.changes)
+
+
+def _added_edges() -> Any:
+    return field(
+        "The edges of the assets that were added to the collection, in its order. Empty for a dry run, for a rejected"
+        " mutation, and for one that a job runs.",
+        resolver=resolve.added_edges,
+    )
+
+
+def _removed_asset_ids() -> Any:
+    return field(
+        "Ids of the assets that were removed from the collection; empty in the same cases as `addedEdges`.",
+        resolver=resolve.removed_asset_ids,
     )
 
 
@@ -125,7 +146,11 @@ class ChangeUndoInput:
 class CollectionAssetsPayload:
     """Payload of mutations of a collection's assets."""
 
-    collection: Collection | None = field("The updated collection.", resolver=resolve.collection)
+    collection: Collection | None = field(
+        "The collection as it is stored now, also for a dry run.", resolver=resolve.collection
+    )
+    added_edges: list[CollectionAssetEdge] = _added_edges()
+    removed_asset_ids: list[strawberry.ID] = _removed_asset_ids()
     results: list[AssetResult] = _results(RESULTS)
     summary: BulkSummary = _summary()
     change: Change | None = _change()
@@ -137,10 +162,12 @@ class CollectionAssetsPayload:
 class CollectionAssetsMovePayload:
     """Payload of `collectionAssetsMove`."""
 
-    from_: Collection | None = field(
-        "The collection that the assets were moved from.", resolver=resolve.collection, name="from"
+    from_collection: Collection | None = field(
+        "The collection that the assets were moved from.", resolver=resolve.collection
     )
-    to: Collection | None = field("The collection that the assets were moved to.", resolver=resolve.target)
+    to_collection: Collection | None = field("The collection that the assets were moved to.", resolver=resolve.target)
+    added_edges: list[CollectionAssetEdge] = _added_edges()
+    removed_asset_ids: list[strawberry.ID] = _removed_asset_ids()
     results: list[AssetResult] = _results(RESULTS)
     summary: BulkSummary = _summary()
     change: Change | None = _change()
@@ -156,5 +183,33 @@ class AssetCollectionsPayload:
     results: list[CollectionResult] = _results(
         "Result of each collection: those of addTo, then those of removeFrom, in the order of the input."
     )
+    added_edges: list[AssetCollectionEdge] = field(
+        "The edges of the collections that the asset was added to, by name; empty for a dry run.",
+        resolver=resolve.added_collection_edges,
+    )
+    removed_collection_ids: list[strawberry.ID] = field(
+        "Ids of the collections that the asset was removed from; empty for a dry run.",
+        resolver=resolve.removed_collection_ids,
+    )
+    changes: list[Change] = _changes()
+    summary: BulkSummary = _summary()
+    user_errors: list[UserError] = user_errors()
+
+
+@strawberry.type(description="Payload of `changeUndo`.")
+class ChangeUndoPayload:
+    """Payload of `changeUndo`."""
+
+    subjects: list[Node] = field(
+        "The collections that were changed: of the undo of a move, both.", resolver=resolve.subjects
+    )
+    added_edges: list[CollectionAssetEdge] = field(
+        "The edges of the assets that were put back to the collection, in its order.", resolver=resolve.added_edges
+    )
+    removed_asset_ids: list[strawberry.ID] = field(
+        "Ids of the assets that were removed from the collection.", resolver=resolve.removed_asset_ids
+    )
+    changes: list[Change] = _changes()
+    results: list[AssetResult] = _results("Result of each asset, by name.")
     summary: BulkSummary = _summary()
     user_errors: list[UserError] = user_errors()

@@ -117,7 +117,7 @@ class Mutation:
         resolver=resolve_asset_collections.update,
         of=membership.AssetCollectionsUpdateInput,
     )
-    change_undo: membership.CollectionAssetsPayload | None = mutation(
+    change_undo: membership.ChangeUndoPayload | None = mutation(
         "Undoes (reverts) a change that added, removed or moved assets, or undid such a change, except for assets that"
         " were added or removed again afterwards. Owners of each asset; administrators may remove any added asset, and"
         " restore those that they removed themselves.",

@@ -6,7 +6,8 @@ import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
 from permissions.permission import Permission
-from schema.field import omittable
+from resolvers.write import payload as resolve
+from schema.field import field, omittable
 
 NULL_IF_HIDDEN = permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.NULL)
 
@@ -15,7 +16,7 @@ IDEMPOTENCY_KEY = (
     " again and returns the first result."
 )
 EXPECTED_VERSION = "Version that the object must be at; otherwise a ConflictError has the current version."
-DRY_RUN = "Whether to return the outcome without changing anything."
+DRY_RUN = "Whether to return a forecast, without changing anything."
 
 
 @strawberry.input(
@@ -43,3 +44,16 @@ def expected_version() -> Any:
 def dry_run() -> Any:
     """Declare the input field that makes a mutation a dry run."""
     return strawberry.field(default=False, description=DRY_RUN)
+
+
+def moved_collections() -> Any:
+    """Declare the collections that a mutation moved because it deleted their topic or parent."""
+    return field("The moved collections, in their order; empty for a dry run.", resolver=resolve.moved_collections)
+
+
+def moved_collection_count() -> Any:
+    """Declare the number of these collections."""
+    return field(
+        "The number of collections that were moved or, in a dry run, would be.",
+        resolver=resolve.moved_collection_count,
+    )

@@ -6,7 +6,14 @@ from resolvers.write import payload as resolve
 from schema.collection import Collection
 from schema.field import field, omittable
 from schema.topic import Topic
-from schema.write.shared import PositionInput, dry_run, expected_version, idempotency_key
+from schema.write.shared import (
+    PositionInput,
+    dry_run,
+    expected_version,
+    idempotency_key,
+    moved_collection_count,
+    moved_collections,
+)
 from schema.write.user_error import UserError, user_errors
 
 
@@ -75,10 +82,11 @@ class TopicMergePayload:
     """Payload of `topicMerge`."""
 
     topic: Topic | None = field("The topic that received the collections.", resolver=resolve.topic)
-    moved_collections: list[Collection] = field(
-        "The moved collections, in their order.", resolver=resolve.moved_collections
+    moved_collections: list[Collection] = moved_collections()
+    moved_collection_count: int = moved_collection_count()
+    deleted_topic_ids: list[strawberry.ID] = field(
+        "Ids of the deleted topics; empty for a dry run.", resolver=resolve.deleted_topic_ids
     )
-    deleted_topic_ids: list[strawberry.ID] = field("Ids of the deleted topics.", resolver=resolve.deleted_topic_ids)
     user_errors: list[UserError] = user_errors()
 
 
@@ -86,8 +94,9 @@ class TopicMergePayload:
 class TopicDeletePayload:
     """Payload of `topicDelete`."""
 
-    deleted_topic_id: strawberry.ID | None = field("Id of the deleted topic.", resolver=resolve.deleted_topic_id)
-    moved_collections: list[Collection] = field(
-        "The moved collections, in their order.", resolver=resolve.moved_collections
+    deleted_topic_id: strawberry.ID | None = field(
+        "Id of the deleted topic; null for a dry run.", resolver=resolve.deleted_topic_id
     )
+    moved_collections: list[Collection] = moved_collections()
+    moved_collection_count: int = moved_collection_count()
     user_errors: list[UserError] = user_errors()
