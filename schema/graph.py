@@ -1,6 +1,6 @@
 """The GraphQL schema: built from the types, and printed as `schema.graphql`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import strawberry
@@ -15,6 +15,7 @@ from graphql import (
 from strawberry.schema import BaseSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.scalar import ScalarDefinition
 
 from schema.input_errors import locate_errors
 from schema.query import Query
@@ -23,15 +24,20 @@ from schema.write.mutation import Mutation
 from schema.write.user_error import ConflictError, InputError, LimitError
 
 
-def build_schema(extensions: Iterable[Any] = (), executor: type[Any] | None = None) -> strawberry.Schema:
+def build_schema(
+    extensions: Iterable[Any] = (),
+    executor: type[Any] | None = None,
+    query: type[Any] = Query,
+    scalars: Mapping[object, ScalarDefinition] = SCALARS,
+) -> strawberry.Schema:
     """Build the schema with the server's extensions and its executor, a subclass of Strawberry's."""
     schema = strawberry.Schema(
-        query=Query,
+        query=query,
         mutation=Mutation,
         types=[InputError, LimitError, ConflictError],
         extensions=list(extensions),
         execution_context_class=executor,
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=scalars),
     )
     locate_errors(graphql_schema(schema).type_map.values())
     introspected = cast(GraphQLObjectType, introspection_types["__Type"])

@@ -24,6 +24,8 @@ from schema.node import Node
 from schema.topic import Topic, TopicConnection
 from schema.viewer import Viewer
 
+DESCRIPTION = "Root of all queries."
+
 
 @strawberry.input(one_of=True, description="Reference to a topic, by its id or its slug.")
 class TopicRef:
@@ -49,9 +51,9 @@ class AssetRef:
     external_id: str | None = optional("The asset's id in the platform.")
 
 
-@strawberry.type(description="Root of all queries.")
-class Query:
-    """Root of all queries."""
+@strawberry.type
+class CommonFields:
+    """Fields of the root that are common in GraphQL APIs, so that other subgraphs of a supergraph may have them."""
 
     node: Node | None = field(
         "The object with this id; null if it does not exist or is hidden from the viewer.",
@@ -65,6 +67,12 @@ class Query:
         arguments={"ids": argument(list[strawberry.ID], "The objects' ids, at most 100.")},
     )
     viewer: Viewer | None = field("The signed-in user; null for an anonymous visitor.", resolver=resolve_viewer.viewer)
+
+
+@strawberry.type(name="Query", description=DESCRIPTION)
+class OwnQuery:
+    """Root of the queries for Atoll's own objects."""
+
     topic: Topic | None = field(
         "A topic by its id or slug; null if it does not exist or is hidden from the viewer.",
         resolver=resolve_topic.topic,
@@ -113,3 +121,8 @@ class Query:
     deployment: Deployment | None = field(
         "This deployment of Atoll: its version, settings and limits.", resolver=resolve_deployment.deployment
     )
+
+
+@strawberry.type(description=DESCRIPTION)
+class Query(CommonFields, OwnQuery):
+    """Root of all queries."""
