@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from tests.missing import skip_or_fail
 
-INSTALL_SECONDS: Final = 120
+INSTALL_SECONDS: Final = 300
 
 
 def node_for(folder: Path) -> str:
