@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import event, update
 
 from app.application import create_application
+from app.query_engine import QueryEngine
 from app.settings import Settings
 from app.tokens import create_token
 from store import sql
@@ -170,6 +171,19 @@ async def set_public_sharing(database: Database, *, is_on: bool = True) -> None:
 def engine_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test with engine and index, also where ATOLL_ENGINE names graphql-core alone."""
     monkeypatch.setenv("ATOLL_ENGINE", "on")
+
+
+@pytest.fixture
+def engine_answers(monkeypatch: pytest.MonkeyPatch) -> list[bytes | None]:
+    """Return a list that gets the engine's response to each query; None for one that it leaves to graphql-core."""
+    answer, answers = QueryEngine.answer, list[bytes | None]()
+
+    async def answer_and_keep(engine: QueryEngine, *arguments: Any) -> bytes | None:
+        answers.append(await answer(engine, *arguments))
+        return answers[-1]
+
+    monkeypatch.setattr(QueryEngine, "answer", answer_and_keep)
+    return answers
 
 
 # graphql-core drops the coroutines of an operation that ends early.

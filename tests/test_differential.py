@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterator
 from random import Random
-from typing import Any
 
 import pytest
 from graphql import (
@@ -28,7 +27,6 @@ from graphql import (
     visit,
 )
 
-from app.query_engine import QueryEngine
 from proofs.databases import Databases
 from proofs.differential.applications import (
     ENGINE,
@@ -222,22 +220,15 @@ async def test_the_reference_responds_like_itself(databases: Databases) -> None:
 
 
 async def test_the_engine_itself_responds_to_queries_without_errors(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, engine_answers: list[bytes | None]
 ) -> None:
-    answer, answers = QueryEngine.answer, list[bytes | None]()
-
-    async def answer_and_keep(engine: QueryEngine, *arguments: Any) -> bytes | None:
-        answers.append(await answer(engine, *arguments))
-        return answers[-1]
-
-    monkeypatch.setattr(QueryEngine, "answer", answer_and_keep)
     random = Random(4)
     world = await make_world(databases, random)
     server = Server(world.url, world.tokens, ENGINE)
     for _ in range(OPERATIONS):
         who = random.choice(VIEWERS)
         request = world.draw(random, who)
-        answers.clear()
+        engine_answers.clear()
         sent = await server.send(who, request)
         operation = get_operation_ast(parse(request.document), request.operation_name)
         is_query = operation is not None and operation.operation is OperationType.QUERY
@@ -247,7 +238,7 @@ async def test_the_engine_itself_responds_to_queries_without_errors(
             and "__schema" not in str(request)
             and "__type(" not in str(request)
         ):
-            assert answers == [sent.content], request
+            assert engine_answers == [sent.content], request
     await server.close()
     databases.drop(world.url)
 
