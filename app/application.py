@@ -37,6 +37,7 @@ from app.worker import run_worker
 from fragments import Memory
 from permissions import Viewer
 from resolvers.context import OperationContext, open_context
+from schema.federation import build_subgraph
 from schema.graph import build_schema
 from store.database import Database, Snapshot
 from store.failure import StorageError
@@ -115,9 +116,10 @@ def create_application(
         return verify_bearer_token(authorization, issuer)
 
     memory = Memory(used_database) if settings.index and settings.engine == Executor.ON else None
-    query_engine = QueryEngine(_schema(), _document_rules(), used_database, authenticate, memory)
+    schema = _schema(is_subgraph=settings.federation, has_common_fields=settings.federation_common_fields)
+    query_engine = QueryEngine(schema, _document_rules(), used_database, authenticate, memory)
     endpoint = Endpoint(
-        _schema(),
+        schema,
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
@@ -177,8 +179,11 @@ def create_application(
 
 
 @cache
-def _schema() -> Schema:
-    return build_schema(limits.extensions(_document_rules()), GuardedExecutor)
+def _schema(*, is_subgraph: bool, has_common_fields: bool) -> Schema:
+    extensions = limits.extensions(_document_rules())
+    if is_subgraph:
+        return build_subgraph(extensions, GuardedExecutor, has_common_fields=has_common_fields)
+    return build_schema(extensions, GuardedExecutor)
 
 
 _document_rules = cache(limits.document_rules)

@@ -44,6 +44,7 @@ from app.operation_log import OperationLog
 from app.settings import LogFormat, SettingError, Settings
 from app.tokens import TokenLifetimeError
 from resolvers.deployment import installed_version
+from schema.federation import print_subgraph
 from schema.graph import print_schema
 from store.backup import back_up, postgresql_command
 from store.catalogue.file import CatalogueFile, UnreadableFileError
@@ -239,18 +240,31 @@ def migrate_() -> None:
 
 @commands.command()
 def schema(
+    *,
     check_file: Annotated[
         Path | None,
         typer.Option("--check", help="Compare the schema with this file instead of printing it; exit 1 if it differs."),
     ] = None,
+    federation: Annotated[
+        bool,
+        typer.Option(
+            "--federation",
+            help="Take the schema that ATOLL_FEDERATION=1 serves, from which supergraphs are composed.",
+        ),
+    ] = False,
 ) -> None:
     """Print the GraphQL schema as SDL."""
+    if federation:
+        sdl = print_subgraph(has_common_fields=_settings().federation_common_fields)
+        command = f"atoll schema --federation >{check_file}"
+    else:
+        sdl, command = print_schema(), "make schema"
     if check_file is None:
-        sys.stdout.write(print_schema())
+        sys.stdout.write(sdl)
     elif not check_file.is_file():
-        _exit(f"{check_file} does not exist. Write it with: make schema", FAILURE)
-    elif check_file.read_bytes() != print_schema().encode():
-        _exit(f"{check_file} is out of date. Write it again with: make schema", FAILURE)
+        _exit(f"{check_file} does not exist. Write it with: {command}", FAILURE)
+    elif check_file.read_bytes() != sdl.encode():
+        _exit(f"{check_file} is out of date. Write it again with: {command}", FAILURE)
 
 
 @commands.command()

@@ -71,6 +71,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     max_connections: int = 1_000  # fewer if the process may not open as many files
     max_operations: int = 200  # at the same time
+    federation: bool = False
+    federation_common_fields: bool = False  # without federation, they are always served
 
     @property
     def rate(self) -> Rate | None:

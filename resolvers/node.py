@@ -1,7 +1,7 @@
 """Resolvers of any object by its id."""
 
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
 from permissions import Viewer
 from resolvers.context import Context, await_all
@@ -25,6 +25,13 @@ Object = NodeRow | Viewer | Deployment
 """An object with an id: a row, the viewer or the deployment."""
 
 
+class Representation(NamedTuple):
+    """Reference to an object by its id and its type, which Apollo Federation sends."""
+
+    id: str
+    is_of_type: Callable[[Object], bool]
+
+
 async def node(_root: None, context: Context, id: str) -> Object | None:
     """Return the object; None for an unknown, hidden or malformed id, and for another viewer's."""
     load = _load(context, id)
@@ -45,6 +52,15 @@ def _find_unstored(context: Context, id_: str) -> Viewer | Deployment | None:
     if context.viewer.is_signed_in and id_ == context.viewer.id:
         return context.viewer
     return deployment(None, context) if id_ == DEPLOYMENT_ID else None
+
+
+async def entities(_root: None, context: Context, representations: list[Representation]) -> list[Object | None]:
+    """Return the objects in the order of the representations; None for an object of another type, too."""
+    rows = await nodes(_root, context, [each.id for each in representations])
+    return [
+        row if row is not None and each.is_of_type(row) else None
+        for each, row in zip(representations, rows, strict=True)
+    ]
 
 
 def _load(context: Context, id_: str) -> Awaitable[NodeRow | None] | None:

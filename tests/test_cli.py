@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from resolvers.deployment import installed_version
+from schema.federation import print_subgraph
 from schema.graph import print_schema
 from store import sql
 from store.database import Database
@@ -152,6 +153,18 @@ def test_schema_prints_the_schema_or_compares_a_file_with_it(atoll_nowhere: Comm
     assert not (atoll_nowhere.folder / "untouched.db").exists()
 
 
+def test_schema_prints_the_subgraph_that_the_settings_select(atoll_nowhere: CommandRunner) -> None:
+    assert atoll_nowhere("schema", "--federation").out == print_subgraph()
+    assert "  viewer: Viewer" not in print_subgraph()
+    with_common_fields = atoll_nowhere("schema", "--federation", FEDERATION_COMMON_FIELDS="1").out
+    assert with_common_fields == print_subgraph(has_common_fields=True)
+    assert "  viewer: Viewer" in with_common_fields
+    file = atoll_nowhere.folder / "subgraph.graphql"
+    file.write_text(with_common_fields, encoding="utf-8")
+    changed = f"{file} is out of date. Write it again with: atoll schema --federation >{file}"
+    assert atoll_nowhere("schema", "--federation", "--check", str(file)).error_line == changed
+
+
 def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atoll: CommandRunner) -> None:
     empty = atoll("check")
     assert (empty.code, empty.err) == (1, "")
@@ -186,6 +199,8 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_TRUSTED_PROXIES", "default"),
         ("ATOLL_MAX_CONNECTIONS", "default"),
         ("ATOLL_MAX_OPERATIONS", "default"),
+        ("ATOLL_FEDERATION", "default"),
+        ("ATOLL_FEDERATION_COMMON_FIELDS", "default"),
     ]
     assert settings[2][1:-1] == ["https://id.example.org"]
     assert ["ok", "database", "revision", f"{head_revision()},", "up", "to", "date"] in lines
