@@ -28,7 +28,6 @@ from schema.connection import PageInfo
 from schema.field import argument, field
 from schema.graph import build_schema
 from schema.job import Job
-from schema.node import Node
 from schema.query import DESCRIPTION, OwnQuery, Query
 from schema.scalars import SCALARS
 from schema.topic import Topic
@@ -122,9 +121,9 @@ def _own_query(*, has_common_fields: bool) -> type[Any]:
 
 
 def _with_directives(definition: DefinitionNode) -> DefinitionNode:
-    """Return the definition with @key if it is that of a Node, and with @shareable if subgraphs have it in common."""
+    """Return the definition with @key if others can refer to it, and with @shareable if subgraphs have it in common."""
     if not isinstance(definition, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
         return definition
-    is_node = any(interface.name.value == Node.__name__ for interface in definition.interfaces or ())
-    added = [KEY] if is_node else [SHAREABLE] if definition.name.value == PageInfo.__name__ else []
+    name = definition.name.value
+    added = [KEY] if name in TYPE_TESTS else [SHAREABLE] if name == PageInfo.__name__ else []
     return replace(definition, directives=(*(definition.directives or ()), *added))
