@@ -33,6 +33,7 @@ check: set-up-dev ## check format, lint, types, layers and schema.graphql
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/atoll schema --check schema.graphql
+	.venv/bin/atoll schema --compatible-with released.graphql
 
 prove: set-up-dev ## run all proofs and write their record, docs/proofs.md (some hours; ARGS="leaks --minutes 10")
 	@.venv/bin/python -m proofs $(ARGS)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 import uvicorn
+from graphql import GraphQLError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -44,6 +45,7 @@ from app.operation_log import OperationLog
 from app.settings import LogFormat, SettingError, Settings
 from app.tokens import TokenLifetimeError
 from resolvers.deployment import installed_version
+from schema.compatibility import breaking_changes
 from schema.federation import print_subgraph
 from schema.graph import print_schema
 from store.backup import back_up, postgresql_command
@@ -245,6 +247,14 @@ def schema(
         Path | None,
         typer.Option("--check", help="Compare the schema with this file instead of printing it; exit 1 if it differs."),
     ] = None,
+    released_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--compatible-with",
+            help="Compare the schema with that of a release in this file instead of printing it; exit 1 and list the"
+            " changes that break its clients, if there are any.",
+        ),
+    ] = None,
     federation: Annotated[
         bool,
         typer.Option(
@@ -259,12 +269,26 @@ def schema(
         command = f"atoll schema --federation >{check_file}"
     else:
         sdl, command = print_schema(), "make schema"
-    if check_file is None:
+    if released_file is not None:
+        _check_compatibility(released_file, sdl)
+    elif check_file is None:
         sys.stdout.write(sdl)
     elif not check_file.is_file():
         _exit(f"{check_file} does not exist. Write it with: {command}", FAILURE)
     elif check_file.read_bytes() != sdl.encode():
         _exit(f"{check_file} is out of date. Write it again with: {command}", FAILURE)
+
+
+def _check_compatibility(file: Path, sdl: str) -> None:
+    try:
+        changes = breaking_changes(file.read_text(encoding="utf-8"), sdl)
+    except (OSError, UnicodeDecodeError) as error:
+        _exit(f"{file} cannot be read: {error}", FAILURE)
+    except GraphQLError as error:
+        _exit(f"{file} is no schema: {error.message}", FAILURE)
+    if changes:
+        listed = "\n".join(f"- {change}" for change in changes)
+        _exit(f"The schema breaks clients of {file}:\n{listed}\nSee docs/schema.md.", FAILURE)
 
 
 @commands.command()

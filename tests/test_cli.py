@@ -153,6 +153,23 @@ def test_schema_prints_the_schema_or_compares_a_file_with_it(atoll_nowhere: Comm
     assert not (atoll_nowhere.folder / "untouched.db").exists()
 
 
+def test_schema_lists_the_changes_that_break_clients_of_a_release(atoll_nowhere: CommandRunner) -> None:
+    file = atoll_nowhere.folder / "released.graphql"
+    assert "cannot be read: " in atoll_nowhere("schema", "--compatible-with", str(file)).error_line
+    file.write_text("{", encoding="utf-8")
+    assert "is no schema: Syntax Error" in atoll_nowhere("schema", "--compatible-with", str(file)).error_line
+    file.write_text(print_schema(), encoding="utf-8")
+    done = atoll_nowhere("schema", "--compatible-with", str(file))
+    assert (done.code, done.out, done.err) == (0, "", "")
+    file.write_text(
+        print_schema().replace("type Viewer implements Node {", "type Viewer implements Node {\n  nick: String"),
+        encoding="utf-8",
+    )
+    done = atoll_nowhere("schema", "--compatible-with", str(file))
+    assert done.code == 1
+    assert done.err.splitlines()[-2:] == ["- Field Viewer.nick was removed.", "See docs/schema.md."]
+
+
 def test_schema_prints_the_subgraph_that_the_settings_select(atoll_nowhere: CommandRunner) -> None:
     assert atoll_nowhere("schema", "--federation").out == print_subgraph()
     assert "  viewer: Viewer" not in print_subgraph()
