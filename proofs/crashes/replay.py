@@ -241,9 +241,10 @@ def _is_job(operation: Operation) -> bool:
 
 
 def _check_job(row: Row[Any]) -> None:
-    """Fail unless the items of a job are as many as it says."""
+    """Fail unless the items of a job are as many as it says. An ATOMIC one that failed has all of them, and none done."""
     is_whole = row.status in {JobStatus.SUCCEEDED, JobStatus.PARTIALLY_FAILED}
-    if row.items != row.done or (is_whole and row.done != row.total):
+    is_rolled_back = row.status == JobStatus.FAILED and (row.done, row.items) == (0, row.total)
+    if (row.items != row.done and not is_rolled_back) or (is_whole and row.done != row.total):
         raise BrokenPromiseError(f"A job has not the items that it says: {row}")
 
 
