@@ -241,7 +241,7 @@ def _is_job(operation: Operation) -> bool:
 
 
 def _check_job(row: Row[Any]) -> None:
-    """Fail unless the items of a job are as many as it says. An ATOMIC one that failed has all of them, and none done."""
+    """Fail unless a job has as many items as it says. An ATOMIC one that failed has all of them, and none is done."""
     is_whole = row.status in {JobStatus.SUCCEEDED, JobStatus.PARTIALLY_FAILED}
     is_rolled_back = row.status == JobStatus.FAILED and (row.done, row.items) == (0, row.total)
     if (row.items != row.done and not is_rolled_back) or (is_whole and row.done != row.total):
