@@ -21,7 +21,7 @@ from app.authentication import load_viewer, verify_bearer_token
 from app.caller import CallerLimits
 from app.cors import allow_origins
 from app.drain import Drain, closing
-from app.endpoint import RAW_SECURITY_HEADERS, Endpoint
+from app.endpoint import Endpoint
 from app.errors import RequestErrorCode, error_body
 from app.graphiql import EXAMPLES, Account, Tab
 from app.guarded_executor import GuardedExecutor
@@ -32,6 +32,7 @@ from app.operation import ObserveOperation
 from app.operations_in_progress import OperationsInProgress
 from app.query_engine import QueryEngine
 from app.rate_limit import Clock, RateLimit
+from app.response import RAW_SECURITY_HEADERS
 from app.settings import Executor, Settings
 from app.worker import run_worker
 from fragments import Memory

@@ -16,7 +16,7 @@ ANY_ORIGIN: Final = "*"
 MAX_AGE_SECONDS: Final = 7_200
 """How long a browser may keep the response to a preflight request. Chromium keeps none longer."""
 
-EXPOSED_HEADERS: Final = ("Retry-After", "X-Request-Id")
+EXPOSED_HEADERS: Final = ("ETag", "Retry-After", "X-Request-Id")
 """Response headers that pages may read, besides those that every page may."""
 
 _ORIGIN: Final = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -34,6 +34,7 @@ from app.request_limits import (
     ResponseSizeError,
     max_response_bytes,
 )
+from app.response import RawResponse, encode_answer, json_response, page_response
 from resolvers.limits import current_rate
 from store.database_use import current_use
 from store.failure import Failure, StorageError
@@ -48,32 +49,11 @@ RunQuery = Callable[[GraphQLRequest, Caller], Awaitable[bytes | None]]
 """Returns the body of a response, or None if graphql-core has to execute the request."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_SECURITY_HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-}
-RAW_SECURITY_HEADERS: Final = [(name.encode(), value.encode()) for name, value in _SECURITY_HEADERS.items()]
-_HEADERS: Final = {"cache-control": "private, no-store", "vary": "Accept, Authorization"}
-_RAW_HEADERS: Final = {
-    media_type: [
-        (name.encode(), value.encode())
-        for name, value in ({"content-type": f"{media_type}; charset=utf-8"} | _HEADERS | _SECURITY_HEADERS).items()
-    ]
-    for media_type in (negotiation.JSON, negotiation.GRAPHQL_RESPONSE)
-}
 _GOING_AWAY: Final = 1001
 _BY_METHOD: Final = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
 }
-
-
-class RawResponse(NamedTuple):
-    """A response as ASGI sends it, but for the header with the request's id."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class Endpoint(GraphQL[object, None]):
@@ -121,9 +101,12 @@ class Endpoint(GraphQL[object, None]):
         caller = Caller(request, record, self._limits)
         tokens = current_operation.set(record), current_use.set(record.use), current_rate.set(self._rate)
         try:
-            status, headers, body = await self._response(request, caller)
+            response = await self._response(request, caller)
             if not record.is_page:
-                caller.settle(status)
+                caller.settle(response.status)
+                if response.status == HTTPStatus.OK and not (record.error_counts or caller.is_mutation):
+                    response = await encode_answer(request, response)
+            status, headers, body = response
             record.status, record.response_bytes = status, len(body)
             headers = [*headers, (b"x-request-id", record.request_id.encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -171,7 +154,7 @@ class Endpoint(GraphQL[object, None]):
         _require_method(request)
         if self._ide is not None and request.method == "GET" and accepted.prefers_html:
             record.is_page = True
-            return _page(await self._ide(Request(request.scope, request.receive)))
+            return page_response(await self._ide(Request(request.scope, request.receive)))
         _require_acceptable(request, accepted)
         seconds = caller.seconds_until_credit()
         if seconds and caller.is_known:
@@ -208,7 +191,7 @@ class Endpoint(GraphQL[object, None]):
         if self._run_query is not None:
             data = await self._run_query(graphql_request, caller)
             if data is not None:
-                return _json(media_type, HTTPStatus.OK, data)
+                return json_response(media_type, HTTPStatus.OK, data)
         result = await caller.run(self._result(graphql_request, caller, method))
         return _respond(caller.record, media_type, _status(result, media_type), _body(result, caller.record.request_id))
 
@@ -286,14 +269,7 @@ def _respond(
     headers: Mapping[str, str] | None = None,
 ) -> RawResponse:
     record.count_errors(body)
-    return _json(media_type, status, orjson.dumps(body), headers)
-
-
-def _json(media_type: str, status: HTTPStatus, content: bytes, headers: Mapping[str, str] | None = None) -> RawResponse:
-    raw = [(b"content-length", b"%d" % len(content)), *_RAW_HEADERS[media_type]]
-    if headers:
-        raw[:0] = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return RawResponse(status, raw, content)
+    return json_response(media_type, status, orjson.dumps(body), headers)
 
 
 def _is_too_large(response: RawResponse, caller: Caller) -> bool:
@@ -309,13 +285,6 @@ def _refuse_size(caller: Caller, media_type: str) -> RawResponse:
     if caller.is_mutation:
         return _respond(caller.record, media_type, HTTPStatus.OK, {"data": None, **body})
     return _respond(caller.record, media_type, _status_of_refusal(media_type), body)
-
-
-def _page(response: Response) -> RawResponse:
-    response.headers.update(_HEADERS)
-    for name, value in _SECURITY_HEADERS.items():  # a page may have a policy of its own
-        response.headers.setdefault(name, value)
-    return RawResponse(response.status_code, response.raw_headers, bytes(response.body))
 
 
 def _require_method(request: HTTPRequest) -> None:

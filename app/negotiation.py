@@ -1,6 +1,7 @@
-"""Content negotiation: the media type of a response, by the request's `Accept` header (RFC 9110)."""
+"""Content negotiation (RFC 9110): media type and coding of a response, by `Accept` and `Accept-Encoding`."""
 
 import re
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -15,6 +16,13 @@ HTML: Final = "text/html"
 CACHED_HEADERS: Final = 64
 
 _QUALITY: Final = re.compile(r"[01](\.[0-9]*)?")
+
+
+class Coding(StrEnum):
+    """Content coding of a compressed body. At equal quality, the first is used."""
+
+    ZSTD = "zstd"
+    GZIP = "gzip"
 
 
 class Preference(NamedTuple):
@@ -48,6 +56,18 @@ def negotiate(accept: bytes) -> Negotiation:
     return Negotiation(GRAPHQL_RESPONSE if is_response else JSON, prefers_html)
 
 
+@lru_cache(maxsize=CACHED_HEADERS)
+def negotiate_coding(accept_encoding: bytes) -> Coding | None:
+    """Negotiate by the values of the request's `Accept-Encoding` headers; None for a body that is not compressed.
+
+    Only codings that the header names are used. A body that is not compressed is always acceptable.
+    """
+    qualities = _qualities(accept_encoding.decode("latin-1"))
+    coding = max(Coding, key=lambda each: qualities.get(each, 0))
+    quality = qualities.get(coding, 0)
+    return coding if quality and quality >= qualities.get("identity", 0) else None
+
+
 def _preference_for(qualities: dict[str, float], media_type: str) -> Preference:
     """Return the preference for a media type, by the most specific range that includes it."""
     if not qualities:
@@ -59,7 +79,7 @@ def _preference_for(qualities: dict[str, float], media_type: str) -> Preference:
 
 
 def _qualities(accept: str) -> dict[str, float]:
-    """Return the quality of each media range: the highest of a repeated range, and 1 for a malformed quality.
+    """Return the quality of each media range or coding: the highest of a repeated range, and 1 for a malformed quality.
 
     A blank header has none.
     """

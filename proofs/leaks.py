@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from sqlalchemy import ColumnElement, FromClause, and_, func, literal, select, true, update
 
-from app import authentication, endpoint
+from app import authentication, endpoint, response
 from fragments.cache import SelectionKey
 from fragments.selection import Selection
 from permissions import ErrorCode, OperationError, Viewer, directive, visibility_index, visible
@@ -315,7 +315,7 @@ def _sequential_ids() -> Iterator[None]:
 @contextmanager
 def _revision_header() -> Iterator[None]:
     """Send the revision of the log as an ETag."""
-    original, to_response, latest = viewer_module._fetch_viewer, endpoint._json, [0]  # noqa: SLF001 - the fault is planted in them
+    original, to_response, latest = viewer_module._fetch_viewer, response.json_response, [0]  # noqa: SLF001 - the fault is planted in them
 
     async def fetch_viewer_and_revision(snapshot: Snapshot, *arguments: Any) -> Any:
         latest[0] = (await snapshot.rows(select(sql.deployment.c.revision)))[0].revision
@@ -326,7 +326,7 @@ def _revision_header() -> Iterator[None]:
 
     with (
         patch.object(viewer_module, "_fetch_viewer", fetch_viewer_and_revision),
-        patch.object(endpoint, "_json", respond_with_revision),
+        patch.object(endpoint, "json_response", respond_with_revision),
     ):
         yield
 

@@ -23,6 +23,7 @@ from app import limits
 from app.caller import CallerLimits
 from app.endpoint import Endpoint
 from app.errors import UnauthenticatedError, UnavailableError
+from app.operation import ObserveOperation
 from app.operations_in_progress import OperationsInProgress
 from app.rate_limit import RateLimit
 from permissions.error import ErrorCode, OperationError
@@ -170,6 +171,7 @@ class World:
     operation_seconds: float = 10
     rate: RateLimit | None = None
     max_operations: int = 200
+    observe: Sequence[ObserveOperation] = ()
 
     def __post_init__(self) -> None:
         """Build the schema and its endpoint."""
@@ -178,6 +180,7 @@ class World:
             open_context=self.open_context,
             ide=_ide if self.has_ide else None,
             limits=CallerLimits(self.operation_seconds, self.rate, OperationsInProgress(self.max_operations)),
+            observe=self.observe,
         )
         self.app = Starlette(routes=[Route("/graphql", self.endpoint)])
 

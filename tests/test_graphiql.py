@@ -21,6 +21,7 @@ from app.graphiql import (
     replace_references,
     serve_page,
 )
+from tests.test_compression import DECOMPRESS
 
 ACCOUNTS = [Account("Ann", "A member who owns two capsules.", "ann-token"), Account("Visitor", "Anonymous.", None)]
 TABS = [Tab("Who am I", "web", "{ viewerName }", '{"first": 2}', "Ann"), Tab("Topics", "admin", "{ topics }", "", None)]
@@ -114,7 +115,8 @@ def create_client(dist: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncCli
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
     """Return a client of a server whose build has one asset, and a secret next to the assets."""
-    files = {"dist/index.html": "<p>built</p>", "dist/assets/a-1f.js": "1", "dist/secret": "secret", "secret": "secret"}
+    files = {"dist/index.html": "<p>built</p>", "dist/assets/a-1f.js": "1", "dist/assets/b-2f.woff2": "b"}
+    files |= {"dist/secret": "secret", "secret": "secret"}
     return create_client(write(tmp_path, files) / "dist", monkeypatch)
 
 
@@ -152,6 +154,29 @@ async def test_every_response_has_security_and_cache_headers(built: httpx.AsyncC
 async def test_a_script_is_served_as_javascript(built: httpx.AsyncClient) -> None:
     answer = await built.get("/graphql/ide/assets/a-1f.js")
     assert (answer.text, answer.headers["content-type"]) == ("1", "text/javascript; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "accept_encoding", "coding"),
+    [
+        ("a-1f.js", "gzip, zstd", "zstd"),
+        ("a-1f.js", "gzip", "gzip"),
+        ("a-1f.js", "identity", None),
+        ("b-2f.woff2", "gzip", None),
+    ],
+)
+async def test_scripts_and_styles_are_compressed(
+    built: httpx.AsyncClient, name: str, accept_encoding: str, coding: str | None
+) -> None:
+    for _ in ("first", "again"):
+        async with built.stream(
+            "GET", f"/graphql/ide/assets/{name}", headers={"accept-encoding": accept_encoding}
+        ) as response:
+            content = b"".join([part async for part in response.aiter_raw()])
+        assert response.headers.get("content-encoding") == coding
+        assert response.headers["vary"] == "Accept-Encoding"
+        assert int(response.headers["content-length"]) == len(content)
+        assert DECOMPRESS[coding](content) == name[0].replace("a", "1").encode()
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,7 @@ async def test_every_response_has_the_same_headers(world: World) -> None:
     assert [answer.status_code for answer in answers] == [200, 400, 401, 500, 415, 404, 200]
     for answer in answers:
         assert answer.headers.get_list("cache-control") == ["private, no-store"]
-        assert answer.headers.get_list("vary") == ["Accept, Authorization"]
+        assert answer.headers.get_list("vary") == ["Accept, Accept-Encoding, Authorization"]
         assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
         assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]
         assert answer.headers["content-length"] == str(len(answer.content))

@@ -184,8 +184,9 @@ class Connection:
         self.http.request(method, path, body, headers)
         response = self.http.getresponse()
         body = response.read()
-        assert response.getheader("cache-control") == "private, no-store"
-        assert response.getheader("vary") == "Accept, Authorization"
+        is_query = method == "GET" and response.status == http.client.OK
+        assert response.getheader("cache-control") == f"private, {'no-cache' if is_query else 'no-store'}"
+        assert response.getheader("vary") == "Accept, Accept-Encoding, Authorization"
         assert response.getheader("x-content-type-options") == "nosniff"
         assert response.getheader("x-request-id")
         assert response.getheader("content-length") == str(len(body))

@@ -45,7 +45,7 @@ REFUSAL_HEADERS: Final = {
     "www-authenticate": 'Bearer error="invalid_token"',
     "cache-control": "private, no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "vary": "Accept, Authorization",
+    "vary": "Accept, Accept-Encoding, Authorization",
     "x-content-type-options": "nosniff",
     "content-length": str(len(REFUSAL)),
 }
