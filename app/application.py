@@ -34,6 +34,7 @@ from app.query_engine import QueryEngine
 from app.rate_limit import Clock, RateLimit
 from app.response import RAW_SECURITY_HEADERS
 from app.settings import Executor, Settings
+from app.trusted_documents import TrustedDocuments, read_documents
 from app.worker import run_worker
 from fragments import Memory
 from permissions import Viewer
@@ -98,14 +99,16 @@ def create_application(
     *,
     accounts: Sequence[Account] = (),
     tabs: Sequence[Tab] | None = None,
+    documents: TrustedDocuments | None = None,
     database: Database | None = None,
     observe: Sequence[ObserveOperation] = (),
     clock: Clock = monotonic_ns,
 ) -> Starlette:
     """Create the ASGI application. GraphiQL offers `accounts` and opens `tabs` (None: the examples).
 
-    Each function of `observe` is called with the record of each operation. At shutdown the application closes a
-    database that it opened itself, not one that was passed in. `clock` is that of the rate limit.
+    Clients may request `documents` by their ids (None: those of the settings, which are read). Each function of
+    `observe` is called with the record of each operation. At shutdown the application closes a database that it opened
+    itself, not one that was passed in. `clock` is that of the rate limit.
     """
     token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
@@ -117,7 +120,7 @@ def create_application(
         return verify_bearer_token(authorization, issuer)
 
     memory = Memory(used_database) if settings.index and settings.engine == Executor.ON else None
-    schema = _schema(is_subgraph=settings.federation, has_common_fields=settings.federation_common_fields)
+    schema = _schema_of(settings)
     query_engine = QueryEngine(schema, _document_rules(), used_database, authenticate, memory)
     endpoint = Endpoint(
         schema,
@@ -129,6 +132,7 @@ def create_application(
             rate=settings.rate and RateLimit(settings.rate, clock),
             in_progress=OperationsInProgress(settings.max_operations),
         ),
+        documents=load_documents(settings) if documents is None else documents,
         cors_origins=settings.cors_origins,
         observe=observe,
         is_traced=settings.traces,
@@ -177,6 +181,16 @@ def create_application(
     )
     application.state.memory = memory
     return application
+
+
+def load_documents(settings: Settings) -> TrustedDocuments:
+    """Return the trusted documents of the settings, validated. Raises InvalidDocumentsError."""
+    texts = read_documents(settings.documents, _schema_of(settings), _document_rules()) if settings.documents else {}
+    return TrustedDocuments(texts, is_only=settings.documents_only)
+
+
+def _schema_of(settings: Settings) -> Schema:
+    return _schema(is_subgraph=settings.federation, has_common_fields=settings.federation_common_fields)
 
 
 @cache

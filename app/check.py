@@ -9,6 +9,7 @@ from app.connections import OTHER_DESCRIPTORS, connection_limit
 from app.cors import ANY_ORIGIN
 from app.drain import STOP_SECONDS
 from app.settings import PREFIX, Settings
+from app.trusted_documents import TrustedDocuments
 from store.error import parse_database_url
 from store.inspection import ContentFacts, DatabaseFacts, FileFacts, ServerFacts
 from store.migrate import head_revision, is_newer, is_usable
@@ -73,6 +74,13 @@ def check_settings(settings: Settings, descriptors: int | None) -> Iterator[Find
     yield _finding("GraphiQL", "off", advice if settings.graphiql else None)
     yield from _check_limits(settings)
     yield _check_descriptors(settings, descriptors)
+
+
+def check_documents(documents: TrustedDocuments) -> Finding:
+    """Return the finding about trusted documents, all of which were read."""
+    others = "and no others" if documents.is_only else "and all others"
+    state = f"{len(documents.texts):,}, {others}" if documents.texts else "none"
+    return Finding(Level.OK, "trusted documents", state)
 
 
 def check_database(facts: DatabaseFacts, settings: Settings, processes: int, now_ms: int) -> Iterator[Finding]:

@@ -30,8 +30,8 @@ from rich.progress import (
 from sqlalchemy.exc import DBAPIError
 
 from app import demo, metrics, tokens
-from app.application import create_application
-from app.check import Finding, Level, check_database, check_settings
+from app.application import create_application, load_documents
+from app.check import Finding, Level, check_database, check_documents, check_settings
 from app.connections import Connections
 from app.descriptors import max_descriptors
 from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
@@ -44,6 +44,7 @@ from app.operation import ObserveOperation
 from app.operation_log import OperationLog
 from app.settings import LogFormat, SettingError, Settings
 from app.tokens import TokenLifetimeError
+from app.trusted_documents import InvalidDocumentsError
 from resolvers.deployment import installed_version
 from schema.compatibility import breaking_changes
 from schema.federation import print_subgraph
@@ -87,7 +88,7 @@ def main() -> None:
         commands(prog_name="atoll")
     except (SettingError, TokenLifetimeError, DatabaseUrlError) as error:
         _exit(str(error), USAGE)
-    except (DatabaseUnusableError, UnreadableFileError, UserNotFoundError) as error:
+    except (DatabaseUnusableError, InvalidDocumentsError, UnreadableFileError, UserNotFoundError) as error:
         _exit(str(error), FAILURE)
 
 
@@ -132,6 +133,7 @@ def serve(
             " --workers 1.",
             USAGE,
         )
+    documents = load_documents(settings)  # before migrations, and before a parent starts workers, which would end
     _require_free_port(host, port)
     options = server_options(settings, host, port)
     # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
@@ -142,7 +144,9 @@ def serve(
         # A page of another site whose name resolves to this machine must not get the accounts' tokens.
         demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(_url_host, LOOPBACK)), drain_seconds=0)
         with _serve_metrics(settings, workers):
-            application = create_application(demo_settings, accounts=accounts, tabs=tabs, observe=_observers(settings))
+            application = create_application(
+                demo_settings, accounts=accounts, tabs=tabs, documents=documents, observe=_observers(settings)
+            )
             uvicorn.run(application, **options)
         return
     if settings.migrate:
@@ -153,7 +157,7 @@ def serve(
         if settings.log is LogFormat.TEXT:  # every line of the other format is JSON
             console.print(f"Atoll is serving http://{_url_host(host)}:{port}/graphql", soft_wrap=True)
         if workers == 1:
-            uvicorn.run(create_application(settings, observe=_observers(settings)), **options)
+            uvicorn.run(create_application(settings, documents=documents, observe=_observers(settings)), **options)
         else:
             factory = "app.cli:create_application_from_environment"
             config = uvicorn.Config(factory, factory=True, workers=workers, **options)
@@ -418,6 +422,10 @@ async def _require_usable(database: Database) -> None:
 def _findings(settings: Settings, processes: int) -> Iterator[Finding]:
     """Yield the findings about the deployment. Those about settings come first, also if the database cannot be used."""
     yield from check_settings(settings, max_descriptors())
+    try:
+        yield check_documents(load_documents(settings))
+    except InvalidDocumentsError as error:
+        yield from (Finding(Level.ERROR, "trusted documents", problem) for problem in error.problems)
     yield from check_database(_run(settings, inspect_database), settings, processes, now_ms())
 
 

@@ -178,6 +178,17 @@ def parse_query(schema: BaseSchema, text: str, operation_name: str | None, rules
     return None if parsed.errors(_validation(schema, rules, tuple(specified_rules))) else parsed.document
 
 
+def parse_trusted(
+    schema: BaseSchema, text: str, rules: DocumentRules
+) -> tuple[DocumentNode | None, list[GraphQLError]]:
+    """Return a document, and its errors, without a look into the cache, which it would fill at the start."""
+    try:
+        parsed = _ParsedDocument.parse(text, rules.max_tokens)
+    except GraphQLError as error:
+        return None, [error]
+    return parsed.document, parsed.errors(_validation(schema, rules, tuple(specified_rules)))
+
+
 def _parse(text: str, rules: DocumentRules) -> _ParsedDocument:
     return (_parse_cached if len(text) <= MAX_CACHED_LENGTH else _parse_long)(text, rules.max_tokens)
 

@@ -35,6 +35,7 @@ from app.request_limits import (
     max_response_bytes,
 )
 from app.response import RawResponse, encode_answer, json_response, page_response
+from app.trusted_documents import TrustedDocuments
 from resolvers.limits import current_rate
 from store.database_use import current_use
 from store.failure import Failure, StorageError
@@ -71,21 +72,23 @@ class Endpoint(GraphQL[object, None]):
         ide: PageHandler | None = None,
         run_query: RunQuery | None = None,
         limits: CallerLimits | None = None,
+        documents: TrustedDocuments | None = None,
         cors_origins: Sequence[str] = (),
         observe: Sequence[ObserveOperation] = (),
         is_traced: bool = False,
     ) -> None:
         """Take the schema, opener of contexts, handler of the GraphiQL page, faster way for queries, and limits.
 
-        Pages of `cors_origins` may send queries by GET. Each function of `observe` is called with the record of each
-        operation, after its response was sent. With `is_traced`, the record has spans.
+        Clients may request `documents` by their ids, and pages of `cors_origins` may send queries by GET. Each function
+        of `observe` is called with the record of each operation, after its response was sent. With `is_traced`, the
+        record has spans.
         """
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
         self._run_query = run_query
         self._limits = limits or CallerLimits()
-        self._cors_origins = cors_origins
+        self._documents, self._cors_origins = documents or TrustedDocuments(), cors_origins
         self._rate = None if self._limits.rate is None else self._limits.rate.users.rate
         self._observe, self._is_traced = tuple(observe), is_traced
 
@@ -159,8 +162,8 @@ class Endpoint(GraphQL[object, None]):
         seconds = caller.seconds_until_credit()
         if seconds and caller.is_known:
             raise caller.refusal(seconds)
-        graphql_request = await read_request(request, self._cors_origins)
-        record.set_document(graphql_request.query)
+        graphql_request = await read_request(request, self._documents, self._cors_origins)
+        record.set_document(graphql_request.query, graphql_request.document_id)
         viewer = caller.viewer
         self._limits.in_progress.begin(viewer)
         try:

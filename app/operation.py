@@ -20,6 +20,7 @@ class OperationRecord:
     __slots__ = (
         "cost",
         "document_hash",
+        "document_id",
         "document_read",
         "error_counts",
         "is_page",
@@ -47,6 +48,8 @@ class OperationRecord:
         self.operation_name: str | None = None
         self.operation_type: str | None = None
         self.document_hash: str | None = None
+        self.document_id: str | None = None
+        """Id of a trusted document, as its manifest has it; None if the client sent the text."""
         self.document_read: int | None = None
         """When the request was read, by `perf_counter_ns`."""
         self.cost: Mapping[str, int] | None = None
@@ -71,9 +74,9 @@ class OperationRecord:
         """Record spans from now on."""
         self.trace_parent, self.use.spans = trace_parent, []
 
-    def set_document(self, text: str) -> None:
-        """Take the document: keep its short hash, and the time."""
-        self.document_read = perf_counter_ns()
+    def set_document(self, text: str, document_id: str | None = None) -> None:
+        """Take the document, and its id if it is trusted: keep its short hash, the id, and the time."""
+        self.document_read, self.document_id = perf_counter_ns(), document_id
         self.document_hash = sha256(text.encode()).hexdigest()[:HASH_CHARACTERS]
 
     def set_operation(self, definition: OperationDefinitionNode) -> None:

@@ -42,6 +42,8 @@ def fields_of(record: OperationRecord) -> dict[str, Any]:
         fields["operationType"] = record.operation_type
     if record.document_hash is not None:
         fields["document"] = record.document_hash
+    if record.document_id is not None:
+        fields["documentId"] = record.document_id
     if record.cost is not None:
         fields["cost"] = record.cost
     if record.status is not None:

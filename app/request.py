@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Generator, Iterator, Sequence
 from functools import lru_cache, partial
 from http import HTTPStatus
 from types import coroutine
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
@@ -16,6 +16,7 @@ from app.cors import comes_from
 from app.errors import HTTPError, RequestErrorCode
 from app.http_request import HTTPRequest
 from app.negotiation import CACHED_HEADERS
+from app.trusted_documents import TrustedDocuments
 from resolvers.limits import LIMITS, VISITOR_LIMITS
 
 BODY_SECONDS: Final = 20
@@ -27,7 +28,7 @@ closes is reset, and never sees the response."""
 
 Result = TypeVar("Result")
 
-_MEMBERS: Final = {"query": str, "operationName": str, "variables": dict, "extensions": dict}
+_MEMBERS: Final = {"query": str, "documentId": str, "operationName": str, "variables": dict, "extensions": dict}
 _KINDS: Final[dict[type, str]] = {str: "a string", dict: "an object"}
 
 
@@ -38,20 +39,25 @@ class GraphQLRequest(NamedTuple):
     operation_name: str | None
     variables: dict[str, Any] | None
     extensions: dict[str, Any] | None
+    document_id: str | None
+    """Id of the document if it is a trusted one that the client did not send itself."""
 
 
-async def read_request(request: HTTPRequest, cors_origins: Sequence[str] = ()) -> GraphQLRequest:
+async def read_request(
+    request: HTTPRequest, documents: TrustedDocuments, cors_origins: Sequence[str] = ()
+) -> GraphQLRequest:
     """Parse the parameters of a GET, or the JSON body of a POST that is not too large.
 
-    Pages of other sites must not send a GET, unless they are of `cors_origins`.
+    Clients may request `documents` by their ids. Pages of other sites must not send a GET, unless they are of
+    `cors_origins`.
 
     Raises HTTPError for anything else, and ClientDisconnect if the client leaves before the end of its body.
     """
     if request.method == "GET":
-        return _validate(_parameters(request, cors_origins))
+        return _validate(_parameters(request, cors_origins), documents)
     _require_json(request)
     limits = LIMITS if request.first_header(b"authorization") else VISITOR_LIMITS
-    return _validate(_parse_object(await _body(request, limits.body_bytes), "body"))
+    return _validate(_parse_object(await _body(request, limits.body_bytes), "body"), documents)
 
 
 def _parameters(request: HTTPRequest, cors_origins: Sequence[str]) -> dict[str, Any]:
@@ -188,33 +194,68 @@ def _strings(root: Any) -> Iterator[str]:
             pending += value
 
 
-def _validate(members: dict[str, Any]) -> GraphQLRequest:
+def _validate(members: dict[str, Any], documents: TrustedDocuments) -> GraphQLRequest:
     for name, kind in _MEMBERS.items():
         value = members.get(name)
         if value is not None and not isinstance(value, kind):
             raise _bad_request(f"{name} must be {_KINDS[kind]}.")
-    query, operation_name = members.get("query"), members.get("operationName") or None
-    if not query:
-        _refuse_persisted_query(members.get("extensions") or {})
-        raise _bad_request("query is missing. Send the text of a GraphQL document.")
-    if len(query) > LIMITS.query_characters:
-        message = (
-            f"query has {len(query):,} characters; at most {LIMITS.query_characters:,} are allowed. Use variables."
-        )
+    operation_name, extensions = members.get("operationName") or None, members.get("extensions")
+    text, document_id = _document(members.get("query"), members.get("documentId"), extensions or {}, documents)
+    if len(text) > LIMITS.query_characters:
+        message = f"query has {len(text):,} characters; at most {LIMITS.query_characters:,} are allowed. Use variables."
         raise HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, RequestErrorCode.PAYLOAD_TOO_LARGE, message)
-    if "\0" in query or (operation_name and "\0" in operation_name):
+    if "\0" in text or (operation_name and "\0" in operation_name):
         raise _bad_request("The request must not contain the character U+0000.")
-    return GraphQLRequest(query, operation_name, members.get("variables"), members.get("extensions"))
+    return GraphQLRequest(text, operation_name, members.get("variables"), extensions, document_id)
 
 
-def _refuse_persisted_query(extensions: dict[str, Any]) -> None:
-    """Raise HTTPError for a hash in place of the document, so that the client sends the document instead.
+def _document(
+    query: str | None, document_id: str | None, extensions: dict[str, Any], documents: TrustedDocuments
+) -> tuple[str, str | None]:
+    """Return the text of the document, and its id if the client requests a trusted one by it. Raises HTTPError."""
+    if query and document_id:
+        raise _bad_request("Send query or documentId, not both.")
+    if query:
+        _require_any_document_allowed(documents)
+        return query, None
+    if document_id:
+        return documents.find(document_id) or _refuse_unknown_document(document_id)
+    if "persistedQuery" in extensions:
+        return documents.find(_persisted_hash(extensions["persistedQuery"])) or _refuse_persisted_query()
+    _require_any_document_allowed(documents)
+    raise _bad_request("query is missing. Send the text of a GraphQL document.")
+
+
+def _require_any_document_allowed(documents: TrustedDocuments) -> None:
+    if documents.is_only:
+        message = (
+            "This deployment answers trusted documents only (ATOLL_DOCUMENTS_ONLY). Send the documentId of one, instead"
+            " of a query. GraphiQL cannot be used here."
+        )
+        raise HTTPError(HTTPStatus.BAD_REQUEST, RequestErrorCode.DOCUMENT_REQUIRED, message)
+
+
+def _persisted_hash(persisted_query: Any) -> str:
+    """Return the id in the form of Apollo's clients; an empty one if there is none."""
+    document_hash = persisted_query.get("sha256Hash") if isinstance(persisted_query, dict) else None
+    return document_hash if isinstance(document_hash, str) else ""
+
+
+def _refuse_unknown_document(document_id: str) -> NoReturn:
+    message = (
+        f"No trusted document has the id {document_id!r}. Add the manifest of this client's version to ATOLL_DOCUMENTS,"
+        " and restart all processes."
+    )
+    raise HTTPError(HTTPStatus.BAD_REQUEST, RequestErrorCode.DOCUMENT_NOT_FOUND, message)
+
+
+def _refuse_persisted_query() -> NoReturn:
+    """Refuse the hash of a document that is not trusted, so that the client sends the document instead.
 
     Clients recognize the message.
     """
-    if "persistedQuery" in extensions:
-        code = RequestErrorCode.PERSISTED_QUERY_NOT_SUPPORTED
-        raise HTTPError(HTTPStatus.BAD_REQUEST, code, "PersistedQueryNotSupported")
+    code = RequestErrorCode.PERSISTED_QUERY_NOT_SUPPORTED
+    raise HTTPError(HTTPStatus.BAD_REQUEST, code, "PersistedQueryNotSupported")
 
 
 def _bad_request(message: str) -> HTTPError:

@@ -56,6 +56,8 @@ class Settings:
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()  # files
+    documents_only: bool = False
     operation_seconds: int = OPERATION_SECONDS
     idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections
     log: LogFormat = LogFormat.TEXT
@@ -96,6 +98,11 @@ class Settings:
             _require_network(proxy)
         for origin in settings.cors_origins:
             _require_origin(origin)
+        if settings.documents_only and not settings.documents:
+            raise SettingError(
+                f"{PREFIX}DOCUMENTS_ONLY is on, but {PREFIX}DOCUMENTS is not set, so that no request would be answered."
+                " Set it to the manifests of your clients."
+            )
         return settings
 
     def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:

@@ -69,6 +69,7 @@ def _attributes(record: OperationRecord) -> Mapping[str, str | int]:
         "graphql.operation.name": record.operation_name,
         "graphql.operation.type": record.operation_type,
         "atoll.document": record.document_hash,
+        "atoll.document_id": record.document_id,
         "atoll.request_id": record.request_id,
         "atoll.viewer": record.viewer_id,
         "atoll.errors": ",".join(record.error_counts) or None,

@@ -26,6 +26,7 @@ from app.errors import UnauthenticatedError, UnavailableError
 from app.operation import ObserveOperation
 from app.operations_in_progress import OperationsInProgress
 from app.rate_limit import RateLimit
+from app.trusted_documents import TrustedDocuments
 from permissions.error import ErrorCode, OperationError
 
 RESPONSE = "application/graphql-response+json"
@@ -171,6 +172,7 @@ class World:
     operation_seconds: float = 10
     rate: RateLimit | None = None
     max_operations: int = 200
+    documents: TrustedDocuments = field(default_factory=TrustedDocuments)
     observe: Sequence[ObserveOperation] = ()
 
     def __post_init__(self) -> None:
@@ -180,6 +182,7 @@ class World:
             open_context=self.open_context,
             ide=_ide if self.has_ide else None,
             limits=CallerLimits(self.operation_seconds, self.rate, OperationsInProgress(self.max_operations)),
+            documents=self.documents,
             observe=self.observe,
         )
         self.app = Starlette(routes=[Route("/graphql", self.endpoint)])

@@ -295,7 +295,7 @@ def test_text_has_the_same_fields(log: pytest.CaptureFixture[str]) -> None:
 
 def test_every_field_and_event_is_documented() -> None:
     record = OperationRecord("7")
-    record.set_document(TOPICS)
+    record.set_document(TOPICS, "id")
     record.operation_name = record.operation_type = ""
     record.cost, record.status, record.error_counts, record.queue_nanoseconds = {}, 200, {"INTERNAL": 1}, 0
     section = DOC.read_text(encoding="utf-8").split("\n## Logs\n")[1].split("\n## ")[0]
