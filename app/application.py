@@ -69,15 +69,17 @@ class Application(Starlette):
         hosts: AllowedHosts,
         drain: Drain,
         cors_origins: Sequence[str],
+        root_path: str,
     ) -> None:
-        """Take the endpoint, the other routes, the lifespan, the allowed hosts, the drain, and the allowed origins."""
+        """Take the endpoint, other routes, lifespan, allowed hosts and origins, drain, and the prefix of paths."""
         super().__init__(routes=[*routes, Route(GRAPHQL_PATH, endpoint)], lifespan=lifespan)
         self.router.redirect_slashes = False  # a redirect would repeat the Host header
-        self._endpoint, self._hosts, self._drain = endpoint, hosts, drain
+        self._endpoint, self._hosts, self._drain, self._root_path = endpoint, hosts, drain, root_path
         self._answer: ASGIApp = allow_origins(self._dispatch, cors_origins) if cors_origins else self._dispatch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Added middleware sees all of them, and mounted applications are left to the routing."""
+        scope = _without_prefix(scope, self._root_path) if self._root_path else scope
         await self._answer(scope, receive, closing(send) if self._drain.has_begun else send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,13 +163,16 @@ def create_application(
             _unavailable("The server is shutting down.") if drain.has_begun else await _check_readiness(used_database)
         )
 
+    async def redirect_to_graphql(_request: Request) -> Response:
+        return RedirectResponse(settings.root_path + GRAPHQL_PATH)
+
     routes: list[BaseRoute] = [
         Route(HEALTH_PATH, _check_health, methods=["GET"]),
         Route(READY_PATH, ready, methods=["GET"]),
     ]
     if settings.graphiql:
         routes = [
-            Route("/", _redirect_to_graphql, methods=["GET"]),
+            Route("/", redirect_to_graphql, methods=["GET"]),
             *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
             *routes,
         ]
@@ -178,6 +183,7 @@ def create_application(
         hosts=AllowedHosts(settings.allowed_hosts),
         drain=drain,
         cors_origins=settings.cors_origins,
+        root_path=settings.root_path,
     )
     application.state.memory = memory
     return application
@@ -232,6 +238,14 @@ def _collect_garbage_seldom() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
+def _without_prefix(scope: Scope, prefix: str) -> Scope:
+    """Return the scope without the prefix in its path, which the proxy may have removed already.
+
+    The rest of another path that begins alike, such as `/atoll-two`, does not begin with a slash, and is no route.
+    """
+    return {**scope, "path": scope["path"].removeprefix(prefix) or "/"} if "path" in scope else scope
+
+
 async def _refuse_host(scope: Scope, receive: Receive, send: Send) -> None:
     """Refuse a request for another host, a handshake with 403."""
     if scope["type"] == "websocket":
@@ -278,7 +292,3 @@ async def _check_readiness(database: Database) -> Response:
 
 def _unavailable(reason: str) -> Response:
     return JSONResponse({"status": "unavailable", "reason": reason}, HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-async def _redirect_to_graphql(_request: Request) -> Response:
-    return RedirectResponse(GRAPHQL_PATH)

@@ -56,6 +56,7 @@ class Settings:
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    root_path: str = ""
     documents: tuple[str, ...] = ()  # files
     documents_only: bool = False
     operation_seconds: int = OPERATION_SECONDS
@@ -98,6 +99,7 @@ class Settings:
             _require_network(proxy)
         for origin in settings.cors_origins:
             _require_origin(origin)
+        _require_root_path(settings.root_path)
         if settings.documents_only and not settings.documents:
             raise SettingError(
                 f"{PREFIX}DOCUMENTS_ONLY is on, but {PREFIX}DOCUMENTS is not set, so that no request would be answered."
@@ -157,6 +159,14 @@ def _require_origin(text: str) -> None:
         raise SettingError(
             f"Invalid {PREFIX}CORS_ORIGINS {text!r}. Use origins, such as https://app.example.org,http://localhost:3000,"
             " without a path, or * for all."
+        )
+
+
+def _require_root_path(text: str) -> None:
+    """Raise SettingError unless the text is the beginning of a path, or empty."""
+    if not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", text):
+        raise SettingError(
+            f"Invalid {PREFIX}ROOT_PATH {text!r}. Use a path such as /atoll, without a slash at its end."
         )
 
 

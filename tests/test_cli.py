@@ -201,6 +201,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_INDEX", "default"),
         ("ATOLL_ALLOWED_HOSTS", "default"),
         ("ATOLL_CORS_ORIGINS", "default"),
+        ("ATOLL_ROOT_PATH", "default"),
         ("ATOLL_DOCUMENTS", "default"),
         ("ATOLL_DOCUMENTS_ONLY", "default"),
         ("ATOLL_OPERATION_SECONDS", "default"),

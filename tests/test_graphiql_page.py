@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
@@ -78,15 +78,15 @@ async def violating_page(_request: Request) -> Response:
 
 
 @contextmanager
-def run_server(tabs: Sequence[Tab], accounts: Sequence[Account]) -> Iterator[str]:
-    """Serve on a free port of this machine; yield the origin."""
+def run_server(tabs: Sequence[Tab], accounts: Sequence[Account], prefix: str = "") -> Iterator[str]:
+    """Serve on a free port of this machine, below the prefix; yield the origin."""
     endpoint = Endpoint()
     test_routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
         WebSocketRoute("/graphql", endpoint),
         Route("/violating", violating_page),
     ]
-    app = Starlette(routes=[*build_routes(tabs, accounts), *test_routes])
+    app = Starlette(routes=[Mount(prefix, routes=[*build_routes(tabs, accounts), *test_routes])])
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -241,6 +241,18 @@ def test_a_subscription_shows_its_results(browser: Chromium, demonstration: str)
     tab.wait_for(f"({text_of('response.json')}).includes('3')")
     assert json.loads(tab.evaluate(text_of("response.json"))) == {"data": {"count": 3}}
     assert_no_problems(tab, demonstration)
+
+
+def test_a_proxy_may_serve_the_page_below_a_prefix(browser: Chromium) -> None:
+    with run_server(TABS, ACCOUNTS, "/tools/atoll") as origin:
+        tab = ready(browser.open(f"{origin}/tools/atoll/graphql"), "viewerName")
+        assert run(tab) == {"data": {"viewerName": "Ann"}}
+        choose(tab, "Examples", "Count")
+        ready(tab, "subscription")
+        tab.click(".graphiql-execute-button")
+        tab.wait_for(f"({text_of('response.json')}).includes('3')")
+        tab.wait_for("document.fonts.status === 'loaded'")
+        assert_no_problems(tab, f"{origin}/tools/atoll")
 
 
 def test_the_editor_completes_from_the_schema(browser: Chromium, demonstration: str) -> None:

@@ -4,7 +4,12 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  base: "/graphql/ide/",
+  // A proxy may serve Atoll under any prefix, so no address begins at the root. The page is `graphql`, its files are in
+  // `graphql/ide/`; these refer to each other by relative addresses.
+  base: "./",
+  experimental: {
+    renderBuiltUrl: (file, { hostType }) => (hostType === "html" ? `graphql/ide/${file}` : { relative: true }),
+  },
   plugins: [react()],
   // Workers too are module scripts of this origin.
   worker: { format: "es" },

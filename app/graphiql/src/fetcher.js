@@ -3,7 +3,8 @@
 import { getOperationAST } from "graphql";
 import { createClient } from "graphql-ws";
 
-const PATH = "/graphql";
+// Relative to the page, which a proxy may serve under a prefix.
+const PATH = "graphql";
 
 /** Return a GraphiQL fetcher. It calls `token()` for each operation; null or "" is an anonymous visitor. */
 export function createFetcher(token) {

@@ -18,7 +18,7 @@ import "./style.css";
 const root = document.getElementById("root");
 
 try {
-  const response = await fetch("/graphql/ide/config.json", { credentials: "omit" });
+  const response = await fetch("graphql/ide/config.json", { credentials: "omit" });
   const { tabs, accounts } = await response.json();
   const identity = createIdentity(accounts);
   createRoot(root).render(<Ide examples={tabs} identity={identity} fetcher={createFetcher(identity.token)} />);
