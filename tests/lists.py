@@ -151,7 +151,7 @@ def every_list(model: Model, who: str) -> Iterator[ListField]:
     for topic in model.topic:
         yield from _collection_lists(topic)
     for slug in model.collection:
-        yield ListField(("collection", slug), "children", SLUGS, _expect("children", slug), is_two_way=True)
+        yield from _child_lists(slug)
         yield from _membership_lists(slug)
         if who != ANONYMOUS:
             yield from _addable_lists(slug)
@@ -161,6 +161,8 @@ def every_list(model: Model, who: str) -> Iterator[ListField]:
         yield ListField(parent, "uses", ASSETS, _expect("uses", asset))
         yield ListField(parent, "usedBy", ASSETS, _expect("used_by", asset))
     yield ListField(("viewer", ""), "collections", SLUGS, _expect("collections"))
+    if who != ANONYMOUS:
+        yield from _owned_lists()
 
 
 def _collection_lists(topic: str | None) -> Iterator[ListField]:
@@ -168,6 +170,19 @@ def _collection_lists(topic: str | None) -> Iterator[ListField]:
     for order, given in _ordered(COLLECTION_ORDERS):
         expected = _expect_filtered("collections", topic=topic, **order)
         yield ListField(parent, "collections", SLUGS, expected, given, is_two_way=True, filter="CollectionFilter")
+
+
+def _child_lists(slug: str) -> Iterator[ListField]:
+    for order, given in _ordered(COLLECTION_ORDERS):
+        expected = _expect_filtered("children", slug, **order)
+        parent = ("collection", slug)
+        yield ListField(parent, "children", SLUGS, expected, given, is_two_way=True, filter="CollectionFilter")
+
+
+def _owned_lists() -> Iterator[ListField]:
+    for order, given in _ordered(ASSET_ORDERS):
+        expected = _expect_filtered("owned_assets", **order)
+        yield ListField(("viewer", ""), "assets", ASSETS, expected, given, is_two_way=True, filter="AssetFilter")
 
 
 def _asset_lists() -> Iterator[ListField]:

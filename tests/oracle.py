@@ -161,9 +161,18 @@ class Model:
         }
         return sorted(found, key=orders[order], reverse=descending)
 
-    def children(self, who: str, slug: str) -> Names:
-        """Return the children of a collection, in the administrators' order."""
-        return sorted((each for each in self.collection if self.parent(who, each) == slug), key=self._place)
+    def children(
+        self,
+        who: str,
+        slug: str,
+        order: str = "POSITION",
+        filter: Line | None = None,
+        *,
+        descending: bool = False,
+    ) -> Names:
+        """Return the children of a collection."""
+        found = self.collections(who, order, filter, descending=descending)
+        return [each for each in found if self.parent(who, each) == slug]
 
     def parent(self, who: str, slug: str) -> str | None:
         """Return the parent of a collection; None if it has none or if either of them is hidden."""
@@ -229,6 +238,13 @@ class Model:
     def used_by(self, who: str, asset: str) -> Names:
         """Return the assets that use an asset, by name."""
         return [each for each in self.assets(who, "NAME", descending=False) if asset in self.uses(who, each)]
+
+    def owned_assets(
+        self, who: str, order: str = "RELEVANCE", filter: Line | None = None, *, descending: bool = True
+    ) -> Names:
+        """Return the assets that the viewer owns."""
+        found = self.assets(who, order, filter, descending=descending)
+        return [asset for asset in found if self.access(who, asset) == OWNER]
 
     def addable_assets(
         self,

@@ -126,6 +126,8 @@ def sizes_of(turn: int, length: int) -> Sequence[int]:
 
 OTHER_TESTS = {
     "Query.auditLog": "test_history",
+    "Viewer.groups": "test_identity",
+    "Viewer.jobs": "test_identity",
     "Collection.history": "test_history",
     "Topic.history": "test_history",
     "Change.assets": "test_history",
