@@ -18,6 +18,9 @@ below the change's `least_access`. Members see a change if its subject is a visi
 no asset or at least one visible asset. REORDERED changes are hidden from them, because a visible asset may have moved
 past hidden ones only. Anonymous visitors see no changes.
 
+The former place of a topic or collection is visible if the object is. That of a deleted one is visible to those who
+would see it if it existed as it was then; a topic, which was empty when it was deleted, to members only.
+
 A job and its items are visible to the user who started it.
 """
 
@@ -249,6 +252,23 @@ def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement
     return or_(~affected.correlate(change).exists(), visible_ones.correlate(change).exists())
 
 
+def _former_places(place: FromClause, viewer: Viewer) -> Select[Any]:
+    topic, collection = sql.topic.alias(), sql.collection.alias()
+    is_topic = place.c.kind == sql.topic.name
+    visible_topics = _topics(topic, viewer).with_only_columns(topic.c.id)
+    visible_collections = _collections(collection, viewer).with_only_columns(collection.c.id)
+    was_visible = and_(
+        place.c.id.not_in(select(sql.collection.c.id)),
+        collection_exists(place, viewer),
+    )
+    return select(*place.c).where(
+        or_(
+            and_(is_topic, true() if viewer.is_signed_in else place.c.id.in_(visible_topics)),
+            and_(~is_topic, or_(place.c.id.in_(visible_collections), was_visible)),
+        )
+    )
+
+
 def _jobs(job: FromClause, viewer: Viewer) -> Select[Any]:
     """Return the jobs that the viewer started."""
     return select(*job.c).where(job.c.user_pk == user_parameter(viewer) if viewer.is_signed_in else false())
@@ -272,6 +292,7 @@ _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "asset_use": _uses,
     "access_grant": _grants,
     "change": _changes,
+    "former_place": _former_places,
     "job": _jobs,
     "job_item": _job_items,
 }

@@ -39,13 +39,13 @@ class RankedMembers(RankedList):
         nearest: int | None = await self.connection.scalar(beyond.where(self._is_reserved()))
         return nearest
 
-    async def reserved_ranks(self) -> Mapping[tuple[int, int], int]:
+    async def reserved_ranks(self) -> Mapping[tuple[int, ...], int]:
         """Return all reserved ranks by `(change_pk, asset_pk)`. One statement."""
         former = sql.change_asset
         rows = select(former.c.change_pk, former.c.asset_pk, former.c.rank).where(self._is_reserved())
         return {(row.change_pk, row.asset_pk): row.rank for row in await self.connection.execute(rows)}
 
-    async def set_reserved_ranks(self, ranks: Mapping[tuple[int, int], int]) -> None:
+    async def set_reserved_ranks(self, ranks: Mapping[tuple[int, ...], int]) -> None:
         """Update reserved ranks, given by `(change_pk, asset_pk)`. One statement."""
         former = sql.change_asset
         key = and_(former.c.change_pk == bindparam("of_change"), former.c.asset_pk == bindparam("of_asset"))

@@ -84,21 +84,35 @@ class RankedList:
         await self.set_reserved_ranks({of: new_ranks[False, old] for of, old in reserved.items()})
 
     async def last_reserved(self, *, up: bool) -> int | None:
-        """Return the greatest reserved rank if `up`, else the least. Only subclasses reserve ranks, for an undo."""
+        """Return the greatest rank that new rows must not take if `up`, else the least. Only subclasses have such."""
         del up
         return None
 
     async def next_reserved(self, rank: int, *, up: bool) -> int | None:
-        """Return the reserved rank nearest above `rank` if `up`, else below; None if there is none."""
+        """Return the nearest rank above `rank` that new rows must not take if `up`, else below; None without one."""
         del rank, up
         return None
 
-    async def reserved_ranks(self) -> Mapping[tuple[int, int], int]:
-        """Return all reserved ranks; the subclass defines the key."""
-        return {}
+    async def reserved_ranks(self) -> Mapping[tuple[int, ...], int]:
+        """Return the ranks of former places in the list, by a key that the class defines. One statement."""
+        former = sql.former_place
+        rows = select(former.c.pk, former.c.rank).where(former.c.rank.is_not(None), *self._are_former())
+        return {(row.pk,): row.rank for row in await self.connection.execute(rows)}
 
-    async def set_reserved_ranks(self, ranks: Mapping[tuple[int, int], int]) -> None:
-        """Update reserved ranks, given by the keys of `reserved_ranks`."""
+    async def set_reserved_ranks(self, ranks: Mapping[tuple[int, ...], int]) -> None:
+        """Update ranks of former places, given by the keys of `reserved_ranks`. One statement."""
+        former = sql.former_place
+        rows = [{"of_key": key, "to_rank": rank} for (key,), rank in ranks.items()]
+        if rows:
+            place = update(former).where(former.c.pk == bindparam("of_key"))
+            await self.connection.execute(place.values(rank=bindparam("to_rank")), rows)
+
+    def _are_former(self) -> list[ColumnElement[bool]]:
+        former = sql.former_place
+        return [
+            former.c.kind == self.table.name,
+            *(former.c[column] == value for column, value in self.scope.items()),
+        ]
 
     async def ordered_keys(self) -> list[int]:
         """Return the keys of all rows in order. One statement."""

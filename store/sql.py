@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    cast,
     column,
     insert,
     literal_column,
@@ -44,6 +45,7 @@ change = table(tables.Change)
 change_asset = table(tables.ChangeAsset)
 collection = table(tables.Collection)
 deployment = table(tables.Deployment)
+former_place = table(tables.FormerPlace)
 grant = table(tables.Grant)
 group_member = table(tables.GroupMember)
 idempotency = table(tables.Idempotency)
@@ -187,6 +189,14 @@ def per_parent(parents: FromClause, rows: Select[Any]) -> Select[Any]:
     page = rows.correlate(parents).subquery("page")
     aggregated = select(json_rows_agg(json_row(*page.c))).select_from(page).correlate(parents).scalar_subquery()
     return select(parents.c.value, aggregated.label("rows"))
+
+
+def json_values(rows: Select[Any], *correlated: FromClause) -> ColumnElement[str]:
+    """Return a scalar subquery: the values of the only column of a correlated SELECT, as the text of a JSON array."""
+    column = rows.correlate(*correlated).subquery()
+    array = select(json_rows_agg(*column.c)).correlate(*correlated).scalar_subquery()
+    # The concatenation makes it a text for SQLite too, which remembers of some values that they are JSON.
+    return cast(array, String) + literal_column("''")
 
 
 def compile_as(construct: type[FunctionElement[Any]], *, sqlite: str, postgresql: str) -> None:

@@ -361,6 +361,26 @@ class ChangeAsset(SQLModel, table=True):
     note: str | None = _optional_text()
 
 
+class FormerPlace(SQLModel, table=True):
+    """Place of a topic or collection before a write, kept for some days so that walks by cursors go on from there.
+
+    `topic_pk` and `parent_pk` are a collection's. `rank` is None if the write created the row.
+    """
+
+    __tablename__ = "former_place"
+    __table_args__ = (Index("ix_former_place_at", "at"),)
+    pk: int = _pk()
+    revision: int = _big_int()
+    at: int = _big_int()
+    kind: str = _text()  # name of the row's table
+    id: str = _text()
+    row_pk: int  # no foreign key: the row may be deleted
+    topic_pk: int | None = None
+    parent_pk: int | None = None
+    rank: int | None = _optional_big_int()
+    visibility: str | None = _optional_text()  # a collection's, for those who saw it before it was deleted
+
+
 class Idempotency(SQLModel, table=True):
     """Result of a mutation with an idempotency key, kept for a day and returned to retries."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import FromClause, Select, Table, insert, select, true, update
+from sqlalchemy import FromClause, Select, Table, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.visitors import iterate
 
@@ -95,6 +95,40 @@ async def test_a_membership_exists_where_both_its_ends_do(snapshot: Snapshot, wh
         return
     unseen = UNSEEN.get(who, set())
     assert found == {(slug, name) for slug, names in MEMBERSHIPS.items() for name in names - unseen}
+
+
+# Former places by kind, id (a slug's, or that of a deleted row) and visibility, and viewers: with sharing, and without.
+MEMBERS_ONLY, PUBLIC_ONES = set(VIEWERS) - {ANONYMOUS}, set(VIEWERS)
+FORMER_PLACES = {
+    ("topic", "imaging", None): (PUBLIC_ONES, MEMBERS_ONLY),
+    ("topic", "empty", None): (MEMBERS_ONLY, MEMBERS_ONLY),
+    ("topic", "deleted topic", None): (MEMBERS_ONLY, MEMBERS_ONLY),
+    ("collection", "open", "INTERNAL"): (PUBLIC_ONES, {"ada"}),
+    ("collection", "inner", "PUBLIC"): (MEMBERS_ONLY, MEMBERS_ONLY),
+    ("collection", "deleted", "PUBLIC"): (PUBLIC_ONES, {"ada"}),
+    ("collection", "deleted", "INTERNAL"): (MEMBERS_ONLY, MEMBERS_ONLY),
+}
+
+
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_a_former_place_exists_where_its_object_does_or_did(own_world: World, who: str) -> None:
+    former = sql.former_place
+    async with _written(own_world) as connection:
+        await connection.execute(delete(former))
+        for kind, name, visibility in FORMER_PLACES:
+            table = sql.former_place.metadata.tables[kind]
+            row = (await connection.execute(select(table.c.id).where(table.c.slug == name))).first()
+            place = {"revision": 1, "at": 1, "kind": kind, "id": row.id if row else name, "row_pk": 1}
+            values = place | {"rank": len(name), "visibility": visibility}
+            await connection.execute(insert(former).values(values))
+    slugs = [select(table.c.id, table.c.slug) for table in (sql.topic, sql.collection)]
+    async with _read(own_world) as snapshot:
+        names = {row.id: row.slug for each in slugs for row in await snapshot.rows(each)}
+        for index, is_shared in enumerate((True, False)):
+            viewer = replace(await _viewer(snapshot, who), public_sharing=is_shared)
+            rows = await _found(snapshot, visible(former, viewer), former.c.kind, former.c.id, former.c.visibility)
+            found = {(kind, names.get(id_, id_), visibility) for kind, id_, visibility in rows}
+            assert found == {place for place, viewers in FORMER_PLACES.items() if who in viewers[index]}, is_shared
 
 
 OWNED = {

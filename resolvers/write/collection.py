@@ -66,6 +66,7 @@ async def _insert(tx: MutationTransaction, tree_position: TreePosition, rank: in
         "created_by_pk": tx.viewer.user_pk,
     }
     await tx.execute(insert(sql.collection).values(row | columns | tree_position.columns))
+    await tx.log_places(sql.collection, [id_], are_new=True)
     position_fields = {field: id_ for field, id_ in tree_position.log_fields.items() if id_ is not None}
     await tx.log.append(ChangeAction.CREATED, [id_], field_changes(None, columns | position_fields))
     return id_
@@ -90,6 +91,8 @@ async def update_collection(tx: MutationTransaction, reader: InputReader) -> Res
     reader.check_version(collection)
     reader.raise_errors()
     moves = position_changes(current.log_fields, requested.log_fields)
+    if requested.columns != current.columns:
+        await tx.log_places(sql.collection, [collection.id, *(row.id for row in descendants)])
     await _apply(tx, collection, changed_columns(collection, columns), moves, requested)
     if requested.columns == current.columns:
         return {"collection": collection.id}
@@ -143,7 +146,9 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     before = await next_sibling(tx, tree_position, position, neighbour, [collection.pk])
     if before != await next_sibling(tx, tree_position, Position(Side.AFTER), collection, [collection.pk]):
         descendants = await descendants_of(tx, collection.pk)
-        await rank_collections(tx, tree_position, before, [collection.pk, *(row.pk for row in descendants)])
+        block = [collection, *descendants]
+        await tx.log_places(sql.collection, [row.id for row in block])
+        await rank_collections(tx, tree_position, before, [row.pk for row in block])
         await tx.log.append(ChangeAction.REORDERED, [collection.id])
     return {"collection": collection.id}
 
@@ -160,6 +165,7 @@ async def delete_collection(tx: MutationTransaction, reader: InputReader) -> Res
         message = f'A sibling and a child of the collection are both named "{sibling.name}". Rename one first.'
         reader.add_error(UserErrorCode.TAKEN, message, "id")
     reader.raise_errors()
+    await tx.log_places(sql.collection, [collection.id, *(child.id for child in children)])
     await _move_up(tx, collection, tree_position, children)
     await tx.execute(delete(sql.membership).where(sql.membership.c.collection_pk == collection.pk))
     await tx.execute(delete(sql.collection).where(sql.collection.c.pk == collection.pk))

@@ -49,6 +49,7 @@ async def move_collections(tx: MutationTransaction, topics: Sequence[TopicRow], 
     ranked = _ranking(tx, target.pk)
     ranks = await ranked.allocate_ranks(len(rows), next_to=None, is_after=True)
     pks = [row.pk for row in rows]
+    await tx.log_places(sql.collection, [row.id for row in rows])
     await _set_topic(tx, pks, target.pk)
     await ranked.set_ranks(dict(zip(pks, ranks, strict=True)))
     topic_ids = {topic.pk: topic.id for topic in topics}
@@ -66,7 +67,7 @@ async def move_subtree(
 ) -> None:
     """Move a collection and its descendants to the end of its new siblings.
 
-    The collection's own row must already have the new topic and parent.
+    The collection's own row must already have the new topic and parent, and the places of all be logged.
     """
     if after.topic_pk != before.topic_pk:
         await _set_topic(tx, [row.pk for row in descendants], after.topic_pk)

@@ -86,6 +86,7 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     ranks = await ranked.allocate_ranks(
         len(block), next_to=placement.next_to, is_after=placement.is_after, moving=block
     )
+    members = await members_by_asset(tx, indexes, collection)  # the list may have been renumbered
     await ranked.set_ranks(dict(zip(block, ranks, strict=True)))
     is_same = before == await ranked.ordered_keys()
     status = ItemStatus.UNCHANGED if is_same else ItemStatus.CHANGED

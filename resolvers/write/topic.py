@@ -42,6 +42,7 @@ async def create(tx: MutationTransaction, reader: InputReader) -> Result:
         "created_by_pk": tx.viewer.user_pk,
     }
     await tx.execute(insert(sql.topic).values(row))
+    await tx.log_places(sql.topic, [id_], are_new=True)
     await tx.log.append(ChangeAction.CREATED, [id_], field_changes(None, columns))
     return {"topic": id_}
 
@@ -80,12 +81,23 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
             UserErrorCode.INVALID, "A topic cannot be placed next to itself. Choose another neighbour.", *position.path
         )
     reader.raise_errors()
-    ranked, before = _ranking(tx), sorted(topics.values(), key=lambda topic: topic.rank)
-    (rank,) = await ranked.allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after, moving=[topic.pk])
-    await ranked.set_ranks({topic.pk: rank})
-    if [topic.pk for topic in before] != await ranked.ordered_keys():
+    order = sorted(topics.values(), key=lambda topic: topic.rank)
+    if _moved(order, topic, neighbour_pk, is_after=position.is_after) != order:
+        ranked = _ranking(tx)
+        (rank,) = await ranked.allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after, moving=[topic.pk])
+        await tx.log_places(sql.topic, [topic.id])
+        await ranked.set_ranks({topic.pk: rank})
         await tx.log.append(ChangeAction.REORDERED, [topic.id])
     return {"topic": topic.id}
+
+
+def _moved(order: Sequence[TopicRow], topic: TopicRow, neighbour_pk: int | None, *, is_after: bool) -> list[TopicRow]:
+    """Return the order with the topic right after or before its neighbour; without one, at the end or start."""
+    others = [other for other in order if other.pk != topic.pk]
+    place = len(others) if is_after else 0
+    if neighbour_pk is not None:
+        place = [other.pk for other in others].index(neighbour_pk) + is_after
+    return [*others[:place], topic, *others[place:]]
 
 
 async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -169,6 +181,7 @@ def _find_neighbour(reader: InputReader, topics: TopicsById, position: Position)
 
 
 async def _delete(tx: MutationTransaction, topics: Sequence[TopicRow]) -> None:
+    await tx.log_places(sql.topic, [topic.id for topic in topics])
     await tx.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.int_list([topic.pk for topic in topics]))))
     changes = {topic.id: [{"field": "name", "before": topic.name, "after": None}] for topic in topics}
     await tx.log.append_by_subject(ChangeAction.DELETED, changes)

@@ -22,6 +22,7 @@ from store.changes import ChangeLog, open_change_log
 from store.database import ConnectionSnapshot
 from store.failure import Failure, StorageError
 from store.idempotency import count_results, find_result, save_result
+from store.place_log import log_places
 
 MAX_DAILY_KEYS = LIMITS.daily_idempotency_keys
 
@@ -54,6 +55,10 @@ class MutationTransaction:
     async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the rows in their order."""
         await insert_many(self.connection, table, rows)
+
+    async def log_places(self, table: Table, ids: Sequence[str], *, are_new: bool = False) -> None:
+        """Log the places of topics or collections before they change; see `store.place_log`. Two statements."""
+        await log_places(self.connection, self.log, table, ids, are_new=are_new)
 
     async def visible_by_id(self, table: Table, ids: Iterable[str]) -> dict[str, Any]:
         """Return the rows with these ids that the viewer may see, by id. One statement."""

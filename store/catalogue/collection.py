@@ -1,6 +1,7 @@
 """Import of collections: a line replaces the collection's columns, and adds its assets without removing others."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from store.catalogue.parsed import ParsedCatalogue
 from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import MemberChange
 from store.membership_ranks import next_ranks
+from store.place_log import log_places
 from store.ranks import GAP, RankedList, tree_order
 from store.tables import ChangeAction
 from store.text import fold_name
@@ -32,7 +34,8 @@ async def write_collections(session: ImportSession, catalogue: ParsedCatalogue) 
     ranks = await session.next_ranks(sql.collection.c.rank)
     parents = {line.parent for line in catalogue.collections.values() if line.parent}
     pks = await session.load_pks(sql.collection, "slug", catalogue.collections.keys() | parents)
-    await _release_changed_names(session, catalogue, topics, pks)
+    moving = await _release_changed_names(session, catalogue, topics, pks)
+    await log_places(session.connection, session.log, sql.collection, moving)
     for level in _levels(catalogue.collections):
         desired = {
             line.slug: DesiredRow(
@@ -48,16 +51,22 @@ async def write_collections(session: ImportSession, catalogue: ParsedCatalogue) 
 
 async def _release_changed_names(
     session: ImportSession, catalogue: ParsedCatalogue, topics: Mapping[str, int], pks: Mapping[str, int]
-) -> None:
-    """Release the names of moved and renamed collections, so that other lines can take them, in any order."""
+) -> list[str]:
+    """Release the names of moved and renamed collections, so that other lines can take them, in any order.
+
+    Return the ids of those that move.
+    """
     existing = await session.load_rows(sql.collection, "slug", catalogue.collections)
-    changed = []
+    changed, moving = [], []
     for slug, row in existing.items():
         line = catalogue.collections[slug]
-        placement = (topics[line.topic], pks.get(line.parent, 0) if line.parent else None, fold_name(line.name))
-        if (row.topic_pk, row.parent_pk, row.name_key) != placement:
+        placement = (topics[line.topic], pks.get(line.parent, 0) if line.parent else None)
+        if (row.topic_pk, row.parent_pk) != placement:
+            moving.append(row.id)
+        if (row.topic_pk, row.parent_pk, row.name_key) != (*placement, fold_name(line.name)):
             changed.append(row.pk)
     await session.release_names(sql.collection, changed)
+    return moving
 
 
 def _columns(line: CollectionLine, topics: Mapping[str, int], pks: Mapping[str, int]) -> dict[str, Any]:
@@ -82,15 +91,35 @@ def _levels(lines: Mapping[str, CollectionLine]) -> Iterator[list[CollectionLine
 
 
 async def _rank_in_tree_order(session: ImportSession, topic_pk: int) -> None:
-    """Rank the collections of the topic as mutations do: each before its descendants, and these before its sibling."""
-    collection = sql.collection
-    select_order = select(collection.c.pk, collection.c.parent_pk).where(collection.c.topic_pk == topic_pk)
-    rows = await session.connection.execute(select_order.order_by(collection.c.rank, collection.c.pk))
-    parents = {row.pk: row.parent_pk for row in rows}
-    order = tree_order(parents)
-    if order != list(parents):
-        ranked = RankedList(session.connection, collection, "pk", {"topic_pk": topic_pk})
+    """Rank the collections of the topic as mutations do: each before its descendants, and these before its sibling.
+
+    Only those that this import created or moved, and their descendants, get a new rank.
+    """
+    collection, former = sql.collection, sql.former_place
+    logged = select(former.c.id).where(former.c.revision == session.log.revision)
+    columns = (collection.c.pk, collection.c.id, collection.c.parent_pk, collection.c.id.in_(logged).label("moves"))
+    in_topic = select(*columns).where(collection.c.topic_pk == topic_pk).order_by(collection.c.rank, collection.c.pk)
+    rows = {row.pk: row for row in await session.connection.execute(in_topic)}
+    order = tree_order({pk: row.parent_pk for pk, row in rows.items()})
+    if order == list(rows):
+        return
+    moving: set[int] = set()
+    for pk in order:  # parents come first
+        if rows[pk].moves or rows[pk].parent_pk in moving:
+            moving.add(pk)
+    await log_places(session.connection, session.log, collection, [rows[pk].id for pk in order if pk in moving])
+    ranked = RankedList(session.connection, collection, "pk", {"topic_pk": topic_pk})
+    if len(moving) == len(order):
         await ranked.set_ranks({pk: index * GAP for index, pk in enumerate(order)})
+        return
+    blocks = [(is_moving, list(pks)) for is_moving, pks in groupby(order, key=moving.__contains__)]
+    for index, (is_moving, block) in enumerate(blocks):
+        if is_moving:
+            next_to = blocks[index - 1][1][-1] if index else blocks[1][1][0]
+            others = list(moving)  # not in their places yet
+            ranks = await ranked.allocate_ranks(len(block), next_to=next_to, is_after=index > 0, moving=others)
+            await ranked.set_ranks(dict(zip(block, ranks, strict=True)))
+            moving -= set(block)
 
 
 async def _add_assets(session: ImportSession, catalogue: ParsedCatalogue, pks: Mapping[str, int]) -> int:

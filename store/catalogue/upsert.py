@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import sql
 from store.changes import ChangeLog, changed_columns
 from store.ids import new_id
+from store.place_log import log_places
 from store.ranks import GAP
 from store.tables import ChangeAction
 from store.text import NAME_KEY_PLACEHOLDER
@@ -53,6 +54,8 @@ class ImportSession:
         """Upsert the rows and append CREATED and UPDATED changes. Return pks by the value of the column `key`."""
         result = await self.upsert(table, key, desired)
         await self.log.append(ChangeAction.CREATED, result.created.values())
+        if table in VERSIONED_TABLES:
+            await log_places(self.connection, self.log, table, list(result.created.values()), are_new=True)
         await self.log.append(ChangeAction.UPDATED, [row.id for row in result.updated.values()])
         return result.pks
 
