@@ -1,14 +1,15 @@
 """Lists that the visibility index holds in their order, and their pages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from engine import UnsupportedError
 from permissions.visibility_index import NOBODY, Pks, Sight
 from resolvers.collection import Children, Collections
 from resolvers.filter import CollectionFilter, TopicFilter
+from resolvers.listing.chain import IDS_AFTER, IDS_BEFORE, Chain
 from resolvers.listing.listing import Listing
-from resolvers.listing.page import RANKED_CURSOR_IDS, Page, PageBounds, PageItem
+from resolvers.listing.page import CursorValues, Page, PageBounds, PageItem
 from resolvers.membership import CollectionAssets
 from resolvers.topic import TopicCollections, Topics
 from store.tables import AssetAccess, RowKind
@@ -68,29 +69,22 @@ class PageOfRows(NamedTuple):
     start: int
     end: int
     has_more: bool
-    preceding: Sequence[str] = ()  # see `resolvers.listing.page.Page`
 
 
 def find_page(sight: Sight, pks: Pks, bounds: PageBounds, of: RowKind) -> PageOfRows:
     """Return the page of a list that is sorted by rank, as `resolvers.listing.page` defines it.
 
-    Raises UnsupportedError if all rows that a cursor contains have left the list.
+    Raises UnsupportedError for a cursor whose row has other neighbours now: its place depends on former ones.
     """
-    low, high, preceding = 0, len(pks), ()
-    if bounds.after is not None:
-        present = [(id_, place) for id_ in bounds.after if (place := _place(sight, pks, of, id_)) is not None]
-        low, preceding = _first(present)[1] + 1, tuple(id_ for id_, _ in present)
-    if bounds.before is not None:
-        present = [(id_, place) for id_ in bounds.before if (place := _place(sight, pks, of, id_)) is not None]
-        id_, place = _first(present)
-        high = place if id_ == bounds.before[0] else place + 1  # a row that left the list ended the page
-    high = max(low, high)
-    if not bounds.is_backward:
-        return PageOfRows(low, min(low + bounds.size, high), high - low > bounds.size, preceding)
-    start = max(low, high - bounds.size)
-    before = pks[max(low, start + 1 - RANKED_CURSOR_IDS) : start]
-    ids = ids_of(sight, of)
-    return PageOfRows(start, high, start > low, (*(ids[pk] for pk in reversed(before)), *preceding))
+    after = None if bounds.after is None else _place(sight, pks, of, bounds.after)
+    before = None if bounds.before is None else _place(sight, pks, of, bounds.before)
+    low = 0 if after is None else after + 1
+    high = max(low, len(pks) if before is None else before)
+    if bounds.is_backward:
+        start, end = max(low, high - bounds.size), high
+    else:
+        start, end = low, min(low + bounds.size, high)
+    return PageOfRows(start, end, high - low > bounds.size)
 
 
 def sorted_page(sight: Sight, pks: Pks, page: PageOfRows, of: RowKind, *, ends_only: bool = False) -> Page:
@@ -99,10 +93,11 @@ def sorted_page(sight: Sight, pks: Pks, page: PageOfRows, of: RowKind, *, ends_o
     `ends_only` leaves out the rows that neither the first cursor nor the last one depends on.
     """
     ids, rows = ids_of(sight, of), pks[page.start : page.end]
-    if ends_only and len(rows) > RANKED_CURSOR_IDS:
-        rows = [rows[0], *rows[-RANKED_CURSOR_IDS:]]
+    if ends_only and len(rows) > IDS_BEFORE + IDS_AFTER + 1:
+        rows = [*rows[: IDS_AFTER + 1], *rows[-IDS_BEFORE - 1 :]]
     items = [PageItem(pk, ids[pk], [], [], None) for pk in rows]
-    return Page(items, page.has_more, page.preceding)
+    preceding = [ids[pk] for pk in reversed(pks[max(0, page.start - IDS_BEFORE) : page.start])]
+    return Page(items, page.has_more, preceding, [ids[pk] for pk in pks[page.end : page.end + IDS_AFTER]])
 
 
 def ids_of(sight: Sight, of: RowKind) -> Mapping[int, str]:
@@ -110,12 +105,16 @@ def ids_of(sight: Sight, of: RowKind) -> Mapping[int, str]:
     return _IDS[of](sight)
 
 
-def _place(sight: Sight, pks: Pks, of: RowKind, id_: str) -> int | None:
-    pk = find_row(sight, of, id_)
-    try:
-        return None if pk is None else pks.index(pk)
-    except ValueError:
-        return None
+def _place(sight: Sight, pks: Pks, of: RowKind, values: CursorValues) -> int:
+    chain = values if isinstance(values, Chain) else None
+    pk = None if chain is None else find_row(sight, of, chain.id)
+    if chain is not None and pk is not None and pk in pks:
+        place, ids = pks.index(pk), ids_of(sight, of)
+        before = [ids[each] for each in reversed(pks[max(0, place - IDS_BEFORE) : place])]
+        after = [ids[each] for each in pks[place + 1 : place + 1 + IDS_AFTER]]
+        if chain == Chain.around(chain.id, before, after):
+            return place
+    raise UnsupportedError("The rows around the row of a cursor have changed.")
 
 
 def find_row(sight: Sight, of: RowKind, id_: str) -> int | None:
@@ -125,12 +124,6 @@ def find_row(sight: Sight, of: RowKind, id_: str) -> int | None:
         return None if pk is None or pk not in sight.assets else pk
     outline = sight.outline
     return (outline.topic_by_id if of is RowKind.TOPIC else outline.collection_by_id).get(id_)
-
-
-def _first(present: Sequence[tuple[str, int]]) -> tuple[str, int]:
-    if not present:
-        raise UnsupportedError("The rows of a cursor have left the list.")
-    return present[0]
 
 
 _IDS: Mapping[RowKind, Callable[[Sight], Mapping[int, str]]] = {

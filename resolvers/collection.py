@@ -1,16 +1,24 @@
 """Resolvers of collections and their lists."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Unpack
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 from sqlalchemy import ColumnElement, FromClause, func
 
 from permissions import Viewer, visible
 from resolvers.context import Context
 from resolvers.filter import CollectionFilter
+from resolvers.former_key import (
+    collection_steps,
+    group_steps,
+    select_former_collections,
+    select_former_siblings,
+    select_former_topic_ranks,
+)
 from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.listing.listing import Listing, OrderInput
+from resolvers.listing.timeline import Key, Step
 from resolvers.loaders import (
     AncestorsByCollection,
     CollectionById,
@@ -68,16 +76,50 @@ class Collections(CollectionListing):
         keys = super().sort_keys(viewer)
         return (sql.topic.c.rank, *keys) if self.order == "POSITION" else keys
 
+    def select_former_keys(self, viewer: Viewer, parents: FromClause) -> Mapping[str, Selection]:
+        """Return the SELECTs of the topics of collections, and of former places of both."""
+        del parents
+        collection, topic = sql.collection, sql.topic
+        rows = visible(collection, viewer).join(topic, topic.c.pk == collection.c.topic_pk)
+        return {
+            "collections": rows.with_only_columns(collection.c.id, topic.c.pk),
+            "topics": rows.with_only_columns(topic.c.pk, topic.c.rank).distinct(),
+            "former_collections": select_former_collections(viewer),
+            "former_topics": select_former_topic_ranks(viewer),
+        }
+
+    def former_keys(self, parent: int, keys: Mapping[str, Key], rows: Mapping[str, Sequence[Any]]) -> list[Step]:
+        """Return the ranks of topics and collections before each of the last changes."""
+        del parent
+        return collection_steps(keys, rows)
+
 
 @dataclass(frozen=True)
-class Children(CollectionListing):
+class SiblingListing(CollectionListing):
+    """Base class of the lists of the collections that have the same value in a column."""
+
+    parent_column: ClassVar[str]
+
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the visible collections of the parent that match the filter."""
+        return super().select_rows(viewer, parents).where(sql.collection.c[self.parent_column] == parents.c.value)
+
+    def select_former_keys(self, viewer: Viewer, parents: FromClause) -> Mapping[str, Selection]:
+        """Return the SELECT of former ranks below the parent."""
+        return {"siblings": select_former_siblings(viewer, parents, self.parent_column)}
+
+    def former_keys(self, parent: int, keys: Mapping[str, Key], rows: Mapping[str, Sequence[Any]]) -> list[Step]:
+        """Return the ranks before each of the last changes."""
+        del parent, keys
+        return group_steps(rows["siblings"])
+
+
+@dataclass(frozen=True)
+class Children(SiblingListing):
     """List of the children of a collection."""
 
     name = "collection.children"
-
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
-        """Return the visible children."""
-        return super().select_rows(viewer, parents).where(sql.collection.c.parent_pk == parents.c.value)
+    parent_column = "parent_pk"
 
 
 class CollectionViewerCan(NamedTuple):

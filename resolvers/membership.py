@@ -1,9 +1,9 @@
 """Resolvers of the assets of collections: lists, counts, and the panel of assets to add."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Unpack
+from typing import Any, Unpack
 
 from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, or_, tuple_
 
@@ -15,8 +15,10 @@ from resolvers.collection_tree import descendants_cte, start
 from resolvers.context import Context
 from resolvers.counts import AssetCounts, count_assets
 from resolvers.filter import AssetFilter
+from resolvers.former_key import descendant_steps, group_steps, select_former_collections, select_former_members
 from resolvers.listing.connection import Connection, Edge, PageArguments, connect, edges_of_list
-from resolvers.listing.listing import Listing, OrderInput
+from resolvers.listing.listing import SINCE, Listing, OrderInput
+from resolvers.listing.timeline import Key, Step
 from resolvers.loaders import (
     AssetById,
     AssetByPk,
@@ -56,6 +58,15 @@ class CollectionAssets(Listing):
         if self.order == "ADDED_AT":
             return (sql.membership.c.added_at, sql.asset.c.id)
         return asset_sort_keys(self.order)
+
+    def select_former_keys(self, viewer: Viewer, parents: FromClause) -> Mapping[str, Selection]:
+        """Return the SELECT of former ranks."""
+        return {"members": select_former_members(viewer, lambda collection: collection.c.pk == parents.c.value)}
+
+    def former_keys(self, parent: int, keys: Mapping[str, Key], rows: Mapping[str, Sequence[Any]]) -> list[Step]:
+        """Return the ranks before each of the last changes."""
+        del parent, keys
+        return group_steps(row[:-1] for row in rows["members"])
 
     def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
         """Return the columns of the membership."""
@@ -97,6 +108,31 @@ class DescendantAssets(CollectionAssets):
             tree = _tree(viewer)
             return (tree.c.depth, tree.c.rank, tree.c.pk, sql.membership.c.rank, sql.membership.c.asset_pk)
         return super().sort_keys(viewer)
+
+    def select_former_keys(self, viewer: Viewer, parents: FromClause) -> Mapping[str, Selection]:
+        """Return the SELECTs of the collections, of the members of those in the tree or moved, and of former places."""
+        collection, membership, tree, former = sql.collection, sql.membership, _tree(viewer), sql.former_place
+        below = tree.select().with_only_columns(tree.c.pk).where(tree.c.start == parents.c.value).correlate(parents)
+        moved = former.select().with_only_columns(former.c.id).where(former.c.at > SINCE)
+
+        def is_in_list(each: FromClause) -> ColumnElement[bool]:
+            return or_(each.c.pk.in_(below), each.c.id.in_(moved))
+
+        return {
+            "collections": visible(collection, viewer).with_only_columns(
+                collection.c.pk, collection.c.parent_pk, collection.c.rank
+            ),
+            "members": visible(membership, viewer)
+            .where(is_in_list(collection))
+            .with_only_columns(membership.c.collection_pk, sql.asset.c.id, sql.asset.c.pk, membership.c.rank),
+            "former_collections": select_former_collections(viewer),
+            "former_members": select_former_members(viewer, is_in_list),
+        }
+
+    def former_keys(self, parent: int, keys: Mapping[str, Key], rows: Mapping[str, Sequence[Any]]) -> list[Step]:
+        """Return the ranks of collections and members before each of the last changes."""
+        del keys
+        return descendant_steps(parent, rows)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,20 @@
 """Resolvers of topics and their lists."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from sqlalchemy import FromClause
 
 from permissions import Viewer, visible
-from resolvers.collection import CollectionListing
+from resolvers.collection import SiblingListing
 from resolvers.context import Context
 from resolvers.counts import AssetCounts, count_assets
 from resolvers.filter import CollectionFilter, TopicFilter
+from resolvers.former_key import group_steps, select_former_topics
 from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.listing.listing import Listing, OrderInput
+from resolvers.listing.timeline import Key, Step
 from resolvers.loaders import AssetByPk, SlugReference, TopicById, TopicByPk, TopicBySlug
 from store import sql
 from store.rows import TopicRow
@@ -39,16 +41,23 @@ class Topics(Listing):
         del viewer
         return (sql.topic.c.rank,)
 
+    def select_former_keys(self, viewer: Viewer, parents: FromClause) -> Mapping[str, Selection]:
+        """Return the SELECT of former ranks."""
+        del parents
+        return {"topics": select_former_topics(viewer)}
+
+    def former_keys(self, parent: int, keys: Mapping[str, Key], rows: Mapping[str, Sequence[Any]]) -> list[Step]:
+        """Return the ranks before each of the last changes."""
+        del parent, keys
+        return group_steps(rows["topics"])
+
 
 @dataclass(frozen=True)
-class TopicCollections(CollectionListing):
+class TopicCollections(SiblingListing):
     """List of the collections of a topic."""
 
     name = "topic.collections"
-
-    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
-        """Return the visible collections of the topic that match the filter."""
-        return super().select_rows(viewer, parents).where(sql.collection.c.topic_pk == parents.c.value)
+    parent_column = "topic_pk"
 
 
 @dataclass(frozen=True)

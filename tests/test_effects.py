@@ -11,7 +11,7 @@ from tests.conftest import GraphQLClient
 from tests.mutations import Mutation, assert_unchanged, error_paths
 from tests.test_membership_write import UNKNOWN, ids
 
-EDGE = "addedAt addedBy { name } note viewerCanRemove node { ... on AssetFields { name } }"
+EDGE = "cursor addedAt addedBy { name } note viewerCanRemove node { ... on AssetFields { name } }"
 EFFECT = f"addedEdges {{ {EDGE} }} removedAssetIds"
 COUNTED = "{ slug assetCounts { total } }"
 OF_ONE = f"collection {COUNTED} {EFFECT} change {{ id }} results {{ status }}"

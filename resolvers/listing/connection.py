@@ -3,13 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypedDict, Unpack
 
+import orjson
+
 from permissions import ErrorCode, OperationError
 from permissions.permission import RestrictableList
 from resolvers.context import Context
 from resolvers.listing import cursor
+from resolvers.listing.chain import IDS_AFTER, IDS_BEFORE, Chain
 from resolvers.listing.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, NO_PARENT, DefaultPageSize, Listing
-from resolvers.listing.page import EMPTY_PAGE, RANKED_CURSOR_IDS, Page, PageBounds
-from resolvers.listing.part import PartByKey
+from resolvers.listing.page import EMPTY_PAGE, CursorValues, Page, PageBounds
+from resolvers.listing.part import ChainByRow, PartByKey
 from resolvers.listing.search import parse_search, with_similar_words
 from store.rows import NodeRow
 from store.tables import AssetAccess
@@ -105,8 +108,22 @@ async def page_edges(connection: Connection, context: Context) -> list[Edge]:
 
 
 async def edges_of_list(context: Context, listing: Listing, parent: NodeRow, size: int) -> list[Edge]:
-    """Return the edges of the first `size` items of a parent's list, in its order."""
-    return await page_edges(Connection(context, listing, PageBounds(size), parent), context)
+    """Return the edges of the first `size` items of a parent's list, in its order.
+
+    Their cursors are those of the list without its filter: the edges are no page.
+    """
+    connection = Connection(context, listing, PageBounds(size), parent)
+    edges = await page_edges(connection, context)
+    if not listing.is_ranked:
+        return edges
+    items = (await connection.page()).items
+    chains = context.loader(ChainByRow, listing.without_filter())
+    pages = [
+        Page([item], has_more=False, preceding=chain.before, following=chain.after)
+        for item, chain in zip(items, await chains.load_many([(parent.pk, item.id) for item in items]), strict=True)
+        if chain is not None
+    ]
+    return [Edge(connection, page, 0, edge.node) for page, edge in zip(pages, edges, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -156,12 +173,13 @@ def connect(
     """
     search = parse_search(query)
     listing = listing if search is None else listing.with_search(search)
-    return Connection(context, listing, _page_bounds(context, _cursor_scope(listing, parent), **page), parent)
+    return Connection(context, listing, _page_bounds(context, listing, parent, **page), parent)
 
 
 def _page_bounds(
     context: Context,
-    scope: str,
+    listing: Listing,
+    parent: NodeRow | None,
     *,
     first: int | None = None,
     after: str | None = None,
@@ -175,10 +193,21 @@ def _page_bounds(
             message = f"{name} is {size}; it must be from 0 to {MAX_PAGE_SIZE}."
             raise OperationError(ErrorCode.BAD_USER_INPUT, message)
     size = first if last is None else last
+    scope = _cursor_scope(listing, parent)
     after_values, before_values = (
-        None if text is None else cursor.unseal(context.viewer, scope, text) for text in (after, before)
+        None if text is None else _cursor_values(listing, cursor.unseal(context.viewer, scope, text))
+        for text in (after, before)
     )
     return PageBounds(DEFAULT_PAGE_SIZE if size is None else int(size), last is not None, after_values, before_values)
+
+
+def _cursor_values(listing: Listing, content: bytes) -> CursorValues:
+    if not listing.is_ranked:
+        return tuple(orjson.loads(content))
+    try:
+        return Chain.decode(content)
+    except ValueError:
+        raise OperationError(ErrorCode.BAD_CURSOR, cursor.INVALID) from None
 
 
 def _cursor_scope(listing: Listing, parent: NodeRow | None) -> str:
@@ -189,8 +218,15 @@ def _cursor_scope(listing: Listing, parent: NodeRow | None) -> str:
 
 def cursor_of(connection: Connection, page: Page, index: int) -> str:
     """Return the cursor of the page's item at the index."""
-    values = page.items[index].sort_values
     if connection.listing.is_ranked:
-        ids = [item.id for item in page.items[max(0, index + 1 - RANKED_CURSOR_IDS) : index + 1]]
-        values = [*ids[::-1], *page.preceding][:RANKED_CURSOR_IDS]
-    return cursor.seal(connection.context.viewer, connection.cursor_scope, values)
+        content = chain_of(page, index).encode()
+    else:
+        content = orjson.dumps(page.items[index].sort_values)
+    return cursor.seal(connection.context.viewer, connection.cursor_scope, content)
+
+
+def chain_of(page: Page, index: int) -> Chain:
+    """Return the chain of the page's item at the index, in a ranked list."""
+    ids = [item.id for item in page.items[max(0, index - IDS_BEFORE) : index + IDS_AFTER + 1]]
+    at = min(index, IDS_BEFORE)
+    return Chain.around(ids[at], [*ids[:at][::-1], *page.preceding], [*ids[at + 1 :], *page.following])

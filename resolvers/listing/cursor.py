@@ -1,17 +1,15 @@
 """Cursors: encrypted and authenticated (AES-SIV, RFC 5297), containing only values that their viewer has seen.
 
 The same row in the same list has the same cursor for the same viewer. A cursor is bound to its list, order, parent and
-viewer; used with any other, it is rejected like a forged one. In a list sorted by rank, a cursor contains no rank,
-because a rank reveals the number of hidden rows. It contains the id of its row and the ids of the two rows before it,
-which mark the place if its row has left the list.
+viewer; used with any other, it is rejected like a forged one. It contains the sort keys of its row. In a list sorted by
+rank, it contains no rank, because a rank reveals the number of hidden rows, but a chain: the ids of its row and of the
+visible rows around it.
 """
 
 import base64
 import binascii
 from functools import lru_cache
-from typing import Any
 
-import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
@@ -23,14 +21,14 @@ INVALID = "This cursor does not belong to this list. Start again without a curso
 GONE = "The rows that this cursor marks have left the list. Start again without a cursor."
 
 
-def seal(viewer: Viewer, scope: str, values: list[Any]) -> str:
-    """Encrypt the values as a cursor of the scope: a list, its order and its parent."""
-    sealed = _cipher(viewer.cursor_key).encrypt(orjson.dumps(values), [_associated_data(viewer, scope)])
+def seal(viewer: Viewer, scope: str, content: bytes) -> str:
+    """Encrypt the content as a cursor of the scope: a list, its order and its parent."""
+    sealed = _cipher(viewer.cursor_key).encrypt(content, [_associated_data(viewer, scope)])
     return _base64(sealed)
 
 
-def unseal(viewer: Viewer, scope: str, cursor: str) -> tuple[Any, ...]:
-    """Return the values of a cursor.
+def unseal(viewer: Viewer, scope: str, cursor: str) -> bytes:
+    """Return the content of a cursor.
 
     Raises OperationError(BAD_CURSOR) for a cursor that this deployment did not create for this viewer and scope.
     """
@@ -41,7 +39,7 @@ def unseal(viewer: Viewer, scope: str, cursor: str) -> tuple[Any, ...]:
         # Several Base64 texts decode to the same bytes; only the one from `seal` is accepted.
         if _base64(sealed) != cursor:
             raise ValueError  # noqa: TRY301 - rejected as every other forgery is
-        return tuple(orjson.loads(_cipher(viewer.cursor_key).decrypt(sealed, [_associated_data(viewer, scope)])))
+        return _cipher(viewer.cursor_key).decrypt(sealed, [_associated_data(viewer, scope)])
     except (ValueError, InvalidTag, binascii.Error):
         raise OperationError(ErrorCode.BAD_CURSOR, INVALID) from None
 

@@ -1,14 +1,15 @@
 """Declarations of lists: rows, orders, columns of edges, and the loader of nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
-from sqlalchemy import FromClause
+from sqlalchemy import BigInteger, FromClause, bindparam
 
 from permissions import Viewer
 from permissions.visible import restrict_to_access
 from resolvers.filter import Filter
+from resolvers.listing.timeline import Key, Step
 from resolvers.loaders import RowByColumn
 from store.search.query import Search
 from store.sql import Expressions, Selection
@@ -18,6 +19,8 @@ DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 NO_PARENT = 0
 """Parent key of a list at the root, which has no parent."""
+SINCE = bindparam("since", type_=BigInteger)
+"""Time of the oldest change that a ranked list takes into account; a parameter of its statements."""
 MAX_CACHED_FILTER_LENGTH = 4_000
 """Most characters of a filter whose statements are cached; those of a longer one would take too much memory."""
 
@@ -97,6 +100,10 @@ class Listing:
             return cls(**attributes)
         return cls(order=order_by.field, descending=order_by.direction == "DESC", **attributes)
 
+    def without_filter(self) -> Self:
+        """Return the list of all rows that the viewer may see."""
+        return replace(self, filter=type(self.filter)(), required_access=AssetAccess.DISCOVERABLE)
+
     def with_search(self, search: Search) -> Self:
         """Return the list of the matches of a search query."""
         return replace(self, filter=replace(self.filter, search=search))
@@ -108,6 +115,22 @@ class Listing:
     def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the sort keys: unique together, never NULL."""
         raise NotImplementedError
+
+    def select_former_keys(self, viewer: Viewer, parents: FromClause) -> Mapping[str, Selection]:
+        """Return the SELECTs that `former_keys` needs, by name, correlated with the parent.
+
+        They select changes after the time `SINCE`, the newest first. None for a list whose changes are not logged.
+        """
+        del viewer, parents
+        return {}
+
+    def former_keys(self, parent: int, keys: Mapping[str, Key], rows: Mapping[str, Sequence[Any]]) -> list[Step]:
+        """Return the sort keys before each of the last changes, given the current ones and the rows of the SELECTs.
+
+        In ascending order of the sort keys, whatever the order of the list.
+        """
+        del parent, keys, rows
+        return []
 
     def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
         """Return the expressions of `edge_columns`, in the same order."""

@@ -1,24 +1,23 @@
 """Pages of lists by keyset pagination; one SELECT for any number of parents, which stops at the end of each page."""
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Table, bindparam, tuple_
 
-from permissions import ErrorCode, OperationError, Viewer
-from resolvers.listing import cursor
+from permissions import Viewer
+from resolvers.listing.chain import IDS_AFTER, IDS_BEFORE, Chain
 from resolvers.listing.listing import DEFAULT_PAGE_SIZE, Listing, accessible_rows
 from store import sql
 from store.sql import Expressions, Selection
 
 KEYS_AT = 2  # index of the first sort key in a fetched row, after the pk and the id
-RANKED_CURSOR_IDS = 3  # ids in a cursor of a ranked list: those of its row and of the rows right before it
 
-Values = tuple[Any, ...]
-"""Values in a cursor: sort keys or, in a ranked list, ids."""
+CursorValues = tuple[Any, ...] | Chain
+"""Values in a cursor: the sort keys of its row or, in a ranked list, its chain."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class PageBounds:
 
     size: int = DEFAULT_PAGE_SIZE
     is_backward: bool = False
-    after: Values | None = None
-    before: Values | None = None
+    after: CursorValues | None = None
+    before: CursorValues | None = None
 
     @property
     def is_open(self) -> bool:
@@ -49,13 +48,14 @@ class PageItem(NamedTuple):
 class Page(NamedTuple):
     """Items in the order of the list, and whether more items follow in the direction of reading.
 
-    `preceding` is for ranked lists only: ids of the rows right before the items, nearest first. A cursor falls back on
-    them when its own row has left the list.
+    `preceding` and `following` are for the cursors of ranked lists: ids of the rows right before and right after the
+    items, nearest first, as far as these cursors contain them.
     """
 
     items: list[PageItem]
     has_more: bool
     preceding: Sequence[str] = ()
+    following: Sequence[str] = ()
 
 
 EMPTY_PAGE = Page([], has_more=False)
@@ -84,30 +84,15 @@ class KeysetBound(NamedTuple):
         return {self.shape.parameter(index): value for index, value in enumerate(self.values)}
 
 
-def resolve_bounds(
-    listing: Listing, bounds: PageBounds, rank_by_id: Mapping[str, Sequence[Any]]
-) -> tuple[list[KeysetBound], Sequence[str]]:
-    """Return the keyset bounds of a page, and the ids of its `after` cursor that are still in a ranked list.
+class PageEdge(NamedTuple):
+    """Edge of a page that a cursor gives: its bound, and the ids of the rows beyond it, nearest first.
 
-    A ranked cursor contains ids; `rank_by_id` has the sort keys of those that are still in the list. Raises
-    OperationError(BAD_CURSOR) if no id of a cursor is still in the list.
+    Without a bound the edge is the start of the list.
     """
-    keyset: list[KeysetBound] = []
-    preceding: Sequence[str] = ()
-    for values, is_after in ((bounds.after, True), (bounds.before, False)):
-        if values is None:
-            continue
-        if not listing.is_ranked:
-            keyset.append(KeysetBound(values, KeysetShape(is_after, is_inclusive=False)))
-            continue
-        ids = [id_ for id_ in values if id_ in rank_by_id]
-        if not ids:
-            raise OperationError(ErrorCode.BAD_CURSOR, cursor.GONE)
-        # If the row of `before` has left the list, the page ends with the nearest row before it.
-        shape = KeysetShape(is_after, is_inclusive=not is_after and ids[0] != values[0])
-        keyset.append(KeysetBound(rank_by_id[ids[0]], shape))
-        preceding = ids if is_after else preceding
-    return keyset, preceding
+
+    is_after: bool
+    bound: KeysetBound | None
+    beyond: Sequence[str] = ()
 
 
 def select_page(listing: Listing, viewer: Viewer, bounds: PageBounds, keyset: Sequence[KeysetShape]) -> Selection:
@@ -124,12 +109,37 @@ def select_page(listing: Listing, viewer: Viewer, bounds: PageBounds, keyset: Se
     return sql.per_parent(parents, page.limit(fetch_limit(listing, bounds)))
 
 
-def select_ranks(listing: Listing, viewer: Viewer) -> Selection:
-    """Return the SELECT of `[id, *sort keys]` for each parent: those of the parameter `ids` that are in its list."""
-    parents, table = sql.int_table("parents"), listing.table
-    columns = _labelled((table.c.id, *listing.sort_keys(viewer)))
-    rows = accessible_rows(listing, viewer, parents).where(table.c.id.in_(sql.text_table("ids").select()))
-    return sql.per_parent(parents, rows.with_only_columns(*columns, maintain_column_froms=True))
+def select_neighbours(listing: Listing, viewer: Viewer) -> Selection:
+    """Return the SELECT of `[id, ids before, ids after, *sort keys]` of rows of each parent's ranked list.
+
+    The rows are those of the parameter `ids`. The ids beside them are JSON texts, nearest first, in ascending order of
+    the sort keys whatever the order of the list.
+    """
+    parents, table, keys = sql.int_table("parents"), listing.table, listing.sort_keys(viewer)
+    rows = accessible_rows(listing, viewer, parents)
+    columns = (table.c.id.label("id"), *(key.label(f"key{index}") for index, key in enumerate(keys)))
+    requested = rows.where(table.c.id.in_(sql.text_table("ids").select())).correlate(parents)
+    row = requested.with_only_columns(*columns, maintain_column_froms=True).subquery("requested")
+    row_keys = tuple_(*list(row.c)[1:])
+
+    def ids_beside(limit: int, *, is_after: bool) -> ColumnElement[str]:
+        is_beside = tuple_(*keys) > row_keys if is_after else tuple_(*keys) < row_keys
+        order = (key.asc() if is_after else key.desc() for key in keys)
+        nearest = rows.where(is_beside).order_by(*order).limit(limit)
+        ids = nearest.with_only_columns(table.c.id.label("id"), maintain_column_froms=True)
+        return sql.json_values(ids, parents, row)
+
+    limits = (IDS_AFTER, IDS_BEFORE) if listing.descending else (IDS_BEFORE, IDS_AFTER)
+    lower, higher = ids_beside(limits[0], is_after=False), ids_beside(limits[1], is_after=True)
+    chains = row.select().with_only_columns(row.c.id, lower.label("lower"), higher.label("higher"), *list(row.c)[1:])
+    return sql.per_parent(parents, chains)
+
+
+def select_keys(listing: Listing, viewer: Viewer) -> Selection:
+    """Return the SELECT of `[id, *sort keys]` of all rows of each parent's list."""
+    parents = sql.int_table("parents")
+    rows, columns = accessible_rows(listing, viewer, parents), (listing.table.c.id, *listing.sort_keys(viewer))
+    return sql.per_parent(parents, rows.with_only_columns(*_labelled(columns), maintain_column_froms=True))
 
 
 def descends(listing: Listing, bounds: PageBounds) -> bool:
@@ -140,13 +150,14 @@ def descends(listing: Listing, bounds: PageBounds) -> bool:
 def fetch_limit(listing: Listing, bounds: PageBounds) -> int:
     """Return the number of rows to fetch: those of the page, and one more to see whether others follow.
 
-    A backward page of a ranked list also needs all rows before it whose ids its cursors contain.
+    A page of a ranked list also needs all rows beyond it whose ids its cursors contain.
     """
-    return bounds.size + (RANKED_CURSOR_IDS - 1 if listing.is_ranked and bounds.is_backward else 1)
+    beyond = IDS_BEFORE if bounds.is_backward else IDS_AFTER
+    return bounds.size + (beyond if listing.is_ranked else 1)
 
 
-def build_page(rows: list[list[Any]], listing: Listing, bounds: PageBounds, preceding: Sequence[str] = ()) -> Page:
-    """Build a page of fetched rows `[pk, id, *sort keys, *edge columns, *row]`."""
+def build_page(rows: list[list[Any]], listing: Listing, bounds: PageBounds, edges: Sequence[PageEdge] = ()) -> Page:
+    """Build a page of fetched rows `[pk, id, *sort keys, *edge columns, *row]`, given the edges of its cursors."""
     row_type = _row_type(listing.table) if listing.inlines_rows else None
     width = len(listing.table.c) if row_type else 0
     items = []
@@ -155,9 +166,12 @@ def build_page(rows: list[list[Any]], listing: Listing, bounds: PageBounds, prec
         edge_at = row_at - len(listing.edge_columns)
         row = row_type(*rest[row_at:]) if row_type else None
         items.append(PageItem(pk, id_, rest[:edge_at], rest[edge_at:row_at], row))
+    beyond = {edge.is_after: edge.beyond for edge in edges}
+    preceding, following = beyond.get(True, ()), beyond.get(False, ())
+    further = [id_ for _, id_, *_ in rows[bounds.size :]]
     if bounds.is_backward:
-        preceding = (*(id_ for _, id_, *_ in rows[bounds.size :]), *preceding)
-    return Page(items[::-1] if bounds.is_backward else items, len(rows) > bounds.size, preceding)
+        return Page(items[::-1], bool(further), [*further, *preceding], following)
+    return Page(items, bool(further), preceding, [*further, *following])
 
 
 def _ordered(

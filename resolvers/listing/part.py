@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -10,12 +11,28 @@ import orjson
 from permissions import OperationError
 from resolvers.context import Context
 from resolvers.listing.aggregate import Facet, Part, PartKind, select_parts
+from resolvers.listing.chain import Chain
 from resolvers.listing.count import select_count, select_counts_by_kind
 from resolvers.listing.listing import MAX_PAGE_SIZE, Listing
-from resolvers.listing.page import KeysetBound, Page, PageBounds, build_page, resolve_bounds, select_page, select_ranks
+from resolvers.listing.order import Order, RankedRow
+from resolvers.listing.page import (
+    EMPTY_PAGE,
+    KeysetBound,
+    KeysetShape,
+    Page,
+    PageBounds,
+    PageEdge,
+    build_page,
+    select_keys,
+    select_neighbours,
+    select_page,
+)
 from resolvers.listing.statement_cache import cached
+from resolvers.listing.timeline import Timeline
 from resolvers.loaders import Loader
 from store import sql
+from store.ids import now_ms
+from store.place_log import RETENTION_MS
 from store.sql import Selection
 
 NO_PARAMETERS: Mapping[str, object] = {}
@@ -32,7 +49,8 @@ class PartByKey(Loader[PartKey, Any]):
     """Loader of the results of one listing. Pages, counts and facets take one statement each for all parents.
 
     The count of a list with facets shares the statement of the facets, and so does its first page if the list
-    collects its matches first. A page with a cursor takes a statement for its parent alone; in a ranked list, two.
+    collects its matches first. A page with a cursor takes a statement for its parent alone; in a ranked list, two, and
+    more if rows around the cursor's row came, left or moved since.
     """
 
     missing = None
@@ -45,7 +63,7 @@ class PartByKey(Loader[PartKey, Any]):
     async def page(self, parent: int, bounds: PageBounds) -> Page:
         """Return a page of the parent's list.
 
-        Raises OperationError(BAD_CURSOR) if all rows that a ranked cursor contains have left the list.
+        Raises OperationError(BAD_CURSOR) if all rows that a ranked cursor contains left the list long ago.
         """
         page: Page = await self.load(PartKey(parent, Part(PartKind.PAGE, bounds)))
         return page
@@ -101,10 +119,13 @@ class PartByKey(Loader[PartKey, Any]):
         self, part: Part, bounds: PageBounds, parents: Sequence[int]
     ) -> dict[PartKey, Page | OperationError]:
         try:
-            keyset, preceding = await self._resolve_bounds(bounds, parents)
+            edges = await self._find_edges(bounds, parents)
         except OperationError as error:
             return {PartKey(parent, part): error for parent in parents}
+        if any(edge.bound is None and not edge.is_after for edge in edges):  # nothing is before the start of the list
+            return {PartKey(parent, part): EMPTY_PAGE for parent in parents}
 
+        keyset = [edge.bound for edge in edges if edge.bound is not None]
         shapes = tuple(bound.shape for bound in keyset)
         statement = self._cached(
             lambda: select_page(self.listing, self.context.viewer, bounds, shapes),
@@ -113,19 +134,59 @@ class PartByKey(Loader[PartKey, Any]):
         )
         values = {name: value for bound in keyset for name, value in bound.parameters.items()}
         rows = await self._rows_by_parent(statement, parents, values)
-        return {PartKey(of, part): build_page(rows[of], self.listing, bounds, preceding) for of in rows}
+        return {PartKey(of, part): build_page(rows[of], self.listing, bounds, edges) for of in rows}
 
-    async def _resolve_bounds(
-        self, bounds: PageBounds, parents: Sequence[int]
-    ) -> tuple[list[KeysetBound], Sequence[str]]:
-        rank_by_id: dict[str, list[Any]] = {}
-        if self.listing.is_ranked and not bounds.is_open:
-            ids = dict.fromkeys((*(bounds.after or ()), *(bounds.before or ())))
-            statement = self._cached(lambda: select_ranks(self.listing, self.context.viewer), "ranks")
-            values = {"ids": sql.json_text(list(ids))}
-            for rows in (await self._rows_by_parent(statement, parents, values)).values():
-                rank_by_id |= {id_: ranks for id_, *ranks in rows}
-        return resolve_bounds(self.listing, bounds, rank_by_id)
+    async def _find_edges(self, bounds: PageBounds, parents: Sequence[int]) -> list[PageEdge]:
+        """Return the edges that cursors give to a page. One statement in a ranked list, more if a cursor is stale."""
+        cursors = [(values, is_after) for values, is_after in ((bounds.after, True), (bounds.before, False)) if values]
+        if not cursors or not self.listing.is_ranked:
+            return [
+                PageEdge(is_after, KeysetBound(values, KeysetShape(is_after, is_inclusive=False)))
+                for values, is_after in cursors
+            ]
+        (parent,) = parents
+        chains = {is_after: values for values, is_after in cursors if isinstance(values, Chain)}
+        neighbours = await self.neighbours(parents, [chain.id for chain in chains.values()])
+        edges, order = [], None
+        for is_after, chain in chains.items():
+            row = neighbours.get((parent, chain.id))
+            if row is not None and row.chain == chain:
+                bound = KeysetBound(row.sort_values, KeysetShape(is_after, is_inclusive=False))
+                edges.append(PageEdge(is_after, bound, (chain.id, *(chain.before if is_after else chain.after))))
+            else:
+                order = order or await self._order(parent)
+                edges.append(order.find_edge(chain, is_after=is_after))
+        return edges
+
+    async def neighbours(self, parents: Sequence[int], ids: Sequence[str]) -> dict[tuple[int, str], RankedRow]:
+        """Return rows of ranked lists, each with the chain of its cursor, by parent and id. One statement."""
+        statement = self._cached(lambda: select_neighbours(self.listing, self.context.viewer), "neighbours")
+        rows = await self._rows_by_parent(statement, parents, {"ids": sql.json_text(ids)})
+        return {(of, row[0]): RankedRow.build(self.listing, row) for of in rows for row in rows[of]}
+
+    async def _order(self, parent: int) -> Order:
+        """Return the order of a parent's ranked list, now and before its last changes.
+
+        The number of statements depends on the list: one for the current order, one more if the list is filtered, and
+        those of former places.
+        """
+        viewer, every_row = self.context.viewer, self.listing.without_filter()
+        since = {"since": now_ms() - RETENTION_MS}
+
+        async def read(key: str, select: Callable[[], Selection]) -> list[Any]:
+            return (await self._rows_by_parent(self._cached(select, "order", key), [parent], since))[parent]
+
+        keys = {id_: tuple(key) for id_, *key in await read("keys", lambda: select_keys(every_row, viewer))}
+        ids = None
+        if every_row != self.listing:
+            ids = {id_ for id_, *_ in await read("ids", lambda: select_keys(self.listing, viewer))}
+        parents = sql.int_table("parents")
+        former = {
+            name: await read(f"former {name}", partial(sql.per_parent, parents, rows.correlate(parents)))
+            for name, rows in every_row.select_former_keys(viewer, parents).items()
+        }
+        timeline = Timeline(keys, every_row.former_keys(parent, keys, former))
+        return Order(timeline, ids, is_descending=self.listing.descending)
 
     async def _fetch_counts(self, part: Part, parents: Sequence[int]) -> dict[PartKey, Any]:
         is_total = part.kind is PartKind.COUNT
@@ -161,3 +222,20 @@ class PartByKey(Loader[PartKey, Any]):
         if not self.listing.is_cacheable:
             return build()
         return cached((self.context.viewer.kind, self.listing.cache_key, *key), build)
+
+
+class ChainByRow(Loader[tuple[int, str], Chain | None]):
+    """Loader of the chains of rows of a ranked list, by parent and id; None for a row that is not in the list."""
+
+    missing = None
+
+    def __init__(self, context: Context, listing: Listing) -> None:
+        """Create the loader of one listing."""
+        super().__init__(context)
+        self.listing = listing
+
+    async def fetch(self, keys: list[tuple[int, str]]) -> Mapping[tuple[int, str], Chain]:
+        """Return the chains by parent and id. One statement."""
+        parents, ids = (list(dict.fromkeys(part)) for part in zip(*keys, strict=True))
+        rows = await self.context.loader(PartByKey, self.listing).neighbours(parents, ids)
+        return {key: row.chain for key, row in rows.items()}
