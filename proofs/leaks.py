@@ -30,7 +30,7 @@ from proofs.interference.world import USERS
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers import asset, change, collection, context, loaders, membership, node
 from resolvers import filter as filters
-from resolvers.listing import aggregate, count, listing, page, part
+from resolvers.listing import aggregate, count, listing, page, part, timeline
 from resolvers.listing import search as searching
 from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
@@ -559,6 +559,13 @@ def _fragments_of_any_access(self: Any, viewer: Viewer, _access: int) -> Selecti
     return SelectionKey(self.identity, self.of, viewer.kind)
 
 
+@contextmanager
+def _count_every_step() -> Iterator[None]:
+    undo_step = timeline._State.undo  # noqa: SLF001 - the fault is planted in it
+    with patch.object(timeline._State, "undo", lambda state, step: undo_step(state, step) or bool(step)):  # noqa: SLF001
+        yield
+
+
 async def _restore_ranks(tx: Any, collection: Any, records: Sequence[Any]) -> None:
     """Restore members with their former ranks."""
     await insert_records(tx, collection, records, [record.rank for record in records])
@@ -594,6 +601,7 @@ LEAKS: Sequence[Leak] = (
     Leak("pages", "hidden rows are removed after paging", _hide_after_paging),
     Leak("hasNextPage", "hasNextPage counts hidden rows", _has_more_of_all),
     Leak("cursors", "a cursor contains a rank", _replace(listing.Listing, "is_ranked", replacement=False)),
+    Leak("cursors", "a move past hidden rows changes the place of a cursor", _count_every_step),
     Leak("order", "ASSET_COUNT orders by all assets", lambda: _unrestricted_function(collection, "_asset_count")),
     Leak("versions", "a collection's version counts added members", _version_counts_members),
     Leak(

@@ -49,8 +49,15 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
 
 
 @pytest.mark.usefixtures("engine_on")
-@pytest.mark.parametrize("fault", ["the index shows every collection", "a move past hidden assets prevents an undo"])
-async def test_a_leak_of_index_or_undo_is_found(databases: Databases, fault: str) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "the index shows every collection",
+        "a move past hidden assets prevents an undo",
+        "a move past hidden rows changes the place of a cursor",
+    ],
+)
+async def test_a_leak_of_index_undo_or_walk_is_found(databases: Databases, fault: str) -> None:
     if databases.backend == "sqlite":  # leaks are the same on both backends
         (leak,) = (each for each in LEAKS if each.fault.startswith(fault))
         assert await checks_until_found(databases, leak) is not None

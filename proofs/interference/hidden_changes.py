@@ -461,11 +461,15 @@ class HiddenChanges:
         mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
         return self._mutation("collectionAssetsReorder", ADMIN, mutation_input)
 
-    def move_past_hidden(self) -> WorldChange | None:
-        """Move a visible member past hidden ones as an administrator, so that the visible order stays."""
+    def move_past_hidden(self, within: str | None = None) -> WorldChange | None:
+        """Move a visible member past hidden ones as an administrator, so that the visible order stays.
+
+        `within` is its collection; None for any.
+        """
         moves = [
             (slug, asset, {side: self._id(neighbour)})
             for slug, members in self.model.members.items()
+            if within in {None, slug}
             for order, side in ((members, "afterId"), (members[::-1], "beforeId"))
             for place, asset in enumerate(order)
             if asset not in self.hidden_assets

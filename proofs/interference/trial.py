@@ -24,9 +24,11 @@ from proofs.interference.full_reads import full_reads
 from proofs.interference.hidden_changes import HiddenChanges, WorldChange
 from proofs.interference.operations import Operation, OperationGenerator, Vocabulary, find_cursors, next_page
 from proofs.interference.served_world import ObservedResponse, ServedWorld
+from proofs.interference.walks import CURSORS, change_own_member, choose_collection, page_of
 from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, VIEWERS, initial_statements, random_catalogue
 from proofs.model_reader import read_model
 from proofs.proof import BrokenPromiseError, Proof
+from resolvers.listing.listing import MAX_PAGE_SIZE
 from resolvers.write.undo import UNDOABLE
 from store import sql
 from tests.oracle import ANONYMOUS, Model
@@ -40,7 +42,8 @@ REPEATED = (
 )
 OTHERS_EVERY = 3  # one of so many queries is sent by someone else first
 UNDO_EVERY = 3  # one of so many rounds begins with undos
-MOVES = 3  # of visible members past hidden ones, before each undo
+WALK_EVERY = 3  # in one of so many rounds, members move between two pages of a walk
+MOVES = 3  # of visible members past hidden ones, before each undo, and between two pages
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 INTERNAL_ERROR = '"code":"INTERNAL"'
 """Part of the response to an unhandled exception, which no operation may cause."""
@@ -112,6 +115,8 @@ class CaseGenerator:
             for _ in range(ROUNDS):
                 if pair.who != ANONYMOUS and self._random.randrange(UNDO_EVERY) == 0:
                     await self._undo_after_moves(pair)
+                if self._random.randrange(WALK_EVERY) == 0:
+                    await self._walk_after_moves(pair)
                 if await self._compare_responses(pair, await self._apply_hidden_changes(pair)):
                     return pair.checks
             await pair.compare_models()
@@ -139,6 +144,28 @@ class CaseGenerator:
                     model = await read_model(pair.changed.database)
             generator = OperationGenerator(self._random, words, PERMISSIONS[pair.who])
             await self._apply(pair, generator.undo(latest=is_second))
+
+    async def _walk_after_moves(self, pair: WorldPair) -> None:
+        """Read a page of a collection's assets, change own members, move others past hidden ones, and read on."""
+        model = await read_model(pair.changed.database)
+        slug = choose_collection(self._random, model, pair.who)
+        if slug is None:
+            return
+        known = len(pair.cursors)
+        await self._apply(pair, page_of(model.ids[slug], MAX_PAGE_SIZE))
+        cursors = pair.cursors[known:]
+        for _ in range(MOVES):
+            words = await read_vocabulary(pair.changed, model, pair.cursors)
+            if own := change_own_member(self._random, model, pair.who, slug):
+                await self._apply(pair, own)
+                model = await read_model(pair.changed.database)
+            changes = HiddenChanges(self._random, model, pair.who, words, self._number)
+            if move := changes.move_past_hidden(slug):
+                await self._apply(pair, move)
+                model = await read_model(pair.changed.database)
+        for cursor in self._random.sample(cursors, min(CURSORS, len(cursors))):
+            for name in ("after", "before"):
+                await self._apply(pair, page_of(model.ids[slug], self._random.randint(1, 3), **{name: cursor}))
 
     async def _compare_responses(self, pair: WorldPair, model: Model) -> bool:
         """Send operations to both worlds. Returns True if the viewer may have made the differences visible."""
