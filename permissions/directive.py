@@ -69,10 +69,17 @@ class permission(FieldExtension):  # noqa: N801 - named like the directive that 
         self.requires, self.on, self.denied = requires, on, denied
 
     def apply(self, field: StrawberryField) -> None:
-        """Print the rule on the field, once even if called again: asset types share the fields of their interface."""
+        """Print the rule on the field and in its description, once: asset types share the fields of their interface."""
         rule = PermissionDirective(requires=self.requires, on=self.on, denied=self.denied)
-        if rule not in field.directives:
-            field.directives.append(rule)
+        if rule in field.directives:
+            return
+        field.directives.append(rule)
+        # Introspection has descriptions, but no applied directives.
+        field.description = f"{field.description}\n`{self}`"
+
+    def __str__(self) -> str:
+        """Return the rule as the schema prints it."""
+        return f"@permission(requires: {self.requires}, on: {self.on}, denied: {self.denied})"
 
     def resolve(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
         """Return the field's value for a viewer who holds the permission, and the `denied` result for any other."""

@@ -1,5 +1,6 @@
 """Tests of the schema: current, described, with bounded lists and printed permissions."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -89,6 +90,11 @@ def _permissions(field: GraphQLField) -> list[object]:
     return [rule for rule in declared.directives if type(rule).__name__ == "PermissionDirective"]
 
 
+def _description(field: GraphQLField) -> str:
+    """Return the field's description without the lines of its permissions."""
+    return (field.description or "").split("\n`@permission(")[0]
+
+
 def _is_page(type_: GraphQLNamedType) -> bool:
     return type_.name.endswith(("Connection", "Edge"))
 
@@ -113,7 +119,7 @@ async def test_introspection_says_which_inputs_need_exactly_one_field() -> None:
 def test_everything_is_described(schema: GraphQLSchema) -> None:
     missing = [type_.name for type_ in _types(schema) if not type_.description]
     for type_, name, field in _fields(schema):
-        missing += [] if field.description else [f"{type_.name}.{name}"]
+        missing += [] if _description(field) else [f"{type_.name}.{name}"]
         missing += [
             f"{type_.name}.{name}({name_}:)" for name_, argument in field.args.items() if not argument.description
         ]
@@ -126,7 +132,7 @@ def test_everything_is_described(schema: GraphQLSchema) -> None:
 
 
 def test_descriptions_are_sentences(schema: GraphQLSchema) -> None:
-    texts = {f"{type_.name}.{name}": field.description or "" for type_, name, field in _fields(schema)}
+    texts = {f"{type_.name}.{name}": _description(field) for type_, name, field in _fields(schema)}
     assert [name for name, description in texts.items() if not description.endswith((".", "Z", "?"))] == []
 
 
@@ -184,3 +190,21 @@ def test_permissions_are_printed_with_all_arguments() -> None:
     assert "email: String @permission(requires: SIGNED_IN, on: VIEWER, denied: NULL)" in print_schema()
     assert "grants: [Grant!] @permission(requires: ASSET_OWN, on: PARENT, denied: NULL)" in print_schema()
     assert print_schema().count("\ndirective @permission(") == 1
+
+
+async def test_introspection_describes_every_permission_as_the_schema_prints_it() -> None:
+    result = await build_schema().execute("{ __schema { types { name fields { name description } } } }")
+    described = {
+        f"{type_['name']}.{field['name']}": re.findall(r"^`(@permission\(.*\))`$", field["description"], re.MULTILINE)
+        for type_ in (result.data or {})["__schema"]["types"]
+        if not type_["name"].startswith("__")
+        for field in type_["fields"] or ()
+    }
+    printed = {
+        f"{type_.name.value}.{field.name.value}": [graphql.print_ast(rule) for rule in field.directives or ()]
+        for type_ in graphql.parse(print_schema()).definitions
+        if isinstance(type_, graphql.ObjectTypeDefinitionNode | graphql.InterfaceTypeDefinitionNode)
+        for field in type_.fields
+    }
+    assert described["User.email"] == ["@permission(requires: SIGNED_IN, on: VIEWER, denied: NULL)"]
+    assert described == printed
