@@ -23,7 +23,7 @@ from app.cors import allow_origins
 from app.drain import Drain, closing
 from app.endpoint import Endpoint
 from app.errors import RequestErrorCode, error_body
-from app.graphiql import EXAMPLES, Account, Tab
+from app.graphiql import EXAMPLES, Account
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
 from app.http_request import HEALTH_PATH, READY_PATH, UNNAMED_PATHS
@@ -100,13 +100,12 @@ def create_application(
     settings: Settings,
     *,
     accounts: Sequence[Account] = (),
-    tabs: Sequence[Tab] | None = None,
     documents: TrustedDocuments | None = None,
     database: Database | None = None,
     observe: Sequence[ObserveOperation] = (),
     clock: Clock = monotonic_ns,
 ) -> Starlette:
-    """Create the ASGI application. GraphiQL offers `accounts` and opens `tabs` (None: the examples).
+    """Create the ASGI application. GraphiQL offers `accounts` to run operations as.
 
     Clients may request `documents` by their ids (None: those of the settings, which are read). Each function of
     `observe` is called with the record of each operation. At shutdown the application closes a database that it opened
@@ -173,7 +172,7 @@ def create_application(
     if settings.graphiql:
         routes = [
             Route("/", redirect_to_graphql, methods=["GET"]),
-            *graphiql.build_routes(graphiql.read_examples(EXAMPLES) if tabs is None else tabs, accounts),
+            *graphiql.build_routes(graphiql.read_examples(EXAMPLES), accounts),
             *routes,
         ]
     application = Application(

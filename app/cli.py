@@ -35,7 +35,7 @@ from app.check import Finding, Level, check_database, check_documents, check_set
 from app.connections import Connections
 from app.descriptors import max_descriptors
 from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
-from app.graphiql import EXAMPLES, Account, Tab, read_examples
+from app.graphiql import Account
 from app.http_protocol import GuardedProtocol
 from app.log import log_config, log_unraisable, log_warning
 from app.metrics_server import parse_address, serve_metrics
@@ -139,13 +139,13 @@ def serve(
     # uvicorn raises SIGTERM again after its shutdown, which would end the process as failed. A requested stop is not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if with_demo:
-        accounts, tabs = _with_database(settings, _load_demo)
+        accounts = _with_database(settings, _load_demo)
         _print_demo(host, port, accounts)
         # A page of another site whose name resolves to this machine must not get the accounts' tokens.
         demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(_url_host, LOOPBACK)), drain_seconds=0)
         with _serve_metrics(settings, workers):
             application = create_application(
-                demo_settings, accounts=accounts, tabs=tabs, documents=documents, observe=_observers(settings)
+                demo_settings, accounts=accounts, documents=documents, observe=_observers(settings)
             )
             uvicorn.run(application, **options)
         return
@@ -429,14 +429,14 @@ def _findings(settings: Settings, processes: int) -> Iterator[Finding]:
     yield from check_database(_run(settings, inspect_database), settings, processes, now_ms())
 
 
-async def _load_demo(database: Database) -> tuple[list[Account], list[Tab]]:
+async def _load_demo(database: Database) -> list[Account]:
     await demo.load(database)
     if not await demo.is_loaded(database):
         raise DatabaseUnusableError(
             f"{database.url.database} has other data than the demo. Serve it without --demo, or name another file in"
             " ATOLL_DATABASE_URL."
         )
-    return await demo.create_accounts(database), await demo.insert_ids(database, read_examples(EXAMPLES))
+    return await demo.create_accounts(database)
 
 
 async def _rebuild_search(database: Database) -> int:

@@ -1,12 +1,10 @@
-"""Demo: a catalogue shipped with Atoll, accounts for each role, and example tabs with the demo's ids."""
+"""Demo: a catalogue shipped with Atoll, and accounts for each role."""
 
-from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import select, update  # noqa: TID251 - not a viewer's read: the demo's ids are shown to everyone
+from sqlalchemy import update
 
-from app.graphiql import Account, Reference, Tab, find_references, replace_references
+from app.graphiql import Account
 from app.tokens import create_token
 from store import sql
 from store.catalogue.importer import import_catalogue
@@ -19,20 +17,12 @@ CATALOGUE = Path(__file__).parent / "demo.jsonl"
 A_DAY = 86_400
 
 ACCOUNTS = (
-    ("Ada Moreau", "user:ada", "administrator: every asset, and content where granted"),
-    ("Olu Adeyemi", "user:olu", "owner of about 60 assets of all five kinds"),
-    ("Mei Tanaka", "user:mei", "member of the group Controlled access"),
-    ("Sam Rivera", "user:sam", "plain member"),
+    ("Ada Moreau", "user:ada", "administrators", "administrator: every asset, and content where granted"),
+    ("Olu Adeyemi", "user:olu", "owners", "owner of about 60 assets of all five kinds"),
+    ("Mei Tanaka", "user:mei", "members", "member of the group Controlled access"),
+    ("Sam Rivera", "user:sam", "members", "plain member"),
 )
-# Column with the name by which examples refer to an object, for each kind.
-COLUMN_BY_KIND = {
-    "topic": sql.topic.c.slug,
-    "collection": sql.collection.c.slug,
-    "asset": sql.asset.c.external_id,
-    "user": sql.principal.c.external_id,
-    "group": sql.principal.c.external_id,
-}
-ANONYMOUS = Account("Anonymous", "visitor without a token: what is public", None)
+ANONYMOUS = Account("Anonymous", "visitor without a token: what is public", "anyone", None)
 
 
 async def load(database: Database) -> bool:
@@ -53,7 +43,7 @@ async def is_loaded(database: Database) -> bool:
     """Return whether the database has all users of the demo's accounts."""
     async with database.write() as connection:
         try:
-            for _, user, _ in ACCOUNTS:
+            for _, user, _, _ in ACCOUNTS:
                 await user_pk_by_external_id(connection, user)
         except UserNotFoundError:
             return False
@@ -62,17 +52,7 @@ async def is_loaded(database: Database) -> bool:
 
 async def create_accounts(database: Database) -> list[Account]:
     """Create a token for each demo account, valid for a day; return the accounts and the anonymous visitor."""
-    members = [Account(name, about, await create_token(database, user, A_DAY)) for name, user, about in ACCOUNTS]
+    members = [
+        Account(name, about, role, await create_token(database, user, A_DAY)) for name, user, role, about in ACCOUNTS
+    ]
     return [*members, ANONYMOUS]
-
-
-async def insert_ids(database: Database, tabs: Sequence[Tab]) -> list[Tab]:
-    """Return the tabs with references replaced by ids; unknown references stay. One statement per kind."""
-    ids: dict[Reference, str] = {}
-    references = sorted(set[Reference]().union(*map(find_references, tabs)))
-    async with database.snapshot() as snapshot:
-        for kind, of_kind in groupby(references, key=lambda reference: reference[0]):
-            column = COLUMN_BY_KIND[kind]
-            rows = select(column, column.table.c.id).where(column.in_([name for _, name in of_kind]))
-            ids |= {(kind, row[0]): row.id for row in await snapshot.rows(rows)}
-    return [replace_references(tab, ids) for tab in tabs]

@@ -1,12 +1,14 @@
-"""Tests of the worked examples: each runs as its account, with few statements and the same bytes on both databases."""
+"""Tests of the worked examples: each runs as its role, with few statements and the same bytes on both databases."""
 
 import asyncio
 import itertools
 import random
 import signal
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
-from functools import cache
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,14 @@ from graphql import (
     is_list_type,
     parse,
 )
-from sqlalchemy import update
+from sqlalchemy import select, update
 from starlette.applications import Starlette
 
 from app import cli, demo
 from app.application import create_application
 from app.graphiql import EXAMPLES as FOLDER
-from app.graphiql import Reference, Tab, find_references, read_examples
+from app.graphiql import Example, build, read_examples
+from app.graphiql.example import GROUPS, ROLES
 from app.settings import Settings
 from app.tokens import create_token
 from schema.graph import print_schema
@@ -41,66 +44,143 @@ from store.database import Database
 from store.migrate import migrate
 from tests.cli_process import free_port
 from tests.conftest import ANONYMOUS, GraphQLClient, World, set_public_sharing, write_lines
+from tests.missing import REAL_CATALOGUE, needs_real_catalogue, skip_or_fail
 from tests.postgres import Postgres
 
 EXAMPLES = read_examples(FOLDER)
-ACCOUNTS = {name: user for name, user, _ in demo.ACCOUNTS} | {demo.ANONYMOUS.name: ANONYMOUS}
+DEMO_ACCOUNTS = {
+    "administrators": "user:ada",
+    "owners": "user:olu",
+    "members": "user:mei",
+    "anyone": ANONYMOUS,
+}
+"""The user of the first account of each role."""
+UNDO = next(example for example in EXAMPLES if "changeUndo" in example.query)
+WITHOUT_UNDO = [example for example in EXAMPLES if example is not UNDO]
 DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
-NAMES = set[Reference]().union(*map(find_references, EXAMPLES))
-# The collections that examples add assets to.
-ADDED_TO = {"pathogens", "read-quality", "electron-microscopy", "bacteria", "image-tools"}
-REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells", "ownerId": "<user user:olu>"}
+REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells"}
+LONGEST_TITLE = 40
 MAX_STATEMENTS = 8
 MAX_MUTATION_STATEMENTS = 36
-# Placeholder for the id of the change that the example of adding assets makes.
-ADD_CHANGE = "<change.id of the answer>"
+FILLER = Path(__file__).with_name("fill_examples.mjs")
+
+Fill = Callable[[Example, Any], Example]
+"""GraphiQL's way of filling in an example from the response to its query of candidates."""
+
+
+@pytest.fixture(scope="module")
+def fill() -> Iterator[Fill]:
+    node = build.find_node()
+    if node is None:
+        skip_or_fail("the examples are filled in by GraphiQL's script, and there is no Node.js here")
+    with subprocess.Popen([node.node, FILLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        source, sink = process.stdout, process.stdin
+
+        def fill_in(example: Example, data: Any) -> Example:
+            sink.write(orjson.dumps([asdict(example), data]) + b"\n")
+            sink.flush()
+            return replace(example, **orjson.loads(source.readline()))
+
+        yield fill_in
+        sink.close()
 
 
 @cache
-def _operation(tab: Tab) -> OperationDefinitionNode:
-    (operation,) = parse(tab.query).definitions
+def _operation(example: Example) -> OperationDefinitionNode:
+    """Return the example's operation, which comes last if candidates are put beside it."""
+    operation = parse(example.query).definitions[-1]
     assert isinstance(operation, OperationDefinitionNode)
     return operation
 
 
-def _is_mutation(tab: Tab) -> bool:
-    return _operation(tab).operation is OperationType.MUTATION
+def _is_mutation(example: Example) -> bool:
+    return _operation(example).operation is OperationType.MUTATION
 
 
-def _variables(tab: Tab) -> dict[str, Any]:
-    return dict(orjson.loads(tab.variables or "{}"))
+def _mutation(example: Example) -> str:
+    (field,) = _operation(example).selection_set.selections
+    assert isinstance(field, FieldNode)
+    return field.name.value
 
 
-def _who(tab: Tab) -> str:
-    return ACCOUNTS[tab.account or demo.ANONYMOUS.name]
+def _variables(example: Example) -> dict[str, Any]:
+    return dict(orjson.loads(example.variables or "{}"))
 
 
-async def _responses(ask: GraphQLClient, tabs: Iterable[Tab]) -> AsyncIterator[tuple[Tab, httpx.Response]]:
-    """Run the tabs in order, each as its account; the undo example undoes the addition. Yield tab and response."""
-    change_id = ADD_CHANGE
-    for tab in tabs:
-        filled = replace(tab, variables=tab.variables.replace(ADD_CHANGE, change_id))
-        response = await ask.response(_who(tab), tab.query, **_variables(filled))
-        payload = response.json()["data"].get("collectionAssetsAdd")
-        change_id = payload["change"]["id"] if payload else change_id
-        yield tab, response
+def _is_filled(example: Example) -> bool:
+    return "query Candidates" not in example.query
 
 
-async def _filled(url: str, catalogue: Path) -> World:
+async def _open(ask: GraphQLClient, fill: Fill, who: str, example: Example) -> Example:
+    """Open the example as GraphiQL does for the user."""
+    return fill(example, await ask(who, example.candidates) if example.candidates else {})
+
+
+async def _run(ask: GraphQLClient, who: str, opened: Example) -> httpx.Response:
+    """Run the example, or its query of candidates if it could not be filled in."""
+    if _is_filled(opened):
+        return await ask.response(who, opened.query, **_variables(opened))
+    body = {"query": opened.query, "variables": _variables(opened), "operationName": "Candidates"}
+    headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {ask.tokens[who]}"}
+    return await ask.client.post("/graphql", json=body, headers=headers)
+
+
+def _assert_accepted(opened: Example, response: httpx.Response) -> None:
+    answer = response.json()
+    assert "errors" not in answer, (opened.title, answer["errors"])
+    if _is_mutation(opened) and _is_filled(opened):
+        payload = answer["data"][_mutation(opened)]
+        assert payload["userErrors"] == [], opened.title
+        assert payload.get("summary", {}).get("failed", 0) == 0, opened.title
+
+
+async def _responses(
+    ask: GraphQLClient, fill: Fill, examples: Iterable[Example], widen: Callable[[Example], Example] = lambda same: same
+) -> AsyncIterator[tuple[Example, httpx.Response]]:
+    """Open and run the examples in order, each as its role, and a dry run a second time for real.
+
+    Each change of a collection's assets is undone by the example of undoing, so that the next example has candidates.
+    """
+    for example in examples:
+        who = DEMO_ACCOUNTS[example.role]
+        opened = widen(await _open(ask, fill, who, example))
+        yield opened, await _run(ask, who, opened)
+        if _is_dry_run(example):
+            opened = _with_input(opened, dryRun=False)
+            response = await _run(ask, who, opened)
+            change = response.json()["data"][_mutation(opened)].get("change")
+            yield opened, response
+            if change:
+                undo = _with_input(UNDO, changeId=change["id"])
+                yield undo, await _run(ask, who, undo)
+
+
+def _is_dry_run(example: Example) -> bool:
+    return bool(_variables(example).get("input", {}).get("dryRun"))
+
+
+def _with_input(example: Example, **fields: Any) -> Example:
+    input_ = _variables(example)["input"] | fields
+    return replace(example, variables=orjson.dumps({"input": input_}).decode())
+
+
+async def _imported(url: str, catalogue: Path, users: Iterable[str] = DEMO_ACCOUNTS.values()) -> World:
     database = Database(url)
     try:
         await migrate(database)
         await import_catalogue(database, catalogue, "demo", lambda _bytes: None)
         await set_public_sharing(database)
-        users = [user for user in ACCOUNTS.values() if user != ANONYMOUS]
-        return World(url, {user: await create_token(database, user, 3_600) for user in users})
+        tokens = {user: await create_token(database, user, 3_600) for user in users if user != ANONYMOUS}
+        return World(url, tokens)
     finally:
         await database.close()
 
 
 @pytest.fixture
 async def ask_demo(empty_url: str) -> AsyncIterator[GraphQLClient]:
-    client = GraphQLClient(await _filled(empty_url, demo.CATALOGUE))
+    client = GraphQLClient(await _imported(empty_url, demo.CATALOGUE))
     yield client
     await client.close()
 
@@ -108,70 +188,163 @@ async def ask_demo(empty_url: str) -> AsyncIterator[GraphQLClient]:
 # Coverage
 
 
-def test_there_are_examples_for_each_kind_of_reader() -> None:
-    assert {tab.group for tab in EXAMPLES} == {"web", "admin", "analyst"}
-    assert {tab.account for tab in EXAMPLES} <= ACCOUNTS.keys()
+def test_there_are_examples_of_each_group_for_each_role() -> None:
+    assert {example.group for example in EXAMPLES} == set(GROUPS.values())
+    assert {example.role for example in EXAMPLES} == set(ROLES)
+    assert {account[2] for account in demo.ACCOUNTS} | {demo.ANONYMOUS.role} == set(ROLES)
+
+
+def test_titles_of_examples_are_short_and_unique() -> None:
+    titles = [example.title for example in EXAMPLES]
+    assert len(set(titles)) == len(titles)
+    assert [title for title in titles if len(title) > LONGEST_TITLE] == []
 
 
 def test_every_topic_mutation_and_every_bulk_mutation_has_an_example() -> None:
+    inputs = _inputs()
+    bulk = {
+        name
+        for name, fields in inputs.items()
+        if any(is_list_type(get_nullable_type(kind)) for kind in fields.values())
+    }
+    assert bulk >= {"topicMerge", "collectionAssetsAdd", "assetCollectionsUpdate", "assetsRegister"}
+    topics = {name for name in inputs if name.startswith("topic")}
+    assert (topics | bulk) - {_mutation(example) for example in filter(_is_mutation, EXAMPLES)} == set()
+
+
+def test_an_example_of_a_mutation_is_a_dry_run_if_there_is_one() -> None:
+    inputs = _inputs()
+    mutations = list(filter(_is_mutation, EXAMPLES))
+    assert {_mutation(example) for example in mutations} >= {"topicCreate", "topicMerge"}
+    for example in mutations:
+        assert _variables(example)["input"].get("dryRun", False) is ("dryRun" in inputs[_mutation(example)])
+
+
+def _inputs() -> dict[str, dict[str, GraphQLInputType]]:
+    """Return the types of the fields of each mutation's input."""
     mutations = build_schema(print_schema()).mutation_type
     assert mutations is not None
-    bulk = {name for name, field in mutations.fields.items() if _has_list(field.args["input"].type)}
-    assert bulk >= {"topicMerge", "collectionAssetsAdd", "assetCollectionsUpdate", "assetsRegister"}
-    topics = {name for name in mutations.fields if name.startswith("topic")}
-    assert (topics | bulk) - {_mutation(tab) for tab in filter(_is_mutation, EXAMPLES)} == set()
+    inputs = {name: get_named_type(field.args["input"].type) for name, field in mutations.fields.items()}
+    return {
+        name: {key: field.type for key, field in kind.fields.items()}
+        for name, kind in inputs.items()
+        if isinstance(kind, GraphQLInputObjectType)
+    }
 
 
-def _has_list(input_type: GraphQLInputType) -> bool:
-    kind = get_named_type(input_type)
-    assert isinstance(kind, GraphQLInputObjectType)
-    return any(is_list_type(get_nullable_type(field.type)) for field in kind.fields.values())
+# Filling in
 
 
-def _mutation(tab: Tab) -> str:
-    (field,) = _operation(tab).selection_set.selections
-    assert isinstance(field, FieldNode)
-    return field.name.value
+def _example(variables: str) -> Example:
+    query = "# Title\n# for: members\n# More.\nmutation A { a }"
+    return Example("Title", "Reading", "members", query, variables, "query Candidates { b }")
+
+
+@pytest.mark.parametrize(
+    ("variables", "data", "filled"),
+    [
+        ('{"id": "<a.0.id>"}', {"a": [{"id": "x"}]}, '{"id": "x"}'),
+        ('{"flag": "<a.0>", "n": "<a.1>"}', {"a": [False, 0]}, '{"flag": false, "n": 0}'),
+        ('{"ids": "<a.*.id>"}', {"a": [{"id": "x"}, {"id": "y"}]}, '{"ids": ["x","y"]}'),
+        (
+            '{"id": "<a.?.id>", "in": "<a.?.b.0>"}',
+            {"a": [{"id": 1, "b": []}, {"id": 2, "b": [3]}]},
+            '{"id": 2, "in": 3}',
+        ),
+        ('{"id": "<a.?.id>"}', {"viewer": {"user": {"id": "x"}}, "a": [{"id": "x"}, {"id": "y"}]}, '{"id": "y"}'),
+        ('{"name": "<a>"}', {"a": 'a "quoted" $& <name>'}, '{"name": "a \\"quoted\\" $& <name>"}'),
+        ('{"name": "a <b> c"}', {}, '{"name": "a <b> c"}'),
+    ],
+)
+def test_placeholders_are_filled_in_from_candidates(fill: Fill, variables: str, data: Any, filled: str) -> None:
+    example = _example(variables)
+    assert fill(example, data) == replace(example, variables=filled)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"a": None}, {"a": {"ids": []}}, {"a": {"id": "x"}}, {"a": {"id": "", "ids": [1]}}]
+)
+def test_variables_without_a_candidate_are_empty_beside_the_query_of_candidates(fill: Fill, data: Any) -> None:
+    opened = fill(_example('{"id": "<a.id>", "ids": "<a.ids>", "dryRun": true}'), data)
+    assert opened.variables == '{"id": "", "ids": "", "dryRun": true}'
+    title, role, note, candidates, empty, more, operation = opened.query.splitlines()
+    assert (title, role, more, operation) == ("# Title", "# for: members", "# More.", "mutation A { a }")
+    assert note == "# The variables are yours to complete: run Candidates, and choose from its response."
+    assert (candidates, empty) == ("query Candidates { b }", "")
 
 
 # Responses
 
-
-async def test_every_query_succeeds_as_its_account_with_few_statements(ask_demo: GraphQLClient) -> None:
-    for tab in itertools.filterfalse(_is_mutation, await demo.insert_ids(ask_demo.database, EXAMPLES)):
-        data = await ask_demo(_who(tab), tab.query, **_variables(tab))
-        assert None not in data.values(), tab.title
-        assert 1 <= len(ask_demo.statements) <= MAX_STATEMENTS, f"{tab.title}: {len(ask_demo.statements)} statements"
+OWN_ADMINISTRATOR = {"kind": "user", "id": "user:own-admin", "name": "Own", "isAdmin": True}
+OWN_MEMBER = {"kind": "user", "id": "user:own-member", "name": "Plain"}
 
 
-async def test_every_mutation_succeeds_as_its_account_with_few_statements(ask_demo: GraphQLClient) -> None:
-    tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
-    async for tab, response in _responses(ask_demo, filter(_is_mutation, tabs)):
-        _assert_accepted(tab, response)
+def _own_catalogue(folder: Path, lines: Iterable[dict[str, Any]]) -> Path:
+    return write_lines(folder / "own.jsonl", [*lines, OWN_ADMINISTRATOR, OWN_MEMBER])
+
+
+def _roles(owner: str) -> dict[str, tuple[str, ...]]:
+    """Return the roles of each viewer."""
+    return {"user:own-admin": ROLES, owner: ROLES[:3], "user:own-member": ROLES[:2], ANONYMOUS: ROLES[:1]}
+
+
+async def _assert_every_example_runs(ask: GraphQLClient, fill: Fill, roles: dict[str, tuple[str, ...]]) -> list[str]:
+    """Open and run each example of each role of each viewer; return the titles of those that were filled in."""
+    filled = []
+    for who, example in itertools.product(roles, EXAMPLES):
+        if example.role in roles[who]:
+            opened = await _open(ask, fill, who, example)
+            _assert_accepted(opened, await _run(ask, who, opened))
+            filled += [example.title] if _is_filled(opened) else []
+    return filled
+
+
+@needs_real_catalogue
+async def test_every_example_runs_on_a_real_catalogue(fill: Fill, empty_url: str, tmp_path: Path) -> None:
+    lines = [orjson.loads(line) for line in REAL_CATALOGUE.read_bytes().splitlines()]
+    (owner, _), *_ = Counter(line["owner"] for line in lines if line["kind"] == "asset").most_common(1)
+    roles = _roles(owner)
+    client = GraphQLClient(await _imported(empty_url, _own_catalogue(tmp_path, lines), roles))
+    filled = await _assert_every_example_runs(client, fill, roles)
+    await client.close()
+    assert set(filled) == {example.title for example in WITHOUT_UNDO}
+
+
+async def test_every_example_runs_where_nothing_fits(fill: Fill, empty_url: str, tmp_path: Path) -> None:
+    roles = _roles("user:own-member")
+    client = GraphQLClient(await _imported(empty_url, _own_catalogue(tmp_path, []), roles))
+    filled = set(await _assert_every_example_runs(client, fill, roles))
+    await client.close()
+    without_placeholders = {example.title for example in EXAMPLES if not example.candidates}
+    assert filled == without_placeholders | {"Turn public sharing on or off"}
+
+
+async def test_every_example_of_the_demo_succeeds_with_few_statements(ask_demo: GraphQLClient, fill: Fill) -> None:
+    ran = set()
+    async for opened, response in _responses(ask_demo, fill, sorted(WITHOUT_UNDO, key=_is_mutation)):
         sent = len(ask_demo.statements)
-        assert 1 <= sent <= MAX_MUTATION_STATEMENTS, f"{tab.title}: {sent} statements"
+        _assert_accepted(opened, response)
+        assert _is_filled(opened), opened.title
+        answer = response.json()["data"]
+        assert None not in answer.values(), opened.title
+        assert 1 <= sent <= (MAX_MUTATION_STATEMENTS if _is_mutation(opened) else MAX_STATEMENTS), opened.title
+        ran.add(opened.title)
+    assert ran == {example.title for example in EXAMPLES}
 
 
-def _assert_accepted(tab: Tab, response: httpx.Response) -> None:
-    answer = response.json()
-    assert "errors" not in answer, (tab.title, answer["errors"])
-    payload = answer["data"][_mutation(tab)]
-    assert payload.pop("userErrors") == [], tab.title
-    assert payload, tab.title
-    is_dry_run = _variables(tab)["input"].get("dryRun")  # it deletes nothing
-    assert [name for name, value in payload.items() if value is None and not is_dry_run] == [], tab.title
-
-
-async def test_a_dry_run_forecasts_the_real_run(ask_demo: GraphQLClient) -> None:
-    tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
-    dry_runs = [tab for tab in filter(_is_mutation, tabs) if _variables(tab)["input"].get("dryRun")]
-    assert [_mutation(tab) for tab in dry_runs] == ["topicMerge", "topicDelete", "collectionDelete"]
-    for tab in dry_runs:
-        input_ = _variables(tab)["input"]
-        forecast = (await ask_demo(_who(tab), tab.query, input=input_))[_mutation(tab)]
-        payload = (await ask_demo(_who(tab), tab.query, input=input_ | {"dryRun": False}))[_mutation(tab)]
-        assert (forecast["movedCollections"], forecast["userErrors"]) == ([], payload["userErrors"])
-        assert forecast["movedCollectionCount"] == len(payload["movedCollections"]) > 0
+async def test_a_dry_run_forecasts_the_real_run(ask_demo: GraphQLClient, fill: Fill) -> None:
+    examples = list(filter(_is_dry_run, EXAMPLES))
+    assert {"topicMerge", "topicDelete", "collectionDelete", "collectionAssetsMove"} <= set(map(_mutation, examples))
+    payloads = [
+        response.json()["data"][_mutation(opened)]
+        async for opened, response in _responses(ask_demo, fill, examples)
+        if opened.title != UNDO.title
+    ]
+    for forecast, payload in zip(payloads[::2], payloads[1::2], strict=True):
+        assert (forecast.get("summary"), forecast.get("results")) == (payload.get("summary"), payload.get("results"))
+        if "movedCollections" in payload:
+            assert forecast["movedCollectionCount"] == len(payload["movedCollections"]) > 0
+            assert forecast["movedCollections"] == []
 
 
 # Statements
@@ -182,70 +355,82 @@ def _numbered(noun: str, count: int) -> list[str]:
 
 
 def _catalogue_of(assets: int) -> list[dict[str, Any]]:
-    """Return a catalogue with the examples' objects, this many other assets, and a tenth as many of each other kind.
+    """Return a catalogue with this many assets of the owner, and a tenth as many of each other kind.
 
-    Every fifth asset is archived. Collections that examples add assets to are empty; their other collections contain
-    all assets.
+    The first asset was updated last, and every fifth is archived. The first collection by name is empty, and the next
+    ones have all assets.
     """
     many, tenth = _numbered("asset", assets), assets // 10
-    ids = [*sorted(name for kind, name in NAMES if kind == "asset"), *many]
     kinds = itertools.cycle(("CAPSULE", "PIPELINE", "NO_CODE_APP", "DATA_ASSET", "MODEL"))
-    grants = [{"to": "everyone", "role": "VIEWER"}, {"to": "public", "role": "VIEWER"}]
+    grants = [
+        {"to": "everyone", "role": "VIEWER"},
+        {"to": "public", "role": "VIEWER"},
+        {"to": "user:mei", "role": "EDITOR"},
+    ]
     rows = [
         {"kind": "asset", "id": id_, "type": kind, "name": id_, "owner": "user:olu", "grants": grants, "tags": ["all"]}
-        | {"uses": [ids[place - 1]], "archived": id_ in many[1::5], "updatedAt": "2025-01-01T00:00:00Z"}
-        for place, (id_, kind) in enumerate(zip(ids, kinds, strict=False))
+        | {
+            "uses": [many[place - 1]],
+            "archived": id_ in many[1::5],
+            "updatedAt": f"202{5 - min(place, 1)}-01-01T00:00:00Z",
+        }
+        for place, (id_, kind) in enumerate(zip(many, kinds, strict=False))
     ]
+    rows.append(rows[-1] | {"id": "other", "name": "other", "owner": "user:sam"})
     more: list[dict[str, Any]] = [{"kind": "user", "id": id_, "name": id_} for id_ in _numbered("user", tenth)]
     more += [{"kind": "topic", "slug": slug, "name": slug} for slug in _numbered("topic", tenth)]
-    more += [
-        {"kind": "collection", "slug": slug, "name": slug, "topic": "topic-0", "visibility": "PUBLIC"}
-        | {"assets": many[:tenth]}
-        for slug in _numbered("collection", tenth)
-    ]
-    assets_by_slug = {name: [] if name in ADDED_TO else ids for kind, name in NAMES if kind == "collection"}
-    assets_by_slug |= {
-        slug: ids for slug in (_variables(tab).get("slug") for tab in EXAMPLES) if slug and slug not in ADDED_TO
-    }
+    # Examples move and delete the first collections of a topic, and remove an asset from b-full.
+    members_by_slug = dict.fromkeys(_numbered("z", 24), many[:1]) | {"a-empty": [], "b-full": many, "c-full": many}
+    members_by_slug |= dict.fromkeys(_numbered("collection", tenth), many[:tenth])
     others = [line for line in DEMO if line["kind"] not in {"asset", "collection"}]
-    collections = [
-        line | {"assets": assets_by_slug.get(line["slug"], many[:1])} for line in DEMO if line["kind"] == "collection"
+    topics = itertools.cycle(line["slug"] for line in others if line["kind"] == "topic")
+    return [*others, *rows, *more] + [
+        {"kind": "collection", "slug": slug, "name": slug, "topic": topic, "assets": members}
+        | {"visibility": "INTERNAL" if slug.startswith("collection") else "PUBLIC"}
+        for (slug, members), topic in zip(members_by_slug.items(), topics, strict=False)
     ]
-    return [*others, *rows, *more, *collections]
 
 
-def _widened(tab: Tab, assets: int) -> Tab:
+def _widened(opened: Example, ids: dict[str, str], assets: int) -> Example:
     """Return the example with its lists extended to the size of the catalogue, or to their limits."""
-    # Registering inserts a thousand rows per statement, and an asset has one or two grants.
+    # Registering inserts a thousand rows per statement, and an asset has a few grants.
     many, tenth = min(assets, 900), min(assets // 10, 98)
     more: dict[str, list[Any]] = {
-        "assetIds": [f"<asset {id_}>" for place, id_ in enumerate(_numbered("asset", many)) if place % 5 != 1],
-        "assets": [REGISTERED | {"externalId": id_} for id_ in _numbered("new", many)],
-        "sourceIds": [f"<topic {slug}>" for slug in _numbered("topic", tenth)],
-        "addTo": [f"<collection {slug}>" for slug in _numbered("collection", tenth)],
-        "set": [{"to": {"userId": f"<user {id_}>"}, "access": "VIEWER"} for id_ in _numbered("user", tenth)],
+        "assetIds": [ids[id_] for place, id_ in enumerate(_numbered("asset", many)) if place % 5 != 1],
+        "assets": [REGISTERED | {"ownerId": ids["user:olu"], "externalId": id_} for id_ in _numbered("new", many)],
+        "sourceIds": [ids[slug] for slug in _numbered("topic", tenth)],
+        "addTo": [ids[slug] for slug in _numbered("collection", tenth)],
+        "set": [{"to": {"userId": ids[id_]}, "access": "VIEWER"} for id_ in _numbered("user", tenth)],
     }
-    variables = _variables(tab)
-    input_ = variables.get("input", {})
-    input_ |= {field: [*input_[field], *items] for field, items in more.items() if field in input_}
-    return replace(tab, variables=orjson.dumps(variables).decode())
+    input_ = _variables(opened).get("input", {})
+    longer = {field: [*input_[field], *items] for field, items in more.items() if field in input_}
+    return _with_input(opened, **longer) if longer else opened
+
+
+async def _ids_by_name(database: Database) -> dict[str, str]:
+    """Return the ids of all objects by slug, or by id in the platform."""
+    names = (sql.topic.c.slug, sql.collection.c.slug, sql.asset.c.external_id, sql.principal.c.external_id)
+    async with database.snapshot() as snapshot:
+        rows = [row for name in names for row in await snapshot.rows(select(name, name.table.c.id))]
+    return dict(map(tuple, rows))
 
 
 async def test_the_statements_of_an_example_do_not_depend_on_the_amount_of_data(
-    backend: str, tmp_path: Path, request: pytest.FixtureRequest
+    backend: str, tmp_path: Path, request: pytest.FixtureRequest, fill: Fill
 ) -> None:
-    sent: dict[int, dict[str, list[str]]] = {}
+    sent: dict[int, list[tuple[str, list[str]]]] = {}
     for assets in (10, 1_000):
         url = f"sqlite+aiosqlite:///{tmp_path}/{assets}.db"
         if backend == "postgresql":
             url = request.getfixturevalue("postgres").create_database(f"shape{assets}")
-        client = GraphQLClient(await _filled(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
-        tabs = await demo.insert_ids(client.database, [_widened(tab, assets) for tab in EXAMPLES])
-        sent[assets] = {}
-        async for tab, response in _responses(client, sorted(tabs, key=_is_mutation)):
-            sent[assets][tab.title] = sorted(client.statements)
-            if _is_mutation(tab):
-                _assert_accepted(tab, response)
+        client = GraphQLClient(await _imported(url, write_lines(tmp_path / "shape.jsonl", _catalogue_of(assets))))
+        ids = await _ids_by_name(client.database)
+        sent[assets] = []
+        widen = partial(_widened, ids=ids, assets=assets)
+        async for opened, response in _responses(client, fill, sorted(WITHOUT_UNDO, key=_is_mutation), widen):
+            sent[assets].append((opened.title, sorted(client.statements)))
+            assert _is_filled(opened), opened.title
+            _assert_accepted(opened, response)
         await client.close()
     assert sent[10] == sent[1_000]
 
@@ -254,24 +439,24 @@ async def test_the_statements_of_an_example_do_not_depend_on_the_amount_of_data(
 
 
 async def test_both_databases_return_the_same_bytes(
-    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fill: Fill
 ) -> None:
     answers: list[list[tuple[str, str, bytes]]] = []
     for url in (f"sqlite+aiosqlite:///{tmp_path}/demo.db", postgres.create_database("same_bytes")):
         chance = random.Random(1)
         monkeypatch.setattr("store.ids.random_bytes", chance.randbytes)
         monkeypatch.setattr("store.ids.clock_ns", lambda: 1_800_000_000_000_000_000)
-        client = GraphQLClient(await _filled(url, demo.CATALOGUE))
+        client = GraphQLClient(await _imported(url, demo.CATALOGUE))
         await _set_cursor_key(client.database)
         client.client.headers["x-request-id"] = "example"
-        tabs = await demo.insert_ids(client.database, EXAMPLES)
+        queries = list(itertools.filterfalse(_is_mutation, EXAMPLES))
         responses = []
-        for tab, who in itertools.product(itertools.filterfalse(_is_mutation, tabs), ACCOUNTS.values()):
-            answer = await client.response(who, tab.query, **_variables(tab))
-            responses.append((tab.title, who, answer.content))
+        for example, who in itertools.product(queries, DEMO_ACCOUNTS.values()):
+            opened = await _open(client, fill, who, example)
+            responses.append((example.title, who, (await _run(client, who, opened)).content))
         # The queries run again after the mutations, to show their effects.
-        async for tab, answer in _responses(client, sorted(tabs, key=_is_mutation, reverse=True)):
-            responses.append((tab.title, _who(tab), answer.content))
+        async for opened, answer in _responses(client, fill, sorted(WITHOUT_UNDO, key=_is_mutation, reverse=True)):
+            responses.append((opened.title, opened.role, answer.content))
         answers.append(responses)
         await client.close()
     for on_sqlite, on_postgresql in zip(*answers, strict=True):
@@ -283,36 +468,30 @@ async def _set_cursor_key(database: Database) -> None:
         await connection.execute(update(sql.deployment).values(cursor_key=bytes(64)))
 
 
-# Ids
+# Offer
 
 
-async def test_examples_refer_to_the_demo_by_its_ids(ask_demo: GraphQLClient) -> None:
-    tabs = await demo.insert_ids(ask_demo.database, EXAMPLES)
-    assert set().union(*map(find_references, tabs)) == set()
-    assert [tab.title for tab in tabs if "<" in tab.variables] == ["Undo an addition of assets"]
-    data = await ask_demo("user:ada", '{ topic(by: { slug: "life-on-earth" }) { id } }')
-    (renaming,) = [tab for tab in filter(_is_mutation, tabs) if _mutation(tab) == "topicUpdate"]
-    assert _variables(renaming)["input"]["id"] == data["topic"]["id"]
-
-
-def test_the_demo_offers_the_examples_with_its_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_offers_the_examples_and_an_account_for_each_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     served: list[Starlette] = []
     monkeypatch.setenv("ATOLL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/demo.db")
     monkeypatch.setattr("app.cli.uvicorn.run", lambda app, **_options: served.append(app))
     before = signal.getsignal(signal.SIGTERM)
     cli.serve(port=free_port(), with_demo=True)
     signal.signal(signal.SIGTERM, before)  # `serve` replaces the handler
-    offered = asyncio.run(_offered(served[0]))
-    assert [tab.title for tab in offered] == [tab.title for tab in EXAMPLES]
-    assert set().union(*map(find_references, offered)) == set()
+    config = asyncio.run(_config(served[0]))
+    assert [Example(**example) for example in config["examples"]] == EXAMPLES
+    assert {account["role"] for account in config["accounts"]} == set(ROLES)
 
 
-async def test_other_deployments_offer_the_examples_unchanged(tmp_path: Path) -> None:
+async def test_other_deployments_offer_the_examples_and_no_account(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/untouched.db"
-    assert await _offered(create_application(Settings(database_url=url, graphiql=True))) == EXAMPLES
+    config = await _config(create_application(Settings(database_url=url, graphiql=True)))
+    assert [Example(**example) for example in config["examples"]] == EXAMPLES
+    assert config["accounts"] == []
 
 
-async def _offered(app: Starlette) -> list[Tab]:
+async def _config(app: Starlette) -> dict[str, Any]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-        config = (await client.get("/graphql/ide/config.json")).json()
-    return [Tab(**tab) for tab in config["tabs"]]
+        return dict((await client.get("/graphql/ide/config.json")).json())

@@ -11,20 +11,17 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from app import graphiql
-from app.graphiql import (
-    Account,
-    Tab,
-    build,
-    build_routes,
-    find_references,
-    read_examples,
-    replace_references,
-    serve_page,
-)
+from app.graphiql import Account, Example, build, build_routes, read_examples, serve_page
 from tests.test_compression import DECOMPRESS
 
-ACCOUNTS = [Account("Ann", "A member who owns two capsules.", "ann-token"), Account("Visitor", "Anonymous.", None)]
-TABS = [Tab("Who am I", "web", "{ viewerName }", '{"first": 2}', "Ann"), Tab("Topics", "admin", "{ topics }", "", None)]
+ACCOUNTS = [
+    Account("Ann", "A member who owns two capsules.", "owners", "ann-token"),
+    Account("Visitor", "Anonymous.", "anyone", None),
+]
+EXAMPLES = [
+    Example("Who am I", "Reading", "members", "{ viewerName }", '{"first": "<a.b>"}', "{ a { b } }"),
+    Example("Topics", "Topics", "anyone", "{ topics }", "", ""),
+]
 
 
 # Examples
@@ -39,55 +36,55 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def test_examples_are_ordered_by_group_then_name(tmp_path: Path) -> None:
-    names = ["analyst/01-b", "admin/02-c", "admin/01-d", "web/10-e", "web/02-f", "other/01-g"]
-    folder = write(tmp_path, {f"{name}.graphql": f"# {name}\n{{ __typename }}\n" for name in names})
-    assert [tab.title for tab in read_examples(folder)] == [
-        "web/02-f",
-        "web/10-e",
-        "admin/01-d",
-        "admin/02-c",
-        "analyst/01-b",
+    names = ["audit/01-b", "topics/02-c", "topics/01-d", "reading/10-e", "reading/02-f", "other/01-g"]
+    folder = write(tmp_path, {f"{name}.graphql": f"# {name}\n# for: anyone\n{{ __typename }}\n" for name in names})
+    assert [(example.group, example.title) for example in read_examples(folder)] == [
+        ("Reading", "reading/02-f"),
+        ("Reading", "reading/10-e"),
+        ("Topics", "topics/01-d"),
+        ("Topics", "topics/02-c"),
+        ("Audit and undo", "audit/01-b"),
     ]
 
 
-def test_an_example_has_a_title_an_account_and_variables(tmp_path: Path) -> None:
-    query = "# Every topic\n# as: Ann Lee\n# and more words\n\n{ __typename }\n"
-    folder = write(tmp_path, {"web/01-a.graphql": query, "web/01-a.json": '{"first": 2}\n'})
-    assert read_examples(folder) == [Tab("Every topic", "web", query, '{"first": 2}', "Ann Lee")]
+def test_an_example_has_a_title_a_role_variables_and_candidates(tmp_path: Path) -> None:
+    query = "# Every topic\n# for: members\n# and more words\n\n{ __typename }\n"
+    files = {"reading/01-a.graphql": query, "reading/01-a.json": '{"first": "<a.b>"}\n'}
+    folder = write(tmp_path, files | {"reading/01-a.candidates.graphql": "{ a { b } }\n"})
+    assert read_examples(folder) == [
+        Example("Every topic", "Reading", "members", query, '{"first": "<a.b>"}', "{ a { b } }")
+    ]
 
 
-def test_account_and_variables_of_an_example_are_optional(tmp_path: Path) -> None:
-    query = "# Every topic\n\n# as: nobody, for this is not the second line\n{ __typename }\n"
-    assert read_examples(write(tmp_path, {"web/01-a.graphql": query})) == [Tab("Every topic", "web", query, "", None)]
+def test_variables_and_candidates_of_an_example_are_optional(tmp_path: Path) -> None:
+    query = "# Every topic\n# for: anyone\n{ __typename }\n"
+    folder = write(tmp_path, {"reading/01-a.graphql": query})
+    assert read_examples(folder) == [Example("Every topic", "Reading", "anyone", query, "", "")]
 
 
-@pytest.mark.parametrize("query", ["{ __typename }\n", "#\n{ __typename }\n", ""])
+@pytest.mark.parametrize("query", ["{ __typename }\n", "#\n# for: anyone\n{ __typename }\n", ""])
 def test_an_example_without_a_title_is_rejected(tmp_path: Path, query: str) -> None:
-    folder = write(tmp_path, {"web/01-a.graphql": query})
+    folder = write(tmp_path, {"reading/01-a.graphql": query})
     with pytest.raises(ValueError, match=r"01-a\.graphql: the first line is not a title"):
+        read_examples(folder)
+
+
+@pytest.mark.parametrize("line", ["", "# members", "# for: nobody", "# for:"])
+def test_an_example_without_a_role_is_rejected(tmp_path: Path, line: str) -> None:
+    folder = write(tmp_path, {"reading/01-a.graphql": f"# A\n{line}\n{{ __typename }}\n"})
+    with pytest.raises(ValueError, match=r"01-a\.graphql: the second line is not a role\. .* owners, administrators"):
         read_examples(folder)
 
 
 @pytest.mark.parametrize("variables", ["[1]", "{", ""])
 def test_variables_that_are_not_an_object_are_rejected(tmp_path: Path, variables: str) -> None:
-    folder = write(tmp_path, {"web/01-a.graphql": "# A\n{ __typename }\n", "web/01-a.json": variables})
+    files = {"reading/01-a.graphql": "# A\n# for: anyone\n{ __typename }\n", "reading/01-a.json": variables}
     with pytest.raises(ValueError, match=r"01-a\.json: the variables are not a JSON object"):
-        read_examples(folder)
+        read_examples(write(tmp_path, files))
 
 
 def test_a_missing_folder_has_no_examples(tmp_path: Path) -> None:
     assert read_examples(tmp_path / "absent") == []
-
-
-def test_references_in_variables_are_replaced_by_ids() -> None:
-    variables = '{"ids": ["<topic open-data>", "<user user:mei>"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
-    tab = Tab("A", "admin", "# <topic open-data>\nmutation A { a }", variables, "Ann")
-    references = {("topic", "open-data"), ("user", "user:mei"), ("asset", "1 f")}
-    assert find_references(tab) == references
-    ids = {("topic", "open-data"): "top_1", ("user", "user:mei"): "usr_2", ("collection", "open-data"): "col_3"}
-    filled = replace_references(tab, ids)
-    assert filled.variables == '{"ids": ["top_1", "usr_2"], "note": "<b> & <topic>", "of": "<asset 1 f>"}'
-    assert (filled.query, filled.title, filled.account) == (tab.query, tab.title, tab.account)
 
 
 # Responses
@@ -108,7 +105,7 @@ POLICY = {
 
 def create_client(dist: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
     monkeypatch.setattr(graphiql, "DIST", dist)
-    app = Starlette(routes=[*build_routes(TABS, ACCOUNTS), Route("/graphql", serve_page)])
+    app = Starlette(routes=[*build_routes(EXAMPLES, ACCOUNTS), Route("/graphql", serve_page)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://atoll.test")
 
 
@@ -206,9 +203,9 @@ async def test_an_absolute_path_is_not_an_asset(built: httpx.AsyncClient, tmp_pa
     assert (await built.get(f"/graphql/ide/assets/{str(tmp_path / 'secret').replace('/', '%2f')}")).status_code == 404
 
 
-async def test_the_configuration_has_the_tabs_and_accounts(built: httpx.AsyncClient) -> None:
+async def test_the_configuration_has_the_examples_and_accounts(built: httpx.AsyncClient) -> None:
     config = (await built.get("/graphql/ide/config.json")).json()
-    assert [Tab(**tab) for tab in config["tabs"]] == TABS
+    assert [Example(**example) for example in config["examples"]] == EXAMPLES
     assert [Account(**account) for account in config["accounts"]] == ACCOUNTS
 
 

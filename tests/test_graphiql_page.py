@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 import strawberry
 import uvicorn
+from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -18,34 +19,91 @@ from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
 from app import graphiql
-from app.graphiql import Account, Tab, build_routes, serve_page
+from app.graphiql import Account, Example, build_routes, serve_page
 from tests.chromium import Chromium, Page
 from tests.missing import skip_or_fail
 
-ANN = Account("Ann", "A member who owns two capsules.", "ann-token")
-ROOT = Account("Root", "An administrator.", "root-token")
-VISITOR = Account("Visitor", "Anonymous.", None)
-ACCOUNTS = [ANN, ROOT, VISITOR]
-WHO = Tab("Who am I", "web", "# Who am I\n# as: Ann\n\nquery WhoAmI {\n  viewerName\n}\n", "", "Ann")
-ECHO = Tab("Say it again", "web", "query Echo($word: String!) {\n  echo(word: $word)\n}\n", '{"word": "reef"}', None)
-RULE = Tab("Who rules", "admin", "query WhoRules {\n  viewerName\n}\n", "", "Root")
-COUNT = Tab("Count", "analyst", "# Count\n\nsubscription Count {\n  count(to: 3)\n}\n", "", None)
-TABS = [WHO, ECHO, RULE, COUNT]
+ANN = Account("Ann", "A member who owns two capsules.", "members", "ann-token")
+ROOT = Account("Root", "An administrator.", "administrators", "root-token")
+VISITOR = Account("Visitor", "Anonymous.", "anyone", None)
+ACCOUNTS = [ROOT, ANN, VISITOR]
+WHO = Example(
+    "Who am I", "Reading", "members", "# Who am I\n# for: members\n\nquery WhoAmI {\n  viewerName\n}\n", "", ""
+)
+ECHO = Example(
+    "Say it again",
+    "Reading",
+    "members",
+    "# Say it again\n# for: members\n\nquery Echo($word: String!) {\n  echo(word: $word)\n}\n",
+    '{ "word": "<words.1>" }',
+    "query Candidates {\n  words\n}",
+)
+RULE = Example(
+    "Who rules",
+    "Topics",
+    "administrators",
+    "# Who rules\n# for: administrators\nquery WhoRules { viewerName }\n",
+    "",
+    "",
+)
+COUNT = Example(
+    "Count", "Analysis", "members", "# Count\n# for: members\n\nsubscription Count {\n  count(to: 3)\n}\n", "", ""
+)
+EXAMPLES = [WHO, ECHO, RULE, COUNT]
+ECHOED: list[str] = []
+"""The words that were echoed."""
+
+
+@strawberry.type
+class User:
+    """A user of the small API of these tests."""
+
+    name: str
+
+
+@strawberry.type
+class Viewer:
+    """The signed-in user."""
+
+    user: User
+    is_admin: bool
+
+
+def sent_token(info: strawberry.Info) -> str | None:
+    header = info.context["request"].headers.get("authorization")
+    return None if header is None else str(header).removeprefix("Bearer ")
+
+
+def words(info: strawberry.Info) -> list[str]:
+    """Return the words that the account sees."""
+    return {"ann-token": ["hello", "reef"], "root-token": ["hello", "lagoon"]}.get(sent_token(info) or "", [])
 
 
 @strawberry.type
 class Query:
-    """Queries of the small API of these tests."""
+    """Queries of the small API."""
+
+    words: list[str] = strawberry.field(resolver=words, description="Words that may be echoed, for the curious.")
+
+    @strawberry.field
+    def viewer(self, info: strawberry.Info) -> Viewer | None:
+        """Return the user of the bearer token that was sent; raise GraphQLError for an unknown token."""
+        token = sent_token(info)
+        account = next((account for account in ACCOUNTS if account.token == token), None)
+        if account is None:
+            raise GraphQLError("The bearer token is not valid.", extensions={"code": "UNAUTHENTICATED"})
+        return None if token is None else Viewer(user=User(name=account.name), is_admin=account is ROOT)
 
     @strawberry.field
     def viewer_name(self, info: strawberry.Info) -> str:
         """Return the name of the account whose bearer token was sent."""
-        token = info.context["request"].headers.get("authorization")
-        return next((account.name for account in ACCOUNTS if token == f"Bearer {account.token}"), f"nobody: {token}")
+        token = sent_token(info)
+        return next((account.name for account in ACCOUNTS if account.token == token), f"nobody: {token}")
 
     @strawberry.field
     def echo(self, word: str) -> str:
         """Return the word."""
+        ECHOED.append(word)
         return word
 
 
@@ -78,7 +136,7 @@ async def violating_page(_request: Request) -> Response:
 
 
 @contextmanager
-def run_server(tabs: Sequence[Tab], accounts: Sequence[Account], prefix: str = "") -> Iterator[str]:
+def run_server(examples: Sequence[Example], accounts: Sequence[Account], prefix: str = "") -> Iterator[str]:
     """Serve on a free port of this machine, below the prefix; yield the origin."""
     endpoint = Endpoint()
     test_routes: list[BaseRoute] = [
@@ -86,7 +144,7 @@ def run_server(tabs: Sequence[Tab], accounts: Sequence[Account], prefix: str = "
         WebSocketRoute("/graphql", endpoint),
         Route("/violating", violating_page),
     ]
-    app = Starlette(routes=[Mount(prefix, routes=[*build_routes(tabs, accounts), *test_routes])])
+    app = Starlette(routes=[Mount(prefix, routes=[*build_routes(examples, accounts), *test_routes])])
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -111,14 +169,14 @@ def browser() -> Iterator[Chromium]:
 @pytest.fixture(scope="module")
 def demonstration() -> Iterator[str]:
     """Yield the origin of a server that offers accounts."""
-    with run_server(TABS, ACCOUNTS) as origin:
+    with run_server(EXAMPLES, ACCOUNTS) as origin:
         yield origin
 
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[str]:
     """Yield the origin of a server without accounts."""
-    with run_server(TABS, []) as origin:
+    with run_server(EXAMPLES, []) as origin:
         yield origin
 
 
@@ -161,6 +219,16 @@ def choose(tab: Page, menu: str, text: str) -> None:
     tab.wait_for("document.querySelector('.atoll-menu') === null")
 
 
+def open_example(tab: Page, title: str) -> None:
+    """Click the example with the title in the panel, and wait until it is open."""
+    entries = "[...document.querySelectorAll('.atoll-examples button')]"
+    entry = f"{entries}.find((entry) => entry.firstChild.textContent === {json.dumps(title)})"
+    tab.wait_for(f"(({entry} ?? {{}}).id = 'example') && document.getElementById('example') !== null")
+    tab.click("#example")
+    tab.wait_for("document.getElementById('example').ariaCurrent === 'true'")
+    tab.evaluate("document.getElementById('example').removeAttribute('id')")
+
+
 def titles(tab: Page) -> list[str]:
     return list(tab.evaluate("[...document.querySelectorAll('[id^=graphiql-session-tab-]')].map((tab) => tab.title)"))
 
@@ -191,52 +259,86 @@ def test_operations_run_as_the_chosen_account(browser: Chromium, demonstration: 
     choose(tab, "Run as", "Root")
     assert run(tab) == {"data": {"viewerName": "Root"}}
     choose(tab, "Run as", "Visitor")
-    assert run(tab) == {"data": {"viewerName": "nobody: None"}}
+    assert run(tab) == {"data": {"viewerName": "Visitor"}}
     assert_no_problems(tab, demonstration)
 
 
-def test_the_page_opens_the_first_group_of_examples(browser: Chromium, demonstration: str) -> None:
+def test_a_first_visit_opens_the_first_example_beside_the_panel(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
-    assert titles(tab) == ["WhoAmI", "Echo"]
+    assert titles(tab) == ["WhoAmI"]
+    assert account_of(tab) == "Run as Ann"
+    panel = ".atoll-examples"
+    headings = tab.evaluate(f"[...document.querySelectorAll('{panel} h3')].map((heading) => heading.textContent)")
+    assert headings == ["Reading", "Topics", "Analysis"]
+    buttons = tab.evaluate(f"[...document.querySelectorAll('{panel} button')].map((button) => button.innerText)")
+    assert [text.split("\n")[0] for text in buttons] == [example.title for example in EXAMPLES]
     assert_no_problems(tab, demonstration)
 
 
-def test_choosing_a_group_opens_its_tabs_with_their_account(browser: Chromium, demonstration: str) -> None:
+def test_an_example_opens_with_the_candidates_of_its_account_and_does_not_run(
+    browser: Chromium, demonstration: str
+) -> None:
+    ECHOED.clear()
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
-    choose(tab, "Examples", "Administrators")
-    ready(tab, "WhoRules")
-    assert titles(tab) == ["WhoRules"]
-    assert tab.evaluate(text_of("operation.graphql")) == f"# Who rules\n# as: Root\n\n{RULE.query}"
+    open_example(tab, "Say it again")
+    assert tab.evaluate(text_of("operation.graphql")) == ECHO.query
+    assert tab.evaluate(text_of("variables.json")) == '{ "word": "reef" }'
+    assert tab.evaluate(text_of("response.json")) == ""
+    assert ECHOED == []
+    assert run(tab) == {"data": {"echo": "reef"}}
+    open_example(tab, "Who rules")
+    assert account_of(tab) == "Run as Root"
     assert run(tab) == {"data": {"viewerName": "Root"}}
     assert_no_problems(tab, demonstration)
 
 
-def test_an_example_opens_with_its_variables(browser: Chromium, demonstration: str) -> None:
+def test_an_example_without_candidates_is_opened_beside_the_query_of_candidates(
+    browser: Chromium, deployment: str
+) -> None:
+    tab = ready(browser.open(f"{deployment}/graphql"), "viewerName")
+    open_example(tab, "Say it again")
+    assert tab.evaluate(text_of("variables.json")) == '{ "word": "" }'
+    assert ECHO.candidates in tab.evaluate(text_of("operation.graphql"))
+    assert "yours to complete" in tab.evaluate(text_of("operation.graphql"))
+    assert_no_problems(tab, deployment)
+
+
+def test_an_example_replaces_an_unedited_example_and_leaves_other_tabs(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
-    choose(tab, "Examples", "Say it again")
-    ready(tab, "Echo")
-    assert tab.evaluate(text_of("variables.json")) == ECHO.variables
-    assert run(tab) == {"data": {"echo": "reef"}}
+    open_example(tab, "Say it again")
+    assert titles(tab) == ["Echo"]
+    type_into(tab, "variables.json", '{ "word": "mine" }')
+    open_example(tab, "Who rules")
+    tab.wait_for("document.querySelectorAll('[id^=graphiql-session-tab-]').length === 2")
+    assert titles(tab) == ["Echo", "WhoRules"]
+    open_example(tab, "Say it again")
+    assert titles(tab) == ["Echo", "WhoRules"]
+    assert tab.evaluate(text_of("variables.json")) == '{ "word": "mine" }'
     assert_no_problems(tab, demonstration)
 
 
 def test_a_reloaded_page_restores_its_state(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
-    choose(tab, "Run as", "Root")
-    type_into(tab, "operation.graphql", "# Mine\n# as: Ann\nquery Mine { viewerName }")
-    tab.wait_for("localStorage.getItem('atoll:web:graphiql:tabState').includes('# Mine')")
+    type_into(tab, "operation.graphql", "# Mine\n# for: members\nquery Mine { viewerName }")
+    tab.wait_for("localStorage.getItem('atoll:graphiql:tabState').includes('# Mine')")
+    open_example(tab, "Who rules")
+    choose(tab, "Run as", "Visitor")
+    tab.click("button[aria-label='Hide Examples']")
+    tab.wait_for("localStorage.getItem('atoll:graphiql:tabState').includes('# Who rules')")
     tab.evaluate("document.body.textContent = ''")
     tab.go(f"{demonstration}/graphql")
-    ready(tab, "Mine")
-    assert account_of(tab).startswith("Run as Root")
-    assert titles(tab) == ["Mine", "Echo"]
-    assert run(tab) == {"data": {"viewerName": "Root"}}
+    ready(tab, "Who rules")
+    assert account_of(tab) == "Run as Visitor"
+    assert titles(tab) == ["Mine", "WhoRules"]
+    assert tab.evaluate("document.querySelector('.atoll-examples')") is None
+    tab.click("#graphiql-session-tab-0")
+    tab.wait_for("document.querySelector('button[data-menu=\"Run as\"]').textContent === 'Run as Ann'")
+    assert run(tab) == {"data": {"viewerName": "Ann"}}
 
 
 def test_a_subscription_shows_its_results(browser: Chromium, demonstration: str) -> None:
     tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
-    choose(tab, "Examples", "Count")
-    ready(tab, "subscription")
+    open_example(tab, "Count")
     tab.click(".graphiql-execute-button")
     tab.wait_for(f"({text_of('response.json')}).includes('3')")
     assert json.loads(tab.evaluate(text_of("response.json"))) == {"data": {"count": 3}}
@@ -244,11 +346,10 @@ def test_a_subscription_shows_its_results(browser: Chromium, demonstration: str)
 
 
 def test_a_proxy_may_serve_the_page_below_a_prefix(browser: Chromium) -> None:
-    with run_server(TABS, ACCOUNTS, "/tools/atoll") as origin:
+    with run_server(EXAMPLES, ACCOUNTS, "/tools/atoll") as origin:
         tab = ready(browser.open(f"{origin}/tools/atoll/graphql"), "viewerName")
         assert run(tab) == {"data": {"viewerName": "Ann"}}
-        choose(tab, "Examples", "Count")
-        ready(tab, "subscription")
+        open_example(tab, "Count")
         tab.click(".graphiql-execute-button")
         tab.wait_for(f"({text_of('response.json')}).includes('3')")
         tab.wait_for("document.fonts.status === 'loaded'")
@@ -276,6 +377,41 @@ def test_a_plugin_shows(browser: Chromium, demonstration: str, plugin: str, word
     assert_no_problems(tab, demonstration)
 
 
+def test_the_documentation_is_searched_in_names_and_descriptions(browser: Chromium, demonstration: str) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    tab.click("button[aria-label='Show Documentation Explorer']")
+    tab.click(".atoll-search input")
+    tab.type_text("CURIOUS echo")
+    tab.wait_for("document.querySelector('.atoll-results') !== null")
+    results = "[...document.querySelectorAll('.atoll-results code')].map((name) => name.textContent)"
+    assert tab.evaluate(results) == ["Query.words"]
+    tab.click(".atoll-results button")
+    tab.wait_for("document.querySelector('.graphiql-doc-explorer-title')?.textContent === 'words'")
+    tab.click(".atoll-search input")
+    tab.type_text("word")
+    tab.wait_for(f"({results}).length > 1")
+    assert tab.evaluate(results) == ["Query.words", "Query.echo.word"]
+    tab.type_text("nowhere")
+    tab.wait_for("document.querySelector('.graphiql-plugin').textContent.includes('Nothing in the schema')")
+    assert_no_problems(tab, demonstration)
+
+
+def test_the_bar_says_whose_token_is_used(browser: Chromium, deployment: str) -> None:
+    tab = ready(browser.open(f"{deployment}/graphql"), "viewerName")
+    status = "document.querySelector('.atoll-status').textContent"
+    tab.wait_for(f"{status} === 'Visitor: no token'")
+    tab.click(".atoll-token input")
+    for token, text in (
+        ("ann-token", "Signed in as Ann"),
+        ("root-token", "Signed in as Root, administrator"),
+        ("old-token", "This token is invalid or expired. Paste another: atoll token USER creates one."),
+    ):
+        tab.evaluate("document.querySelector('.atoll-token input').select()")
+        tab.type_text(token)
+        tab.wait_for(f"{status} === {json.dumps(text)}")
+    assert_no_problems(tab, deployment)
+
+
 def test_a_pasted_token_is_sent_and_stored_only_for_the_session(browser: Chromium, deployment: str) -> None:
     tab = ready(browser.open(f"{deployment}/graphql"), "viewerName")
     tab.click(".atoll-token input")
@@ -292,6 +428,6 @@ def test_a_token_in_the_headers_is_sent_and_never_stored(browser: Chromium, depl
     type_into(tab, "request-headers.json", '{"Authorization": "Bearer root-token"}')
     assert run(tab) == {"data": {"viewerName": "Root"}}
     tab.wait_for("localStorage.getItem('atoll:graphiql:queries')?.includes('WhoAmI')")
-    tab.wait_for("localStorage.getItem('atoll:web:graphiql:tabState')?.includes('WhoAmI')")
+    tab.wait_for("localStorage.getItem('atoll:graphiql:tabState')?.includes('WhoAmI')")
     assert "root-token" not in tab.evaluate("JSON.stringify(localStorage) + location.href + document.cookie")
     assert_no_problems(tab, deployment)

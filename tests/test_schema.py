@@ -204,7 +204,7 @@ async def test_introspection_describes_every_permission_as_the_schema_prints_it(
         f"{type_.name.value}.{field.name.value}": [graphql.print_ast(rule) for rule in field.directives or ()]
         for type_ in graphql.parse(print_schema()).definitions
         if isinstance(type_, graphql.ObjectTypeDefinitionNode | graphql.InterfaceTypeDefinitionNode)
-        for field in type_.fields
+        for field in type_.fields or ()
     }
     assert described["User.email"] == ["@permission(requires: SIGNED_IN, on: VIEWER, denied: NULL)"]
     assert described == printed

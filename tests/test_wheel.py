@@ -175,5 +175,5 @@ def test_the_demo_of_an_installed_wheel_opens_in_a_browser(installation: Install
     url = f"sqlite+aiosqlite:///{tmp_path / 'demo.db'}"
     with Chromium() as browser, installation.serve(tmp_path, "--demo", DATABASE_URL=url) as server:
         tab = ready(browser.open(f"{server.url}/graphql"), "CollectionsPage")
-        assert len(titles(tab)) == len(list(EXAMPLES.glob("web/*.graphql")))
+        assert titles(tab) == ["CollectionsPage"]
         assert_no_problems(tab, server.url)

@@ -13,20 +13,10 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.compression import compress
-from app.graphiql.tab import EXAMPLES, Account, Reference, Tab, find_references, read_examples, replace_references
+from app.graphiql.example import EXAMPLES, Account, Example, read_examples
 from app.negotiation import Coding, negotiate_coding
 
-__all__ = [
-    "EXAMPLES",
-    "Account",
-    "Reference",
-    "Tab",
-    "build_routes",
-    "find_references",
-    "read_examples",
-    "replace_references",
-    "serve_page",
-]
+__all__ = ["EXAMPLES", "Account", "Example", "build_routes", "read_examples", "serve_page"]
 
 DIST = Path(__file__).parent / "dist"
 
@@ -85,12 +75,12 @@ NOT_BUILT = """<!doctype html>
 """
 
 
-def build_routes(tabs: Sequence[Tab], accounts: Sequence[Account]) -> list[BaseRoute]:
-    """Return the routes of the page's scripts and styles, and of its configuration: tabs and accounts.
+def build_routes(examples: Sequence[Example], accounts: Sequence[Account]) -> list[BaseRoute]:
+    """Return the routes of the page's scripts and styles, and of its configuration: examples and accounts.
 
     Anyone who can open the page can read the accounts' tokens: pass accounts only for the demo.
     """
-    config = json.dumps({"tabs": [asdict(tab) for tab in tabs], "accounts": [asdict(account) for account in accounts]})
+    config = json.dumps({"examples": list(map(asdict, examples)), "accounts": list(map(asdict, accounts))})
 
     async def serve_config(_request: Request) -> Response:
         return Response(config, media_type="application/json", headers=NOT_STORED)

@@ -32,6 +32,12 @@ export function createIdentity(accounts) {
         change({ account });
       }
     },
+    /** Switch to an account for this role, unless the current one is. */
+    assume(role) {
+      if (state.account?.role !== role) {
+        this.become(accounts.find((other) => other.role === role)?.name);
+      }
+    },
     /** Store the token until the browser's tab is closed. */
     paste(text) {
       const pasted = text.trim().replace(/^bearer\s+/i, "");

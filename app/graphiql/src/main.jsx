@@ -1,4 +1,4 @@
-// Entry point of the page: loads the tabs and accounts, then renders GraphiQL.
+// Entry point of the page: loads the examples and accounts, then renders GraphiQL.
 
 import { createRoot } from "react-dom/client";
 
@@ -19,9 +19,9 @@ const root = document.getElementById("root");
 
 try {
   const response = await fetch("graphql/ide/config.json", { credentials: "omit" });
-  const { tabs, accounts } = await response.json();
+  const { examples, accounts } = await response.json();
   const identity = createIdentity(accounts);
-  createRoot(root).render(<Ide examples={tabs} identity={identity} fetcher={createFetcher(identity.token)} />);
+  createRoot(root).render(<Ide examples={examples} identity={identity} fetcher={createFetcher(identity.token)} />);
 } catch (error) {
   root.textContent = `GraphiQL could not start: ${error.message}`;
 }

@@ -1,6 +1,6 @@
-// Editor themes in Atoll's colours.
+// Editor themes in Atoll's colours, and word wrap.
 
-import { useGraphiQL, useGraphiQLActions, useMonaco } from "@graphiql/react";
+import { pick, useGraphiQL, useGraphiQLActions, useMonaco } from "@graphiql/react";
 import { useEffect } from "react";
 
 /** Names of the themes, for GraphiQL's `editorTheme`. */
@@ -22,6 +22,16 @@ export function useEditorTheme() {
       setTheme(theme);
     }
   }, [monaco]);
+}
+
+/** Wrap long lines: beside the panel and the response, an editor shows about forty characters. */
+export function useWordWrap() {
+  const { queryEditor, variableEditor } = useGraphiQL(pick("queryEditor", "variableEditor"));
+  useEffect(() => {
+    for (const editor of [queryEditor, variableEditor]) {
+      editor?.updateOptions({ wordWrap: "on" });
+    }
+  }, [queryEditor, variableEditor]);
 }
 
 function themeOf(base, accent, ground, argument) {
