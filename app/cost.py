@@ -230,20 +230,32 @@ def _enter_object(key: str, arguments: Mapping[str, Any], place: _Place) -> _Pla
 def _reads(key: str, arguments: Mapping[str, Any], place: _Place) -> int:
     """Return the weight of the field's own reads for one parent."""
     if "first" in arguments and key not in sizes.PARTS:
-        return _page_reads(_list_weights(key), arguments)
+        return _page_reads(_list_weights(key), arguments) + _cursor_reads(key, arguments)
     parts = sizes.PARTS.get(key) or sizes.PARTS.get(_any_type(key), 0)
     own = (sizes.READS.get(key) or sizes.READS.get(_any_type(key), 0)) * _descendants(arguments)
     return parts * place.size + own * (sizes.FILTERED_COUNTS if arguments.get("filter") else 1)
 
 
 def _page_reads(of: sizes.ListWeights, arguments: Mapping[str, Any]) -> int:
-    order = arguments.get("orderBy")
-    field = order.get("field") if isinstance(order, dict) else None
+    field = _order_field(arguments)
     if field == CollectionOrderField.ASSET_COUNT:
         return of.asset_count_order
     factor = _descendants(arguments) * (sizes.SEARCHED if arguments.get("query") else 1)
     is_default = factor == 1 and not field and not arguments.get("filter")
     return of.page if is_default else max(of.page, of.sorted_page) * of.size * factor
+
+
+def _cursor_reads(key: str, arguments: Mapping[str, Any]) -> int:
+    """Return the weight of the cursors of a ranked list, each of which may be stale."""
+    field = _order_field(arguments)
+    if field != CollectionOrderField.POSITION and (field or key not in sizes.RANKED):
+        return 0
+    return sizes.STALE_CURSOR * _descendants(arguments) * sum(bool(arguments.get(name)) for name in ("after", "before"))
+
+
+def _order_field(arguments: Mapping[str, Any]) -> object:
+    order = arguments.get("orderBy")
+    return order.get("field") if isinstance(order, dict) else None
 
 
 def _page_size(arguments: Mapping[str, Any]) -> int:

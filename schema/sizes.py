@@ -59,6 +59,12 @@ LISTS: Final[Mapping[str, ListWeights]] = {
 }
 """Lists with weights other than the defaults."""
 
+RANKED: Final = frozenset({"Collection.assets", "Collection.children", "Query.topics", "Topic.collections"})
+"""Lists that are sorted by rank in their default order."""
+
+STALE_CURSOR: Final = 120
+"""Weight of a cursor of a ranked list around whose row others came, left or moved: the whole list is read."""
+
 DESCENDANTS: Final = 3
 """Factor of a collection's list with the assets of its descendants."""
 

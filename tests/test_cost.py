@@ -236,7 +236,7 @@ def test_every_list_of_objects_has_a_size() -> None:
 def test_the_sizes_and_weights_are_of_fields_that_exist() -> None:
     keys = {key for key, _ in fields()}
     names = {f"*.{key.partition('.')[2]}" for key in keys}
-    used = {*sizes.PARTITIONS, *sizes.LENGTHS, *sizes.LISTS, *sizes.PARTS, *sizes.READS}
+    used = {*sizes.PARTITIONS, *sizes.RANKED, *sizes.LENGTHS, *sizes.LISTS, *sizes.PARTS, *sizes.READS}
     assert not used - keys - names
     assert all("first" in field.args for key, field in fields() if key in {*sizes.LISTS, *sizes.PARTITIONS})
 
@@ -249,3 +249,20 @@ def test_every_connection_is_a_page_with_weights() -> None:
     ]
     assert len(connections) > 15
     assert all("first" in dict(fields())[key].args for key in connections)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reads"),
+    [
+        ("", 1),
+        ('after: "x"', 121),
+        ('after: "x", before: "y"', 241),
+        ('after: "x", orderBy: {field: POSITION, direction: DESC}', 132),
+        ('after: "x", orderBy: {field: NAME}', 12),
+        ('after: "x", includeDescendants: true', 396),
+    ],
+)
+def test_a_cursor_of_a_ranked_list_counts_as_if_it_were_stale(arguments: str, reads: int) -> None:
+    argument_list = f"({arguments})" if arguments else ""
+    document = f'{{ collection(by: {{slug: "a"}}) {{ assets{argument_list} {{ pageInfo {{ hasNextPage }} }} }} }}'
+    assert cost(document).reads == reads

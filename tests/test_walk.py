@@ -202,6 +202,28 @@ async def test_a_removal_that_is_undone_shows_no_row_twice(shelf: Shelf) -> None
     assert await shelf.before("mei", of_d) == "abc"
 
 
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+async def test_in_a_list_that_is_too_long_the_rows_around_the_cursor_decide(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, direction: str
+) -> None:
+    monkeypatch.setattr("resolvers.listing.part.MAX_ORDER_ROWS", 3)
+    monkeypatch.setattr(
+        f"{__name__}.PAGE", PAGE.replace("assets(", f"assets(orderBy: {{field: POSITION, direction: {direction}}}, ")
+    )
+    await shelf.fill("abcdefghij")
+    after_c, before_c = ("def", "ab") if direction == "ASC" else ("ba", "def"[::-1])
+    of_c = await shelf.cursor("mei", "c")
+    for change in (
+        lambda: shelf.move("c", atEnd=True),
+        lambda: shelf.move("c", atStart=True),
+        lambda: shelf.remove("c"),
+    ):
+        await change()
+        # The row that moved may be met again.
+        assert (await shelf.after("mei", of_c)).replace("c", "") == after_c
+        assert (await shelf.before("mei", of_c)).replace("c", "") == before_c
+
+
 async def test_new_cursors_of_a_page_after_a_stale_one_are_those_of_a_new_walk(shelf: Shelf) -> None:
     await shelf.fill(LETTERS)
     stale = await shelf.cursor("mei", "l")

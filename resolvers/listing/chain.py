@@ -1,7 +1,7 @@
 """Chains: the ids of a row in a ranked list and of the visible rows around it, which mark a place without its rank."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 from store.ids import ID_PREFIX_LENGTH
@@ -35,6 +35,11 @@ class Chain(NamedTuple):
     def is_at_end(self) -> bool:
         """Whether the chain reaches the end of the list."""
         return len(self.after) < IDS_AFTER
+
+    def is_in_order(self, keys: Mapping[str, tuple[int, ...]], *, is_descending: bool) -> bool:
+        """Return whether the row is still between its neighbours, by the current sort keys of those that are there."""
+        ids = [each for each in (*self.before[:1], self.id, *self.after[:1]) if each in keys]
+        return ids == sorted(ids, key=keys.__getitem__, reverse=is_descending)
 
     def encode(self) -> bytes:
         """Return the chain as bytes: the number of rows before, the prefix of the ids, and their random parts."""

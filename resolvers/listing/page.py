@@ -135,11 +135,12 @@ def select_neighbours(listing: Listing, viewer: Viewer) -> Selection:
     return sql.per_parent(parents, chains)
 
 
-def select_keys(listing: Listing, viewer: Viewer) -> Selection:
-    """Return the SELECT of `[id, *sort keys]` of all rows of each parent's list."""
+def select_keys(listing: Listing, viewer: Viewer, limit: int) -> Selection:
+    """Return the SELECT of `[id, *sort keys]` of the rows of each parent's list, at most `limit` of them."""
     parents = sql.int_table("parents")
     rows, columns = accessible_rows(listing, viewer, parents), (listing.table.c.id, *listing.sort_keys(viewer))
-    return sql.per_parent(parents, rows.with_only_columns(*_labelled(columns), maintain_column_froms=True))
+    selected = rows.with_only_columns(*_labelled(columns), maintain_column_froms=True)
+    return sql.per_parent(parents, selected.limit(limit))
 
 
 def descends(listing: Listing, bounds: PageBounds) -> bool:

@@ -101,11 +101,11 @@ class _State:
 
     def undo(self, step: Step) -> bool:
         """Undo a step. Return whether it had changed the rows or their order."""
-        is_same_set = all((key is None) == (id_ not in self._keys) for id_, key in step.items())
-        before = self.ids if is_same_set and len(self._order) > 1 else None
+        before = [self._index(id_) for id_ in step]
         for id_, key in step.items():
             self._set(id_, key)
-        return not is_same_set or (before is not None and before != self.ids)
+        # If none of its rows has another index, then no other row has.
+        return before != [self._index(id_) for id_ in step]
 
     def _index(self, id_: str) -> int | None:
         """Return the index of a row or of an end; None for a row that is not in the list."""
