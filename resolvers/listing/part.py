@@ -37,10 +37,10 @@ from store.sql import Selection
 
 NO_PARAMETERS: Mapping[str, object] = {}
 
-MAX_ORDER_ROWS = 10_000
+MAX_ORDER_ROWS = 2_000
 """Longest list whose order is read to resolve a stale cursor, which takes about 0.02 ms for each row."""
 
-MAX_FORMER_ROWS = 10_000
+MAX_FORMER_ROWS = 2_000
 """Most former places that are read, the newest first."""
 
 
@@ -65,6 +65,7 @@ class PartByKey(Loader[PartKey, Any]):
         """Create the loader of one listing."""
         super().__init__(context)
         self.listing = listing
+        self._orders: dict[int, Order] = {}
 
     async def page(self, parent: int, bounds: PageBounds) -> Page:
         """Return a page of the parent's list.
@@ -176,6 +177,8 @@ class PartByKey(Loader[PartKey, Any]):
         The number of statements depends on the list: one for the current order, one more if the list is filtered, and
         those of former places. Of a list that is too long for that, only the order of the chains' rows is read.
         """
+        if parent in self._orders:
+            return self._orders[parent]
         viewer, every_row = self.context.viewer, self.listing.without_filter()
         since = {"since": now_ms() - RETENTION_MS}
 
@@ -204,7 +207,8 @@ class PartByKey(Loader[PartKey, Any]):
             for name, rows in every_row.select_former_keys(viewer, parents).items()
         }
         timeline = Timeline(keys, every_row.former_keys(parent, keys, former))
-        return Order(timeline, ids, is_descending=self.listing.descending)
+        self._orders[parent] = Order(timeline, ids, is_descending=self.listing.descending)
+        return self._orders[parent]
 
     async def _fetch_counts(self, part: Part, parents: Sequence[int]) -> dict[PartKey, Any]:
         is_total = part.kind is PartKind.COUNT
