@@ -253,7 +253,8 @@ def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement
 
 
 def _former_places(place: FromClause, viewer: Viewer) -> Select[Any]:
-    topic, collection = sql.topic.alias(), sql.collection.alias()
+    """Return the former places of visible rows, and of deleted ones that the viewer saw."""
+    topic, collection, within = sql.topic.alias(), sql.collection.alias(), sql.former_place.alias()
     is_topic = place.c.kind == sql.topic.name
     visible_topics = _topics(topic, viewer).with_only_columns(topic.c.id)
     visible_collections = _collections(collection, viewer).with_only_columns(collection.c.id)
@@ -261,9 +262,16 @@ def _former_places(place: FromClause, viewer: Viewer) -> Select[Any]:
         place.c.id.not_in(select(sql.collection.c.id)),
         collection_exists(place, viewer),
     )
+    had_visible_collection = (
+        select(literal_column("1"))
+        .where(within.c.topic_pk == place.c.row_pk, collection_exists(within, viewer))
+        .correlate(place)
+        .exists()
+    )
+    was_visible_topic = and_(place.c.id.not_in(select(sql.topic.c.id)), had_visible_collection)
     return select(*place.c).where(
         or_(
-            and_(is_topic, true() if viewer.is_signed_in else place.c.id.in_(visible_topics)),
+            and_(is_topic, true() if viewer.is_signed_in else or_(place.c.id.in_(visible_topics), was_visible_topic)),
             and_(~is_topic, or_(place.c.id.in_(visible_collections), was_visible)),
         )
     )
