@@ -62,7 +62,7 @@ LISTS: Final[Mapping[str, ListWeights]] = {
 RANKED: Final = frozenset({"Collection.assets", "Collection.children", "Query.topics", "Topic.collections"})
 """Lists that are sorted by rank in their default order."""
 
-STALE_CURSOR: Final = 120
+STALE_CURSOR: Final = 300
 """Weight of a cursor of a ranked list around whose row others came, left or moved: the whole list is read."""
 
 DESCENDANTS: Final = 3

@@ -255,11 +255,11 @@ def test_every_connection_is_a_page_with_weights() -> None:
     ("arguments", "reads"),
     [
         ("", 1),
-        ('after: "x"', 121),
-        ('after: "x", before: "y"', 241),
-        ('after: "x", orderBy: {field: POSITION, direction: DESC}', 132),
+        ('after: "x"', 301),
+        ('after: "x", before: "y"', 601),
+        ('after: "x", orderBy: {field: POSITION, direction: DESC}', 312),
         ('after: "x", orderBy: {field: NAME}', 12),
-        ('after: "x", includeDescendants: true', 396),
+        ('after: "x", includeDescendants: true', 936),
     ],
 )
 def test_a_cursor_of_a_ranked_list_counts_as_if_it_were_stale(arguments: str, reads: int) -> None:

@@ -202,6 +202,35 @@ async def test_a_removal_that_is_undone_shows_no_row_twice(shelf: Shelf) -> None
     assert await shelf.before("mei", of_d) == "abc"
 
 
+@pytest.mark.parametrize(
+    ("letters", "row", "expected"), [("abxcydefghij", "c", "ydefg"), ("xaybcdefghij", "a", "ybcde")]
+)
+@pytest.mark.parametrize("moves_first", [False, True])
+async def test_rows_that_came_into_sight_on_both_sides_of_a_moved_row_are_met(
+    shelf: Shelf, letters: str, row: str, expected: str, *, moves_first: bool
+) -> None:
+    await shelf.fill(letters, hidden="xy")
+    cursor = await shelf.cursor("mei", row)
+    if moves_first:
+        await shelf.move(row, atEnd=True)
+    for letter in "xy":
+        await shelf.share(letter, is_shared=True)
+    if not moves_first:
+        await shelf.move(row, atEnd=True)
+    assert await shelf.after("mei", cursor, 5) == expected
+
+
+async def test_a_move_before_the_last_former_places_is_seen_by_its_neighbours(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.listing.part.MAX_FORMER_ROWS", 2)
+    await shelf.fill("abcdefghij")
+    of_c = await shelf.cursor("mei", "c")
+    await shelf.move("c", atEnd=True)
+    await shelf.move("gh", atStart=True)
+    assert await shelf.after("mei", of_c) == "def"
+
+
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])
 async def test_in_a_list_that_is_too_long_the_rows_around_the_cursor_decide(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, direction: str

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
+from sqlalchemy import Integer, bindparam
 
 from permissions import OperationError
 from resolvers.context import Context
@@ -37,11 +38,13 @@ from store.sql import Selection
 
 NO_PARAMETERS: Mapping[str, object] = {}
 
-MAX_ORDER_ROWS = 2_000
+MAX_ORDER_ROWS = 1_000
 """Longest list whose order is read to resolve a stale cursor, which takes about 0.02 ms for each row."""
 
-MAX_FORMER_ROWS = 2_000
+MAX_FORMER_ROWS = 1_000
 """Most former places that are read, the newest first."""
+
+FORMER_ROWS = bindparam("former_rows", type_=Integer)
 
 
 class PartKey(NamedTuple):
@@ -180,10 +183,10 @@ class PartByKey(Loader[PartKey, Any]):
         if parent in self._orders:
             return self._orders[parent]
         viewer, every_row = self.context.viewer, self.listing.without_filter()
-        since = {"since": now_ms() - RETENTION_MS}
+        values = {"since": now_ms() - RETENTION_MS, "former_rows": MAX_FORMER_ROWS}
 
         async def read(key: str, select: Callable[[], Selection]) -> list[Any]:
-            return (await self._rows_by_parent(self._cached(select, "order", key), [parent], since))[parent]
+            return (await self._rows_by_parent(self._cached(select, "order", key), [parent], values))[parent]
 
         keys = {
             id_: tuple(key)
@@ -202,7 +205,7 @@ class PartByKey(Loader[PartKey, Any]):
         parents = sql.int_table("parents")
         former = {
             name: await read(
-                f"former {name}", partial(sql.per_parent, parents, rows.limit(MAX_FORMER_ROWS).correlate(parents))
+                f"former {name}", partial(sql.per_parent, parents, rows.limit(FORMER_ROWS).correlate(parents))
             )
             for name, rows in every_row.select_former_keys(viewer, parents).items()
         }

@@ -1,7 +1,8 @@
 """Timelines of ranked lists: the order now and before each of the last changes, in which a cursor finds its place.
 
 A cursor holds ids only (`chain.py`), so the state of the list that its viewer saw is found by comparison: the newest
-one in which most neighbours of the chain are neighbours. The place in that state is then carried to the current list
+one in which most neighbours of the chain are neighbours or, where others came between them in all states, are in order.
+The place in that state is then carried to the current list
 along the rows that have not moved since.
 
 A timeline contains visible rows only, and a change that leaves the order of these as it was, such as a move past hidden
@@ -53,12 +54,13 @@ def find_place(timeline: Timeline, chain: Chain) -> Place | None:
         return None
     elements = [each for each in _elements(chain) if each in known or each in {START, END}]
     neighbours = list(pairwise(elements))
-    best, order, moved = -1, [], set[str]()
+    best, order, moved = (-1, -1), [], set[str]()
     for state, moved_since in _states(timeline):
-        score = sum(state.are_neighbours(*pair) for pair in neighbours)
+        distances = [state.distance(*pair) for pair in neighbours]
+        score = (distances.count(1), sum(each > 0 for each in distances))
         if score > best:
             best, order, moved = score, state.ids, set(moved_since)
-        if best == len(neighbours):
+        if best[0] == len(neighbours):
             break
     place = _index_after(order, chain)
     staying = (id_ for id_ in reversed(order[:place]) if id_ not in moved)
@@ -74,12 +76,25 @@ def _elements(chain: Chain) -> list[str]:
 def _index_after(order: Sequence[str], chain: Chain) -> int:
     """Return the number of rows before the place of the chain in a state of the list."""
     indexes = {id_: index for index, id_ in enumerate(order)}
-    for id_ in (chain.id, *chain.before):
+    for id_ in (*(() if _has_moved(indexes, chain) else (chain.id,)), *chain.before):
         if id_ in indexes:
             return indexes[id_] + 1
     if chain.is_at_start:
         return 0
     return next((indexes[id_] for id_ in chain.after if id_ in indexes), len(order))
+
+
+def _has_moved(indexes: Mapping[str, int], chain: Chain) -> bool:
+    """Return whether the chain's row is out of order, and beside neither of its neighbours.
+
+    That is so if the change that moved it is no longer known.
+    """
+    at = indexes.get(chain.id)
+    if at is None:
+        return False
+    distances = [at - indexes[id_] for id_ in chain.before[:1] if id_ in indexes]
+    distances += [indexes[id_] - at for id_ in chain.after[:1] if id_ in indexes]
+    return 1 not in distances and any(each < 0 for each in distances)
 
 
 class _State:
@@ -94,10 +109,10 @@ class _State:
         """The ids in their order."""
         return [id_ for _, id_ in self._order]
 
-    def are_neighbours(self, left: str, right: str) -> bool:
-        """Return whether a row, or an end of the list, is right before another."""
-        indexes = self._index(left), self._index(right)
-        return indexes[0] is not None and indexes[1] is not None and indexes[1] - indexes[0] == 1
+    def distance(self, left: str, right: str) -> int:
+        """Return how many places after one row, or end of the list, another is; 0 if either is not in the list."""
+        first, second = self._index(left), self._index(right)
+        return 0 if first is None or second is None else second - first
 
     def undo(self, step: Step) -> bool:
         """Undo a step. Return whether it had changed the rows or their order."""
