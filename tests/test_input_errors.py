@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import GraphQLClient
 
 TIME = "Use RFC 3339 with a time zone, for example 2026-11-23T06:29:00.000Z."
+HINT = "Did you mean the enum value 'MODEL'?"
 URL = "Use a URL that begins with https://, http://, s3:// or gs://."
 ONE_OF = (
     "Within OneOf Input Object type '{}', exactly one field must be specified,"
@@ -31,10 +32,32 @@ ASSET = {"externalId": "a", "kind": "MODEL", "name": "A", "ownerId": "usr_1"}
         ),
         ('{ topics(first: "1") { totalCount } }', [('Int cannot represent non-integer value: "1"', 17)]),
         ("{ assets(filter: {tags: [1]}) { totalCount } }", [("String cannot represent a non string value: 1", 26)]),
+        (
+            "{ assets(filter: {ids: [[1]]}) { totalCount } }",
+            [("ID cannot represent a non-string and non-integer value: [1]", 26)],
+        ),
+        (
+            "{ assets(filter: {tags: [{a: 1}]}) { totalCount } }",
+            [("String cannot represent a non string value: { a: 1 }", 30)],
+        ),
+        (
+            "{ assets(filter: {kinds: [[MODEL]]}) { totalCount } }",
+            [(f"Enum 'AssetKind' cannot represent non-enum value: [MODEL]. {HINT}", 28)],
+        ),
         ('{ topic(by: {id: "a", slug: "b"}) { name } }', [(ONE_OF.format("TopicRef"), 13)]),
         ("{ topic(by: {id: null}) { name } }", [(ONE_OF.format("TopicRef"), 13)]),
     ],
-    ids=["times", "digits", "text for a number", "number for a text", "two of one", "null of one"],
+    ids=[
+        "times",
+        "digits",
+        "text for a number",
+        "number for a text",
+        "list for a text",
+        "object for a text",
+        "list for an enum",
+        "two of one",
+        "null of one",
+    ],
 )
 async def test_an_invalid_literal_is_located(ask: GraphQLClient, query: str, errors: list[tuple[str, int]]) -> None:
     body = (await ask.response("eve", query)).json()
