@@ -40,6 +40,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "node_modules").symlink_to(CLIENTS / "node_modules")
     (folder / "relay" / "__generated__").mkdir()
     run(folder / "relay", node, "../node_modules/relay-compiler/cli.js", "relay.config.json")
+    run(folder, node, "node_modules/.bin/graphql-codegen", "--config", "codegen.ts")
+    run(folder, node, "generate.mjs")
     run(folder, node, "node_modules/typescript/bin/tsc", "--project", ".")
     return folder
 

@@ -71,7 +71,7 @@ class List {
 }
 
 const withoutCursors = (data) =>
-  JSON.parse(JSON.stringify(data, (key, value) => (['xcursor', 'pageInfo'].includes(key) ? undefined : value)));
+  JSON.parse(JSON.stringify(data, (key, value) => (['cursor', 'pageInfo'].includes(key) ? undefined : value)));
 
 const assetsOf = (slug) =>
   new List(pageQuery, { slug }, 'Collection_assets', (data) => data.collection.assets, ids.collection[slug]).load();

@@ -108,6 +108,7 @@ graphql`
         }
       }
       addedEdges @appendEdge(connections: $connections) {
+        cursor
         addedAt
         addedBy {
           name
@@ -150,6 +151,7 @@ graphql`
         }
       }
       addedEdges @prependEdge(connections: $connections) {
+        cursor
         addedAt
         addedBy {
           name
@@ -210,6 +212,7 @@ graphql`
       }
       removedAssetIds @deleteEdge(connections: $from)
       addedEdges @appendEdge(connections: $to) {
+        cursor
         addedAt
         addedBy {
           name
@@ -248,6 +251,7 @@ graphql`
       }
       removedAssetIds @deleteEdge(connections: $removedFrom)
       addedEdges @appendEdge(connections: $addedTo) {
+        cursor
         addedAt
         addedBy {
           name
@@ -285,6 +289,7 @@ graphql`
         }
       }
       addedEdges @appendEdge(connections: $connections) {
+        cursor
         addedAt
         addedBy {
           name

@@ -1,0 +1,191 @@
+// Apollo Client: pages that join, lists after mutations, and components that share objects of the cache.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { beforeEach, test } from 'node:test';
+import { ApolloLink } from '@apollo/client';
+import { buildSchema, getNamedType, isInterfaceType, isObjectType } from 'graphql';
+import { appendEdges, codesOf, createClient, deleteEdges, typePolicies } from './apollo.js';
+import * as documents from './gql/graphql.js';
+import { readIds, tokenOf, url } from './world.mjs';
+
+const { AddAssetsDocument, AssetsDocument, CollectionPageDocument, RemoveAssetsDocument } = documents;
+let ids;
+let client;
+let requests;
+
+beforeEach(async () => {
+  ids = await readIds();
+  signIn('olu');
+});
+
+function signIn(who) {
+  client = createClient(url, tokenOf(who));
+  requests = [];
+  const record = new ApolloLink((operation, forward) => {
+    requests.push(operation.operationName);
+    return forward(operation);
+  });
+  client.setLink(record.concat(client.link));
+}
+
+// A component that shows the results of a query until the end of the test.
+function watch(t, query, variables = {}, fetchPolicy = 'cache-first') {
+  const observable = client.watchQuery({ query, variables, fetchPolicy });
+  const results = [];
+  const subscription = observable.subscribe((result) => results.push(result));
+  t.after(() => subscription.unsubscribe());
+  return { observable, results, get data() { return results.at(-1).data; } };
+}
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 200));
+
+async function eventually(check) {
+  for (let tries = 50; ; tries -= 1) {
+    try {
+      return check();
+    } catch (error) {
+      if (!tries) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function loadMore(page, listOf) {
+  const { edges, pageInfo } = listOf(page.data);
+  await page.observable.fetchMore({ variables: { after: pageInfo.endCursor } });
+  await eventually(() => assert.ok(listOf(page.data).edges.length > edges.length));
+}
+
+const namesOf = (connection) => connection.edges.map(({ node }) => node.name);
+const freshPage = async (slug) => {
+  const other = createClient(url, tokenOf('olu'));
+  return (await other.query({ query: CollectionPageDocument, variables: { slug, first: 100 } })).data.collection;
+};
+// A cursor stands for a place among the rows of its time, and pageInfo is that of the page loaded last.
+const withoutCursors = (data) =>
+  JSON.parse(JSON.stringify(data, (key, value) => (['cursor', 'pageInfo'].includes(key) ? undefined : value)));
+
+const add = (slug, names) =>
+  client.mutate({
+    mutation: AddAssetsDocument,
+    variables: { input: { collectionId: ids.collection[slug], assetIds: names.map((name) => ids.asset[name]) } },
+    update: (cache, { data }) => appendEdges(cache, ids.collection[slug], data.collectionAssetsAdd.addedEdges),
+  });
+
+test('each list of the schema has a policy with its arguments', () => {
+  const schema = buildSchema(readFileSync('schema.graphql', 'utf8'));
+  const inherited = Object.keys(schema.getType('AssetFields').getFields());
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) && !isInterfaceType(type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      if (!getNamedType(field.type).name.endsWith('Connection')) continue;
+      if (type.name !== 'AssetFields' && inherited.includes(field.name) && type.getInterfaces().length === 2) continue;
+      const policy = typePolicies[type.name]?.fields?.[field.name];
+      assert.ok(policy, `${type.name}.${field.name}`);
+      const args = Object.fromEntries(field.args.map(({ name }) => [name, 1]));
+      const keyArgs = field.args.map(({ name }) => name).filter((name) => !/^(first|after|last|before)$/.test(name));
+      assert.deepEqual(policy.keyArgs(args).sort(), keyArgs.sort(), `${type.name}.${field.name}`);
+    }
+  }
+});
+
+test('pages join to the whole list', async (t) => {
+  const page = watch(t, CollectionPageDocument, { slug: 'open', first: 3 });
+  await eventually(() => assert.equal(page.data.collection.assets.edges.length, 3));
+  while (page.data.collection.assets.pageInfo.hasNextPage) {
+    await loadMore(page, ({ collection }) => collection.assets);
+  }
+  const fresh = await freshPage('open');
+  assert.deepEqual(withoutCursors(page.data.collection), withoutCursors(fresh));
+  assert.equal(page.data.collection.assets.edges.length, 7);
+});
+
+test('a scrolled list of ten does not fall to five', async (t) => {
+  const page = watch(t, AssetsDocument, { first: 5 });
+  await eventually(() => assert.equal(page.data.assets.edges.length, 5));
+  await loadMore(page, ({ assets }) => assets);
+  const ten = namesOf(page.data.assets);
+  assert.equal(ten.length, 10);
+  const { endCursor } = page.data.assets.pageInfo;
+  const other = watch(t, AssetsDocument, { first: 5 }, 'network-only');
+  await eventually(() => assert.equal(other.results.at(-1)?.networkStatus, 7));
+  await client.query({ query: AssetsDocument, variables: { first: 5 }, fetchPolicy: 'network-only' });
+  assert.deepEqual(namesOf(page.data.assets), ten);
+  assert.equal(page.data.assets.pageInfo.endCursor, endCursor);
+  await loadMore(page, ({ assets }) => assets);
+  assert.equal(page.data.assets.edges.length, 11);
+});
+
+test('lists with different filters are apart', async () => {
+  for (const name of ['align', 'lens']) {
+    const filter = { ids: [ids.asset[name]] };
+    const { data } = await client.query({ query: AssetsDocument, variables: { first: 5, filter } });
+    assert.deepEqual(namesOf(data.assets), [name]);
+  }
+});
+
+test('added assets are appended, and removed ones deleted', async (t) => {
+  const page = watch(t, CollectionPageDocument, { slug: 'members', first: 100 });
+  await eventually(() => assert.equal(page.data.collection.assets.edges.length, 4));
+  const { data } = await add('members', ['count', 'align']);
+  assert.deepEqual(data.collectionAssetsAdd.userErrors, []);
+  assert.deepEqual(namesOf(page.data.collection.assets), ['blast', 'genomes', 'images', 'hidden', 'count', 'align']);
+  assert.deepEqual(withoutCursors(page.data.collection), withoutCursors(await freshPage('members')));
+
+  const removedAssetIds = [ids.asset.count, ids.asset.blast];
+  const removal = client.mutate({
+    mutation: RemoveAssetsDocument,
+    variables: { input: { collectionId: ids.collection.members, assetIds: removedAssetIds } },
+    optimisticResponse: {
+      collectionAssetsRemove: {
+        __typename: 'CollectionAssetsPayload',
+        collection: {
+          __typename: 'Collection',
+          id: ids.collection.members,
+          assetCounts: { __typename: 'AssetCounts', total: 4, dataAssets: 3 },
+        },
+        removedAssetIds,
+        userErrors: [],
+      },
+    },
+    update: (cache, { data }) =>
+      deleteEdges(cache, ids.collection.members, data.collectionAssetsRemove.removedAssetIds),
+  });
+  const left = ['genomes', 'images', 'hidden', 'align'];
+  let isAnswered = false;
+  removal.then(() => (isAnswered = true));
+  await eventually(() => assert.deepEqual(namesOf(page.data.collection.assets), left));
+  assert.equal(isAnswered, false, 'the list shows the change before the server has answered');
+  await removal;
+  assert.deepEqual(namesOf(page.data.collection.assets), left);
+  assert.deepEqual(withoutCursors(page.data.collection), withoutCursors(await freshPage('members')));
+  assert.deepEqual(new Set(requests), new Set(['CollectionPage', 'AddAssets', 'RemoveAssets']));
+});
+
+test('components with different fields of one object do not ask in turn', async (t) => {
+  const shown = [
+    documents.ViewerNameDocument,
+    documents.ViewerRoleDocument,
+    documents.VersionDocument,
+    documents.SharingDocument,
+  ].map((query) => watch(t, query));
+  shown.push(watch(t, CollectionPageDocument, { slug: 'open', first: 3 }));
+  shown.push(watch(t, documents.CollectionCountsDocument, { slug: 'open' }));
+  await eventually(() => assert.equal(requests.length, shown.length));
+  await settle();
+  assert.equal(requests.length, shown.length);
+  const [name, role, version, sharing, page, counts] = shown.map(({ data }) => data);
+  assert.deepEqual([name.viewer.user.name, role.viewer.isAdmin], ['olu', false]);
+  assert.deepEqual([version.deployment.limits.pageSize, sharing.deployment.limits.bulkItems > 0], [100, true]);
+  assert.deepEqual([page.collection.assetCounts.total, counts.collection.assetCounts.capsules], [7, 2]);
+});
+
+test('errors have codes', async () => {
+  await assert.rejects(client.query({ query: documents.AuditLogDocument }), (error) => {
+    assert.deepEqual(codesOf(error), ['FORBIDDEN']);
+    return true;
+  });
+  const { data } = await add('members', ['lens']);
+  assert.deepEqual(data.collectionAssetsAdd.userErrors.map(({ code }) => code), ['NOT_OWNER']);
+});

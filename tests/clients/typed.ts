@@ -1,0 +1,41 @@
+// Uses of the types that GraphQL Code Generator made. Each line after `@ts-expect-error` has a mistake that the types find.
+
+import { print } from 'graphql';
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { AssetsDocument, CollectionPageDocument, RegisterAssetsDocument } from './gql/graphql.js';
+
+type Send = <Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables) => Promise<Data>;
+
+export function createSend(post: (query: string, variables: unknown) => Promise<unknown>): Send {
+  return (document, variables) => post(print(document), variables) as never;
+}
+
+export async function readNames(send: Send): Promise<string[]> {
+  const { assets } = await send(AssetsDocument, { first: 3, filter: { kinds: ['CAPSULE', 'PIPELINE'] } });
+  // @ts-expect-error a field that can be refused may be null
+  assets.totalCount satisfies number;
+  // @ts-expect-error an unknown value of an enum
+  (): unknown => send(AssetsDocument, { first: 3, filter: { kinds: ['SPREADSHEET'] } });
+  // @ts-expect-error a required variable is missing
+  (): unknown => send(AssetsDocument, {});
+  return assets?.edges.map(({ node }) => node.name) ?? [];
+}
+
+export async function readCreationYear(send: Send, slug: string): Promise<number | undefined> {
+  const { collection } = await send(CollectionPageDocument, { slug, first: 1 });
+  // @ts-expect-error a field that the document does not select
+  void collection?.description;
+  return collection ? new Date(collection.createdAt).getUTCFullYear() : undefined;
+}
+
+export async function registerData(send: Send, ownerId: string, sizeBytes: number) {
+  const asset = { externalId: 'large', kind: 'DATA_ASSET' as const, name: 'large', ownerId, sizeBytes };
+  const { assetsRegister } = await send(RegisterAssetsDocument, { input: { assets: [asset] } });
+  const registered = assetsRegister?.results[0]?.asset;
+  return registered && 'sizeBytes' in registered ? registered.sizeBytes : undefined;
+}
+
+export async function registerNothing(send: Send): Promise<string[]> {
+  const { assetsRegister } = await send(RegisterAssetsDocument, { input: { assets: [] } });
+  return assetsRegister?.userErrors.map(({ code }) => code) ?? [];
+}
