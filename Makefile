@@ -67,6 +67,7 @@ lock: ## resolve the locked dependencies again (needs uv; ARGS=--upgrade raises 
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml | $(COMPILE) -c requirements-dev.lock - -o requirements-build.lock
+	$(COMPILE) tests/clients/requirements.in -o tests/clients/requirements.lock
 
 clean: ## remove everything that the other targets made, except databases
 	rm -rf .venv build app/graphiql/dist app/graphiql/node_modules tests/*/node_modules tests/*/node_modules.lock benchmarks/race/servers/*/node_modules

@@ -1,24 +1,33 @@
 """Clients of other projects against a server: Relay, Apollo Client, urql, GraphQL Code Generator, gql, ariadne-codegen.
 
-Each runs the code of docs/clients, in a folder of its own beside its npm packages.
+Each runs the code of docs/clients. Those in JavaScript have their own tests, `tests/clients/*.test.mjs`.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from tests.cli_process import Server, environment, run_server
 from tests.conftest import World
+from tests.locked_packages import install_python_packages
 from tests.node import node_for
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = Path(__file__).parent / "clients"
 DOCS = ROOT / "docs" / "clients"
+PAGE = ROOT / "docs" / "clients.md"
+# The clients in Python need another graphql-core than Atoll.
+PYTHON_PACKAGES = ROOT / "build" / "clients"
+JAVASCRIPT = {path.name.removesuffix(".test.mjs"): path for path in sorted(CLIENTS.glob("*.test.mjs"))}
 SECONDS = 120
 
 
@@ -30,19 +39,32 @@ def server(own_world: World, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the compiled clients in JavaScript."""
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the clients compiled to JavaScript, and their tests."""
     node = node_for(CLIENTS)
-    folder = tmp_path_factory.mktemp("clients")
+    folder = copy_docs(tmp_path_factory.mktemp("javascript"))
     shutil.copytree(CLIENTS, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules*"))
-    shutil.copytree(DOCS, folder, dirs_exist_ok=True)
-    shutil.copy(ROOT / "schema.graphql", folder)
     (folder / "node_modules").symlink_to(CLIENTS / "node_modules")
     (folder / "relay" / "__generated__").mkdir()
     run(folder / "relay", node, "../node_modules/relay-compiler/cli.js", "relay.config.json")
     run(folder, node, "node_modules/.bin/graphql-codegen", "--config", "codegen.ts")
     run(folder, node, "generate.mjs")
     run(folder, node, "node_modules/typescript/bin/tsc", "--project", ".")
+    return folder
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """Return a folder with the clients in Python."""
+    PYTHON_PACKAGES.parent.mkdir(exist_ok=True)
+    install_python_packages(CLIENTS / "requirements.lock", PYTHON_PACKAGES)
+    return copy_docs(tmp_path / "python")
+
+
+def copy_docs(folder: Path) -> Path:
+    """Copy the code of the docs and the schema into the folder, and return it."""
+    shutil.copytree(DOCS, folder, dirs_exist_ok=True)
+    shutil.copy(ROOT / "schema.graphql", folder)
     return folder
 
 
@@ -55,9 +77,76 @@ def run(folder: Path, *command: str, **variables: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("client", sorted(path.name.split(".")[0] for path in CLIENTS.glob("*.test.mjs")))
-def test_a_client_in_javascript_shows_the_lists_of_the_server(
-    client: str, project: Path, server: Server, own_world: World
+def run_python(folder: Path, *arguments: str) -> str:
+    """Run Python with the packages of the clients and no others."""
+    return run(folder, sys.executable, "-S", *arguments, PYTHONPATH=str(PYTHON_PACKAGES))
+
+
+@pytest.mark.parametrize("client", JAVASCRIPT)
+def test_a_client_in_javascript_passes_its_tests(
+    client: str, javascript: Path, server: Server, own_world: World
 ) -> None:
     world = json.dumps({"url": server.url, "tokens": own_world.tokens})
-    run(project, node_for(CLIENTS), f"{client}.test.mjs", ATOLL_TEST_WORLD=world)
+    output = run(javascript, node_for(CLIENTS), JAVASCRIPT[client].name, ATOLL_TEST_WORLD=world)
+    names = re.findall(r"^test\('(.*)',", JAVASCRIPT[client].read_text(encoding="utf-8"), re.MULTILINE)
+    assert names
+    assert re.findall(r"^ok \d+ - (.*)$", output, re.MULTILINE) == names
+
+
+def test_gql_reads_pages_scalars_and_codes_of_errors(python: Path, server: Server, own_world: World) -> None:
+    def run_as(who: str) -> dict[str, Any]:
+        script = ["gql_client.py", f"{server.url}/graphql", own_world.tokens[who], "schema.graphql"]
+        return dict(json.loads(run_python(python, *script)))
+
+    visible = ["align", "blast", "count", "draft", "explore", "lens"]
+    read = {"created": [2024], "is_equal_async": True}
+    assert run_as("eve") == read | {
+        "names": visible,
+        "urls": 5,
+        "codes": ["FORBIDDEN"],
+    }  # of count, she sees no content
+    names = sorted([*visible, "genomes", "hidden", "images", "junk", "kept"])
+    assert run_as("ada") == read | {"names": names, "urls": 7, "codes": [], "user_errors": ["REQUIRED"]}
+
+
+def test_ariadne_codegen_reads_pages_scalars_and_codes_of_errors(
+    python: Path, server: Server, own_world: World
+) -> None:
+    def run_as(who: str, script: str) -> Any:
+        return json.loads(run_python(python, script, f"{server.url}/graphql", own_world.tokens[who]))
+
+    settings = python / "ariadne-codegen.toml"
+    generate = ["-m", "ariadne_codegen", "--config", settings.name]
+    run_python(python, *generate)
+    assert run_as("mei", "ariadne_client.py") == {"names": ["genomes", "images"], "codes": ["FORBIDDEN"]}
+    assert run_as("ada", "ariadne_client.py") == {
+        "names": ["genomes", "hidden", "images", "junk"],
+        "codes": [],
+        "registered": {"name": "large", "size": 2**53, "zone": "UTC"},
+        "user_errors": ["REQUIRED"],
+    }
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace('_client"', '_client"\nasync_client = false'), encoding="utf-8")
+    run_python(python, *generate)
+    assert run_as("olu", "ariadne_client_sync.py") == ["blast", "genomes"]
+
+
+def test_code_in_the_docs_is_that_of_the_tests() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    files = [path.read_text(encoding="utf-8") for path in (*DOCS.rglob("*"), *CLIENTS.iterdir()) if path.is_file()]
+    blocks = re.findall(r"^```(?!sh\n)\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert blocks
+    assert [block for block in blocks if not any(contains(file, block) for file in files)] == []
+
+
+def test_each_file_with_code_is_named_in_the_docs() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    files = [path.relative_to(DOCS.parent).as_posix() for path in DOCS.rglob("*") if path.is_file()]
+    assert [file for file in files if f"({file})" not in page] == []
+
+
+def contains(file: str, block: str) -> bool:
+    """Return whether the lines of the block are lines of the file, indented alike."""
+    lines, expected = file.splitlines(), block.splitlines()
+    starts = range(len(lines) - len(expected) + 1)
+    return any(dedent("\n".join(lines[start : start + len(expected)])).splitlines() == expected for start in starts)

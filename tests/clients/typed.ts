@@ -21,11 +21,11 @@ export async function readNames(send: Send): Promise<string[]> {
   return assets?.edges.map(({ node }) => node.name) ?? [];
 }
 
-export async function readCreationYear(send: Send, slug: string): Promise<number | undefined> {
+export async function readCreationTime(send: Send, slug: string): Promise<number | undefined> {
   const { collection } = await send(CollectionPageDocument, { slug, first: 1 });
   // @ts-expect-error a field that the document does not select
   void collection?.description;
-  return collection ? new Date(collection.createdAt).getUTCFullYear() : undefined;
+  return collection ? Date.parse(collection.createdAt) : undefined;
 }
 
 export async function registerData(send: Send, ownerId: string, sizeBytes: number) {
