@@ -41,16 +41,26 @@ def server(own_world: World, tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the clients compiled to JavaScript, and their tests."""
-    node = node_for(CLIENTS)
-    folder = copy_docs(tmp_path_factory.mktemp("javascript"))
+    folder = copy_javascript(tmp_path_factory.mktemp("javascript"))
+    compile_clients(folder)
+    return folder
+
+
+def copy_javascript(folder: Path) -> Path:
+    """Copy the clients in JavaScript and their tests into the folder, and return it."""
     shutil.copytree(CLIENTS, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules*"))
     (folder / "node_modules").symlink_to(CLIENTS / "node_modules")
-    (folder / "relay" / "__generated__").mkdir()
+    return copy_docs(folder)
+
+
+def compile_clients(folder: Path) -> None:
+    """Generate the code of Relay, of GraphQL Code Generator and for caches, then compile TypeScript to JavaScript."""
+    node = node_for(CLIENTS)
+    (folder / "relay" / "__generated__").mkdir(exist_ok=True)
     run(folder / "relay", node, "../node_modules/relay-compiler/cli.js", "relay.config.json")
     run(folder, node, "node_modules/.bin/graphql-codegen", "--config", "codegen.ts")
     run(folder, node, "generate.mjs")
     run(folder, node, "node_modules/typescript/bin/tsc", "--project", ".")
-    return folder
 
 
 @pytest.fixture
@@ -86,11 +96,47 @@ def run_python(folder: Path, *arguments: str) -> str:
 def test_a_client_in_javascript_passes_its_tests(
     client: str, javascript: Path, server: Server, own_world: World
 ) -> None:
-    world = json.dumps({"url": server.url, "tokens": own_world.tokens})
-    output = run(javascript, node_for(CLIENTS), JAVASCRIPT[client].name, ATOLL_TEST_WORLD=world)
+    run_javascript(client, javascript, server, own_world)
+
+
+def run_javascript(client: str, folder: Path, server: Server, world: World) -> None:
+    """Run the tests of the client, and fail unless each of them passes."""
+    given = json.dumps({"url": server.url, "tokens": world.tokens})
+    output = run(folder, node_for(CLIENTS), JAVASCRIPT[client].name, ATOLL_TEST_WORLD=given)
     names = re.findall(r"^test\('(.*)',", JAVASCRIPT[client].read_text(encoding="utf-8"), re.MULTILINE)
     assert names
     assert re.findall(r"^ok \d+ - (.*)$", output, re.MULTILINE) == names
+
+
+def test_relay_and_generated_documents_are_requested_by_their_ids(own_world: World, tmp_path: Path) -> None:
+    folder = copy_javascript(tmp_path / "javascript")
+    replace_in(
+        folder / "relay" / "relay.config.json", '"src": ".",', f'"src": ".", {setting_in_docs("persistConfig")},'
+    )
+    replace_in(folder / "codegen.ts", "presetConfig: {", f"presetConfig: {{ {setting_in_docs('persistedDocuments')},")
+    manifests = [folder / "relay" / "persisted.json", folder / "gql" / "persisted-documents.json"]
+    manifests[0].write_text("{}", encoding="ascii")
+    compile_clients(folder)
+    # A document without its text is answered only if the server knows its id.
+    replace_in(folder / "relay" / "environment.js", "query: text", "query: undefined")
+    replace_in(folder / "typed.js", "print(document)", "undefined")
+    documents = ",".join(map(str, manifests))
+    with run_server(tmp_path, environment(DATABASE_URL=own_world.url, DOCUMENTS=documents)) as server:
+        run_javascript("relay", folder, server, own_world)
+        run_javascript("codegen", folder, server, own_world)
+
+
+def setting_in_docs(name: str) -> str:
+    """Return a setting of trusted documents, as the docs have it."""
+    [setting] = set(re.findall(rf"(\"?{name}\"?: \{{[^}}]*\}})", PAGE.read_text(encoding="utf-8")))
+    return str(setting)
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    """Replace the text in the file; fail if it is not there."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_gql_reads_pages_scalars_and_codes_of_errors(python: Path, server: Server, own_world: World) -> None:
@@ -125,8 +171,7 @@ def test_ariadne_codegen_reads_pages_scalars_and_codes_of_errors(
         "registered": {"name": "large", "size": 2**53, "zone": "UTC"},
         "user_errors": ["REQUIRED"],
     }
-    text = settings.read_text(encoding="utf-8")
-    settings.write_text(text.replace('_client"', '_client"\nasync_client = false'), encoding="utf-8")
+    replace_in(settings, '_client"', '_client"\nasync_client = false')
     run_python(python, *generate)
     assert run_as("olu", "ariadne_client_sync.py") == ["blast", "genomes"]
 

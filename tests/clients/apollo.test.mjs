@@ -7,7 +7,7 @@ import { ApolloLink } from '@apollo/client';
 import { buildSchema, getNamedType, isInterfaceType, isObjectType } from 'graphql';
 import { appendEdges, codesOf, createClient, deleteEdges, typePolicies } from './apollo.js';
 import * as documents from './gql/graphql.js';
-import { readIds, tokenOf, url } from './world.mjs';
+import { eventually, readIds, settle, tokenOf, url, withoutCursors } from './world.mjs';
 
 const { AddAssetsDocument, AssetsDocument, CollectionPageDocument, RemoveAssetsDocument } = documents;
 let ids;
@@ -38,19 +38,6 @@ function watch(t, query, variables = {}, fetchPolicy = 'cache-first') {
   return { observable, results, get data() { return results.at(-1).data; } };
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 200));
-
-async function eventually(check) {
-  for (let tries = 50; ; tries -= 1) {
-    try {
-      return check();
-    } catch (error) {
-      if (!tries) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
-
 async function loadMore(page, listOf) {
   const { edges, pageInfo } = listOf(page.data);
   await page.observable.fetchMore({ variables: { after: pageInfo.endCursor } });
@@ -62,10 +49,6 @@ const freshPage = async (slug) => {
   const other = createClient(url, tokenOf('olu'));
   return (await other.query({ query: CollectionPageDocument, variables: { slug, first: 100 } })).data.collection;
 };
-// A cursor stands for a place among the rows of its time, and pageInfo is that of the page loaded last.
-const withoutCursors = (data) =>
-  JSON.parse(JSON.stringify(data, (key, value) => (['cursor', 'pageInfo'].includes(key) ? undefined : value)));
-
 const add = (slug, names) =>
   client.mutate({
     mutation: AddAssetsDocument,

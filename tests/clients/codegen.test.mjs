@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSend, readCreationTime, readNames, registerData, registerNothing } from './typed.js';
-import { request } from './world.mjs';
+import { post, request } from './world.mjs';
 
-const send = (who) => createSend((query, variables) => request(who, query, variables));
+const send = (who) => createSend((body) => post(who, body));
 
 test('variables and results have the types of the schema', async () => {
   assert.deepEqual(await readNames(send('eve')), ['align', 'blast', 'count']);

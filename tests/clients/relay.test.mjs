@@ -16,7 +16,7 @@ import mergeTopics from './relay/__generated__/collectionsTopicMergeMutation.gra
 import topicQuery from './relay/__generated__/collectionsTopicQuery.graphql.js';
 import topicsQuery from './relay/__generated__/collectionsTopicsQuery.graphql.js';
 import undo from './relay/__generated__/collectionsUndoMutation.graphql.js';
-import { readIds, tokenOf, url } from './world.mjs';
+import { readIds, request, tokenOf, url, withoutCursors } from './world.mjs';
 
 const { commitMutation, ConnectionHandler, createOperationDescriptor, fetchQuery, getRequest, ROOT_ID } = relay;
 const PAGE = 3;
@@ -70,9 +70,6 @@ class List {
   }
 }
 
-const withoutCursors = (data) =>
-  JSON.parse(JSON.stringify(data, (key, value) => (['cursor', 'pageInfo'].includes(key) ? undefined : value)));
-
 const assetsOf = (slug) =>
   new List(pageQuery, { slug }, 'Collection_assets', (data) => data.collection.assets, ids.collection[slug]).load();
 const collectionsOf = (slug) =>
@@ -87,15 +84,23 @@ const collectionsWith = (name, slug) =>
     ids.asset[name],
   ).load();
 
-const commit = (mutation, variables) =>
+const commit = (mutation, variables, optimisticResponse) =>
   new Promise((resolve, reject) => {
     commitMutation(environment, {
       mutation,
       variables,
+      optimisticResponse,
       onCompleted: (data, errors) => (errors ? reject(new Error(JSON.stringify(errors))) : resolve(Object.values(data)[0])),
       onError: reject,
     });
   });
+
+const readAfter = async (cursor) => {
+  const query = `query($after: String) {
+    collection(by: { slug: "members" }) { assets(after: $after) { nodes { ... on AssetFields { name } } } } }`;
+  const { collection } = await request(environment.who, query, { after: cursor });
+  return collection.assets.nodes.map(({ name }) => name);
+};
 
 const assetIds = (...names) => names.map((name) => ids.asset[name]);
 const codes = ({ userErrors }) => userErrors.map(({ code }) => code);
@@ -114,6 +119,8 @@ test('an addition appends edges', async () => {
   const input = { collectionId: ids.collection.members, assetIds: assetIds('count', 'align'), note: 'Why' };
   const added = await commit(add, { input, connections: [members.id] });
   assert.deepEqual([codes(added), members.names().slice(-2)], [[], ['count', 'align']]);
+  const { cursor } = members.read().data.collection.assets.edges.at(-2);
+  assert.deepEqual(await readAfter(cursor), ['align'], 'pages go on after the cursor of an appended edge');
   await members.assertFresh();
 
   const undone = await commit(undo, {
@@ -177,6 +184,40 @@ test('a removal deletes edges, and its undo restores them', async () => {
   const changes = { removedFrom: [open.id], addedTo: [open.id] };
   await commit(undo, { input: { changeId: removed.change.id }, ...changes });
   assert.deepEqual(open.names().slice(-2), ['junk', 'kept']);
+  await open.assertFresh();
+});
+
+test('an undo that restores assets to the middle appends them, until the list is loaded again', async () => {
+  signIn('olu');
+  const open = await assetsOf('open');
+  const input = { collectionId: ids.collection.open, assetIds: assetIds('align') };
+  const removed = await commit(remove, { input, connections: [open.id] });
+  await commit(undo, { input: { changeId: removed.change.id }, removedFrom: [open.id], addedTo: [open.id] });
+  assert.deepEqual(open.names(), ['lens', 'hidden', 'blast', 'count', 'junk', 'kept', 'align']);
+  await open.load();
+  assert.deepEqual(open.names(), ['lens', 'hidden', 'align', 'blast', 'count', 'junk', 'kept']);
+  await open.assertFresh();
+});
+
+test('an optimistic response changes the list at once, and the response takes its place', async () => {
+  signIn('olu');
+  const open = await assetsOf('open');
+  const without = open.names().filter((name) => name !== 'blast');
+  const removal = commit(
+    remove,
+    { input: { collectionId: ids.collection.open, assetIds: assetIds('blast', 'lens') }, connections: [open.id] },
+    {
+      collectionAssetsRemove: {
+        collection: { id: ids.collection.open, assetCounts: { total: 5, dataAssets: 2 } },
+        removedAssetIds: assetIds('blast', 'lens'),
+        change: null,
+        userErrors: [],
+      },
+    },
+  );
+  assert.deepEqual(open.names(), without.filter((name) => name !== 'lens'));
+  assert.deepEqual(codes(await removal), ['NOT_OWNER'], 'lens is not the viewer\'s');
+  assert.ok(open.names().includes('lens') && open.names().includes('blast'));
   await open.assertFresh();
 });
 

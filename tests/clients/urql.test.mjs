@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { codesOf, createClient } from './urql.js';
 import * as documents from './gql/graphql.js';
-import { readIds, tokenOf, url } from './world.mjs';
+import { eventually, readIds, settle, tokenOf, url } from './world.mjs';
 
 const { AddAssetsDocument, AssetsDocument, CollectionPageDocument, RemoveAssetsDocument } = documents;
 let ids;
@@ -29,19 +29,6 @@ function watch(t, query, variables = {}, requestPolicy = 'cache-first') {
   const { unsubscribe } = client.query(query, variables, { requestPolicy }).subscribe((result) => results.push(result));
   t.after(unsubscribe);
   return { results, get data() { return results.at(-1).data; } };
-}
-
-const settle = () => new Promise((resolve) => setTimeout(resolve, 200));
-
-async function eventually(check) {
-  for (let tries = 50; ; tries -= 1) {
-    try {
-      return check();
-    } catch (failure) {
-      if (!tries) throw failure;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
 }
 
 const read = async (query, variables, options) => (await client.query(query, variables, options).toPromise()).data;

@@ -1,4 +1,4 @@
-// The server and the world that the tests run against, and requests without a client.
+// The server and the world that the tests run against, requests without a client, and waiting for a client.
 
 import assert from 'node:assert/strict';
 
@@ -6,16 +6,18 @@ const { url: server, tokens } = JSON.parse(process.env.ATOLL_TEST_WORLD);
 export const url = `${server}/graphql`;
 export const tokenOf = (who) => tokens[who];
 
-export async function request(who, query, variables = {}) {
+export async function post(who, body) {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${tokenOf(who)}` },
-    body: JSON.stringify({ query, variables }),
+    body: JSON.stringify(body),
   });
   const { data, errors } = await response.json();
   assert.equal(errors, undefined);
   return data;
 }
+
+export const request = (who, query, variables = {}) => post(who, { query, variables });
 
 // Ids of all assets, collections and topics, by name or slug.
 export async function readIds() {
@@ -30,4 +32,24 @@ export async function readIds() {
     collection: Object.fromEntries(pairs(collections)),
     topic: Object.fromEntries(pairs(topics)),
   };
+}
+
+// A cursor names its neighbours at the time of the page, and pageInfo is that of the page loaded last.
+export const withoutCursors = (data) =>
+  JSON.parse(JSON.stringify(data, (key, value) => (['cursor', 'pageInfo'].includes(key) ? undefined : value)));
+
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// Leaves time for requests that should not be sent.
+export const settle = () => wait(200);
+
+export async function eventually(check) {
+  for (let tries = 100; ; tries -= 1) {
+    try {
+      return check();
+    } catch (failure) {
+      if (!tries) throw failure;
+      await wait(100);
+    }
+  }
 }

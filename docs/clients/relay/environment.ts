@@ -1,7 +1,7 @@
 import { Environment, type FetchFunction, Network, RecordSource, Store } from 'relay-runtime';
 
 export function createEnvironment(url: string, token?: string): Environment {
-  const send: FetchFunction = async ({ name, text }, variables) => {
+  const send: FetchFunction = async ({ id, name, text }, variables) => {
     const response = await fetch(url, {
       method: 'POST',
       headers: {
@@ -9,7 +9,7 @@ export function createEnvironment(url: string, token?: string): Environment {
         'content-type': 'application/json',
         ...(token && { authorization: `Bearer ${token}` }),
       },
-      body: JSON.stringify({ operationName: name, query: text, variables }),
+      body: JSON.stringify({ documentId: id ?? undefined, operationName: name, query: text ?? undefined, variables }),
     });
     return response.json();
   };
