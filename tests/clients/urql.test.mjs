@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { codesOf, createClient } from './urql.js';
 import * as documents from './gql/graphql.js';
+import { assertEachAsksOnce } from './sharing.mjs';
 import { eventually, readIds, settle, tokenOf, url } from './world.mjs';
 
 const { AddAssetsDocument, AssetsDocument, CollectionPageDocument, RemoveAssetsDocument } = documents;
@@ -78,21 +79,7 @@ test('lists are loaded again after an addition and a removal', async (t) => {
 });
 
 test('components with different fields of one object do not ask in turn', async (t) => {
-  const shown = [
-    documents.ViewerNameDocument,
-    documents.ViewerRoleDocument,
-    documents.VersionDocument,
-    documents.SharingDocument,
-  ].map((query) => watch(t, query));
-  shown.push(watch(t, CollectionPageDocument, { slug: 'open', first: 3 }));
-  shown.push(watch(t, documents.CollectionCountsDocument, { slug: 'open' }));
-  await eventually(() => shown.forEach(({ data }) => assert.ok(data)));
-  await settle();
-  assert.equal(requests.length, shown.length);
-  const [name, role, version, sharing, page, counts] = shown.map(({ data }) => data);
-  assert.deepEqual([name.viewer.user.name, role.viewer.isAdmin], ['olu', false]);
-  assert.deepEqual([version.deployment.limits.pageSize, sharing.deployment.limits.bulkItems > 0], [100, true]);
-  assert.deepEqual([page.collection.assetCounts.total, counts.collection.assetCounts.capsules], [7, 2]);
+  await assertEachAsksOnce((query, variables) => watch(t, query, variables), requests);
 });
 
 test('errors have codes', async () => {

@@ -1,28 +1,52 @@
 import { graphql } from 'relay-runtime';
 
+// The fields that pages and mutations share. A component with its own fragment does without `mask: false`, which puts
+// the fields into the data of the operation.
+
+graphql`
+  fragment collections_member on CollectionAssetEdge {
+    cursor
+    addedAt
+    addedBy {
+      name
+    }
+    note
+    viewerCanRemove
+    node {
+      ... on AssetFields {
+        id
+        name
+      }
+    }
+  }
+`;
+
+graphql`
+  fragment collections_counts on Collection {
+    assetCounts {
+      total
+      dataAssets
+    }
+  }
+`;
+
+graphql`
+  fragment collections_error on UserError {
+    code
+    message
+    path
+  }
+`;
+
 graphql`
   query collectionsPageQuery($slug: String!, $first: Int!, $after: String) {
     collection(by: { slug: $slug }) {
       id
       name
-      assetCounts {
-        total
-        dataAssets
-      }
+      ...collections_counts @relay(mask: false)
       assets(first: $first, after: $after) @connection(key: "Collection_assets") {
         edges {
-          addedAt
-          addedBy {
-            name
-          }
-          note
-          viewerCanRemove
-          node {
-            ... on AssetFields {
-              id
-              name
-            }
-          }
+          ...collections_member @relay(mask: false)
         }
       }
     }
@@ -102,24 +126,10 @@ graphql`
   mutation collectionsAddMutation($input: CollectionAssetsAddInput!, $connections: [ID!]!) {
     collectionAssetsAdd(input: $input) {
       collection {
-        assetCounts {
-          total
-          dataAssets
-        }
+        ...collections_counts @relay(mask: false)
       }
       addedEdges @appendEdge(connections: $connections) {
-        cursor
-        addedAt
-        addedBy {
-          name
-        }
-        note
-        viewerCanRemove
-        node {
-          ... on AssetFields {
-            name
-          }
-        }
+        ...collections_member @relay(mask: false)
       }
       change {
         id
@@ -133,9 +143,7 @@ graphql`
         }
       }
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
@@ -145,29 +153,13 @@ graphql`
   mutation collectionsAddAtStartMutation($input: CollectionAssetsAddInput!, $connections: [ID!]!) {
     collectionAssetsAdd(input: $input) {
       collection {
-        assetCounts {
-          total
-          dataAssets
-        }
+        ...collections_counts @relay(mask: false)
       }
       addedEdges @prependEdge(connections: $connections) {
-        cursor
-        addedAt
-        addedBy {
-          name
-        }
-        note
-        viewerCanRemove
-        node {
-          ... on AssetFields {
-            name
-          }
-        }
+        ...collections_member @relay(mask: false)
       }
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
@@ -177,19 +169,14 @@ graphql`
   mutation collectionsRemoveMutation($input: CollectionAssetsRemoveInput!, $connections: [ID!]!) {
     collectionAssetsRemove(input: $input) {
       collection {
-        assetCounts {
-          total
-          dataAssets
-        }
+        ...collections_counts @relay(mask: false)
       }
       removedAssetIds @deleteEdge(connections: $connections)
       change {
         id
       }
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
@@ -199,39 +186,20 @@ graphql`
   mutation collectionsMoveMutation($input: CollectionAssetsMoveInput!, $from: [ID!]!, $to: [ID!]!) {
     collectionAssetsMove(input: $input) {
       fromCollection {
-        assetCounts {
-          total
-          dataAssets
-        }
+        ...collections_counts @relay(mask: false)
       }
       toCollection {
-        assetCounts {
-          total
-          dataAssets
-        }
+        ...collections_counts @relay(mask: false)
       }
       removedAssetIds @deleteEdge(connections: $from)
       addedEdges @appendEdge(connections: $to) {
-        cursor
-        addedAt
-        addedBy {
-          name
-        }
-        note
-        viewerCanRemove
-        node {
-          ... on AssetFields {
-            name
-          }
-        }
+        ...collections_member @relay(mask: false)
       }
       change {
         id
       }
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
@@ -251,26 +219,13 @@ graphql`
       }
       removedAssetIds @deleteEdge(connections: $removedFrom)
       addedEdges @appendEdge(connections: $addedTo) {
-        cursor
-        addedAt
-        addedBy {
-          name
-        }
-        note
-        viewerCanRemove
-        node {
-          ... on AssetFields {
-            name
-          }
-        }
+        ...collections_member @relay(mask: false)
       }
       changes {
         id
       }
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
@@ -304,9 +259,7 @@ graphql`
       }
       removedCollectionIds @deleteEdge(connections: $connections)
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
@@ -328,9 +281,7 @@ graphql`
       removed: deletedCollectionId @deleteEdge(connections: $connections)
       deletedCollectionId @deleteRecord
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
@@ -356,9 +307,7 @@ graphql`
       removed: deletedTopicIds @deleteEdge(connections: $topics)
       deletedTopicIds @deleteRecord
       userErrors {
-        code
-        message
-        path
+        ...collections_error @relay(mask: false)
       }
     }
   }
