@@ -4,6 +4,23 @@ import { Client, type CombinedError, fetchExchange } from '@urql/core';
 import { introspection } from './introspection.js';
 
 const list: Resolver = relayPagination();
+const listsOfAsset = { collections: list, usedBy: list, uses: list };
+
+export const resolvers = {
+  Query: { assets: list, auditLog: list, collections: list, topics: list },
+  Change: { assets: list },
+  Collection: { addableAssets: list, assets: list, children: list, history: list },
+  Job: { results: list },
+  Topic: { collections: list, history: list },
+  Viewer: { assets: list, collections: list, groups: list, jobs: list },
+  // graphcache takes no resolvers of interfaces.
+  Capsule: listsOfAsset,
+  DataAsset: listsOfAsset,
+  Model: listsOfAsset,
+  NoCodeApp: listsOfAsset,
+  Pipeline: listsOfAsset,
+};
+
 const noKey = () => null;
 
 interface TypeOfSchema {
@@ -34,12 +51,7 @@ export function createClient(url: string, token?: string, fetcher: typeof fetch 
     schema: introspection,
     // The viewer and the deployment are one object each: components share them, also without their id.
     keys: { ...keys, Deployment: () => 'deployment', Viewer: () => 'viewer' },
-    resolvers: {
-      Query: { assets: list, auditLog: list, collections: list, topics: list },
-      Collection: { addableAssets: list, assets: list, children: list, history: list },
-      Topic: { collections: list, history: list },
-      Viewer: { assets: list, collections: list, groups: list, jobs: list },
-    },
+    resolvers,
     updates: {
       Mutation: {
         collectionAssetsAdd: (_result, { input }, cache) => reloadAssets(cache, collectionOf(input)),

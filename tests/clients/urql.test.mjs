@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
-import { codesOf, createClient } from './urql.js';
+import { codesOf, createClient, resolvers } from './urql.js';
 import * as documents from './gql/graphql.js';
+import { lists } from './lists.mjs';
 import { assertEachAsksOnce } from './sharing.mjs';
 import { eventually, readIds, settle, tokenOf, url } from './world.mjs';
 
@@ -36,6 +37,12 @@ const read = async (query, variables, options) => (await client.query(query, var
 const namesOf = (connection) => connection.edges.map(({ node }) => node.name);
 const input = (slug, names) => ({
   input: { collectionId: ids.collection[slug], assetIds: names.map((name) => ids.asset[name]) },
+});
+
+test('each list of the schema joins its pages', () => {
+  const ofObjects = lists.filter(({ isOfInterface }) => !isOfInterface);
+  assert.ok(ofObjects.length > 10);
+  assert.deepEqual(ofObjects.filter(({ type, field }) => !resolvers[type]?.[field]), []);
 });
 
 test('pages join to the whole list', async (t) => {
