@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import relay from 'relay-runtime';
-import { createEnvironment } from './relay/environment.js';
+import { codesOf, createEnvironment } from './relay/environment.js';
 import addAtStart from './relay/__generated__/collectionsAddAtStartMutation.graphql.js';
 import add from './relay/__generated__/collectionsAddMutation.graphql.js';
 import updateAssetCollections from './relay/__generated__/collectionsAssetCollectionsMutation.graphql.js';
@@ -90,7 +90,7 @@ const commit = (mutation, variables, optimisticResponse) =>
       mutation,
       variables,
       optimisticResponse,
-      onCompleted: (data, errors) => (errors ? reject(new Error(JSON.stringify(errors))) : resolve(Object.values(data)[0])),
+      onCompleted: (data, errors) => (errors ? reject(errors) : resolve(Object.values(data)[0])),
       onError: reject,
     });
   });
@@ -277,4 +277,14 @@ test('merged topics leave the list, and their collections are appended', async (
   assert.deepEqual(genomics.names(), ['members', 'bare', 'open', 'deep']);
   await all.assertFresh();
   await genomics.assertFresh();
+});
+
+test('errors have codes', async () => {
+  signIn('olu');
+  const input = { sourceIds: [ids.topic.genomics], targetId: ids.topic.genomics };
+  const refused = await commit(mergeTopics, { input, topics: [], collections: [] }).catch(codesOf);
+  assert.deepEqual(refused, ['FORBIDDEN']);
+  const unknown = createEnvironment(url, 'atoll_unknown');
+  const failed = await fetchQuery(unknown, topicsQuery, { first: PAGE }).toPromise().catch(codesOf);
+  assert.deepEqual(failed, ['UNAUTHENTICATED']);
 });

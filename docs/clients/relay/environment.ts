@@ -15,3 +15,14 @@ export function createEnvironment(url: string, token?: string): Environment {
   };
   return new Environment({ network: Network.create(send), store: new Store(new RecordSource()) });
 }
+
+interface CodedError {
+  extensions?: { code?: string };
+}
+
+/** Returns the codes of the errors of a mutation (`onCompleted`), or of a failed operation (`onError`). */
+export function codesOf(failure: readonly object[] | Error | null | undefined): unknown[] {
+  const { source } = (failure ?? {}) as { source?: { errors?: readonly CodedError[] } };
+  const errors = Array.isArray(failure) ? (failure as readonly CodedError[]) : source?.errors;
+  return errors?.map(({ extensions }) => extensions?.code) ?? [];
+}
