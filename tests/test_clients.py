@@ -146,11 +146,8 @@ def test_gql_reads_pages_scalars_and_codes_of_errors(python: Path, server: Serve
 
     visible = ["align", "blast", "count", "draft", "explore", "lens"]
     read = {"created": [2024], "is_equal_async": True}
-    assert run_as("eve") == read | {
-        "names": visible,
-        "urls": 5,
-        "codes": ["FORBIDDEN"],
-    }  # of count, she sees no content
+    # Of count, she sees no content.
+    assert run_as("eve") == read | {"names": visible, "urls": 5, "codes": ["FORBIDDEN"]}
     names = sorted([*visible, "genomes", "hidden", "images", "junk", "kept"])
     assert run_as("ada") == read | {"names": names, "urls": 7, "codes": [], "user_errors": ["REQUIRED"]}
 
@@ -179,9 +176,23 @@ def test_ariadne_codegen_reads_pages_scalars_and_codes_of_errors(
 def test_code_in_the_docs_is_that_of_the_tests() -> None:
     page = PAGE.read_text(encoding="utf-8")
     files = [path.read_text(encoding="utf-8") for path in (*DOCS.rglob("*"), *CLIENTS.iterdir()) if path.is_file()]
-    blocks = re.findall(r"^```(?!sh\n)\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert blocks
     assert [block for block in blocks if not any(contains(file, block) for file in files)] == []
+
+
+def test_versions_in_the_docs_are_those_of_the_tests() -> None:
+    tested = json.loads((CLIENTS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    requirements = (CLIENTS / "requirements.in").read_text(encoding="utf-8")
+    tested |= re.findall(r"^([\w-]+)(?:\[.*\])?==(.+)$", requirements, re.MULTILINE)
+    rows = re.findall(r"^\| ([^|]+) \| ([\d., ]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    named = {
+        name: version
+        for names, versions in rows
+        for name, version in zip(names.split(", "), versions.split(", "), strict=True)
+    }
+    assert len(named) == 9
+    assert named == {name: tested.get(name) for name in named}
 
 
 def test_each_file_with_code_is_named_in_the_docs() -> None:
