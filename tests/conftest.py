@@ -124,7 +124,7 @@ def _asset(row: list[str]) -> dict[str, Any]:
     line: dict[str, Any] = {"kind": "asset", "id": name, "type": kind, "name": name, "owner": owner, "grants": grants}
     line |= {"uses": _listed(uses), "tags": [name[0], "all"], "url": f"https://example.org/{name}"}
     line |= {"createdAt": "2024-01-01T00:00:00Z", "updatedAt": f"2025-01-{ord(name[0]) - 96:02}T00:00:00Z"}
-    line |= {"license": "MIT"} if name[0] in "ab" else {}
+    line |= {"license": "MIT"} if name[0] in "bc" else {}
     line |= {"source": f"s3://bucket/{name}"} if kind in {"DATA_ASSET", "MODEL"} else {}
     return line | {"released": status != "DRAFT", "archived": status == "ARCHIVED", "withdrawn": status == "WITHDRAWN"}
 

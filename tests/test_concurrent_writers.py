@@ -14,12 +14,12 @@ from tests.conftest import GraphQLClient, World
 from tests.mutations import Mutation
 
 WRITERS, TURNS = 60, 3
-RESULTS = "change { id } results { assetId status error { code } }"
-ADD, REMOVE, UNDO = (
-    Mutation(name, f"{RESULTS} summary {{ changed }}")
-    for name in ("collectionAssetsAdd", "collectionAssetsRemove", "changeUndo")
+RESULTS = "results { assetId status error { code } } summary { changed }"
+ADD, REMOVE, MOVE = (
+    Mutation(name, f"change {{ id }} {RESULTS}")
+    for name in ("collectionAssetsAdd", "collectionAssetsRemove", "collectionAssetsMove")
 )
-MOVE = Mutation("collectionAssetsMove", f"{RESULTS} summary {{ changed }}")
+UNDO = Mutation("changeUndo", f"changes {{ id }} {RESULTS}")
 OWNERS = {
     "olu": ("align", "blast", "count", "genomes", "images", "hidden"),
     "lou": ("images", "kept"),
@@ -126,9 +126,10 @@ async def _write(ask: GraphQLClient, id_of: dict[str, str], number: int) -> list
         codes |= {result["error"]["code"] for result in payload["results"] if result["error"]}
         assert codes <= EXPECTED_CODES
         changed = [name_of[result["assetId"]] for result in payload["results"] if result["status"] == "CHANGED"]
-        assert (payload["change"] is None) == (not changed) == (payload["summary"]["changed"] == 0)
-        if changed:
-            responses.append(Answer(who, payload["change"]["id"], frozenset(changed)))
+        change = payload["change"] if "change" in payload else next(iter(payload["changes"]), None)
+        assert (change is None) == (not changed) == (payload["summary"]["changed"] == 0)
+        if change is not None:
+            responses.append(Answer(who, change["id"], frozenset(changed)))
     return responses
 
 
