@@ -52,6 +52,8 @@ def _with_ids(
         return row | {"rowid": ids[indexed].get(row["rowid"])}
     if table.name == "row_version":
         return row | {"pk": ids[_TABLE_OF_KIND[RowKind(row["kind"])]].get(row["pk"], row["pk"])}
+    if table.name == "former_place":
+        row |= {"row_pk": row["id"]}
     referenced = {
         column.name: ids[reference.column.table.name][row[column.name]]
         for column in table.c
