@@ -31,7 +31,7 @@ class Viewer:
     @property
     def id(self) -> str:
         """Public id of the viewer as an object. It is not the user's, because clients store objects by id."""
-        return (self.user_id or "").replace("usr_", "vwr_", 1)
+        return "vwr_" + str(self.user_id)[4:]
 
     @property
     def is_signed_in(self) -> bool:

@@ -38,7 +38,16 @@ OTHER_COLUMNS |= {"is_gold", "gold_at", "gold_by_pk", "gold_note"}
 # Fields of a line that fill in columns of other names or other tables, or together determine the status.
 OTHER_LINE_FIELDS = {"kind", "id", "grants", "uses", "createdAt", "updatedAt"}
 OTHER_LINE_FIELDS |= {"released", "archived", "withdrawn", "state"}
-OTHER_GRAPH_FIELDS = {"id", "externalId", "createdAt", "updatedAt", "goldStandard", "viewerAccess", "collections"}
+OTHER_GRAPH_FIELDS = {
+    "id",
+    "externalId",
+    "createdAt",
+    "updatedAt",
+    "goldStandard",
+    "viewerAccess",
+    "collections",
+    "isIn",
+}
 OTHER_GRAPH_FIELDS |= {"uses", "usedBy", "grants", "release"}
 
 
