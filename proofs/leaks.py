@@ -561,8 +561,8 @@ def _fragments_of_any_access(self: Any, viewer: Viewer, _access: int) -> Selecti
 
 @contextmanager
 def _count_every_step() -> Iterator[None]:
-    undo_step = timeline._State.undo  # noqa: SLF001 - the fault is planted in it
-    with patch.object(timeline._State, "undo", lambda state, step: undo_step(state, step) or bool(step)):  # noqa: SLF001
+    undo_step = timeline.ListState.undo
+    with patch.object(timeline.ListState, "undo", lambda state, step: undo_step(state, step) or bool(step)):
         yield
 
 

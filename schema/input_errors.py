@@ -41,7 +41,7 @@ def locate_errors(types: Iterable[GraphQLNamedType]) -> None:
         if isinstance(type_, GraphQLScalarType) and not is_specified_scalar_type(type_):
             type_.coerce_input_literal = _locate(type_.name, _parse_untyped(type_))
         elif isinstance(type_, GraphQLEnumType):
-            type_.coerce_input_literal = _locate(type_.name, type_.coerce_input_literal)  # type: ignore[method-assign]  # it takes the same arguments
+            type_.coerce_input_literal = _locate(type_.name, type_.coerce_input_literal)  # type: ignore[method-assign]  # replaced on this enum only
         elif isinstance(type_, GraphQLInputObjectType):
             type_.is_one_of = bool(type_.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].is_one_of)
 

@@ -132,7 +132,7 @@ def acknowledge_early() -> None:
         write = AsyncExitStack()
         try:
             connection = await write.enter_async_context(context.database.write(context.database.operation_seconds))
-            tx = await getattr(transaction, "_begin")(context, connection, permission)  # noqa: B009 - the planted fault
+            tx = await getattr(transaction, "_begin")(context, connection, permission)  # noqa: B009 - private to the module
             payload = tx.payload(await function(tx, InputReader(input)))
         except MutationRejectedError as rejected:
             payload = transaction.Payload(rejected.result, rejected.user_errors)

@@ -178,8 +178,10 @@ def enforce_mode(mode: str, results: list[Result], **answer: str) -> None:
     """Raise MutationRejectedError if all items failed, or one in ATOMIC mode, with the changed ones as ROLLED_BACK."""
     faults = [fault for _, _, fault in results if fault]
     if faults and (mode == "ATOMIC" or len(faults) == len(results)):
-        told = [(label, "ROLLED_BACK" if status == "CHANGED" else status, fault) for label, status, fault in results]
-        raise MutationRejectedError(list(dict.fromkeys(faults)), {**answer, "results": told})
+        rolled_back = [
+            (label, "ROLLED_BACK" if status == "CHANGED" else status, fault) for label, status, fault in results
+        ]
+        raise MutationRejectedError(list(dict.fromkeys(faults)), {**answer, "results": rolled_back})
 
 
 def insert_members(

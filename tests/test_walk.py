@@ -276,7 +276,9 @@ async def test_a_move_past_hidden_rows_changes_no_byte(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("moves", [False, True])
-async def test_what_comes_beside_a_row_shows_nothing_of_its_moves_past_hidden_rows(shelf: Shelf, moves: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_what_comes_beside_a_row_shows_nothing_of_its_moves_past_hidden_rows(
+    shelf: Shelf, *, moves: bool
+) -> None:
     await shelf.fill("abcdefghijklmno", hidden="hijk")
     await shelf.remove("ab")
     stale = await shelf.cursor("mei", "g")

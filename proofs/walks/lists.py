@@ -59,7 +59,9 @@ def _all_collections(_model: Model, random: Random, who: str) -> WalkedList:
             return [slug for slug in rows if f"name of {slug}" not in moved]
         return [slug for slug in _not_named(model, rows, moved) if model.collection[slug]["topic"] not in moved]
 
-    document = _document("", f"collections(orderBy: {_order(order, is_descending)}, %s) {{ {PAGE} {SLUG} }}")
+    document = _document(
+        "", f"collections(orderBy: {_order(order, is_descending=is_descending)}, %s) {{ {PAGE} {SLUG} }}"
+    )
     return WalkedList(
         who,
         document,
@@ -79,7 +81,7 @@ def _topic_collections(model: Model, random: Random, who: str) -> WalkedList:
         filter_ = {"topLevelOnly": True} if top_only else None
         return model.collections(who, "POSITION", filter_, topic, descending=is_descending)
 
-    head = f"topic(by: {{slug: $slug}}) {{ collections(orderBy: {_order('POSITION', is_descending)}, "
+    head = f"topic(by: {{slug: $slug}}) {{ collections(orderBy: {_order('POSITION', is_descending=is_descending)}, "
     head += f"filter: {{topLevelOnly: {str(top_only).lower()}}}, "
     return WalkedList(
         who,
@@ -127,7 +129,8 @@ def _assets(model: Model, random: Random, who: str, *, include_descendants: bool
         where = model.collection_of_asset(who, slug, include_descendants=True) if _sees(model, who, slug) else {}
         return [name for name in staying if where.get(name) not in moved]
 
-    head = f"assets(orderBy: {_order(order, is_descending)}, includeDescendants: {str(include_descendants).lower()}, "
+    head = f"assets(orderBy: {_order(order, is_descending=is_descending)}, "
+    head += f"includeDescendants: {str(include_descendants).lower()}, "
     head += f"filter: {{kinds: {'[MODEL]' if filter_ else 'null'}}},"
     document = _document("$slug: String!", f"collection(by: {{slug: $slug}}) {{ {head} %s) {{ {PAGE} {ASSET} }} }}")
     return WalkedList(
@@ -158,7 +161,7 @@ def _sees(model: Model, who: str, slug: str) -> bool:
     return slug in model.collection and model.sees_collection(who, slug)
 
 
-def _order(field_: str, is_descending: bool) -> str:  # noqa: FBT001 - names of an input
+def _order(field_: str, *, is_descending: bool) -> str:
     return f"{{field: {field_}, direction: {'DESC' if is_descending else 'ASC'}}}"
 
 

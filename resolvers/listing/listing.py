@@ -127,7 +127,7 @@ class Listing:
     def former_keys(self, parent: int, keys: Mapping[str, Key], rows: Mapping[str, Sequence[Any]]) -> list[Step]:
         """Return the sort keys before each of the last changes, given the current ones and the rows of the SELECTs.
 
-        In ascending order of the sort keys, whatever the order of the list.
+        In ascending order of the sort keys, also if the list is in descending order.
         """
         del parent, keys, rows
         return []

@@ -113,7 +113,7 @@ def select_neighbours(listing: Listing, viewer: Viewer) -> Selection:
     """Return the SELECT of `[id, ids before, ids after, *sort keys]` of rows of each parent's ranked list.
 
     The rows are those of the parameter `ids`. The ids beside them are JSON texts, nearest first, in ascending order of
-    the sort keys whatever the order of the list.
+    the sort keys, also if the list is in descending order.
     """
     parents, table, keys = sql.int_table("parents"), listing.table, listing.sort_keys(viewer)
     rows = accessible_rows(listing, viewer, parents)

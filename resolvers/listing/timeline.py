@@ -97,7 +97,7 @@ def _has_moved(indexes: Mapping[str, int], chain: Chain) -> bool:
     return 1 not in distances and any(each < 0 for each in distances)
 
 
-class _State:
+class ListState:
     """State of the list, changed step by step into earlier ones."""
 
     def __init__(self, keys: Mapping[str, Key]) -> None:
@@ -138,9 +138,9 @@ class _State:
             insort(self._order, (key, id_))
 
 
-def _states(timeline: Timeline) -> Iterator[tuple[_State, set[str]]]:
+def _states(timeline: Timeline) -> Iterator[tuple[ListState, set[str]]]:
     """Yield the states of the list, the newest first, each with the rows that moved, left or came since."""
-    state, moved = _State(timeline.keys), set[str]()
+    state, moved = ListState(timeline.keys), set[str]()
     yield state, moved
     for step in timeline.steps:
         if state.undo(step):
