@@ -417,7 +417,7 @@ def _disable_permission(permission: Permission) -> Callable[[], Patch]:
 @contextmanager
 def _all_grants() -> Iterator[None]:
     with (
-        _disable_permission(Permission.ASSET_OWN)(),
+        _disable_permission(Permission.ASSET_GRANTS_VIEW)(),
         _replace_select("access_grant", lambda grant, _viewer: select(*grant.c))(),
     ):
         yield

@@ -71,6 +71,8 @@ _describe(
     ASSET_VIEW="The viewer may see the asset's content: where it is stored, how to launch it, its provenance."
     " Held with VIEWER access or higher.",
     ASSET_OWN="The viewer owns the asset: OWNER access.",
+    ASSET_GRANTS_VIEW="The viewer may see by which grants the asset is shared, and the changes of these. Held by owners"
+    " of the asset and by administrators.",
 )
 _describe(
     PermissionScope,

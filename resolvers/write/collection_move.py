@@ -1,6 +1,8 @@
 """Moves of collections: to another topic or parent with their descendants, and among their siblings."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import update
 
@@ -8,6 +10,7 @@ from permissions import visible
 from resolvers.loaders import where_in
 from resolvers.write.collection_tree import DescendantRow, TreePosition, descendants_of
 from resolvers.write.input import InputReader, Position, Side
+from resolvers.write.neighbours import neighbours_of
 from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import Path, UserErrorCode
 from store import sql
@@ -37,8 +40,13 @@ async def check_names_free(
             taken.add(row.name_key)
 
 
-async def move_collections(tx: MutationTransaction, topics: Sequence[TopicRow], target: TopicRow) -> list[str]:
-    """Move all collections of the topics to the end of the target, in their order, and return their ids."""
+async def move_collections(
+    tx: MutationTransaction, topics: Sequence[TopicRow], target: TopicRow
+) -> Sequence[CollectionRow]:
+    """Move all collections of the topics to the end of the target, in their order.
+
+    Return the rows as they were before.
+    """
     collection = sql.collection
     select = where_in(visible(collection, tx.viewer), collection.c.topic_pk, [topic.pk for topic in topics])
     topic_order = {topic.pk: index for index, topic in enumerate(topics)}
@@ -46,16 +54,34 @@ async def move_collections(tx: MutationTransaction, topics: Sequence[TopicRow], 
     rows = sorted(rows, key=lambda row: (topic_order[row.topic_pk], row.rank, row.pk))
     if not rows:
         return []
-    ranked = _ranking(tx, target.pk)
+    await change_topic(tx, rows, target.pk)
+    topic_ids = {topic.pk: topic.id for topic in topics}
+    changes = {row.id: position_changes({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in rows}
+    await tx.log.append_by_subject(ChangeAction.UPDATED, changes, records=_top_places(rows, topic_ids))
+    return rows
+
+
+def _top_places(rows: Sequence[CollectionRow], topic_ids: Mapping[int, str]) -> dict[str, dict[str, Any]]:
+    """Return the records for an undo of each top-level collection. Those below move with their parents."""
+    tops: defaultdict[int, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.parent_pk is None:
+            tops[row.topic_pk].append(row.id)
+    return {
+        id_: {"effect": {"place": {"topic": topic_ids[pk], "parent": None, **neighbours_of(ids, id_)}}}
+        for pk, ids in tops.items()
+        for id_ in ids
+    }
+
+
+async def change_topic(tx: MutationTransaction, rows: Sequence[CollectionRow], topic_pk: int) -> None:
+    """Move collections, in the order of a tree, to the end of a topic. Their parents stay."""
+    ranked = _ranking(tx, topic_pk)
     ranks = await ranked.allocate_ranks(len(rows), next_to=None, is_after=True)
     pks = [row.pk for row in rows]
     await tx.log_places(sql.collection, [row.id for row in rows])
-    await _set_topic(tx, pks, target.pk)
+    await _set_topic(tx, pks, topic_pk)
     await ranked.set_ranks(dict(zip(pks, ranks, strict=True)))
-    topic_ids = {topic.pk: topic.id for topic in topics}
-    changes = {row.id: position_changes({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in rows}
-    await tx.log.append_by_subject(ChangeAction.UPDATED, changes)
-    return [row.id for row in rows]
 
 
 async def move_subtree(
