@@ -8,6 +8,7 @@ from permissions.directive import DeniedResult, PermissionScope
 from permissions.permission import Permission
 from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.user_error import UserErrorCode
+from store.subject_type import SubjectType
 from store.tables import (
     AppKind,
     AssetAccess,
@@ -186,6 +187,16 @@ _describe(
     UPDATED_AT="When the asset was last updated.",
 )
 _describe(
+    SubjectType,
+    "Type of the object that a change is of.",
+    TOPIC="A topic.",
+    COLLECTION="A collection.",
+    ASSET="An asset of any kind.",
+    USER="A user.",
+    GROUP="A group of users.",
+    DEPLOYMENT="The deployment and its settings.",
+)
+_describe(
     UserErrorCode,
     "Code of an error in the input that the client can correct.",
     INVALID="The value is malformed, or not applicable here.",
@@ -252,5 +263,6 @@ __all__ = [
     "OrderDirection",
     "Permission",
     "PermissionScope",
+    "SubjectType",
     "UserErrorCode",
 ]

@@ -17,6 +17,7 @@ class UndoRecord(NamedTuple):
     """A member change: collection, asset, and the former membership; `rank` is None if the asset was not a member."""
 
     change_pk: int
+    original_pk: int  # of an undo, the change at the start of the chain; otherwise the change itself
     collection_id: str
     asset_pk: int
     rank: int | None
@@ -24,6 +25,7 @@ class UndoRecord(NamedTuple):
     added_by_pk: int | None
     note: str | None
     is_latest: bool  # no later change of the same asset is in effect
+    is_member: bool  # now
 
 
 async def undo_records(connection: AsyncConnection, change_pk: int) -> list[UndoRecord]:
@@ -32,25 +34,24 @@ async def undo_records(connection: AsyncConnection, change_pk: int) -> list[Undo
     A move is logged as two changes of one revision, and so is the undo of a move: the result includes both halves.
     """
     requested, change, member = sql.change.alias("requested"), sql.change, sql.change_asset
-    later_member = sql.change_asset.alias("later_member")
     is_order = requested.c.action.in_(ORDER_ACTIONS)
-    touched_since = (
-        select(later_member.c.change_pk)
-        .where(
-            later_member.c.change_pk == LATER.c.pk,
-            later_member.c.asset_pk == member.c.asset_pk,
-            is_order | LATER.c.action.not_in(ORDER_ACTIONS),
-        )
-        .correlate(LATER, member, requested)
+    is_member = (
+        select(sql.membership.c.asset_pk)
+        .join(sql.collection, sql.collection.c.pk == sql.membership.c.collection_pk)
+        .where(sql.collection.c.id == change.c.subject_id, sql.membership.c.asset_pk == member.c.asset_pk)
+        .correlate(change, member)
         .exists()
     )
+    touched_since = touches_member(member, is_order)
     has_halves = requested.c.action.in_((ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE))
     rows = (
         select(
             change.c.pk,
+            func.coalesce(change.c.original_pk, change.c.pk),
             change.c.subject_id,
             *member.c["asset_pk", "rank", "added_at", "added_by_pk", "note"],
             ~is_overridden(change, touched_since, member, requested),
+            is_member,
         )
         .select_from(requested)
         .join(change, (change.c.revision == requested.c.revision) & (change.c.action == requested.c.action))
@@ -62,6 +63,23 @@ async def undo_records(connection: AsyncConnection, change_pk: int) -> list[Undo
 
 LATER = sql.change.alias("later")
 """Changes after the one that is to be undone."""
+
+
+def touches_member(member: FromClause, with_order: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
+    """Return the condition that a later change affected the asset of a member change; moved it only, if `with_order`."""
+    later_member = sql.change_asset.alias("later_member")
+    touched = (
+        select(later_member.c.change_pk)
+        .where(later_member.c.change_pk == LATER.c.pk, later_member.c.asset_pk == member.c.asset_pk)
+        .correlate(LATER, member)
+    )
+    is_membership = LATER.c.action.not_in(ORDER_ACTIONS)
+    return touched.exists() & (is_membership if with_order is None else with_order | is_membership)
+
+
+def is_undo_of(change: FromClause) -> ColumnElement[bool]:
+    """Return the condition that a later change undid the change, or another undo in its chain."""
+    return LATER.c.original_pk == func.coalesce(change.c.original_pk, change.c.pk)
 
 
 def is_overridden(change: FromClause, is_of_item: ColumnElement[bool], *correlated: FromClause) -> ColumnElement[bool]:

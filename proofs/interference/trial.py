@@ -15,8 +15,9 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
+from permissions.visible import MEMBER_ACTIONS
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.interference.case import Case, Shrinker, Step
@@ -29,7 +30,6 @@ from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, VIEWERS, i
 from proofs.model_reader import read_model
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers.listing.listing import MAX_PAGE_SIZE
-from resolvers.write.undo import UNDOABLE
 from store import sql
 from tests.oracle import ANONYMOUS, Model
 
@@ -302,8 +302,10 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
     ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
     async with world.database.snapshot() as snapshot:
         ids_of_log = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
-        undoable = select(sql.change.c.id).where(sql.change.c.action.in_(UNDOABLE)).order_by(sql.change.c.pk)
-        undoable_ids = [row.id for row in await snapshot.rows(undoable)]
+        undoable = select(sql.change.c.id).where(
+            or_(sql.change.c.action.in_(MEMBER_ACTIONS), sql.change.c.effect.is_not(None))
+        )
+        undoable_ids = [row.id for row in await snapshot.rows(undoable.order_by(sql.change.c.pk))]
     for id_ in (*model.ids.values(), *ids_of_log):
         ids.setdefault(id_[:3], []).append(id_)
     return Vocabulary(

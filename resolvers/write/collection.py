@@ -45,7 +45,7 @@ async def create(tx: MutationTransaction, reader: InputReader) -> Result:
     reader.raise_errors()
     columns = {
         "name": name,
-        "slug": slug or await generate_slug(tx, name),
+        "slug": slug or await unused_slug(tx, make_slug(name, "collection")),
         "description": description,
         "visibility": reader.input["visibility"],
     }
@@ -213,10 +213,10 @@ async def _check_slug(tx: MutationTransaction, reader: InputReader, slug: str, e
         reader.add_error(UserErrorCode.TAKEN, f'A collection with the slug "{slug}" already exists.', "slug")
 
 
-async def generate_slug(tx: MutationTransaction, name: str) -> str:
-    """Return a slug made from the name that no collection has."""
-    slug, stem = sql.collection.c.slug, make_slug(name, "collection")
+async def unused_slug(tx: MutationTransaction, stem: str, excluding: Sequence[int] = ()) -> str:
+    """Return the stem as a slug, or numbered if a collection, other than those with the pks `excluding`, has it."""
+    slug, pk = sql.collection.c.slug, sql.collection.c.pk
     is_numbered = and_(slug >= f"{stem}-", slug < f"{stem}.")  # "." sorts right after "-"
     select = visible(sql.collection, tx.viewer).where(or_(slug == stem, is_numbered))
-    rows: Sequence[CollectionRow] = await tx.rows(select.with_only_columns(slug))
+    rows: Sequence[CollectionRow] = await tx.rows(select.where(pk.not_in(sql.int_list(excluding))))
     return unique_slug(stem, {row.slug for row in rows})

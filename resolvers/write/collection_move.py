@@ -139,7 +139,12 @@ async def rank_collections(
 ) -> None:
     """Rank the block of collections, in order, before the sibling with the pk `before`; if None, after all siblings."""
     ranks = await ranks_before(tx, tree_position, before, len(block), block)
-    await _ranking(tx, tree_position.topic_pk).set_ranks(dict(zip(block, ranks, strict=True)))
+    await set_ranks(tx, tree_position, dict(zip(block, ranks, strict=True)))
+
+
+async def set_ranks(tx: MutationTransaction, tree_position: TreePosition, ranks: Mapping[int, int]) -> None:
+    """Set the ranks of collections in the topic, given by pk. One statement, none without ranks."""
+    await _ranking(tx, tree_position.topic_pk).set_ranks(ranks)
 
 
 async def ranks_before(

@@ -139,6 +139,7 @@ class ChangeUndoInput:
     """Input for `changeUndo`."""
 
     change_id: strawberry.ID = field("Id of the change to undo.")
+    dry_run: bool = dry_run()
     idempotency_key: str | None = idempotency_key()
 
 
@@ -201,7 +202,9 @@ class ChangeUndoPayload:
     """Payload of `changeUndo`."""
 
     subjects: list[Node] = field(
-        "The collections that were changed: of the undo of a move, both.", resolver=resolve.subjects
+        "The topics, collections and assets that were changed or restored, as they are now: of the undo of a move, both"
+        " collections. Without objects that the undo deleted.",
+        resolver=resolve.subjects,
     )
     added_edges: list[CollectionAssetEdge] = field(
         "The edges of the assets that were put back to the collection, in its order.", resolver=resolve.added_edges
