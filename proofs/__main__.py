@@ -29,6 +29,7 @@ from proofs.proof import BrokenPromiseError, Proof
 from proofs.record import RECORD, Run, Runs, add_checks, format_record, load_runs, save_run
 from proofs.revocation.trial import REVOCATION
 from proofs.token_forgery.trial import TOKEN_FORGERY
+from proofs.undo.trial import UNDO
 from proofs.walks.trial import WALKS
 
 PROOFS: dict[str, Proof] = {
@@ -46,6 +47,7 @@ PROOFS: dict[str, Proof] = {
         COSTS,
         MALFORMED,
         WALKS,
+        UNDO,
     )
 }
 MUTANTS = "mutants"

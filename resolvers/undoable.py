@@ -1,4 +1,4 @@
-"""Which changes can be undone, for how long, and by whom."""
+"""Rules of undo: the changes that can be undone, the time limit, and the right that each requires."""
 
 from enum import StrEnum
 

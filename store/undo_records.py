@@ -66,7 +66,7 @@ LATER = sql.change.alias("later")
 
 
 def touches_member(member: FromClause, with_order: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
-    """Return the condition that a later change affected the asset of a member change; moved it only, if `with_order`."""
+    """Return the condition that a later change affected the asset of a member change, with `with_order` also a move."""
     later_member = sql.change_asset.alias("later_member")
     touched = (
         select(later_member.c.change_pk)

@@ -19,6 +19,9 @@ from store.ranks import RankedList
 from store.rows import CollectionRow, TopicRow
 from store.tables import ChangeAction
 
+Records = Mapping[str, Mapping[str, Any]]
+"""Further columns of the change log, by the id of the subject."""
+
 
 async def check_names_free(
     tx: MutationTransaction, reader: InputReader, sources: Mapping[int, Path], target: TopicRow
@@ -41,28 +44,45 @@ async def check_names_free(
 
 
 async def move_collections(
-    tx: MutationTransaction, topics: Sequence[TopicRow], target: TopicRow
+    tx: MutationTransaction, topics: Sequence[TopicRow], target: TopicRow, undone: Records | None = None
 ) -> Sequence[CollectionRow]:
     """Move all collections of the topics to the end of the target, in their order.
 
-    Return the rows as they were before.
+    Return the rows as they were before. `undone` has the columns of the log by which the moves are undos.
     """
     collection = sql.collection
     select = where_in(visible(collection, tx.viewer), collection.c.topic_pk, [topic.pk for topic in topics])
     topic_order = {topic.pk: index for index, topic in enumerate(topics)}
     rows: Sequence[CollectionRow] = await tx.rows(select)
     rows = sorted(rows, key=lambda row: (topic_order[row.topic_pk], row.rank, row.pk))
-    if not rows:
-        return []
-    await change_topic(tx, rows, target.pk)
-    topic_ids = {topic.pk: topic.id for topic in topics}
-    changes = {row.id: position_changes({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in rows}
-    await tx.log.append_by_subject(ChangeAction.UPDATED, changes, records=_top_places(rows, topic_ids))
+    await move_to_topic(tx, rows, {topic.pk: topic.id for topic in topics}, target, undone)
     return rows
 
 
-def _top_places(rows: Sequence[CollectionRow], topic_ids: Mapping[int, str]) -> dict[str, dict[str, Any]]:
-    """Return the records for an undo of each top-level collection. Those below move with their parents."""
+async def move_to_topic(
+    tx: MutationTransaction,
+    rows: Sequence[CollectionRow],
+    topic_ids: Mapping[int, str],
+    target: TopicRow,
+    undone: Records | None = None,
+) -> None:
+    """Move collections, each after its parent, to the end of a topic, and log it. `topic_ids` are their topics'."""
+    if not rows:
+        return
+    ranked = _ranking(tx, target.pk)
+    ranks = await ranked.allocate_ranks(len(rows), next_to=None, is_after=True)
+    pks = [row.pk for row in rows]
+    await tx.log_places(sql.collection, [row.id for row in rows])
+    await _set_topic(tx, pks, target.pk)
+    await ranked.set_ranks(dict(zip(pks, ranks, strict=True)))
+    changes = {row.id: position_changes({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in rows}
+    places = _top_places(rows, topic_ids)
+    records = {row.id: {**places.get(row.id, {}), **(undone or {}).get(row.id, {})} for row in rows}
+    await tx.log.append_by_subject(ChangeAction.UPDATED, changes, records=records)
+
+
+def _top_places(rows: Sequence[CollectionRow], topic_ids: Mapping[int, str]) -> Records:
+    """Return the effects, for an undo, of moving each top-level collection. Those below move with their parents."""
     tops: defaultdict[int, list[str]] = defaultdict(list)
     for row in rows:
         if row.parent_pk is None:
@@ -72,16 +92,6 @@ def _top_places(rows: Sequence[CollectionRow], topic_ids: Mapping[int, str]) -> 
         for pk, ids in tops.items()
         for id_ in ids
     }
-
-
-async def change_topic(tx: MutationTransaction, rows: Sequence[CollectionRow], topic_pk: int) -> None:
-    """Move collections, in the order of a tree, to the end of a topic. Their parents stay."""
-    ranked = _ranking(tx, topic_pk)
-    ranks = await ranked.allocate_ranks(len(rows), next_to=None, is_after=True)
-    pks = [row.pk for row in rows]
-    await tx.log_places(sql.collection, [row.id for row in rows])
-    await _set_topic(tx, pks, topic_pk)
-    await ranked.set_ranks(dict(zip(pks, ranks, strict=True)))
 
 
 async def move_subtree(

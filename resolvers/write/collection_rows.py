@@ -66,7 +66,7 @@ async def write_update(
     descendants: Sequence[DescendantRow] = (),
     **record: Any,
 ) -> str | None:
-    """Update a collection's columns and move it to the end of its new siblings, and log what differs.
+    """Update a collection's columns, move it to the end of its new siblings, and log the differences.
 
     Return the id of the change; None if nothing changed.
     """

@@ -1,4 +1,4 @@
-"""Undo of changes, by the kind of the subject and the action. An undo is logged as what it does, and can be undone."""
+"""Undo of changes, by the kind of the subject and the action. An undo is logged by its effect, and can be undone too."""
 
 from collections.abc import Awaitable, Callable
 

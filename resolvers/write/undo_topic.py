@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from permissions import visible
-from resolvers.write.collection_move import change_topic, check_names_free, move_collections, position_changes
+from resolvers.write.collection_move import Records, check_names_free, move_collections, move_to_topic
 from resolvers.write.collection_tree import descendants_of
 from resolvers.write.input import InputReader, unique_slug
 from resolvers.write.neighbours import find_index
@@ -59,7 +59,7 @@ async def undo_created(tx: MutationTransaction, reader: InputReader, change: Cha
     if target is not None:
         await check_names_free(tx, reader, {topic.pk: (FIELD_PATH,)}, target)
         reader.raise_errors()
-        moved = await move_collections(tx, [topic], target)
+        moved = await move_collections(tx, [topic], target, await _undone_moves(tx, change))
     to = None if target is None else target.id
     changes = await write_delete(tx, topics, [topic], moved=moved, to=to, records={topic.id: undone(change)})
     return {"subjects": [row.id for row in moved], "changes": changes}
@@ -118,7 +118,8 @@ async def undo_deleted(tx: MutationTransaction, reader: InputReader, change: Cha
     log_id = await insert_topic(tx, rank, columns, derived, effect=restored, **undone(change))
     topic: TopicRow = (await tx.visible_by_id(sql.topic, [id_]))[id_]
     if target is not None and tops:
-        await _move_back(tx, tops, target, topic)
+        rows = [row for top in tops for row in (top, *await descendants_of(tx, top.pk))]
+        await move_to_topic(tx, rows, {target.pk: target.id}, topic, await _undone_moves(tx, change))
     return {"subjects": [id_, *(row.id for row in tops)], "changes": [log_id]}
 
 
@@ -158,12 +159,13 @@ async def _tops_in(tx: MutationTransaction, topic: TopicRow | None, ids: Sequenc
     return [row for row in found if row.topic_pk == topic.pk and row.parent_pk is None]
 
 
-async def _move_back(tx: MutationTransaction, tops: Sequence[CollectionRow], source: TopicRow, topic: TopicRow) -> None:
-    """Move collections with all below them to the end of a topic, and log it."""
-    rows = [row for top in tops for row in (top, *await descendants_of(tx, top.pk))]
-    await change_topic(tx, rows, topic.pk)
-    changes = position_changes({"topic": source.id}, {"topic": topic.id})
-    await tx.log.append(ChangeAction.UPDATED, [row.id for row in rows], changes)
+async def _undone_moves(tx: MutationTransaction, change: ChangeRow) -> Records:
+    """Return the columns by which moves undo those that the write of a change logged, by collection. One statement."""
+    log = sql.change
+    moves: Sequence[ChangeRow] = await tx.rows(
+        visible(log, tx.viewer).where(log.c.revision == change.revision, log.c.action == ChangeAction.UPDATED)
+    )
+    return {row.subject_id: undone(row) for row in moves}
 
 
 def _place(topics: TopicsById, id_: str, place: Mapping[str, Any]) -> tuple[int | None, bool]:
