@@ -12,6 +12,7 @@ from resolvers.context import Context, LoadBatch
 from resolvers.listing.statement_cache import cached
 from store import sql
 from store.database_use import trace_batch
+from store.former_slugs import former_slugs, has_former_slug
 from store.rows import AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
 from store.sql import Expression, Selection
 from store.tables import AssetAccess, AssetKind, Principal
@@ -107,6 +108,24 @@ class RowByColumn(Loader[K, R | None]):
         return rows.with_only_columns(*(selected[name] for name in self._columns), maintain_column_froms=True)
 
 
+class RowBySlug(RowByColumn[str, R]):
+    """Visible row by its slug. A slug that no visible row has finds the visible row that had it last."""
+
+    column = "slug"
+
+    async def fetch(self, keys: list[str]) -> Mapping[str, R | None]:
+        """Return rows by slug. One statement."""
+        rows = await self.rows_of(keys)
+        former = sorted((pk, slug, row) for row in rows for pk, slug in row.former_slugs)
+        return {slug: row for _, slug, row in former} | {row.slug: row for row in rows}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of visible rows, each with its `former_slugs` among the keys: pairs of pk and slug."""
+        keys = sql.text_table("keys").select()
+        has_slug = or_(self.table.c.slug.in_(keys), has_former_slug(self.table, keys))
+        return visible(self.table, viewer).where(has_slug).add_columns(former_slugs(self.table, keys))
+
+
 class Reference(Generic[R]):
     """Resolver of the row that a foreign key of its source refers to; None for a null key and for a hidden row."""
 
@@ -172,11 +191,10 @@ class CollectionById(RowByColumn[str, CollectionRow]):
     column = "id"
 
 
-class CollectionBySlug(RowByColumn[str, CollectionRow]):
-    """Collection by slug."""
+class CollectionBySlug(RowBySlug[CollectionRow]):
+    """Collection by slug, or by a former one."""
 
     table = sql.collection
-    column = "slug"
 
 
 class TopicByPk(RowByColumn[int, TopicRow]):
@@ -192,11 +210,10 @@ class TopicById(RowByColumn[str, TopicRow]):
     column = "id"
 
 
-class TopicBySlug(RowByColumn[str, TopicRow]):
-    """Topic by slug."""
+class TopicBySlug(RowBySlug[TopicRow]):
+    """Topic by slug, or by a former one."""
 
     table = sql.topic
-    column = "slug"
 
 
 class PrincipalByPk(RowByColumn[int, PrincipalRow]):

@@ -1,4 +1,4 @@
-"""Undo of changes, by the kind of the subject and the action. An undo is logged by its effect, and can be undone too."""
+"""Undo of changes, by kind of subject and action. An undo is logged by its effect, and can be undone too."""
 
 from collections.abc import Awaitable, Callable
 
