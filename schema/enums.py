@@ -232,6 +232,7 @@ _describe(
     ASSETS_ADD="Adds assets to a collection.",
     ASSETS_REMOVE="Removes assets from a collection.",
     ASSETS_MOVE="Moves assets from one collection to another.",
+    CHANGES_UNDO="Undoes the changes of another job.",
 )
 _describe(
     JobStatus,

@@ -420,6 +420,7 @@ class JobKind(StrEnum):
     ASSETS_ADD = "ASSETS_ADD"
     ASSETS_REMOVE = "ASSETS_REMOVE"
     ASSETS_MOVE = "ASSETS_MOVE"
+    CHANGES_UNDO = "CHANGES_UNDO"
 
 
 class JobStatus(StrEnum):

@@ -1,6 +1,6 @@
 """Undo records: the member changes that make up a logged change, as an undo needs them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, func, select
@@ -59,6 +59,20 @@ async def undo_records(connection: AsyncConnection, change_pk: int) -> list[Undo
         .where(requested.c.pk == change_pk, (change.c.pk == requested.c.pk) | has_halves)
     )
     return [UndoRecord._make(row) for row in await connection.execute(rows)]
+
+
+async def count_members(connection: AsyncConnection, change_ids: Sequence[str]) -> list[tuple[str, int]]:
+    """Return id and number of assets of changes, the last first, of the halves of a move the last. One statement."""
+    change, member = sql.change, sql.change_asset
+    rows = (
+        select(func.max(change.c.pk), change.c.revision, func.count(member.c.asset_pk.distinct()).label("members"))
+        .join(member, member.c.change_pk == change.c.pk)
+        .where(change.c.id.in_(sql.text_list(change_ids)))
+        .group_by(change.c.revision)
+        .subquery()
+    )
+    counts = select(change.c.id, rows.c.members).join(rows, rows.c[0] == change.c.pk).order_by(change.c.pk.desc())
+    return [(row.id, row.members) for row in await connection.execute(counts)]
 
 
 LATER = sql.change.alias("later")

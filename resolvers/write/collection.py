@@ -55,8 +55,8 @@ async def create(tx: MutationTransaction, reader: InputReader) -> Result:
     stamps = {"version": 1, "created_at": tx.log.at, "created_by_pk": tx.viewer.user_pk}
     derived = {"id": id_, "name_key": fold_name(columns["name"]), **stamps}
     await insert_collection(tx, tree_position, rank, columns, derived)
-    await log_created(tx, tree_position, id_, columns, effect={"children": []})
-    return {"collection": id_}
+    change = await log_created(tx, tree_position, id_, columns, effect={"children": []})
+    return {"collection": id_, "changes": [change]}
 
 
 async def update_collection(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -77,11 +77,12 @@ async def update_collection(tx: MutationTransaction, reader: InputReader) -> Res
     await check_name(tx, reader, requested, name, field, excluding=[collection.pk])
     reader.check_version(collection)
     reader.raise_errors()
-    await write_update(tx, collection, columns, current=current, requested=requested, descendants=descendants)
+    change = await write_update(tx, collection, columns, current=current, requested=requested, descendants=descendants)
+    result = {"collection": collection.id, "changes": [] if change is None else [change]}
     if requested.columns == current.columns:
-        return {"collection": collection.id}
+        return result
     former = current.log_fields
-    return {"collection": collection.id, "formerTopic": former["topic"], "formerParent": former["parent"]}
+    return {**result, "formerTopic": former["topic"], "formerParent": former["parent"]}
 
 
 def _input_columns(reader: InputReader) -> dict[str, Any]:
@@ -111,9 +112,10 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.add_error(UserErrorCode.INVALID, message, *position.path)
     reader.raise_errors()
     before = await next_sibling(tx, tree_position, position, neighbour, [collection.pk])
+    changes: list[str] = []
     if before != await next_sibling(tx, tree_position, Position(Side.AFTER), collection, [collection.pk]):
-        await write_rank(tx, collection, tree_position, before)
-    return {"collection": collection.id}
+        changes = [await write_rank(tx, collection, tree_position, before)]
+    return {"collection": collection.id, "changes": changes}
 
 
 async def delete_collection(tx: MutationTransaction, reader: InputReader) -> Result:

@@ -55,7 +55,7 @@ async def _operate(tx: MutationTransaction, reader: InputReader, kind: JobKind) 
     operation = MembershipOperation(tx, operation_kind.action, source, target, placement, note)
     if len(indexes) > INLINE_BULK_ITEMS:
         collection_ids = list(operation.result.values())
-        job = await enqueue(tx, kind, reader.input, indexes, collection_ids)
+        job = await enqueue(tx, kind, reader.input, len(indexes), collection_ids)
         return {**operation.result, "results": [], "requested": len(indexes), "job": job}
     items = await operation.plan(indexes)
     enforce_mode(reader.input["mode"], items, **operation.result)

@@ -37,8 +37,8 @@ async def create(tx: MutationTransaction, reader: InputReader) -> Result:
     columns = {"name": name, "slug": slug, "description": description}
     stamps = {"version": 1, "created_at": tx.log.at, "created_by_pk": tx.viewer.user_pk}
     derived = {"id": id_, "name_key": fold_name(name), **stamps}
-    await insert_topic(tx, rank, columns, derived, effect={"collections": []})
-    return {"topic": id_}
+    change = await insert_topic(tx, rank, columns, derived, effect={"collections": []})
+    return {"topic": id_, "changes": [change]}
 
 
 async def update_topic(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -56,8 +56,8 @@ async def update_topic(tx: MutationTransaction, reader: InputReader) -> Result:
     _check_unique(reader, others, columns.get("name"), columns.get("slug"))
     reader.check_version(topic)
     reader.raise_errors()
-    await write_update(tx, topic, columns)
-    return {"topic": topic.id}
+    change = await write_update(tx, topic, columns)
+    return {"topic": topic.id, "changes": [] if change is None else [change]}
 
 
 async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -70,10 +70,10 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
             UserErrorCode.INVALID, "A topic cannot be placed next to itself. Choose another neighbour.", *position.path
         )
     reader.raise_errors()
-    order = list(topics.values())
+    order, changes = list(topics.values()), list[str]()
     if _moved(order, topic, neighbour_pk, is_after=position.is_after) != order:
-        await write_rank(tx, topics, topic, neighbour_pk, is_after=position.is_after)
-    return {"topic": topic.id}
+        changes = [await write_rank(tx, topics, topic, neighbour_pk, is_after=position.is_after)]
+    return {"topic": topic.id, "changes": changes}
 
 
 def _moved(order: Sequence[TopicRow], topic: TopicRow, neighbour_pk: int | None, *, is_after: bool) -> list[TopicRow]:
@@ -104,8 +104,13 @@ async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
     moved = await move_collections(tx, sources, target)
     await write_delete(tx, topics, sources, moved=moved, to=target.id)
     merged = [{"field": "mergedTopic", "before": topic.name, "after": None} for topic in sources]
-    await tx.log.append(ChangeAction.MERGED, [target.id], merged, effect={"of": ChangeAction.DELETED})
-    return {"topic": target.id, "movedCollections": [row.id for row in moved], "deletedTopicIds": list(indexes)}
+    changes = await tx.log.append(ChangeAction.MERGED, [target.id], merged, effect={"of": ChangeAction.DELETED})
+    return {
+        "topic": target.id,
+        "movedCollections": [row.id for row in moved],
+        "deletedTopicIds": list(indexes),
+        "changes": changes,
+    }
 
 
 async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -128,8 +133,8 @@ async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
         message = "The topic has collections. Set moveCollectionsTo to the topic to move them to."
         reader.add_error(UserErrorCode.NOT_EMPTY, message, "moveCollectionsTo")
         reader.raise_errors()
-    await write_delete(tx, topics, [topic], moved=moved, to=None if target is None else target.id)
-    return {"deletedTopicId": topic.id, "movedCollections": [row.id for row in moved]}
+    changes = await write_delete(tx, topics, [topic], moved=moved, to=None if target is None else target.id)
+    return {"deletedTopicId": topic.id, "movedCollections": [row.id for row in moved], "changes": changes}
 
 
 def _get_topic(reader: InputReader, topics: TopicsById, field: str) -> TopicRow:

@@ -6,13 +6,16 @@ from permissions.permission import Permission, require
 from resolvers.undoable import GRANT_ACTIONS, UNDO_DAYS, UNDO_MS, UndoRight, undo_right
 from resolvers.write import deployment, undo_asset, undo_collection, undo_members, undo_topic
 from resolvers.write.input import InputReader
+from resolvers.write.job import enqueue
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.undo_conflict import effect_of
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.ids import ID_PREFIX_LENGTH
-from store.rows import ChangeRow
-from store.tables import ChangeAction
+from store.jobs import ACTIVE
+from store.rows import ChangeRow, JobRow
+from store.tables import ChangeAction, JobKind
+from store.undo_records import count_members
 
 UndoFunction = Callable[[MutationTransaction, InputReader, ChangeRow], Awaitable[Result]]
 
@@ -39,7 +42,14 @@ UNDO_OF: dict[tuple[str, ChangeAction], UndoFunction] = {
 
 
 async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
-    """Undo a change of at most UNDO_DAYS ago."""
+    """Undo a change of at most UNDO_DAYS ago, or queue a job that undoes those of another job."""
+    named = [field for field in ("change_id", "job_id") if reader.input.get(field) is not None]
+    if len(named) != 1:
+        message = "Give either the id of a change or that of a job."
+        reader.add_error(UserErrorCode.INVALID if named else UserErrorCode.REQUIRED, message, "changeId")
+        reader.raise_errors()
+    if named == ["job_id"]:
+        return await _undo_job(tx, reader)
     change: ChangeRow = await tx.get(reader, sql.change, "change_id")
     right = undo_right(change)
     if right is None:
@@ -51,6 +61,25 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
     if right is UndoRight.ADMIN:
         require(tx.viewer, Permission.ADMIN)
     return await _find_function(change)(tx, reader, change)
+
+
+async def _undo_job(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Queue a job that undoes the changes of another one, the last first."""
+    job: JobRow = await tx.get(reader, sql.job, "job_id")
+    if job.status in ACTIVE:
+        reader.add_error(UserErrorCode.CONFLICT, "The job has not ended. Wait, or cancel it first.", "jobId")
+    if reader.input["dry_run"]:
+        message = "The undo of a job has no dry run. Omit dryRun, or try a change of the job."
+        reader.add_error(UserErrorCode.INVALID, message, "dryRun")
+    reader.raise_errors()
+    counts = await count_members(tx.connection, job.change_ids)
+    changes = [[id_, count] for id_, count in counts if count]
+    if not changes:
+        reader.add_error(UserErrorCode.INVALID, "The job has changed nothing: there is nothing to undo.", "jobId")
+    reader.raise_errors()
+    total = sum(count for _, count in counts)
+    queued = await enqueue(tx, JobKind.CHANGES_UNDO, {"changes": changes}, total, job.collection_ids)
+    return {"results": [], "requested": total, "job": queued}
 
 
 def _find_function(change: ChangeRow) -> UndoFunction:

@@ -39,8 +39,11 @@ CHANGE_ID = ("input", "changeId")
 CollectionsById = Mapping[str, CollectionRow]
 
 
-async def undo(tx: MutationTransaction, reader: InputReader, change: ChangeRow) -> Result:
-    """Undo a change of members, for a move in both collections."""
+async def undo(
+    tx: MutationTransaction, reader: InputReader, change: ChangeRow, *, max_items: int | None = None
+) -> Result:
+    """Undo a change of at most `max_items` members, INLINE_BULK_ITEMS by default; for a move, in both collections."""
+    limit = INLINE_BULK_ITEMS if max_items is None else max_items
     records = await undo_records(tx.connection, change.pk)
     collections: CollectionsById = await _visible_by(
         tx, sql.collection, "id", {record.collection_id for record in records}
@@ -49,9 +52,9 @@ async def undo(tx: MutationTransaction, reader: InputReader, change: ChangeRow) 
         reader.add_error(UserErrorCode.NOT_FOUND, NO_COLLECTION, "changeId")
         reader.raise_errors()
     assets: dict[int, AssetRow] = await _visible_by(tx, sql.asset, "pk", {record.asset_pk for record in records})
-    if len(assets) > INLINE_BULK_ITEMS:
-        message = f"The change has {len(assets):,} assets; at most {INLINE_BULK_ITEMS:,} can be undone at once."
-        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=INLINE_BULK_ITEMS)
+    if len(assets) > limit:
+        message = f"The change has {len(assets):,} assets; at most {limit:,} can be undone at once. Undo its job."
+        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=limit)
         reader.raise_errors()
     records_by_asset: dict[int, list[UndoRecord]] = {pk: [] for pk in assets}
     for record in records:

@@ -3,8 +3,10 @@
 import strawberry
 
 from resolvers.write import payload as resolve
+from schema.change import Change
 from schema.deployment import Deployment
 from schema.field import field, omittable
+from schema.write.shared import logged_changes
 from schema.write.user_error import UserError, user_errors
 
 
@@ -23,4 +25,5 @@ class DeploymentPayload:
     """Payload of `deploymentUpdate`."""
 
     deployment: Deployment | None = field("The updated deployment.", resolver=resolve.deployment)
+    changes: list[Change] = logged_changes()
     user_errors: list[UserError] = user_errors()
