@@ -114,6 +114,7 @@ async def undo_order(tx: MutationTransaction, reader: InputReader, change: Chang
     assert collection is not None  # noqa: S101 - raised above
     records = await undo_records(tx.connection, change.pk)
     assets: dict[int, AssetRow] = await _visible_by(tx, sql.asset, "pk", [record.asset_pk for record in records])
+    records.sort(key=lambda record: (assets[record.asset_pk].name_key, assets[record.asset_pk].id))
     items = [
         ItemResult(assets[record.asset_pk].id, ItemStatus.CHANGED)
         if record.is_latest and record.is_member
