@@ -114,7 +114,7 @@ def _has_id(pk: ColumnElement[int], table: Table, ids: Sequence[str]) -> ColumnE
 
 def _has_subject_of(types: Sequence[str]) -> ColumnElement[bool]:
     prefix = func.substr(sql.change.c.subject_id, 1, PREFIX_LENGTH)
-    return prefix.in_(sql.text_list([SubjectType(each).prefix for each in types]))
+    return prefix.in_(sql.text_list([each.prefix for each in SubjectType if each in types]))
 
 
 def _tagged(tags: Sequence[str]) -> ColumnElement[bool]:

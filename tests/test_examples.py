@@ -61,7 +61,7 @@ DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
 REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells"}
 LONGEST_TITLE = 40
 MAX_STATEMENTS = 8
-MAX_MUTATION_STATEMENTS = 36
+MAX_MUTATION_STATEMENTS = 42
 FILLER = Path(__file__).with_name("fill_examples.mjs")
 
 Fill = Callable[[Example, Any], Example]
