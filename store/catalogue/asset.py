@@ -12,7 +12,7 @@ from store.asset_columns import ASSET_COLUMNS
 from store.catalogue.change_fields import AssetWrite, append_changes
 from store.catalogue.existing import NO_RELATIONS, Relations, load_relations
 from store.catalogue.lines import AssetLine
-from store.catalogue.upsert import DesiredRow, ImportSession
+from store.catalogue.upsert import DesiredRow, ImportSession, UpsertResult
 from store.changes import changed_columns
 from store.ranks import GAP
 from store.tables import AssetAccess
@@ -35,8 +35,8 @@ class AssetWriter:
     principal_pks: Mapping[str, int]  # by external id
     _uses: dict[str, list[str]] = field(default_factory=dict)  # changed uses of all batches, by external id
 
-    async def write_batch(self, lines: Iterable[AssetLine]) -> set[str]:
-        """Write assets with their tags and grants; return the external ids of those that are new or changed.
+    async def write_batch(self, lines: Iterable[AssetLine]) -> UpsertResult:
+        """Write assets with their tags and grants; return the outcome by external id.
 
         Call `write_uses` after the last batch: uses may name assets of a later one.
         """
@@ -59,7 +59,7 @@ class AssetWriter:
             for name, row in result.updated.items()
         ]
         await append_changes(self.session.connection, self.session.log, [*created, *updated])
-        return result.created.keys() | result.updated.keys()
+        return result
 
     async def write_uses(self) -> None:
         """Write the changed uses of all batches."""

@@ -126,19 +126,30 @@ async def _add_assets(session: ImportSession, catalogue: ParsedCatalogue, pks: M
     lines = catalogue.collections
     collection_pks = [pks[slug] for slug in lines]
     existing = await _load_members(session, collection_pks)
-    assets = await session.load_pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
+    assets = await session.load_pks(
+        sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.asset_ids}
+    )
+    adders = {member.addedBy for line in lines.values() for member in line.assets if member.addedBy}
+    users = await session.load_pks(sql.principal, "external_id", adders)
     ranks = await next_ranks(session.connection, collection_pks)
     added: dict[str, list[MemberChange]] = {}
     rows: list[dict[str, Any]] = []
     for slug, line in lines.items():
         members = existing[pks[slug]]
-        missing = [assets[id_] for id_ in dict.fromkeys(line.assets) if assets[id_] not in members.asset_pks]
-        added[members.id] = [MemberChange(asset_pk) for asset_pk in missing]
+        missing = [member for member in line.assets if assets[member.id] not in members.asset_pks]
+        added[members.id] = [MemberChange(assets[member.id]) for member in missing]
         rows += [
-            {"collection_pk": pks[slug], "asset_pk": asset_pk, "rank": ranks[pks[slug]] + index * GAP}
-            for index, asset_pk in enumerate(missing)
+            {
+                "collection_pk": pks[slug],
+                "asset_pk": assets[member.id],
+                "rank": ranks[pks[slug]] + index * GAP,
+                "added_at": session.log.at if member.addedAt is None else member.addedAt,
+                "added_by_pk": users[member.addedBy] if member.addedBy else None,
+                "note": member.note,
+            }
+            for index, member in enumerate(missing)
         ]
-    await session.insert(sql.membership, [row | {"added_at": session.log.at} for row in rows])
+    await session.insert(sql.membership, rows)
     await session.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
     return len(rows)
 

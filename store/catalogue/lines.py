@@ -1,7 +1,7 @@
 """Models of catalogue lines: the fields and limits of each kind, documented in `docs/catalogue.md`."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -12,6 +12,7 @@ from store.date_time import EPOCH, MILLISECOND
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
 from store.text import (
     MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
     MAX_SLUG_LENGTH,
     MAX_TEXT_LENGTH,
     URL_SCHEME_LIST,
@@ -20,6 +21,7 @@ from store.text import (
 )
 
 MAX_SHORT_TEXT_LENGTH = 1_000
+MAX_PROPERTIES = 100
 
 
 def _cleaned(max_length: int, *, multiline: bool = False) -> BeforeValidator:
@@ -44,8 +46,27 @@ def _check_url(value: str) -> str:
     return value
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_member(value: object) -> object:
+    return {"id": value} if isinstance(value, str) else value
+
+
+def _none_if_empty(value: str) -> str | None:
+    return value or None
+
+
 def _without_duplicates(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
+
+
+def _without_duplicate_ids(members: list[Any]) -> list[Any]:
+    members_by_id: dict[str, Any] = {}
+    for member in members:
+        members_by_id.setdefault(member.id, member)
+    return list(members_by_id.values())
 
 
 _TEXT = Field(strict=True, min_length=1)
@@ -56,6 +77,10 @@ Id = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
 Slug = Annotated[str, _SLUG, _cleaned(MAX_SLUG_LENGTH)]
 Text = Annotated[str, Field(strict=True), _cleaned(MAX_TEXT_LENGTH, multiline=True)]
 ShortText = Annotated[str, _TEXT, _cleaned(MAX_SHORT_TEXT_LENGTH)]
+Note = Annotated[
+    str | None, Field(strict=True), AfterValidator(_none_if_empty), _cleaned(MAX_NOTE_LENGTH, multiline=True)
+]
+Properties = Annotated[dict[Name, Annotated[list[Text], BeforeValidator(_as_list)]], Field(max_length=MAX_PROPERTIES)]
 Tags = Annotated[list[Name], AfterValidator(_without_duplicates)]
 Url = Annotated[ShortText, AfterValidator(_check_url)]
 Timestamp = Annotated[int, BeforeValidator(_to_milliseconds)]
@@ -101,6 +126,13 @@ class GrantLine(Line):
         return AssetAccess[self.role]
 
 
+class GoldStandardLine(Line):
+    """A gold standard award of an asset line."""
+
+    awardedAt: Timestamp  # noqa: N815 - the file's name
+    note: Note = None
+
+
 class AssetLine(Line):
     """An asset with its grants and uses."""
 
@@ -112,6 +144,7 @@ class AssetLine(Line):
     grants: list[GrantLine]
     description: Text | None = None
     tags: Tags = []
+    properties: Properties = {}
     license: ShortText | None = None
     doi: ShortText | None = None
     url: Url | None = None
@@ -131,6 +164,7 @@ class AssetLine(Line):
     fileCount: Count | None = None  # noqa: N815 - the file's name
     source: ShortText | None = None
     framework: ShortText | None = None
+    goldStandard: GoldStandardLine | None = None  # noqa: N815 - the file's name
 
     @property
     def status(self) -> AssetStatus:
@@ -155,8 +189,18 @@ class TopicLine(Line):
 
     kind: Literal["topic"]
     slug: Slug
+    id: Id | None = None
     name: Name
     description: Text = ""
+
+
+class MemberLine(Line):
+    """A member of a collection line. A text alone is its id."""
+
+    id: Id
+    note: Note = None
+    addedAt: Timestamp | None = None  # noqa: N815 - the file's name
+    addedBy: Id | None = None  # noqa: N815 - the file's name
 
 
 class CollectionLine(Line):
@@ -164,12 +208,18 @@ class CollectionLine(Line):
 
     kind: Literal["collection"]
     slug: Slug
+    id: Id | None = None
     name: Name
     topic: Slug
     parent: Slug | None = None
     visibility: CollectionVisibility
     description: Text = ""
-    assets: list[Id]
+    assets: Annotated[list[Annotated[MemberLine, BeforeValidator(_as_member)]], AfterValidator(_without_duplicate_ids)]
+
+    @property
+    def asset_ids(self) -> list[str]:
+        """Ids of the members, in order."""
+        return [member.id for member in self.assets]
 
 
 AnyLine = UserLine | GroupLine | AssetLine | TopicLine | CollectionLine

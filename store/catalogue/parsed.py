@@ -92,7 +92,9 @@ class ParsedCatalogue:
                 self.collections.setdefault(line.slug, line)
                 self._add_references(number, "topic", "topic", [line.topic])
                 self._add_references(number, "parent", "collection", [line.parent] if line.parent else [])
-                self._add_references(number, "assets", "asset", line.assets)
+                self._add_references(number, "assets", "asset", line.asset_ids)
+                adders = [member.addedBy for member in line.assets if member.addedBy]
+                self._add_references(number, "addedBy", "user", adders)
 
     def add_invalid(self, number: int, error: InvalidLineError) -> None:
         """Record the problem of an invalid line."""
