@@ -114,8 +114,6 @@ INVALID_LINES: list[tuple[Line | list[Any] | str | bytes, str]] = [
     (COLLECTION | {"name": "Open"},
      "name 'Open' is already used by the sibling collection 'open' in the database (case is ignored)"),
     (COLLECTION | {"slug": "open", "parent": "deep"}, "parent 'deep' is below the collection itself"),
-    (COLLECTION | {"slug": "open", "topic": "genomics"},
-     "topic: its child 'inner' in the database is in topic 'imaging'; add a line that moves 'inner' too"),
 ]  # fmt: skip
 
 # Lines that are valid alone, and the problems that they have together.

@@ -1,8 +1,7 @@
 """Input validation: normalizes and bounds fields, and reports all errors together."""
 
 import re
-import unicodedata
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -186,18 +185,3 @@ def index_by_id(ids: Iterable[str]) -> dict[str, int]:
     for index, id_ in enumerate(ids):
         indexes.setdefault(id_, index)
     return indexes
-
-
-def make_slug(name: str, fallback: str) -> str:
-    """Return a slug of the name's letters a-z and digits; `fallback` if it has none."""
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: MAX_SLUG_LENGTH - 8].strip("-") or fallback
-
-
-def unique_slug(stem: str, taken: Container[str]) -> str:
-    """Return the stem as a slug; if it is taken, append the least number that makes it unique."""
-    slug, number = stem, 1
-    while slug in taken:
-        number += 1
-        slug = f"{stem}-{number}"
-    return slug

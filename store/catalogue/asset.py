@@ -41,7 +41,8 @@ class AssetWriter:
         Call `write_uses` after the last batch: uses may name assets of a later one.
         """
         batch = {line.id: line for line in lines}
-        pks = await self.session.load_pks(sql.asset, "external_id", batch)
+        rows = await self.session.load_rows(sql.asset, "external_id", batch)
+        pks = {id_: int(row.pk) for id_, row in rows.items()}
         before = dict.fromkeys(batch, NO_RELATIONS) | await load_relations(self.session.connection, pks)
         after = {id_: self._relations(line) for id_, line in batch.items()}
         regranted = [id_ for id_ in batch if after[id_].access_by_principal != before[id_].access_by_principal]
@@ -49,7 +50,7 @@ class AssetWriter:
         new_uses = {id_: after[id_].uses for id_ in batch if after[id_].uses != before[id_].uses}
         changed = {*regranted, *new_uses}
         desired = {id_: self._desired_row(line, has_related_changes=id_ in changed) for id_, line in batch.items()}
-        result = await self.session.upsert(sql.asset, "external_id", desired)
+        result = await self.session.upsert(sql.asset, "external_id", desired, rows)
         self._uses |= new_uses
         await self._replace(sql.grant, {result.pks[id_]: _grant_rows(after[id_]) for id_ in regranted})
         await self._replace(sql.asset_tag, {result.pks[id_]: _tag_rows(after[id_]) for id_ in retagged})
