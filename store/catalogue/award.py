@@ -23,7 +23,7 @@ async def write_awards(
     `result` is the outcome of writing their other fields, by external id.
     """
     assets = await session.load_rows(sql.asset, "external_id", [line.id for line in lines])
-    states = await load_states(session.connection, source, "asset", [row.id for row in assets.values()])
+    states = await load_states(session.connection, source, "asset", [*assets])
     new_states, changes, kept = {}, [], []
     for line in lines:
         row = assets[line.id]

@@ -21,13 +21,13 @@ StatesByObject = Mapping[str, ImportedState]
 
 
 async def load_states(
-    connection: AsyncConnection, source: str, kind: str, object_ids: Sequence[str] | None = None
+    connection: AsyncConnection, source: str, kind: str, external_ids: Sequence[str] | None = None
 ) -> dict[str, ImportedState]:
-    """Return the states of lines by object id: of these objects, or of all. One statement."""
+    """Return the states of lines by object id: of lines with one of the ids, or of all. One statement."""
     line = sql.imported_line.c
     rows = select(line.object_id, line.external_id, line.fields).where(line.source == source, line.kind == kind)
-    if object_ids is not None:
-        rows = rows.where(line.object_id.in_(sql.text_list(object_ids)))
+    if external_ids is not None:
+        rows = rows.where(line.external_id.in_(sql.text_list(external_ids)))
     states = await connection.execute(rows)
     return {row.object_id: ImportedState(row.external_id, row.fields) for row in states}
 
