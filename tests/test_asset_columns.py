@@ -173,7 +173,8 @@ def sample(column: AssetColumn) -> Any:
     if isinstance(sql.asset.c[column.name].type, Integer):
         return 7
     word = f"zq{column.name.replace('_', '')}"
-    samples = {"tags": [word], "properties": {"word": [word]}, "url": f"https://example.org/{word}"}
+    samples: dict[str, Any] = {"tags": [word], "properties": {"word": [word]}, "url": f"https://example.org/{word}"}
+    samples |= {"doi": f"10.1/{word}"}
     return samples.get(column.name, word)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Row, Table
 
 from store import sql
 from store.asset_columns import ASSET_COLUMNS
@@ -33,6 +33,7 @@ class AssetWriter:
 
     session: ImportSession
     principal_pks: Mapping[str, int]  # by external id
+    future_ids: list[str] = field(default_factory=list)  # external ids of assets with times in the future
     _uses: dict[str, list[str]] = field(default_factory=dict)  # changed uses of all batches, by external id
 
     async def write_batch(self, lines: Iterable[AssetLine]) -> UpsertResult:
@@ -49,7 +50,10 @@ class AssetWriter:
         retagged = [id_ for id_ in batch if after[id_].tags != before[id_].tags]
         new_uses = {id_: after[id_].uses for id_ in batch if after[id_].uses != before[id_].uses}
         changed = {*regranted, *new_uses}
-        desired = {id_: self._desired_row(line, has_related_changes=id_ in changed) for id_, line in batch.items()}
+        desired = {
+            id_: self._desired_row(line, rows.get(id_), has_related_changes=id_ in changed)
+            for id_, line in batch.items()
+        }
         result = await self.session.upsert(sql.asset, "external_id", desired, rows)
         self._uses |= new_uses
         await self._replace(sql.grant, {result.pks[id_]: _grant_rows(after[id_]) for id_ in regranted})
@@ -73,13 +77,21 @@ class AssetWriter:
         }
         await self._replace(sql.asset_use, rows)
 
-    def _desired_row(self, line: AssetLine, *, has_related_changes: bool) -> DesiredRow:
-        created_at = line.createdAt or line.updatedAt or self.session.log.at
-        timestamps = {"created_at": line.createdAt, "updated_at": line.updatedAt}
+    def _desired_row(self, line: AssetLine, row: Row[Any] | None, *, has_related_changes: bool) -> DesiredRow:
+        created, updated = self._past(line.createdAt), self._past(line.updatedAt)
+        if (created, updated) != (line.createdAt, line.updatedAt):
+            self.future_ids.append(line.id)
+        created_at = created or updated or self.session.log.at
+        timestamps = {"created_at": created, "updated_at": updated}
         columns = _column_values(line) | {"owner_pk": self.principal_pks[line.owner]}
+        columns |= {"name_key": row.name_key if row is not None and row.name == line.name else fold_name(line.name)}
         columns |= {column: at for column, at in timestamps.items() if at is not None}
-        insert_only = {"created_at": created_at, "updated_at": line.updatedAt or created_at}
+        insert_only = {"created_at": created_at, "updated_at": updated or created_at}
         return DesiredRow(line.type, "ast", columns, insert_only, has_related_changes, _RESTRICTED)
+
+    def _past(self, at: int | None) -> int | None:
+        """Return the time; None for one in the future, as if the line omitted it."""
+        return None if at is None or at > self.session.log.at else at
 
     def _relations(self, line: AssetLine) -> Relations:
         """Return the line's relations. A principal with several grants gets the highest access."""
@@ -108,4 +120,4 @@ def _column_values(line: AssetLine) -> dict[str, Any]:
     values = dict(zip(_NAMES, _read_values(line), strict=True))
     for column in _WITH_DEFAULT:
         values[column.name] = (values[column.name] or column.default) if line.type in column.kinds else None
-    return values | {"name_key": fold_name(line.name)}
+    return values

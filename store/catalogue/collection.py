@@ -13,7 +13,6 @@ from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import LoggedFieldChange, field_changes
 from store.place_log import log_places
 from store.ranks import GAP, RankedList, tree_order
-from store.text import fold_name
 
 PksById = Mapping[str, int]
 _UNLOGGED = frozenset({"name_key", "topic_pk", "parent_pk"})
@@ -56,7 +55,7 @@ async def write_collections(
 
 
 def _has_other_keys(row: Row[Any], collection: PlannedCollection) -> bool:
-    return (row.slug, row.name_key) != (collection.slug, fold_name(collection.name))
+    return (row.slug, row.name_key) != (collection.slug, collection.name_key)
 
 
 def _place(collection: PlannedCollection) -> list[str | None]:
@@ -67,7 +66,7 @@ def _columns(collection: PlannedCollection, topics: PksById, pks: PksById) -> di
     return {
         "slug": collection.slug,
         "name": collection.name,
-        "name_key": fold_name(collection.name),
+        "name_key": collection.name_key,
         "description": collection.description,
         "visibility": collection.visibility,
         "topic_pk": topics[str(collection.topic)],

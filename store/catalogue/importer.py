@@ -44,6 +44,7 @@ class ImportResult:
     memberships: int
     removed_memberships: int = 0
     kept: Sequence[KeptLine] = ()
+    future_ids: Sequence[str] = ()  # external ids of assets with times in the future, which are ignored
 
     @property
     def has_changes(self) -> bool:
@@ -90,6 +91,7 @@ async def import_catalogue(
             memberships=sum(len(each.added) for each in members),
             removed_memberships=sum(len(each.removed) for each in members),
             kept=plan.kept,
+            future_ids=assets.future_ids,
         )
         if not result.has_changes and not session.must_commit:
             await connection.rollback()  # undo the increment of the revision

@@ -15,6 +15,7 @@ from store.catalogue.match import Match, Matches, match_lines
 from store.catalogue.merge import merge
 from store.catalogue.parsed import ParsedCatalogue
 from store.slug import unique_slug
+from store.text import fold_name
 
 
 class KeptLine(NamedTuple):
@@ -32,6 +33,7 @@ class PlannedTopic:
     id: str
     slug: str
     name: str
+    name_key: str
     description: str
 
 
@@ -42,6 +44,7 @@ class PlannedCollection:
     id: str
     slug: str
     name: str
+    name_key: str
     description: str
     visibility: str
     topic: str | None
@@ -78,7 +81,10 @@ def plan_import(catalogue: ParsedCatalogue, existing: ExistingObjects) -> Plan:
 
 
 def _plan_topics(plan: Plan, catalogue: ParsedCatalogue, existing: ExistingObjects) -> None:
-    plan.topics = {id_: PlannedTopic(id_, row.slug, row.name, row.description) for id_, row in existing.topics.items()}
+    plan.topics = {
+        id_: PlannedTopic(id_, row.slug, row.name, row.name_key, row.description)
+        for id_, row in existing.topics.items()
+    }
     planned = dict[str, dict[str, Any]]()
     for slug, line in catalogue.topics.items():
         match = plan.topic_matches.by_slug[slug]
@@ -90,13 +96,13 @@ def _plan_topics(plan: Plan, catalogue: ParsedCatalogue, existing: ExistingObjec
         current = _columns(match.row, values) if match.row is not None else values
         planned[match.id] = _merge(plan, "topic", match, values, current)
     for id_, values in _with_free_slugs(planned, plan.topics).items():
-        plan.topics[id_] = PlannedTopic(id_, **values)
+        plan.topics[id_] = PlannedTopic(id_, **values, name_key=_name_key(existing.topics.get(id_), values))
 
 
 def _plan_collections(plan: Plan, catalogue: ParsedCatalogue, existing: ExistingObjects) -> None:
     places = existing.places()
     plan.collections = {
-        id_: PlannedCollection(id_, row.slug, row.name, row.description, row.visibility, *places[id_])
+        id_: PlannedCollection(id_, row.slug, row.name, row.name_key, row.description, row.visibility, *places[id_])
         for id_, row in existing.collections.items()
     }
     requested = {slug: _requested_place(plan, line) for slug, line in catalogue.collections.items()}
@@ -121,7 +127,13 @@ def _plan_collections(plan: Plan, catalogue: ParsedCatalogue, existing: Existing
         topic, parent = values.pop("place")
         if places.get(id_) != [topic, parent]:
             plan.placed.add(id_)
-        plan.collections[id_] = PlannedCollection(id_, **values, topic=topic, parent=parent)
+        name_key = _name_key(existing.collections.get(id_), values)
+        plan.collections[id_] = PlannedCollection(id_, **values, name_key=name_key, topic=topic, parent=parent)
+
+
+def _name_key(row: Row[Any] | None, values: Mapping[str, Any]) -> str:
+    """Return the key of the planned name. An unchanged name keeps its key: that of an older version may differ."""
+    return row.name_key if row is not None and row.name == values["name"] else fold_name(values["name"])
 
 
 def _columns(row: Row[Any], names: Iterable[str]) -> dict[str, Any]:

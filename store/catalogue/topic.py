@@ -10,7 +10,6 @@ from store.catalogue.existing import ExistingObjects
 from store.catalogue.plan import Plan, PlannedTopic
 from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import LoggedFieldChange, field_changes
-from store.text import fold_name
 
 
 async def write_topics(session: ImportSession, plan: Plan, existing: ExistingObjects) -> dict[str, int]:
@@ -32,7 +31,7 @@ async def write_topics(session: ImportSession, plan: Plan, existing: ExistingObj
 
 
 def _has_other_keys(row: Row[Any], topic: PlannedTopic) -> bool:
-    return (row.slug, row.name_key) != (topic.slug, fold_name(topic.name))
+    return (row.slug, row.name_key) != (topic.slug, topic.name_key)
 
 
 def _columns(plan: Plan, id_: str) -> dict[str, str]:
@@ -40,7 +39,7 @@ def _columns(plan: Plan, id_: str) -> dict[str, str]:
     return {
         "slug": topic.slug,
         "name": topic.name,
-        "name_key": fold_name(topic.name),
+        "name_key": topic.name_key,
         "description": topic.description,
     }
 

@@ -7,7 +7,6 @@ from store.catalogue.messages import format_value
 from store.catalogue.parsed import InvalidCatalogueError, LineProblem, ParsedCatalogue, Reference
 from store.catalogue.plan import Plan, PlannedCollection
 from store.tables import MAX_COLLECTION_DEPTH, PrincipalKind
-from store.text import fold_name
 
 
 def validate(catalogue: ParsedCatalogue, existing: ExistingObjects, plan: Plan) -> None:
@@ -60,11 +59,11 @@ def _principal_problems(catalogue: ParsedCatalogue, existing: ExistingObjects) -
 
 def _topic_name_problems(catalogue: ParsedCatalogue, plan: Plan) -> Iterator[LineProblem]:
     slugs = {match.id: slug for slug, match in plan.topic_matches.by_slug.items()}
-    holders = {fold_name(topic.name): id_ for id_, topic in plan.topics.items() if id_ not in slugs}
+    holders = {topic.name_key: id_ for id_, topic in plan.topics.items() if id_ not in slugs}
     for id_, slug in slugs.items():
         if (topic := plan.topics.get(id_)) is None:
             continue
-        holder = holders.setdefault(fold_name(topic.name), id_)
+        holder = holders.setdefault(topic.name_key, id_)
         if holder != id_:
             where = _where(catalogue, "topic", plan.topics[holder].slug, slugs.get(holder))
             reason = f"name {topic.name!r} is already used by the topic {where} (case is ignored)"
@@ -152,7 +151,7 @@ class _TreeValidator:
 
 
 def _sibling_key(collection: PlannedCollection) -> tuple[str | None, str | None, str]:
-    return collection.topic, collection.parent, fold_name(collection.name)
+    return collection.topic, collection.parent, collection.name_key
 
 
 def _path_up(id_: str, parents: Mapping[str, str | None]) -> Iterator[str]:
