@@ -46,6 +46,7 @@ ASSET_COLUMNS = (
     AssetColumn("name", is_searched=True),
     AssetColumn("description", is_searched=True),
     AssetColumn("tags", is_searched=True),
+    AssetColumn("properties", is_registrable=False),
     AssetColumn("license", is_searched=True),
     AssetColumn("doi", is_searched=True),
     AssetColumn("version"),

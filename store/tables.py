@@ -265,6 +265,7 @@ class Asset(SQLModel, table=True):
     description: str | None = _optional_text()
     owner_pk: int = Field(foreign_key="principal.pk")
     tags: list[str] = Field(default_factory=list, sa_type=JSON)
+    properties: dict[str, list[str]] = Field(default_factory=dict, sa_type=JSON)
     license: str | None = _optional_text()
     doi: str | None = _optional_text()
     version: str | None = _optional_text()
@@ -390,6 +391,25 @@ class FormerPlace(SQLModel, table=True):
     parent_pk: int | None = None
     rank: int | None = _optional_big_int()
     visibility: str | None = _optional_text()  # a collection's, for those who saw it before it was deleted
+
+
+class ImportedLine(SQLModel, table=True):
+    """State of a catalogue's line when it was last imported, by its source, with the object that it describes.
+
+    `object_id` has no foreign key: the line of a deleted object stays, so that the next import does not create it anew.
+    """
+
+    __tablename__ = "imported_line"
+    __table_args__ = (
+        Index("uq_imported_line_external_id", "source", "kind", "external_id", unique=True),
+        Index("ix_imported_line_object", "object_id"),
+        {"sqlite_with_rowid": False},
+    )
+    source: str = _text(primary_key=True)
+    kind: str = _text(primary_key=True)
+    object_id: str = _text(primary_key=True)
+    external_id: str | None = _optional_text()  # id in the line; None for a topic or collection known by its slug
+    fields: dict[str, Any] = Field(sa_type=JSON)
 
 
 class Idempotency(SQLModel, table=True):

@@ -42,7 +42,7 @@ def milliseconds(text: str) -> int:
 
 def name_key(line: Line) -> str:
     """Return the sort key of a name."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", line["name"]).strip().casefold())
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", line["name"]).casefold()).split())
 
 
 @dataclass

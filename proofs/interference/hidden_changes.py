@@ -135,6 +135,7 @@ class HiddenChanges:
             {"kind": chooser.choose(*KINDS), "data_kind": "RESULT", "app_kind": "SHINY"},
             {"created_at": chooser.choose(0, 2**41)},
             {"updated_at": chooser.choose(0, 2**41)},
+            {"properties": '{"secret": ["secret"]}'},
             {"description": "secret", "license": "MIT", "doi": "10.1/secret", "version": "9"},
             {"is_gold": chooser.choose(0, 1), "gold_at": 9, "gold_note": "secret"},
             {"size_bytes": 7, "file_count": 8, "language": "C", "framework": "x", "step_count": 3},

@@ -80,6 +80,7 @@ def random_asset_line(chooser: Chooser, id_: str, others: Sequence[str]) -> dict
         "grants": grants,
         "uses": chooser.sample(others, 3),
         "tags": chooser.sample(TAGS, 2),
+        "properties": {"team": chooser.sample(TAGS, 2)},
         "url": f"https://x.org/{id_}",
     }
     line |= {"source": f"s3://bucket/{id_}"} if kind in {"DATA_ASSET", "MODEL"} else {}

@@ -67,6 +67,7 @@ def _asset(random: Random, id_: str, assets: Sequence[str], people: Sequence[str
         "source": f"s3://bucket/{id_}",
         "description": id_,
         "version": "1.0",
+        "properties": {"team": id_, "creators": [id_, "Ada"]},
     }
     line |= {field: value for field, value in optional.items() if random.random() < USUAL_CHANCE}
     return line | random.choice(STATUSES)

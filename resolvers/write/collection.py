@@ -22,13 +22,14 @@ from resolvers.write.collection_tree import (
     path_to_root,
     requested_position,
 )
-from resolvers.write.input import InputReader, Position, Side, make_slug, unique_slug
+from resolvers.write.input import InputReader, Position, Side
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import LoggedFieldChange, changed_columns, field_changes
 from store.ids import new_id
 from store.rows import CollectionRow
+from store.slug import make_slug, unique_slug
 from store.tables import ChangeAction
 from store.text import NAME_KEY_PLACEHOLDER, fold_name
 
