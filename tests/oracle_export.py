@@ -10,10 +10,21 @@ from typing import Any
 from tests.oracle import ANONYMOUS, EPOCH, OWNER, VIEWER, Line, Model, milliseconds
 
 CONTENT = ("url", "source", "uses")
-PLAIN_FIELDS = ("description", "tags", "license", "doi", "version", "language", "stepCount", "appKind", "dataKind")
-COUNTED_FIELDS = ("sizeBytes", "fileCount", "framework")
+PLAIN_FIELDS = (
+    "description",
+    "tags",
+    "properties",
+    "license",
+    "doi",
+    "version",
+    "language",
+    "stepCount",
+    "appKind",
+    "dataKind",
+)
+FURTHER_FIELDS = ("sizeBytes", "fileCount", "framework")
 STATUS_FIELDS = ("released", "archived", "withdrawn", "state")
-DEFAULTS = (None, [], "")
+DEFAULTS: tuple[object, ...] = (None, [], "", {})
 
 
 def exported_lines(model: Model, who: str) -> list[Line]:
@@ -39,7 +50,7 @@ def _users(model: Model, who: str) -> list[Line]:
             | ({"isAdmin": True} if user.get("isAdmin") else {})
             for id_, user in sorted(model.users.items())
         ]
-    owners = {model.asset[asset]["owner"] for asset in model.asset if model.sees_asset(who, asset)}
+    owners = _shown_owners(model)
     lines = [{"kind": "user", "id": model.ids[owner], "name": model.users[owner]["name"]} for owner in owners]
     return sorted(lines, key=lambda line: line["id"])
 
@@ -61,17 +72,25 @@ def _assets(model: Model, who: str) -> Iterator[Line]:
     for id_ in sorted(asset for asset in model.asset if model.sees_asset(who, asset)):
         line, access = model.asset[id_], model.access(who, id_)
         exported: dict[str, Any] = {"kind": "asset", "id": id_, "type": line["type"], "name": line["name"]}
-        exported |= {"owner": _user_id(model, who, line["owner"]), "grants": _grants(line) if access == OWNER else []}
-        exported |= {name: line.get(name) for name in (*PLAIN_FIELDS, *COUNTED_FIELDS)}
+        exported |= {"owner": _user_id(model, who, line["owner"]), "grants": _grants(model, who, id_)}
+        exported |= {name: line.get(name) for name in (*PLAIN_FIELDS, *FURTHER_FIELDS)}
         exported |= {name: line[name] for name in STATUS_FIELDS if name in line}
         exported |= {name: _format_instant(line[name]) for name in ("createdAt", "updatedAt")}
+        if id_ in model.awards:
+            award = {"awardedAt": _format(model.awards[id_]["at"]), "note": model.awards[id_]["note"]}
+            exported["goldStandard"] = _without_defaults(award)
         if access >= VIEWER:
             exported |= {"url": line.get("url"), "source": line.get("source"), "uses": model.uses(who, id_)}
         yield exported
 
 
-def _grants(line: Line) -> list[Line]:
-    return sorted((grant for grant in line["grants"] if grant["to"] != line["owner"]), key=lambda grant: grant["to"])
+def _grants(model: Model, who: str, asset: str) -> list[Line]:
+    """Return the grants, for owners of the asset; anonymous visitors see no grants of users and groups."""
+    line = model.asset[asset]
+    if model.access(who, asset) < OWNER:
+        return []
+    shown = [grant for grant in line["grants"] if who != ANONYMOUS or grant["to"] in {"everyone", "public"}]
+    return sorted((grant for grant in shown if grant["to"] != line["owner"]), key=lambda grant: str(grant["to"]))
 
 
 def _collections(model: Model, who: str) -> Iterator[Line]:
@@ -85,10 +104,27 @@ def _collections(model: Model, who: str) -> Iterator[Line]:
             "parent": model.parent(who, slug),
             "visibility": line["visibility"],
             "description": line.get("description"),
-            "assets": model.collection_assets(who, slug),
+            "assets": [_member(model, who, slug, asset) for asset in model.collection_assets(who, slug)],
         }
 
 
+def _member(model: Model, who: str, slug: str, asset: str) -> Line:
+    pair = (slug, asset)
+    adder = model.added_by.get(pair)
+    is_shown = adder and (who != ANONYMOUS or adder in _shown_owners(model))
+    member = {"id": asset, "note": model.notes.get(pair), "addedAt": _format(model.added_at[pair])}
+    return _without_defaults(member | {"addedBy": _user_id(model, who, adder) if adder and is_shown else None})
+
+
+def _shown_owners(model: Model) -> set[str]:
+    """Return the owners of the assets that anonymous visitors see: the only users that they see."""
+    return {model.asset[asset]["owner"] for asset in model.asset if model.sees_asset(ANONYMOUS, asset)}
+
+
 def _format_instant(text: str) -> str:
-    instant = EPOCH + timedelta(milliseconds=milliseconds(text))
+    return _format(milliseconds(text))
+
+
+def _format(at: int) -> str:
+    instant = EPOCH + timedelta(milliseconds=at)
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from permissions import Viewer, visible
 from permissions.visible import used_asset
-from resolvers.export.line import ExportedLine, ExportedLines, build_line
+from resolvers.export.line import ExportedLine, ExportedLines, build_line, without_defaults
 from resolvers.export.page import read_pages
 from resolvers.export.principal import IdByPk, load_ids
 from store import sql
 from store.asset_columns import ASSET_COLUMNS
-from store.catalogue.lines import AssetLine
+from store.catalogue.lines import AssetLine, GoldStandardLine
 from store.database import Snapshot
 from store.date_time import format_rfc_3339
 from store.rows import AssetRow
@@ -67,7 +67,7 @@ async def _load_related(snapshot: Snapshot, viewer: Viewer, assets: Sequence[Any
 
 def _build(asset: AssetRow, related: _Related) -> ExportedLine:
     columns = (column for column in ASSET_COLUMNS if column.access <= asset.viewer_access)
-    values = {column.line_name: getattr(asset, column.name) for column in columns}
+    values: dict[str, Any] = {column.line_name: getattr(asset, column.name) for column in columns}
     values |= {
         "id": asset.external_id,
         "owner": related.principal_ids[asset.owner_pk],
@@ -75,17 +75,29 @@ def _build(asset: AssetRow, related: _Related) -> ExportedLine:
         "createdAt": format_rfc_3339(asset.created_at),
         "updatedAt": format_rfc_3339(asset.updated_at),
         "uses": related.uses.get(asset.pk, []),
+        "goldStandard": _award(asset),
         **_FIELDS_OF_STATUS[asset.status],
     }
     return build_line(AssetLine, "asset", values)
 
 
 def _grants(asset: AssetRow, related: _Related) -> list[ExportedLine]:
-    """Return the grants by the id of their holder, without that of the asset's owner, which an import adds itself."""
+    """Return the grants by the id of their holder, without that of the asset's owner, which an import adds itself.
+
+    A holder who is hidden from the viewer is omitted: the file has no line to refer to.
+    """
     accesses = related.access_by_grantee.get(asset.pk, {})
     grants = [
         {"to": related.principal_ids[pk], "role": AssetAccess(access).name}
         for pk, access in accesses.items()
-        if pk != asset.owner_pk
+        if pk != asset.owner_pk and pk in related.principal_ids
     ]
-    return sorted(grants, key=lambda grant: grant["to"])
+    return sorted(grants, key=lambda grant: str(grant["to"]))
+
+
+def _award(asset: AssetRow) -> ExportedLine | None:
+    """Return the gold standard award; None without one."""
+    if asset.gold_at is None:
+        return None
+    values = {"awardedAt": format_rfc_3339(asset.gold_at), "note": asset.gold_note}
+    return without_defaults(GoldStandardLine, values)

@@ -30,6 +30,7 @@ async def count_objects(snapshot: Snapshot, viewer: Viewer) -> int:
     """Return the number of objects that have a line of their own. One statement for each part."""
     count = 0
     for select_objects in PARTS.values():
-        [(objects,)] = await snapshot.rows(select_objects(viewer).with_only_columns(func.count()))
+        counted = select_objects(viewer).with_only_columns(func.count(), maintain_column_froms=True)
+        [(objects,)] = await snapshot.rows(counted)
         count += objects
     return count

@@ -10,12 +10,17 @@ ExportedLines = AsyncIterator[ExportedLine]
 
 
 def build_line(model: type[Line], kind: str, values: Mapping[str, Any]) -> ExportedLine:
-    """Return the line with these values by field. A field without a value, or with its default, is omitted.
+    """Return the line of that kind with these values by field."""
+    return without_defaults(model, {"kind": kind, **values})
 
-    A list that is required has to be among the values.
+
+def without_defaults(model: type[Line], values: Mapping[str, Any]) -> ExportedLine:
+    """Return the values of the model's fields. A field without a value, or with its default, is omitted.
+
+    A field that is required has to be among the values.
     """
-    line: ExportedLine = {"kind": kind}
-    for name, field in model.model_fields.items():
-        if name != "kind" and (field.is_required() or values.get(name, field.default) != field.default):
-            line[name] = values[name]
-    return line
+    return {
+        name: values[name]
+        for name, field in model.model_fields.items()
+        if field.is_required() or values.get(name, field.default) != field.default
+    }

@@ -13,9 +13,10 @@ from store import sql
 from store.catalogue.lines import GroupLine, UserLine
 from store.database import Snapshot
 from store.sql import Expression, Selection
-from store.tables import PrincipalKind
+from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
 
 IdByPk = Mapping[int, str]
+BUILT_IN_IDS = {EVERYONE_PK: "everyone", PUBLIC_PK: "public"}
 
 
 async def user_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
@@ -40,10 +41,13 @@ async def group_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
 
 
 async def load_ids(snapshot: Snapshot, viewer: Viewer, pks: Iterable[int | None]) -> IdByPk:
-    """Return the ids, in lines, of those of the users and groups that the viewer sees, by pk. One statement."""
+    """Return the ids in lines, by pk, of `everyone`, `public`, and those of the others that the viewer sees.
+
+    One statement.
+    """
     among = sql.principal.c.pk.in_(sql.int_list(sorted({pk for pk in pks if pk is not None})))
     rows = visible(sql.principal, viewer).where(among).add_columns(_line_id(viewer).label("line_id"))
-    return {row.pk: row.line_id for row in await snapshot.rows(rows)}
+    return BUILT_IN_IDS | {row.pk: row.line_id for row in await snapshot.rows(rows)}
 
 
 def select_users(viewer: Viewer) -> Selection:
