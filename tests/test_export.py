@@ -240,7 +240,14 @@ async def test_odd_texts_come_back_with_the_same_bytes(databases: Databases, tmp
             "owner": "olu",
             "grants": [],
         }
-        asset |= {"description": text, "tags": [*ODD_TEXTS], "properties": {name: [text]}, "source": name}
+        asset |= {
+            "owner": "olu",
+            "grants": [],
+            "description": text,
+            "tags": [*ODD_TEXTS],
+            "properties": {name: [text]},
+            "source": name,
+        }
         topic = {"kind": "topic", "slug": f"t{number}", "name": name, "description": text}
         collection: dict[str, Any] = {"kind": "collection", "slug": f"c{number}", "name": name, "topic": f"t{number}"}
         collection |= {"visibility": "PUBLIC", "assets": [{"id": name, "note": text[:1_000], "addedBy": "olu"}]}
