@@ -1,4 +1,4 @@
-"""Exports: the whole catalogue can be imported again, and a viewer gets exactly what the API gives them."""
+"""Exports: everything can be imported again, and a viewer gets exactly the data that the API answers."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from proofs.interference.world import initial_statements, random_catalogue
 from proofs.model_reader import read_model
 from store.catalogue.importer import import_catalogue
 from store.catalogue.lines import AnyLine, parse_line
+from store.catalogue.parsed import InvalidCatalogueError
 from store.database import Database
 from store.migrate import migrate
 from tests.cli_process import CommandRunner
@@ -198,6 +199,21 @@ async def test_members_beyond_a_line_are_on_lines_of_their_own_and_are_imported_
         ("collection", "inner", ["align", "explore", "images"]),
     ]
     assert await export_again(empty_url, tmp_path, exported) == exported
+
+
+async def test_further_members_need_a_line_of_their_collection(empty_url: str, tmp_path: Path) -> None:
+    database = Database(empty_url)
+    await migrate(database)
+    lines = (
+        b'{"kind": "topic", "slug": "t", "name": "T"}\n{"kind": "members", "collection": "absent", "assets": ["x"]}\n'
+    )
+    with pytest.raises(InvalidCatalogueError) as error:
+        await import_bytes(database, tmp_path, lines)
+    assert [str(problem) for problem in error.value.problems] == [
+        "Line 2: assets: there is no asset 'x' in the file or the database.",
+        "Line 2: collection: the file has no line of the collection 'absent'; add it to this file.",
+    ]
+    await database.close()
 
 
 async def test_the_number_of_statements_does_not_depend_on_the_data(ask: GraphQLClient, tmp_path: Path) -> None:

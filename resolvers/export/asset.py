@@ -30,7 +30,7 @@ _FIELDS_OF_STATUS: Mapping[str, Mapping[str, object]] = {
 
 @dataclass(frozen=True)
 class _Related:
-    """What a page of assets refers to, by the asset's pk."""
+    """Uses and grants of a page of assets, by the asset's pk, and the ids of principals."""
 
     uses: Mapping[int, list[str]]
     access_by_grantee: Mapping[int, Mapping[int, int]]
