@@ -1,7 +1,7 @@
 """The viewer: the caller of an operation, with everything that authorization depends on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -27,6 +27,7 @@ class Viewer:
     cursor_key: bytes
     row_version: int = field(compare=False)  # of the database, in that snapshot
     user_id: str | None = field(default=None, compare=False)
+    is_operator: bool = False  # reads everything; never the viewer of a request
 
     @property
     def id(self) -> str:
@@ -35,13 +36,13 @@ class Viewer:
 
     @property
     def is_signed_in(self) -> bool:
-        """Whether the viewer is a member of the deployment."""
-        return self.user_pk is not None
+        """Whether the viewer is a member of the deployment, or its operator."""
+        return self.user_pk is not None or self.is_operator
 
     @property
-    def kind(self) -> tuple[bool, bool, bool]:
+    def kind(self) -> tuple[bool, bool, bool, bool]:
         """Properties on which the texts of statements depend; viewers of one kind share statements."""
-        return self.is_admin, self.is_signed_in, self.public_sharing
+        return self.is_admin, self.is_signed_in, self.public_sharing, self.is_operator
 
     @cached_property
     def parameters(self) -> Mapping[str, object]:
@@ -54,6 +55,14 @@ async def anonymous_viewer(snapshot: Snapshot) -> Viewer:
     viewer = await _fetch_viewer(snapshot, _ANONYMOUS)
     assert viewer  # noqa: S101 - the first migration inserts the deployment's row
     return viewer
+
+
+async def operator_viewer(snapshot: Snapshot) -> Viewer:
+    """Return the viewer of commands of those who operate the database, and could read its tables. One statement.
+
+    They see what administrators see, with all content and all grants.
+    """
+    return replace(await anonymous_viewer(snapshot), is_admin=True, is_operator=True)
 
 
 async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:

@@ -30,6 +30,9 @@ from proofs.interference.world import USERS
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers import asset, change, collection, context, loaders, membership, node
 from resolvers import filter as filters
+from resolvers.export import asset as export_asset
+from resolvers.export import collection as export_collection
+from resolvers.export import principal as export_principal
 from resolvers.listing import aggregate, count, listing, page, part, timeline
 from resolvers.listing import search as searching
 from resolvers.listing.statement_cache import clear
@@ -571,6 +574,21 @@ async def _restore_ranks(tx: Any, collection: Any, records: Sequence[Any]) -> No
     await insert_records(tx, collection, records, [record.rank for record in records])
 
 
+def _export_of_all(table: Any) -> Callable[[FromClause, Viewer], Any]:
+    """Return `visible` as it would be if one table had no conditions."""
+
+    def select_all(source: FromClause, viewer: Viewer) -> Any:
+        return select(*source.c) if source is table else visible(source, viewer)
+
+    return select_all
+
+
+def _export_hidden_members() -> Patch:
+    """Plant a fault: an export has all members of the collections that the viewer sees."""
+    members = export_collection._select_members  # noqa: SLF001 - the fault is planted in it
+    return patch.object(export_collection, "_select_members", lambda viewer: members(unrestricted(viewer)))
+
+
 LEAKS: Sequence[Leak] = (
     Leak(
         "lists",
@@ -699,6 +717,17 @@ LEAKS: Sequence[Leak] = (
         "index",
         "the index shows archived assets to every grant holder",
         _replace(visibility_index, "OWNERS_ONLY_STATUSES", ()),
+    ),
+    Leak("exports", "an export has hidden members of a collection", _export_hidden_members),
+    Leak(
+        "exports",
+        "an export has grants for viewers who are not owners",
+        _replace(export_asset, "visible", _export_of_all(sql.grant)),
+    ),
+    Leak(
+        "exports",
+        "an export has the members of every group",
+        _replace(export_principal, "visible", _export_of_all(sql.group_member)),
     ),
     Leak("index", "the index shows assets without a grant", _index_without_grants),
     Leak("index", "the index has hidden members", _replace(Sight, "members", _all_members)),

@@ -71,7 +71,8 @@ def _without_duplicates(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _without_duplicate_ids(members: list[Any]) -> list[Any]:
+def without_duplicate_ids(members: list[Any]) -> list[Any]:
+    """Return the members, of those with the same id the first."""
     members_by_id: dict[str, Any] = {}
     for member in members:
         members_by_id.setdefault(member.id, member)
@@ -219,6 +220,9 @@ class MemberLine(Line):
     addedBy: OptionalId = None  # noqa: N815 - the file's name
 
 
+Members = Annotated[list[Annotated[MemberLine, BeforeValidator(_as_member)]], AfterValidator(without_duplicate_ids)]
+
+
 class CollectionLine(Line):
     """A collection with its assets in order."""
 
@@ -230,7 +234,7 @@ class CollectionLine(Line):
     parent: Annotated[Slug | None, _NoneIfBlank] = None
     visibility: CollectionVisibility
     description: Text = ""
-    assets: Annotated[list[Annotated[MemberLine, BeforeValidator(_as_member)]], AfterValidator(_without_duplicate_ids)]
+    assets: Members
 
     @property
     def asset_ids(self) -> list[str]:
@@ -238,7 +242,15 @@ class CollectionLine(Line):
         return [member.id for member in self.assets]
 
 
-AnyLine = UserLine | GroupLine | AssetLine | TopicLine | CollectionLine
+class MembersLine(Line):
+    """Further assets of a collection that has a line of its own, in order, after those of that line."""
+
+    kind: Literal["members"]
+    collection: Slug
+    assets: Members
+
+
+AnyLine = UserLine | GroupLine | AssetLine | TopicLine | CollectionLine | MembersLine
 
 _LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Field(discriminator="kind")])
 

@@ -1,5 +1,6 @@
 """Parsed catalogue file, validated as far as possible without the database."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,9 +12,12 @@ from store.catalogue.lines import (
     CollectionLine,
     GroupLine,
     InvalidLineError,
+    MemberLine,
+    MembersLine,
     TopicLine,
     UserLine,
     parse_line,
+    without_duplicate_ids,
 )
 from store.tables import PrincipalKind
 
@@ -60,6 +64,7 @@ class ParsedCatalogue:
     topics: dict[str, TopicLine] = field(default_factory=dict)
     collections: dict[str, CollectionLine] = field(default_factory=dict)
     line_numbers: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and id
+    members: dict[int, MembersLine] = field(default_factory=dict)  # by line number
     invalid: set[tuple[str, str]] = field(default_factory=set)  # kind and id of invalid lines
     references: list[Reference] = field(default_factory=list)
     problems: list[LineProblem] = field(default_factory=list)
@@ -101,9 +106,10 @@ class ParsedCatalogue:
                 self.collections.setdefault(line.slug, line)
                 self._add_references(number, "topic", "topic", [line.topic])
                 self._add_references(number, "parent", "collection", [line.parent] if line.parent else [])
-                self._add_references(number, "assets", "asset", line.asset_ids)
-                adders = [member.addedBy for member in line.assets if member.addedBy]
-                self._add_references(number, "addedBy", "user", adders)
+                self._add_member_references(number, line.assets)
+            case MembersLine():
+                self.members[number] = line
+                self._add_member_references(number, line.assets)
 
     def add_invalid(self, number: int, error: InvalidLineError) -> None:
         """Record the problem of an invalid line."""
@@ -135,6 +141,10 @@ class ParsedCatalogue:
         reason = f"{field_name} {id_!r} is already used by the {kind} on line {first}"
         self.problems.append(LineProblem(number, reason))
 
+    def _add_member_references(self, number: int, members: Iterable[MemberLine]) -> None:
+        self._add_references(number, "assets", "asset", [member.id for member in members])
+        self._add_references(number, "addedBy", "user", [member.addedBy for member in members if member.addedBy])
+
     def _add_references(self, number: int, field_name: str, kind: str, ids: Iterable[str]) -> None:
         self.references.extend(Reference(number, field_name, kind, id_) for id_ in dict.fromkeys(ids))
 
@@ -152,6 +162,22 @@ def parse_catalogue(file: CatalogueFile, progress: Progress) -> ParsedCatalogue:
             catalogue.add_invalid(number, error)
         if len(catalogue.problems) >= MAX_PROBLEMS:
             raise InvalidCatalogueError(catalogue.problems)
-    if not catalogue.line_numbers and not catalogue.problems:
+    if not (catalogue.line_numbers or catalogue.members or catalogue.problems):
         raise InvalidCatalogueError([LineProblem(1, "the file is empty")])
+    _join_members(catalogue)
     return catalogue
+
+
+def _join_members(catalogue: ParsedCatalogue) -> None:
+    """Add the assets of `members` lines to their collections, in the order of the file."""
+    members: defaultdict[str, list[MemberLine]] = defaultdict(list)
+    for number, line in catalogue.members.items():
+        if line.collection in catalogue.collections:
+            members[line.collection] += line.assets
+        elif not catalogue.defines("collection", line.collection):
+            reason = f"collection: the file has no line of the collection {line.collection!r}; add it to this file"
+            catalogue.problems.append(LineProblem(number, reason))
+    for slug, further in members.items():
+        first = catalogue.collections[slug]
+        assets = without_duplicate_ids([*first.assets, *further])
+        catalogue.collections[slug] = first.model_copy(update={"assets": assets})
