@@ -33,7 +33,7 @@ TYPES = {
 GRAPH_TYPE = {kind: kind.title().replace("_", "") for kind in AssetKind}
 
 # Columns that no line fills in: keys, derived values, and the gold standard, which administrators award.
-OTHER_COLUMNS = {"pk", "id", "external_id", "name_key", "created_at", "updated_at"}
+OTHER_COLUMNS = {"pk", "id", "external_id", "name_key", "sort_key", "created_at", "updated_at"}
 OTHER_COLUMNS |= {"is_gold", "gold_at", "gold_by_pk", "gold_note"}
 OMITTED: dict[str, Any] = {"tags": [], "properties": {}}
 """Values of columns that a line omits, if they are not null and have no default."""
@@ -241,6 +241,6 @@ async def test_each_searched_column_finds_the_asset_and_no_other_does(client: Cl
 async def test_an_update_of_a_searched_column_marks_the_row_as_stale(client: Client, column: AssetColumn) -> None:
     async with client.graph.database.write() as connection:
         await connection.execute(update(sql.asset).values({column.name: sql.asset.c[column.name]}))
-        stale = (await connection.execute(select(sql.search_stale))).all()
+        stale = (await connection.execute(select(sql.search_unindexed))).all()
         await connection.rollback()
     assert bool(stale) is column.is_searched

@@ -50,6 +50,7 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         "a move past hidden rows changes the place of a cursor",
         "an export has hidden members",
         "an export has grants",
+        "a tag is spelt as most assets do",
     ],
 )
 async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases, fault: str) -> None:

@@ -13,9 +13,10 @@ from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import LoggedFieldChange, field_changes
 from store.place_log import log_places
 from store.ranks import GAP, RankedList, tree_order
+from store.search.sort_key import name_sort_key
 
 PksById = Mapping[str, int]
-_UNLOGGED = frozenset({"name_key", "topic_pk", "parent_pk"})
+_UNLOGGED = frozenset({"name_key", "sort_key", "topic_pk", "parent_pk"})
 
 
 async def write_collections(
@@ -67,6 +68,7 @@ def _columns(collection: PlannedCollection, topics: PksById, pks: PksById) -> di
         "slug": collection.slug,
         "name": collection.name,
         "name_key": collection.name_key,
+        "sort_key": name_sort_key(collection.name),
         "description": collection.description,
         "visibility": collection.visibility,
         "topic_pk": topics[str(collection.topic)],

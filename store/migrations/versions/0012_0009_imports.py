@@ -11,8 +11,8 @@ import regex
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012_0005"
-down_revision = "0008_0005"
+revision = "0012_0009"
+down_revision = "0009"
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
