@@ -1,4 +1,4 @@
-"""Re-imports: only what changed in the file since its last import applies; what people changed stays."""
+"""Re-imports: changes in the file since its last import apply; edits by people stay."""
 
 from pathlib import Path
 from typing import Any

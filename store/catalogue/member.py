@@ -1,4 +1,4 @@
-"""Import of members: what a line added or removed since the last import, without the members that people changed."""
+"""Import of members: applies what a line added or removed since its last import, unless people changed the member."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Three-way merge of a line: what changed in the file since the last import applies; all else stays as edited."""
+"""Three-way merge of a line: changes in the file since its last import apply; all else stays as edited."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
