@@ -1,7 +1,7 @@
 """The viewer: the caller of an operation, with everything that authorization depends on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -27,6 +27,7 @@ class Viewer:
     cursor_key: bytes
     row_version: int = field(compare=False)  # of the database, in that snapshot
     user_id: str | None = field(default=None, compare=False)
+    is_operator: bool = False  # reads everything; never the viewer of a request
 
     @property
     def id(self) -> str:
@@ -35,13 +36,13 @@ class Viewer:
 
     @property
     def is_signed_in(self) -> bool:
-        """Whether the viewer is a member of the deployment."""
-        return self.user_pk is not None
+        """Whether the viewer is a member of the deployment, or its operator."""
+        return self.user_pk is not None or self.is_operator
 
     @property
-    def kind(self) -> tuple[bool, bool, bool]:
+    def kind(self) -> tuple[bool, bool, bool, bool]:
         """Properties on which the texts of statements depend; viewers of one kind share statements."""
-        return self.is_admin, self.is_signed_in, self.public_sharing
+        return self.is_admin, self.is_signed_in, self.public_sharing, self.is_operator
 
     @cached_property
     def parameters(self) -> Mapping[str, object]:
@@ -56,18 +57,26 @@ async def anonymous_viewer(snapshot: Snapshot) -> Viewer:
     return viewer
 
 
+async def operator_viewer(snapshot: Snapshot) -> Viewer:
+    """Return the viewer of commands of those who operate the database, and could read its tables. One statement.
+
+    They see what administrators see, with all content and all grants.
+    """
+    return replace(await anonymous_viewer(snapshot), is_admin=True, is_operator=True)
+
+
 async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:
-    """Return the user of an API token; None if it is unknown, expired or revoked. One statement."""
+    """Return the active user of an API token; None if it is unknown, expired or revoked. One statement."""
     return await _fetch_member(snapshot, _BY_TOKEN, digest=token_digest(token), now=now_ms())
 
 
 async def viewer_by_external_id(snapshot: Snapshot, external_id: str) -> Viewer | None:
-    """Return the user with this id in the platform; None if there is none. One statement."""
+    """Return the active user with this id in the platform; None if there is none. One statement."""
     return await _fetch_member(snapshot, _BY_EXTERNAL_ID, external_id=external_id)
 
 
 async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
-    """Return the user with this pk, for jobs that run on their behalf; None if there is none. One statement."""
+    """Return the user with this pk, for jobs that run on their behalf; None if deactivated. One statement."""
     return await _fetch_member(snapshot, _BY_PK, pk=pk)
 
 
@@ -97,10 +106,11 @@ async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: 
 
 
 def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
-    """Return the SELECT of the deployment with the user that the condition chooses, or without one."""
+    """Return the SELECT of the deployment with the active user that the condition chooses, or without one."""
     groups = select(sql.json_rows_agg(sql.group_member.c.group_pk)).where(
         sql.group_member.c.user_pk == sql.principal.c.pk
     )
+    is_active_user = and_(sql.principal.c.kind == PrincipalKind.USER, sql.principal.c.is_active, is_user)
     return select(
         sql.deployment.c.public_sharing,
         sql.deployment.c.cursor_key,
@@ -109,9 +119,7 @@ def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
         sql.principal.c.id,
         sql.principal.c.is_admin,
         groups.label("groups"),
-    ).select_from(
-        sql.deployment.outerjoin(sql.principal, and_(sql.principal.c.kind == PrincipalKind.USER, is_user)),
-    )
+    ).select_from(sql.deployment.outerjoin(sql.principal, is_active_user))
 
 
 # A comparison with one value finds the user by its index. For `IN`, SQLite would index all users for each request.

@@ -20,6 +20,7 @@ FIELDS_OF_KIND = {
 PERSON = "{ __typename id name email }"
 ASSET = f"""__typename ... on AssetFields {{
   id externalId kind status name about: description owner {PERSON} tags license doi version createdAt updatedAt
+  properties {{ name values }}
   goldStandard {{ awardedAt awardedBy {PERSON} note }} viewerAccess url
   grants {{ access principal {{ __typename ... on User {{ id }} ... on Group {{ id }}
     ... on Everyone {{ label }} ... on Public {{ label }} }} }}
@@ -45,6 +46,10 @@ def asset(model: Model, who: str, name: str) -> Expected | None:
         "status": model.status(name),
         "owner": person(model, who, line["owner"]),
         "tags": list(dict.fromkeys(line.get("tags", ()))),
+        "properties": [
+            {"name": name, "values": [values] if isinstance(values, str) else values}
+            for name, values in line.get("properties", {}).items()
+        ],
         "createdAt": format_instant(model.created_at(name)),
         "updatedAt": format_instant(model.updated_at(name)),
         "goldStandard": _award(model, who, name),

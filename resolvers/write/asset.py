@@ -1,4 +1,4 @@
-"""Gold standards: an administrator's award on an asset, which imports never change."""
+"""Gold standards: an administrator's award on an asset."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from sqlalchemy import update
 from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from store import sql
+from store.award import NO_AWARD, note_change
 from store.rows import AssetRow
 from store.tables import ChangeAction
 
-NO_AWARD = {"is_gold": 0, "gold_at": None, "gold_by_pk": None, "gold_note": None}
 GOLD_COLUMNS = tuple(NO_AWARD)
 
 
@@ -38,7 +38,7 @@ async def write_award(tx: MutationTransaction, asset: AssetRow, award: Mapping[s
     # `updated_at` stays: the platform sets it, and does not know about awards.
     await tx.execute(update(sql.asset).where(sql.asset.c.pk == asset.pk).values(award))
     action = ChangeAction.AWARDED if award["is_gold"] else ChangeAction.REVOKED
-    note = {"field": "note", "before": asset.gold_note, "after": award["gold_note"]}
-    effect = {"before": {name: getattr(asset, name) for name in GOLD_COLUMNS}, "after": award}
+    note = note_change(asset.gold_note, award["gold_note"])
+    effect = {"before": {name: getattr(asset, name) for name in GOLD_COLUMNS}, "after": dict(award)}
     (change,) = await tx.log.append(action, [asset.id], [note], effect=effect, **record)
     return change

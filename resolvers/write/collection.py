@@ -24,12 +24,14 @@ from resolvers.write.collection_tree import (
     path_to_root,
     requested_position,
 )
-from resolvers.write.input import InputReader, Position, Side, make_slug, unique_slug
+from resolvers.write.input import InputReader, Position, Side
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.ids import new_id
 from store.rows import CollectionRow
+from store.search.sort_key import name_sort_key
+from store.slug import make_slug, unique_slug
 from store.text import fold_name
 
 
@@ -53,7 +55,7 @@ async def create(tx: MutationTransaction, reader: InputReader) -> Result:
     (rank,) = await ranks_before(tx, tree_position, before, 1)
     id_ = new_id("col")
     stamps = {"version": 1, "created_at": tx.log.at, "created_by_pk": tx.viewer.user_pk}
-    derived = {"id": id_, "name_key": fold_name(columns["name"]), **stamps}
+    derived = {"id": id_, "name_key": fold_name(columns["name"]), "sort_key": name_sort_key(columns["name"])} | stamps
     await insert_collection(tx, tree_position, rank, columns, derived)
     change = await log_created(tx, tree_position, id_, columns, effect={"children": []})
     return {"collection": id_, "changes": [change]}

@@ -14,6 +14,7 @@ from store import sql
 from store.changes import MemberChange, changed_columns, field_changes
 from store.former_slugs import keep_slug
 from store.rows import CollectionRow, MembershipRow
+from store.search.sort_key import name_sort_key
 from store.tables import ChangeAction
 from store.text import NAME_KEY_PLACEHOLDER, fold_name
 
@@ -79,8 +80,9 @@ async def write_update(
         await tx.log_places(sql.collection, [collection.id, *(row.id for row in descendants)])
     if "slug" in changed:
         await keep_slug(tx.connection, sql.collection, collection.id, collection.slug)
-    derived: dict[str, Any] = {"name_key": fold_name(changed["name"])} if "name" in changed else {}
-    derived |= {"version": collection.version + 1, "updated_at": tx.log.at}
+    derived: dict[str, Any] = {"version": collection.version + 1, "updated_at": tx.log.at}
+    if "name" in changed:
+        derived |= {"name_key": fold_name(changed["name"]), "sort_key": name_sort_key(changed["name"])}
     row = update(sql.collection).where(sql.collection.c.pk == collection.pk)
     await tx.execute(row.values(changed | derived | requested.columns))
     fields = [*field_changes(collection, changed), *moves]

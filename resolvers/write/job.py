@@ -229,7 +229,7 @@ async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: l
 async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[MembershipOperation, int] | None:
     """Return the job's operation, as its user with their current permissions, and the number of items done.
 
-    None if the job has ended: it was cancelled, or its collection no longer exists.
+    None if the job has ended: it was cancelled, its user was deactivated, or its collection no longer exists.
     """
     resumed = await _continue(connection, job)
     if resumed is None:
@@ -250,11 +250,10 @@ async def _continue(connection: AsyncConnection, job: ClaimedJob) -> tuple[Mutat
     state = await jobs.renew_lease(connection, job.pk)
     if state.status != JobStatus.RUNNING:
         return None
-    if state.is_cancelled:
+    viewer = await viewer_by_pk(ConnectionSnapshot(connection), job.user_pk)
+    if state.is_cancelled or viewer is None:
         await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
-    viewer = await viewer_by_pk(ConnectionSnapshot(connection), job.user_pk)
-    assert viewer is not None  # noqa: S101 - no user is ever deleted
     return MutationTransaction(connection, viewer, log), cast("JobRow", state)
 
 

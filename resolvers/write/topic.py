@@ -5,7 +5,7 @@ from typing import Any
 
 from permissions import visible
 from resolvers.write.collection_move import check_names_free, move_collections
-from resolvers.write.input import InputReader, Position, make_slug, unique_slug
+from resolvers.write.input import InputReader, Position
 from resolvers.write.topic_rows import (
     TopicsById,
     all_topics,
@@ -20,6 +20,7 @@ from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.ids import new_id
 from store.rows import CollectionRow, TopicRow
+from store.slug import make_slug, unique_slug
 from store.tables import ChangeAction
 from store.text import fold_name
 

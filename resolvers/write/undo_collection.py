@@ -45,6 +45,7 @@ from store import sql
 from store.changes import MemberChange
 from store.former_slugs import keep_slug
 from store.rows import ChangeRow, CollectionRow, MembershipRow
+from store.search.sort_key import name_sort_key
 from store.tables import ChangeAction
 from store.text import NAME_KEY_PLACEHOLDER, fold_name
 from store.undo_records import UndoRecord, undo_records
@@ -166,7 +167,8 @@ async def _insert_again(
     names = ("id", "name", "description", "visibility", "created_at", "created_by_pk", *(() if taken else ("pk",)))
     columns = {name: former[name] for name in names}
     # Siblings' names are unique, and a child that moved up may have the name.
-    derived = {"slug": slug, "version": former["version"] + 1, "name_key": NAME_KEY_PLACEHOLDER + id_}
+    derived = {"version": former["version"] + 1, "name_key": NAME_KEY_PLACEHOLDER + id_}
+    derived |= {"slug": slug, "sort_key": name_sort_key(former["name"])}
     await insert_collection(tx, tree_position, ranks[0], columns, derived)
     row: CollectionRow = (await tx.visible_by_id(collection, [id_]))[id_]
     await tx.log_places(collection, [child.id for child in children])

@@ -60,7 +60,7 @@ async def undo(
     for record in records:
         if record.asset_pk in assets:
             records_by_asset[record.asset_pk].append(record)
-    by_name = sorted(assets.values(), key=lambda asset: (asset.name_key, asset.id))
+    by_name = sorted(assets.values(), key=lambda asset: (asset.sort_key, asset.id))
     is_own = change.actor_pk == tx.viewer.user_pk
     items = [_plan(tx, asset, records_by_asset[asset.pk], collections, is_own=is_own) for asset in by_name]
     enforce_mode(BulkMode.BEST_EFFORT, items)
@@ -114,7 +114,7 @@ async def undo_order(tx: MutationTransaction, reader: InputReader, change: Chang
     assert collection is not None  # noqa: S101 - raised above
     records = await undo_records(tx.connection, change.pk)
     assets: dict[int, AssetRow] = await _visible_by(tx, sql.asset, "pk", [record.asset_pk for record in records])
-    records.sort(key=lambda record: (assets[record.asset_pk].name_key, assets[record.asset_pk].id))
+    records.sort(key=lambda record: (assets[record.asset_pk].sort_key, assets[record.asset_pk].id))
     items = [
         ItemResult(assets[record.asset_pk].id, ItemStatus.CHANGED)
         if record.is_latest and record.is_member

@@ -9,7 +9,7 @@ from typing import Any
 from permissions import visible
 from resolvers.write.collection_move import Records, check_names_free, move_collections, move_to_topic
 from resolvers.write.collection_tree import descendants_of
-from resolvers.write.input import InputReader, unique_slug
+from resolvers.write.input import InputReader
 from resolvers.write.neighbours import find_index
 from resolvers.write.topic_rows import (
     TopicsById,
@@ -34,6 +34,7 @@ from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.former_slugs import keep_slug
 from store.rows import ChangeRow, CollectionRow, TopicRow
+from store.slug import unique_slug
 from store.tables import ChangeAction
 from store.text import fold_name
 

@@ -80,7 +80,7 @@ class AssetRegistration:
 
     external_id: str = field("Id of the asset in the platform.")
     kind: AssetKind = field("Kind of the asset; it cannot change.")
-    name: str = field("Name of the asset; need not be unique, at most 200 characters.")
+    name: str = field("Name of the asset; need not be unique, at most 1,000 characters.")
     owner_id: strawberry.ID = field("Id of the user who owns the asset.")
     description: str | None = omittable("Description of the asset; at most 20,000 characters.")
     status: AssetStatus | None = omittable("Status of the asset; RELEASED by default for a new one.")
