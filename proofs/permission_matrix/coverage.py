@@ -47,6 +47,7 @@ EXCEPTIONS = {
     "ChangeFilter.actorIds": "ids of users",
     "PrincipalInput.groupId": "ids of groups",
     "JobCancelInput.id": "the viewer's own jobs",
+    "ChangeUndoInput.jobId": "the viewer's own jobs",
 }
 
 
