@@ -302,6 +302,20 @@ async def test_the_log_is_filtered_by_actor_action_subject_and_time(ask_own: Gra
     since = {"from": "2027-01-15T08:00:00.000Z", "until": "2027-01-15T08:00:00.002Z"}
     assert await matches(at=since) == ["removed", "added"]
     assert await matches(at={"from": since["until"]}) == ["deep"]
+    assert await matches(subjectTypes=["TOPIC"], text="mAPs") == ["created"]
+    assert await matches(subjectTypes=["COLLECTION"], text="ee", actions=["ASSETS_REMOVED"]) == ["deep"]
+    assert await matches(subjectTypes=[]) == await matches(text="%") == await matches(subjectTypes=["DEPLOYMENT"]) == []
+
+
+async def test_a_cursor_of_the_log_lasts(ask_own: GraphQLClient) -> None:
+    page = "query($after: String) { auditLog(first: 2, after: $after) { nodes { id } pageInfo { endCursor } } }"
+    cursor = (await ask_own("ada", page))["auditLog"]["pageInfo"]["endCursor"]
+    before = (await ask_own("ada", page, after=cursor))["auditLog"]["nodes"]
+    made = (await CREATE(ask_own, "ada", name="Maps"))["topic"]["id"]
+    await DELETE(ask_own, "ada", id=made)
+    async with ask_own.database.write() as connection:
+        await connection.execute(update(sql.change).values(at=0))
+    assert (await ask_own("ada", page, after=cursor))["auditLog"]["nodes"] == before
 
 
 async def walk(ask: GraphQLClient, who: str, size: int) -> list[dict[str, Any]]:

@@ -184,7 +184,8 @@ MUTATION_SURFACES: tuple[Surface, ...] = (
         "`changeUndo`",
         "undo",
         BULK_WITH_EFFECT,
-        f"changeUndo(input: {{changeId: $crowdAddition}}) {{ {RESULTS} subjects {{ id }} changes {{ id }} job {{ id }} }}",
+        f"changeUndo(input: {{changeId: $crowdAddition}}) {{ {RESULTS} subjects {{ id }} changes {{ id }}"
+        " job { id } }",
         item_status,
     ),
     Surface(
