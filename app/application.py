@@ -34,6 +34,7 @@ from app.query_engine import QueryEngine
 from app.rate_limit import Clock, RateLimit
 from app.response import RAW_SECURITY_HEADERS
 from app.settings import Executor, Settings
+from app.token_use import TokenUse
 from app.trusted_documents import TrustedDocuments, read_documents
 from app.worker import run_worker
 from fragments import Memory
@@ -120,6 +121,7 @@ def create_application(
     def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
         return verify_bearer_token(authorization, issuer)
 
+    token_use = TokenUse()
     memory = Memory(used_database) if settings.index and settings.engine == Executor.ON else None
     schema = _schema_of(settings)
     query_engine = QueryEngine(schema, _document_rules(), used_database, authenticate, memory)
@@ -135,7 +137,7 @@ def create_application(
         ),
         documents=load_documents(settings) if documents is None else documents,
         cors_origins=settings.cors_origins,
-        observe=observe,
+        observe=[*observe, token_use.observe],
         is_traced=settings.traces,
     )
 
@@ -149,6 +151,7 @@ def create_application(
         async with AsyncExitStack() as stack:
             stack.enter_context(drain.on_sigterm())
             await stack.enter_async_context(run_worker(used_database))
+            await stack.enter_async_context(token_use.write_periodically(used_database))
             if settings.metrics is not None:
                 await stack.enter_async_context(metrics.read_periodically(used_database))
             yield

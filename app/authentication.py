@@ -10,8 +10,8 @@ from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
 from app.operation import current_operation
 from permissions.viewer import Viewer, anonymous_viewer, viewer_by_external_id, viewer_by_token
 from store.database import Snapshot
+from store.tokens import API_TOKEN_PREFIX, token_digest
 
-API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - a prefix, not a password
 MAX_BEARER_TOKEN_LENGTH = 8_192
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | 
         _reject("unknown, expired or revoked" if api_token is not None else "no user has this sub")
     if (record := current_operation.get()) is not None:
         record.viewer_id = viewer.user_id
+        record.token_digest = None if api_token is None else token_digest(api_token)
     return viewer
 
 

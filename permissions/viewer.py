@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, select
+from sqlalchemy import ColumnElement, and_, bindparam, false, null, select
 
 from store import sql
 from store.database import Snapshot
 from store.ids import now_ms
 from store.sql import Selection, json_text
 from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
+from store.tokens import token_digest
 
 PRINCIPALS_PARAMETER, USER_PARAMETER = "viewer_principals", "viewer_pk"
 
@@ -27,6 +27,7 @@ class Viewer:
     cursor_key: bytes
     row_version: int = field(compare=False)  # of the database, in that snapshot
     user_id: str | None = field(default=None, compare=False)
+    token_pk: int | None = field(default=None, compare=False)  # of the API token, if there is one
 
     @property
     def id(self) -> str:
@@ -71,11 +72,6 @@ async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
     return await _fetch_member(snapshot, _BY_PK, pk=pk)
 
 
-def token_digest(token: str) -> str:
-    """Return the digest by which an API token is stored. A token has 256 random bits, so a fast hash is safe."""
-    return sha256(token.encode()).hexdigest()
-
-
 async def _fetch_member(snapshot: Snapshot, statement: Selection, **parameters: object) -> Viewer | None:
     viewer = await _fetch_viewer(snapshot, statement, **parameters)
     return viewer if viewer and viewer.is_signed_in else None
@@ -92,11 +88,12 @@ async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: 
             cursor_key=row.cursor_key,
             row_version=row.row_version,
             user_id=row.id,
+            token_pk=row.token_pk,
         )
     return None
 
 
-def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
+def _select_viewer(is_user: ColumnElement[bool], token_pk: ColumnElement[int | None] | None = None) -> Selection:
     """Return the SELECT of the deployment with the user that the condition chooses, or without one."""
     groups = select(sql.json_rows_agg(sql.group_member.c.group_pk)).where(
         sql.group_member.c.user_pk == sql.principal.c.pk
@@ -109,22 +106,20 @@ def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
         sql.principal.c.id,
         sql.principal.c.is_admin,
         groups.label("groups"),
+        (null() if token_pk is None else token_pk).label("token_pk"),
     ).select_from(
         sql.deployment.outerjoin(sql.principal, and_(sql.principal.c.kind == PrincipalKind.USER, is_user)),
     )
 
 
 # A comparison with one value finds the user by its index. For `IN`, SQLite would index all users for each request.
-_TOKEN_USER = (
-    select(sql.api_token.c.user_pk)
-    .where(
-        sql.api_token.c.digest == bindparam("digest"),
-        sql.api_token.c.expires_at > bindparam("now"),
-        sql.api_token.c.revoked_at.is_(None),
-    )
-    .scalar_subquery()
+_TOKEN = select(sql.api_token.c.user_pk).where(
+    sql.api_token.c.digest == bindparam("digest"),
+    sql.api_token.c.expires_at > bindparam("now"),
+    sql.api_token.c.revoked_at.is_(None),
 )
+_TOKEN_USER, _TOKEN_PK = _TOKEN.scalar_subquery(), _TOKEN.with_only_columns(sql.api_token.c.pk).scalar_subquery()
 _ANONYMOUS = _select_viewer(false())
-_BY_TOKEN = _select_viewer(sql.principal.c.pk == _TOKEN_USER)
+_BY_TOKEN = _select_viewer(sql.principal.c.pk == _TOKEN_USER, _TOKEN_PK)
 _BY_EXTERNAL_ID = _select_viewer(sql.principal.c.external_id == bindparam("external_id"))
 _BY_PK = _select_viewer(sql.principal.c.pk == bindparam("pk"))

@@ -12,7 +12,7 @@ from resolvers.context import Context, LoadBatch
 from resolvers.listing.statement_cache import cached
 from store import sql
 from store.database_use import trace_batch
-from store.rows import AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
+from store.rows import ApiTokenRow, AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
 from store.sql import Expression, Selection
 from store.tables import AssetKind, Principal
 
@@ -235,6 +235,19 @@ class JobByPk(RowByColumn[int, JobRow]):
     """Job by pk."""
 
     table = sql.job
+
+
+class ApiTokenById(RowByColumn[str, ApiTokenRow]):
+    """API token by public id."""
+
+    table = sql.api_token
+    column = "id"
+
+
+class ApiTokenByPk(RowByColumn[int, ApiTokenRow]):
+    """API token by pk."""
+
+    table = sql.api_token
 
 
 class GrantsByAsset(Loader[int, list[GrantRow]]):

@@ -499,11 +499,15 @@ class ApiToken(SQLModel, table=True):
 
     __tablename__ = "api_token"
     pk: int = _pk()
+    id: str = _text(unique=True, index=True)
     digest: str = _text(unique=True)
-    user_pk: int = Field(foreign_key="principal.pk")
+    user_pk: int = Field(foreign_key="principal.pk", index=True)
+    parent_pk: int | None = None  # the token that this one was created with, and is revoked with
+    name: str = _text(default="")
     created_at: int = _big_int()
     expires_at: int = _big_int()
     revoked_at: int | None = _optional_big_int()
+    last_used_at: int | None = _optional_big_int()
 
 
 def table(model: type[SQLModel]) -> Table:

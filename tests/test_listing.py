@@ -128,6 +128,7 @@ OTHER_TESTS = {
     "Query.auditLog": "test_history",
     "Viewer.groups": "test_identity",
     "Viewer.jobs": "test_identity",
+    "Viewer.tokens": "test_token",
     "Collection.history": "test_history",
     "Topic.history": "test_history",
     "Change.assets": "test_history",

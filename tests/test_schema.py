@@ -60,6 +60,7 @@ BOUNDED_IN_PAYLOADS = {
     "deletedTopicIds": "the input, at most 100",
     "addedEdges": "the input: one for each item",
     "removedAssetIds": "the input: one for each item",
+    "revokedTokenIds": "the tokens of one user, which are limited",
     "removedCollectionIds": "the input: one for each item",
     "changes": "the input: one for each collection",
     "subjects": "the undone change: two collections at most",

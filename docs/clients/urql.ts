@@ -12,7 +12,7 @@ export const resolvers = {
   Collection: { addableAssets: list, assets: list, children: list, history: list },
   Job: { results: list },
   Topic: { collections: list, history: list },
-  Viewer: { assets: list, collections: list, groups: list, jobs: list },
+  Viewer: { assets: list, collections: list, groups: list, jobs: list, tokens: list },
   // graphcache takes no resolvers of interfaces.
   Capsule: listsOfAsset,
   DataAsset: listsOfAsset,

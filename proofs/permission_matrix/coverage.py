@@ -47,6 +47,7 @@ EXCEPTIONS = {
     "ChangeFilter.actorIds": "ids of users",
     "PrincipalInput.groupId": "ids of groups",
     "JobCancelInput.id": "the viewer's own jobs",
+    "Token*Input.*": "the viewer's own tokens, and ids of users; covered by tests/test_token.py",
 }
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, NamedTuple
 
-from permissions.viewer import token_digest
 from proofs.token_forgery.corruption import CORRUPT_CHARACTERS, corrupt
 from proofs.token_forgery.lookalikes import invalid_timestamp, non_string, random_case, similar_text
 from proofs.token_forgery.signatures import SIGNATURE_FORGERIES, UnsignedToken
+from store.tokens import token_digest
 from tests.oidc.fake_issuer import ABSENT, AUDIENCE, NOW, FakeIssuer, SigningKey, encoded, signed
 from tests.oidc.forgeries import (
     ENCRYPTION,

@@ -12,10 +12,11 @@ from resolvers.write import grant as resolve_grant
 from resolvers.write import job as resolve_job
 from resolvers.write import membership as resolve_membership
 from resolvers.write import registration as resolve_registration
+from resolvers.write import token as resolve_token
 from resolvers.write import topic as resolve_topic
 from resolvers.write import undo as resolve_undo
 from schema.field import mutation
-from schema.write import asset, collection, deployment, job, membership, topic
+from schema.write import asset, collection, deployment, job, membership, token, topic
 
 ADMIN = permission(Permission.ADMIN)
 MEMBER = permission(Permission.SIGNED_IN)
@@ -158,4 +159,25 @@ class Mutation:
         MEMBER,
         resolver=resolve_job.cancel,
         of=job.JobCancelInput,
+    )
+    token_create: token.TokenCreatePayload | None = mutation(
+        "Creates an API token of the viewer, whose secret is shown once. Created with another token, it expires with"
+        " that one at the latest, and is revoked with it. Members, for themselves.",
+        MEMBER,
+        resolver=resolve_token.create,
+        of=token.TokenCreateInput,
+    )
+    token_revoke: token.TokenRevokePayload | None = mutation(
+        "Revokes an API token of the viewer, and the tokens that were created with it. Takes effect for every operation"
+        " that starts after the response. Members, for their own tokens.",
+        MEMBER,
+        resolver=resolve_token.revoke,
+        of=token.TokenRevokeInput,
+    )
+    tokens_revoke_all: token.TokensRevokeAllPayload | None = mutation(
+        "Revokes all API tokens of a user. Takes effect for every operation that starts after the response."
+        " Administrators only.",
+        ADMIN,
+        resolver=resolve_token.revoke_all,
+        of=token.TokensRevokeAllInput,
     )
