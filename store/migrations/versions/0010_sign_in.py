@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008_0005"
+down_revision = "0009"
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 RANDOM_ID = {
