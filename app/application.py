@@ -4,7 +4,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from time import monotonic_ns
 
@@ -28,12 +28,14 @@ from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
 from app.http_request import HEALTH_PATH, READY_PATH, UNNAMED_PATHS
 from app.oidc import Issuer, create_issuer
+from app.oidc_claims import Claims
 from app.operation import ObserveOperation
 from app.operations_in_progress import OperationsInProgress
 from app.query_engine import QueryEngine
 from app.rate_limit import Clock, RateLimit
 from app.response import RAW_SECURITY_HEADERS
 from app.settings import Executor, Settings
+from app.sign_in import sign_in
 from app.token_use import TokenUse
 from app.trusted_documents import TrustedDocuments, read_documents
 from app.worker import run_worker
@@ -113,12 +115,12 @@ def create_application(
     itself, not one that was passed in. `clock` is that of the rate limit.
     """
     token_pattern()  # compiled now, so that no request waits for it
-    issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
+    issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
     used_database = database or Database(
         settings.database_url, operation_seconds=settings.operation_seconds, pool_size=settings.pool_size
     )
 
-    def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
+    def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, Claims | None]]:
         return verify_bearer_token(authorization, issuer)
 
     token_use = TokenUse()
@@ -129,6 +131,7 @@ def create_application(
         schema,
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
+        sign_in=partial(sign_in, used_database),
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
         limits=CallerLimits(
             operation_seconds=settings.operation_seconds,
@@ -218,10 +221,10 @@ def _context_opener(
     @asynccontextmanager
     async def open_for_request(authorization: Sequence[bytes], request_id: str) -> AsyncIterator[OperationContext]:
         # The token is verified before a connection is taken, so that a slow issuer does not occupy one.
-        api_token, subject = await verify_bearer_token(authorization, issuer)
+        api_token, claims = await verify_bearer_token(authorization, issuer)
 
         async def identify(snapshot: Snapshot) -> Viewer:
-            return await load_viewer(snapshot, api_token, subject)
+            return await load_viewer(snapshot, api_token, claims)
 
         async with open_context(database, identify, request_id) as context:
             yield context

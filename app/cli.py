@@ -495,7 +495,7 @@ def _settings() -> Settings:
     """Return the environment's settings; raise SettingError for any that cannot be used."""
     settings = Settings.from_environment()
     try:
-        create_issuer(settings.oidc_issuer, settings.oidc_audience)
+        create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
         if settings.metrics is not None:
             parse_address(settings.metrics)
     except ValueError as error:

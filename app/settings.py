@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from typing import Any, Self
 
 from app.cors import is_origin
+from app.oidc_claims import ClaimNames, Provisioning
 from resolvers.limits import Rate
 from store.database import OPERATION_SECONDS, POOL_SIZE
 
@@ -52,6 +53,11 @@ class Settings:
     graphiql: bool = False
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
+    oidc_provisioning: Provisioning = Provisioning.OFF
+    oidc_name_claim: str = ClaimNames.name
+    oidc_email_claim: str = ClaimNames.email
+    oidc_groups_claim: str = ClaimNames.groups
+    oidc_admin_group: str | None = None
     engine: Executor = Executor.ON
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
@@ -81,6 +87,17 @@ class Settings:
     def rate(self) -> Rate | None:
         """Rate limit of a user; None if there is none."""
         return Rate(self.rate_points, self.rate_burst) if self.rate_points else None
+
+    @property
+    def claim_names(self) -> ClaimNames:
+        """Claims of the issuer's tokens that sign-ins take over."""
+        return ClaimNames(
+            self.oidc_provisioning,
+            self.oidc_name_claim,
+            self.oidc_email_claim,
+            self.oidc_groups_claim,
+            self.oidc_admin_group,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

@@ -142,7 +142,7 @@ async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[h
     if fake:
         settings = replace(settings, oidc_issuer=fake.url, oidc_audience=AUDIENCE)
 
-    def issuer_from_settings(issuer: str | None, audience: str | None) -> Issuer | None:
+    def issuer_from_settings(issuer: str | None, audience: str | None, _names: object) -> Issuer | None:
         return Issuer(issuer, audience, fake.clock, fake.timer) if fake and issuer and audience else None
 
     with patch("app.application.create_issuer", issuer_from_settings):
