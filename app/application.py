@@ -34,6 +34,9 @@ from app.operations_in_progress import OperationsInProgress
 from app.query_engine import QueryEngine
 from app.rate_limit import Clock, RateLimit
 from app.response import RAW_SECURITY_HEADERS
+from app.scim import endpoint as scim
+from app.scim.endpoint import ScimEndpoint
+from app.scim.token import read_token
 from app.settings import Executor, Settings
 from app.sign_in import sign_in
 from app.token_use import TokenUse
@@ -127,17 +130,18 @@ def create_application(
     memory = Memory(used_database) if settings.index and settings.engine == Executor.ON else None
     schema = _schema_of(settings)
     query_engine = QueryEngine(schema, _document_rules(), used_database, authenticate, memory)
+    limits_of_callers = CallerLimits(
+        operation_seconds=settings.operation_seconds,
+        rate=settings.rate and RateLimit(settings.rate, clock),
+        in_progress=OperationsInProgress(settings.max_operations),
+    )
     endpoint = Endpoint(
         schema,
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
         sign_in=partial(sign_in, used_database),
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
-        limits=CallerLimits(
-            operation_seconds=settings.operation_seconds,
-            rate=settings.rate and RateLimit(settings.rate, clock),
-            in_progress=OperationsInProgress(settings.max_operations),
-        ),
+        limits=limits_of_callers,
         documents=load_documents(settings) if documents is None else documents,
         cors_origins=settings.cors_origins,
         observe=[*observe, token_use.observe],
@@ -174,6 +178,7 @@ def create_application(
     routes: list[BaseRoute] = [
         Route(HEALTH_PATH, _check_health, methods=["GET"]),
         Route(READY_PATH, ready, methods=["GET"]),
+        *_scim_routes(settings, used_database, limits_of_callers),
     ]
     if settings.graphiql:
         routes = [
@@ -192,6 +197,15 @@ def create_application(
     )
     application.state.memory = memory
     return application
+
+
+def _scim_routes(settings: Settings, database: Database, limits: CallerLimits) -> list[BaseRoute]:
+    """Return the routes of SCIM; none if it is off. Raises SettingError."""
+    token = read_token(settings)
+    if token is None:
+        return []
+    endpoint = ScimEndpoint(database, token, limits, user_id=settings.scim_user_id, root_path=settings.root_path)
+    return [Route(f"{scim.PATH}/{{path:path}}", endpoint)]
 
 
 def load_documents(settings: Settings) -> TrustedDocuments:

@@ -42,6 +42,7 @@ from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
 from app.operation import ObserveOperation
 from app.operation_log import OperationLog
+from app.scim.token import read_token
 from app.settings import LogFormat, SettingError, Settings
 from app.tokens import TokenLifetimeError, TokenNameError
 from app.trusted_documents import InvalidDocumentsError
@@ -495,6 +496,7 @@ def _settings() -> Settings:
     """Return the environment's settings; raise SettingError for any that cannot be used."""
     settings = Settings.from_environment()
     try:
+        read_token(settings)
         create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
         if settings.metrics is not None:
             parse_address(settings.metrics)

@@ -1,7 +1,5 @@
 """GraphQL over HTTP: an ASGI application that answers every request, however malformed."""
 
-import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
@@ -57,7 +55,6 @@ RunQuery = Callable[[GraphQLRequest, Caller], Awaitable[bytes | None]]
 
 Result = TypeVar("Result")
 
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _GOING_AWAY: Final = 1001
 _BY_METHOD: Final = {
     "GET": frozenset({OperationType.QUERY}),
@@ -108,7 +105,7 @@ class Endpoint(GraphQL[object, None]):
             await WebSocket(scope, receive, send).close(_GOING_AWAY)
             return
         request = HTTPRequest(scope, receive)
-        record = OperationRecord(_request_id(request))
+        record = OperationRecord(request.request_id())
         if self._is_traced:
             record.trace(request.first_header(b"traceparent").decode("latin-1"))
         caller = Caller(request, record, self._limits)
@@ -258,12 +255,6 @@ class Endpoint(GraphQL[object, None]):
             except InvalidOperationTypeError as error:
                 raise _not_served(error.operation_type) from None
         return result
-
-
-def _request_id(request: HTTPRequest) -> str:
-    """Return the request's `x-request-id` header, or a random id if it is absent or malformed."""
-    request_id = request.first_header(b"x-request-id")
-    return request_id.decode() if _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
 
 
 def _body(result: ExecutionResult, request_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from app.cors import is_origin
 from app.oidc_claims import ClaimNames, Provisioning
+from app.scim.user_id import UserId
 from resolvers.limits import Rate
 from store.database import OPERATION_SECONDS, POOL_SIZE
 
@@ -58,6 +59,9 @@ class Settings:
     oidc_email_claim: str = ClaimNames.email
     oidc_groups_claim: str = ClaimNames.groups
     oidc_admin_group: str | None = None
+    scim_token: str | None = field(default=None, metadata={"is_secret": True})
+    scim_token_file: str | None = None  # that holds the token, instead of the environment
+    scim_user_id: UserId = UserId.EXTERNAL_ID
     engine: Executor = Executor.ON
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
@@ -125,10 +129,11 @@ class Settings:
         return settings
 
     def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
-        """Return the name, value and source of each setting, with passwords in URLs masked."""
+        """Return the name, value and source of each setting, with secrets, also those in URLs, masked."""
         rows = []
         for each in fields(self):
             name, value = PREFIX + each.name.upper(), getattr(self, each.name)
+            value = "***" if value is not None and each.metadata.get("is_secret") else value
             shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
             rows.append(
                 (name, _without_password(shown or "(none)"), "environment" if name in environment else "default")
