@@ -186,7 +186,8 @@ def engine_answers(monkeypatch: pytest.MonkeyPatch) -> list[bytes | None]:
     return answers
 
 
-# graphql-core drops the coroutines of an operation that ends early.
+# After an error in a field, graphql-core does not await the coroutines of its siblings, and Python warns about each. If
+# one is garbage-collected while nothing can be imported, that warning fails, and Python reports an ignored exception.
 ENDS_EARLY = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings(

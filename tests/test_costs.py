@@ -14,6 +14,9 @@ from proofs.differential.generator import Request
 from proofs.interference.operations import Vocabulary
 from proofs.memory import MAX_GROWTH, WARM_UP_TRIALS, MemoryWatch, settled_bytes
 from proofs.proof import BrokenPromiseError
+from tests.conftest import ENDS_EARLY
+
+pytestmark = ENDS_EARLY
 
 SIZES = Sizes(assets=2_000, collections=100, members=50)
 NOTHING = Vocabulary({prefix: ["x"] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}, ["a"], ["b"])

@@ -13,6 +13,7 @@ from proofs.interference.trial import trial
 from proofs.interference.world import VIEWERS, public_id, random_catalogue
 from proofs.leaks import LEAKS, checks_until_found, disable_logging
 from proofs.proof import BrokenPromiseError
+from tests.conftest import ENDS_EARLY
 from tests.oracle import Line, Model
 
 NEW_SEED = secrets.randbelow(1_000_000)
@@ -20,15 +21,7 @@ IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "
 VOCABULARY = Vocabulary(IDS, ["asset0"], ["held-0"])
 
 
-# After an error in a field, the executor does not await sibling coroutines that have not started, and Python warns
-# about each. If one is garbage-collected while a named tuple is created, when nothing can be imported, that warning
-# fails, and Python reports an ignored exception instead.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. .coroutine object:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+pytestmark = ENDS_EARLY
 
 
 @pytest.mark.parametrize("seed", [1, 2, NEW_SEED], ids=["first", "second", "new"])
