@@ -687,6 +687,7 @@ LEAKS: Sequence[Leak] = (
         USERS[0],
     ),
     Leak("jobs", "jobs are visible to everyone", _replace_select("job", _select_any_row)),
+    Leak("tokens", "tokens are visible to everyone", _replace_select("api_token", _select_any_row)),
     Leak("errors", "a hidden asset gets another error than a missing one", _plan_for_hidden),
     Leak("positions", "a position may refer to a hidden member", _position_at_hidden),
     Leak("shared state", "loaders are shared between operations", _share_loaders),

@@ -1,6 +1,6 @@
 """API tokens: created, listed, revoked, and the time of their last use. Only their digests are stored."""
 
-import secrets
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import sql
-from store.ids import new_id, now_ms
+from store import ids, sql
+from store.ids import now_ms
 
 API_TOKEN_PREFIX = "atoll_"  # noqa: S105 - a prefix, not a password
 DAY_MS: Final = 24 * 3_600 * 1_000
@@ -38,11 +38,15 @@ async def create(
     """
     ended = func.coalesce(sql.api_token.c.revoked_at, sql.api_token.c.expires_at)
     await connection.execute(delete(sql.api_token).where(sql.api_token.c.user_pk == user_pk, ended < at - RETENTION_MS))
-    token = CreatedToken(new_id("tok"), API_TOKEN_PREFIX + secrets.token_urlsafe(32))
+    token = CreatedToken(ids.new_id("tok"), _new_secret())
     row = {"id": token.id, "digest": token_digest(token.secret), "user_pk": user_pk, "parent_pk": parent_pk}
     row |= {"name": name, "created_at": at, "expires_at": expires_at}
     await connection.execute(insert(sql.api_token).values(row))
     return token
+
+
+def _new_secret() -> str:
+    return API_TOKEN_PREFIX + base64.urlsafe_b64encode(ids.random_bytes(32)).decode().rstrip("=")
 
 
 async def find(connection: AsyncConnection, text: str) -> Row[Any] | None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,8 @@ import jwt
 import pytest
 
 from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
+from app.oidc_claims import Provisioning
+from tests.conftest import GraphQLClient, World, settings_of
 from tests.node import node_for
 
 HERE: Final = Path(__file__).parent / "oidc"
@@ -81,6 +83,31 @@ async def test_an_access_token_of_each_algorithm_is_accepted(provider: Provider,
     header = jwt.get_unverified_header(token)
     assert (header["typ"], header["alg"], header["kid"]) == ("at+jwt", alg, provider.kids[0])
     assert (await Issuer(provider.issuer, AUDIENCE).verify(token)).subject == CLIENT
+
+
+async def test_groups_in_the_claims_of_an_issuer_become_groups(provider: Provider, own_world: World) -> None:
+    settings = replace(
+        settings_of(own_world.url),
+        oidc_issuer=provider.issuer,
+        oidc_audience=AUDIENCE,
+        oidc_provisioning=Provisioning.CREATE,
+        oidc_admin_group="admins",
+    )
+    ask = GraphQLClient(own_world, settings)
+    seen = []
+    for claims in ({"name": "Ann", "email": "ann@example.org", "groups": ["staff", "admins"]}, {"groups": ["staff"]}):
+        await provider.send(f"claims {json.dumps(claims)}")
+        await asyncio.sleep(1)  # the issuer's times are whole seconds
+        ask.tokens = {CLIENT: await provider.token()}
+        seen.append(
+            (await ask(CLIENT, "{ viewer { user { name email } isAdmin groups { nodes { name } } } }"))["viewer"]
+        )
+    await ask.close()
+    user = {"name": "Ann", "email": "ann@example.org"}
+    assert seen == [
+        {"user": user, "isAdmin": True, "groups": {"nodes": [{"name": "admins"}, {"name": "staff"}]}},
+        {"user": user, "isAdmin": False, "groups": {"nodes": [{"name": "staff"}]}},
+    ]
 
 
 async def test_an_access_token_for_another_audience_is_rejected(provider: Provider) -> None:

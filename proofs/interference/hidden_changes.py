@@ -382,6 +382,15 @@ class HiddenChanges:
         user = self.chooser.choose(*(user for user in self.other_users if user != ADMIN))
         return [update_statement("principal", f"external_id = {sql_literal(user)}", is_admin=self.chooser.happens(4))]
 
+    def add_token(self) -> Sequence[str] | None:
+        """Give another user an API token."""
+        name = f"token{self.number}"
+        values = {"id": public_id("tok", name), "digest": name, "name": self.chooser.choose(*NAMES)}
+        values |= {"created_at": self.chooser.choose(0, 2**41), "expires_at": 2**42}
+        expressions = {column: sql_literal(value) for column, value in values.items()} | {"user_pk": "pk"}
+        owner = sql_literal(self.chooser.choose(*self.other_users))
+        return [insert_statement("api_token", "principal", f"external_id = {owner}", expressions)]
+
     def add_job(self) -> Sequence[str]:
         """Add a job of another user."""
         name = f"job{self.number}"
@@ -713,6 +722,7 @@ CHANGES: dict[str, Callable[[HiddenChanges], WorldChange | Sequence[str] | None]
         HiddenChanges.change_group,
         HiddenChanges.set_administrator,
         HiddenChanges.add_job,
+        HiddenChanges.add_token,
         HiddenChanges.query_as_other,
         HiddenChanges.dry_run_as_other,
         HiddenChanges.add_assets,

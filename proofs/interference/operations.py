@@ -47,7 +47,10 @@ ID_PREFIXES = (
     ("group", "grp"),
     ("change", "chg"),
     ("job", "job"),
+    ("token", "tok"),
 )
+OMITTED_MUTATIONS = frozenset({"tokensRevokeAll"})
+"""Mutations that would end the sign-ins of the users of a trial."""
 
 
 class Argument(NamedTuple):
@@ -122,7 +125,7 @@ class OperationGenerator:
         """Generate a mutation: one of `names` if there are any, otherwise usually one that the viewer may call."""
         self._composites_left = MAX_COMPOSITES
         assert SCHEMA.mutation_type
-        known = SCHEMA.mutation_type.fields
+        known = {name: each for name, each in SCHEMA.mutation_type.fields.items() if name not in OMITTED_MUTATIONS}
         may = [name for name in sorted(known) if self._may_select(known[name])]
         name = self._random.choice(names or may or sorted(known))
         return Operation("mutation", [self._field(name, known[name], 0, 0)])
