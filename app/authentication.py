@@ -44,7 +44,7 @@ async def verify_bearer_token(authorization: Sequence[bytes], issuer: Issuer | N
 
 
 async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
-    """Return the viewer; raise UnauthenticatedError if the token is unknown, expired or revoked, or has no user."""
+    """Return the viewer; raise UnauthenticatedError if the token is invalid, or its user unknown or deactivated."""
     if api_token is not None:
         viewer = await viewer_by_token(snapshot, api_token)
     elif subject is not None:
@@ -52,7 +52,7 @@ async def load_viewer(snapshot: Snapshot, api_token: str | None, subject: str | 
     else:
         return await anonymous_viewer(snapshot)
     if viewer is None:
-        _reject("unknown, expired or revoked" if api_token is not None else "no user has this sub")
+        _reject("unknown, expired or revoked" if api_token is not None else "no active user has this sub")
     if (record := current_operation.get()) is not None:
         record.viewer_id = viewer.user_id
     return viewer

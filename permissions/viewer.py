@@ -57,17 +57,17 @@ async def anonymous_viewer(snapshot: Snapshot) -> Viewer:
 
 
 async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:
-    """Return the user of an API token; None if it is unknown, expired or revoked. One statement."""
+    """Return the active user of an API token; None if it is unknown, expired or revoked. One statement."""
     return await _fetch_member(snapshot, _BY_TOKEN, digest=token_digest(token), now=now_ms())
 
 
 async def viewer_by_external_id(snapshot: Snapshot, external_id: str) -> Viewer | None:
-    """Return the user with this id in the platform; None if there is none. One statement."""
+    """Return the active user with this id in the platform; None if there is none. One statement."""
     return await _fetch_member(snapshot, _BY_EXTERNAL_ID, external_id=external_id)
 
 
 async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
-    """Return the user with this pk, for jobs that run on their behalf; None if there is none. One statement."""
+    """Return the user with this pk, for jobs that run on their behalf; None if deactivated. One statement."""
     return await _fetch_member(snapshot, _BY_PK, pk=pk)
 
 
@@ -97,10 +97,11 @@ async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: 
 
 
 def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
-    """Return the SELECT of the deployment with the user that the condition chooses, or without one."""
+    """Return the SELECT of the deployment with the active user that the condition chooses, or without one."""
     groups = select(sql.json_rows_agg(sql.group_member.c.group_pk)).where(
         sql.group_member.c.user_pk == sql.principal.c.pk
     )
+    is_active_user = and_(sql.principal.c.kind == PrincipalKind.USER, sql.principal.c.is_active, is_user)
     return select(
         sql.deployment.c.public_sharing,
         sql.deployment.c.cursor_key,
@@ -109,9 +110,7 @@ def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
         sql.principal.c.id,
         sql.principal.c.is_admin,
         groups.label("groups"),
-    ).select_from(
-        sql.deployment.outerjoin(sql.principal, and_(sql.principal.c.kind == PrincipalKind.USER, is_user)),
-    )
+    ).select_from(sql.deployment.outerjoin(sql.principal, is_active_user))
 
 
 # A comparison with one value finds the user by its index. For `IN`, SQLite would index all users for each request.

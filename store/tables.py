@@ -110,6 +110,15 @@ class PrincipalKind(StrEnum):
     PUBLIC = "PUBLIC"
 
 
+class PrincipalSource(StrEnum):
+    """Sources of users and groups. Each user and each group has one, and only that source writes it."""
+
+    CATALOGUE = "CATALOGUE"
+    OIDC = "OIDC"
+    SCIM = "SCIM"
+    MANUAL = "MANUAL"
+
+
 class ChangeAction(StrEnum):
     """Action of a change on its subject."""
 
@@ -175,6 +184,8 @@ class Principal(SQLModel, table=True):
     name: str = _text()
     email: str | None = _optional_text()
     is_admin: bool = False
+    source: str = _text(default=PrincipalSource.CATALOGUE.value)
+    is_active: bool = True  # a user's: tokens of deactivated users are not accepted
 
 
 class GroupMember(SQLModel, table=True):

@@ -172,6 +172,21 @@ async def test_a_job_places_a_block_independently_of_existing_members(ask_own: G
     assert await held(ask_own, "inner") == ["count", "hidden", "align", "explore", "images", "blast"]
 
 
+@pytest.mark.parametrize("mode", ["ATOMIC", "BEST_EFFORT"])
+async def test_a_job_of_a_deactivated_user_is_cancelled(ask_own: GraphQLClient, mode: str) -> None:
+    id_ = await ids(ask_own)
+    given = {"collectionId": id_["bare"], "assetIds": [id_[name] for name in ("blast", "align", "count")]}
+    id_of_job = await started(ask_own, "olu", ADD, **given, mode=mode)
+    users = update(sql.principal).where(sql.principal.c.external_id == "olu")
+    async with ask_own.database.write() as connection:
+        await connection.execute(users.values(is_active=False))
+    assert await jobs.run_next_job(ask_own.database)
+    assert await held(ask_own, "bare") == []
+    async with ask_own.database.write() as connection:
+        await connection.execute(users.values(is_active=True))
+    assert (await seen(ask_own, "olu", id_of_job))["status"] == "CANCELLED"
+
+
 async def test_assets_are_removed_and_moved_by_jobs(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     three = [id_["align"], id_["blast"], id_["count"]]

@@ -33,7 +33,7 @@ from tests.conftest import ANONYMOUS
 from tests.oracle import Line
 
 TOKEN_HOLDER = "holder"  # noqa: S105 - a user
-"""Prefix of the users whose token is created and revoked."""
+"""Prefix of the users whose token is created and revoked, also by deactivating them."""
 
 MEMBER_PROBES = (*EXISTENCE_PROBES, *MEMBERS_ONLY_PROBES, *CONTENT_PROBES)
 
@@ -70,6 +70,7 @@ def catalogue_lines(workers: int, accesses: Sequence[RevocableAccess]) -> list[L
     users: list[Line] = [
         {"kind": "user", "id": name, "name": name, "isAdmin": name == ADMINISTRATOR} for name in people
     ]
+    users += [_leaver(worker, is_active=False) for worker in range(workers)]
     groups = [
         group
         for worker in range(workers)
@@ -124,6 +125,14 @@ def member_accesses(worker: int) -> list[RevocableAccess]:
             withdraw_token(holder),
             MEMBER_PROBES,
             asset_line(f"token-{worker}", "everyone"),
+        ),
+        RevocableAccess(
+            f"active-{worker}",
+            _leaver(worker)["id"],
+            in_sequence(import_line(_leaver(worker)), issue_token(_leaver(worker)["id"])),
+            import_line(_leaver(worker, is_active=False)),
+            MEMBER_PROBES,
+            asset_line(f"active-{worker}", "everyone"),
         ),
     ]
 
@@ -213,3 +222,8 @@ def _collection(slug: str, visibility: str = "INTERNAL", assets: Sequence[str] =
 
 def _group(name: str, *members: str) -> Line:
     return {"kind": "group", "id": name, "name": name, "members": list(members)}
+
+
+def _leaver(worker: int, *, is_active: bool = True) -> Line:
+    name = f"{TOKEN_HOLDER}-leaver-{worker}"
+    return {"kind": "user", "id": name, "name": name, "isActive": is_active}

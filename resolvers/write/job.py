@@ -185,18 +185,17 @@ async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: l
 async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[MembershipOperation, int] | None:
     """Return the job's operation, as its user with their current permissions, and the number of items done.
 
-    None if the job has ended: it was cancelled, or its collection no longer exists.
+    None if the job has ended: it was cancelled, its user was deactivated, or its collection no longer exists.
     """
     log = await open_change_log(connection, job.request_id)
     log.actor_pk = job.user_pk
     state = await jobs.renew_lease(connection, job.pk)
     if state.status != JobStatus.RUNNING:
         return None
-    if state.is_cancelled:
+    viewer = await viewer_by_pk(ConnectionSnapshot(connection), job.user_pk)
+    if state.is_cancelled or viewer is None:
         await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
-    viewer = await viewer_by_pk(ConnectionSnapshot(connection), job.user_pk)
-    assert viewer is not None  # noqa: S101 - no user is ever deleted
     try:
         return await _operation(MutationTransaction(connection, viewer, log), job, state.last_put_pk), state.done
     except MutationRejectedError as rejected:

@@ -78,6 +78,7 @@ class UserLine(Line):
     name: Name
     email: ShortText | None = None
     isAdmin: Flag = False  # noqa: N815 - the file's name
+    isActive: Flag | None = None  # noqa: N815 - the file's name
 
 
 class GroupLine(Line):

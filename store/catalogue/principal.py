@@ -1,50 +1,60 @@
 """Import of users and groups: a group's line replaces all of its members."""
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 
 from store import sql
-from store.catalogue.parsed import ParsedCatalogue
-from store.catalogue.upsert import DesiredRow, ImportSession
+from store.catalogue.lines import UserLine
+from store.catalogue.parsed import InvalidCatalogueError, LineProblem, ParsedCatalogue
+from store.catalogue.upsert import ImportSession
+from store.people.members import GroupWrite
+from store.people.refusal import PeopleRefusedError
+from store.people.writer import PeopleWriter, UserColumns, WrittenPeople
+from store.tables import PrincipalSource
 
 
 async def write_principals(session: ImportSession, catalogue: ParsedCatalogue) -> dict[str, int]:
-    """Write users and groups. Return pks by external id, of all principals including `everyone` and `public`."""
-    users = {
-        line.id: DesiredRow(
-            "user", "usr", {"kind": "USER", "name": line.name, "email": line.email, "is_admin": line.isAdmin}
+    """Write users and groups. Return pks by external id, of all principals including `everyone` and `public`.
+
+    Raises InvalidCatalogueError for users and groups that another source owns.
+    """
+    writer = PeopleWriter(session.connection, session.log, PrincipalSource.CATALOGUE)
+    try:
+        users = await writer.write_users({id_: _columns(line) for id_, line in catalogue.users.items()})
+        pks = await _load_pks(session)
+        groups = await writer.write_groups(
+            {
+                id_: GroupWrite(line.name, members=[pks[user] for user in line.members])
+                for id_, line in catalogue.groups.items()
+            }
         )
-        for line in catalogue.users.values()
-    }
-    await session.upsert_and_log(sql.principal, "external_id", users)
-    changed = await _groups_with_other_members(session, catalogue)
-    groups = {
-        line.id: DesiredRow(
-            "group", "grp", {"kind": "GROUP", "name": line.name}, {"is_admin": False}, line.id in changed
-        )
-        for line in catalogue.groups.values()
-    }
-    await session.upsert_and_log(sql.principal, "external_id", groups)
+    except PeopleRefusedError as error:
+        raise InvalidCatalogueError(_problems(catalogue, error)) from None
+    _count(session, "user", users, catalogue.users)
+    _count(session, "group", groups, catalogue.groups)
+    return {**pks, **groups.pks}
+
+
+def _columns(line: UserLine) -> UserColumns:
+    columns: UserColumns = {"name": line.name, "email": line.email, "is_admin": line.isAdmin}
+    if line.isActive is not None:
+        columns["is_active"] = line.isActive
+    return columns
+
+
+async def _load_pks(session: ImportSession) -> dict[str, int]:
     principals = await session.connection.execute(select(sql.principal.c.external_id, sql.principal.c.pk))
-    pks = {row.external_id: row.pk for row in principals}
-    members = [
-        {"group_pk": pks[group], "user_pk": pks[user]}
-        for group in changed
-        for user in sorted(set(catalogue.groups[group].members))
-    ]
-    await session.replace(sql.group_member.c.group_pk, [pks[group] for group in changed], members)
-    return pks
+    return {row.external_id: row.pk for row in principals}
 
 
-async def _groups_with_other_members(session: ImportSession, catalogue: ParsedCatalogue) -> list[str]:
-    """Return the ids of groups whose members differ between file and database. One statement."""
-    group, user, member = sql.principal.alias("in_group"), sql.principal.alias("member"), sql.group_member
-    rows = (
-        select(group.c.external_id.label("group"), user.c.external_id.label("user"))
-        .select_from(member)
-        .join(group, group.c.pk == member.c.group_pk)
-        .join(user, user.c.pk == member.c.user_pk)
-    )
-    existing: dict[str, set[str]] = {}
-    for row in await session.connection.execute(rows):
-        existing.setdefault(row.group, set()).add(row.user)
-    return [id_ for id_, line in catalogue.groups.items() if existing.get(id_, set()) != set(line.members)]
+def _problems(catalogue: ParsedCatalogue, error: PeopleRefusedError) -> list[LineProblem]:
+    numbers = {id_: number for (kind, id_), number in catalogue.line_numbers.items() if kind in {"user", "group"}}
+    return [LineProblem(numbers[id_], refusal.message.removesuffix(".")) for id_, refusal in error.refusals.items()]
+
+
+def _count(session: ImportSession, kind: str, written: WrittenPeople, lines: Collection[str]) -> None:
+    created, updated = len(written.created), len(written.updated)
+    session.created[kind] += created
+    session.updated[kind] += updated
+    session.unchanged[kind] += len(lines) - created - updated

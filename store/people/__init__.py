@@ -1,0 +1,1 @@
+"""Users and groups: the only code that writes them, for mutations, catalogue imports, OIDC and SCIM."""
