@@ -21,7 +21,8 @@ past hidden ones only. Anonymous visitors see no changes.
 The former place of a topic or collection is visible if the object is. That of a deleted one is visible to those who
 would see it if it existed as it was then; a topic, which was empty when it was deleted, to members only.
 
-A job and its items are visible to the user who started it; an API token, unless it is revoked, to its user.
+A job and its items are visible to the user who started it; an API token, unless it is revoked, to its user. The members
+of a group are visible to each of them and to administrators.
 """
 
 from collections.abc import Callable
@@ -171,6 +172,11 @@ def _principals(principal: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*principal.c).where(principal.c.kind == PrincipalKind.USER, owned.exists())
 
 
+def _group_members(member: FromClause, viewer: Viewer) -> Select[Any]:
+    """Return the members of the groups that the viewer is in; those of all groups for administrators."""
+    return select(*member.c).where(true() if viewer.is_admin else _is_held(member.c.group_pk, viewer))
+
+
 def _memberships(membership: FromClause, viewer: Viewer) -> Select[Any]:
     joined = membership.join(sql.asset, sql.asset.c.pk == membership.c.asset_pk).join(
         sql.collection, sql.collection.c.pk == membership.c.collection_pk
@@ -307,6 +313,7 @@ _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "membership": _memberships,
     "asset_use": _uses,
     "access_grant": _grants,
+    "group_member": _group_members,
     "change": _changes,
     "former_place": _former_places,
     "job": _jobs,

@@ -25,6 +25,7 @@ LENGTHS: Final[Mapping[str, int]] = {
     "*.movedCollections": 100,
     "*.subjects": 2,
     "*.userErrors": 10,
+    "AssetsTransferPayload.changes": 100,
     "ChangeUndoPayload.changes": 2,
     "Job.changes": 10,
     "Job.collections": 2,

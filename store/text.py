@@ -6,6 +6,7 @@ MAX_NAME_LENGTH = 200
 MAX_TEXT_LENGTH = 20_000
 MAX_SLUG_LENGTH = 100
 MAX_NOTE_LENGTH = 1_000
+MAX_EMAIL_LENGTH = 1_000
 URL_SCHEMES = ("https://", "http://", "s3://", "gs://")
 URL_SCHEME_LIST = f"{', '.join(URL_SCHEMES[:-1])} or {URL_SCHEMES[-1]}"
 NAME_KEY_PLACEHOLDER = "\x7f"  # a control character, so that no name contains it

@@ -65,6 +65,16 @@ async def asset(payload: Payload, context: Context) -> AssetRow | None:
     return await _load(payload, context, "asset", AssetById)
 
 
+async def user(payload: Payload, context: Context) -> PrincipalRow | None:
+    """Return the user that was changed, or whose tokens were revoked."""
+    return await _load(payload, context, "user", PrincipalById)
+
+
+async def group(payload: Payload, context: Context) -> PrincipalRow | None:
+    """Return the changed group."""
+    return await _load(payload, context, "group", PrincipalById)
+
+
 async def change(payload: Payload, context: Context) -> ChangeRow | None:
     """Return the logged change; None if nothing changed, and for a dry run, which is rolled back."""
     if payload.is_dry_run:
@@ -130,11 +140,6 @@ def revoked_token_ids(payload: Payload, _context: Context) -> list[str]:
 def revoked_token_count(payload: Payload, _context: Context) -> int:
     """Return the number of revoked API tokens."""
     return int(payload.result.get("count", 0))
-
-
-async def user(payload: Payload, context: Context) -> PrincipalRow | None:
-    """Return the user that the mutation is about."""
-    return await _load(payload, context, "user", PrincipalById)
 
 
 async def moved_collections(payload: Payload, context: Context) -> list[CollectionRow]:

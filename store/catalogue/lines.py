@@ -11,6 +11,7 @@ from store.catalogue.messages import format_errors, format_value
 from store.date_time import EPOCH, MILLISECOND
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
 from store.text import (
+    MAX_EMAIL_LENGTH,
     MAX_NAME_LENGTH,
     MAX_SLUG_LENGTH,
     MAX_TEXT_LENGTH,
@@ -56,6 +57,7 @@ Id = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
 Slug = Annotated[str, _SLUG, _cleaned(MAX_SLUG_LENGTH)]
 Text = Annotated[str, Field(strict=True), _cleaned(MAX_TEXT_LENGTH, multiline=True)]
 ShortText = Annotated[str, _TEXT, _cleaned(MAX_SHORT_TEXT_LENGTH)]
+Email = Annotated[str, _TEXT, _cleaned(MAX_EMAIL_LENGTH)]
 Tags = Annotated[list[Name], AfterValidator(_without_duplicates)]
 Url = Annotated[ShortText, AfterValidator(_check_url)]
 Timestamp = Annotated[int, BeforeValidator(_to_milliseconds)]
@@ -76,7 +78,7 @@ class UserLine(Line):
     kind: Literal["user"]
     id: Id
     name: Name
-    email: ShortText | None = None
+    email: Email | None = None
     isAdmin: Flag = False  # noqa: N815 - the file's name
     isActive: Flag | None = None  # noqa: N815 - the file's name
 
