@@ -45,8 +45,9 @@ from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
 from app.operation import ObserveOperation
 from app.operation_log import OperationLog
+from app.scim.token import read_token
 from app.settings import LogFormat, SettingError, Settings
-from app.tokens import TokenLifetimeError
+from app.tokens import TokenLifetimeError, TokenNameError
 from app.trusted_documents import InvalidDocumentsError
 from resolvers.deployment import installed_version
 from schema.compatibility import breaking_changes
@@ -90,7 +91,7 @@ def main() -> None:
     """Run the command line. An expected error is printed as one line, without a traceback."""
     try:
         commands(prog_name="atoll")
-    except (SettingError, TokenLifetimeError, DatabaseUrlError) as error:
+    except (SettingError, TokenLifetimeError, TokenNameError, DatabaseUrlError) as error:
         _exit(str(error), USAGE)
     except (
         DatabaseUnusableError,
@@ -224,26 +225,41 @@ def export(
 @commands.command()
 def token(
     user: Annotated[str | None, typer.Argument(help="The user's id in the catalogue, for example user:nih.")] = None,
+    *,
+    name: Annotated[str, typer.Option(help="Name of the token in lists.")] = tokens.DEFAULT_NAME,
     ttl: Annotated[str, typer.Option(help="Lifetime of the token, for example 30d, 12h or 15m; at most 366d.")] = "30d",
-    revoke: Annotated[str | None, typer.Option(help="Revoke this token instead of creating one.")] = None,
+    list_: Annotated[
+        str | None, typer.Option("--list", metavar="USER", help="List the user's tokens instead of creating one.")
+    ] = None,
+    revoke: Annotated[
+        str | None, typer.Option(metavar="ID", help="Revoke the token with this id, or this token itself.")
+    ] = None,
+    revoke_all: Annotated[str | None, typer.Option(metavar="USER", help="Revoke all tokens of the user.")] = None,
 ) -> None:
-    """Create an API token for a user and print it, or revoke a token.
+    """Create an API token for a user and print it; or list or revoke tokens.
 
-    Examples: atoll token user:nih --ttl 12h, and atoll token --revoke atoll_…
+    Examples: atoll token user:nih --name Notebook --ttl 12h, atoll token --list user:nih, atoll token --revoke tok_…
     """
-    if (user is None) == (revoke is None):
+    if sum(value is not None for value in (user, list_, revoke, revoke_all)) != 1:
         _exit(
-            "Name either a user or a token to revoke: atoll token USER [--ttl TTL], or atoll token --revoke TOKEN.",
+            "Name one thing to do: atoll token USER [--name NAME] [--ttl TTL], atoll token --list USER,"
+            " atoll token --revoke ID, or atoll token --revoke-all USER.",
             USAGE,
         )
-    if revoke is not None:
-        old_token = revoke.strip()
-        if not _with_database(_settings(), lambda database: tokens.revoke_token(database, old_token)):
+    if user is not None:
+        seconds, title = tokens.parse_ttl(ttl), tokens.parse_name(name)
+        create = partial(tokens.create_token, user=user, seconds=seconds, name=title)
+        sys.stdout.write(_with_database(_settings(), create) + "\n")
+    elif list_ is not None:
+        rows = _with_database(_settings(), partial(tokens.list_tokens, user=list_))
+        sys.stdout.writelines(f"{line}\n" for line in tokens.format_tokens(rows))
+    elif revoke is not None:
+        if not _with_database(_settings(), partial(tokens.revoke_token, token=revoke.strip())):
             _exit("The token is unknown, expired or already revoked: nothing was changed.", FAILURE)
         console.print("Revoked.")
-        return
-    seconds, name = tokens.parse_ttl(ttl), str(user)
-    sys.stdout.write(_with_database(_settings(), lambda database: tokens.create_token(database, name, seconds)) + "\n")
+    elif revoke_all is not None:
+        count = _with_database(_settings(), partial(tokens.revoke_all_tokens, user=revoke_all))
+        console.print(f"Revoked {count:,} token{'' if count == 1 else 's'}.")
 
 
 @commands.command()
@@ -538,7 +554,8 @@ def _settings() -> Settings:
     """Return the environment's settings; raise SettingError for any that cannot be used."""
     settings = Settings.from_environment()
     try:
-        create_issuer(settings.oidc_issuer, settings.oidc_audience)
+        read_token(settings)
+        create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
         if settings.metrics is not None:
             parse_address(settings.metrics)
     except ValueError as error:

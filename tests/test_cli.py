@@ -114,9 +114,23 @@ def test_a_token_needs_an_existing_user_and_a_valid_lifetime(atoll_world: Comman
     for ttl in ("", "5", "5x", "-1d", "0d", "367d", "1.5h", "٣d", "9999999999d"):
         refused = atoll_world("token", "mei", f"--ttl={ttl}").usage_error
         assert refused == f"Invalid --ttl {ttl!r}. Use for example 30d, 12h or 15m (at most 366d)."
-    assert "or atoll token --revoke TOKEN" in atoll_world("token").usage_error
-    assert "or atoll token --revoke TOKEN" in atoll_world("token", "mei", "--revoke", "atoll_x").usage_error
+    assert "or atoll token --revoke-all USER" in atoll_world("token").usage_error
+    assert "or atoll token --revoke-all USER" in atoll_world("token", "mei", "--revoke", "atoll_x").usage_error
     assert rows(atoll_world.database_url) == before
+
+
+def test_tokens_are_listed_and_revoked_by_their_ids(atoll_world: CommandRunner) -> None:
+    before = len(atoll_world("token", "--list", "mei").out.splitlines())
+    for name in ("First", "Second"):
+        atoll_world("token", "mei", "--name", name)
+    lines = atoll_world("token", "--list", "mei").out.splitlines()
+    assert len(lines) == before + 2
+    assert [line.split()[1] + line.split()[-1] for line in lines[-2:]] == ["validFirst", "validSecond"]
+    assert atoll_world("token", "--revoke", lines[-2].split()[0]).err == "Revoked.\n"
+    assert atoll_world("token", "--list", "mei").out.splitlines()[-2].split()[1] == "revoked"
+    assert atoll_world("token", "--revoke-all", "mei").err == f"Revoked {before:,} tokens.\n"
+    assert atoll_world("token", "--list", "nobody").error_line.startswith("There is no user 'nobody'.")
+    assert atoll_world("token", "mei", "--name", " ").usage_error.startswith("The --name is empty.")
 
 
 def test_a_token_for_an_empty_database_asks_for_an_import_first(atoll: CommandRunner) -> None:
@@ -129,7 +143,7 @@ def test_a_token_for_an_empty_database_asks_for_an_import_first(atoll: CommandRu
 @pytest.mark.parametrize(("ttl", "seconds"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("366d", 31_622_400)])
 def test_a_token_has_the_requested_lifetime(atoll_world: CommandRunner, ttl: str, seconds: int) -> None:
     atoll_world("token", "mei", "--ttl", ttl)
-    *_, created_at, expires_at, _ = max(rows(atoll_world.database_url)["api_token"])
+    *_, created_at, expires_at, _, _ = max(rows(atoll_world.database_url)["api_token"])
     assert expires_at - created_at == seconds * 1_000
 
 

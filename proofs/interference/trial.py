@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 from sqlalchemy import select
 
+from app.tokens import DEFAULT_NAME
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.interference.case import Case, Shrinker, Step
@@ -312,9 +313,12 @@ def visible_state(model: Model, who: str) -> dict[str, Any]:
 
 async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[str]) -> Vocabulary:
     """Return everything in the world that operations can name, visible or not."""
-    ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
+    ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job", "tok")}
     async with world.database.snapshot() as snapshot:
         ids_of_log = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
+        # Without those by which the users of the trial sign in.
+        created = select(sql.api_token.c.id).where(sql.api_token.c.name != DEFAULT_NAME)
+        ids_of_log += [row.id for row in await snapshot.rows(created)]
         undoable = select(sql.change.c.id).where(sql.change.c.action.in_(UNDOABLE)).order_by(sql.change.c.pk)
         undoable_ids = [row.id for row in await snapshot.rows(undoable)]
     for id_ in (*model.ids.values(), *ids_of_log):
@@ -325,6 +329,7 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
         [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS],
         list(cursors),
         undoable_ids,
+        [*model.users, *model.groups],
     )
 
 
