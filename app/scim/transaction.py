@@ -23,7 +23,7 @@ MAX_ID_CHARACTERS = 255
 
 @dataclass(frozen=True)
 class ScimTransaction:
-    """Write transaction. It holds the writers' lock, so that what it checks stays true."""
+    """A write transaction. It holds the lock of writers, so checks stay true until it ends."""
 
     connection: AsyncConnection
     log: ChangeLog
