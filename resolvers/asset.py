@@ -74,7 +74,7 @@ class AssetCollections(Listing):
     def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the collection's name."""
         del viewer
-        return (sql.collection.c.name_key, sql.collection.c.id)
+        return (sql.collection.c.sort_key, sql.collection.c.id)
 
     def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
         """Return the columns of the membership."""

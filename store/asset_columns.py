@@ -48,7 +48,7 @@ ASSET_COLUMNS = (
     AssetColumn("tags", is_searched=True),
     AssetColumn("license", is_searched=True),
     AssetColumn("doi", is_searched=True),
-    AssetColumn("version"),
+    AssetColumn("version", is_searched=True),
     AssetColumn("url", access=AssetAccess.VIEWER),
     AssetColumn("language", frozenset({AssetKind.CAPSULE, AssetKind.PIPELINE}), is_searched=True),
     AssetColumn("step_count", frozenset({AssetKind.PIPELINE})),

@@ -56,6 +56,7 @@ membership = table(tables.Membership)
 principal = table(tables.Principal)
 row_version = table(tables.RowVersion)
 search_stale = table(tables.SearchStale)
+search_unindexed = table(tables.SearchUnindexed)
 search_word = table(tables.SearchWord)
 topic = table(tables.Topic)
 

@@ -223,6 +223,6 @@ async def test_each_searched_column_finds_the_asset_and_no_other_does(client: Cl
 async def test_an_update_of_a_searched_column_marks_the_row_as_stale(client: Client, column: AssetColumn) -> None:
     async with client.graph.database.write() as connection:
         await connection.execute(update(sql.asset).values({column.name: sql.asset.c[column.name]}))
-        stale = (await connection.execute(select(sql.search_stale))).all()
+        stale = (await connection.execute(select(sql.search_unindexed))).all()
         await connection.rollback()
     assert bool(stale) is column.is_searched

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from store import sql
 from store.search import index
 from store.search.index import index_stale_rows, reset_index
-from store.search.query import MAX_QUERY_LENGTH, MAX_QUERY_WORDS
+from store.search.parse import MAX_QUERY_LENGTH, MAX_QUERY_WORDS
 from store.search.tokens import tokenize
 from store.text import fold_name
 from tests.conftest import ANONYMOUS, GraphQLClient
@@ -325,7 +325,7 @@ async def test_the_index_is_rebuilt_in_batches(ask_own: GraphQLClient, monkeypat
     async with ask_own.database.write() as connection:
         count = await reset_index(connection)
         await index_stale_rows(connection, parts.append)
-        assert (await connection.execute(select(sql.search_stale))).all() == []
+        assert (await connection.execute(select(sql.search_unindexed))).all() == []
     assert (sum(parts), max(parts), parts[-1]) == (count, 2, count % 2)
     assert await search(ask_own, "ada", "align") == before != []
 

@@ -15,6 +15,8 @@ from store.catalogue.lines import AssetLine
 from store.catalogue.upsert import DesiredRow, ImportSession
 from store.changes import changed_columns
 from store.ranks import GAP
+from store.search.sort_key import name_sort_key
+from store.search.tag_key import keys_by_tag
 from store.tables import AssetAccess
 from store.text import fold_name
 
@@ -100,11 +102,11 @@ def _grant_rows(relations: Relations) -> list[dict[str, Any]]:
 
 
 def _tag_rows(relations: Relations) -> list[dict[str, Any]]:
-    return [{"tag": tag} for tag in sorted(relations.tags)]
+    return [{"tag": tag, "tag_key": key} for tag, key in keys_by_tag(relations.tags).items()]
 
 
 def _column_values(line: AssetLine) -> dict[str, Any]:
     values = dict(zip(_NAMES, _read_values(line), strict=True))
     for column in _WITH_DEFAULT:
         values[column.name] = (values[column.name] or column.default) if line.type in column.kinds else None
-    return values | {"name_key": fold_name(line.name)}
+    return values | {"name_key": fold_name(line.name), "sort_key": name_sort_key(line.name)}

@@ -14,6 +14,7 @@ from store.changes import MemberChange
 from store.membership_ranks import next_ranks
 from store.place_log import log_places
 from store.ranks import GAP, RankedList, tree_order
+from store.search.sort_key import name_sort_key
 from store.tables import ChangeAction
 from store.text import fold_name
 
@@ -73,6 +74,7 @@ def _columns(line: CollectionLine, topics: Mapping[str, int], pks: Mapping[str, 
     return {
         "name": line.name,
         "name_key": fold_name(line.name),
+        "sort_key": name_sort_key(line.name),
         "description": line.description,
         "visibility": line.visibility,
         "topic_pk": topics[line.topic],
