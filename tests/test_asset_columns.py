@@ -33,7 +33,7 @@ TYPES = {
 GRAPH_TYPE = {kind: kind.title().replace("_", "") for kind in AssetKind}
 
 # Columns that no line fills in: keys, derived values, and the gold standard, which administrators award.
-OTHER_COLUMNS = {"pk", "id", "external_id", "name_key", "created_at", "updated_at"}
+OTHER_COLUMNS = {"pk", "id", "external_id", "name_key", "sort_key", "created_at", "updated_at"}
 OTHER_COLUMNS |= {"is_gold", "gold_at", "gold_by_pk", "gold_note"}
 # Fields of a line that fill in columns of other names or other tables, or together determine the status.
 OTHER_LINE_FIELDS = {"kind", "id", "grants", "uses", "createdAt", "updatedAt"}

@@ -9,10 +9,10 @@ from app import demo
 from store.database import Database
 from store.migrate import migrate
 from store.search.document import MAX_LABEL_TOKENS
+from store.search.folding import MAX_TOKEN_LENGTH
 from store.search.match import LETTERS_PER_STEP
 from store.search.parse import MAX_QUERY_LENGTH, MAX_QUERY_WORDS
 from store.search.query import MIN_FUZZY_LENGTH
-from store.search.folding import MAX_TOKEN_LENGTH
 from store.search.tokens import MAX_OCCURRENCES, MAX_TOKENS
 from tests.cli_process import ROOT
 from tests.conftest import GraphQLClient, World

@@ -207,10 +207,10 @@ def _select_tags(found: CTE, ignored: Iterable[str], index: int, first: int) -> 
         .group_by(*columns)
         .subquery()
     )
-    of_key = {"partition_by": [spellings.c.tag_key, *_columns("parent", spellings)]}
+    of_key = [spellings.c.tag_key, *_columns("parent", spellings)]
     best_first = (spellings.c.number.desc(), spellings.c.tag)
-    number = cast(func.sum(spellings.c.number).over(**of_key), BigInteger).label("total")
-    rank = func.row_number().over(**of_key, order_by=best_first).label("rank")
+    number = cast(func.sum(spellings.c.number).over(partition_by=of_key), BigInteger).label("total")
+    rank = func.row_number().over(partition_by=of_key, order_by=best_first).label("rank")
     tags = spellings.select().with_only_columns(*spellings.c, number, rank).subquery()
     parents = _columns("parent", tags)
     place = func.row_number().over(partition_by=parents or None, order_by=(tags.c.total.desc(), tags.c.tag))

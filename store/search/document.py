@@ -96,9 +96,9 @@ _has_tags_without_key = exists().where(sql.asset_tag.c.asset_pk == sql.asset.c.p
 SEARCHED_TABLES: Mapping[str, SearchedTable] = {
     "asset": SearchedTable(
         sql.asset,
-        select(
-            sql.asset, _owner.c.name.label("owner_name"), _has_tags_without_key.label("has_tags_without_key")
-        ).join(_owner, _owner.c.pk == sql.asset.c.owner_pk),
+        select(sql.asset, _owner.c.name.label("owner_name"), _has_tags_without_key.label("has_tags_without_key")).join(
+            _owner, _owner.c.pk == sql.asset.c.owner_pk
+        ),
         _asset,
     ),
     "collection": SearchedTable(sql.collection, select(sql.collection), _collection_or_topic),

@@ -16,10 +16,10 @@ _BASE_LETTERS = str.maketrans(
     | {"æ": "ae", "œ": "oe", "þ": "th"}
     | dict(zip("\u0671\u0649\u06cc\u0629\u06a9", "\u0627\u064a\u064a\u0647\u0643", strict=True))
 )
-# Nonspacing marks of scripts in which they are optional; they are letters' parts in others, such as Devanagari and Thai,
-# and so is the voicing of kana. Tatweel (U+0640) stretches a word; a soft hyphen (U+00AD) is invisible.
+# Nonspacing marks of scripts in which they are optional. In others, such as Devanagari and Thai, they are vowels, and
+# the voicing of kana makes another letter. Tatweel (U+0640) stretches a word; a soft hyphen (U+00AD) is invisible.
 _MARKED_SCRIPTS = "".join(
-    rf"\p{{Script={script}}}" for script in "Latin Greek Cyrillic Hebrew Arabic Syriac Inherited".split()
+    rf"\p{{Script={script}}}" for script in ["Latin", "Greek", "Cyrillic", "Hebrew", "Arabic", "Syriac", "Inherited"]
 )
 _IGNORED = regex.compile(rf"[[\p{{Mn}}&&[{_MARKED_SCRIPTS}]]--[\u3099\u309a]]|[\u0640\u00ad]", regex.VERSION1)
 

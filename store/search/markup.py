@@ -1,15 +1,22 @@
 """Text of descriptions in HTML: without tags and comments, and with entities decoded."""
 
+import re
 from html import unescape
 
 import regex
 
-_BLOCKS = """address article aside blockquote br caption center col colgroup dd details dialog div dl dt fieldset
-figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html iframe img input legend li link main menu
-meta nav object ol option p picture pre script section select source style summary table tbody td template textarea
-tfoot th thead title tr track ul video audio body button canvas embed""".split()
-_INLINE = """a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label map mark meter output progress
-q ruby rp rt s samp small span strike strong sub sup svg time tt u var wbr""".split()
+_BLOCKS = re.findall(
+    r"\w+",
+    """address article aside audio blockquote body br button canvas caption center col colgroup dd details dialog div dl
+    dt embed fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html iframe img input legend
+    li link main menu meta nav object ol option p picture pre script section select source style summary table tbody td
+    template textarea tfoot th thead title tr track ul video""",
+)
+_INLINE = re.findall(
+    r"\w+",
+    """a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label map mark meter output progress q rp
+    rt ruby s samp small span strike strong sub sup svg time tt u var wbr""",
+)
 _SEPARATOR_BY_NAME = dict.fromkeys(_BLOCKS, " ") | dict.fromkeys(_INLINE, "")
 """Names of elements: the tag of a block separates words, that of an inline element does not (`H<sub>2</sub>O`).
 

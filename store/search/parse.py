@@ -14,7 +14,7 @@ _JOINED_FIELDS = {"kind", "doi"}  # their values are one token
 
 _TERM = re.compile(
     r'(?:(?<!\S)(-)(?=[^\W_]|"))?'
-    rf'(?:({"|".join(FIELDS)}):(?=\S))?'
+    rf"(?:({'|'.join(FIELDS)}):(?=\S))?"
     r'(?:"([^"]*)"?|([^\s"]+))',
     re.IGNORECASE,
 )
@@ -77,7 +77,7 @@ def _split(text: str) -> Iterator[_Piece]:
             yield _Piece(quoted, (named or "").lower(), is_excluded=bool(minus), is_phrase=True)
             continue
         if not named and (unknown := _UNKNOWN_FIELD.match(text, match.start(4))):
-            raise InvalidQueryError(_describe_unknown_field(unknown[1], text[match.start(4) :].split()[0]))
+            raise InvalidQueryError(_describe_unknown_field(unknown[1], text[match.start(4) :].split(maxsplit=1)[0]))
         is_operator = word in _OPERATORS and not (minus or named)
         is_last = match.end() == len(text)
         yield _Piece(word, (named or "").lower(), word if is_operator else "", is_excluded=bool(minus), is_last=is_last)

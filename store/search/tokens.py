@@ -102,13 +102,10 @@ def compounds(text: str) -> Iterator[Compound]:
 def _compound(piece: str, runs: Sequence[str]) -> Compound:
     folded = tuple(map(fold, runs))
     tokens = folded if piece.isascii() else tuple(token for run in folded for token in _run_tokens(run))
-    whole, signed, versions = folded[0], (), ()
-    if len(runs) > 1:
-        whole = _join_runs(piece, runs) if "." in piece else join_tokens(folded)
-        versions = tuple(tuple(number.split(".")) for number in _LETTERED_VERSION.findall(piece)) if "." in piece else ()
-    if "+" in piece or "#" in piece:
-        signed = tuple(map(fold, _SIGNED.findall(piece)))
-    return Compound(runs, tokens, whole, signed, versions)
+    whole = _join_runs(piece, runs) if "." in piece else join_tokens(folded)
+    signed = map(fold, _SIGNED.findall(piece) if "+" in piece or "#" in piece else ())
+    numbers = _LETTERED_VERSION.findall(piece) if "." in piece else ()
+    return Compound(runs, tokens, whole, tuple(signed), tuple(tuple(number.split(".")) for number in numbers))
 
 
 def _join_runs(piece: str, runs: Sequence[str]) -> str:

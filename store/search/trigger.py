@@ -11,11 +11,9 @@ def replace_update_trigger(table: str, columns: str) -> None:
     """
     if op.get_bind().dialect.name == "sqlite":
         op.execute(f"DROP TRIGGER {table}_search_update")
-        stale = "".join(
-            f" INSERT OR IGNORE INTO {markers} (kind, row_pk) VALUES ('{table}', new.pk);"
-            for markers in ("search_stale", "search_unindexed")
-        )
-        op.execute(f"CREATE TRIGGER {table}_search_update AFTER UPDATE OF {columns} ON {table} BEGIN{stale} END")
+        marker = f"(kind, row_pk) VALUES ('{table}', new.pk)"
+        marks = f"INSERT OR IGNORE INTO search_stale {marker}; INSERT OR IGNORE INTO search_unindexed {marker};"
+        op.execute(f"CREATE TRIGGER {table}_search_update AFTER UPDATE OF {columns} ON {table} BEGIN {marks} END")
     else:
         op.execute(f"DROP TRIGGER {table}_search_write ON {table}")
         op.execute(

@@ -107,10 +107,8 @@ def _postgresql(markers: tuple[str, ...], columns_by_table: dict[str, str]) -> l
             f"$$ BEGIN {body} RETURN NULL; END $$"
         )
     for table, columns in columns_by_table.items():
-        when = f"INSERT OR DELETE OR UPDATE OF {columns}"
-        statements += [
-            f"DROP TRIGGER {table}_search_write ON {table}",
-            f"CREATE TRIGGER {table}_search_write AFTER {when} ON {table}"
-            f" FOR EACH ROW EXECUTE FUNCTION search_note('{table}')",
-        ]
+        when = f"AFTER INSERT OR DELETE OR UPDATE OF {columns} ON {table}"
+        function = f"FOR EACH ROW EXECUTE FUNCTION search_note('{table}')"
+        statements.append(f"DROP TRIGGER {table}_search_write ON {table}")
+        statements.append(f"CREATE TRIGGER {table}_search_write {when} {function}")
     return statements
