@@ -32,6 +32,7 @@ from resolvers import asset, change, collection, context, loaders, membership, n
 from resolvers import filter as filters
 from resolvers.listing import aggregate, count, listing, page, part, timeline
 from resolvers.listing import search as searching
+from resolvers.listing.aggregate import select_tags
 from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
 from resolvers.write import membership as write_membership
@@ -529,6 +530,19 @@ def _search_external_ids_of_owners() -> Iterator[None]:
         yield
 
 
+def _spell_like_all_assets(found: Any, ignored: Any, index: int, first: int) -> Any:
+    """Show the spelling of a tag that most of all assets have."""
+    facet, shown, tag = (
+        select_tags(found, ignored, index, first).subquery(),
+        sql.asset_tag.alias(),
+        sql.asset_tag.alias(),
+    )
+    keys = select(shown.c.tag_key).where(shown.c.tag == facet.c.value).correlate(facet)
+    spelling = select(tag.c.tag).where(tag.c.tag_key.in_(keys)).group_by(tag.c.tag).correlate(facet)
+    most_common = spelling.order_by(func.count().desc(), tag.c.tag).limit(1).scalar_subquery().label("value")
+    return facet.select().with_only_columns(*(most_common if each.name == "value" else each for each in facet.c))
+
+
 @contextmanager
 def _index_without_grants() -> Iterator[None]:
     """Show all assets to members in the index."""
@@ -700,6 +714,7 @@ LEAKS: Sequence[Leak] = (
         "the index shows archived assets to every grant holder",
         _replace(visibility_index, "OWNERS_ONLY_STATUSES", ()),
     ),
+    Leak("facets", "a tag is spelt as most assets do", _replace(aggregate, "select_tags", _spell_like_all_assets)),
     Leak("index", "the index shows assets without a grant", _index_without_grants),
     Leak("index", "the index has hidden members", _replace(Sight, "members", _all_members)),
     Leak("index", "the index counts hidden members", _replace(Sight, "count_members", _count_all_members)),

@@ -48,6 +48,7 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         "the index shows every collection",
         "a move past hidden assets prevents an undo",
         "a move past hidden rows changes the place of a cursor",
+        "a tag is spelt as most assets do",
     ],
 )
 async def test_a_leak_of_index_undo_or_walk_is_found(databases: Databases, fault: str) -> None:

@@ -21,6 +21,7 @@ from proofs.interference.world import (
     sql_literal,
     update_statement,
 )
+from store.search.tag_key import tag_key
 from store.tables import MAX_COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
@@ -673,9 +674,8 @@ def _insert_grant(asset: str, to: str, access: int) -> str:
 
 
 def _insert_tag(asset: str, tag: str) -> str:
-    return insert_statement(
-        "asset_tag", "asset", f"external_id = {sql_literal(asset)}", {"asset_pk": "pk", "tag": sql_literal(tag)}
-    )
+    values = {"asset_pk": "pk", "tag": sql_literal(tag), "tag_key": sql_literal(tag_key(tag))}
+    return insert_statement("asset_tag", "asset", f"external_id = {sql_literal(asset)}", values)
 
 
 def _insert_use(asset: str, used: str, rank: int) -> str:

@@ -95,7 +95,7 @@ def select_parts(listing: Listing, viewer: Viewer, parts: Sequence[Part]) -> Sel
         if isinstance(size, PageBounds):
             selects.append(_select_page(listing, viewer, size, found, parents, ignored, index))
         elif kind is PartKind.TAGS:
-            selects.append(_select_tags(found, ignored, index, size))
+            selects.append(select_tags(found, ignored, index, size))
         else:
             selects.append(_select_counts(groups, ignored, index, kind, size))
     union = union_all(*selects).subquery()
@@ -188,7 +188,7 @@ def _select_counts(of: CTE, ignored: Iterable[str], index: int, kind: PartKind, 
     return ranked.select().where(ranked.c.place <= first)
 
 
-def _select_tags(found: CTE, ignored: Iterable[str], index: int, first: int) -> Selection:
+def select_tags(found: CTE, ignored: Iterable[str], index: int, first: int) -> Selection:
     """Return the SELECT of the facet of tags: spellings with the same key are one tag, shown as most of the assets do.
 
     Only spellings of the list's assets count, so that no hidden asset decides which is shown.
