@@ -49,7 +49,7 @@ def test_the_documented_limits_are_those_of_the_code() -> None:
     limits = {name: int(value.replace(",", "")) for name, value in table("limit").items()}
     assert limits == {
         "characters of a query": MAX_QUERY_LENGTH,
-        "words of a query, without its fields": MAX_QUERY_WORDS,
+        "words of a query, without its fields; more are left aside": MAX_QUERY_WORDS,
         "letters of the longer word of a fuzzy match, at least": MIN_FUZZY_LENGTH,
         "characters of a token; longer ones are truncated": MAX_TOKEN_LENGTH,
         "tokens of an indexed text": MAX_TOKENS,
@@ -76,7 +76,9 @@ SYNTAX = [
     ("tag:bam tag:cram", "samtools idxstats", True),
     ("https://doi.org/10.5281/zenodo.6348084", "StarDist Fluorescence Nuclei Segmentation", True),
     ("doi:10.5281/zenodo.634808", "StarDist Fluorescence Nuclei Segmentation", False),
-    ("stardist OR flye", "flye", False),
+    ("stardist OR flye", "flye", True),
+    ("stardist -nuclei", "StarDist Fluorescence Nuclei Segmentation", False),
+    ("stardist NOT nuclei", "Combining StarDist and TrackMate example 2 - T cell dataset", True),
 ]
 
 

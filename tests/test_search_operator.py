@@ -38,7 +38,7 @@ WHEAT = {"wheat trials", "wheat", "wheat and rna"}
     ],
 )
 async def test_operators_combine_terms(ask_own: GraphQLClient, query: str, expected: set[str]) -> None:
-    plain = {"description": None, "tags": []}
+    plain: dict[str, object] = {"description": None, "tags": []}
     await update_assets(ask_own, **{asset: plain | {"name": name} for asset, name in NAMES.items()})
     found = await search(ask_own, "ada", query)
     assert set(found) == expected

@@ -106,7 +106,7 @@ def test_a_description_of_many_words_is_indexed_whole() -> None:
 
 async def test_the_exact_word_comes_first(ask_own: GraphQLClient) -> None:
     names = {"align": "Recount", "blast": "C", "count": "Compiler", "draft": "Zebra", "explore": "Rapid", "junk": "x"}
-    others = {"language": None, "description": None, "tags": [], "doi": None, "is_gold": 0}
+    others: dict[str, object] = {"language": None, "description": None, "tags": [], "doi": None, "is_gold": 0}
     languages = {"draft": "R", "count": "C++", "explore": "C#"}
     await update_assets(
         ask_own,
