@@ -40,6 +40,7 @@ from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
 from app.export import STANDARD_OUTPUT, ExportFormat, Identify, OutputClosedError, export_catalogue, identify
 from app.graphiql import Account
 from app.http_protocol import GuardedProtocol
+from app.import_report import format_counts, format_import
 from app.log import log_config, log_unraisable, log_warning
 from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
@@ -55,8 +56,9 @@ from schema.federation import print_subgraph
 from schema.graph import print_schema
 from store.backup import back_up, postgresql_command
 from store.catalogue.file import CatalogueFile, UnreadableFileError
-from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
+from store.catalogue.importer import DEFAULT_SOURCE, ImportOptions, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
+from store.catalogue.prune import MAX_SHARE, TooManyWithdrawalsError
 from store.database import OPERATION_SECONDS, UNLIMITED_SECONDS, Database
 from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error, parse_database_url
 from store.ids import new_id, now_ms
@@ -178,21 +180,51 @@ def serve(
 @commands.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="Catalogue file: JSON Lines, UTF-8.", readable=False)],
+    *,
+    source: Annotated[
+        str,
+        typer.Option(
+            help="Name of the file's source. Ids of topics and collections are those of the source, and what changed in"
+            " the file is found by comparing it with the source's last import."
+        ),
+    ] = DEFAULT_SOURCE,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print each change that the import would make, and change nothing.")
+    ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", help="Withdraw the assets that the source had earlier and has no longer. Needs --source."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help=f"Withdraw them even if they are more than {MAX_SHARE} % of the source's assets."),
+    ] = False,
 ) -> None:
-    """Import a catalogue file: create and update its objects, all or nothing.
+    """Import a catalogue file, all or nothing: create its objects, and apply what changed in it since its last import.
 
-    Example: atoll import catalogue.jsonl
+    What people changed stays as they left it, unless the file changed at that point.
+
+    Examples: atoll import catalogue.jsonl, and atoll import nightly.jsonl --source platform --prune --dry-run
     """
+    if prune and source == DEFAULT_SOURCE:
+        _exit("--prune needs the name of the source whose assets to withdraw: --source NAME.", USAGE)
+    options = ImportOptions(source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes)
     size_bytes = CatalogueFile(file).size_bytes
     try:
-        result = _with_database(_settings(), lambda database: _import(database, file, size_bytes))
+        result = _with_database(_settings(), lambda database: _import(database, file, size_bytes, options))
+    except KeyboardInterrupt:
+        _exit("Interrupted: nothing was imported.", FAILURE)
+    except TooManyWithdrawalsError as error:
+        _exit(str(error), FAILURE)
     except InvalidCatalogueError as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
         count = len({problem.line for problem in error.problems})
         more = " or more" if len(error.problems) >= MAX_PROBLEMS else ""
         _exit(f"{file} has {count:,}{more} invalid line{'' if count == 1 else 's'}: nothing was imported.", FAILURE)
-    sys.stdout.write(_format_import(result) + "\n")
+    sys.stdout.write("".join(f"{line}\n" for line in format_import(result, is_dry_run=dry_run)))
 
 
 @commands.command()
@@ -218,7 +250,7 @@ def export(
     except OutputClosedError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail again at its end
         raise SystemExit(FAILURE) from None
-    summary = f"{_format_counts(counts)}; memberships: {counts['memberships']:,}" if counts else "nothing"
+    summary = f"{format_counts(counts)}; memberships: {counts['memberships']:,}" if counts else "nothing"
     (sys.stderr if file == STANDARD_OUTPUT else sys.stdout).write(f"exported: {summary}\n")
 
 
@@ -509,11 +541,20 @@ async def _rebuild_search(database: Database) -> int:
     return count
 
 
-async def _import(database: Database, file: Path, size_bytes: int) -> ImportResult:
+async def _import(database: Database, file: Path, size_bytes: int, options: ImportOptions) -> ImportResult:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(f"Importing {file.name}", total=size_bytes * 2)  # the file is read twice
-        return await import_catalogue(database, file, new_id("req"), lambda done: bar.advance(task, done))
+        checking = bar.add_task(f"Checking {file.name}", total=size_bytes)
+        importing = bar.add_task(f"Importing {file.name}", total=size_bytes)
+        read = 0
+
+        def advance(done: int) -> None:
+            """Advance the first task until the file was read once, then the second."""
+            nonlocal read
+            bar.advance(checking if read < size_bytes else importing, done)
+            read += done
+
+        return await import_catalogue(database, file, new_id("req"), advance, options)
 
 
 async def _export(database: Database, file: Path, viewer: Identify, *, replace: bool) -> Counter[str]:
@@ -527,17 +568,6 @@ async def _export(database: Database, file: Path, viewer: Identify, *, replace: 
 
         report_line = report if sys.stderr.isatty() else None
         return await export_catalogue(database, file, viewer, replace=replace, report=report_line)
-
-
-def _format_import(result: ImportResult) -> str:
-    counts_by_word = {"created": result.created, "updated": result.updated, "unchanged": result.unchanged}
-    parts = [f"{word}: {_format_counts(counts)}" for word, counts in counts_by_word.items() if counts.total()]
-    return "; ".join([*parts, f"memberships added: {result.memberships:,}"])
-
-
-def _format_counts(counts: Counter[str]) -> str:
-    """Return the numbers of objects by kind."""
-    return ", ".join(f"{counts[kind]:,} {kind}" for kind in COUNTED_KINDS if counts[kind])
 
 
 def _print_demo(host: str, port: int, accounts: list[Account]) -> None:

@@ -67,8 +67,53 @@ def test_import_prints_counts_by_kind_on_one_line(atoll: CommandRunner) -> None:
     file = str(write_lines(atoll.folder / "world.jsonl", catalogue_lines()))
     kinds = "6 user, 2 group, 3 topic, 5 collection, 2 CAPSULE, 2 PIPELINE, 1 NO_CODE_APP, 4 DATA_ASSET, 2 MODEL"
     first = atoll("import", file)
-    assert (first.code, first.out, first.err) == (0, f"created: {kinds}; memberships added: 16\n", "")
-    assert atoll("import", file).out == f"unchanged: {kinds}; memberships added: 0\n"
+    hidden = "visible to administrators only, while public sharing is off: 3 PUBLIC collection"
+    assert (first.code, first.out, first.err) == (0, f"created: {kinds}; memberships added: 16\n{hidden}\n", "")
+    assert atoll("import", file).out == f"unchanged: {kinds}; memberships added: 0\n{hidden}\n"
+
+
+def test_a_dry_run_prints_each_change_and_writes_nothing(atoll_world: CommandRunner) -> None:
+    before = rows(atoll_world.database_url)
+    lines = [line for line in catalogue_lines() if line.get("id") != "lens"]
+    lines = [line | ({"assets": ["align", "blast"]} if line["kind"] == "collection" else {}) for line in lines]
+    lines = [line | ({"name": "Images"} if line.get("slug") == "imaging" else {}) for line in lines]
+    file = str(write_lines(atoll_world.folder / "platform.jsonl", lines))
+    kinds = "6 user, 2 group, 2 topic, 5 collection, 2 CAPSULE, 2 PIPELINE, 1 NO_CODE_APP, 4 DATA_ASSET, 1 MODEL"
+    counts = f"updated: 1 topic; unchanged: {kinds}"
+    assert atoll_world("import", file, "--dry-run").out.splitlines() == [
+        "UPDATED topic 'Images': name 'imaging' → 'Images'",
+        "ASSETS_REMOVED collection 'open': 5 assets",
+        "ASSETS_REMOVED collection 'inner': 2 assets",
+        "ASSETS_REMOVED collection 'deep': 2 assets",
+        "ASSETS_REMOVED collection 'members': 3 assets",
+        "ASSETS_ADDED collection 'inner': 1 asset",
+        "ASSETS_ADDED collection 'deep': 2 assets",
+        "ASSETS_ADDED collection 'members': 1 asset",
+        "ASSETS_ADDED collection 'bare': 2 assets",
+        f"dry run, nothing was imported: {counts}; memberships added: 6; memberships removed: 12",
+    ]
+    assert rows(atoll_world.database_url) == before
+
+
+def test_pruning_needs_a_source_and_stops_above_a_tenth(atoll: CommandRunner) -> None:
+    file = str(write_lines(atoll.folder / "platform.jsonl", catalogue_lines()))
+    refused = atoll("import", file, "--prune")
+    assert refused.usage_error == "--prune needs the name of the source whose assets to withdraw: --source NAME."
+    assert atoll("import", file, "--source", "platform").code == 0
+    used = {"align", "genomes", "hidden", "images", "count"}
+    lines = [line for line in catalogue_lines() if line["kind"] != "asset" or line["id"] in used]
+    lines = [line | ({"assets": []} if line["kind"] == "collection" else {}) for line in lines]
+    file = str(write_lines(atoll.folder / "platform.jsonl", lines))
+    refused = atoll("import", file, "--source", "platform", "--prune")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.error_line == (
+        "5 of the 11 assets of the source 'platform' are not in the file, more than 10 %: nothing was imported."
+        " If that is right, import it again with --yes."
+    )
+    withdrawn = "withdrawn, because the source has them no longer: 5"
+    assert withdrawn in atoll("import", file, "--source", "platform", "--prune", "--dry-run").out.splitlines()
+    assert withdrawn in atoll("import", file, "--source", "platform", "--prune", "--yes").out.splitlines()
+    assert withdrawn not in atoll("import", file, "--source", "platform", "--prune").out
 
 
 def test_an_invalid_catalogue_is_reported_line_by_line_and_not_imported(atoll_world: CommandRunner) -> None:
