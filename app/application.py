@@ -4,7 +4,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from time import monotonic_ns
 
@@ -28,12 +28,18 @@ from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
 from app.http_request import HEALTH_PATH, READY_PATH, UNNAMED_PATHS
 from app.oidc import Issuer, create_issuer
+from app.oidc_claims import Claims
 from app.operation import ObserveOperation
 from app.operations_in_progress import OperationsInProgress
 from app.query_engine import QueryEngine
 from app.rate_limit import Clock, RateLimit
 from app.response import RAW_SECURITY_HEADERS
+from app.scim import endpoint as scim
+from app.scim.endpoint import ScimEndpoint
+from app.scim.token import read_token
 from app.settings import Executor, Settings
+from app.sign_in import sign_in
+from app.token_use import TokenUse
 from app.trusted_documents import TrustedDocuments, read_documents
 from app.worker import run_worker
 from fragments import Memory
@@ -110,30 +116,33 @@ def create_application(
     `observe` is called with the record of each operation. At shutdown the application closes a database that it opened
     itself, not one that was passed in. `clock` is that of the rate limit.
     """
-    issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience)
+    issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
     used_database = database or Database(
         settings.database_url, operation_seconds=settings.operation_seconds, pool_size=settings.pool_size
     )
 
-    def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, str | None]]:
+    def authenticate(authorization: Sequence[bytes]) -> Awaitable[tuple[str | None, Claims | None]]:
         return verify_bearer_token(authorization, issuer)
 
+    token_use = TokenUse()
     memory = Memory(used_database) if settings.index and settings.engine == Executor.ON else None
     schema = _schema_of(settings)
     query_engine = QueryEngine(schema, _document_rules(), used_database, authenticate, memory)
+    limits_of_callers = CallerLimits(
+        operation_seconds=settings.operation_seconds,
+        rate=settings.rate and RateLimit(settings.rate, clock),
+        in_progress=OperationsInProgress(settings.max_operations),
+    )
     endpoint = Endpoint(
         schema,
         open_context=_context_opener(used_database, issuer),
         ide=graphiql.serve_page if settings.graphiql else None,
+        sign_in=partial(sign_in, used_database),
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
-        limits=CallerLimits(
-            operation_seconds=settings.operation_seconds,
-            rate=settings.rate and RateLimit(settings.rate, clock),
-            in_progress=OperationsInProgress(settings.max_operations),
-        ),
+        limits=limits_of_callers,
         documents=load_documents(settings) if documents is None else documents,
         cors_origins=settings.cors_origins,
-        observe=observe,
+        observe=[*observe, token_use.observe],
         is_traced=settings.traces,
     )
 
@@ -147,6 +156,7 @@ def create_application(
         async with AsyncExitStack() as stack:
             stack.enter_context(drain.on_sigterm())
             await stack.enter_async_context(run_worker(used_database))
+            await stack.enter_async_context(token_use.write_periodically(used_database))
             if settings.metrics is not None:
                 await stack.enter_async_context(metrics.read_periodically(used_database))
             yield
@@ -166,6 +176,7 @@ def create_application(
     routes: list[BaseRoute] = [
         Route(HEALTH_PATH, _check_health, methods=["GET"]),
         Route(READY_PATH, ready, methods=["GET"]),
+        *_scim_routes(settings, used_database, limits_of_callers),
     ]
     if settings.graphiql:
         routes = [
@@ -184,6 +195,15 @@ def create_application(
     )
     application.state.memory = memory
     return application
+
+
+def _scim_routes(settings: Settings, database: Database, limits: CallerLimits) -> list[BaseRoute]:
+    """Return the routes of SCIM; none if it is off. Raises SettingError."""
+    token = read_token(settings)
+    if token is None:
+        return []
+    endpoint = ScimEndpoint(database, token, limits, user_id=settings.scim_user_id, root_path=settings.root_path)
+    return [Route(f"{scim.PATH}/{{path:path}}", endpoint)]
 
 
 def load_documents(settings: Settings) -> TrustedDocuments:
@@ -213,10 +233,10 @@ def _context_opener(
     @asynccontextmanager
     async def open_for_request(authorization: Sequence[bytes], request_id: str) -> AsyncIterator[OperationContext]:
         # The token is verified before a connection is taken, so that a slow issuer does not occupy one.
-        api_token, subject = await verify_bearer_token(authorization, issuer)
+        api_token, claims = await verify_bearer_token(authorization, issuer)
 
         async def identify(snapshot: Snapshot) -> Viewer:
-            return await load_viewer(snapshot, api_token, subject)
+            return await load_viewer(snapshot, api_token, claims)
 
         async with open_context(database, identify, request_id) as context:
             yield context

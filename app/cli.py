@@ -41,13 +41,15 @@ from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
 from app.export import STANDARD_OUTPUT, ExportFormat, Identify, OutputClosedError, export_catalogue, identify
 from app.graphiql import Account
 from app.http_protocol import GuardedProtocol
+from app.import_report import format_counts, format_import
 from app.log import log_config, log_unraisable, log_warning
 from app.metrics_server import parse_address, serve_metrics
 from app.oidc import create_issuer
 from app.operation import ObserveOperation
 from app.operation_log import OperationLog
+from app.scim.token import read_token
 from app.settings import LogFormat, SettingError, Settings
-from app.tokens import TokenLifetimeError
+from app.tokens import TokenLifetimeError, TokenNameError
 from app.trusted_documents import InvalidDocumentsError
 from resolvers.deployment import installed_version
 from schema.compatibility import breaking_changes
@@ -55,8 +57,9 @@ from schema.federation import print_subgraph
 from schema.graph import print_schema
 from store.backup import back_up, postgresql_command
 from store.catalogue.file import CatalogueFile, UnreadableFileError
-from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
+from store.catalogue.importer import DEFAULT_SOURCE, ImportOptions, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
+from store.catalogue.prune import MAX_SHARE, TooManyWithdrawalsError
 from store.database import OPERATION_SECONDS, UNLIMITED_SECONDS, Database
 from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error, parse_database_url
 from store.ids import new_id, now_ms
@@ -91,7 +94,7 @@ def main() -> None:
     """Run the command line. An expected error is printed as one line, without a traceback."""
     try:
         commands(prog_name="atoll")
-    except (SettingError, SinceError, TokenLifetimeError, DatabaseUrlError) as error:
+    except (SettingError, SinceError, TokenLifetimeError, TokenNameError, DatabaseUrlError) as error:
         _exit(str(error), USAGE)
     except (
         DatabaseUnusableError,
@@ -178,21 +181,51 @@ def serve(
 @commands.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="Catalogue file: JSON Lines, UTF-8.", readable=False)],
+    *,
+    source: Annotated[
+        str,
+        typer.Option(
+            help="Name of the file's source. Ids of topics and collections are those of the source, and what changed in"
+            " the file is found by comparing it with the source's last import."
+        ),
+    ] = DEFAULT_SOURCE,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print each change that the import would make, and change nothing.")
+    ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", help="Withdraw the assets that the source had earlier and has no longer. Needs --source."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help=f"Withdraw them even if they are more than {MAX_SHARE} % of the source's assets."),
+    ] = False,
 ) -> None:
-    """Import a catalogue file: create and update its objects, all or nothing.
+    """Import a catalogue file, all or nothing: create its objects, and apply what changed in it since its last import.
 
-    Example: atoll import catalogue.jsonl
+    What people changed stays as they left it, unless the file changed at that point.
+
+    Examples: atoll import catalogue.jsonl, and atoll import nightly.jsonl --source platform --prune --dry-run
     """
+    if prune and source == DEFAULT_SOURCE:
+        _exit("--prune needs the name of the source whose assets to withdraw: --source NAME.", USAGE)
+    options = ImportOptions(source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes)
     size_bytes = CatalogueFile(file).size_bytes
     try:
-        result = _with_database(_settings(), lambda database: _import(database, file, size_bytes))
+        result = _with_database(_settings(), lambda database: _import(database, file, size_bytes, options))
+    except KeyboardInterrupt:
+        _exit("Interrupted: nothing was imported.", FAILURE)
+    except TooManyWithdrawalsError as error:
+        _exit(str(error), FAILURE)
     except InvalidCatalogueError as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
         count = len({problem.line for problem in error.problems})
         more = " or more" if len(error.problems) >= MAX_PROBLEMS else ""
         _exit(f"{file} has {count:,}{more} invalid line{'' if count == 1 else 's'}: nothing was imported.", FAILURE)
-    sys.stdout.write(_format_import(result) + "\n")
+    sys.stdout.write("".join(f"{line}\n" for line in format_import(result, is_dry_run=dry_run)))
 
 
 @commands.command()
@@ -218,33 +251,48 @@ def export(
     except OutputClosedError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail again at its end
         raise SystemExit(FAILURE) from None
-    summary = f"{_format_counts(counts)}; memberships: {counts['memberships']:,}" if counts else "nothing"
+    summary = f"{format_counts(counts)}; memberships: {counts['memberships']:,}" if counts else "nothing"
     (sys.stderr if file == STANDARD_OUTPUT else sys.stdout).write(f"exported: {summary}\n")
 
 
 @commands.command()
 def token(
     user: Annotated[str | None, typer.Argument(help="The user's id in the catalogue, for example user:nih.")] = None,
+    *,
+    name: Annotated[str, typer.Option(help="Name of the token in lists.")] = tokens.DEFAULT_NAME,
     ttl: Annotated[str, typer.Option(help="Lifetime of the token, for example 30d, 12h or 15m; at most 366d.")] = "30d",
-    revoke: Annotated[str | None, typer.Option(help="Revoke this token instead of creating one.")] = None,
+    list_: Annotated[
+        str | None, typer.Option("--list", metavar="USER", help="List the user's tokens instead of creating one.")
+    ] = None,
+    revoke: Annotated[
+        str | None, typer.Option(metavar="ID", help="Revoke the token with this id, or this token itself.")
+    ] = None,
+    revoke_all: Annotated[str | None, typer.Option(metavar="USER", help="Revoke all tokens of the user.")] = None,
 ) -> None:
-    """Create an API token for a user and print it, or revoke a token.
+    """Create an API token for a user and print it; or list or revoke tokens.
 
-    Examples: atoll token user:nih --ttl 12h, and atoll token --revoke atoll_…
+    Examples: atoll token user:nih --name Notebook --ttl 12h, atoll token --list user:nih, atoll token --revoke tok_…
     """
-    if (user is None) == (revoke is None):
+    if sum(value is not None for value in (user, list_, revoke, revoke_all)) != 1:
         _exit(
-            "Name either a user or a token to revoke: atoll token USER [--ttl TTL], or atoll token --revoke TOKEN.",
+            "Name one thing to do: atoll token USER [--name NAME] [--ttl TTL], atoll token --list USER,"
+            " atoll token --revoke ID, or atoll token --revoke-all USER.",
             USAGE,
         )
-    if revoke is not None:
-        old_token = revoke.strip()
-        if not _with_database(_settings(), lambda database: tokens.revoke_token(database, old_token)):
+    if user is not None:
+        seconds, title = tokens.parse_ttl(ttl), tokens.parse_name(name)
+        create = partial(tokens.create_token, user=user, seconds=seconds, name=title)
+        sys.stdout.write(_with_database(_settings(), create) + "\n")
+    elif list_ is not None:
+        rows = _with_database(_settings(), partial(tokens.list_tokens, user=list_))
+        sys.stdout.writelines(f"{line}\n" for line in tokens.format_tokens(rows))
+    elif revoke is not None:
+        if not _with_database(_settings(), partial(tokens.revoke_token, token=revoke.strip())):
             _exit("The token is unknown, expired or already revoked: nothing was changed.", FAILURE)
         console.print("Revoked.")
-        return
-    seconds, name = tokens.parse_ttl(ttl), str(user)
-    sys.stdout.write(_with_database(_settings(), lambda database: tokens.create_token(database, name, seconds)) + "\n")
+    elif revoke_all is not None:
+        count = _with_database(_settings(), partial(tokens.revoke_all_tokens, user=revoke_all))
+        console.print(f"Revoked {count:,} token{'' if count == 1 else 's'}.")
 
 
 @commands.command()
@@ -514,11 +562,20 @@ async def _rebuild_search(database: Database) -> int:
     return count
 
 
-async def _import(database: Database, file: Path, size_bytes: int) -> ImportResult:
+async def _import(database: Database, file: Path, size_bytes: int, options: ImportOptions) -> ImportResult:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(f"Importing {file.name}", total=size_bytes * 2)  # the file is read twice
-        return await import_catalogue(database, file, new_id("req"), lambda done: bar.advance(task, done))
+        checking = bar.add_task(f"Checking {file.name}", total=size_bytes)
+        importing = bar.add_task(f"Importing {file.name}", total=size_bytes)
+        read = 0
+
+        def advance(done: int) -> None:
+            """Advance the first task until the file was read once, then the second."""
+            nonlocal read
+            bar.advance(checking if read < size_bytes else importing, done)
+            read += done
+
+        return await import_catalogue(database, file, new_id("req"), advance, options)
 
 
 async def _export(database: Database, file: Path, viewer: Identify, *, replace: bool) -> Counter[str]:
@@ -532,17 +589,6 @@ async def _export(database: Database, file: Path, viewer: Identify, *, replace: 
 
         report_line = report if sys.stderr.isatty() else None
         return await export_catalogue(database, file, viewer, replace=replace, report=report_line)
-
-
-def _format_import(result: ImportResult) -> str:
-    counts_by_word = {"created": result.created, "updated": result.updated, "unchanged": result.unchanged}
-    parts = [f"{word}: {_format_counts(counts)}" for word, counts in counts_by_word.items() if counts.total()]
-    return "; ".join([*parts, f"memberships added: {result.memberships:,}"])
-
-
-def _format_counts(counts: Counter[str]) -> str:
-    """Return the numbers of objects by kind."""
-    return ", ".join(f"{counts[kind]:,} {kind}" for kind in COUNTED_KINDS if counts[kind])
 
 
 def _print_demo(host: str, port: int, accounts: list[Account]) -> None:
@@ -559,7 +605,8 @@ def _settings() -> Settings:
     """Return the environment's settings; raise SettingError for any that cannot be used."""
     settings = Settings.from_environment()
     try:
-        create_issuer(settings.oidc_issuer, settings.oidc_audience)
+        read_token(settings)
+        create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
         if settings.metrics is not None:
             parse_address(settings.metrics)
     except ValueError as error:

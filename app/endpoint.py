@@ -1,11 +1,10 @@
 """GraphQL over HTTP: an ASGI application that answers every request, however malformed."""
 
-import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -19,11 +18,13 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from app import errors, negotiation
+from app.authentication import ClaimsChangedError
 from app.caller import Caller, CallerLimits
 from app.documents import LazyContext
 from app.errors import HTTPError, RequestErrorCode, UnauthenticatedError
 from app.http_request import HTTPRequest
 from app.negotiation import Negotiation
+from app.oidc_claims import Claims
 from app.operation import ObserveOperation, OperationRecord, current_operation
 from app.request import GraphQLRequest, read_request
 from app.request_limits import (
@@ -46,10 +47,14 @@ OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[objec
 PageHandler = Callable[[Request], Awaitable[Response]]
 """Returns a response with its body in memory."""
 
+SignIn = Callable[[Claims, str], Awaitable[None]]
+"""Takes over claims of an issuer's token, given the request's id; may raise StorageError."""
+
 RunQuery = Callable[[GraphQLRequest, Caller], Awaitable[bytes | None]]
 """Returns the body of a response, or None if graphql-core has to execute the request."""
 
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+Result = TypeVar("Result")
+
 _GOING_AWAY: Final = 1001
 _BY_METHOD: Final = {
     "GET": frozenset({OperationType.QUERY}),
@@ -70,6 +75,7 @@ class Endpoint(GraphQL[object, None]):
         *,
         open_context: OpenContext,
         ide: PageHandler | None = None,
+        sign_in: SignIn | None = None,
         run_query: RunQuery | None = None,
         limits: CallerLimits | None = None,
         documents: TrustedDocuments | None = None,
@@ -77,8 +83,9 @@ class Endpoint(GraphQL[object, None]):
         observe: Sequence[ObserveOperation] = (),
         is_traced: bool = False,
     ) -> None:
-        """Take the schema, opener of contexts, handler of the GraphiQL page, faster way for queries, and limits.
+        """Take the schema, the opener of contexts, and optional parts.
 
+        `ide` serves the GraphiQL page, `sign_in` takes over claims, and `run_query` is a faster way for queries.
         Clients may request `documents` by their ids, and pages of `cors_origins` may send queries by GET. Each function
         of `observe` is called with the record of each operation, after its response was sent. With `is_traced`, the
         record has spans.
@@ -86,7 +93,7 @@ class Endpoint(GraphQL[object, None]):
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
-        self._run_query = run_query
+        self._sign_in, self._run_query = sign_in, run_query
         self._limits = limits or CallerLimits()
         self._documents, self._cors_origins = documents or TrustedDocuments(), cors_origins
         self._rate = None if self._limits.rate is None else self._limits.rate.users.rate
@@ -98,7 +105,7 @@ class Endpoint(GraphQL[object, None]):
             await WebSocket(scope, receive, send).close(_GOING_AWAY)
             return
         request = HTTPRequest(scope, receive)
-        record = OperationRecord(_request_id(request))
+        record = OperationRecord(request.request_id())
         if self._is_traced:
             record.trace(request.first_header(b"traceparent").decode("latin-1"))
         caller = Caller(request, record, self._limits)
@@ -169,7 +176,8 @@ class Endpoint(GraphQL[object, None]):
         try:
             if seconds:
                 await self._require_user(caller, seconds)
-            response = await self._run(graphql_request, caller, media_type, request.method)
+            run = partial(self._run, graphql_request, caller, media_type, request.method)
+            response = await self._take_over_claims(run, record.request_id)
         except ResponseSizeError:
             return _refuse_size(caller, media_type)
         finally:
@@ -181,13 +189,27 @@ class Endpoint(GraphQL[object, None]):
 
         Without this, others at that address could keep a user from the first operation with a token.
         """
-        try:
+
+        async def recognize() -> None:
             async with self._open_context(caller.authorization, caller.record.request_id):
                 caller.recognize()
+
+        try:
+            await self._take_over_claims(recognize, caller.record.request_id)
         except UnauthenticatedError:
             raise caller.refusal(seconds) from None
         if seconds_of_user := caller.seconds_until_credit():
             raise caller.refusal(seconds_of_user)
+
+    async def _take_over_claims(self, work: Callable[[], Awaitable[Result]], request_id: str) -> Result:
+        """Return the result of the work, which is repeated once after claims that it found to be new are taken over."""
+        try:
+            return await work()
+        except ClaimsChangedError as changed:
+            if self._sign_in is None:
+                raise
+            await self._sign_in(changed.claims, request_id)
+        return await work()
 
     async def _run(self, graphql_request: GraphQLRequest, caller: Caller, media_type: str, method: str) -> RawResponse:
         """Return the response, of any size. Raises HTTPError, BudgetError and ResponseSizeError."""
@@ -233,12 +255,6 @@ class Endpoint(GraphQL[object, None]):
             except InvalidOperationTypeError as error:
                 raise _not_served(error.operation_type) from None
         return result
-
-
-def _request_id(request: HTTPRequest) -> str:
-    """Return the request's `x-request-id` header, or a random id if it is absent or malformed."""
-    request_id = request.first_header(b"x-request-id")
-    return request_id.decode() if _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
 
 
 def _body(result: ExecutionResult, request_id: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Event(StrEnum):
     OPERATION = "operation"
     OUT_OF_DESCRIPTORS = "outOfDescriptors"
     RATE_LIMITED = "rateLimited"
+    SCIM = "scim"
     SLOW_OPERATION = "slowOperation"
     TOKEN_REFUSED = "tokenRefused"  # noqa: S105 - a name, not a token
     TOO_MANY_CONNECTIONS = "tooManyConnections"

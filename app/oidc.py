@@ -15,6 +15,7 @@ from typing import Any, Final, Never
 import jwt
 
 from app.log import Event
+from app.oidc_claims import ClaimNames, Claims, Provisioning
 from app.oidc_keys import IssuerKeys, IssuerUnreachableError, Key, is_safe_url, parse_json_object
 
 __all__ = ["LEEWAY_SECONDS", "InvalidTokenError", "Issuer", "IssuerUnreachableError", "create_issuer"]
@@ -42,7 +43,7 @@ class InvalidTokenError(Exception):
         super().__init__("The bearer token is not valid.")
 
 
-def create_issuer(issuer: str | None, audience: str | None) -> "Issuer | None":
+def create_issuer(issuer: str | None, audience: str | None, claim_names: ClaimNames | None = None) -> "Issuer | None":
     """Create the issuer from the two settings, or return None if both are absent.
 
     Raises ValueError, naming the environment variables, if only one is absent or either is invalid.
@@ -55,7 +56,7 @@ def create_issuer(issuer: str | None, audience: str | None) -> "Issuer | None":
             f"ATOLL_OIDC_{present} is set, but ATOLL_OIDC_{absent} is not. Set ATOLL_OIDC_ISSUER to the issuer's URL "
             "and ATOLL_OIDC_AUDIENCE to the audience of its tokens, or neither to accept no issuer's tokens."
         )
-    return Issuer(issuer, audience)
+    return Issuer(issuer, audience, claim_names=claim_names)
 
 
 class Issuer:
@@ -67,9 +68,12 @@ class Issuer:
         audience: str,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
+        *,
+        claim_names: ClaimNames | None = None,
     ) -> None:
         """Take the issuer's identifier exactly as its tokens write it; nothing is fetched before the first token.
 
+        `claim_names` says which claims are taken over, and for which users; None for nothing.
         `clock` is the time of day for the validity of tokens, `timer` the time for the age of keys, both in seconds.
         Raises ValueError, naming the environment variable, for an invalid issuer or audience.
         """
@@ -84,21 +88,22 @@ class Issuer:
         self.audience: Final = audience
         self._clock = clock
         self._keys = IssuerKeys(issuer, timer)
+        self._names = claim_names or ClaimNames()
 
-    async def verify(self, token: str) -> str:
-        """Return the `sub` of a token that this issuer signed for this audience and that is valid now.
+    async def verify(self, token: str) -> Claims:
+        """Return the claims of a token that this issuer signed for this audience and that is valid now.
 
         Raises InvalidTokenError for any other token, and IssuerUnreachableError if there are no keys to verify it with.
         """
         try:
             header = _header(token)
             key = await self._keys.find(header.get("kid"))
-            return self._subject(_signed_claims(token, header, key))
+            return self._claims(_signed_claims(token, header, key))
         except _RejectedTokenError as error:
             _log.info("Rejected a bearer token: %s.", error, extra={"event": Event.TOKEN_REFUSED})
             raise InvalidTokenError from None
 
-    def _subject(self, claims: dict[str, Any]) -> str:
+    def _claims(self, claims: dict[str, Any]) -> Claims:
         if claims.get("iss") != self.issuer:
             _reject("another issuer")
         if self.audience not in _audiences(claims):
@@ -106,7 +111,8 @@ class Issuer:
         now = self._clock()
         if now >= _timestamp(claims, "exp") + LEEWAY_SECONDS:
             _reject("expired")
-        if _timestamp(claims, "iat") > now + LEEWAY_SECONDS:
+        issued_at = _timestamp(claims, "iat")
+        if issued_at > now + LEEWAY_SECONDS:
             _reject("issued in the future")
         if "nbf" in claims and _timestamp(claims, "nbf") > now + LEEWAY_SECONDS:
             _reject("not valid yet")
@@ -114,7 +120,13 @@ class Issuer:
         # isprintable excludes control and invisible characters, and lone surrogates, which no database can store.
         if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_CHARACTERS or not subject.isprintable():
             _reject("no usable sub")
-        return subject
+        is_off = self._names.provisioning is Provisioning.OFF
+        return Claims(
+            subject,
+            int(issued_at * 1_000),
+            profile=None if is_off else self._names.read(claims),
+            may_create_user=self._names.provisioning is Provisioning.CREATE,
+        )
 
 
 class _RejectedTokenError(Exception):

@@ -34,6 +34,7 @@ class OperationRecord:
         "response_bytes",
         "started",
         "status",
+        "token_digest",
         "trace_parent",
         "use",
         "viewer_id",
@@ -45,6 +46,8 @@ class OperationRecord:
         self.request_id = request_id
         self.use = DatabaseUse()
         self.viewer_id: str | None = None
+        self.token_digest: str | None = None
+        """Digest of the API token, if the operation has a valid one."""
         self.operation_name: str | None = None
         self.operation_type: str | None = None
         self.document_hash: str | None = None

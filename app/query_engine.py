@@ -16,6 +16,7 @@ from app.authentication import load_viewer
 from app.caller import Caller
 from app.documents import CACHE_SIZE, MAX_CACHED_LENGTH, DocumentRules, parse_query
 from app.errors import HTTPError, error_body
+from app.oidc_claims import Claims
 from app.operation import OperationRecord
 from app.request import GraphQLRequest
 from app.request_limits import CheckedRequest, RequestLimits, spend_budget
@@ -27,8 +28,8 @@ from resolvers.context import Context
 from store.database import Database, Snapshot
 from store.failure import StorageError
 
-Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, str | None]]]
-"""Function that returns the API token or the subject of the issuer's token; see `verify_bearer_token`."""
+Authenticate = Callable[[Sequence[bytes]], Awaitable[tuple[str | None, Claims | None]]]
+"""Function that returns the API token or the claims of the issuer's token; see `verify_bearer_token`."""
 
 INDIVISIBLE = (
     "The query has an invalid value, or selects __schema or __type beside large lists. Send its parts one by one."
@@ -94,10 +95,10 @@ class QueryEngine:
 
     async def _run(self, operation: Operation, given: Mapping[str, Any] | None, caller: Caller) -> bytes:
         """Return the body of the response. Raises the errors of `execute`, and HTTPError."""
-        api_token, subject = await self._authenticate(caller.authorization)
+        api_token, claims = await self._authenticate(caller.authorization)
 
         async def identify(snapshot: Snapshot) -> Viewer:
-            viewer = await load_viewer(snapshot, api_token, subject)
+            viewer = await load_viewer(snapshot, api_token, claims)
             caller.recognize()
             return viewer
 

@@ -57,7 +57,7 @@ async def read_request(
         return _validate(_parameters(request, cors_origins), documents)
     _require_json(request)
     limits = LIMITS if request.first_header(b"authorization") else VISITOR_LIMITS
-    return _validate(_parse_object(await _body(request, limits.body_bytes), "body"), documents)
+    return _validate(parse_object(await read_body(request, limits.body_bytes), "body"), documents)
 
 
 def _parameters(request: HTTPRequest, cors_origins: Sequence[str]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _parameters(request: HTTPRequest, cors_origins: Sequence[str]) -> dict[str, 
         members[name] = value
     for name in ("variables", "extensions"):
         if name in members:
-            members[name] = _parse_object(members[name].encode(), f"parameter {name}")
+            members[name] = parse_object(members[name].encode(), f"parameter {name}")
     return members
 
 
@@ -102,7 +102,7 @@ def _is_utf8_json(content_type: bytes) -> bool:
     return media_type.strip() == "application/json" and all(charset in {"utf-8", "utf8"} for charset in charsets)
 
 
-async def _body(request: HTTPRequest, max_bytes: int) -> bytes | bytearray:
+async def read_body(request: HTTPRequest, max_bytes: int) -> bytes | bytearray:
     """Return the body; raise HTTPError if it is too large or arrives too slowly."""
     declared = request.first_header(b"content-length")
     if declared.isdigit() and int(declared[:20]) > max_bytes + _DISCARDED_BYTES:
@@ -166,7 +166,7 @@ def _resume(started: Coroutine[Any, Any, Result], awaited: Any) -> Generator[Any
             return finished.value  # type: ignore[no-any-return]  # the coroutine's result
 
 
-def _parse_object(text: bytes | bytearray, part: str) -> dict[str, Any]:
+def parse_object(text: bytes | bytearray, part: str) -> dict[str, Any]:
     """Parse a JSON object; raise HTTPError for other text, and for strings that databases cannot store."""
     try:
         value = orjson.loads(text)

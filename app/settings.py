@@ -9,6 +9,8 @@ from ipaddress import ip_network
 from typing import Any, Self
 
 from app.cors import is_origin
+from app.oidc_claims import ClaimNames, Provisioning
+from app.scim.user_id import UserId
 from resolvers.limits import Rate
 from store.database import OPERATION_SECONDS, POOL_SIZE
 
@@ -52,6 +54,14 @@ class Settings:
     graphiql: bool = False
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
+    oidc_provisioning: Provisioning = Provisioning.OFF
+    oidc_name_claim: str = ClaimNames.name
+    oidc_email_claim: str = ClaimNames.email
+    oidc_groups_claim: str = ClaimNames.groups
+    oidc_admin_group: str | None = None
+    scim_token: str | None = field(default=None, metadata={"is_secret": True})
+    scim_token_file: str | None = None  # that holds the token, instead of the environment
+    scim_user_id: UserId = UserId.EXTERNAL_ID
     engine: Executor = Executor.ON
     index: bool = True  # without the engine, it is not used
     allowed_hosts: tuple[str, ...] = ()
@@ -82,6 +92,17 @@ class Settings:
         """Rate limit of a user; None if there is none."""
         return Rate(self.rate_points, self.rate_burst) if self.rate_points else None
 
+    @property
+    def claim_names(self) -> ClaimNames:
+        """Claims of the issuer's tokens that sign-ins take over."""
+        return ClaimNames(
+            self.oidc_provisioning,
+            self.oidc_name_claim,
+            self.oidc_email_claim,
+            self.oidc_groups_claim,
+            self.oidc_admin_group,
+        )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the settings from the environment.
@@ -108,10 +129,11 @@ class Settings:
         return settings
 
     def describe(self, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
-        """Return the name, value and source of each setting, with passwords in URLs masked."""
+        """Return the name, value and source of each setting, with secrets, also those in URLs, masked."""
         rows = []
         for each in fields(self):
             name, value = PREFIX + each.name.upper(), getattr(self, each.name)
+            value = "***" if value is not None and each.metadata.get("is_secret") else value
             shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
             rows.append(
                 (name, _without_password(shown or "(none)"), "environment" if name in environment else "default")

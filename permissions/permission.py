@@ -17,6 +17,7 @@ class Permission(StrEnum):
     ASSET_VIEW = "ASSET_VIEW"
     ASSET_OWN = "ASSET_OWN"
     ASSET_GRANTS_VIEW = "ASSET_GRANTS_VIEW"
+    GROUP_MEMBER = "GROUP_MEMBER"
 
 
 ACCESS_BY_PERMISSION = {
@@ -35,6 +36,14 @@ class HasViewerAccess(Protocol):
     @property
     def viewer_access(self) -> int:
         """The viewer's access to the asset."""
+
+
+class HasPk(Protocol):
+    """A row of a group."""
+
+    @property
+    def pk(self) -> int:
+        """The group's pk."""
 
 
 class RestrictableList:
@@ -74,3 +83,8 @@ def has_permission(viewer: Viewer, permission: Permission) -> bool:
 def has_asset_permission(asset: HasViewerAccess, permission: Permission) -> bool:
     """Return whether the viewer's access to the asset grants the permission."""
     return asset.viewer_access >= ACCESS_BY_PERMISSION[permission]
+
+
+def is_group_member(viewer: Viewer, group: HasPk) -> bool:
+    """Return whether the viewer may see the members of the group: its members and administrators may."""
+    return viewer.is_admin or group.pk in viewer.principals

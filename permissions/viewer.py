@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import sha256
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, false, null, select
 
 from store import sql
 from store.database import Snapshot
 from store.ids import now_ms
+from store.sign_in import TakenClaims
 from store.sql import Selection, json_text
 from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
+from store.tokens import token_digest
 
+_NULL: Final = null()
 PRINCIPALS_PARAMETER, USER_PARAMETER = "viewer_principals", "viewer_pk"
 
 
@@ -28,6 +31,8 @@ class Viewer:
     row_version: int = field(compare=False)  # of the database, in that snapshot
     user_id: str | None = field(default=None, compare=False)
     is_operator: bool = False  # reads everything; never the viewer of a request
+    token_pk: int | None = field(default=None, compare=False)  # of the API token, if there is one
+    taken_claims: TakenClaims | None = field(default=None, compare=False)  # of a user found by their external id
 
     @property
     def id(self) -> str:
@@ -80,11 +85,6 @@ async def viewer_by_pk(snapshot: Snapshot, pk: int) -> Viewer | None:
     return await _fetch_member(snapshot, _BY_PK, pk=pk)
 
 
-def token_digest(token: str) -> str:
-    """Return the digest by which an API token is stored. A token has 256 random bits, so a fast hash is safe."""
-    return sha256(token.encode()).hexdigest()
-
-
 async def _fetch_member(snapshot: Snapshot, statement: Selection, **parameters: object) -> Viewer | None:
     viewer = await _fetch_viewer(snapshot, statement, **parameters)
     return viewer if viewer and viewer.is_signed_in else None
@@ -92,20 +92,33 @@ async def _fetch_member(snapshot: Snapshot, statement: Selection, **parameters: 
 
 async def _fetch_viewer(snapshot: Snapshot, statement: Selection, **parameters: object) -> Viewer | None:
     for row in await snapshot.rows(statement, parameters):
-        own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)
-        return Viewer(
-            user_pk=row.pk,
-            is_admin=bool(row.is_admin),
-            principals=(*own, PUBLIC_PK),
-            public_sharing=row.public_sharing,
-            cursor_key=row.cursor_key,
-            row_version=row.row_version,
-            user_id=row.id,
-        )
+        return _read_viewer(row)
     return None
 
 
-def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
+def _read_viewer(row: Row[Any]) -> Viewer:
+    own = () if row.pk is None else (row.pk, *row.groups, EVERYONE_PK)
+    return Viewer(
+        user_pk=row.pk,
+        is_admin=bool(row.is_admin),
+        principals=(*own, PUBLIC_PK),
+        public_sharing=row.public_sharing,
+        cursor_key=row.cursor_key,
+        row_version=row.row_version,
+        user_id=row.id,
+        token_pk=row.token_pk,
+        taken_claims=None if row.source is None else TakenClaims(row.source, row.digest, row.issued_at),
+    )
+
+
+def _select_viewer(
+    is_user: ColumnElement[bool],
+    token_pk: ColumnElement[Any] = _NULL,
+    *,
+    source: ColumnElement[Any] = _NULL,
+    digest: ColumnElement[Any] = _NULL,
+    issued_at: ColumnElement[Any] = _NULL,
+) -> Selection:
     """Return the SELECT of the deployment with the active user that the condition chooses, or without one."""
     groups = select(sql.json_rows_agg(sql.group_member.c.group_pk)).where(
         sql.group_member.c.user_pk == sql.principal.c.pk
@@ -119,20 +132,26 @@ def _select_viewer(is_user: ColumnElement[bool]) -> Selection:
         sql.principal.c.id,
         sql.principal.c.is_admin,
         groups.label("groups"),
+        token_pk.label("token_pk"),
+        source.label("source"),
+        digest.label("digest"),
+        issued_at.label("issued_at"),
     ).select_from(sql.deployment.outerjoin(sql.principal, is_active_user))
 
 
 # A comparison with one value finds the user by its index. For `IN`, SQLite would index all users for each request.
-_TOKEN_USER = (
-    select(sql.api_token.c.user_pk)
-    .where(
-        sql.api_token.c.digest == bindparam("digest"),
-        sql.api_token.c.expires_at > bindparam("now"),
-        sql.api_token.c.revoked_at.is_(None),
-    )
-    .scalar_subquery()
+_TOKEN = select(sql.api_token.c.user_pk).where(
+    sql.api_token.c.digest == bindparam("digest"),
+    sql.api_token.c.expires_at > bindparam("now"),
+    sql.api_token.c.revoked_at.is_(None),
 )
+_TOKEN_USER, _TOKEN_PK = _TOKEN.scalar_subquery(), _TOKEN.with_only_columns(sql.api_token.c.pk).scalar_subquery()
 _ANONYMOUS = _select_viewer(false())
-_BY_TOKEN = _select_viewer(sql.principal.c.pk == _TOKEN_USER)
-_BY_EXTERNAL_ID = _select_viewer(sql.principal.c.external_id == bindparam("external_id"))
+_BY_TOKEN = _select_viewer(sql.principal.c.pk == _TOKEN_USER, _TOKEN_PK)
+_BY_EXTERNAL_ID = _select_viewer(
+    sql.principal.c.external_id == bindparam("external_id"),
+    source=sql.principal.c.source,
+    digest=sql.sign_in.c.digest,
+    issued_at=sql.sign_in.c.issued_at,
+).outerjoin(sql.sign_in, sql.sign_in.c.user_pk == sql.principal.c.pk)
 _BY_PK = _select_viewer(sql.principal.c.pk == bindparam("pk"))

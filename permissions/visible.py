@@ -25,8 +25,8 @@ Grants on an asset are visible to its owners and to administrators.
 The former place of a topic or collection is visible if the object is. That of a deleted one is visible to those who
 would see it if it existed as it was then; a topic, which was empty when it was deleted, to members only.
 
-A job and its items are visible to the user who started it. The members of a group are visible to themselves and to
-administrators.
+A job and its items are visible to the user who started it; an API token, unless it is revoked, to its user. The members
+of a group are visible to each of them and to administrators.
 """
 
 from collections.abc import Callable
@@ -188,8 +188,8 @@ def _principals(principal: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _group_members(member: FromClause, viewer: Viewer) -> Select[Any]:
-    members = select(*member.c)
-    return members if viewer.is_admin else members.where(_is_held(member.c.group_pk, viewer))
+    """Return the members of the groups that the viewer is in; those of all groups for administrators."""
+    return select(*member.c).where(true() if viewer.is_admin else _is_held(member.c.group_pk, viewer))
 
 
 def _memberships(membership: FromClause, viewer: Viewer) -> Select[Any]:
@@ -346,15 +346,23 @@ def _job_items(item: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*item.c).where(item.c.job_pk.in_(_jobs(sql.job, viewer).with_only_columns(sql.job.c.pk)))
 
 
+def _api_tokens(token: FromClause, viewer: Viewer) -> Select[Any]:
+    """Return the viewer's own tokens, without their digests."""
+    columns = [column for column in token.c if column.name != "digest"]
+    is_own = token.c.user_pk == user_parameter(viewer) if viewer.is_signed_in else false()
+    return select(*columns).where(is_own, token.c.revoked_at.is_(None))
+
+
 _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
+    "api_token": _api_tokens,
     "asset": _assets,
     "collection": _collections,
     "topic": _topics,
     "principal": _principals,
-    "group_member": _group_members,
     "membership": _memberships,
     "asset_use": _uses,
     "access_grant": _grants,
+    "group_member": _group_members,
     "change": _changes,
     "former_place": _former_places,
     "job": _jobs,

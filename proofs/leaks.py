@@ -428,6 +428,16 @@ def _all_grants() -> Iterator[None]:
 
 
 @contextmanager
+def _members_of_any_group() -> Iterator[None]:
+    """Show the members of all groups to all members of the deployment."""
+    with (
+        patch.object(directive, "is_group_member", lambda _viewer, _group: True),
+        _replace_select("group_member", _select_any_row)(),
+    ):
+        yield
+
+
+@contextmanager
 def _hidden_parents_count() -> Iterator[None]:
     """Exclude collections with hidden parents from the top level."""
     conditions = filters.CollectionFilter.conditions
@@ -671,6 +681,12 @@ LEAKS: Sequence[Leak] = (
         _replace_select("principal", _select_any_row),
         ANONYMOUS,
     ),
+    Leak("groups", "members of a group are shown to everyone", _members_of_any_group),
+    Leak(
+        "groups",
+        "users are filtered by groups whose members are hidden",
+        lambda: _unrestricted_filters(filters.UserFilter),
+    ),
     Leak(
         "uses",
         "uses show hidden assets",
@@ -723,6 +739,7 @@ LEAKS: Sequence[Leak] = (
         USERS[0],
     ),
     Leak("jobs", "jobs are visible to everyone", _replace_select("job", _select_any_row)),
+    Leak("tokens", "tokens are visible to everyone", _replace_select("api_token", _select_any_row)),
     Leak("errors", "a hidden asset gets another error than a missing one", _plan_for_hidden),
     Leak("positions", "a position may refer to a hidden member", _position_at_hidden),
     Leak("shared state", "loaders are shared between operations", _share_loaders),

@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 from permissions import Viewer
 from resolvers.context import Context, await_all
 from resolvers.deployment import DEPLOYMENT_ID, Deployment, deployment
-from resolvers.loaders import AssetById, ChangeById, CollectionById, JobById, PrincipalById, RowByColumn, TopicById
+from resolvers.loaders import (
+    ApiTokenById,
+    AssetById,
+    ChangeById,
+    CollectionById,
+    JobById,
+    PrincipalById,
+    RowByColumn,
+    TopicById,
+)
 from store.ids import is_id
 from store.rows import NodeRow
 
@@ -16,6 +25,7 @@ LOADER_OF_PREFIX: dict[str, type[RowByColumn[str, Any]]] = {
     "col": CollectionById,
     "grp": PrincipalById,
     "job": JobById,
+    "tok": ApiTokenById,
     "top": TopicById,
     "usr": PrincipalById,
 }

@@ -13,7 +13,7 @@ from resolvers.context import Context
 from resolvers.filter import AssetFilter, JobFilter, contains_asset
 from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.listing.listing import Listing, OrderInput
-from resolvers.loaders import JobByPk, PrincipalByPk, Reference
+from resolvers.loaders import ApiTokenByPk, JobByPk, PrincipalByPk, Reference
 from store import sql
 from store.sql import Expressions, Selection
 from store.tables import AssetAccess, JobStatus
@@ -65,7 +65,8 @@ class ViewerGroups(Listing):
         """Return the groups."""
         del parents
         member = sql.group_member
-        groups = member.select().with_only_columns(member.c.group_pk).where(member.c.user_pk == user_parameter(viewer))
+        groups = visible(member, viewer).with_only_columns(member.c.group_pk)
+        groups = groups.where(member.c.user_pk == user_parameter(viewer))
         return visible(sql.principal, viewer).where(sql.principal.c.pk.in_(groups))
 
     def sort_keys(self, viewer: Viewer) -> Expressions:
@@ -97,6 +98,28 @@ class ViewerJobs(Listing):
         return (sql.job.c.created_at, sql.job.c.id)
 
 
+@dataclass(frozen=True)
+class ViewerTokens(Listing):
+    """List of the viewer's API tokens, the newest first."""
+
+    order: str = "CREATED_AT"
+    descending: bool = True
+    name = "viewer.tokens"
+    has_parents = False
+    table = sql.api_token
+    node_loader = ApiTokenByPk
+
+    def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
+        """Return the tokens."""
+        del parents
+        return visible(sql.api_token, viewer)
+
+    def sort_keys(self, viewer: Viewer) -> Expressions:
+        """Return the time of creation."""
+        del viewer
+        return (sql.api_token.c.created_at, sql.api_token.c.id)
+
+
 def viewer(_root: None, context: Context) -> Viewer | None:
     """Return the viewer; None for an anonymous visitor."""
     return context.viewer if context.viewer.is_signed_in else None
@@ -123,6 +146,11 @@ def assets(
 def groups(_viewer: Viewer, context: Context, **page: Unpack[PageArguments]) -> Connection:
     """Return the groups that the viewer is a member of."""
     return connect(context, ViewerGroups(), **page)
+
+
+def tokens(_viewer: Viewer, context: Context, **page: Unpack[PageArguments]) -> Connection:
+    """Return the viewer's API tokens."""
+    return connect(context, ViewerTokens(), **page)
 
 
 def jobs(

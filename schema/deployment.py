@@ -42,6 +42,8 @@ class Limits:
     active_jobs: int = field("The maximum number of active jobs of a user.")
     daily_job_items: int = field("The maximum number of items in all jobs that a user starts within 24 hours.")
     daily_idempotency_keys: int = field("The maximum number of idempotency keys of a user within 24 hours.")
+    active_tokens: int = field("The maximum number of valid API tokens of a user who creates one by `tokenCreate`.")
+    token_days: int = field("The maximum lifetime of a token that `tokenCreate` creates, in days.")
     collection_depth: int = field("The maximum depth of nested collections.")
     rate_points: int | None = field(
         "The points that the viewer gets each second, up to `rateBurst`. An operation at the limit of `objects`,"

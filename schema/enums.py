@@ -19,6 +19,7 @@ from store.tables import (
     DataAssetKind,
     JobKind,
     JobStatus,
+    PrincipalSource,
 )
 
 
@@ -74,6 +75,7 @@ _describe(
     ASSET_OWN="The viewer owns the asset: OWNER access.",
     ASSET_GRANTS_VIEW="The viewer may see by which grants the asset is shared, and the changes of these. Held by owners"
     " of the asset and by administrators.",
+    GROUP_MEMBER="The viewer is a member of the group, or an administrator.",
 )
 _describe(
     PermissionScope,
@@ -157,6 +159,14 @@ _describe(
     UNDONE="An earlier change of the collection's assets was undone.",
 )
 _describe(
+    PrincipalSource,
+    "Source of a user or group: the only one that writes it.",
+    CATALOGUE="A catalogue file that was imported.",
+    OIDC="Sign-in by OpenID Connect: the claims of the user's tokens.",
+    SCIM="Provisioning by an identity provider (SCIM 2.0).",
+    MANUAL="Administrators, by mutations.",
+)
+_describe(
     OrderDirection,
     "Direction of a sort order.",
     ASC="Ascending: the lowest value first.",
@@ -202,7 +212,7 @@ _describe(
     INVALID="The value is malformed, or not applicable here.",
     REQUIRED="A required value is missing.",
     TOO_LONG="A text is longer than allowed.",
-    TAKEN="The name or slug is already in use.",
+    TAKEN="The name, slug or id is already in use.",
     NOT_FOUND="The object does not exist, or is hidden from the viewer.",
     NOT_OWNER="Only owners of the asset are allowed to do this.",
     NOT_ELIGIBLE="The asset's status does not allow it to be added to a collection.",
@@ -211,6 +221,8 @@ _describe(
     CYCLE="A collection cannot be its own ancestor.",
     LIMIT_EXCEEDED="A limit is exceeded.",
     IDEMPOTENCY_MISMATCH="The idempotency key was used with a different input within the last 24 hours.",
+    OTHER_SOURCE="The user or group belongs to another source, which alone may write it.",
+    LAST_ADMINISTRATOR="The last active administrator can neither be demoted nor deactivated.",
 )
 _describe(
     BulkMode,
@@ -233,6 +245,7 @@ _describe(
     ASSETS_REMOVE="Removes assets from a collection.",
     ASSETS_MOVE="Moves assets from one collection to another.",
     CHANGES_UNDO="Undoes the changes of another job.",
+    ASSETS_TRANSFER="Hands all assets of one user over to another.",
 )
 _describe(
     JobStatus,
@@ -264,6 +277,7 @@ __all__ = [
     "OrderDirection",
     "Permission",
     "PermissionScope",
+    "PrincipalSource",
     "SubjectType",
     "UserErrorCode",
 ]

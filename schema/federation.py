@@ -30,6 +30,7 @@ from schema.graph import build_schema
 from schema.job import Job
 from schema.query import DESCRIPTION, OwnQuery, Query
 from schema.scalars import SCALARS
+from schema.token import ApiToken
 from schema.topic import Topic
 from schema.user import Group, User
 
@@ -47,7 +48,7 @@ KEY: Final = ConstDirectiveNode(
 SHAREABLE: Final = ConstDirectiveNode(name=NameNode(value="shareable"))
 
 Entity = Annotated[
-    Capsule | Change | Collection | DataAsset | Group | Job | Model | NoCodeApp | Pipeline | Topic | User,
+    ApiToken | Capsule | Change | Collection | DataAsset | Group | Job | Model | NoCodeApp | Pipeline | Topic | User,
     strawberry.union("_Entity", description="An object that other subgraphs can refer to by its id."),
 ]
 ENTITIES: Final[tuple[Any, ...]] = get_args(get_args(Entity)[0])

@@ -12,6 +12,7 @@ from schema.enums import JobStatus
 from schema.field import argument, field, forward_arguments, query_argument
 from schema.job import JobConnection
 from schema.node import Node, match_rows
+from schema.token import ApiTokenConnection
 from schema.user import GroupConnection, User
 
 
@@ -39,6 +40,11 @@ class Viewer(Node):
             query=query_argument(),
             asset_id=argument(strawberry.ID | None, "Id of an asset to look up in each collection."),
         ),
+    )
+    tokens: ApiTokenConnection = field(
+        "The viewer's API tokens, newest first; expired ones for at least 30 days, revoked ones not at all.",
+        resolver=resolve.tokens,
+        arguments=forward_arguments(),
     )
     jobs: JobConnection = field(
         "The jobs that the viewer started, newest first, until seven days after they finished.",

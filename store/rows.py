@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 
         access: int
 
+    ApiTokenRow = tables.ApiToken
     CollectionRow = tables.Collection
     JobRow = tables.Job
     MembershipRow = tables.Membership
     PrincipalRow = tables.Principal
     TopicRow = tables.Topic
 else:
-    AssetRow = ChangeRow = CollectionRow = GrantRow = JobRow = MembershipRow = PrincipalRow = TopicRow = Row
+    ApiTokenRow = AssetRow = ChangeRow = CollectionRow = GrantRow = JobRow = MembershipRow = PrincipalRow = TopicRow = (
+        Row
+    )
 
-NodeRow = AssetRow | ChangeRow | CollectionRow | JobRow | PrincipalRow | TopicRow
+NodeRow = ApiTokenRow | AssetRow | ChangeRow | CollectionRow | JobRow | PrincipalRow | TopicRow
 """A row of any table whose objects have a public id."""

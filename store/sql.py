@@ -57,9 +57,11 @@ job_item = table(tables.JobItem)
 membership = table(tables.Membership)
 principal = table(tables.Principal)
 row_version = table(tables.RowVersion)
+scim_resource = table(tables.ScimResource)
 search_stale = table(tables.SearchStale)
 search_unindexed = table(tables.SearchUnindexed)
 search_word = table(tables.SearchWord)
+sign_in = table(tables.SignIn)
 topic = table(tables.Topic)
 
 

@@ -177,6 +177,10 @@ class Principal(SQLModel, table=True):
     """A user, a group, `everyone` or `public`."""
 
     __tablename__ = "principal"
+    __table_args__ = (
+        Index("ix_principal_name", "kind", "name", "id"),
+        Index("ix_principal_email", func.lower(Column("email"))),
+    )
     pk: int = _pk()
     id: str = _text(unique=True)
     external_id: str = _text(unique=True)
@@ -458,6 +462,7 @@ class JobKind(StrEnum):
     ASSETS_REMOVE = "ASSETS_REMOVE"
     ASSETS_MOVE = "ASSETS_MOVE"
     CHANGES_UNDO = "CHANGES_UNDO"
+    ASSETS_TRANSFER = "ASSETS_TRANSFER"
 
 
 class JobStatus(StrEnum):
@@ -571,11 +576,39 @@ class ApiToken(SQLModel, table=True):
 
     __tablename__ = "api_token"
     pk: int = _pk()
+    id: str = _text(unique=True, index=True)
     digest: str = _text(unique=True)
-    user_pk: int = Field(foreign_key="principal.pk")
+    user_pk: int = Field(foreign_key="principal.pk", index=True)
+    parent_pk: int | None = None  # the token that this one was created with, and is revoked with
+    name: str = _text(default="")
     created_at: int = _big_int()
     expires_at: int = _big_int()
     revoked_at: int | None = _optional_big_int()
+    last_used_at: int | None = _optional_big_int()
+
+
+class SignIn(SQLModel, table=True):
+    """Claims of an issuer's token that were taken over last for a user: their digest, and the token's time of issue."""
+
+    __tablename__ = "sign_in"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    user_pk: int = Field(foreign_key="principal.pk", primary_key=True)
+    digest: str = _text()
+    issued_at: int = _big_int()
+
+
+class ScimResource(SQLModel, table=True):
+    """A user or group as an identity provider sent it by SCIM; absent after the provider deleted it."""
+
+    __tablename__ = "scim_resource"
+    __table_args__ = (Index("ix_scim_resource_name", "kind", "name_key"),)
+    principal_pk: int = Field(foreign_key="principal.pk", primary_key=True)
+    kind: str = _text()  # as of the principal
+    name_key: str = _text()  # a user's name for signing in, or a group's name, in lower case
+    external_id: str | None = _optional_text(index=True)  # the provider's id
+    resource: dict[str, Any] = Field(sa_type=JSON)
+    created_at: int = _big_int()
+    updated_at: int = _big_int()
 
 
 def table(model: type[SQLModel]) -> Table:

@@ -109,7 +109,7 @@ def catalogue_lines() -> list[dict[str, Any]]:
         {"kind": "user", "id": name, "name": name, "email": f"{name}@example.org", "isAdmin": name == "ada"}
         for name in MEMBERS
     ]
-    groups = [{"kind": "group", "id": name, "name": name, "members": members} for name, members in GROUPS.items()]
+    groups = [{"kind": "group", "id": name, "name": name, "members": [*members]} for name, members in GROUPS.items()]
     topics = [{"kind": "topic", "slug": slug, "name": slug} for slug in TOPICS]
     return [*users, *groups, *topics, *map(_asset, parse_table(ASSETS)), *map(_collection, parse_table(COLLECTIONS))]
 
@@ -325,7 +325,7 @@ class GraphQLClient:
         answer = (await self.response(who, query, **variables)).json()
         return [(error["extensions"]["code"], error["message"]) for error in answer["errors"]]
 
-    async def response(self, who: str, query: str, **variables: Any) -> httpx.Response:
+    async def response(self, who: str, query: str, /, **variables: Any) -> httpx.Response:
         """Run the operation and return the HTTP response; `statements` then has the SQL statements that it took.
 
         Fail if the engine failed, although graphql-core then responds.

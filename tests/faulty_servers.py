@@ -14,6 +14,7 @@ from starlette.types import Message, Receive
 from app import authentication, cli, query_engine
 from app.endpoint import Endpoint
 from app.http_request import HTTPRequest
+from app.oidc_claims import Claims
 from permissions.viewer import Viewer, viewer_by_token
 from resolvers.context import OperationContext
 from resolvers.write import transaction
@@ -106,11 +107,11 @@ def _cache_versions() -> None:
     """Cache the version of the database, by which the index knows whether it is of the latest state."""
     cache = Cache()
 
-    async def stale(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
+    async def stale(snapshot: Snapshot, api_token: str | None, claims: Claims | None) -> Viewer:
         async def version() -> int:
             return viewer.row_version
 
-        viewer = await authentication.load_viewer(snapshot, api_token, subject)
+        viewer = await authentication.load_viewer(snapshot, api_token, claims)
         return replace(viewer, row_version=await cache.get("version", version))
 
     setattr(query_engine, "load_viewer", stale)  # noqa: B010 - the module does not export it

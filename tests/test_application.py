@@ -42,7 +42,7 @@ async def test_an_issuers_token_authenticates_the_user_with_that_id(
     key = signing_key("k1", "ES256")
     database = Database(world.url)
     async with FakeIssuer(keys=[key.published()]) as issuer:
-        monkeypatch.setattr("app.application.create_issuer", lambda _issuer, _audience: issuer.issuer())
+        monkeypatch.setattr("app.application.create_issuer", lambda *_settings: issuer.issuer())
         app = create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
         async with _client(app) as client:
             good = await _ask(client, issuer.token(key, sub="mei"))
@@ -69,7 +69,7 @@ async def test_an_issuers_tokens_are_unavailable_while_its_keys_cannot_be_fetche
     issuer = FakeIssuer()
     async with issuer:
         pass  # it now has an address, but no longer listens
-    monkeypatch.setattr("app.application.create_issuer", lambda _issuer, _audience: issuer.issuer())
+    monkeypatch.setattr("app.application.create_issuer", lambda *_settings: issuer.issuer())
     app = create_application(Settings(oidc_issuer=issuer.url, oidc_audience=AUDIENCE), database=database)
     async with _client(app) as client:
         answer = await _ask(client, issuer.token(signing_key("k1", "ES256"), sub="mei"))

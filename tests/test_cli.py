@@ -67,8 +67,53 @@ def test_import_prints_counts_by_kind_on_one_line(atoll: CommandRunner) -> None:
     file = str(write_lines(atoll.folder / "world.jsonl", catalogue_lines()))
     kinds = "6 user, 2 group, 3 topic, 5 collection, 2 CAPSULE, 2 PIPELINE, 1 NO_CODE_APP, 4 DATA_ASSET, 2 MODEL"
     first = atoll("import", file)
-    assert (first.code, first.out, first.err) == (0, f"created: {kinds}; memberships added: 16\n", "")
-    assert atoll("import", file).out == f"unchanged: {kinds}; memberships added: 0\n"
+    hidden = "visible to administrators only, while public sharing is off: 3 PUBLIC collection"
+    assert (first.code, first.out, first.err) == (0, f"created: {kinds}; memberships added: 16\n{hidden}\n", "")
+    assert atoll("import", file).out == f"unchanged: {kinds}; memberships added: 0\n{hidden}\n"
+
+
+def test_a_dry_run_prints_each_change_and_writes_nothing(atoll_world: CommandRunner) -> None:
+    before = rows(atoll_world.database_url)
+    lines = [line for line in catalogue_lines() if line.get("id") != "lens"]
+    lines = [line | ({"assets": ["align", "blast"]} if line["kind"] == "collection" else {}) for line in lines]
+    lines = [line | ({"name": "Images"} if line.get("slug") == "imaging" else {}) for line in lines]
+    file = str(write_lines(atoll_world.folder / "platform.jsonl", lines))
+    kinds = "6 user, 2 group, 2 topic, 5 collection, 2 CAPSULE, 2 PIPELINE, 1 NO_CODE_APP, 4 DATA_ASSET, 1 MODEL"
+    counts = f"updated: 1 topic; unchanged: {kinds}"
+    assert atoll_world("import", file, "--dry-run").out.splitlines() == [
+        "UPDATED topic 'Images': name 'imaging' → 'Images'",
+        "ASSETS_REMOVED collection 'open': 5 assets",
+        "ASSETS_REMOVED collection 'inner': 2 assets",
+        "ASSETS_REMOVED collection 'deep': 2 assets",
+        "ASSETS_REMOVED collection 'members': 3 assets",
+        "ASSETS_ADDED collection 'inner': 1 asset",
+        "ASSETS_ADDED collection 'deep': 2 assets",
+        "ASSETS_ADDED collection 'members': 1 asset",
+        "ASSETS_ADDED collection 'bare': 2 assets",
+        f"dry run, nothing was imported: {counts}; memberships added: 6; memberships removed: 12",
+    ]
+    assert rows(atoll_world.database_url) == before
+
+
+def test_pruning_needs_a_source_and_stops_above_a_tenth(atoll: CommandRunner) -> None:
+    file = str(write_lines(atoll.folder / "platform.jsonl", catalogue_lines()))
+    refused = atoll("import", file, "--prune")
+    assert refused.usage_error == "--prune needs the name of the source whose assets to withdraw: --source NAME."
+    assert atoll("import", file, "--source", "platform").code == 0
+    used = {"align", "genomes", "hidden", "images", "count"}
+    lines = [line for line in catalogue_lines() if line["kind"] != "asset" or line["id"] in used]
+    lines = [line | ({"assets": []} if line["kind"] == "collection" else {}) for line in lines]
+    file = str(write_lines(atoll.folder / "platform.jsonl", lines))
+    refused = atoll("import", file, "--source", "platform", "--prune")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.error_line == (
+        "5 of the 11 assets of the source 'platform' are not in the file, more than 10 %: nothing was imported."
+        " If that is right, import it again with --yes."
+    )
+    withdrawn = "withdrawn, because the source has them no longer: 5"
+    assert withdrawn in atoll("import", file, "--source", "platform", "--prune", "--dry-run").out.splitlines()
+    assert withdrawn in atoll("import", file, "--source", "platform", "--prune", "--yes").out.splitlines()
+    assert withdrawn not in atoll("import", file, "--source", "platform", "--prune").out
 
 
 def test_an_invalid_catalogue_is_reported_line_by_line_and_not_imported(atoll_world: CommandRunner) -> None:
@@ -114,9 +159,23 @@ def test_a_token_needs_an_existing_user_and_a_valid_lifetime(atoll_world: Comman
     for ttl in ("", "5", "5x", "-1d", "0d", "367d", "1.5h", "٣d", "9999999999d"):
         refused = atoll_world("token", "mei", f"--ttl={ttl}").usage_error
         assert refused == f"Invalid --ttl {ttl!r}. Use for example 30d, 12h or 15m (at most 366d)."
-    assert "or atoll token --revoke TOKEN" in atoll_world("token").usage_error
-    assert "or atoll token --revoke TOKEN" in atoll_world("token", "mei", "--revoke", "atoll_x").usage_error
+    assert "or atoll token --revoke-all USER" in atoll_world("token").usage_error
+    assert "or atoll token --revoke-all USER" in atoll_world("token", "mei", "--revoke", "atoll_x").usage_error
     assert rows(atoll_world.database_url) == before
+
+
+def test_tokens_are_listed_and_revoked_by_their_ids(atoll_world: CommandRunner) -> None:
+    before = len(atoll_world("token", "--list", "mei").out.splitlines())
+    for name in ("First", "Second"):
+        atoll_world("token", "mei", "--name", name)
+    lines = atoll_world("token", "--list", "mei").out.splitlines()
+    assert len(lines) == before + 2
+    assert [line.split()[1] + line.split()[-1] for line in lines[-2:]] == ["validFirst", "validSecond"]
+    assert atoll_world("token", "--revoke", lines[-2].split()[0]).err == "Revoked.\n"
+    assert atoll_world("token", "--list", "mei").out.splitlines()[-2].split()[1] == "revoked"
+    assert atoll_world("token", "--revoke-all", "mei").err == f"Revoked {before:,} tokens.\n"
+    assert atoll_world("token", "--list", "nobody").error_line.startswith("There is no user 'nobody'.")
+    assert atoll_world("token", "mei", "--name", " ").usage_error.startswith("The --name is empty.")
 
 
 def test_a_token_for_an_empty_database_asks_for_an_import_first(atoll: CommandRunner) -> None:
@@ -129,7 +188,7 @@ def test_a_token_for_an_empty_database_asks_for_an_import_first(atoll: CommandRu
 @pytest.mark.parametrize(("ttl", "seconds"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("366d", 31_622_400)])
 def test_a_token_has_the_requested_lifetime(atoll_world: CommandRunner, ttl: str, seconds: int) -> None:
     atoll_world("token", "mei", "--ttl", ttl)
-    *_, created_at, expires_at, _ = max(rows(atoll_world.database_url)["api_token"])
+    *_, created_at, expires_at, _, _ = max(rows(atoll_world.database_url)["api_token"])
     assert expires_at - created_at == seconds * 1_000
 
 

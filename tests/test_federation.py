@@ -28,7 +28,7 @@ HERE = Path(__file__).parent / "federation"
 GATEWAY_SECONDS = 60
 COMMON_FIELDS = {"node", "nodes", "viewer"}
 ASSET_TYPES = {*TYPES.values()}
-KEYED_TYPES = {*ASSET_TYPES, "Change", "Collection", "Group", "Job", "Topic", "User"}
+KEYED_TYPES = {*ASSET_TYPES, "ApiToken", "Change", "Collection", "Group", "Job", "Topic", "User"}
 REFERABLE = ("AssetFields", *sorted(KEYED_TYPES))
 REPRESENTATIONS = 60
 """Number of representations in a request, whose cost is within the limit."""
@@ -86,7 +86,7 @@ def test_the_subgraph_has_the_schema_and_keys(*, has_common_fields: bool) -> Non
     if not has_common_fields:
         own["Query"] = without_common_fields(own["Query"])
         del own["Viewer"]
-        for name in ("Group", "Job", "ViewerCollection"):  # only the viewer has these lists
+        for name in ("ApiToken", "Job", "ViewerCollection"):  # only the viewer has these lists
             del own[f"{name}Connection"], own[f"{name}Edge"]
     assert own.keys() == subgraph.keys()
     lines = {name: print_ast(each).splitlines() for name, each in subgraph.items()}
@@ -236,8 +236,8 @@ async def test_a_malformed_representation_is_an_error(ask_subgraph: GraphQLClien
         ((code, message),) = await ask_subgraph.errors("olu", ENTITIES, representations=[malformed])
         assert code == "BAD_USER_INPUT", malformed
         assert message.endswith(
-            "A representation is an object with the id as a text, and as __typename one of Capsule, Change, Collection,"
-            " DataAsset, Group, Job, Model, NoCodeApp, Pipeline, Topic, User, AssetFields."
+            "A representation is an object with the id as a text, and as __typename one of ApiToken, Capsule, Change,"
+            " Collection, DataAsset, Group, Job, Model, NoCodeApp, Pipeline, Topic, User, AssetFields."
         )
 
 

@@ -8,7 +8,14 @@ from graphql import GraphQLObjectType, parse, validate
 
 from proofs.databases import Databases
 from proofs.interference.hidden_changes import CHANGES, HiddenChanges
-from proofs.interference.operations import SCHEMA, Operation, OperationGenerator, Selection, Vocabulary
+from proofs.interference.operations import (
+    OMITTED,
+    SCHEMA,
+    Operation,
+    OperationGenerator,
+    Selection,
+    Vocabulary,
+)
 from proofs.interference.trial import trial
 from proofs.interference.world import VIEWERS, public_id, random_catalogue
 from proofs.leaks import LEAKS, checks_until_found, disable_logging
@@ -17,7 +24,16 @@ from tests.conftest import ENDS_EARLY
 from tests.oracle import Line, Model
 
 NEW_SEED = secrets.randbelow(1_000_000)
-IDS = {"ast": ["ast_x"], "col": ["col_x"], "top": ["top_x"], "usr": ["usr_x"], "grp": ["grp_x"], "chg": [], "job": []}
+IDS = {
+    "ast": ["ast_x"],
+    "col": ["col_x"],
+    "top": ["top_x"],
+    "usr": ["usr_x"],
+    "grp": ["grp_x"],
+    "chg": [],
+    "job": [],
+    "tok": [],
+}
 VOCABULARY = Vocabulary(IDS, ["asset0"], ["held-0"])
 
 
@@ -53,6 +69,7 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         "an export has hidden members",
         "an export has grants",
         "a tag is spelt as most assets do",
+        "tokens are visible to everyone",
     ],
 )
 async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases, fault: str) -> None:
@@ -103,10 +120,13 @@ def test_random_operations_cover_every_field_and_argument_of_the_schema() -> Non
         for selection in operation.selections:
             covered |= coordinates(operation.kind.capitalize(), selection)
     for name, object_type in SCHEMA.type_map.items():
-        if name.startswith("__") or not isinstance(object_type, GraphQLObjectType):
+        is_omitted = any(name == f"{each[0].upper()}{each[1:]}Payload" for each in OMITTED)
+        if name.startswith("__") or is_omitted or not isinstance(object_type, GraphQLObjectType):
             continue
         types = [name, *(interface.name for interface in object_type.interfaces)]
         for field_name, field in object_type.fields.items():
+            if name == "Mutation" and field_name in OMITTED:
+                continue
             for suffix in ("", *(f"({argument}:)" for argument in field.args)):
                 alternatives = {f"{type_name}.{field_name}{suffix}" for type_name in types}
                 assert alternatives & covered, f"{name}.{field_name}{suffix}"

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,8 @@ import jwt
 import pytest
 
 from app.oidc import InvalidTokenError, Issuer, IssuerUnreachableError
+from app.oidc_claims import Provisioning
+from tests.conftest import GraphQLClient, World, settings_of
 from tests.node import node_for
 
 HERE: Final = Path(__file__).parent / "oidc"
@@ -80,26 +82,51 @@ async def test_an_access_token_of_each_algorithm_is_accepted(provider: Provider,
     token = await (await provider.send(f"add {alg}")).token()
     header = jwt.get_unverified_header(token)
     assert (header["typ"], header["alg"], header["kid"]) == ("at+jwt", alg, provider.kids[0])
-    assert await Issuer(provider.issuer, AUDIENCE).verify(token) == CLIENT
+    assert (await Issuer(provider.issuer, AUDIENCE).verify(token)).subject == CLIENT
+
+
+async def test_groups_in_the_claims_of_an_issuer_become_groups(provider: Provider, own_world: World) -> None:
+    settings = replace(
+        settings_of(own_world.url),
+        oidc_issuer=provider.issuer,
+        oidc_audience=AUDIENCE,
+        oidc_provisioning=Provisioning.CREATE,
+        oidc_admin_group="admins",
+    )
+    ask = GraphQLClient(own_world, settings)
+    seen = []
+    for claims in ({"name": "Ann", "email": "ann@example.org", "groups": ["staff", "admins"]}, {"groups": ["staff"]}):
+        await provider.send(f"claims {json.dumps(claims)}")
+        await asyncio.sleep(1)  # the issuer's times are whole seconds
+        ask.tokens = {CLIENT: await provider.token()}
+        seen.append(
+            (await ask(CLIENT, "{ viewer { user { name email } isAdmin groups { nodes { name } } } }"))["viewer"]
+        )
+    await ask.close()
+    user = {"name": "Ann", "email": "ann@example.org"}
+    assert seen == [
+        {"user": user, "isAdmin": True, "groups": {"nodes": [{"name": "admins"}, {"name": "staff"}]}},
+        {"user": user, "isAdmin": False, "groups": {"nodes": [{"name": "staff"}]}},
+    ]
 
 
 async def test_an_access_token_for_another_audience_is_rejected(provider: Provider) -> None:
     issuer = Issuer(provider.issuer, AUDIENCE)
     with pytest.raises(InvalidTokenError):
         await issuer.verify(await provider.token("https://other.test"))
-    assert await issuer.verify(await provider.token()) == CLIENT
+    assert (await issuer.verify(await provider.token())).subject == CLIENT
 
 
 async def test_tokens_stay_valid_during_key_rotation_until_their_key_is_removed(provider: Provider) -> None:
     seconds = [0.0]
     issuer = Issuer(provider.issuer, AUDIENCE, timer=lambda: seconds[0])
     old = await provider.token()
-    assert await issuer.verify(old) == CLIENT
+    assert (await issuer.verify(old)).subject == CLIENT
     new = await (await provider.send("add ES256")).token()
-    assert [await issuer.verify(token) for token in (old, new)] == [CLIENT, CLIENT]
+    assert [(await issuer.verify(token)).subject for token in (old, new)] == [CLIENT, CLIENT]
     await provider.send(f"drop {provider.kids[1]}")
     seconds[0] += 600
-    assert await issuer.verify(new) == CLIENT
+    assert (await issuer.verify(new)).subject == CLIENT
     with pytest.raises(InvalidTokenError):
         await issuer.verify(old)
 
@@ -108,11 +135,11 @@ async def test_tokens_are_accepted_for_an_hour_after_their_issuer_stopped(provid
     seconds = [0.0]
     issuer = Issuer(provider.issuer, AUDIENCE, clock=lambda: _issued(token), timer=lambda: seconds[0])
     token = await provider.token()
-    assert await issuer.verify(token) == CLIENT
+    assert (await issuer.verify(token)).subject == CLIENT
     provider.process.kill()
     await provider.process.wait()
     seconds[0] = 3_599
-    assert await issuer.verify(token) == CLIENT
+    assert (await issuer.verify(token)).subject == CLIENT
     seconds[0] = 3_600
     with pytest.raises(IssuerUnreachableError):
         await issuer.verify(token)

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from store import sql
 from store.catalogue.importer import ImportOptions, ImportResult, import_catalogue
 from store.catalogue.parsed import InvalidCatalogueError
 from tests.conftest import GraphQLClient, catalogue_lines, write_lines
 from tests.mutations import Mutation, assert_unchanged
+from tests.oracle import milliseconds
 
 Line = dict[str, Any]
 COLLECTION = "collection { slug name visibility }"
@@ -78,6 +79,11 @@ class Deployment:
         query = "query($by: AssetRef!) { asset(by: $by) { ... on AssetFields { goldStandard { note } } } }"
         award = (await self.ask("ada", query, by={"externalId": asset}))["asset"]["goldStandard"]
         return award and str(award["note"])
+
+    async def status_of(self, asset: str) -> str:
+        """Return the status of an asset."""
+        query = "query($by: AssetRef!) { asset(by: $by) { ... on AssetFields { status } } }"
+        return str((await self.ask("ada", query, by={"externalId": asset}))["asset"]["status"])
 
     async def forget(self) -> None:
         """Delete the states of all lines, as in a database of before this table."""
@@ -312,4 +318,64 @@ async def test_a_conflict_of_an_edit_with_the_file_is_reported_and_nothing_is_wr
     number = len(catalogue_lines())
     assert [str(problem) for problem in error.value.problems] == [
         f"Line {number + 1}: name 'New' is already used by the sibling collection on line {number} (case is ignored)."
+    ]
+
+
+async def test_pruning_withdraws_what_no_source_has_any_more(deployment: Deployment) -> None:
+    lines = catalogue_lines()
+    rest = [
+        line | ({"assets": [id_ for id_ in line["assets"] if id_ != "blast"]} if line["kind"] == "collection" else {})
+        for line in lines
+        if line.get("id") != "blast"
+    ]
+    pruning = {"prunes": True, "may_prune_many": True}
+    await deployment.load(lines, source="other")
+    assert (await deployment.load(rest, **pruning)).withdrawn == 0
+    assert (await deployment.load(rest, **pruning, source="other")).withdrawn == 1
+    assert await deployment.status_of("blast") == "WITHDRAWN"
+    async with assert_unchanged(deployment.ask):
+        assert (await deployment.load(rest, **pruning, source="other")).withdrawn == 0
+    await deployment.load(lines)
+    assert await deployment.status_of("blast") == "RELEASED"
+
+
+async def test_a_missing_line_changes_nothing(deployment: Deployment) -> None:
+    people = [line for line in catalogue_lines() if line["kind"] == "user"]
+    async with assert_unchanged(deployment.ask):
+        await deployment.load(people)
+
+
+async def test_times_in_the_future_are_ignored(deployment: Deployment) -> None:
+    lines = changed("blast", name="Blast", updatedAt="2999-01-01T00:00:00Z")
+    result = await deployment.load(lines)
+    assert result.future_ids == ["blast"]
+    async with deployment.ask.database.snapshot() as snapshot:
+        [row] = await snapshot.rows(select(func.max(sql.asset.c.updated_at).label("newest")))
+    assert row.newest < milliseconds("2100-01-01T00:00:00Z")
+    async with assert_unchanged(deployment.ask):
+        assert (await deployment.load(lines)).future_ids == ["blast"]
+
+
+async def test_an_import_logs_each_changed_field(deployment: Deployment) -> None:
+    topic = await deployment.topic_id("empty")
+    imaging = await deployment.topic_id("imaging")
+    lines = changed("open", visibility="INTERNAL", topic="empty", name="Opened")
+    lines = [line | ({"topic": "empty"} if line.get("slug") in {"inner", "deep"} else {}) for line in lines]
+    await deployment.load(lines)
+    async with deployment.ask.database.snapshot() as snapshot:
+        revision = select(sql.deployment.c.revision).scalar_subquery()
+        rows = await snapshot.rows(select(sql.change).where(sql.change.c.revision == revision))
+    moved = {"field": "topic", "before": imaging, "after": topic}
+    assert [(row.action, row.subject_id, row.fields) for row in rows] == [
+        (
+            "UPDATED",
+            await deployment.collection_id("open"),
+            [
+                {"field": "name", "before": "open", "after": "Opened"},
+                {"field": "visibility", "before": "PUBLIC", "after": "INTERNAL"},
+                moved,
+            ],
+        ),
+        ("UPDATED", await deployment.collection_id("inner"), [moved]),
+        ("UPDATED", await deployment.collection_id("deep"), [moved]),
     ]

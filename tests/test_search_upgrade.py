@@ -12,7 +12,7 @@ from store.migrate import alembic_config, migrate
 from tests.conftest import GraphQLClient, World
 from tests.test_search import search, update_assets
 
-BEFORE = "0012_0009"
+BEFORE = "0012_0010"
 
 
 def _downgrade(connection: Connection) -> None:

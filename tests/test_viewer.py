@@ -14,7 +14,6 @@ from app.tokens import revoke_token
 from permissions.viewer import (
     Viewer,
     anonymous_viewer,
-    token_digest,
     viewer_by_external_id,
     viewer_by_pk,
     viewer_by_token,
@@ -24,6 +23,7 @@ from store import sql
 from store.database import Database, Snapshot
 from store.row_versions import fetch_version
 from store.tables import EVERYONE_PK, PUBLIC_PK
+from store.tokens import token_digest
 from tests.conftest import MEMBERS, World, set_public_sharing
 
 visibility = import_module("permissions.visible")  # in the package, `visible` is the function

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from app.authentication import load_viewer
+from app.oidc_claims import Claims
 from fragments.cache import FragmentCache, SelectionKey
 from fragments.memory import read_missing
 from fragments.run import Run
@@ -26,7 +27,7 @@ class IndexFault(EngineFault):
 
 _update_members, _update, _outline = VisibilityIndex._update_members, Sight.update, VisibilityIndex.outline  # noqa: SLF001 - faults are inside
 _forget, _key = FragmentCache.forget, Selection.key
-_viewers: dict[tuple[str | None, str | None], Viewer] = {}
+_viewers: dict[tuple[str | None, Claims | None], Viewer] = {}
 
 
 def _ignore(*_: object) -> None:
@@ -84,12 +85,12 @@ async def _answer_without_version(
     return completed
 
 
-async def _load_viewer_once(snapshot: Snapshot, api_token: str | None, subject: str | None) -> Viewer:
+async def _load_viewer_once(snapshot: Snapshot, api_token: str | None, claims: Claims | None) -> Viewer:
     if api_token is None:
-        return await load_viewer(snapshot, api_token, subject)
-    if (api_token, subject) not in _viewers:
-        _viewers[api_token, subject] = await load_viewer(snapshot, api_token, subject)
-    return replace(_viewers[api_token, subject], row_version=(await anonymous_viewer(snapshot)).row_version)
+        return await load_viewer(snapshot, api_token, claims)
+    if (api_token, claims) not in _viewers:
+        _viewers[api_token, claims] = await load_viewer(snapshot, api_token, claims)
+    return replace(_viewers[api_token, claims], row_version=(await anonymous_viewer(snapshot)).row_version)
 
 
 def _visibilities_without_sharing(viewer: Viewer) -> set[str]:

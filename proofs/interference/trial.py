@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 from sqlalchemy import or_, select
 
+from app.tokens import DEFAULT_NAME
 from permissions.visible import MEMBER_ACTIONS
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
@@ -312,9 +313,12 @@ def visible_state(model: Model, who: str) -> dict[str, Any]:
 
 async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[str]) -> Vocabulary:
     """Return everything in the world that operations can name, visible or not."""
-    ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}
+    ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job", "tok")}
     async with world.database.snapshot() as snapshot:
         ids_of_log = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
+        # Without those by which the users of the trial sign in.
+        created = select(sql.api_token.c.id).where(sql.api_token.c.name != DEFAULT_NAME)
+        ids_of_log += [row.id for row in await snapshot.rows(created)]
         undoable = select(sql.change.c.id).where(
             or_(sql.change.c.action.in_(MEMBER_ACTIONS), sql.change.c.effect.is_not(None))
         )
@@ -327,6 +331,7 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
         [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS],
         list(cursors),
         undoable_ids,
+        [*model.users, *model.groups],
     )
 
 

@@ -45,9 +45,15 @@ EXCEPTIONS = {
     "Collection*.topicId*": "ids of topics",
     "Topic*Input.*": "ids of topics",
     "ChangeFilter.actorIds": "ids of users",
-    "PrincipalInput.groupId": "ids of groups",
+    "PrincipalRef.groupId": "ids of groups",
+    "GroupRef.id": "ids of groups",
+    "UserFilter.groupIds": "ids of groups",
+    "UserRef.id": "ids of users",
+    "User*Input.userId": "ids of users",
+    "GroupMembersUpdateInput.groupId": "ids of groups",
     "JobCancelInput.id": "the viewer's own jobs",
     "ChangeUndoInput.jobId": "the viewer's own jobs",
+    "Token*Input.*": "the viewer's own tokens, and ids of users; covered by tests/test_token.py",
 }
 
 

@@ -1,5 +1,6 @@
 """Actions that grant access and revoke it: mutations over HTTP, or writes by the platform to the database."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from store.catalogue.importer import import_catalogue
 from store.database import Database
 from tests.conftest import set_public_sharing, write_lines
 from tests.mutations import Mutation
+from tests.oidc.fake_issuer import FakeIssuer, signing_key
 from tests.oracle import Line
 
 OWNER, ADMINISTRATOR = "olu", "ada"
+ISSUER_KEY = signing_key("k1", "ES256")
 Client = httpx.AsyncClient
 
 
@@ -27,6 +30,7 @@ class Deployment:
     urls: Mapping[str, str]  # by the name of the server
     ids: Mapping[str, str]  # by external id; of collections by "collection:" and slug
     tokens: dict[str, str]  # by person
+    issuer: FakeIssuer  # of which the servers take over claims
 
     async def mutate(self, client: Client, who: str, name: str, **mutation_input: Any) -> None:
         """Send a mutation and assert that it succeeds."""
@@ -130,6 +134,28 @@ def issue_token(user: str) -> Action:
 
     async def run(deployment: Deployment, _client: Client) -> None:
         deployment.tokens[user] = await create_token(deployment.database, user, 3_600)
+
+    return run
+
+
+def sign_in(user: str, *groups: str, shares: str | None = None) -> Action:
+    """Let a user sign in with a newer token that states these groups.
+
+    With `shares`, the owner lets the first group view that asset, and the token is the one that the user reads with.
+    So after the next sign-in, the user reads with a token that states a group that was revoked.
+    """
+
+    async def run(deployment: Deployment, client: Client) -> None:
+        at = time.time()
+        token = deployment.issuer.token(ISSUER_KEY, sub=user, iat=at, exp=at + 3_600, groups=list(groups))
+        query = {"query": "{ viewer { groups { nodes { id name } } } }"}
+        response = (await client.post("/graphql", json=query, headers={"authorization": f"Bearer {token}"})).json()
+        assert "errors" not in response, response
+        ids = {group["name"]: group["id"] for group in response["data"]["viewer"]["groups"]["nodes"]}
+        if shares is not None:
+            grants = [{"to": {"groupId": ids[groups[0]]}, "access": "VIEWER"}]
+            await deployment.mutate(client, OWNER, "assetGrantsUpdate", assetId=deployment.ids[shares], set=grants)
+            deployment.tokens[user] = token
 
     return run
 

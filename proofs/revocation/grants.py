@@ -16,6 +16,7 @@ from proofs.revocation.actions import (
     register_status,
     revoke_access,
     set_visibility,
+    sign_in,
     switch_public_sharing,
     withdraw_token,
 )
@@ -133,6 +134,13 @@ def member_accesses(worker: int) -> list[RevocableAccess]:
             import_line(_leaver(worker, is_active=False)),
             MEMBER_PROBES,
             asset_line(f"active-{worker}", "everyone"),
+        ),
+        RevocableAccess(
+            f"claims-{worker}",
+            f"visitor-{worker}",
+            sign_in(f"visitor-{worker}", f"claimed-{worker}", shares=f"claims-{worker}"),
+            sign_in(f"visitor-{worker}"),
+            MEMBER_PROBES,
         ),
     ]
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.tokens import create_token
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError, Proof
-from proofs.revocation.actions import Deployment
+from proofs.revocation.actions import ISSUER_KEY, Deployment
 from proofs.revocation.grants import TOKEN_HOLDER, catalogue_lines, member_accesses, visitor_accesses
 from proofs.revocation.history import Event, count_confirmed, find_contradiction, format_context
 from proofs.revocation.worker import Worker
@@ -20,6 +20,7 @@ from store import sql
 from store.database import Database
 from store.tables import PrincipalKind
 from tests.cli_process import ATOLL, environment, run_server
+from tests.oidc.fake_issuer import AUDIENCE, FakeIssuer
 
 MEMBER_WORKERS = 2  # anonymous visitors share one more worker, because what is public is public to all of them
 REVOCATIONS_PER_WORKER = 150
@@ -39,19 +40,21 @@ async def run_trial(databases: Databases, seed: int, revocations: int, program: 
     database, stopped = Database(url), asyncio.Event()
     context = f"on {databases.backend}, seed {seed}, {revocations} revocations per worker"
     try:
-        with _start_servers(url, program) as (folder, urls):
-            stage = Deployment(database, folder, urls, await _read_ids(database), await _create_tokens(database))
-            workers = [
-                Worker(stage, accesses_of_worker, Random(f"{seed} {accesses_of_worker[0].name}"), stopped)
-                for accesses_of_worker in accesses
-            ]
-            history = await _run_workers(workers, revocations, context)
-            # Reported before the servers stop, because a faulty server may not stop cleanly.
-            contradiction = find_contradiction(history)
-            if contradiction:
-                raise BrokenPromiseError(
-                    f"A read contradicts an acknowledged write, {context}:\n{format_context(history, contradiction)}"
+        async with FakeIssuer(keys=[ISSUER_KEY.published()]) as issuer:
+            with _start_servers(url, program, issuer) as (folder, urls):
+                stage = Deployment(
+                    database, folder, urls, await _read_ids(database), await _create_tokens(database), issuer
                 )
+                workers = [
+                    Worker(stage, accesses_of_worker, Random(f"{seed} {accesses_of_worker[0].name}"), stopped)
+                    for accesses_of_worker in accesses
+                ]
+                history = await _run_workers(workers, revocations, context)
+                # Reported before the servers stop, because a faulty server may not stop cleanly.
+                contradiction = find_contradiction(history)
+                if contradiction:
+                    events = format_context(history, contradiction)
+                    raise BrokenPromiseError(f"A read contradicts an acknowledged write, {context}:\n{events}")
     finally:
         await database.close()
         databases.drop(url)
@@ -59,14 +62,13 @@ async def run_trial(databases: Databases, seed: int, revocations: int, program: 
 
 
 @contextmanager
-def _start_servers(database_url: str, program: str) -> Iterator[tuple[Path, dict[str, str]]]:
+def _start_servers(database_url: str, program: str, issuer: FakeIssuer) -> Iterator[tuple[Path, dict[str, str]]]:
     """Start two servers. Yields a folder, and the address of each server by name."""
     with ExitStack() as stack:
+        settings = {"DATABASE_URL": database_url, "OIDC_ISSUER": issuer.url, "OIDC_AUDIENCE": AUDIENCE}
+        variables = environment(**settings, OIDC_PROVISIONING="create")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atoll-proof-")))
-        servers = {
-            name: run_server(folder, environment(DATABASE_URL=database_url), program=program)
-            for name in ("first", "second")
-        }
+        servers = {name: run_server(folder, variables, program=program) for name in ("first", "second")}
         yield folder, {name: stack.enter_context(server).url for name, server in servers.items()}
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, NamedTuple
 
-from permissions.viewer import token_digest
 from proofs.token_forgery.corruption import CORRUPT_CHARACTERS, corrupt
 from proofs.token_forgery.lookalikes import invalid_timestamp, non_string, random_case, similar_text
 from proofs.token_forgery.signatures import SIGNATURE_FORGERIES, UnsignedToken
+from store.tokens import token_digest
 from tests.oidc.fake_issuer import ABSENT, AUDIENCE, NOW, FakeIssuer, SigningKey, encoded, signed
 from tests.oidc.forgeries import (
     ENCRYPTION,
@@ -29,7 +29,8 @@ from tests.oidc.forgeries import (
 )
 
 USERS: Final = ("user:ann", "user:zoé")
-NON_USERS: Final = ("group:lab", "everyone", "public", "user:nobody")
+LEAVER: Final = "user:gone"
+NON_USERS: Final = ("group:lab", "everyone", "public", "user:nobody", LEAVER)
 ALGORITHMS: Final = (
     "RS256",
     "RS384",
@@ -69,11 +70,13 @@ KNOWN_FORGERIES: Final = tuple(
 
 @dataclass(frozen=True)
 class ApiTokens:
-    """The deployment's own API tokens: valid ones by user, and expired and revoked ones."""
+    """The deployment's own API tokens: valid ones by user, and those that ended.
+
+    These expired, were revoked, were created with a token that was revoked, or are of a deactivated user.
+    """
 
     valid: Mapping[str, str]
-    expired: Sequence[str]
-    revoked: Sequence[str]
+    ended: Sequence[str]
 
 
 class ForgedToken(NamedTuple):
@@ -263,13 +266,13 @@ class TokenForger:
         )
 
     def _former_api_token(self) -> str:
-        """Return an expired or revoked API token."""
-        return self._random.choice([*self._api_tokens.expired, *self._api_tokens.revoked])
+        """Return an API token that ended."""
+        return self._random.choice(self._api_tokens.ended)
 
     def _corrupted_api_token(self) -> str:
         """Return a corrupted API token."""
         good = list(self._api_tokens.valid.values())
-        return corrupt(self._random, self._random.choice(good), self._random.choice([*good, *self._api_tokens.revoked]))
+        return corrupt(self._random, self._random.choice(good), self._random.choice([*good, *self._api_tokens.ended]))
 
     def _invented_api_token(self) -> str:
         """Return a text that resembles an API token."""

@@ -19,9 +19,12 @@ from app.tokens import create_token, revoke_token
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError, Proof
 from proofs.token_forgery.headers import HeaderValues, invalid_headers, valid_header
-from proofs.token_forgery.tokens import USERS, ApiTokens, TokenForger
-from store import sql
+from proofs.token_forgery.tokens import LEAVER, USERS, ApiTokens, TokenForger
+from store import sql, tokens
+from store.changes import open_change_log
 from store.database import Database
+from store.people.writer import PeopleWriter
+from store.tables import PrincipalSource
 from tests.in_process import InProcessTransport
 from tests.oidc.fake_issuer import AUDIENCE, DISCOVERY, JWKS, FakeIssuer
 from tests.oidc.forgeries import GOOD_KEYS, USELESS_KEYS
@@ -30,6 +33,7 @@ from tests.oracle import Line
 TOKENS_PER_TRIAL = 1_000  # forged ones
 WORLD: Final[list[Line]] = [
     *({"kind": "user", "id": user, "name": user, "isAdmin": True} for user in USERS),
+    {"kind": "user", "id": LEAVER, "name": LEAVER},
     {"kind": "group", "id": "group:lab", "name": "lab", "members": list(USERS)},
 ]
 VIEWER_QUERY: Final = "{ viewer { user { name } } }"
@@ -142,7 +146,7 @@ async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[h
     if fake:
         settings = replace(settings, oidc_issuer=fake.url, oidc_audience=AUDIENCE)
 
-    def issuer_from_settings(issuer: str | None, audience: str | None) -> Issuer | None:
+    def issuer_from_settings(issuer: str | None, audience: str | None, _names: object) -> Issuer | None:
         return Issuer(issuer, audience, fake.clock, fake.timer) if fake and issuer and audience else None
 
     with patch("app.application.create_issuer", issuer_from_settings):
@@ -152,13 +156,30 @@ async def _serve(database: Database, fake: FakeIssuer | None) -> AsyncIterator[h
 
 
 async def _create_api_tokens(database: Database) -> ApiTokens:
-    """Create API tokens: for each user a valid, an expired and a revoked one."""
+    """Create API tokens: for each user a valid one, and some that ended in each way."""
     valid = {user: await create_token(database, user, 3_600) for user in USERS}
     expired = [await create_token(database, user, 0) for user in USERS]
     revoked = [await create_token(database, user, 3_600) for user in USERS]
+    children = [await _create_child(database, token) for token in revoked]
     for token in revoked:
         assert await revoke_token(database, token)
-    return ApiTokens(valid, expired, revoked)
+    left = await create_token(database, LEAVER, 3_600)
+    async with database.write() as connection:
+        writer = PeopleWriter(connection, await open_change_log(connection, "proof"), PrincipalSource.CATALOGUE)
+        await writer.write_users({LEAVER: {"is_active": False}})
+    late = await create_token(database, LEAVER, 3_600)
+    return ApiTokens(valid, [*expired, *revoked, *children, left, late])
+
+
+async def _create_child(database: Database, parent: str) -> str:
+    """Create a token with another one."""
+    async with database.write() as connection:
+        row = await tokens.find(connection, parent)
+        assert row is not None
+        child = await tokens.create(
+            connection, row.user_pk, "child", at=row.created_at, expires_at=row.expires_at, parent_pk=row.pk
+        )
+    return child.secret
 
 
 def _bytes(value: str) -> bytes:

@@ -197,14 +197,15 @@ def select_tags(found: CTE, ignored: Iterable[str], index: int, first: int) -> S
     conditions = [found.c[name] == 1 for name in ignored if FILTER_OF_FACET[PartKind.TAGS] != name]
     parents = _columns("parent", found)
     # The concatenation keeps SQLite from walking the index of all tags for the tags of a few assets.
-    key = (tag.c.tag_key + literal_column("''")).label("tag_key")
-    columns = (key, tag.c.tag, *parents)
+    name = (tag.c.tag + literal_column("''")).label("tag")
+    # All rows of a spelling have one key: grouping by one column is faster than by two.
+    key = func.min(tag.c.tag_key).label("tag_key")
     spellings = (
         found.join(tag, tag.c.asset_pk == found.c.pk)
         .select()
-        .with_only_columns(*columns, func.count().label("number"))
+        .with_only_columns(name, *parents, key, func.count().label("number"))
         .where(tag.c.tag_key.is_not(None), *conditions)
-        .group_by(*columns)
+        .group_by(name, *parents)
         .subquery()
     )
     of_key = [spellings.c.tag_key, *_columns("parent", spellings)]

@@ -6,10 +6,12 @@ from resolvers.context import Context
 from resolvers.deployment import Deployment
 from resolvers.listing.connection import Edge
 from resolvers.loaders import (
+    ApiTokenById,
     AssetById,
     ChangeById,
     CollectionById,
     JobById,
+    PrincipalById,
     R,
     RowByColumn,
     TopicById,
@@ -20,7 +22,7 @@ from resolvers.node import Object, node, nodes
 from resolvers.write.bulk import BulkSummary, ItemResult, summarize
 from resolvers.write.transaction import Payload
 from resolvers.write.user_error import UserError
-from store.rows import AssetRow, ChangeRow, CollectionRow, JobRow, TopicRow
+from store.rows import ApiTokenRow, AssetRow, ChangeRow, CollectionRow, JobRow, PrincipalRow, TopicRow
 
 
 def user_errors(payload: Payload, _context: Context) -> list[UserError]:
@@ -61,6 +63,16 @@ async def former_parent(payload: Payload, context: Context) -> CollectionRow | N
 async def asset(payload: Payload, context: Context) -> AssetRow | None:
     """Return the changed asset; None if the viewer may no longer see it."""
     return await _load(payload, context, "asset", AssetById)
+
+
+async def user(payload: Payload, context: Context) -> PrincipalRow | None:
+    """Return the user that was changed, or whose tokens were revoked."""
+    return await _load(payload, context, "user", PrincipalById)
+
+
+async def group(payload: Payload, context: Context) -> PrincipalRow | None:
+    """Return the changed group."""
+    return await _load(payload, context, "group", PrincipalById)
 
 
 async def change(payload: Payload, context: Context) -> ChangeRow | None:
@@ -109,6 +121,26 @@ def deployment(payload: Payload, context: Context) -> Deployment | None:
 async def job(payload: Payload, context: Context) -> JobRow | None:
     """Return the queued or cancelled job; None if the mutation ran at once."""
     return await _load(payload, context, "job", JobById)
+
+
+async def token(payload: Payload, context: Context) -> ApiTokenRow | None:
+    """Return the created API token."""
+    return await _load(payload, context, "token", ApiTokenById)
+
+
+def secret(payload: Payload, _context: Context) -> str | None:
+    """Return the secret of the created API token, which no table has."""
+    return payload.result.get("secret")
+
+
+def revoked_token_ids(payload: Payload, _context: Context) -> list[str]:
+    """Return the ids of the revoked API tokens."""
+    return list(payload.effect("revoked"))
+
+
+def revoked_token_count(payload: Payload, _context: Context) -> int:
+    """Return the number of revoked API tokens."""
+    return int(payload.result.get("count", 0))
 
 
 async def moved_collections(payload: Payload, context: Context) -> list[CollectionRow]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from store import sql
 from store.catalogue.asset import AssetWriter
 from store.catalogue.award import write_awards
@@ -22,13 +24,15 @@ from store.catalogue.match import Matches, SluggedLine
 from store.catalogue.member import LineOfCollection, MemberPlan, MemberWriter
 from store.catalogue.parsed import ParsedCatalogue, parse_catalogue
 from store.catalogue.plan import KeptLine, Plan, plan_import
+from store.catalogue.preview import PlannedChange, read_changes
 from store.catalogue.principal import write_principals
+from store.catalogue.prune import withdraw_missing
 from store.catalogue.topic import write_topics
 from store.catalogue.upsert import BATCH_SIZE, ImportSession
 from store.catalogue.validate import validate
 from store.changes import open_change_log
 from store.database import UNLIMITED_SECONDS, Database
-from store.tables import AssetKind
+from store.tables import AssetKind, CollectionVisibility
 
 COUNTED_KINDS = ("user", "group", "topic", "collection", *AssetKind)
 DEFAULT_SOURCE = "catalogue"
@@ -45,6 +49,9 @@ class ImportResult:
     removed_memberships: int = 0
     kept: Sequence[KeptLine] = ()
     future_ids: Sequence[str] = ()  # external ids of assets with times in the future, which are ignored
+    withdrawn: int = 0  # assets that the source has no longer
+    hidden_collections: int = 0  # PUBLIC ones, which only administrators see while public sharing is off
+    changes: Sequence[PlannedChange] = ()  # of a dry run
 
     @property
     def has_changes(self) -> bool:
@@ -54,9 +61,12 @@ class ImportResult:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """Options of an import: the name of the file's source, which keeps apart the ids of several sources."""
+    """Options of an import. The name of the file's source keeps apart the ids and the states of several sources."""
 
     source: str = DEFAULT_SOURCE
+    is_dry_run: bool = False
+    prunes: bool = False  # whether to withdraw the source's assets that the file lacks
+    may_prune_many: bool = False
 
 
 async def import_catalogue(
@@ -82,6 +92,10 @@ async def import_catalogue(
             outcome = await assets.write_batch(batch)
             plan.kept += await write_awards(session, options.source, batch, outcome)
         await assets.write_uses()
+        withdrawn = 0
+        if options.prunes:
+            has_limit = not (options.is_dry_run or options.may_prune_many)
+            withdrawn = await withdraw_missing(session, options.source, catalogue.has_asset, has_limit=has_limit)
         collections = await write_collections(session, plan, existing, topics)
         members = await _write_members(session, catalogue, plan, collections, principal_pks)
         await _save_states(session, options.source, catalogue, plan, existing)
@@ -93,9 +107,12 @@ async def import_catalogue(
             removed_memberships=sum(len(each.removed) for each in members),
             kept=plan.kept,
             future_ids=assets.future_ids,
+            withdrawn=withdrawn,
+            hidden_collections=await _count_hidden_collections(session),
+            changes=await read_changes(connection, session.log.revision) if options.is_dry_run else (),
         )
-        if not result.has_changes and not session.must_commit:
-            await connection.rollback()  # undo the increment of the revision
+        if options.is_dry_run or not (result.has_changes or session.must_commit):
+            await connection.rollback()  # also undo the increment of the revision
     return result
 
 
@@ -121,6 +138,13 @@ async def _write_members(
         if missing := plans[written.id].missing:
             plan.keep("collection", written.line.slug, [f"{missing:,} removed member{'' if missing == 1 else 's'}"])
     return [*plans.values()]
+
+
+async def _count_hidden_collections(session: ImportSession) -> int:
+    """Return the number of PUBLIC collections while public sharing is off, else 0."""
+    is_public = sql.collection.c.visibility == CollectionVisibility.PUBLIC
+    hidden = select(func.count()).select_from(sql.deployment.join(sql.collection, is_public))
+    return await session.connection.scalar(hidden.where(~sql.deployment.c.public_sharing)) or 0
 
 
 async def _save_states(

@@ -15,6 +15,7 @@ from store.doi import normalize_doi
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
 from store.text import (
     MAX_ASSET_NAME_LENGTH,
+    MAX_EMAIL_LENGTH,
     MAX_NAME_LENGTH,
     MAX_NOTE_LENGTH,
     MAX_SLUG_LENGTH,
@@ -92,6 +93,7 @@ _NoneIfBlank = BeforeValidator(_none_if_blank)
 OptionalId = Annotated[Id | None, _NoneIfBlank]
 OptionalText = Annotated[Text | None, _NoneIfBlank]
 OptionalShortText = Annotated[_ShortText | None, _NoneIfBlank]
+OptionalEmail = Annotated[Annotated[str, _TEXT, _cleaned_text(MAX_EMAIL_LENGTH)] | None, _NoneIfBlank]
 OptionalDoi = Annotated[Annotated[_ShortText, _normalized(normalize_doi)] | None, _NoneIfBlank]
 OptionalUrl = Annotated[Annotated[_ShortText, _normalized(normalize_url)] | None, _NoneIfBlank]
 Note = Annotated[
@@ -117,7 +119,7 @@ class UserLine(Line):
     kind: Literal["user"]
     id: Id
     name: Name
-    email: OptionalShortText = None
+    email: OptionalEmail = None
     isAdmin: Flag = False  # noqa: N815 - the file's name
     isActive: Flag | None = None  # noqa: N815 - the file's name
 

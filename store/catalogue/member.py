@@ -1,4 +1,4 @@
-"""Import of members: applies what a line added or removed since its last import, unless people changed the member."""
+"""Import of the members of collections: additions and removals since the last import, without edits by people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -76,6 +76,10 @@ class ParsedCatalogue:
         """Return whether the file has a line, valid or not, for the object."""
         return (kind, id_) in self.line_numbers or (kind, id_) in self.invalid
 
+    def has_asset(self, id_: str) -> bool:
+        """Return whether the file has a line for the asset."""
+        return self.defines("asset", id_)
+
     def missing_assets(self) -> list[str]:
         """Return the ids of assets that lines refer to and the file does not define."""
         ids = {reference.id for reference in self.references if reference.kind == "asset"}

@@ -47,7 +47,7 @@ async def register_assets(connection: AsyncConnection, log: ChangeLog, lines: Se
     external_ids = {pk: id_ for id_, pk in principal_pks.items()}
     writer = AssetWriter(session, principal_pks)
     result = await writer.write_batch(
-        _complete(line, rows[line.id], uses[line.id], _grant_lines(grants[line.id], external_ids))
+        _complete(line, rows[line.id], uses[line.id], _kept_grants(line, rows[line.id], grants[line.id], external_ids))
         if line.id in rows
         else line
         for line in lines
@@ -61,6 +61,15 @@ def _complete(line: RegistrationLine, row: Row[Any], uses: list[str], grants: li
     existing = {field: getattr(row, column) for field, column in _COLUMN_BY_FIELD.items()}
     existing |= {**FLAGS_BY_STATUS[AssetStatus(row.status)], "uses": uses, "grants": grants}
     return AssetLine.model_construct(**existing | {name: getattr(line, name) for name in line.model_fields_set})
+
+
+def _kept_grants(
+    line: RegistrationLine, row: Row[Any], access_by_principal: Mapping[int, int], external_ids: Mapping[int, str]
+) -> list[GrantLine]:
+    """Return the asset's grants; of a former owner, none."""
+    is_transferred = external_ids[row.owner_pk] != line.owner
+    kept = {pk: access for pk, access in access_by_principal.items() if not (is_transferred and pk == row.owner_pk)}
+    return _grant_lines(kept, external_ids)
 
 
 def _grant_lines(access_by_principal: Mapping[int, int], external_ids: Mapping[int, str]) -> list[GrantLine]:

@@ -13,6 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from app.oidc import Issuer
+from app.oidc_claims import ClaimNames
 
 AUDIENCE: Final = "https://atoll.test/graphql"
 NOW: Final = 1_800_000_000.0
@@ -114,9 +115,9 @@ class FakeIssuer:
         while self._serving:
             await asyncio.wait([task for task in self._serving if task])
 
-    def issuer(self) -> Issuer:
+    def issuer(self, claim_names: ClaimNames | None = None) -> Issuer:
         """Return a verifier of this issuer's tokens that has fetched nothing yet."""
-        return Issuer(self.url, AUDIENCE, clock=self.clock, timer=self.timer)
+        return Issuer(self.url, AUDIENCE, clock=self.clock, timer=self.timer, claim_names=claim_names)
 
     def header(self, key: SigningKey, **changes: object) -> dict[str, object]:
         """Return the header of a valid token, with members changed or ABSENT."""

@@ -3,6 +3,7 @@
 // It reads one command per line. At its start and after each command it prints one line of JSON, {issuer, kids}:
 //   add ALG    sign with a new key of this algorithm from now on; older keys stay published
 //   drop KID   stop publishing this key
+//   claims JSON   add these claims to tokens from now on
 // It exits at the end of its input, so that no test can leave it running.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
@@ -22,6 +23,7 @@ const KINDS = {
 };
 const [audience, clientId, clientSecret] = process.argv.slice(2);
 let keys = [];
+let claims = {};
 let provider;
 
 function newKey(alg) {
@@ -45,6 +47,7 @@ function createProvider() {
       },
     ],
     enabledJWA: { idTokenSigningAlgValues: algorithms },
+    extraTokenClaims: () => claims,
     ttl: { ClientCredentials: 300 },
     features: {
       clientCredentials: { enabled: true },
@@ -76,8 +79,9 @@ keys = [newKey("RS256")];
 createProvider();
 printDescription();
 for await (const line of createInterface({ input: process.stdin })) {
-  const [command, argument] = line.split(" ");
-  keys = command === "add" ? [newKey(argument), ...keys] : keys.filter((key) => key.kid !== argument);
+  const [command, argument] = line.split(/ (.*)/);
+  if (command === "claims") claims = JSON.parse(argument);
+  else keys = command === "add" ? [newKey(argument), ...keys] : keys.filter((key) => key.kid !== argument);
   createProvider();
   printDescription();
 }

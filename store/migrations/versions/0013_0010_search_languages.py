@@ -7,8 +7,8 @@ in `search_unindexed` remain, so that the next write of this version indexes the
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013_0009"
-down_revision = "0012_0009"
+revision = "0013_0010"
+down_revision = "0012_0010"
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 COLUMNS = {

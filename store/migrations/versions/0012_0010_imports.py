@@ -11,8 +11,8 @@ import regex
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012_0009"
-down_revision = "0009"
+revision = "0012_0010"
+down_revision = "0010"
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 

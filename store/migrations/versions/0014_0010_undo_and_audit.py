@@ -8,8 +8,8 @@ import unicodedata
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014_0009"
-down_revision = "0013_0009"
+revision = "0014_0010"
+down_revision = "0013_0010"
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 NEW_COLUMNS = ("subject_name", "subject_key", "deleted_visibility", "origin")
