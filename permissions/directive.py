@@ -39,6 +39,7 @@ SCOPES: Mapping[Permission, frozenset[PermissionScope]] = {
     Permission.ASSET_DISCOVER: _ON_ASSETS,
     Permission.ASSET_VIEW: _ON_ASSETS,
     Permission.ASSET_OWN: _ON_ASSETS,
+    Permission.ASSET_GRANTS_VIEW: frozenset({PermissionScope.PARENT}),
     Permission.GROUP_MEMBER: frozenset({PermissionScope.PARENT}),
 }
 """Objects that each permission can be checked on."""

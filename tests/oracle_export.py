@@ -85,7 +85,7 @@ def _assets(model: Model, who: str) -> Iterator[Line]:
 
 
 def _grants(model: Model, who: str, asset: str) -> list[Line]:
-    """Return the grants, for owners of the asset and administrators; anonymous visitors see no grants of users and groups."""
+    """Return the grants, for owners and administrators; anonymous visitors see no grants of users and groups."""
     line = model.asset[asset]
     if model.access(who, asset) < OWNER and not model.is_admin(who):
         return []
