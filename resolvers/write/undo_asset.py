@@ -27,7 +27,8 @@ async def undo_shared(tx: MutationTransaction, reader: InputReader, change: Chan
     if not may_share(is_owner=tx.is_owner(asset)):
         reader.add_error(UserErrorCode.NOT_OWNER, NOT_OWNER, FIELD_PATH)
     reader.raise_errors()
-    principals = {grant_field(row): row for row in await tx.rows(visible(sql.principal, tx.viewer))}
+    ids = [field.rpartition(":")[2] for field, *_ in values_of(change)]
+    principals = {grant_field(row): row for row in (await tx.visible_by_id(sql.principal, ids)).values()}
     grants = await tx.rows(visible(sql.grant, tx.viewer).where(sql.grant.c.asset_pk == asset.pk))
     current = {row.principal_pk: AssetAccess(row.access).name for row in grants}
     access: dict[int, int] = {}
