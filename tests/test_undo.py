@@ -36,7 +36,8 @@ UNDO = Mutation(
 )
 CHANGE = """query($id: ID!) { node(id: $id) { ... on Change {
   action canUndo subjectId subjectType subjectName undoneBy { id } undoes { id } assets { totalCount } } } }"""
-NOT_UNDOABLE = {"assetsRegister", "jobCancel"}
+NOT_UNDOABLE = ("assetsRegister", "assetsTransfer", "jobCancel", "user", "group", "token")
+"""Mutations, or the beginnings of their names, that cannot be undone."""
 
 
 async def change(ask: GraphQLClient, id_: str, who: str = "ada") -> Any:
@@ -81,7 +82,7 @@ async def test_the_proof_finds_an_undo_that_forgets_the_place(
         await run_trial(databases, 3, 2 * MUTATIONS)
 
 
-@pytest.mark.parametrize("act", [act for act in ACTS if act.mutation not in NOT_UNDOABLE], ids=str)
+@pytest.mark.parametrize("act", [act for act in ACTS if not act.mutation.startswith(NOT_UNDOABLE)], ids=str)
 async def test_each_mutation_is_undone_and_redone(ask_own: GraphQLClient, act: Act) -> None:
     with lift_cost_limits():
         given = filled(act.given, await prepare_world(ask_own))
