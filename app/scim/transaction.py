@@ -23,7 +23,7 @@ MAX_ID_CHARACTERS = 255
 
 @dataclass(frozen=True)
 class ScimTransaction:
-    """Write transaction. It holds the writers' lock, so that what it checks stays true."""
+    """Write transaction, which holds the writers' lock until its end: its checks stay true."""
 
     connection: AsyncConnection
     log: ChangeLog
