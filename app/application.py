@@ -51,7 +51,6 @@ from store.database import Database, Snapshot
 from store.failure import StorageError
 from store.migrate import is_newer, is_usable
 from store.readiness import ready_revision
-from store.search.tokens import token_pattern
 
 GRAPHQL_PATH = "/graphql"
 
@@ -117,7 +116,6 @@ def create_application(
     `observe` is called with the record of each operation. At shutdown the application closes a database that it opened
     itself, not one that was passed in. `clock` is that of the rate limit.
     """
-    token_pattern()  # compiled now, so that no request waits for it
     issuer = create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
     used_database = database or Database(
         settings.database_url, operation_seconds=settings.operation_seconds, pool_size=settings.pool_size

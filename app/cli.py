@@ -1,11 +1,13 @@
-"""Command line: `atoll serve | import | token | backup | migrate | schema | check`."""
+"""Command line: `atoll serve | import | export | token | backup | migrate | schema | check`."""
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -35,6 +37,7 @@ from app.check import Finding, Level, check_database, check_documents, check_set
 from app.connections import Connections
 from app.descriptors import max_descriptors
 from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
+from app.export import STANDARD_OUTPUT, ExportFormat, Identify, OutputClosedError, export_catalogue, identify
 from app.graphiql import Account
 from app.http_protocol import GuardedProtocol
 from app.log import log_config, log_unraisable, log_warning
@@ -54,11 +57,12 @@ from store.backup import back_up, postgresql_command
 from store.catalogue.file import CatalogueFile, UnreadableFileError
 from store.catalogue.importer import COUNTED_KINDS, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
-from store.database import UNLIMITED_SECONDS, Database
+from store.database import OPERATION_SECONDS, UNLIMITED_SECONDS, Database
 from store.error import DatabaseUnusableError, DatabaseUrlError, explain_driver_error, parse_database_url
 from store.ids import new_id, now_ms
 from store.inspection import inspect_database
 from store.migrate import current_revision, head_revision, is_newer, is_usable, migrate
+from store.new_file import UnwritableFileError
 from store.search.index import BATCH, index_stale_rows, reset_index
 from store.users import UserNotFoundError
 
@@ -89,7 +93,13 @@ def main() -> None:
         commands(prog_name="atoll")
     except (SettingError, TokenLifetimeError, TokenNameError, DatabaseUrlError) as error:
         _exit(str(error), USAGE)
-    except (DatabaseUnusableError, InvalidDocumentsError, UnreadableFileError, UserNotFoundError) as error:
+    except (
+        DatabaseUnusableError,
+        InvalidDocumentsError,
+        UnreadableFileError,
+        UnwritableFileError,
+        UserNotFoundError,
+    ) as error:
         _exit(str(error), FAILURE)
 
 
@@ -183,6 +193,33 @@ def import_(
         more = " or more" if len(error.problems) >= MAX_PROBLEMS else ""
         _exit(f"{file} has {count:,}{more} invalid line{'' if count == 1 else 's'}: nothing was imported.", FAILURE)
     sys.stdout.write(_format_import(result) + "\n")
+
+
+@commands.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write, or - for the standard output.")],
+    user: Annotated[str | None, typer.Option("--as", help="Export what this user sees, for example user:nih.")] = None,
+    *,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Export what anonymous visitors see.")] = False,
+    format_: Annotated[ExportFormat, typer.Option("--format", help="Format of the file.")] = ExportFormat.JSONL,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Export the catalogue as of one moment: by default all of it, as `atoll import` accepts it.
+
+    Example: atoll export catalogue.jsonl --as user:nih
+    """
+    if user is not None and anonymous:
+        _exit("Choose one of --as and --anonymous.", USAGE)
+    del format_  # there is one format
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILURE))  # so that the unfinished file is removed
+    viewer = identify(user, is_anonymous=anonymous)
+    try:
+        counts = _run(_settings(), lambda database: _export(database, file, viewer, replace=force), UNLIMITED_SECONDS)
+    except OutputClosedError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail again at its end
+        raise SystemExit(FAILURE) from None
+    summary = f"{_format_counts(counts)}; memberships: {counts['memberships']:,}" if counts else "nothing"
+    (sys.stderr if file == STANDARD_OUTPUT else sys.stdout).write(f"exported: {summary}\n")
 
 
 @commands.command()
@@ -400,11 +437,18 @@ def _with_database(settings: Settings, work: Callable[[Database], Coroutine[Any,
     return _run(settings, migrate_and_work)
 
 
-def _run(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, Result]]) -> Result:
-    """Return the result of `work` on the database; raise DatabaseUnusableError for a driver's error."""
+def _run(
+    settings: Settings,
+    work: Callable[[Database], Coroutine[Any, Any, Result]],
+    read_seconds: float = OPERATION_SECONDS,
+) -> Result:
+    """Return the result of `work` on the database, each of whose snapshots lasts at most so many seconds.
+
+    Raises DatabaseUnusableError for a driver's error.
+    """
 
     async def run() -> Result:
-        database = Database(settings.database_url)
+        database = Database(settings.database_url, operation_seconds=read_seconds)
         try:
             return await work(database)
         except (DBAPIError, OSError) as error:
@@ -472,14 +516,28 @@ async def _import(database: Database, file: Path, size_bytes: int) -> ImportResu
         return await import_catalogue(database, file, new_id("req"), lambda done: bar.advance(task, done))
 
 
+async def _export(database: Database, file: Path, viewer: Identify, *, replace: bool) -> Counter[str]:
+    await _require_usable(database)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(f"Exporting to {file.name}")
+
+        def report(written: int, total: int) -> None:
+            bar.update(task, completed=written, total=total)
+
+        report_line = report if sys.stderr.isatty() else None
+        return await export_catalogue(database, file, viewer, replace=replace, report=report_line)
+
+
 def _format_import(result: ImportResult) -> str:
     counts_by_word = {"created": result.created, "updated": result.updated, "unchanged": result.unchanged}
-    parts = [
-        f"{word}: " + ", ".join(f"{counts[kind]:,} {kind}" for kind in COUNTED_KINDS if counts[kind])
-        for word, counts in counts_by_word.items()
-        if counts.total()
-    ]
+    parts = [f"{word}: {_format_counts(counts)}" for word, counts in counts_by_word.items() if counts.total()]
     return "; ".join([*parts, f"memberships added: {result.memberships:,}"])
+
+
+def _format_counts(counts: Counter[str]) -> str:
+    """Return the numbers of objects by kind."""
+    return ", ".join(f"{counts[kind]:,} {kind}" for kind in COUNTED_KINDS if counts[kind])
 
 
 def _print_demo(host: str, port: int, accounts: list[Account]) -> None:

@@ -123,7 +123,7 @@ async def _describe_assets(connection: AsyncConnection, chance: Random, pks: lis
             "to_updated_at": pk * 1_000,
         }
         rows.append({"of": pk} | row)
-        tags += [{"asset_pk": pk, "tag": tag} for tag in of]
+        tags += [{"asset_pk": pk, "tag": tag, "tag_key": tag} for tag in of]
     written = ("name", "name_key", "description", "tags", "updated_at")
     columns: dict[str, Any] = {name: bindparam(f"to_{name}") for name in written}
     for start in range(0, len(rows), OWNED):

@@ -34,7 +34,7 @@ class CollectionRow(NamedTuple):
     parent_pk: int | None
     visibility: str
     rank: int
-    name_key: str
+    sort_key: str
 
 
 class AssetGroup(NamedTuple):

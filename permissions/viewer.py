@@ -1,7 +1,7 @@
 """The viewer: the caller of an operation, with everything that authorization depends on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ class Viewer:
     user_id: str | None = field(default=None, compare=False)
     token_pk: int | None = field(default=None, compare=False)  # of the API token, if there is one
     taken_claims: TakenClaims | None = field(default=None, compare=False)  # of a user found by their external id
+    is_operator: bool = False  # reads everything; never the viewer of a request
 
     @property
     def id(self) -> str:
@@ -40,13 +41,13 @@ class Viewer:
 
     @property
     def is_signed_in(self) -> bool:
-        """Whether the viewer is a member of the deployment."""
-        return self.user_pk is not None
+        """Whether the viewer is a member of the deployment, or its operator."""
+        return self.user_pk is not None or self.is_operator
 
     @property
-    def kind(self) -> tuple[bool, bool, bool]:
+    def kind(self) -> tuple[bool, bool, bool, bool]:
         """Properties on which the texts of statements depend; viewers of one kind share statements."""
-        return self.is_admin, self.is_signed_in, self.public_sharing
+        return self.is_admin, self.is_signed_in, self.public_sharing, self.is_operator
 
     @cached_property
     def parameters(self) -> Mapping[str, object]:
@@ -59,6 +60,14 @@ async def anonymous_viewer(snapshot: Snapshot) -> Viewer:
     viewer = await _fetch_viewer(snapshot, _ANONYMOUS)
     assert viewer  # noqa: S101 - the first migration inserts the deployment's row
     return viewer
+
+
+async def operator_viewer(snapshot: Snapshot) -> Viewer:
+    """Return the viewer of commands of those who operate the database, and could read its tables. One statement.
+
+    They see what administrators see, with all content and all grants.
+    """
+    return replace(await anonymous_viewer(snapshot), is_admin=True, is_operator=True)
 
 
 async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:

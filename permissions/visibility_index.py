@@ -47,7 +47,7 @@ class Outline:
             (each.topic_pk, each.pk) for each in shown if each.parent_pk not in self.collection_ids
         )
         self.children = _grouped((each.parent_pk, each.pk) for each in shown if each.parent_pk is not None)
-        self.collections_by_name = _pks(each.pk for each in sorted(shown, key=lambda each: (each.name_key, each.id)))
+        self.collections_by_name = _pks(each.pk for each in sorted(shown, key=lambda each: (each.sort_key, each.id)))
         self.collection_by_id = {each.id: each.pk for each in shown}
         self.collection_by_slug = {each.slug: each.pk for each in shown}
         headings = [each for each in topics if has_all_topics or each.pk in self.collections_of_topic]

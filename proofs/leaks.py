@@ -30,8 +30,12 @@ from proofs.interference.world import USERS
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers import asset, change, collection, context, loaders, membership, node
 from resolvers import filter as filters
+from resolvers.export import asset as export_asset
+from resolvers.export import collection as export_collection
+from resolvers.export import principal as export_principal
 from resolvers.listing import aggregate, count, listing, page, part, timeline
 from resolvers.listing import search as searching
+from resolvers.listing.aggregate import select_tags
 from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
 from resolvers.write import membership as write_membership
@@ -539,6 +543,19 @@ def _search_external_ids_of_owners() -> Iterator[None]:
         yield
 
 
+def _spell_like_all_assets(found: Any, ignored: Any, index: int, first: int) -> Any:
+    """Show the spelling of a tag that most of all assets have."""
+    facet, shown, tag = (
+        select_tags(found, ignored, index, first).subquery(),
+        sql.asset_tag.alias(),
+        sql.asset_tag.alias(),
+    )
+    keys = select(shown.c.tag_key).where(shown.c.tag == facet.c.value).correlate(facet)
+    spelling = select(tag.c.tag).where(tag.c.tag_key.in_(keys)).group_by(tag.c.tag).correlate(facet)
+    most_common = spelling.order_by(func.count().desc(), tag.c.tag).limit(1).scalar_subquery().label("value")
+    return facet.select().with_only_columns(*(most_common if each.name == "value" else each for each in facet.c))
+
+
 @contextmanager
 def _index_without_grants() -> Iterator[None]:
     """Show all assets to members in the index."""
@@ -579,6 +596,21 @@ def _count_every_step() -> Iterator[None]:
 async def _restore_ranks(tx: Any, collection: Any, records: Sequence[Any]) -> None:
     """Restore members with their former ranks."""
     await insert_records(tx, collection, records, [record.rank for record in records])
+
+
+def _export_of_all(table: Any) -> Callable[[FromClause, Viewer], Any]:
+    """Return `visible` as it would be if one table had no conditions."""
+
+    def select_all(source: FromClause, viewer: Viewer) -> Any:
+        return select(*source.c) if source is table else visible(source, viewer)
+
+    return select_all
+
+
+def _export_hidden_members() -> Patch:
+    """Plant a fault: an export has all members of the collections that the viewer sees."""
+    members = export_collection._select_members  # noqa: SLF001 - the fault is planted in it
+    return patch.object(export_collection, "_select_members", lambda viewer: members(unrestricted(viewer)))
 
 
 LEAKS: Sequence[Leak] = (
@@ -717,6 +749,18 @@ LEAKS: Sequence[Leak] = (
         "the index shows archived assets to every grant holder",
         _replace(visibility_index, "OWNERS_ONLY_STATUSES", ()),
     ),
+    Leak("exports", "an export has hidden members of a collection", _export_hidden_members),
+    Leak(
+        "exports",
+        "an export has grants for viewers who are not owners",
+        _replace(export_asset, "visible", _export_of_all(sql.grant)),
+    ),
+    Leak(
+        "exports",
+        "an export has the members of every group",
+        _replace(export_principal, "visible", _export_of_all(sql.group_member)),
+    ),
+    Leak("facets", "a tag is spelt as most assets do", _replace(aggregate, "select_tags", _spell_like_all_assets)),
     Leak("index", "the index shows assets without a grant", _index_without_grants),
     Leak("index", "the index has hidden members", _replace(Sight, "members", _all_members)),
     Leak("index", "the index counts hidden members", _replace(Sight, "count_members", _count_all_members)),

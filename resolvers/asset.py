@@ -74,7 +74,7 @@ class AssetCollections(Listing):
     def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the collection's name."""
         del viewer
-        return (sql.collection.c.name_key, sql.collection.c.id)
+        return (sql.collection.c.sort_key, sql.collection.c.id)
 
     def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
         """Return the columns of the membership."""
@@ -129,6 +129,13 @@ class GoldStandard(NamedTuple):
     note: str | None
 
 
+class AssetProperty(NamedTuple):
+    """A fact about an asset that no other field has."""
+
+    name: str
+    values: Sequence[str]
+
+
 class AssetReference(Protocol):
     """One-of input that names an asset by its id in Atoll or in the platform."""
 
@@ -164,6 +171,11 @@ owner = Reference(PrincipalByPk, "owner_pk", is_visible_with_source=True)
 def gold_standard(asset: AssetRow, _context: Context) -> GoldStandard | None:
     """Return the award; None without one."""
     return GoldStandard(asset.gold_at, asset.gold_by_pk, asset.gold_note) if asset.is_gold else None
+
+
+def properties(asset: AssetRow, _context: Context) -> list[AssetProperty]:
+    """Return the properties in the platform's order."""
+    return [AssetProperty(name, values) for name, values in asset.properties.items()]
 
 
 awarded_by = Reference(PrincipalByPk, "awarded_by_pk")

@@ -54,7 +54,7 @@ class CollectionListing(Listing):
         if self.order == "POSITION":
             return (collection.c.rank, collection.c.pk)
         if self.order == "NAME":
-            return (collection.c.name_key, collection.c.id)
+            return (collection.c.sort_key, collection.c.id)
         if self.order == "UPDATED_AT":
             return (collection.c.updated_at, collection.c.id)
         return (_asset_count(viewer), collection.c.id)

@@ -15,6 +15,7 @@ from permissions.visible import has_access
 from store import sql
 from store.search.match import matches_search
 from store.search.query import Search
+from store.search.tag_key import tag_key
 from store.sql import Selection
 from store.tables import AssetAccess
 
@@ -111,7 +112,8 @@ def _has_id(pk: ColumnElement[int], table: Table, ids: Sequence[str]) -> ColumnE
 
 
 def _tagged(tags: Sequence[str]) -> ColumnElement[bool]:
-    tagged = sql.asset_tag.select().where(sql.asset_tag.c.tag.in_(sql.text_list(tags)))
+    keys = [key for key in map(tag_key, tags) if key]
+    tagged = sql.asset_tag.select().where(sql.asset_tag.c.tag_key.in_(sql.text_list(keys)))
     return sql.asset.c.pk.in_(tagged.with_only_columns(sql.asset_tag.c.asset_pk))
 
 

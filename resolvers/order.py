@@ -10,7 +10,7 @@ def asset_sort_keys(order: str, search: Search | None = None) -> Expressions:
     """Return the sort keys of an `AssetOrderField`, with the id to break ties."""
     asset = sql.asset
     if order == "NAME":
-        return (asset.c.name_key, asset.c.id)
+        return (asset.c.sort_key, asset.c.id)
     if order == "CREATED_AT":
         return (asset.c.created_at, asset.c.id)
     if order == "UPDATED_AT":

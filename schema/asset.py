@@ -33,6 +33,14 @@ class GoldStandard:
     note: str | None = field("The reason for the award.")
 
 
+@strawberry.type(description="A fact about an asset in the platform that no other field has, such as its creators.")
+class AssetProperty:
+    """A fact about an asset that no other field has."""
+
+    name: str = field("The property's name.")
+    values: list[str] = field("The property's values, in the platform's order.")
+
+
 @strawberry.type(description="All members of the deployment, as a principal of grants.")
 class Everyone:
     """All members, as a principal."""
@@ -79,6 +87,10 @@ class AssetFields(Node):
     description: str | None = field("The asset's description.")
     owner: User | None = field("The asset's owner in the platform.", resolver=resolve.owner)
     tags: list[str] = field("The asset's tags, in the platform's order.")
+    properties: list[AssetProperty] = field(
+        "The asset's properties: facts of the platform that no other field has. They are not searched.",
+        resolver=resolve.properties,
+    )
     license: str | None = field("The asset's licence.")
     doi: str | None = field("The asset's digital object identifier (DOI), without the prefix https://doi.org/.")
     version: str | None = field("The version of the newest release, as major.minor.")

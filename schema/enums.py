@@ -173,7 +173,7 @@ _describe(
     CollectionOrderField,
     "Field that a list of collections is sorted by.",
     POSITION="The administrators' order; across topics, by topic first.",
-    NAME="The name, ignoring case.",
+    NAME="The name: numbers by their value, ignoring case and accents.",
     UPDATED_AT="When the collection itself was last updated.",
     ASSET_COUNT="The number of its assets that are visible to the viewer.",
 )
@@ -181,7 +181,7 @@ _describe(
     AssetOrderField,
     "Field that a list of assets is sorted by.",
     RELEVANCE="The best matches of a search query, then gold standards, then the most recently updated.",
-    NAME="The name, ignoring case.",
+    NAME="The name: numbers by their value, ignoring case and accents.",
     CREATED_AT="When the asset was created.",
     UPDATED_AT="When the asset was last updated.",
 )
@@ -190,7 +190,7 @@ _describe(
     "Field that a collection's assets are sorted by.",
     POSITION="The administrators' order; with descendants, the nearest collection first.",
     ADDED_AT="When the asset was added to the collection.",
-    NAME="The asset's name, ignoring case.",
+    NAME="The asset's name: numbers by their value, ignoring case and accents.",
     UPDATED_AT="When the asset was last updated.",
 )
 _describe(

@@ -24,8 +24,8 @@ class KindFacet:
 class TagFacet:
     """Facet count of one tag."""
 
-    tag: str = field("The tag.")
-    count: int = field("The number of assets with this tag.")
+    tag: str = field("The tag, in the spelling that most of these assets have.")
+    count: int = field("The number of assets with this tag in any spelling.")
 
 
 @strawberry.type(description="Facet count of one owner.")

@@ -21,7 +21,8 @@ from resolvers.write.transaction import MutationFunction, run_mutation
 
 QUERY_DESCRIPTION = (
     'Search query: words in any order, the last of which matches as a prefix, "a phrase", or tag:, owner:, kind: or'
-    " doi: followed by a value. Matching is fuzzy: one typing error is tolerated. At most 500 characters and 30 words."
+    " doi: followed by a value. OR joins alternatives, - or NOT excludes. Matching is fuzzy: one typing error is"
+    " tolerated. At most 500 characters; words after the first 30 are left aside."
 )
 
 

@@ -25,8 +25,11 @@ class AssetFilter:
     external_ids: list[str] | None = optional("Ids of assets in the platform.")
     kinds: list[AssetKind] | None = optional("Kinds of asset.")
     statuses: list[AssetStatus] | None = optional("Statuses of the asset.")
-    tags: list[str] | None = optional("Tags, at least one of which the asset has; matched exactly.")
-    all_tags: list[str] | None = optional("Tags, all of which the asset has; matched exactly.")
+    tags: list[str] | None = optional(
+        "Tags, at least one of which the asset has, in any spelling: case, accents, hyphens,"
+        " underscores and spaces do not matter."
+    )
+    all_tags: list[str] | None = optional("Tags, all of which the asset has, in any spelling.")
     licenses: list[str] | None = optional("Licenses, one of which is the asset's; matched exactly.")
     viewer_access: AssetAccess | None = optional("The least access that the viewer has to the asset.")
     owner_ids: list[strawberry.ID] | None = optional("Ids of the asset's owners in the platform.")

@@ -7,7 +7,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from store.date_time import format_rfc_3339, parse_rfc_3339
-from store.text import URL_SCHEME_LIST, URL_SCHEMES
+from store.url import URL_SCHEME_LIST, normalize_url
 
 DateTime = NewType("DateTime", int)
 Url = NewType("Url", str)
@@ -30,9 +30,12 @@ def _parse_long(value: Any) -> int:
 
 
 def _parse_url(value: Any) -> str:
-    if not isinstance(value, str) or not value.startswith(URL_SCHEMES):
+    if not isinstance(value, str):
         raise GraphQLError(f"Use a URL that begins with {URL_SCHEME_LIST}.")
-    return value
+    try:
+        return normalize_url(value)
+    except ValueError as error:
+        raise GraphQLError(f"The URL {error}.") from None
 
 
 SCALARS: dict[object, ScalarDefinition] = {

@@ -1,18 +1,17 @@
 """Backup of a SQLite database: a consistent, verified copy, while servers go on reading and writing."""
 
-import os
 import shlex
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Final, NamedTuple
 
 from sqlalchemy.engine import URL
 
 from store.database import BUSY_SECONDS
 from store.error import SETTING, DatabaseUnusableError, explain_driver_error
+from store.new_file import check_target, new_file
 from store.sqlite_file import file_uri
 
 STEP_PAGES: Final = 1_000
@@ -20,8 +19,8 @@ STEP_PAGES: Final = 1_000
 
 ReportPages = Callable[[int, int], None]
 
-_COMPANIONS: Final = ("", "-wal", "-shm", "-journal", ".lock")
-"""Endings of the names of a database's files."""
+_COMPANIONS: Final = ("-wal", "-shm", "-journal", ".lock")
+"""Endings of the names of the files beside a database."""
 _POSTGRESQL_OPTIONS: Final = {"host": "host", "port": "port", "user": "user", "ssl": "sslmode"}
 """Name in libpq of the options in a URL that concern the address, by their name in asyncpg."""
 
@@ -38,26 +37,20 @@ class Backup(NamedTuple):
 def back_up(url: URL, target: Path, *, replace: bool = False, report: ReportPages = lambda _left, _all: None) -> Backup:
     """Copy the SQLite database to the target, which never exists half-written, and is readable by its owner only.
 
-    `report` is called with the numbers of pages left and of all, after each step. Raises DatabaseUnusableError, and
-    leaves the target as it was, if there is no database, if the target exists and may not be replaced, if it cannot
-    be written, or if the copy fails its verification.
+    `report` is called with the numbers of pages left and of all, after each step. Raises UnwritableFileError, and
+    leaves the target as it was, if it exists and may not be replaced, or if it cannot be written. Raises
+    DatabaseUnusableError if there is no database, or if the copy fails its verification.
     """
     source = Path(str(url.database))
     if not source.exists():
         raise DatabaseUnusableError(f"There is no database {source} to back up. Check {SETTING}.")
     _check_target(source, target, replace=replace)
-    with _temporary_file(target) as temporary:
+    with new_file(target, _COMPANIONS) as temporary:
         try:
             _copy(source, temporary, report)
-            _sync(temporary)
-            backup = _verify(temporary, source)
-            temporary.replace(target)
-            _sync(target.parent)
+            return _verify(temporary, source)
         except sqlite3.Error as error:
             raise explain_driver_error(error, url.set(database=_place(error, source, target))) from error
-        except OSError as error:
-            raise _unwritable(target, error) from error
-    return backup
 
 
 def postgresql_command(url: URL, target: Path) -> str:
@@ -72,29 +65,11 @@ def postgresql_command(url: URL, target: Path) -> str:
 
 def _check_target(source: Path, target: Path, *, replace: bool) -> None:
     resolved = source.resolve()
-    if target.resolve() in {resolved.with_name(resolved.name + ending) for ending in _COMPANIONS}:
+    if target.resolve() in {resolved.with_name(resolved.name + ending) for ending in ("", *_COMPANIONS)}:
         raise DatabaseUnusableError(f"{target} is a file of the database itself. Name another file.")
-    if target.is_dir():
-        raise DatabaseUnusableError(f"{target} is a folder. Name a file, for example {target / source.name}.")
     if (log := target.with_name(f"{target.name}-wal")).exists():  # it would be applied to the copy
         raise DatabaseUnusableError(f"{target} is a database in use: {log} exists. Name another file.")
-    if target.exists() and not replace:
-        raise DatabaseUnusableError(f"{target} exists. Name another file, or replace it with --force.")
-
-
-@contextmanager
-def _temporary_file(target: Path) -> Iterator[Path]:
-    """Create an empty file beside the target, readable by its owner only; remove its remains at the end."""
-    try:
-        descriptor, name = mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    os.close(descriptor)
-    try:
-        yield Path(name)
-    finally:
-        for ending in _COMPANIONS:
-            Path(name + ending).unlink(missing_ok=True)
+    check_target(target, source.name, replace=replace)
 
 
 def _copy(source: Path, target: Path, report: ReportPages) -> None:
@@ -124,22 +99,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(file_uri(str(path)), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
 
 
-def _sync(path: Path) -> None:
-    """Write the file, or the names in the folder, to the disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _place(error: sqlite3.Error, source: Path, target: Path) -> str:
     """Return the name of the file that the error is about: only the copy is written."""
     is_written = "full" in str(error) or "readonly" in str(error) or "disk I/O" in str(error)
     return str(target if is_written else source)
-
-
-def _unwritable(target: Path, error: OSError) -> DatabaseUnusableError:
-    return DatabaseUnusableError(f"Cannot write {target}: {(error.strerror or str(error)).lower()}. Name another file.")

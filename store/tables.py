@@ -230,13 +230,14 @@ class Collection(SQLModel, table=True):
         Index("uq_collection_sibling", "topic_pk", func.coalesce(Column("parent_pk"), 0), "name_key", unique=True),
         Index("uq_collection_rank", "topic_pk", "rank", "pk", unique=True),
         Index("ix_collection_parent", "parent_pk", "rank", "pk"),
-        Index("ix_collection_name", "name_key", "id"),
+        Index("ix_collection_sort_key", "sort_key", "id"),
     )
     pk: int = _pk()
     id: str = _text(unique=True, default_factory=lambda: new_id("col"))
     slug: str = _text(unique=True)
     name: str = _text()
     name_key: str = _text()
+    sort_key: str = _text(default="")
     description: str = _text(default="")
     visibility: str = _text()
     topic_pk: int = Field(foreign_key="topic.pk")
@@ -254,7 +255,7 @@ class Asset(SQLModel, table=True):
     __tablename__ = "asset"
     __table_args__ = (
         Index("ix_asset_owner", "owner_pk"),
-        Index("ix_asset_name", "name_key", "id"),
+        Index("ix_asset_sort_key", "sort_key", "id"),
         Index("ix_asset_created", "created_at", "id"),
         Index("ix_asset_updated", "updated_at", "id"),
         Index("ix_asset_relevance", "is_gold", "updated_at", "id"),
@@ -266,9 +267,11 @@ class Asset(SQLModel, table=True):
     status: str = _text()
     name: str = _text()
     name_key: str = _text()
+    sort_key: str = _text(default="")
     description: str | None = _optional_text()
     owner_pk: int = Field(foreign_key="principal.pk")
     tags: list[str] = Field(default_factory=list, sa_type=JSON)
+    properties: dict[str, list[str]] = Field(default_factory=dict, sa_type=JSON)
     license: str | None = _optional_text()
     doi: str | None = _optional_text()
     version: str | None = _optional_text()
@@ -290,12 +293,16 @@ class Asset(SQLModel, table=True):
 
 
 class AssetTag(SQLModel, table=True):
-    """A tag of an asset, for indexed look-up; `Asset.tags` holds the same tags in order."""
+    """A tag of an asset, for indexed look-up; `Asset.tags` holds the same tags in order.
+
+    The key is that of `keys_by_tag`: None for a further spelling of another tag of the asset.
+    """
 
     __tablename__ = "asset_tag"
-    __table_args__ = (Index("ix_asset_tag_tag", "tag", "asset_pk"), {"sqlite_with_rowid": False})
+    __table_args__ = (Index("ix_asset_tag_key", "tag_key", "asset_pk"), {"sqlite_with_rowid": False})
     asset_pk: int = Field(foreign_key="asset.pk", primary_key=True)
     tag: str = _text(primary_key=True)
+    tag_key: str | None = _optional_text()
 
 
 class AssetUse(SQLModel, table=True):
@@ -396,6 +403,25 @@ class FormerPlace(SQLModel, table=True):
     visibility: str | None = _optional_text()  # a collection's, for those who saw it before it was deleted
 
 
+class ImportedLine(SQLModel, table=True):
+    """State of a catalogue's line when it was last imported, by its source, with the object that it describes.
+
+    `object_id` has no foreign key: the line of a deleted object stays, so that the next import does not create it anew.
+    """
+
+    __tablename__ = "imported_line"
+    __table_args__ = (
+        Index("uq_imported_line_external_id", "source", "kind", "external_id", unique=True),
+        Index("ix_imported_line_object", "object_id"),
+        {"sqlite_with_rowid": False},
+    )
+    source: str = _text(primary_key=True)
+    kind: str = _text(primary_key=True)
+    object_id: str = _text(primary_key=True)
+    external_id: str | None = _optional_text()  # id in the line; None for a topic or collection known by its slug
+    fields: dict[str, Any] = Field(sa_type=JSON)
+
+
 class Idempotency(SQLModel, table=True):
     """Result of a mutation with an idempotency key, kept for a day and returned to retries."""
 
@@ -471,8 +497,21 @@ class JobItem(SQLModel, table=True):
     error: str | None = _optional_text()
 
 
+class SearchUnindexed(SQLModel, table=True):
+    """Marker of a row with a stale search document. Triggers insert it; the same transaction indexes the row.
+
+    A row that a server of an earlier version wrote stays marked until the next write, because it was indexed as that
+    version did.
+    """
+
+    __tablename__ = "search_unindexed"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    kind: str = _text(primary_key=True)
+    row_pk: int = Field(primary_key=True)
+
+
 class SearchStale(SQLModel, table=True):
-    """Marker of a row with a stale search document. Triggers insert it; the same transaction indexes the row."""
+    """The same markers for servers of versions before `search_unindexed`, which delete those of rows they indexed."""
 
     __tablename__ = "search_stale"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -1,15 +1,42 @@
-"""Text rules: normalisation, length limits, forbidden characters, case folding of names, permitted URL schemes."""
+"""Text rules: normalisation, length limits, forbidden characters, and keys for comparing names."""
 
 import unicodedata
 
+import regex
+
 MAX_NAME_LENGTH = 200
+MAX_ASSET_NAME_LENGTH = 1_000
 MAX_TEXT_LENGTH = 20_000
 MAX_SLUG_LENGTH = 100
 MAX_NOTE_LENGTH = 1_000
 MAX_EMAIL_LENGTH = 1_000
-URL_SCHEMES = ("https://", "http://", "s3://", "gs://")
-URL_SCHEME_LIST = f"{', '.join(URL_SCHEMES[:-1])} or {URL_SCHEMES[-1]}"
+MAX_NAME_KEY_LENGTH = 600  # an index entry of PostgreSQL has at most 2,704 bytes
 NAME_KEY_PLACEHOLDER = "\x7f"  # a control character, so that no name contains it
+
+# Scripts whose letters take other forms next to U+200C and U+200D.
+_JOINING = "".join(
+    rf"\p{{{script}}}"
+    for script in (
+        *("Arabic", "Syriac", "Mandaic", "Mongolian", "Nko", "Phags_Pa", "Devanagari", "Bengali", "Gurmukhi"),
+        *("Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Khmer", "Myanmar", "Tibetan"),
+    )
+)
+_IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+_INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\u2800]")  # U+2800 is a blank of Braille
+_VISIBLE_SEQUENCE = regex.compile(
+    "|".join(
+        (
+            rf"(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])",
+            r"(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})",
+            r"(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]",
+            r"(?<=[0-9#*])\ufe0f(?=\u20e3)",
+            r"(?<=\U0001f3f4)[\U000e0020-\U000e007e]+\U000e007f",  # flags of regions
+            r"(?<=\p{Han})[\ufe00-\ufe02\U000e0100-\U000e01ef]",
+            r"(?<=\p{Mongolian})[\u180b-\u180d\u180f]",
+        )
+    )
+)
+"""Invisible characters where they change how their neighbours look."""
 
 
 class TextTooLongError(ValueError):
@@ -36,6 +63,26 @@ def clean_text(text: str, max_length: int = MAX_NAME_LENGTH, *, multiline: bool 
     return text
 
 
+def clean_name(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
+    """Return the name as `clean_text` does, each white space as one space.
+
+    Raises ValueError also for invisible characters, because names that look alike would differ. Joiners and selectors
+    of emoji and of scripts such as Arabic are allowed where they change how a name looks.
+    """
+    text = " ".join(clean_text(text, max_length).split())
+    if not text.isascii() and (invisible := _INVISIBLE.search(_VISIBLE_SEQUENCE.sub("", text))):
+        raise ValueError(f"contains the invisible character U+{ord(invisible[0]):04X}; remove it")
+    return text
+
+
 def fold_name(text: str) -> str:
-    """Return the key for comparing and sorting names: case-folded, in NFC."""
-    return unicodedata.normalize("NFC", text.casefold())
+    """Return the key for comparing names: without case, white space, and forms of characters that look alike.
+
+    This is Unicode's NFKC_Casefold, with one space for each white space, and truncated.
+    """
+    if text.isascii():
+        folded = text.casefold()
+    else:
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        folded = unicodedata.normalize("NFKC", _IGNORABLE.sub("", folded))
+    return " ".join(folded.split())[:MAX_NAME_KEY_LENGTH]

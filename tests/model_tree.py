@@ -293,11 +293,11 @@ def _label(world: World, kind: str) -> str:
 
 
 def _clean(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip()
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", _clean(name).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _clean(name)).casefold())
 
 
 def _named_well(given: Given) -> list[Fault]:
@@ -321,7 +321,7 @@ def _slug_taken(others: Mapping[str, Topic] | Mapping[str, Collection], given: G
 def _slug(given: Given, others: Mapping[str, Any], otherwise: str) -> str:
     """Return the requested slug, or one derived from the name with the smallest suffix that is free."""
     taken = {other.slug for other in others.values()}
-    stem = "-".join(re.findall(r"[a-z0-9]+", _key(given["name"]))) or otherwise
+    stem = "-".join(re.findall(r"[a-z0-9]+", _key(given["name"]).replace("🦊", "fox"))) or otherwise
     numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
     free = next(slug for slug in (stem, *numbered) if slug not in taken)
     return str(given.get("slug", free)).casefold()

@@ -5,6 +5,7 @@ passed in, to break ties and to read filters.
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -41,8 +42,56 @@ def milliseconds(text: str) -> int:
 
 
 def name_key(line: Line) -> str:
-    """Return the sort key of a name."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", line["name"]).strip().casefold())
+    """Return the name by which siblings are compared."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", line["name"]).casefold()).split())
+
+
+# Letters that have no accent in Unicode although they look so, and forms of Arabic letters.
+BASE_LETTERS = {"ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
+BASE_LETTERS |= {"ð": "d", "\u0671": "\u0627", "\u0649": "\u064a", "\u06cc": "\u064a"}
+BASE_LETTERS |= {"\u0629": "\u0647", "\u06a9": "\u0643"}
+VOWEL_POINTS, FIRST_ACCENT = range(10, 37), 200  # combining classes
+
+
+def strip_accents(text: str) -> str:
+    """Return the text without accents, points of Hebrew and Arabic, tatweel and soft hyphens."""
+    if text.isascii():
+        return text
+    kept = (each for each in unicodedata.normalize("NFKD", text) if not _is_accent(each))
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _is_accent(character: str) -> bool:
+    combining = unicodedata.combining(character)
+    is_variation = "\ufe00" <= character <= "\ufe0f"
+    return character in "\u0640\u00ad" or combining in VOWEL_POINTS or combining >= FIRST_ACCENT or is_variation
+
+
+def fold(text: str) -> str:
+    """Return the text without case and, after `strip_accents`, with base letters."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", "".join(BASE_LETTERS.get(each, each) for each in text.casefold()))
+
+
+def sort_key(line: Line) -> list[tuple[str, int]]:
+    """Return the sort key of a name: its characters one by one, a number by its value."""
+    text, parts, at = " ".join(fold(strip_accents(line["name"])).split()), list[tuple[str, int]](), 0
+    while at < len(text):
+        end = at
+        while end < len(text) and text[end].isdecimal():
+            end += 1
+        # A number has the place of the digits among the characters.
+        parts.append(("0", int(text[at:end])) if end > at else (text[at], -1))
+        at = max(end, at + 1)
+    return parts
+
+
+def tag_key(tag: str) -> str:
+    """Return the text that the spellings of a tag have in common."""
+    folded = fold(strip_accents(tag))
+    spaced = "".join(" " if each == "_" or unicodedata.category(each) == "Pd" else each for each in folded)
+    return " ".join(spaced.split()) or tag
 
 
 def _stored_name(line: Line) -> str:
@@ -163,7 +212,7 @@ class Model:
         ]
         orders: dict[str, Callable[[str], Any]] = {
             "POSITION": lambda slug: (self._topic_place(self.collection[slug]["topic"]), self._place(slug)),
-            "NAME": lambda slug: (name_key(self.collection[slug]), self.ids[slug]),
+            "NAME": lambda slug: (sort_key(self.collection[slug]), self.ids[slug]),
             "UPDATED_AT": lambda slug: (self.changed_at.get(slug, self.written_at), self.ids[slug]),
             "ASSET_COUNT": lambda slug: (len(self.collection_assets(who, slug)), self.ids[slug]),
         }
@@ -293,6 +342,17 @@ class Model:
         by_kind = {name: kinds.count(kind) for kind, name in COUNT_FIELDS.items()}
         return {"total": len(kinds), **by_kind, "goldStandards": len(self.gold & set(assets))}
 
+    def tag_counts(self, assets: Sequence[str]) -> Counter[str]:
+        """Count the assets with each tag. Spellings are one tag, shown as most of these assets write it."""
+        spellings: dict[str, Counter[str]] = {}
+        for asset in assets:
+            first_by_key = {tag_key(tag): tag for tag in sorted(self.asset[asset].get("tags", ()), reverse=True)}
+            for key, tag in first_by_key.items():
+                spellings.setdefault(key, Counter())[tag] += 1
+        return Counter(
+            {min(counts, key=lambda tag: (-counts[tag], tag)): counts.total() for counts in spellings.values()}
+        )
+
     def topic_assets(self, who: str, topic: str) -> Names:
         """Return the distinct assets of a topic."""
         slugs = self.collections(who, topic=topic)
@@ -312,8 +372,8 @@ class Model:
             "externalIds": lambda ids: asset in ids,
             "kinds": lambda kinds: line["type"] in kinds,
             "statuses": lambda statuses: self.status(asset) in statuses,
-            "tags": lambda tags: not set(tags).isdisjoint(line.get("tags", ())),
-            "allTags": lambda tags: set(tags) <= set(line.get("tags", ())),
+            "tags": lambda tags: not set(map(tag_key, tags)).isdisjoint(map(tag_key, line.get("tags", ()))),
+            "allTags": lambda tags: set(map(tag_key, tags)) <= set(map(tag_key, line.get("tags", ()))),
             "licenses": lambda licenses: line.get("license") in licenses,
             "viewerAccess": lambda access: self.access(who, asset) >= ACCESS[access],
             "ownerIds": lambda ids: self.ids[line["owner"]] in ids,
@@ -376,7 +436,7 @@ class Model:
 
     def _asset_key(self, order: str) -> Callable[[str], Any]:
         orders: dict[str, Callable[[str], Any]] = {
-            "NAME": lambda asset: (name_key(self.asset[asset]), self.ids[asset]),
+            "NAME": lambda asset: (sort_key(self.asset[asset]), self.ids[asset]),
             "CREATED_AT": lambda asset: (self.created_at(asset), self.ids[asset]),
             "UPDATED_AT": lambda asset: (self.updated_at(asset), self.ids[asset]),
             "RELEVANCE": lambda asset: (asset in self.gold, self.updated_at(asset), self.ids[asset]),

@@ -16,7 +16,21 @@ Action = tuple[str, str, Input]
 
 IDLE: Action = ("ada", "idle", {})
 PEOPLE = ("ada", "olu", "lou", "sam", "mei", "eve")
-NAMES = ("Alpha", "alpha ", "Beta", "open", "Inner", "Straße", "STRASSE", "🦊", "Gamma", "Delta", " ")
+NAMES = (
+    "Alpha",
+    "alpha ",
+    "Beta",
+    "open",
+    "Inner",
+    "Straße",
+    "STRASSE",
+    "🦊",
+    "Gamma",
+    "Delta",
+    " ",
+    "\uff21lpha",
+    "open  door",
+)
 SLUGS = ("one", "Two", "open", "strasse-2", "a b")
 NOTES = ("why", "")
 ACCESSES = ("VIEWER", "DISCOVERABLE", "VIEWER", "OWNER", "VIEWER", "EDITOR")

@@ -33,11 +33,13 @@ TYPES = {
 GRAPH_TYPE = {kind: kind.title().replace("_", "") for kind in AssetKind}
 
 # Columns that no line fills in: keys, derived values, and the gold standard, which administrators award.
-OTHER_COLUMNS = {"pk", "id", "external_id", "name_key", "created_at", "updated_at"}
+OTHER_COLUMNS = {"pk", "id", "external_id", "name_key", "sort_key", "created_at", "updated_at"}
 OTHER_COLUMNS |= {"is_gold", "gold_at", "gold_by_pk", "gold_note"}
+OMITTED: dict[str, Any] = {"tags": [], "properties": {}}
+"""Values of columns that a line omits, if they are not null and have no default."""
 # Fields of a line that fill in columns of other names or other tables, or together determine the status.
 OTHER_LINE_FIELDS = {"kind", "id", "grants", "uses", "createdAt", "updatedAt"}
-OTHER_LINE_FIELDS |= {"released", "archived", "withdrawn", "state"}
+OTHER_LINE_FIELDS |= {"released", "archived", "withdrawn", "state", "goldStandard"}
 OTHER_GRAPH_FIELDS = {
     "id",
     "externalId",
@@ -137,8 +139,10 @@ class Client:
     async def read(self, kind: AssetKind) -> dict[str, Any]:
         """Return the values of the declared fields, as the asset's owner reads them."""
         selected = " ".join(column.graph_name for column in ASSET_COLUMNS if kind in column.kinds and _is_plain(column))
+        selected = selected.replace("properties", "properties { name values }")
         query = f'{{ asset(by: {{externalId: "sample"}}) {{ ... on {GRAPH_TYPE[kind]} {{ {selected} }} }} }}'
-        return dict((await self.graph("olu", query))["asset"])
+        fields = dict((await self.graph("olu", query))["asset"])
+        return fields | {"properties": {each["name"]: each["values"] for each in fields["properties"]}}
 
     async def finds(self, words: str) -> bool:
         query = "query($words: String!) { assets(query: $words) { totalCount } }"
@@ -169,7 +173,20 @@ def sample(column: AssetColumn) -> Any:
     if isinstance(sql.asset.c[column.name].type, Integer):
         return 7
     word = f"zq{column.name.replace('_', '')}"
-    return {"tags": [word], "url": f"https://example.org/{word}"}.get(column.name, word)
+    samples: dict[str, Any] = {"tags": [word], "properties": {"word": [word]}, "url": f"https://example.org/{word}"}
+    samples |= {"doi": f"10.1/{word}"}
+    return samples.get(column.name, word)
+
+
+def logged_text(column: AssetColumn, value: Any) -> str:
+    """Return a sample as the change log formats it."""
+    match column.name:
+        case "tags":
+            return str(value[0])
+        case "properties":
+            return f"word: {value['word'][0]}"
+        case _:
+            return str(value)
 
 
 def samples(kind: AssetKind) -> dict[AssetColumn, Any]:
@@ -189,12 +206,11 @@ async def test_each_column_of_a_line_is_stored_logged_and_read(client: Client, k
     await client.import_line(required)
     [change] = await client.rows(select(sql.change.c.fields).order_by(sql.change.c.pk.desc()).limit(1))
     assert [(field["field"], field["before"]) for field in change.fields] == [
-        (column.graph_name, value[0] if column.name == "tags" else str(value))
-        for column, value in samples(kind).items()
+        (column.graph_name, logged_text(column, value)) for column, value in samples(kind).items()
     ]
     assert await client.read(kind) == {
-        column.graph_name: {"name": "sample", "tags": []}.get(column.name, column.default) for column in samples(kind)
-    }
+        column.graph_name: OMITTED.get(column.name, column.default) for column in samples(kind)
+    } | {"name": "sample"}
 
 
 @pytest.mark.parametrize("kind", AssetKind)
@@ -203,7 +219,9 @@ async def test_each_registrable_column_is_registered_and_kept_when_omitted(clien
     await client.register({"externalId": "sample", "kind": kind, **registrable})
     stored = await client.read(kind)
     assert stored == registrable | {
-        column.graph_name: column.default for column in samples(kind) if not column.is_registrable
+        column.graph_name: OMITTED.get(column.name, column.default)
+        for column in samples(kind)
+        if not column.is_registrable
     }
     await client.register({"externalId": "sample", "kind": kind, "name": "renamed"})
     assert await client.read(kind) == stored | {"name": "renamed"}
@@ -214,7 +232,7 @@ async def test_each_searched_column_finds_the_asset_and_no_other_does(client: Cl
     await client.import_line(line_of(kind))
     texts = {column: value for column, value in samples(kind).items() if not isinstance(value, int)}
     words = {column: value[0] if column.name == "tags" else str(value) for column, value in texts.items()}
-    words |= {column: f"zq{column.name}" for column in texts if column.name == "url"}
+    words |= {column: f"zq{column.name}" for column in texts if column.name in {"url", "properties"}}
     found = {column.name: await client.finds(word) for column, word in words.items()}
     assert found == {column.name: column.is_searched for column in texts}
 
@@ -223,6 +241,6 @@ async def test_each_searched_column_finds_the_asset_and_no_other_does(client: Cl
 async def test_an_update_of_a_searched_column_marks_the_row_as_stale(client: Client, column: AssetColumn) -> None:
     async with client.graph.database.write() as connection:
         await connection.execute(update(sql.asset).values({column.name: sql.asset.c[column.name]}))
-        stale = (await connection.execute(select(sql.search_stale))).all()
+        stale = (await connection.execute(select(sql.search_unindexed))).all()
         await connection.rollback()
     assert bool(stale) is column.is_searched

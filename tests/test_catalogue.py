@@ -134,12 +134,15 @@ CHANGES: list[tuple[str, str, Line, str]] = [
     ("a collection's topic", "bare", {"topic": "empty"}, "collection"),
     ("a collection's parent", "bare", {"parent": "members"}, "collection"),
     ("a collection to the top", "deep", {"parent": None}, "collection"),
+    ("an award", "blast", {"goldStandard": {"awardedAt": "2026-01-01", "note": "Good."}}, "CAPSULE"),
+    ("properties", "blast", {"properties": {"team": "core", "by": ["Ada", "Olu"]}}, "CAPSULE"),
 ]  # fmt: skip
 
 
 # Expected actions in the log, for the cases that log others than a single UPDATED.
 ACTIONS = {
     ("hidden", "grants"): ["SHARED"],
+    ("blast", "goldStandard"): ["AWARDED"],
     ("blast", "grants"): ["SHARED"],
     ("blast", "owner"): ["SHARED", "UNSHARED", "UPDATED"],
 }
@@ -261,12 +264,12 @@ async def test_a_group_with_new_name_and_members_is_updated_once(import_again: I
     assert (result.updated["group"], result.unchanged["group"]) == (1, 1)
 
 
-async def test_missing_assets_are_added_to_a_collection_after_its_members_and_none_is_removed(
+async def test_new_entries_of_a_line_come_after_the_members_and_those_that_left_it_are_removed(
     import_again: Import,
 ) -> None:
     result = await import_again(world_with("inner", assets=["blast", "images", "lens", "blast"]))
-    assert (result.memberships, result.updated.total()) == (2, 0)
-    assert await members(import_again, "inner") == ["align", "explore", "images", "blast", "lens"]
+    assert (result.memberships, result.removed_memberships, result.updated.total()) == (2, 2, 0)
+    assert await members(import_again, "inner") == ["images", "blast", "lens"]
     asset_names = (
         select(sql.asset.c.external_id)
         .join(sql.change_asset, sql.change_asset.c.asset_pk == sql.asset.c.pk)

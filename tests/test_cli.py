@@ -314,7 +314,7 @@ async def _mark_stale(url: str) -> None:
     database = Database(url)
     try:
         async with database.engines[0].begin() as connection:
-            await connection.execute(sql.search_stale.insert().values(kind="asset", row_pk=1))
+            await connection.execute(sql.search_unindexed.insert().values(kind="asset", row_pk=1))
     finally:
         await database.close()
 

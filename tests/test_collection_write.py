@@ -268,7 +268,7 @@ async def test_names_are_unique_among_siblings_and_each_gets_a_slug(ask_own: Gra
         "open-5",
         "open-6",
         "opening",
-        "collection",
+        "kaiku",
     ]
 
 

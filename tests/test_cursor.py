@@ -292,7 +292,7 @@ async def test_changes_of_hidden_members_change_no_byte_of_any_response(ask_own:
         update(sql.asset).where(sql.asset.c.pk == pks["images"]).values(status="FAILED", is_gold=1, gold_at=5),
         sql.asset_use.insert().values(asset_pk=pks["hidden"], uses_pk=pks["align"], rank=1),
         delete(sql.asset_use).where(sql.asset_use.c.uses_pk == pks["images"]),
-        sql.asset_tag.insert().values(asset_pk=pks["hidden"], tag="secret"),
+        sql.asset_tag.insert().values(asset_pk=pks["hidden"], tag="secret", tag_key="secret"),
     ]
     for change in changes:
         async with ask_own.database.write() as connection:

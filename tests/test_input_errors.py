@@ -9,7 +9,7 @@ from tests.conftest import GraphQLClient
 
 TIME = "Use RFC 3339 with a time zone, for example 2026-11-23T06:29:00.000Z."
 HINT = "Did you mean the enum value 'MODEL'?"
-URL = "Use a URL that begins with https://, http://, s3:// or gs://."
+URL = "The URL must begin with https://, http://, s3://, gs://, az:// or ftp://."
 ONE_OF = (
     "Within OneOf Input Object type '{}', exactly one field must be specified,"
     " and the value for that field must be non-null."

@@ -65,9 +65,12 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         "a move past hidden assets prevents an undo",
         "a move past hidden rows changes the place of a cursor",
         "tokens are visible to everyone",
+        "an export has hidden members",
+        "an export has grants",
+        "a tag is spelt as most assets do",
     ],
 )
-async def test_a_leak_of_index_undo_or_walk_is_found(databases: Databases, fault: str) -> None:
+async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases, fault: str) -> None:
     if databases.backend == "sqlite":  # leaks are the same on both backends
         (leak,) = (each for each in LEAKS if each.fault.startswith(fault))
         assert await checks_until_found(databases, leak) is not None

@@ -221,8 +221,8 @@ async def test_a_write_between_two_batches_indexes_its_own_rows_only(
         newest = select(func.max(sql.asset.c.pk)).scalar_subquery()
         await connection.execute(update(sql.asset).where(sql.asset.c.pk == newest).values(name="rewritten"))
     async with database.snapshot() as snapshot:
-        assert await snapshot.rows(select(func.count()).select_from(sql.search_stale)) == [(count - 5,)]
+        assert await snapshot.rows(select(func.count()).select_from(sql.search_unindexed)) == [(count - 5,)]
     await migrate(database)
     async with database.snapshot() as snapshot:
-        assert await snapshot.rows(select(sql.search_stale)) == []
+        assert await snapshot.rows(select(sql.search_unindexed)) == []
     await database.close()

@@ -162,7 +162,7 @@ async def test_the_log_has_created_assets_and_changed_fields_with_both_values(as
 INVALID_ITEMS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ("an empty id", {"externalId": " "}, "REQUIRED", ["externalId"]),
     ("an empty name", {"name": ""}, "REQUIRED", ["name"]),
-    ("a long name", {"name": "x" * 201}, "TOO_LONG", ["name"]),
+    ("a long name", {"name": "x" * 1_001}, "TOO_LONG", ["name"]),
     ("a long tag", {"tags": ["a", "x" * 201]}, "TOO_LONG", ["tags", "1"]),
     ("a control character", {"license": "a\u0007"}, "INVALID", ["license"]),
     ("a negative size", {"sizeBytes": -1}, "INVALID", ["sizeBytes"]),

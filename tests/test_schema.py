@@ -45,6 +45,8 @@ BOUNDED = {
     "Collection.ancestors": "the depth of collections",
     "Change.fields": "the fields of one object",
     "AssetFields.tags": "the platform, which sends all tags of an asset",
+    "AssetFields.properties": "the platform, at most 100",
+    "AssetProperty.values": "the platform, which sends all values of a property",
     "AssetFields.grants": "the owner, who shares with each principal by hand",
     "UserError.path": "the depth of the input",
     "Job.userErrors": "at most 100 are kept",

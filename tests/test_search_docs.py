@@ -9,9 +9,11 @@ from app import demo
 from store.database import Database
 from store.migrate import migrate
 from store.search.document import MAX_LABEL_TOKENS
+from store.search.folding import MAX_TOKEN_LENGTH
 from store.search.match import LETTERS_PER_STEP
-from store.search.query import MAX_QUERY_LENGTH, MAX_QUERY_WORDS, MIN_FUZZY_LENGTH
-from store.search.tokens import MAX_OCCURRENCES, MAX_TOKEN_LENGTH, MAX_TOKENS
+from store.search.parse import MAX_QUERY_LENGTH, MAX_QUERY_WORDS
+from store.search.query import MIN_FUZZY_LENGTH
+from store.search.tokens import MAX_OCCURRENCES, MAX_TOKENS
 from tests.cli_process import ROOT
 from tests.conftest import GraphQLClient, World
 
@@ -47,7 +49,7 @@ def test_the_documented_limits_are_those_of_the_code() -> None:
     limits = {name: int(value.replace(",", "")) for name, value in table("limit").items()}
     assert limits == {
         "characters of a query": MAX_QUERY_LENGTH,
-        "words of a query, without its fields": MAX_QUERY_WORDS,
+        "words of a query, without its fields; more are left aside": MAX_QUERY_WORDS,
         "letters of the longer word of a fuzzy match, at least": MIN_FUZZY_LENGTH,
         "characters of a token; longer ones are truncated": MAX_TOKEN_LENGTH,
         "tokens of an indexed text": MAX_TOKENS,
@@ -74,7 +76,9 @@ SYNTAX = [
     ("tag:bam tag:cram", "samtools idxstats", True),
     ("https://doi.org/10.5281/zenodo.6348084", "StarDist Fluorescence Nuclei Segmentation", True),
     ("doi:10.5281/zenodo.634808", "StarDist Fluorescence Nuclei Segmentation", False),
-    ("stardist OR flye", "flye", False),
+    ("stardist OR flye", "flye", True),
+    ("stardist -nuclei", "StarDist Fluorescence Nuclei Segmentation", False),
+    ("stardist NOT nuclei", "Combining StarDist and TrackMate example 2 - T cell dataset", True),
 ]
 
 

@@ -149,7 +149,7 @@ WRITES: dict[str, str | Sequence[str]] = {
     "a collection is published": "UPDATE collection SET visibility = 'PUBLIC'",
     "a collection is internal": "UPDATE collection SET visibility = 'INTERNAL' WHERE pk = :open",
     "a collection has another parent": "UPDATE collection SET parent_pk = NULL WHERE pk = :deep",
-    "a collection has another name": "UPDATE collection SET name_key = 'zzz', slug = 'zzz' WHERE pk = :open",
+    "a collection has another name": "UPDATE collection SET sort_key = 'zzz', slug = 'zzz' WHERE pk = :open",
     "collections have another order": "UPDATE collection SET rank = -rank",
     "collections are deleted": DELETE_DEEP_AND_BARE,
     "topics have another order": "UPDATE topic SET rank = -rank",

@@ -21,6 +21,7 @@ from proofs.interference.world import (
     sql_literal,
     update_statement,
 )
+from store.search.tag_key import tag_key
 from store.tables import MAX_COLLECTION_DEPTH
 from tests.oracle import ACCESS, ANONYMOUS, KINDS, OWNER, VIEWER, Model
 
@@ -135,6 +136,7 @@ class HiddenChanges:
             {"kind": chooser.choose(*KINDS), "data_kind": "RESULT", "app_kind": "SHINY"},
             {"created_at": chooser.choose(0, 2**41)},
             {"updated_at": chooser.choose(0, 2**41)},
+            {"properties": '{"secret": ["secret"]}'},
             {"description": "secret", "license": "MIT", "doi": "10.1/secret", "version": "9"},
             {"is_gold": chooser.choose(0, 1), "gold_at": 9, "gold_note": "secret"},
             {"size_bytes": 7, "file_count": 8, "language": "C", "framework": "x", "step_count": 3},
@@ -360,7 +362,7 @@ class HiddenChanges:
         ]
 
     def swap_external_ids(self) -> Sequence[str] | None:
-        """Swap the external ids of two other users. Only for an anonymous viewer, who sees no external id of a user."""
+        """Swap the external ids of two other users. Only for an anonymous viewer: members export the external ids."""
         if self.who != ANONYMOUS:
             return None
         one, other = self.chooser.random.sample([user for user in self.other_users if user != ADMIN], 2)
@@ -383,7 +385,7 @@ class HiddenChanges:
         return [insert_statement("group_member", "deployment", "true", pks)]
 
     def set_administrator(self) -> Sequence[str] | None:
-        """Make another user an administrator, or stop them being one. Only for an anonymous viewer."""
+        """Make another user an administrator, or stop them being one. Only for an anonymous viewer: members see it."""
         if self.who != ANONYMOUS:
             return None
         user = self.chooser.choose(*(user for user in self.other_users if user != ADMIN))
@@ -696,9 +698,8 @@ def _insert_grant(asset: str, to: str, access: int) -> str:
 
 
 def _insert_tag(asset: str, tag: str) -> str:
-    return insert_statement(
-        "asset_tag", "asset", f"external_id = {sql_literal(asset)}", {"asset_pk": "pk", "tag": sql_literal(tag)}
-    )
+    values = {"asset_pk": "pk", "tag": sql_literal(tag), "tag_key": sql_literal(tag_key(tag))}
+    return insert_statement("asset_tag", "asset", f"external_id = {sql_literal(asset)}", values)
 
 
 def _insert_use(asset: str, used: str, rank: int) -> str:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import httpx
+import orjson
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
 from app.application import create_application
+from app.export import identify
 from app.tokens import create_token
 from proofs.interference.operations import Operation
 from proofs.proof import BrokenPromiseError
+from resolvers.export.catalogue import catalogue_lines
 from resolvers.write.job import run_next_job
 from store.database import Database
 from tests.conftest import PATIENT_SECONDS, settings_of
@@ -87,6 +90,13 @@ class ServedWorld:
             _statements.reset(token)
         await self._run_jobs()
         return answer
+
+    async def export(self, who: str) -> list[bytes]:
+        """Return the lines that the viewer exports."""
+        identify_viewer = identify(None if who == ANONYMOUS else who, is_anonymous=who == ANONYMOUS)
+        async with self.database.snapshot() as snapshot:
+            lines = catalogue_lines(snapshot, await identify_viewer(snapshot))
+            return [orjson.dumps(line) async for line in lines]
 
     async def _run_jobs(self) -> None:
         """Run the queued jobs."""

@@ -1,8 +1,9 @@
 """Non-interference: two worlds that differ only in data hidden from a viewer give that viewer identical responses.
 
 A trial makes a world and a copy of it, and applies changes hidden from the viewer to the copy. Then it sends the same
-operations to both and compares status, headers, body and, for queries, the SQL statements. The viewer's mutations run
-in both. No expected responses are needed: any channel that leaks hidden data makes the two differ.
+operations to both and compares status, headers, body and, for queries, the SQL statements; now and then, it compares
+exports. The viewer's mutations run in both. No expected responses are needed: any channel that leaks hidden data makes
+the two differ.
 
 Source: Goguen and Meseguer, "Security Policies and Security Models", 1982.
 """
@@ -11,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -44,6 +46,7 @@ REPEATED = (
 OTHERS_EVERY = 3  # one of so many queries is sent by someone else first
 UNDO_EVERY = 3  # one of so many rounds begins with undos
 WALK_EVERY = 3  # in one of so many rounds, members move between two pages of a walk
+EXPORT_EVERY = 8  # after one of so many steps, the viewer exports the catalogue
 MOVES = 3  # of visible members past hidden ones, before each undo, and between two pages
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 INTERNAL_ERROR = '"code":"INTERNAL"'
@@ -75,10 +78,20 @@ class WorldPair:
         self.checks += 1
         if first.observable() != second.observable() or INTERNAL_ERROR in first.response.text:
             raise BrokenPromiseError(_format_difference(first, second))
+        if step.number % EXPORT_EVERY == 0:
+            await self._compare_exports()
         self.cursors += _response_cursors(first)
         if step.action.kind == "query":
             self.queries.append(step.action)
             self.following_page = next_page(step.action, first.response.json())
+
+    async def _compare_exports(self) -> None:
+        """Raise BrokenPromiseError if the viewer exports different lines from the two worlds."""
+        first, second = [await world.export(self.who) for world in (self.original, self.changed)]
+        self.checks += 1
+        for one, other in zip_longest(first, second):
+            if one != other:
+                raise BrokenPromiseError(f"A line of an export differs:\n  original: {one!r}\n  changed:  {other!r}")
 
     async def compare_models(self) -> None:
         """Raise BrokenPromiseError if, according to the oracle, the viewer sees different states in the two worlds."""

@@ -14,7 +14,7 @@ TOPICS = ("top-0", "top-1", "top-2")
 VIEWERS = (*USERS, ANONYMOUS)
 NAMES = ("a", "A", "b", "é", "é", "Straße", "STRASSE", "🦊", "Z", "_", "secret")
 NEAR_NAMES = ("secrets", "screts")  # of hidden rows only; similar, so a search for one also matches the other
-TAGS = ("all", "dna", "rna", "secret")
+TAGS = ("all", "dna", "DNA", "D-N-A", "d-n-a", "secret")
 DAYS = (None, "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2024-01-02T00:00:00.001Z", "2025-06-01T00:00:00Z")
 PREFIXES = {"USER": "usr", "GROUP": "grp", "EVERYONE": "all", "PUBLIC": "pub"}
 MAX_PARENT_DEPTH = 4
@@ -80,6 +80,7 @@ def random_asset_line(chooser: Chooser, id_: str, others: Sequence[str]) -> dict
         "grants": grants,
         "uses": chooser.sample(others, 3),
         "tags": chooser.sample(TAGS, 2),
+        "properties": {"team": chooser.sample(TAGS, 2)},
         "url": f"https://x.org/{id_}",
     }
     line |= {"source": f"s3://bucket/{id_}"} if kind in {"DATA_ASSET", "MODEL"} else {}

@@ -22,6 +22,7 @@ USER = "name email userExternalId: externalId isAdmin isActive provisionedBy"
 GROUP = "name groupExternalId: externalId provisionedBy members(first: 100) { nodes { externalId } }"
 ASSET = f"""__typename ... on AssetFields {{
   id externalId kind status name about: description owner {PERSON} tags license doi version createdAt updatedAt
+  properties {{ name values }}
   goldStandard {{ awardedAt awardedBy {PERSON} note }} viewerAccess url
   grants {{ access principal {{ __typename ... on User {{ id }} ... on Group {{ id }}
     ... on Everyone {{ label }} ... on Public {{ label }} }} }}
@@ -47,6 +48,10 @@ def asset(model: Model, who: str, name: str) -> Expected | None:
         "status": model.status(name),
         "owner": person(model, who, line["owner"]),
         "tags": list(dict.fromkeys(line.get("tags", ()))),
+        "properties": [
+            {"name": name, "values": [values] if isinstance(values, str) else values}
+            for name, values in line.get("properties", {}).items()
+        ],
         "createdAt": format_instant(model.created_at(name)),
         "updatedAt": format_instant(model.updated_at(name)),
         "goldStandard": _award(model, who, name),

@@ -11,6 +11,7 @@ from tests.oracle import ANONYMOUS, Line, Model, Names
 from tests.oracle_search import asset_fields, heading_fields, match_ranks, principal_fields, relevance_key
 
 SEARCHES_PER_VIEWER = 4
+OPERATOR_CHANCE = 0.2
 FACET_SIZE = 2
 ASSETS = "{ totalCount nodes { ... on AssetFields { externalId } } ...F }"
 DOCUMENT = f"""query($q: String, $f: AssetFilter, $few: Int) {{
@@ -50,7 +51,11 @@ def random_search_text(random: Random, model: Model) -> str:
     """Return a random search: words of the world, cut to a prefix, quoted, misspelt or limited to a field."""
     texts = [line.get(name) for line in model.lines for name in ("name", "slug", "id", "description", "doi")]
     words = [word for text in texts if text for word in text.split()] or ["x"]
-    return " ".join(_vary(random, random.choice(words)) for _ in range(random.choice((1, 1, 1, 2, 3))))
+    words += [tag for line in model.asset.values() for tag in line.get("tags", ())]
+    varied = [_vary(random, random.choice(words)) for _ in range(random.choice((1, 1, 1, 2, 3)))]
+    if random.random() < OPERATOR_CHANCE:
+        varied.insert(random.randint(0, len(varied)), random.choice(("AND", "OR", "NOT")))
+    return " ".join(varied)
 
 
 def _vary(random: Random, word: str) -> str:
@@ -63,6 +68,7 @@ def _vary(random: Random, word: str) -> str:
             word[:at] + "e" + word[at:],
         ),
         *(f"tag:{word}", f"owner:{word}", "kind:model", "kind:data kind:app", f"doi:{word}"),
+        *(f"-{word}", f'-"{word}"', f"-tag:{word}", f"{word}++", f"{word}.2.0"),
     )
     return random.choice(ways)
 
@@ -132,9 +138,7 @@ class _Search:
         """Return the facets of a list, each counted without the filter by the same field."""
         model = self.model
         kinds = Counter(model.asset[name]["type"] for name in self._without("kinds", unfiltered))
-        tags = Counter(
-            tag for name in self._without("tags", unfiltered) for tag in set(model.asset[name].get("tags", ()))
-        )
+        tags = model.tag_counts(self._without("tags", unfiltered))
         owners = Counter(model.asset[name]["owner"] for name in self._without("ownerIds", unfiltered))
 
         def by_name(owner: str) -> Any:

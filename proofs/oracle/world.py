@@ -14,8 +14,12 @@ from tests.random_actions import PEOPLE
 
 GROUPS = ("lab", "core")
 TOPICS = ("top-0", "top-1", "top-2")
-TAGS = ("a", "A", "all", "é", "%", "_")
-NAMES = ("a", "A", "b", "é", "e\u0301", "Straße", "STRASSE", "🦊", "\ufb01", "Z", "_", "a b", "\uffee")
+TAGS = ("a", "A", "all", "é", "%", "_", "RNA-seq", "rna-seq", "rna seq", "C++")
+NAMES = (
+    *("a", "A", "b", "é", "e\u0301", "Straße", "STRASSE", "🦊", "\ufb01", "Z", "_", "a b", "\uffee"),
+    *("Sample 2", "sample 10", "Élan v3.14.0", "a11", "1.1", "C++", "C", "データ解析2", "كِتابُ", "ข้อมูล"),
+)
+DESCRIPTIONS = ("<p>Made <b>of</b>&nbsp;a</p><span>1.1</span>", "基因组组装流程 &amp; R", "List<a11> < x")
 DAYS = (None, "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2024-01-02T00:00:00.001Z", "2025-01-01T00:00:00Z")
 STATUSES: tuple[dict[str, Any], ...] = (
     *[{}] * 7,
@@ -65,8 +69,9 @@ def _asset(random: Random, id_: str, assets: Sequence[str], people: Sequence[str
     optional = {
         "url": f"https://example.org/{id_}",
         "source": f"s3://bucket/{id_}",
-        "description": id_,
-        "version": "1.0",
+        "description": random.choice((id_, *DESCRIPTIONS)),
+        "version": random.choice(("1.0", "v7.8.9")),
+        "properties": {"team": id_, "creators": [id_, "Ada"]},
     }
     line |= {field: value for field, value in optional.items() if random.random() < USUAL_CHANCE}
     return line | random.choice(STATUSES)

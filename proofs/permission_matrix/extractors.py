@@ -6,7 +6,7 @@ from proofs.permission_matrix.surface import Extractor, ResponsePart
 from proofs.permission_matrix.world import AWARDED, Ids
 
 METADATA = (
-    *("externalId", "kind", "status", "name", "description", "tags", "license", "doi", "version"),
+    *("externalId", "kind", "status", "name", "description", "tags", "properties", "license", "doi", "version"),
     *("createdAt", "updatedAt", "owner", "goldStandard", "language", "stepCount", "appKind", "dataKind"),
     *("sizeBytes", "fileCount", "framework"),
 )
@@ -98,7 +98,8 @@ def has_metadata(part: ResponsePart, ids: Ids) -> str:
     """Return whether all metadata visible with any access are there."""
     values = [part[name] for name in METADATA if name in part]  # some fields belong to other kinds
     awarded = part["goldStandard"] == {"awardedAt": AWARDED, "awardedBy": None, "note": "whole"}
-    return yes_or_no(None not in values and awarded and part["owner"] == {"id": ids["owner"]})
+    described = part["properties"] == [{"name": "team", "values": ["core"]}]
+    return yes_or_no(None not in values and awarded and described and part["owner"] == {"id": ids["owner"]})
 
 
 def has_release(id_name: str) -> Extractor:

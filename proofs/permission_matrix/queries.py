@@ -10,7 +10,7 @@ IDS = f"{{ totalCount nodes {{ {ID} }} }}"
 COUNTS = f"{{ total {' '.join(COUNT_FIELDS.values())} goldStandards }}"
 METADATA = (
     "__typename id externalId kind status name description tags license doi version createdAt updatedAt owner { id }"
-    " goldStandard { awardedAt awardedBy { id } note }"
+    " properties { name values } goldStandard { awardedAt awardedBy { id } note }"
     " ... on Capsule { language } ... on Pipeline { language stepCount } ... on NoCodeApp { appKind }"
     " ... on DataAsset { dataKind sizeBytes fileCount } ... on Model { framework }"
 )

@@ -149,6 +149,7 @@ def _asset_line(name: str, kind: str, owner: str, grants: Sequence[Line], uses: 
         "uses": uses,
         "description": name,
         "tags": ["tagged"],
+        "properties": {"team": "core"},
         "license": "MIT",
         "doi": "10.1/1",
         "version": "1.0",

@@ -94,8 +94,10 @@ def select_parts(listing: Listing, viewer: Viewer, parts: Sequence[Part]) -> Sel
     for index, (kind, size) in enumerate(parts):
         if isinstance(size, PageBounds):
             selects.append(_select_page(listing, viewer, size, found, parents, ignored, index))
+        elif kind is PartKind.TAGS:
+            selects.append(select_tags(found, ignored, index, size))
         else:
-            selects.append(_select_counts(found if kind is PartKind.TAGS else groups, ignored, index, kind, size))
+            selects.append(_select_counts(groups, ignored, index, kind, size))
     union = union_all(*selects).subquery()
     return union.select().order_by(union.c.part, union.c.place)
 
@@ -186,19 +188,44 @@ def _select_counts(of: CTE, ignored: Iterable[str], index: int, kind: PartKind, 
     return ranked.select().where(ranked.c.place <= first)
 
 
+def select_tags(found: CTE, ignored: Iterable[str], index: int, first: int) -> Selection:
+    """Return the SELECT of the facet of tags: spellings with the same key are one tag, shown as most of the assets do.
+
+    Only spellings of the list's assets count, so that no hidden asset decides which is shown.
+    """
+    tag = sql.asset_tag.alias()
+    conditions = [found.c[name] == 1 for name in ignored if FILTER_OF_FACET[PartKind.TAGS] != name]
+    parents = _columns("parent", found)
+    # The concatenation keeps SQLite from walking the index of all tags for the tags of a few assets.
+    key = (tag.c.tag_key + literal_column("''")).label("tag_key")
+    columns = (key, tag.c.tag, *parents)
+    spellings = (
+        found.join(tag, tag.c.asset_pk == found.c.pk)
+        .select()
+        .with_only_columns(*columns, func.count().label("number"))
+        .where(tag.c.tag_key.is_not(None), *conditions)
+        .group_by(*columns)
+        .subquery()
+    )
+    of_key = [spellings.c.tag_key, *_columns("parent", spellings)]
+    best_first = (spellings.c.number.desc(), spellings.c.tag)
+    number = cast(func.sum(spellings.c.number).over(partition_by=of_key), BigInteger).label("total")
+    rank = func.row_number().over(partition_by=of_key, order_by=best_first).label("rank")
+    tags = spellings.select().with_only_columns(*spellings.c, number, rank).subquery()
+    parents = _columns("parent", tags)
+    place = func.row_number().over(partition_by=parents or None, order_by=(tags.c.total.desc(), tags.c.tag))
+    parent = parents[0] if parents else literal(NO_PARENT).label("parent")
+    part = (literal(index).label("part"), parent, tags.c.tag.label("value"), tags.c.total.label("number"))
+    ranked = tags.select().with_only_columns(*part, place.label("place")).where(tags.c.rank == 1).subquery()
+    return ranked.select().where(ranked.c.place <= first)
+
+
 def _columns(prefix: str, rows: FromClause) -> list[ColumnElement[Any]]:
     return [column for column in rows.c if column.key.startswith(prefix)]
 
 
 _Values = tuple[FromClause, Any, *tuple[Any, ...]]
 """Rows to count, the value to group by, and the order of values with equal counts."""
-
-
-def _tags(found: CTE) -> _Values:
-    tag = sql.asset_tag.alias()
-    # The concatenation keeps SQLite from walking the index of all tags for the tags of a few assets.
-    name = tag.c.tag + literal_column("''")
-    return found.join(tag, tag.c.asset_pk == found.c.pk), name, name
 
 
 def _owners(found: CTE) -> _Values:
@@ -209,6 +236,5 @@ def _owners(found: CTE) -> _Values:
 _VALUES: Mapping[PartKind, Callable[[CTE], _Values]] = {
     PartKind.COUNT: lambda found: (found, null()),
     PartKind.KINDS: lambda found: (found, found.c.kind, found.c.kind),
-    PartKind.TAGS: _tags,
     PartKind.OWNERS: _owners,
 }

@@ -7,7 +7,8 @@ from resolvers.context import Context
 from resolvers.listing.listing import Listing
 from resolvers.loaders import Loader
 from store.search.fuzzy import candidate_ranges, fuzzy_candidates
-from store.search.query import MIN_FUZZY_LENGTH, InvalidQueryError, Search, parse_query
+from store.search.parse import InvalidQueryError, parse_query
+from store.search.query import MIN_FUZZY_LENGTH, Search
 
 
 class SimilarWordsByWord(Loader[str, tuple[str, ...]]):
@@ -29,7 +30,7 @@ class SimilarWordsByWord(Loader[str, tuple[str, ...]]):
 
 
 def parse_search(query: str | None) -> Search | None:
-    """Parse a search query; None for a blank one. Raises OperationError(BAD_USER_INPUT) for one that is too long."""
+    """Parse a search query; None for a blank one. Raises OperationError(BAD_USER_INPUT) for an invalid one."""
     try:
         return parse_query(query or "")
     except InvalidQueryError as error:

@@ -1,5 +1,6 @@
-"""Gold standards: an administrator's award on an asset, which imports never change."""
+"""Gold standards: an administrator's award on an asset."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import update
@@ -7,11 +8,9 @@ from sqlalchemy import update
 from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction, Result
 from store import sql
-from store.changes import LoggedFieldChange
+from store.award import NO_AWARD, note_change
 from store.rows import AssetRow
 from store.tables import ChangeAction
-
-NO_AWARD = {"is_gold": 0, "gold_at": None, "gold_by_pk": None, "gold_note": None}
 
 
 async def set_gold_standard(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -30,19 +29,15 @@ async def _award(tx: MutationTransaction, asset: AssetRow, note: str | None) -> 
         return
     award = {"is_gold": 1, "gold_at": tx.log.at, "gold_by_pk": tx.viewer.user_pk, "gold_note": note}
     await _update(tx, asset, award)
-    await tx.log.append(ChangeAction.AWARDED, [asset.id], [_note_change(asset.gold_note, note)])
+    await tx.log.append(ChangeAction.AWARDED, [asset.id], [note_change(asset.gold_note, note)])
 
 
 async def _revoke(tx: MutationTransaction, asset: AssetRow) -> None:
     if asset.is_gold:
         await _update(tx, asset, NO_AWARD)
-        await tx.log.append(ChangeAction.REVOKED, [asset.id], [_note_change(asset.gold_note, None)])
+        await tx.log.append(ChangeAction.REVOKED, [asset.id], [note_change(asset.gold_note, None)])
 
 
-async def _update(tx: MutationTransaction, asset: AssetRow, award: dict[str, Any]) -> None:
+async def _update(tx: MutationTransaction, asset: AssetRow, award: Mapping[str, Any]) -> None:
     # `updated_at` stays: the platform sets it, and does not know about awards.
     await tx.execute(update(sql.asset).where(sql.asset.c.pk == asset.pk).values(award))
-
-
-def _note_change(before: str | None, after: str | None) -> LoggedFieldChange:
-    return {"field": "note", "before": before, "after": after}

@@ -22,13 +22,15 @@ from resolvers.write.collection_tree import (
     path_to_root,
     requested_position,
 )
-from resolvers.write.input import InputReader, Position, Side, make_slug, unique_slug
+from resolvers.write.input import InputReader, Position, Side
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import LoggedFieldChange, changed_columns, field_changes
 from store.ids import new_id
 from store.rows import CollectionRow
+from store.search.sort_key import name_sort_key
+from store.slug import make_slug, unique_slug
 from store.tables import ChangeAction
 from store.text import NAME_KEY_PLACEHOLDER, fold_name
 
@@ -59,6 +61,7 @@ async def _insert(tx: MutationTransaction, tree_position: TreePosition, rank: in
     row = {
         "id": id_,
         "name_key": fold_name(columns["name"]),
+        "sort_key": name_sort_key(columns["name"]),
         "rank": rank,
         "version": 1,
         "created_at": tx.log.at,
@@ -109,8 +112,9 @@ async def _apply(
     tree_position: TreePosition,
 ) -> None:
     if columns or moves:
-        derived: dict[str, Any] = {"name_key": fold_name(columns["name"])} if "name" in columns else {}
-        derived |= {"version": collection.version + 1, "updated_at": tx.log.at}
+        derived: dict[str, Any] = {"version": collection.version + 1, "updated_at": tx.log.at}
+        if "name" in columns:
+            derived |= {"name_key": fold_name(columns["name"]), "sort_key": name_sort_key(columns["name"])}
         row = update(sql.collection).where(sql.collection.c.pk == collection.pk)
         await tx.execute(row.values(columns | derived | tree_position.columns))
         changes = [*field_changes(collection, columns), *moves]

@@ -1,9 +1,9 @@
 """Input validation: normalizes and bounds fields, and reports all errors together."""
 
 import re
-import unicodedata
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode, not_found
@@ -14,6 +14,7 @@ from store.text import (
     MAX_SLUG_LENGTH,
     MAX_TEXT_LENGTH,
     TextTooLongError,
+    clean_name,
     clean_text,
 )
 
@@ -98,25 +99,25 @@ class InputReader:
 
     def name(self) -> str:
         """Return the name."""
-        return self._text("name", MAX_NAME_LENGTH, is_required=True) or ""
+        return self._text("name", clean_name, is_required=True) or ""
 
     def external_id(self) -> str:
         """Return the id in the platform."""
-        return self._text("external_id", MAX_NAME_LENGTH, is_required=True) or ""
+        return self._text("external_id", partial(clean_text, max_length=MAX_NAME_LENGTH), is_required=True) or ""
 
     def email(self) -> str | None:
         """Return the e-mail address; None if omitted, null or empty."""
         if self.input.get("email") is None:
             return None
-        return self._text("email", MAX_EMAIL_LENGTH) or None
+        return self._text("email", partial(clean_text, max_length=MAX_EMAIL_LENGTH)) or None
 
     def description(self) -> str:
         """Return the description; empty if omitted."""
-        return self._text("description", MAX_TEXT_LENGTH, multiline=True) or ""
+        return self._text("description", partial(clean_text, max_length=MAX_TEXT_LENGTH, multiline=True)) or ""
 
     def note(self) -> str | None:
         """Return the note; None if omitted or empty."""
-        return self._text("note", MAX_NOTE_LENGTH, multiline=True) or None
+        return self._text("note", partial(clean_text, max_length=MAX_NOTE_LENGTH, multiline=True)) or None
 
     def slug(self) -> str | None:
         """Return the slug in lower case; None if omitted."""
@@ -124,7 +125,7 @@ class InputReader:
             if self.has("slug"):
                 self.add_error(UserErrorCode.REQUIRED, "The slug must not be null. Omit it instead.", "slug")
             return None
-        slug = (self._text("slug", MAX_SLUG_LENGTH, is_required=True) or "").casefold()
+        slug = (self._text("slug", partial(clean_text, max_length=MAX_SLUG_LENGTH), is_required=True) or "").casefold()
         if slug and not SLUG.fullmatch(slug):
             message = f'Invalid slug "{slug}". Use letters a-z, digits and hyphens, and do not start with a hyphen.'
             self.add_error(UserErrorCode.INVALID, message, "slug")
@@ -173,14 +174,14 @@ class InputReader:
                 UserErrorCode.CONFLICT, message, "expectedVersion", current_version=row.version, current_id=row.id
             )
 
-    def _text(self, name: str, max_length: int, *, multiline: bool = False, is_required: bool = False) -> str | None:
+    def _text(self, name: str, clean: Callable[[str], str], *, is_required: bool = False) -> str | None:
         value, field = self.input.get(name), graph_name(name)
         if value is None:
             if is_required or self.has(name):
                 self.add_error(UserErrorCode.REQUIRED, f"The {field} must not be null.", field)
             return None
         try:
-            text = clean_text(value, max_length, multiline=multiline)
+            text = clean(value)
         except TextTooLongError as error:
             self.add_error(UserErrorCode.TOO_LONG, f"The {field} {error}.", field, limit=error.max_length)
             return None
@@ -204,18 +205,3 @@ def index_by_id(ids: Iterable[str]) -> dict[str, int]:
     for index, id_ in enumerate(ids):
         indexes.setdefault(id_, index)
     return indexes
-
-
-def make_slug(name: str, fallback: str) -> str:
-    """Return a slug of the name's letters a-z and digits; `fallback` if it has none."""
-    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: MAX_SLUG_LENGTH - 8].strip("-") or fallback
-
-
-def unique_slug(stem: str, taken: Container[str]) -> str:
-    """Return the stem as a slug; if it is taken, append the least number that makes it unique."""
-    slug, number = stem, 1
-    while slug in taken:
-        number += 1
-        slug = f"{stem}-{number}"
-    return slug

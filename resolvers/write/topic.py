@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, update
 
 from permissions import visible
 from resolvers.write.collection_move import check_names_free, move_collections
-from resolvers.write.input import InputReader, Position, make_slug, unique_slug
+from resolvers.write.input import InputReader, Position
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
@@ -15,6 +15,7 @@ from store.changes import changed_columns, field_changes
 from store.ids import new_id
 from store.ranks import RankedList
 from store.rows import TopicRow
+from store.slug import make_slug, unique_slug
 from store.tables import ChangeAction
 from store.text import fold_name
 

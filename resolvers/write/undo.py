@@ -62,7 +62,7 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
     for record in records:
         if record.asset_pk in assets:
             records_by_asset[record.asset_pk].append(record)
-    by_name = sorted(assets.values(), key=lambda asset: (asset.name_key, asset.id))
+    by_name = sorted(assets.values(), key=lambda asset: (asset.sort_key, asset.id))
     is_own = change.actor_pk == tx.viewer.user_pk
     items = [_plan(tx, asset, records_by_asset[asset.pk], collections, is_own=is_own) for asset in by_name]
     enforce_mode(BulkMode.BEST_EFFORT, items)

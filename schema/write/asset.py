@@ -67,7 +67,7 @@ class AssetRegistration:
 
     external_id: str = field("Id of the asset in the platform.")
     kind: AssetKind = field("Kind of the asset; it cannot change.")
-    name: str = field("Name of the asset; need not be unique, at most 200 characters.")
+    name: str = field("Name of the asset; need not be unique, at most 1,000 characters.")
     owner_id: strawberry.ID | None = omittable("Id of the user who owns the asset. Required, unless `owner` is given.")
     owner: PrincipalRef | None = omittable("The user who owns the asset, instead of `ownerId`.")
     description: str | None = omittable("Description of the asset; at most 20,000 characters.")

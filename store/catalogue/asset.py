@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Row, Table
 
 from store import sql
 from store.asset_columns import ASSET_COLUMNS
 from store.catalogue.change_fields import AssetWrite, append_changes
 from store.catalogue.existing import NO_RELATIONS, Relations, load_relations
 from store.catalogue.lines import AssetLine
-from store.catalogue.upsert import DesiredRow, ImportSession
+from store.catalogue.upsert import DesiredRow, ImportSession, UpsertResult
 from store.changes import changed_columns
 from store.ranks import GAP
+from store.search.sort_key import name_sort_key
+from store.search.tag_key import keys_by_tag
 from store.tables import AssetAccess
 from store.text import fold_name
 
@@ -33,23 +35,28 @@ class AssetWriter:
 
     session: ImportSession
     principal_pks: Mapping[str, int]  # by external id
+    future_ids: list[str] = field(default_factory=list)  # external ids of assets with times in the future
     _uses: dict[str, list[str]] = field(default_factory=dict)  # changed uses of all batches, by external id
 
-    async def write_batch(self, lines: Iterable[AssetLine]) -> set[str]:
-        """Write assets with their tags and grants; return the external ids of those that are new or changed.
+    async def write_batch(self, lines: Iterable[AssetLine]) -> UpsertResult:
+        """Write assets with their tags and grants; return the outcome by external id.
 
         Call `write_uses` after the last batch: uses may name assets of a later one.
         """
         batch = {line.id: line for line in lines}
-        pks = await self.session.load_pks(sql.asset, "external_id", batch)
+        rows = await self.session.load_rows(sql.asset, "external_id", batch)
+        pks = {id_: int(row.pk) for id_, row in rows.items()}
         before = dict.fromkeys(batch, NO_RELATIONS) | await load_relations(self.session.connection, pks)
         after = {id_: self._relations(line) for id_, line in batch.items()}
         regranted = [id_ for id_ in batch if after[id_].access_by_principal != before[id_].access_by_principal]
         retagged = [id_ for id_ in batch if after[id_].tags != before[id_].tags]
         new_uses = {id_: after[id_].uses for id_ in batch if after[id_].uses != before[id_].uses}
         changed = {*regranted, *new_uses}
-        desired = {id_: self._desired_row(line, has_related_changes=id_ in changed) for id_, line in batch.items()}
-        result = await self.session.upsert(sql.asset, "external_id", desired)
+        desired = {
+            id_: self._desired_row(line, rows.get(id_), has_related_changes=id_ in changed)
+            for id_, line in batch.items()
+        }
+        result = await self.session.upsert(sql.asset, "external_id", desired, rows)
         self._uses |= new_uses
         await self._replace(sql.grant, {result.pks[id_]: _grant_rows(after[id_]) for id_ in regranted})
         await self._replace(sql.asset_tag, {result.pks[id_]: _tag_rows(after[id_]) for id_ in retagged})
@@ -59,7 +66,7 @@ class AssetWriter:
             for name, row in result.updated.items()
         ]
         await append_changes(self.session.connection, self.session.log, [*created, *updated])
-        return result.created.keys() | result.updated.keys()
+        return result
 
     async def write_uses(self) -> None:
         """Write the changed uses of all batches."""
@@ -72,13 +79,21 @@ class AssetWriter:
         }
         await self._replace(sql.asset_use, rows)
 
-    def _desired_row(self, line: AssetLine, *, has_related_changes: bool) -> DesiredRow:
-        created_at = line.createdAt or line.updatedAt or self.session.log.at
-        timestamps = {"created_at": line.createdAt, "updated_at": line.updatedAt}
+    def _desired_row(self, line: AssetLine, row: Row[Any] | None, *, has_related_changes: bool) -> DesiredRow:
+        created, updated = self._past(line.createdAt), self._past(line.updatedAt)
+        if (created, updated) != (line.createdAt, line.updatedAt):
+            self.future_ids.append(line.id)
+        created_at = created or updated or self.session.log.at
+        timestamps = {"created_at": created, "updated_at": updated}
         columns = _column_values(line) | {"owner_pk": self.principal_pks[line.owner]}
+        columns |= {"name_key": row.name_key if row is not None and row.name == line.name else fold_name(line.name)}
         columns |= {column: at for column, at in timestamps.items() if at is not None}
-        insert_only = {"created_at": created_at, "updated_at": line.updatedAt or created_at}
+        insert_only = {"created_at": created_at, "updated_at": updated or created_at}
         return DesiredRow(line.type, "ast", columns, insert_only, has_related_changes, _RESTRICTED)
+
+    def _past(self, at: int | None) -> int | None:
+        """Return the time; None for one in the future, as if the line omitted it."""
+        return None if at is None or at > self.session.log.at else at
 
     def _relations(self, line: AssetLine) -> Relations:
         """Return the line's relations. A principal with several grants gets the highest access."""
@@ -100,11 +115,11 @@ def _grant_rows(relations: Relations) -> list[dict[str, Any]]:
 
 
 def _tag_rows(relations: Relations) -> list[dict[str, Any]]:
-    return [{"tag": tag} for tag in sorted(relations.tags)]
+    return [{"tag": tag, "tag_key": key} for tag, key in keys_by_tag(relations.tags).items()]
 
 
 def _column_values(line: AssetLine) -> dict[str, Any]:
     values = dict(zip(_NAMES, _read_values(line), strict=True))
     for column in _WITH_DEFAULT:
         values[column.name] = (values[column.name] or column.default) if line.type in column.kinds else None
-    return values | {"name_key": fold_name(line.name)}
+    return values | {"sort_key": name_sort_key(line.name)}

@@ -102,7 +102,13 @@ def _format(column: str, value: Any, principals: PrincipalsByPk) -> str | None:
         return None
     if column == "owner_pk":
         return str(principals[value].id)
-    return _join(value) if column == "tags" else str(value)
+    match column:
+        case "tags":
+            return _join(value)
+        case "properties":
+            return "; ".join(f"{name}: {', '.join(values)}" for name, values in value.items()) or None
+        case _:
+            return str(value)
 
 
 def _join(values: Sequence[str]) -> str | None:

@@ -1,93 +1,89 @@
-"""Import of collections: a line replaces the collection's columns, and adds its assets without removing others."""
+"""Import of collections: writes those that lines create or change, and ranks them in the order of the tree."""
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from store import sql
-from store.catalogue.lines import CollectionLine
-from store.catalogue.parsed import ParsedCatalogue
+from store.catalogue.existing import ExistingObjects
+from store.catalogue.plan import Plan, PlannedCollection
 from store.catalogue.upsert import DesiredRow, ImportSession
-from store.changes import MemberChange
-from store.membership_ranks import next_ranks
+from store.changes import LoggedFieldChange, field_changes
 from store.place_log import log_places
 from store.ranks import GAP, RankedList, tree_order
-from store.tables import ChangeAction
-from store.text import fold_name
+from store.search.sort_key import name_sort_key
+
+PksById = Mapping[str, int]
+_UNLOGGED = frozenset({"name_key", "sort_key", "topic_pk", "parent_pk"})
 
 
-class ExistingMembers(NamedTuple):
-    """Id of a collection and the pks of its assets before the import."""
-
-    id: str
-    asset_pks: set[int]
-
-
-async def write_collections(session: ImportSession, catalogue: ParsedCatalogue) -> int:
-    """Write the collections and return the number of added memberships.
-
-    Added assets come after existing members, in the order of the line.
-    """
-    topics = await session.load_pks(sql.topic, "slug", {line.topic for line in catalogue.collections.values()})
-    ranks = await session.next_ranks(sql.collection.c.rank)
-    parents = {line.parent for line in catalogue.collections.values() if line.parent}
-    pks = await session.load_pks(sql.collection, "slug", catalogue.collections.keys() | parents)
-    moving = await _release_changed_names(session, catalogue, topics, pks)
+async def write_collections(
+    session: ImportSession, plan: Plan, existing: ExistingObjects, topics: PksById
+) -> dict[str, int]:
+    """Write the collections of lines, and those below them that change their topic. Return the pks of all by id."""
+    pks = {id_: row.pk for id_, row in existing.collections.items()}
+    places = existing.places()
+    moving = [id_ for id_, place in places.items() if place != _place(plan.collections[id_])]
     await log_places(session.connection, session.log, sql.collection, moving)
-    for level in _levels(catalogue.collections):
+    renamed = [id_ for id_, row in existing.collections.items() if _has_other_keys(row, plan.collections[id_])]
+    released = {existing.collections[id_].pk for id_ in (*moving, *renamed)}
+    await session.release_keys(sql.collection, sorted(released))
+    ranks = await session.next_ranks(sql.collection.c.rank)
+    ids_of_lines = {match.id for match in plan.collection_matches.by_slug.values()}
+    written = {id_: each for id_, each in plan.collections.items() if id_ in ids_of_lines or id_ in moving}
+
+    def format_changes(row: Row[Any], changed: Mapping[str, Any]) -> list[LoggedFieldChange]:
+        before, after = places[row.id], _place(plan.collections[row.id])
+        moves = zip(("topic", "parent"), before, after, strict=True)
+        return [
+            *field_changes(row, {name: value for name, value in changed.items() if name not in _UNLOGGED}),
+            *({"field": name, "before": old, "after": new} for name, old, new in moves if old != new),
+        ]
+
+    for level in _levels(written):
         desired = {
-            line.slug: DesiredRow(
-                "collection", "col", _columns(line, topics, pks), {"rank": next(ranks), **session.initial_stamps}
+            each.id: DesiredRow(
+                "collection", "col", _columns(each, topics, pks), {"rank": next(ranks), **session.initial_stamps}
             )
-            for line in level
+            for each in level
         }
-        pks |= await session.upsert_and_log(sql.collection, "slug", desired)
-    for topic_pk in set(topics.values()):
+        pks |= await session.upsert_versioned(sql.collection, desired, existing.collections, format_changes)
+    for topic_pk in {topics[each.topic] for each in written.values() if each.topic is not None}:
         await _rank_in_tree_order(session, topic_pk)
-    return await _add_assets(session, catalogue, pks)
+    return pks
 
 
-async def _release_changed_names(
-    session: ImportSession, catalogue: ParsedCatalogue, topics: Mapping[str, int], pks: Mapping[str, int]
-) -> list[str]:
-    """Release the names of moved and renamed collections, so that other lines can take them, in any order.
-
-    Return the ids of those that move.
-    """
-    existing = await session.load_rows(sql.collection, "slug", catalogue.collections)
-    changed, moving = [], []
-    for slug, row in existing.items():
-        line = catalogue.collections[slug]
-        placement = (topics[line.topic], pks.get(line.parent, 0) if line.parent else None)
-        if (row.topic_pk, row.parent_pk) != placement:
-            moving.append(row.id)
-        if (row.topic_pk, row.parent_pk, row.name_key) != (*placement, fold_name(line.name)):
-            changed.append(row.pk)
-    await session.release_names(sql.collection, changed)
-    return moving
+def _has_other_keys(row: Row[Any], collection: PlannedCollection) -> bool:
+    return (row.slug, row.name_key) != (collection.slug, collection.name_key)
 
 
-def _columns(line: CollectionLine, topics: Mapping[str, int], pks: Mapping[str, int]) -> dict[str, Any]:
+def _place(collection: PlannedCollection) -> list[str | None]:
+    return [collection.topic, collection.parent]
+
+
+def _columns(collection: PlannedCollection, topics: PksById, pks: PksById) -> dict[str, Any]:
     return {
-        "name": line.name,
-        "name_key": fold_name(line.name),
-        "description": line.description,
-        "visibility": line.visibility,
-        "topic_pk": topics[line.topic],
-        "parent_pk": pks[line.parent] if line.parent else None,
+        "slug": collection.slug,
+        "name": collection.name,
+        "name_key": collection.name_key,
+        "sort_key": name_sort_key(collection.name),
+        "description": collection.description,
+        "visibility": collection.visibility,
+        "topic_pk": topics[str(collection.topic)],
+        "parent_pk": pks[collection.parent] if collection.parent else None,
     }
 
 
-def _levels(lines: Mapping[str, CollectionLine]) -> Iterator[list[CollectionLine]]:
-    """Yield the lines level by level, so that parents are written before their children."""
-    remaining = dict(lines)
+def _levels(collections: Mapping[str, PlannedCollection]) -> Iterator[list[PlannedCollection]]:
+    """Yield the collections level by level, so that parents are written before their children."""
+    remaining = dict(collections)
     while remaining:
-        level = [line for line in remaining.values() if line.parent not in remaining]
+        level = [each for each in remaining.values() if each.parent not in remaining]
         yield level
-        for line in level:
-            del remaining[line.slug]
+        for each in level:
+            del remaining[each.id]
 
 
 async def _rank_in_tree_order(session: ImportSession, topic_pk: int) -> None:
@@ -120,37 +116,3 @@ async def _rank_in_tree_order(session: ImportSession, topic_pk: int) -> None:
             ranks = await ranked.allocate_ranks(len(block), next_to=next_to, is_after=index > 0, moving=others)
             await ranked.set_ranks(dict(zip(block, ranks, strict=True)))
             moving -= set(block)
-
-
-async def _add_assets(session: ImportSession, catalogue: ParsedCatalogue, pks: Mapping[str, int]) -> int:
-    lines = catalogue.collections
-    collection_pks = [pks[slug] for slug in lines]
-    existing = await _load_members(session, collection_pks)
-    assets = await session.load_pks(sql.asset, "external_id", {id_ for line in lines.values() for id_ in line.assets})
-    ranks = await next_ranks(session.connection, collection_pks)
-    added: dict[str, list[MemberChange]] = {}
-    rows: list[dict[str, Any]] = []
-    for slug, line in lines.items():
-        members = existing[pks[slug]]
-        missing = [assets[id_] for id_ in dict.fromkeys(line.assets) if assets[id_] not in members.asset_pks]
-        added[members.id] = [MemberChange(asset_pk) for asset_pk in missing]
-        rows += [
-            {"collection_pk": pks[slug], "asset_pk": asset_pk, "rank": ranks[pks[slug]] + index * GAP}
-            for index, asset_pk in enumerate(missing)
-        ]
-    await session.insert(sql.membership, [row | {"added_at": session.log.at} for row in rows])
-    await session.log.append_member_changes(ChangeAction.ASSETS_ADDED, added)
-    return len(rows)
-
-
-async def _load_members(session: ImportSession, pks: list[int]) -> dict[int, ExistingMembers]:
-    collection, membership = sql.collection, sql.membership
-    rows = (
-        select(collection.c.pk, collection.c.id, membership.c.asset_pk)
-        .outerjoin(membership, membership.c.collection_pk == collection.c.pk)
-        .where(collection.c.pk.in_(sql.int_list(pks)))
-    )
-    members: dict[int, ExistingMembers] = {}
-    for row in await session.connection.execute(rows):
-        members.setdefault(row.pk, ExistingMembers(row.id, set())).asset_pks.add(row.asset_pk)
-    return members

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
+from store.catalogue.imported import StatesByObject, load_states
 from store.tables import PrincipalKind
 
 PkByExternalId = Mapping[str, int]
@@ -73,40 +74,38 @@ def _of_assets(assets: PkByExternalId, rows: Select[Any], column: Any) -> Select
 
 
 @dataclass(frozen=True)
-class CollectionPlacement:
-    """Slugs of a collection's topic and parent, and its name key. No two collections share all three."""
-
-    topic: str
-    parent: str | None
-    name_key: str
-
-
-@dataclass(frozen=True)
 class ExistingObjects:
-    """Objects in the database that lines may refer to or conflict with, by external id or slug."""
+    """Objects in the database that lines may refer to or conflict with, and the states of lines at the last import."""
 
-    principals: dict[str, PrincipalKind]
-    assets: frozenset[str]
-    topics: dict[str, str]  # name key by slug
-    collections: dict[str, CollectionPlacement]
+    principals: Mapping[str, PrincipalKind]  # by external id
+    assets: frozenset[str]  # external ids
+    topics: Mapping[str, Row[Any]]  # by id
+    collections: Mapping[str, Row[Any]]  # by id
+    topic_states: StatesByObject
+    collection_states: StatesByObject
+
+    def places(self) -> dict[str, list[str | None]]:
+        """Return the ids of topic and parent of each collection by its id."""
+        topics = {row.pk: id_ for id_, row in self.topics.items()}
+        ids: dict[int | None, str] = {row.pk: id_ for id_, row in self.collections.items()}
+        return {id_: [topics[row.topic_pk], ids.get(row.parent_pk)] for id_, row in self.collections.items()}
 
 
-async def load_existing(connection: AsyncConnection, asset_ids: Iterable[str]) -> ExistingObjects:
-    """Return all principals, topics and collections, and the assets with one of the ids. Four statements."""
-    topic, collection, parent = sql.topic, sql.collection, sql.collection.alias("parent")
-    placements = (
-        select(collection.c.slug, topic.c.slug.label("topic"), parent.c.slug.label("parent"), collection.c.name_key)
-        .join(topic, topic.c.pk == collection.c.topic_pk)
-        .outerjoin(parent, parent.c.pk == collection.c.parent_pk)
-    )
+async def load_existing(connection: AsyncConnection, source: str, asset_ids: Iterable[str]) -> ExistingObjects:
+    """Return all principals, topics and collections, the assets with one of the ids, and the source's states.
+
+    Six statements.
+    """
     is_named = sql.asset.c.external_id.in_(sql.text_list(list(asset_ids)))
     principals = await connection.execute(select(sql.principal.c.external_id, sql.principal.c.kind))
     assets = await connection.scalars(select(sql.asset.c.external_id).where(is_named))
-    topics = await connection.execute(select(topic.c.slug, topic.c.name_key))
-    collections = await connection.execute(placements)
+    topics = await connection.execute(select(sql.topic))
+    collections = await connection.execute(select(sql.collection))
     return ExistingObjects(
         principals={row.external_id: PrincipalKind(row.kind) for row in principals},
         assets=frozenset(assets.all()),
-        topics={row.slug: row.name_key for row in topics},
-        collections={row.slug: CollectionPlacement(row.topic, row.parent, row.name_key) for row in collections},
+        topics={row.id: row for row in topics},
+        collections={row.id: row for row in collections},
+        topic_states=await load_states(connection, source, "topic"),
+        collection_states=await load_states(connection, source, "collection"),
     )

@@ -1,7 +1,9 @@
 """Models of catalogue lines: the fields and limits of each kind, documented in `docs/catalogue.md`."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -9,25 +11,34 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from store.catalogue.file import MAX_LINE_BYTES
 from store.catalogue.messages import format_errors, format_value
 from store.date_time import EPOCH, MILLISECOND
+from store.doi import normalize_doi
 from store.tables import AppKind, AssetAccess, AssetKind, AssetStatus, CollectionVisibility, DataAssetKind
 from store.text import (
+    MAX_ASSET_NAME_LENGTH,
     MAX_EMAIL_LENGTH,
     MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
     MAX_SLUG_LENGTH,
     MAX_TEXT_LENGTH,
-    URL_SCHEME_LIST,
-    URL_SCHEMES,
+    clean_name,
     clean_text,
 )
+from store.url import normalize_url
 
 MAX_SHORT_TEXT_LENGTH = 1_000
+MAX_PROPERTIES = 100
 
 
-def _cleaned(max_length: int, *, multiline: bool = False) -> BeforeValidator:
-    def clean(value: object) -> object:
-        return clean_text(value, max_length, multiline=multiline) if isinstance(value, str) else value
+def _cleaned(clean: Callable[[str], str]) -> BeforeValidator:
+    return BeforeValidator(lambda value: clean(value) if isinstance(value, str) else value)
 
-    return BeforeValidator(clean)
+
+def _cleaned_text(max_length: int, *, multiline: bool = False) -> BeforeValidator:
+    return _cleaned(partial(clean_text, max_length=max_length, multiline=multiline))
+
+
+def _none_if_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _to_milliseconds(value: object) -> int:
@@ -39,27 +50,57 @@ def _to_milliseconds(value: object) -> int:
     return (utc - EPOCH) // MILLISECOND
 
 
-def _check_url(value: str) -> str:
-    if not value.startswith(URL_SCHEMES):
-        raise ValueError(f"must begin with {URL_SCHEME_LIST}, not {format_value(value)}")
-    return value
+def _normalized(normalize: Callable[[str], str | None]) -> AfterValidator:
+    def apply(value: str) -> str | None:
+        try:
+            return normalize(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, not {format_value(value)}") from None
+
+    return AfterValidator(apply)
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_member(value: object) -> object:
+    return {"id": value} if isinstance(value, str) else value
 
 
 def _without_duplicates(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def without_duplicate_ids(members: list[Any]) -> list[Any]:
+    """Return the members, of those with the same id the first."""
+    members_by_id: dict[str, Any] = {}
+    for member in members:
+        members_by_id.setdefault(member.id, member)
+    return list(members_by_id.values())
+
+
 _TEXT = Field(strict=True, min_length=1)
 _SLUG = Field(strict=True, min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$")
 
-Name = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
-Id = Annotated[str, _TEXT, _cleaned(MAX_NAME_LENGTH)]
-Slug = Annotated[str, _SLUG, _cleaned(MAX_SLUG_LENGTH)]
-Text = Annotated[str, Field(strict=True), _cleaned(MAX_TEXT_LENGTH, multiline=True)]
-ShortText = Annotated[str, _TEXT, _cleaned(MAX_SHORT_TEXT_LENGTH)]
-Email = Annotated[str, _TEXT, _cleaned(MAX_EMAIL_LENGTH)]
+Name = Annotated[str, _TEXT, _cleaned(clean_name)]
+AssetName = Annotated[str, _TEXT, _cleaned(partial(clean_name, max_length=MAX_ASSET_NAME_LENGTH))]
+Id = Annotated[str, _TEXT, _cleaned_text(MAX_NAME_LENGTH)]
+Slug = Annotated[str, _SLUG, _cleaned_text(MAX_SLUG_LENGTH)]
+Text = Annotated[str, Field(strict=True), _cleaned_text(MAX_TEXT_LENGTH, multiline=True)]
+_ShortText = Annotated[str, _TEXT, _cleaned_text(MAX_SHORT_TEXT_LENGTH)]
+_NoneIfBlank = BeforeValidator(_none_if_blank)
+OptionalId = Annotated[Id | None, _NoneIfBlank]
+OptionalText = Annotated[Text | None, _NoneIfBlank]
+OptionalShortText = Annotated[_ShortText | None, _NoneIfBlank]
+OptionalEmail = Annotated[Annotated[str, _TEXT, _cleaned_text(MAX_EMAIL_LENGTH)] | None, _NoneIfBlank]
+OptionalDoi = Annotated[Annotated[_ShortText, _normalized(normalize_doi)] | None, _NoneIfBlank]
+OptionalUrl = Annotated[Annotated[_ShortText, _normalized(normalize_url)] | None, _NoneIfBlank]
+Note = Annotated[
+    Annotated[str, Field(strict=True), _cleaned_text(MAX_NOTE_LENGTH, multiline=True)] | None, _NoneIfBlank
+]
+Properties = Annotated[dict[Name, Annotated[list[Text], BeforeValidator(_as_list)]], Field(max_length=MAX_PROPERTIES)]
 Tags = Annotated[list[Name], AfterValidator(_without_duplicates)]
-Url = Annotated[ShortText, AfterValidator(_check_url)]
 Timestamp = Annotated[int, BeforeValidator(_to_milliseconds)]
 SmallCount = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 Count = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
@@ -78,7 +119,7 @@ class UserLine(Line):
     kind: Literal["user"]
     id: Id
     name: Name
-    email: Email | None = None
+    email: OptionalEmail = None
     isAdmin: Flag = False  # noqa: N815 - the file's name
     isActive: Flag | None = None  # noqa: N815 - the file's name
 
@@ -104,21 +145,29 @@ class GrantLine(Line):
         return AssetAccess[self.role]
 
 
+class GoldStandardLine(Line):
+    """A gold standard award of an asset line."""
+
+    awardedAt: Timestamp  # noqa: N815 - the file's name
+    note: Note = None
+
+
 class AssetLine(Line):
     """An asset with its grants and uses."""
 
     kind: Literal["asset"]
     id: Id
     type: AssetKind
-    name: Name
+    name: AssetName
     owner: Id
     grants: list[GrantLine]
-    description: Text | None = None
+    description: OptionalText = None
     tags: Tags = []
-    license: ShortText | None = None
-    doi: ShortText | None = None
-    url: Url | None = None
-    version: ShortText | None = None
+    properties: Properties = {}
+    license: OptionalShortText = None
+    doi: OptionalDoi = None
+    url: OptionalUrl = None
+    version: OptionalShortText = None
     createdAt: Timestamp | None = None  # noqa: N815 - the file's name
     updatedAt: Timestamp | None = None  # noqa: N815 - the file's name
     released: Flag = True
@@ -126,14 +175,15 @@ class AssetLine(Line):
     withdrawn: Flag = False
     state: Literal["DRAFT", "READY", "FAILED"] = "READY"
     uses: list[Id] = []
-    language: ShortText | None = None
+    language: OptionalShortText = None
     stepCount: SmallCount | None = None  # noqa: N815 - the file's name
     appKind: AppKind | None = None  # noqa: N815 - the file's name
     dataKind: DataAssetKind | None = None  # noqa: N815 - the file's name
     sizeBytes: Count | None = None  # noqa: N815 - the file's name
     fileCount: Count | None = None  # noqa: N815 - the file's name
-    source: ShortText | None = None
-    framework: ShortText | None = None
+    source: OptionalShortText = None
+    framework: OptionalShortText = None
+    goldStandard: GoldStandardLine | None = None  # noqa: N815 - the file's name
 
     @property
     def status(self) -> AssetStatus:
@@ -158,8 +208,21 @@ class TopicLine(Line):
 
     kind: Literal["topic"]
     slug: Slug
+    id: OptionalId = None
     name: Name
     description: Text = ""
+
+
+class MemberLine(Line):
+    """A member of a collection line. A text alone is its id."""
+
+    id: Id
+    note: Note = None
+    addedAt: Timestamp | None = None  # noqa: N815 - the file's name
+    addedBy: OptionalId = None  # noqa: N815 - the file's name
+
+
+Members = Annotated[list[Annotated[MemberLine, BeforeValidator(_as_member)]], AfterValidator(without_duplicate_ids)]
 
 
 class CollectionLine(Line):
@@ -167,15 +230,29 @@ class CollectionLine(Line):
 
     kind: Literal["collection"]
     slug: Slug
+    id: OptionalId = None
     name: Name
     topic: Slug
-    parent: Slug | None = None
+    parent: Annotated[Slug | None, _NoneIfBlank] = None
     visibility: CollectionVisibility
     description: Text = ""
-    assets: list[Id]
+    assets: Members
+
+    @property
+    def asset_ids(self) -> list[str]:
+        """Ids of the members, in order."""
+        return [member.id for member in self.assets]
 
 
-AnyLine = UserLine | GroupLine | AssetLine | TopicLine | CollectionLine
+class MembersLine(Line):
+    """Further assets of a collection that has a line of its own, in order, after those of that line."""
+
+    kind: Literal["members"]
+    collection: Slug
+    assets: Members
+
+
+AnyLine = UserLine | GroupLine | AssetLine | TopicLine | CollectionLine | MembersLine
 
 _LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Field(discriminator="kind")])
 

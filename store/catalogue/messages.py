@@ -20,6 +20,8 @@ _PREDICATES = {
     "string_pattern_mismatch": "must consist of a-z, 0-9 and hyphens and not begin with a hyphen, but is {value}",
     "bool_type": "must be true or false, not {value}",
     "list_type": "must be a list, not {value}",
+    "dict_type": "must be an object, not {value}",
+    "too_long": "has {actual_length:,} entries; at most {max_length:,} are allowed",
     "int_type": "must be a whole number, not {value}",
     "int_from_float": "must be a whole number, not {value}",
     "model_type": "must be an object, not {value}",

@@ -1,5 +1,6 @@
 """Parsed catalogue file, validated as far as possible without the database."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,12 +12,14 @@ from store.catalogue.lines import (
     CollectionLine,
     GroupLine,
     InvalidLineError,
+    MemberLine,
+    MembersLine,
     TopicLine,
     UserLine,
     parse_line,
+    without_duplicate_ids,
 )
 from store.tables import PrincipalKind
-from store.text import fold_name
 
 MAX_PROBLEMS = 1_000
 RESERVED_IDS = {"everyone": PrincipalKind.EVERYONE, "public": PrincipalKind.PUBLIC}
@@ -61,13 +64,22 @@ class ParsedCatalogue:
     topics: dict[str, TopicLine] = field(default_factory=dict)
     collections: dict[str, CollectionLine] = field(default_factory=dict)
     line_numbers: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and id
+    members: dict[int, MembersLine] = field(default_factory=dict)  # by line number
     invalid: set[tuple[str, str]] = field(default_factory=set)  # kind and id of invalid lines
     references: list[Reference] = field(default_factory=list)
     problems: list[LineProblem] = field(default_factory=list)
+    _lines_by_own_id: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # of topics and collections, by kind and id
 
     def defines(self, kind: str, id_: str) -> bool:
         """Return whether the file has a line, valid or not, for the object."""
         return (kind, id_) in self.line_numbers or (kind, id_) in self.invalid
+
+    def missing_assets(self) -> list[str]:
+        """Return the ids of assets that lines refer to and the file does not define."""
+        ids = {reference.id for reference in self.references if reference.kind == "asset"}
+        return [id_ for id_ in ids if not self.defines("asset", id_)]
 
     def add(self, number: int, line: AnyLine) -> None:
         """Add a valid line and its references; record a problem if its id or slug is already used."""
@@ -86,23 +98,24 @@ class ParsedCatalogue:
                 self._add_references(number, "uses", "asset", line.uses)
             case TopicLine():
                 self._check_unique(number, "topic", line.slug, "slug")
+                self._check_own_id(number, line)
                 self.topics.setdefault(line.slug, line)
             case CollectionLine():
                 self._check_unique(number, "collection", line.slug, "slug")
+                self._check_own_id(number, line)
                 self.collections.setdefault(line.slug, line)
                 self._add_references(number, "topic", "topic", [line.topic])
                 self._add_references(number, "parent", "collection", [line.parent] if line.parent else [])
-                self._add_references(number, "assets", "asset", line.assets)
+                self._add_member_references(number, line.assets)
+            case MembersLine():
+                self.members[number] = line
+                self._add_member_references(number, line.assets)
 
     def add_invalid(self, number: int, error: InvalidLineError) -> None:
         """Record the problem of an invalid line."""
         self.problems.append(LineProblem(number, str(error)))
         if error.subject:
             self.invalid.add(error.subject)
-
-    def add_problem(self, kind: str, id_: str, reason: str) -> None:
-        """Record a problem of the line that defines an object."""
-        self.problems.append(LineProblem(self.line_numbers[kind, id_], reason))
 
     def _check_principal_id(self, number: int, line: UserLine | GroupLine) -> None:
         other = "group" if line.kind == "user" else "user"
@@ -117,9 +130,20 @@ class ParsedCatalogue:
         if first != number:
             self._add_duplicate(number, field_name, id_, kind, first)
 
+    def _check_own_id(self, number: int, line: TopicLine | CollectionLine) -> None:
+        """Record a problem if another line of the kind has the same id."""
+        if line.id is not None:
+            first = self._lines_by_own_id.setdefault((line.kind, line.id), number)
+            if first != number:
+                self._add_duplicate(number, "id", line.id, line.kind, first)
+
     def _add_duplicate(self, number: int, field_name: str, id_: str, kind: str, first: int) -> None:
         reason = f"{field_name} {id_!r} is already used by the {kind} on line {first}"
         self.problems.append(LineProblem(number, reason))
+
+    def _add_member_references(self, number: int, members: Iterable[MemberLine]) -> None:
+        self._add_references(number, "assets", "asset", [member.id for member in members])
+        self._add_references(number, "addedBy", "user", [member.addedBy for member in members if member.addedBy])
 
     def _add_references(self, number: int, field_name: str, kind: str, ids: Iterable[str]) -> None:
         self.references.extend(Reference(number, field_name, kind, id_) for id_ in dict.fromkeys(ids))
@@ -138,24 +162,22 @@ def parse_catalogue(file: CatalogueFile, progress: Progress) -> ParsedCatalogue:
             catalogue.add_invalid(number, error)
         if len(catalogue.problems) >= MAX_PROBLEMS:
             raise InvalidCatalogueError(catalogue.problems)
-    if not catalogue.line_numbers and not catalogue.problems:
+    if not (catalogue.line_numbers or catalogue.members or catalogue.problems):
         raise InvalidCatalogueError([LineProblem(1, "the file is empty")])
-    _find_duplicate_names(catalogue)
+    _join_members(catalogue)
     return catalogue
 
 
-def _find_duplicate_names(catalogue: ParsedCatalogue) -> None:
-    topics: dict[str, str] = {}
-    for slug, topic in catalogue.topics.items():
-        first = topics.setdefault(fold_name(topic.name), slug)
-        if first != slug:
-            holder = f"the topic on line {catalogue.line_numbers['topic', first]}"
-            catalogue.add_problem("topic", slug, f"name {topic.name!r} is already used by {holder} (case is ignored)")
-    siblings: dict[tuple[str, str | None, str], str] = {}
-    for slug, line in catalogue.collections.items():
-        first = siblings.setdefault((line.topic, line.parent, fold_name(line.name)), slug)
-        if first != slug:
-            holder = f"the sibling collection on line {catalogue.line_numbers['collection', first]}"
-            catalogue.add_problem(
-                "collection", slug, f"name {line.name!r} is already used by {holder} (case is ignored)"
-            )
+def _join_members(catalogue: ParsedCatalogue) -> None:
+    """Add the assets of `members` lines to their collections, in the order of the file."""
+    members: defaultdict[str, list[MemberLine]] = defaultdict(list)
+    for number, line in catalogue.members.items():
+        if line.collection in catalogue.collections:
+            members[line.collection] += line.assets
+        elif not catalogue.defines("collection", line.collection):
+            reason = f"collection: the file has no line of the collection {line.collection!r}; add it to this file"
+            catalogue.problems.append(LineProblem(number, reason))
+    for slug, further in members.items():
+        first = catalogue.collections[slug]
+        assets = without_duplicate_ids([*first.assets, *further])
+        catalogue.collections[slug] = first.model_copy(update={"assets": assets})

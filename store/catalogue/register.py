@@ -46,14 +46,14 @@ async def register_assets(connection: AsyncConnection, log: ChangeLog, lines: Se
     principal_pks = await _load_principals(connection, grantee_pks, named_ids)
     external_ids = {pk: id_ for id_, pk in principal_pks.items()}
     writer = AssetWriter(session, principal_pks)
-    changed = await writer.write_batch(
+    result = await writer.write_batch(
         _complete(line, rows[line.id], uses[line.id], _grant_lines(grants[line.id], external_ids))
         if line.id in rows
         else line
         for line in lines
     )
     await writer.write_uses()
-    return changed
+    return {*result.created, *result.updated}
 
 
 def _complete(line: RegistrationLine, row: Row[Any], uses: list[str], grants: list[GrantLine]) -> AssetLine:

@@ -1,7 +1,7 @@
 """Upserts of an import: rows are created, updated or left unchanged; each outcome is counted, each change logged."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, inser
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
-from store.changes import ChangeLog, changed_columns
+from store.changes import ChangeLog, LoggedFieldChange, changed_columns
 from store.ids import new_id
 from store.place_log import log_places
 from store.ranks import GAP
@@ -18,6 +18,9 @@ from store.text import NAME_KEY_PLACEHOLDER
 
 BATCH_SIZE = 1_000
 VERSIONED_TABLES = frozenset({sql.topic, sql.collection})
+RowsById = Mapping[str, Row[Any]]
+FormatChanges = Callable[[Row[Any], Mapping[str, Any]], Sequence[LoggedFieldChange]]
+"""Function that returns the field changes for the log, from a row and its new values."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +52,46 @@ class ImportSession:
     created: Counter[str] = field(default_factory=Counter)
     updated: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
+    must_commit: bool = False  # set when a write is not in the counters
 
     async def upsert_and_log(self, table: Table, key: str, desired: Mapping[str, DesiredRow]) -> dict[str, int]:
         """Upsert the rows and append CREATED and UPDATED changes. Return pks by the value of the column `key`."""
-        result = await self.upsert(table, key, desired)
+        result = await self.upsert(table, key, desired, await self.load_rows(table, key, desired))
         await self.log.append(ChangeAction.CREATED, result.created.values())
-        if table in VERSIONED_TABLES:
-            await log_places(self.connection, self.log, table, list(result.created.values()), are_new=True)
         await self.log.append(ChangeAction.UPDATED, [row.id for row in result.updated.values()])
         return result.pks
 
-    async def upsert(self, table: Table, key: str, desired: Mapping[str, DesiredRow]) -> UpsertResult:
-        """Insert new rows, update those that differ, and count all. Does not log the changes."""
-        existing = await self.load_rows(table, key, desired)
-        created = {name: new_id(row.id_prefix) for name, row in desired.items() if name not in existing}
+    async def upsert_versioned(
+        self, table: Table, desired: Mapping[str, DesiredRow], rows: RowsById, format_changes: FormatChanges
+    ) -> dict[str, int]:
+        """Upsert topics or collections by id, and append their changes with each changed field. Return pks by id.
+
+        `rows` has the existing rows, as they were before `release_keys`.
+        """
+        existing = {id_: rows[id_] for id_ in desired if id_ in rows}
+        changes = {
+            id_: changed for id_, row in existing.items() if (changed := changed_columns(row, desired[id_].columns))
+        }
+        result = await self.upsert(table, "id", desired, existing)
+        await self.log.append(ChangeAction.CREATED, result.created)
+        await log_places(self.connection, self.log, table, [*result.created], are_new=True)
+        fields = {id_: format_changes(existing[id_], changed) for id_, changed in changes.items()}
+        await self.log.append_by_subject(ChangeAction.UPDATED, fields)
+        return result.pks
+
+    async def upsert(
+        self, table: Table, key: str, desired: Mapping[str, DesiredRow], rows: Mapping[str, Row[Any]]
+    ) -> UpsertResult:
+        """Insert new rows, update those that differ, and count all. Does not log the changes.
+
+        `rows` has the existing rows by the column `key`.
+        """
+        existing = {name: rows[name] for name in desired if name in rows}
+        created = {
+            name: name if key == "id" else new_id(row.id_prefix)
+            for name, row in desired.items()
+            if name not in existing
+        }
         updated = {name: row for name, row in existing.items() if _is_different(row, desired[name])}
         new = [
             {key: name, "id": id_, **desired[name].insert_only, **desired[name].columns}
@@ -95,11 +124,12 @@ class ImportSession:
             await self.connection.execute(delete(table).where(column.in_(sql.int_list(pks))))
         await self.insert(table, rows)
 
-    async def release_names(self, table: Table, pks: Sequence[int]) -> None:
-        """Give rows placeholder name keys until they are updated, so that other rows can take their names first."""
+    async def release_keys(self, table: Table, pks: Sequence[int]) -> None:
+        """Give rows placeholder names and slugs until they are updated, so that other rows can take theirs first."""
         if pks:
-            placeholders = update(table).where(table.c.pk.in_(sql.int_list(pks)))
-            await self.connection.execute(placeholders.values(name_key=NAME_KEY_PLACEHOLDER + table.c.id))
+            placeholder = NAME_KEY_PLACEHOLDER + table.c.id
+            rows = update(table).where(table.c.pk.in_(sql.int_list(pks)))
+            await self.connection.execute(rows.values(name_key=placeholder, slug=placeholder))
 
     async def next_ranks(self, column: ColumnElement[int]) -> Iterator[int]:
         """Return an iterator over free ranks, in order, after all ranks in the column. One statement."""
@@ -138,6 +168,12 @@ class ImportSession:
             update(table).where(table.c.pk == bindparam("pk_")).values(assignments),
             [{"pk_": pk} | {f"to_{column}": values[column] for column in columns} for pk, values in rows],
         )
+
+    def recount_as_updated(self, kinds: Iterable[str]) -> None:
+        """Count objects of these kinds as updated that were counted as unchanged."""
+        count = Counter(kinds)
+        self.updated += count
+        self.unchanged -= count
 
     def _count(self, desired: Mapping[str, DesiredRow], created: Iterable[str], updated: Iterable[str]) -> None:
         total, new, changed = (Counter(desired[name].kind for name in names) for names in (desired, created, updated))

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    and_,
     bindparam,
     case,
     column,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.functions import FunctionElement
 
 from store import sql
-from store.search.query import FIELDS_OF_MATCH, NAME, Match, Search
+from store.search.query import FIELDS_OF_MATCH, LANGUAGES, NAME, Match, Search
 
 STEP = 10  # ranks per Match, so that shorter names rank higher within one
 LETTERS_PER_STEP = 16  # a name's rank drops by one for each group of this many letters
@@ -36,9 +37,11 @@ class _Matches(FunctionElement[bool]):
 def matches_search(of: Any, search: Search) -> ColumnElement[bool]:
     """Return the condition that a row of the table `of` matches.
 
-    Run it with `Search.parameters`, which contain the terms: the SQL is the same for every search that has terms.
+    Run it with `Search.parameters`, which contain the terms: the SQL is the same for equal `Search.cache_key`s.
     """
-    return of.c.pk.in_(_matching_pks(of, Match.FUZZY)) if search.terms else literal(value=False)
+    conditions = [of.c.pk.in_(_matching_pks(of, Match.FUZZY.name))] if search.terms else []
+    conditions += [of.c.pk.not_in(_matching_pks(of, "EXCLUDED"))] if search.excluded else []
+    return and_(*conditions) if conditions else literal(value=False)
 
 
 def match_rank(of: Any) -> ColumnElement[int]:
@@ -51,13 +54,13 @@ def match_rank(of: Any) -> ColumnElement[int]:
     ranks = {match: match * STEP + (brevity if FIELDS_OF_MATCH.get(match) == (NAME,) else 0) for match in Match}
     del ranks[Match.FUZZY]
     worst = bindparam("worst", type_=Integer) * STEP
-    return case(*((of.c.pk.in_(_matching_pks(of, match)), ranks[match]) for match in reversed(ranks)), else_=worst)
+    return case(*((of.c.pk.in_(_matching_pks(of, match.name)), ranks[match]) for match in reversed(ranks)), else_=worst)
 
 
-def _matching_pks(of: Any, match: Match) -> Select[Any]:
+def _matching_pks(of: Any, query: str) -> Select[Any]:
     searched: Table = getattr(of, "element", of)
     index = table(f"{searched.name}_search", column("rowid"))
-    queries = (bindparam(f"{language}_{match.name}", type_=String()) for language in ("fts5", "tsquery"))
+    queries = (bindparam(f"{language}_{query}", type_=String()) for language in LANGUAGES)
     return select(index.c.rowid).where(_Matches(literal_column(index.name), *queries))
 
 

@@ -1,43 +1,39 @@
 """Tokenizer, the same for indexed text and for queries.
 
-Ignores case and accents. Compounds such as "bwa_mem", "RNA-seq" and "10.5281/zenodo.123" yield a token for each part
-and one for the whole; words such as "RNAseq" and "DESeq2" also yield their subwords, marked by capitals and digits.
-A symbol such as an emoji is a token.
+Ignores case and accents. Compounds such as "bwa_mem", "RNA-seq" and "10.5281/zenodo.123" yield a token for each run of
+letters and digits and one for the whole; words such as "RNAseq" and "DESeq2" also yield their subwords, marked by
+capitals and digits. Scripts that write no spaces between words yield a token for each pair of characters. A symbol such
+as an emoji is a token.
 """
 
 import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from functools import cache
-from itertools import count, groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
-LAST_CODE_POINT = 0x1FBFF  # higher code points are ideographs: letters, neither marks nor symbols
-MAX_TOKENS = 4_000
+import regex
+
+from store.search.folding import MAX_TOKEN_LENGTH, fold, strip_accents
+
+MAX_TOKENS = 10_000  # PostgreSQL numbers at most 16,383 positions of a document
 MAX_SUBWORDS = 6  # of a token; one with more is probably an identifier, not words
 MAX_OCCURRENCES = 200
-MAX_TOKEN_LENGTH = 80  # longer tokens are truncated
 
-# Base letters of those that Unicode does not decompose into a letter and an accent.
-_BASE_LETTERS = str.maketrans(dict(zip("øđħ\u0131łŧð", "odhiltd", strict=True)) | {"æ": "ae", "œ": "oe", "þ": "th"})
-_ACCENTS = re.compile("[\u0300-\u036f]")
-
-
-def _character_ranges(categories: str) -> str:
-    """Return ranges for a character class of a regular expression: all characters of the Unicode categories."""
-    points = [point for point in range(LAST_CODE_POINT) if unicodedata.category(chr(point)) in categories.split()]
-    runs = (list(run) for _, run in groupby(enumerate(points), lambda indexed: indexed[1] - indexed[0]))
-    return "".join(f"{chr(run[0][1])}-{chr(run[-1][1])}" for run in runs)
-
-
-@cache
-def token_pattern() -> re.Pattern[str]:
-    """Return the pattern of a token in any script. The first call takes some 50 ms."""
-    return re.compile(rf"[^\W_](?:[^\W_]|[{_character_ranges('Mn Mc Me')}])*|[{_character_ranges('So')}]")
-
-
-_ASCII_TOKEN = re.compile("[A-Za-z0-9]+")
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\u30fc"
+"""Characters of scripts that are searched by pairs; U+30FC is the mark of long vowels in kana."""
+_SPACED = rf"[[\p{{L}}\p{{N}}]--[{_UNSPACED}]]"
+_SPACED_OR_MARK = rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSPACED}]]"
+_RUN = regex.compile(
+    rf"{_SPACED}{_SPACED_OR_MARK}*+|[[{_UNSPACED}]--\p{{M}}][{_UNSPACED}\p{{M}}]*+|\p{{So}}", regex.VERSION1
+)
+_UNSPACED_RUN = regex.compile(f"[{_UNSPACED}]")
+_ASCII_RUN = re.compile("[A-Za-z0-9]+")
+_POINT = re.compile(r"(?<=\d)\.(?=\d)")
+# A number with points and letters before it, such as that of "v3.14.0".
+_LETTERED_VERSION = re.compile(r"(?<=[^\W\d_])\d+(?:\.\d+)+")
+# A word with its sign: "C++", "C#", "CD4+".
+_SIGNED = re.compile(r"[^\W_]+(?:\+\+?|#)(?![\w+#])")
 _BOUNDARY = r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d])(?=\d)"
 # Two ways to split. The first gives Git|Hub, bam|2|fq and EM|3|D|Boundary; the second, RNA|seq and bam|2fq.
 _SUBWORD_BOUNDARIES = (
@@ -46,43 +42,98 @@ _SUBWORD_BOUNDARIES = (
 )
 
 
+class Compound(NamedTuple):
+    """Text between two spaces."""
+
+    runs: Sequence[str]  # of letters and digits, as spelt in the text, and symbols
+    tokens: tuple[str, ...]  # of the runs, in order
+    whole: str  # the runs joined, with the points between digits: versions 1.1 and 11 differ
+    signed: tuple[str, ...] = ()  # words with their sign: "c++"
+    versions: tuple[tuple[str, ...], ...] = ()  # numbers of versions that letters precede: "v1.2" has 1 and 2
+
+    @property
+    def exact(self) -> str:
+        """The whole, for names that are equal: a single word has its sign."""
+        return self.signed[0] if self.signed and len(self.runs) == 1 else self.whole
+
+    @property
+    def has_whole(self) -> bool:
+        """Whether the whole is a token besides those of the runs."""
+        return len(self.runs) > 1
+
+    @property
+    def subwords(self) -> Iterator[list[str]]:
+        """Subwords of each run, split in one or two ways."""
+        for run in self.runs:
+            yield from split_subwords(run)
+
+
 def tokenize(text: str) -> list[str]:
-    """Return the tokens of a text in order, then for each compound the token of the whole and those of its subwords.
+    """Return the tokens of a text in order, then those that each compound has besides.
 
     Returns at most MAX_TOKENS, and each token at most MAX_OCCURRENCES times, as PostgreSQL limits a token's positions.
     """
     pieces = list(compounds(text))
     tokens = [token for compound in pieces for token in compound.tokens]
     for compound in pieces:
-        tokens += [join_tokens(compound.tokens)] if len(compound.tokens) > 1 else []
-        tokens += [part for original in compound.originals for parts in split_subwords(original) for part in parts]
+        tokens += _further_tokens(compound)
     occurrences: defaultdict[str, Iterator[int]] = defaultdict(count)
     return [token for token in tokens[:MAX_TOKENS] if next(occurrences[token]) < MAX_OCCURRENCES]
 
 
-class Compound(NamedTuple):
-    """Text between two spaces: its tokens, and the same tokens as spelt in the text."""
-
-    tokens: tuple[str, ...]
-    originals: tuple[str, ...]
+def _further_tokens(compound: Compound) -> Iterator[str]:
+    if compound.has_whole:
+        yield compound.whole
+    yield from compound.signed
+    for parts in (*compound.subwords, *compound.versions):
+        yield from parts
+    # The last character begins no pair.
+    yield from (run[-1] for run in map(fold, compound.runs) if is_unspaced(run) and len(run) > 1)
 
 
 def compounds(text: str) -> Iterator[Compound]:
     """Split a text at spaces; leave out parts that contain no token."""
-    if not text.isascii():
-        text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-    pattern = _ASCII_TOKEN if text.isascii() else token_pattern()
-    for piece in text.split():
-        originals = pattern.findall(piece)
-        if originals:
-            yield Compound(tuple(map(fold, originals)), tuple(originals))
+    for piece in strip_accents(text).split():
+        runs = (_ASCII_RUN if piece.isascii() else _RUN).findall(piece)
+        if runs:
+            yield _compound(piece, runs)
 
 
-def split_subwords(original: str) -> Iterator[list[str]]:
-    """Yield the subwords of a word, split at capitals and digits; in two ways if that is ambiguous ("RNAseq")."""
-    if (original.isalpha() and original[1:].islower()) or original.isdigit():
+def _compound(piece: str, runs: Sequence[str]) -> Compound:
+    folded = tuple(map(fold, runs))
+    tokens = folded if piece.isascii() else tuple(token for run in folded for token in _run_tokens(run))
+    whole = _join_runs(piece, runs) if "." in piece else join_tokens(folded)
+    signed = map(fold, _SIGNED.findall(piece) if "+" in piece or "#" in piece else ())
+    numbers = _LETTERED_VERSION.findall(piece) if "." in piece else ()
+    return Compound(runs, tokens, whole, tuple(signed), tuple(tuple(number.split(".")) for number in numbers))
+
+
+def _join_runs(piece: str, runs: Sequence[str]) -> str:
+    """Join the runs of a piece; keep its points between digits."""
+    joined, end = "", 0
+    for run in runs:
+        start = piece.index(run, end)
+        joined += "." if joined and piece[end:start] == "." and _POINT.match(piece, end) else ""
+        joined, end = joined + run, start + len(run)
+    return fold(joined)
+
+
+def _run_tokens(run: str) -> Sequence[str]:
+    if not is_unspaced(run) or len(run) == 1:
+        return (run,)
+    return [run[start : start + 2] for start in range(len(run) - 1)]
+
+
+def is_unspaced(run: str) -> bool:
+    """Return whether a run or a token is in a script that is searched by pairs of characters."""
+    return not run.isascii() and _UNSPACED_RUN.match(run) is not None
+
+
+def split_subwords(run: str) -> Iterator[list[str]]:
+    """Yield the subwords of a run, split at capitals and digits; in two ways if that is ambiguous ("RNAseq")."""
+    if (run.isalpha() and run[1:].islower()) or run.isdigit() or is_unspaced(run):
         return
-    splits = {tuple(boundary.split(original)): None for boundary in _SUBWORD_BOUNDARIES}
+    splits = {tuple(boundary.split(run)): None for boundary in _SUBWORD_BOUNDARIES}
     yield from ([fold(part) for part in parts] for parts in splits if 1 < len(parts) <= MAX_SUBWORDS)
 
 
@@ -91,8 +142,6 @@ def join_tokens(tokens: Iterable[str]) -> str:
     return "".join(tokens)[:MAX_TOKEN_LENGTH]
 
 
-def fold(word: str) -> str:
-    """Return the word case-folded and with base letters (o for ø), truncated to MAX_TOKEN_LENGTH."""
-    if word.isascii():
-        return word.lower()[:MAX_TOKEN_LENGTH]
-    return unicodedata.normalize("NFC", word.casefold().translate(_BASE_LETTERS))[:MAX_TOKEN_LENGTH]
+def join_text(text: str) -> str:
+    """Return one token for a whole text, such as a name or a DOI."""
+    return join_tokens(compound.exact for compound in compounds(text))

@@ -11,8 +11,9 @@ def replace_update_trigger(table: str, columns: str) -> None:
     """
     if op.get_bind().dialect.name == "sqlite":
         op.execute(f"DROP TRIGGER {table}_search_update")
-        stale = f"INSERT OR IGNORE INTO search_stale (kind, row_pk) VALUES ('{table}', new.pk)"  # noqa: S608 - names in a migration
-        op.execute(f"CREATE TRIGGER {table}_search_update AFTER UPDATE OF {columns} ON {table} BEGIN {stale}; END")
+        marker = f"(kind, row_pk) VALUES ('{table}', new.pk)"
+        marks = f"INSERT OR IGNORE INTO search_stale {marker}; INSERT OR IGNORE INTO search_unindexed {marker};"
+        op.execute(f"CREATE TRIGGER {table}_search_update AFTER UPDATE OF {columns} ON {table} BEGIN {marks} END")
     else:
         op.execute(f"DROP TRIGGER {table}_search_write ON {table}")
         op.execute(

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0014"
+down_revision = "0013_0009"
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 RANDOM_ID = {

@@ -1,0 +1,103 @@
+"""Export of assets: metadata of those that the viewer sees, content and grants by the viewer's access to each."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from permissions import Viewer, visible
+from permissions.visible import used_asset
+from resolvers.export.line import ExportedLine, ExportedLines, build_line, without_defaults
+from resolvers.export.page import read_pages
+from resolvers.export.principal import IdByPk, load_ids
+from store import sql
+from store.asset_columns import ASSET_COLUMNS
+from store.catalogue.lines import AssetLine, GoldStandardLine
+from store.database import Snapshot
+from store.date_time import format_rfc_3339
+from store.rows import AssetRow
+from store.sql import Selection
+from store.tables import AssetAccess, AssetStatus
+
+_FIELDS_OF_STATUS: Mapping[str, Mapping[str, object]] = {
+    AssetStatus.RELEASED: {},
+    AssetStatus.DRAFT: {"released": False},
+    AssetStatus.FAILED: {"state": "FAILED"},
+    AssetStatus.ARCHIVED: {"archived": True},
+    AssetStatus.WITHDRAWN: {"withdrawn": True},
+}
+
+
+@dataclass(frozen=True)
+class _Related:
+    """Uses and grants of a page of assets, by the asset's pk, and the ids of principals."""
+
+    uses: Mapping[int, list[str]]
+    access_by_grantee: Mapping[int, Mapping[int, int]]
+    principal_ids: IdByPk
+
+
+async def asset_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+    """Yield the assets, by id. Four statements for each page."""
+    async for page in read_pages(snapshot, select_assets(viewer), [sql.asset.c.external_id]):
+        related = await _load_related(snapshot, viewer, page)
+        for row in page:
+            yield _build(cast("AssetRow", row), related)
+
+
+def select_assets(viewer: Viewer) -> Selection:
+    """Return the SELECT of the assets that the viewer sees."""
+    return visible(sql.asset, viewer)
+
+
+async def _load_related(snapshot: Snapshot, viewer: Viewer, assets: Sequence[Any]) -> _Related:
+    pks = [asset.pk for asset in assets]
+    uses: defaultdict[int, list[str]] = defaultdict(list)
+    use = sql.asset_use
+    used = visible(use, viewer).where(use.c.asset_pk.in_(sql.int_list(pks))).order_by(use.c.rank, use.c.uses_pk)
+    for row in await snapshot.rows(used.with_only_columns(use.c.asset_pk, used_asset.c.external_id)):
+        uses[row.asset_pk].append(row.external_id)
+    access_by_grantee: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for grant in await snapshot.rows(visible(sql.grant, viewer).where(sql.grant.c.asset_pk.in_(sql.int_list(pks)))):
+        access_by_grantee[grant.asset_pk][grant.principal_pk] = grant.access
+    grantees = {pk for accesses in access_by_grantee.values() for pk in accesses}
+    ids = await load_ids(snapshot, viewer, grantees | {asset.owner_pk for asset in assets})
+    return _Related(uses, access_by_grantee, ids)
+
+
+def _build(asset: AssetRow, related: _Related) -> ExportedLine:
+    columns = (column for column in ASSET_COLUMNS if column.access <= asset.viewer_access)
+    values: dict[str, Any] = {column.line_name: getattr(asset, column.name) for column in columns}
+    values |= {
+        "id": asset.external_id,
+        "owner": related.principal_ids[asset.owner_pk],
+        "grants": _grants(asset, related),
+        "createdAt": format_rfc_3339(asset.created_at),
+        "updatedAt": format_rfc_3339(asset.updated_at),
+        "uses": related.uses.get(asset.pk, []),
+        "goldStandard": _award(asset),
+        **_FIELDS_OF_STATUS[asset.status],
+    }
+    return build_line(AssetLine, "asset", values)
+
+
+def _grants(asset: AssetRow, related: _Related) -> list[ExportedLine]:
+    """Return the grants by the id of their holder, without that of the asset's owner, which an import adds itself.
+
+    A holder who is hidden from the viewer is omitted: the file has no line to refer to.
+    """
+    accesses = related.access_by_grantee.get(asset.pk, {})
+    grants = [
+        {"to": related.principal_ids[pk], "role": AssetAccess(access).name}
+        for pk, access in accesses.items()
+        if pk != asset.owner_pk and pk in related.principal_ids
+    ]
+    return sorted(grants, key=lambda grant: str(grant["to"]))
+
+
+def _award(asset: AssetRow) -> ExportedLine | None:
+    """Return the gold standard award; None without one."""
+    if asset.gold_at is None:
+        return None
+    values = {"awardedAt": format_rfc_3339(asset.gold_at), "note": asset.gold_note}
+    return without_defaults(GoldStandardLine, values)

@@ -1,0 +1,134 @@
+"""Export of topics and collections, with the members of each collection in order.
+
+Members beyond the first page of a collection are in lines of their own, so that no line and no list is long.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
+
+from permissions import Viewer, visible
+from resolvers.export.line import ExportedLine, ExportedLines, build_line, without_defaults
+from resolvers.export.page import read_pages
+from resolvers.export.principal import IdByPk, load_ids
+from store import sql
+from store.catalogue.lines import CollectionLine, MemberLine, MembersLine, TopicLine
+from store.database import Snapshot
+from store.date_time import format_rfc_3339
+from store.sql import Expressions, Selection
+
+COLLECTIONS_PER_PAGE = 100
+"""Collections whose first members are read by one statement."""
+MEMBERS_PER_LINE = 500
+"""Members with the longest ids and notes take less than the longest line that an import accepts."""
+
+Members = list[ExportedLine]
+
+
+class Membership(NamedTuple):
+    """Columns of a membership that an export has."""
+
+    asset_id: str
+    note: str | None
+    added_at: int
+    added_by_pk: int | None
+
+
+async def topic_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+    """Yield the topics in the administrators' order. One statement for each page."""
+    async for page in read_pages(snapshot, select_topics(viewer), [sql.topic.c.rank]):
+        for row in page:
+            values = {"slug": row.slug, "name": row.name, "description": row.description}
+            yield build_line(TopicLine, "topic", values)
+
+
+async def collection_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+    """Yield the collections in the administrators' order, parents before children, each followed by its members.
+
+    Four statements for each page, and two for each further page of members.
+    """
+    topic, collection = sql.topic, sql.collection
+    rows = select_collections(viewer).join(topic, topic.c.pk == collection.c.topic_pk)
+    rows = rows.add_columns(topic.c.slug.label("topic"))
+    keys = [topic.c.rank, collection.c.rank, collection.c.pk]
+    async for page in read_pages(snapshot, rows, keys, COLLECTIONS_PER_PAGE):
+        parents = await _load_slugs(snapshot, viewer, [row.parent_pk for row in page if row.parent_pk is not None])
+        members = await _load_first_members(snapshot, viewer, [row.pk for row in page])
+        for row in page:
+            first = members[row.pk]
+            yield build_line(
+                CollectionLine,
+                "collection",
+                {
+                    "slug": row.slug,
+                    "name": row.name,
+                    "topic": row.topic,
+                    "parent": parents.get(row.parent_pk),
+                    "visibility": row.visibility,
+                    "description": row.description,
+                    "assets": first,
+                },
+            )
+            if len(first) == MEMBERS_PER_LINE:
+                async for more in _further_members(snapshot, viewer, row.pk):
+                    yield build_line(MembersLine, "members", {"collection": row.slug, "assets": more})
+
+
+def select_topics(viewer: Viewer) -> Selection:
+    """Return the SELECT of the topics that the viewer sees."""
+    return visible(sql.topic, viewer)
+
+
+def select_collections(viewer: Viewer) -> Selection:
+    """Return the SELECT of the collections that the viewer sees."""
+    return visible(sql.collection, viewer)
+
+
+async def _load_slugs(snapshot: Snapshot, viewer: Viewer, pks: Sequence[int]) -> Mapping[int, str]:
+    """Return the slugs of those of the collections that the viewer sees, by pk. One statement."""
+    collection = sql.collection
+    rows = select_collections(viewer).where(collection.c.pk.in_(sql.int_list(pks)))
+    return {row.pk: row.slug for row in await snapshot.rows(rows)}
+
+
+async def _load_first_members(snapshot: Snapshot, viewer: Viewer, pks: Sequence[int]) -> Mapping[int, Members]:
+    """Return the first members of each collection. Two statements."""
+    parents = sql.int_table("parents")
+    rows = _select_members(viewer).where(sql.membership.c.collection_pk == parents.c.value)
+    statement = sql.per_parent(parents, rows.order_by(*_member_keys()).limit(MEMBERS_PER_LINE))
+    by_parent = await snapshot.rows(statement, {"parents": sql.json_text(pks)})
+    members = {row.value: [Membership(*columns) for columns in row.rows] for row in by_parent}
+    adders = await load_ids(snapshot, viewer, [member.added_by_pk for each in members.values() for member in each])
+    return {pk: [_build_member(member, adders) for member in each] for pk, each in members.items()}
+
+
+async def _further_members(snapshot: Snapshot, viewer: Viewer, pk: int) -> AsyncIterator[Members]:
+    """Yield the members of a collection after the first ones. Two statements for each page, which is a line."""
+    rows = _select_members(viewer).where(sql.membership.c.collection_pk == pk)
+    is_first = True
+    async for page in read_pages(snapshot, rows, _member_keys(), MEMBERS_PER_LINE):
+        if not is_first:
+            members = [Membership(*row[: len(Membership._fields)]) for row in page]
+            adders = await load_ids(snapshot, viewer, [member.added_by_pk for member in members])
+            yield [_build_member(member, adders) for member in members]
+        is_first = False
+
+
+def _select_members(viewer: Viewer) -> Selection:
+    """Return the SELECT of the columns of `Membership`."""
+    membership = sql.membership
+    columns = (sql.asset.c.external_id, membership.c.note, membership.c.added_at, membership.c.added_by_pk)
+    return visible(membership, viewer).with_only_columns(*columns)
+
+
+def _member_keys() -> Expressions:
+    return [sql.membership.c.rank, sql.membership.c.asset_pk]
+
+
+def _build_member(member: Membership, adders: IdByPk) -> ExportedLine:
+    values = {
+        "id": member.asset_id,
+        "note": member.note,
+        "addedAt": format_rfc_3339(member.added_at),
+        "addedBy": None if member.added_by_pk is None else adders.get(member.added_by_pk),
+    }
+    return without_defaults(MemberLine, values)

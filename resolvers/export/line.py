@@ -1,0 +1,26 @@
+"""Lines of an export: the fields of the import's models, in their order, without those that have their default."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from store.catalogue.lines import Line
+
+ExportedLine = dict[str, Any]
+ExportedLines = AsyncIterator[ExportedLine]
+
+
+def build_line(model: type[Line], kind: str, values: Mapping[str, Any]) -> ExportedLine:
+    """Return the line of that kind with these values by field."""
+    return without_defaults(model, {"kind": kind, **values})
+
+
+def without_defaults(model: type[Line], values: Mapping[str, Any]) -> ExportedLine:
+    """Return the values of the model's fields. A field without a value, or with its default, is omitted.
+
+    A field that is required has to be among the values.
+    """
+    return {
+        name: values[name]
+        for name, field in model.model_fields.items()
+        if field.is_required() or values.get(name, field.default) != field.default
+    }

@@ -1,0 +1,69 @@
+"""Export of users and groups.
+
+Members see the ids that users and groups have in the platform; anonymous visitors see those in Atoll only.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from permissions import Viewer, visible
+from resolvers.export.line import ExportedLines, build_line
+from resolvers.export.page import read_pages
+from store import sql
+from store.catalogue.lines import GroupLine, UserLine
+from store.database import Snapshot
+from store.sql import Expression, Selection
+from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
+
+IdByPk = Mapping[int, str]
+BUILT_IN_IDS = {EVERYONE_PK: "everyone", PUBLIC_PK: "public"}
+
+
+async def user_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+    """Yield the users, by id. One statement for each page."""
+    async for page in read_pages(snapshot, select_users(viewer), [_line_id(viewer)]):
+        for row in page:
+            details = {"email": row.email, "isAdmin": row.is_admin} if viewer.is_signed_in else {}
+            yield build_line(UserLine, "user", {"id": row.line_id, "name": row.name} | details)
+
+
+async def group_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+    """Yield the groups, by id, with those of their members that the viewer sees. Three statements for each page."""
+    async for page in read_pages(snapshot, select_groups(viewer), [_line_id(viewer)]):
+        user_pks: defaultdict[int, list[int]] = defaultdict(list)
+        in_page = sql.group_member.c.group_pk.in_(sql.int_list([row.pk for row in page]))
+        for member in await snapshot.rows(visible(sql.group_member, viewer).where(in_page)):
+            user_pks[member.group_pk].append(member.user_pk)
+        ids = await load_ids(snapshot, viewer, {pk for pks in user_pks.values() for pk in pks})
+        for row in page:
+            members = sorted(ids[pk] for pk in user_pks[row.pk] if pk in ids)
+            yield build_line(GroupLine, "group", {"id": row.line_id, "name": row.name, "members": members})
+
+
+async def load_ids(snapshot: Snapshot, viewer: Viewer, pks: Iterable[int | None]) -> IdByPk:
+    """Return the ids in lines, by pk, of `everyone`, `public`, and those of the others that the viewer sees.
+
+    One statement.
+    """
+    among = sql.principal.c.pk.in_(sql.int_list(sorted({pk for pk in pks if pk is not None})))
+    rows = visible(sql.principal, viewer).where(among).add_columns(_line_id(viewer).label("line_id"))
+    return BUILT_IN_IDS | {row.pk: row.line_id for row in await snapshot.rows(rows)}
+
+
+def select_users(viewer: Viewer) -> Selection:
+    """Return the SELECT of the users that the viewer sees."""
+    return _select_principals(viewer, PrincipalKind.USER)
+
+
+def select_groups(viewer: Viewer) -> Selection:
+    """Return the SELECT of the groups that the viewer sees."""
+    return _select_principals(viewer, PrincipalKind.GROUP)
+
+
+def _select_principals(viewer: Viewer, kind: PrincipalKind) -> Selection:
+    rows = visible(sql.principal, viewer).where(sql.principal.c.kind == kind)
+    return rows.add_columns(_line_id(viewer).label("line_id"))
+
+
+def _line_id(viewer: Viewer) -> Expression:
+    return sql.principal.c.external_id if viewer.is_signed_in else sql.principal.c.id
