@@ -316,6 +316,7 @@ _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "membership": _memberships,
     "asset_use": _uses,
     "access_grant": _grants,
+    "group_member": _group_members,
     "change": _changes,
     "former_place": _former_places,
     "job": _jobs,
