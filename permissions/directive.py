@@ -1,5 +1,6 @@
 """`@permission`: one class that prints a rule into the schema and enforces it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from inspect import isawaitable
 from typing import Any
@@ -16,8 +17,10 @@ from permissions.permission import (
     RestrictableList,
     has_asset_permission,
     has_permission,
+    is_group_member,
     require,
 )
+from permissions.viewer import Viewer
 
 
 class PermissionScope(StrEnum):
@@ -26,6 +29,18 @@ class PermissionScope(StrEnum):
     VIEWER = "VIEWER"
     PARENT = "PARENT"
     ITEM = "ITEM"
+
+
+_ON_ASSETS = frozenset({PermissionScope.PARENT, PermissionScope.ITEM})
+SCOPES: Mapping[Permission, frozenset[PermissionScope]] = {
+    Permission.SIGNED_IN: frozenset({PermissionScope.VIEWER}),
+    Permission.ADMIN: frozenset({PermissionScope.VIEWER}),
+    Permission.ASSET_DISCOVER: _ON_ASSETS,
+    Permission.ASSET_VIEW: _ON_ASSETS,
+    Permission.ASSET_OWN: _ON_ASSETS,
+    Permission.GROUP_MEMBER: frozenset({PermissionScope.PARENT}),
+}
+"""Objects that each permission can be checked on."""
 
 
 class DeniedResult(StrEnum):
@@ -54,8 +69,9 @@ class permission(FieldExtension):  # noqa: N801 - named like the directive that 
     """Prints `@permission(requires:, on:, denied:)` on a field and enforces it.
 
     VIEWER checks the viewer before anything is fetched. PARENT checks the viewer's access to the asset that has the
-    field. ITEM checks each asset that the field returns: a list is restricted before it is fetched, so that counts and
-    pages depend only on permitted assets. Visibility is not checked here: every read enforces it through `visible`.
+    field, or their membership of the group that has it. ITEM checks each asset that the field returns: a list is
+    restricted before it is fetched, so that counts and pages depend only on permitted assets. Visibility is not checked
+    here: every read enforces it through `visible`.
     """
 
     def __init__(
@@ -65,7 +81,9 @@ class permission(FieldExtension):  # noqa: N801 - named like the directive that 
         on: PermissionScope = PermissionScope.VIEWER,
         denied: DeniedResult = DeniedResult.ERROR,
     ) -> None:
-        """Declare the rule; see the class."""
+        """Declare the rule; see the class. Raises ValueError for a permission that cannot be checked there."""
+        if on not in SCOPES[requires]:
+            raise ValueError(f"{requires} cannot be checked on {on}, only on {', '.join(sorted(SCOPES[requires]))}.")
         self.requires, self.on, self.denied = requires, on, denied
 
     def apply(self, field: StrawberryField) -> None:
@@ -90,11 +108,16 @@ class permission(FieldExtension):  # noqa: N801 - named like the directive that 
                 return None
             return next_(source, info, **arguments)
         if self.on is PermissionScope.PARENT:
-            if has_asset_permission(source, self.requires):
+            if self._is_held_on(source, info.context.viewer):
                 return next_(source, info, **arguments)
             return None if self.denied is DeniedResult.NULL else next_(source, info, **arguments).as_empty()
         value = next_(source, info, **arguments)
         return self._check_awaited(value) if isawaitable(value) else self._check_item(value)
+
+    def _is_held_on(self, parent: Any, viewer: Viewer) -> bool:
+        if self.requires is Permission.GROUP_MEMBER:
+            return is_group_member(viewer, parent)
+        return has_asset_permission(parent, self.requires)
 
     async def _check_awaited(self, value: Any) -> Any:
         return self._check_item(await value)

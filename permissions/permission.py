@@ -16,6 +16,7 @@ class Permission(StrEnum):
     ASSET_DISCOVER = "ASSET_DISCOVER"
     ASSET_VIEW = "ASSET_VIEW"
     ASSET_OWN = "ASSET_OWN"
+    GROUP_MEMBER = "GROUP_MEMBER"
 
 
 ACCESS_BY_PERMISSION = {
@@ -31,6 +32,14 @@ class HasViewerAccess(Protocol):
     @property
     def viewer_access(self) -> int:
         """The viewer's access to the asset."""
+
+
+class HasPk(Protocol):
+    """A row of a group."""
+
+    @property
+    def pk(self) -> int:
+        """The group's pk."""
 
 
 class RestrictableList:
@@ -70,3 +79,8 @@ def has_permission(viewer: Viewer, permission: Permission) -> bool:
 def has_asset_permission(asset: HasViewerAccess, permission: Permission) -> bool:
     """Return whether the viewer's access to the asset grants the permission."""
     return asset.viewer_access >= ACCESS_BY_PERMISSION[permission]
+
+
+def is_group_member(viewer: Viewer, group: HasPk) -> bool:
+    """Return whether the viewer may see the members of the group: its members and administrators may."""
+    return viewer.is_admin or group.pk in viewer.principals

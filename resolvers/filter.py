@@ -123,6 +123,13 @@ def _is_child(viewer: Viewer, parent_ids: Sequence[str]) -> ColumnElement[bool]:
     return sql.collection.c.parent_pk.in_(rows.with_only_columns(parent.c.pk))
 
 
+def _is_member(viewer: Viewer, group_ids: Sequence[str]) -> ColumnElement[bool]:
+    group, member = sql.principal.alias(), sql.group_member.alias()
+    rows = visible(member, viewer).join(group, group.c.pk == member.c.group_pk)
+    rows = rows.where(group.c.id.in_(sql.text_list(group_ids)))
+    return sql.principal.c.pk.in_(rows.with_only_columns(member.c.user_pk))
+
+
 def _is_collected(viewer: Viewer) -> ColumnElement[bool]:
     collection, membership = sql.collection.alias(), sql.membership.alias()
     members = (
@@ -212,6 +219,22 @@ class TopicFilter(Filter):
     """Filter of topics: the search only."""
 
     table = sql.topic
+
+
+@dataclass(frozen=True)
+class UserFilter(Filter):
+    """Filter of users."""
+
+    is_admin: bool | None = None
+    is_active: bool | None = None
+    group_ids: tuple[str, ...] | None = None
+
+    table = sql.principal
+    conditions_of: ClassVar[ConditionsOf] = {
+        "is_admin": lambda is_admin, _: [sql.principal.c.is_admin == is_admin],
+        "is_active": lambda is_active, _: [sql.principal.c.is_active == is_active],
+        "group_ids": lambda ids, viewer: [_is_member(viewer, ids)],
+    }
 
 
 @dataclass(frozen=True)

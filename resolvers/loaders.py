@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from sqlalchemy import Integer, String, Table, bindparam
+from sqlalchemy import Integer, String, Table, bindparam, func
 
 from permissions import Viewer, visible
 from permissions.visible import used_asset
@@ -14,7 +14,7 @@ from store import sql
 from store.database_use import trace_batch
 from store.rows import AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
 from store.sql import Expression, Selection
-from store.tables import AssetKind, Principal
+from store.tables import AssetKind, Principal, PrincipalKind
 
 NO_PK = 0
 """A pk that no row has."""
@@ -211,6 +211,36 @@ class PrincipalById(RowByColumn[str, PrincipalRow]):
     column = "id"
 
 
+class PrincipalByExternalId(RowByColumn[str, PrincipalRow]):
+    """Principal by the platform's id."""
+
+    table = sql.principal
+    column = "external_id"
+
+
+class UserByEmail(Loader[str, PrincipalRow | None]):
+    """User by e-mail address, ignoring the case of a-z; None if several users have it."""
+
+    missing = None
+
+    async def fetch(self, keys: list[str]) -> dict[str, PrincipalRow | None]:
+        """Return the users by e-mail address. One statement."""
+        rows = await self.rows_of([_fold_ascii(key) for key in keys])
+        users = group_rows(cast("Sequence[PrincipalRow]", rows), "email_key")
+        return {key: found[0] for key in keys if len(found := users.get(_fold_ascii(key), [])) == 1}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of users, each with the `email_key`."""
+        email_key = func.lower(sql.principal.c.email)
+        users = visible(sql.principal, viewer).where(sql.principal.c.kind == PrincipalKind.USER)
+        return users.add_columns(email_key.label("email_key")).where(email_key.in_(sql.text_table("keys").select()))
+
+
+def _fold_ascii(text: str) -> str:
+    """Return the text in lower case as both databases do it, which fold a-z only."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
 class ChangeByPk(RowByColumn[int, ChangeRow]):
     """Change by pk, with the viewer's access to its subject."""
 
@@ -348,9 +378,9 @@ async def load_visible(context: Context, kind: type[RowByColumn[str, R]], ids: I
     return [row for row in await context.loader(kind).load_many(ids) if row is not None]
 
 
-def group_rows(rows: Iterable[R], column: str) -> dict[int, list[R]]:
+def group_rows(rows: Iterable[R], column: str) -> dict[Any, list[R]]:
     """Group the rows by the value of a column, keeping their order."""
-    lists: dict[int, list[R]] = {}
+    lists: dict[Any, list[R]] = {}
     for row in rows:
         lists.setdefault(getattr(row, column), []).append(row)
     return lists

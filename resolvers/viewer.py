@@ -65,7 +65,8 @@ class ViewerGroups(Listing):
         """Return the groups."""
         del parents
         member = sql.group_member
-        groups = member.select().with_only_columns(member.c.group_pk).where(member.c.user_pk == user_parameter(viewer))
+        groups = visible(member, viewer).with_only_columns(member.c.group_pk)
+        groups = groups.where(member.c.user_pk == user_parameter(viewer))
         return visible(sql.principal, viewer).where(sql.principal.c.pk.in_(groups))
 
     def sort_keys(self, viewer: Viewer) -> Expressions:

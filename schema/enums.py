@@ -18,6 +18,7 @@ from store.tables import (
     DataAssetKind,
     JobKind,
     JobStatus,
+    PrincipalSource,
 )
 
 
@@ -71,6 +72,7 @@ _describe(
     ASSET_VIEW="The viewer may see the asset's content: where it is stored, how to launch it, its provenance."
     " Held with VIEWER access or higher.",
     ASSET_OWN="The viewer owns the asset: OWNER access.",
+    GROUP_MEMBER="The viewer is a member of the group, or an administrator.",
 )
 _describe(
     PermissionScope,
@@ -152,6 +154,14 @@ _describe(
     AWARDED="The asset was marked as a gold standard.",
     REVOKED="The asset's gold standard award was revoked.",
     UNDONE="An earlier change of the collection's assets was undone.",
+)
+_describe(
+    PrincipalSource,
+    "Source of a user or group: the only one that writes it.",
+    CATALOGUE="A catalogue file that was imported.",
+    OIDC="Sign-in by OpenID Connect: the claims of the user's tokens.",
+    SCIM="Provisioning by an identity provider (SCIM 2.0).",
+    MANUAL="Administrators, by mutations.",
 )
 _describe(
     OrderDirection,
@@ -250,5 +260,6 @@ __all__ = [
     "OrderDirection",
     "Permission",
     "PermissionScope",
+    "PrincipalSource",
     "UserErrorCode",
 ]

@@ -11,6 +11,7 @@ from resolvers import deployment as resolve_deployment
 from resolvers import job as resolve_job
 from resolvers import node as resolve_node
 from resolvers import topic as resolve_topic
+from resolvers import user as resolve_user
 from resolvers import viewer as resolve_viewer
 from schema.arguments import asset_arguments, collection_arguments
 from schema.asset import Asset, AssetConnection
@@ -22,6 +23,7 @@ from schema.field import argument, field, forward_arguments, optional, paging_ar
 from schema.job import Job
 from schema.node import Node
 from schema.topic import Topic, TopicConnection
+from schema.user import Group, GroupConnection, GroupRef, User, UserConnection, UserFilter, UserRef
 from schema.viewer import Viewer
 
 DESCRIPTION = "Root of all queries."
@@ -105,6 +107,33 @@ class OwnQuery:
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve_asset.assets,
         arguments=asset_arguments(),
+    )
+    user: User | None = field(
+        "A user by id, id in the platform or e-mail address; null if there is none, or if several users have the e-mail"
+        " address. Members only.",
+        permission(Permission.SIGNED_IN),
+        resolver=resolve_user.user,
+        arguments={"by": argument(UserRef, "Reference to the user.")},
+    )
+    users: UserConnection | None = field(
+        "All users, by name; `query` matches name, e-mail address and externalId. Members only.",
+        permission(Permission.SIGNED_IN),
+        resolver=resolve_user.users,
+        arguments=forward_arguments(
+            query=query_argument(), filter=argument(UserFilter | None, "Filters for the users.")
+        ),
+    )
+    group: Group | None = field(
+        "A group by its id or its id in the platform; null if there is none. Members only.",
+        permission(Permission.SIGNED_IN),
+        resolver=resolve_user.group,
+        arguments={"by": argument(GroupRef, "Reference to the group.")},
+    )
+    groups: GroupConnection | None = field(
+        "All groups, by name; `query` matches name and externalId. Members only.",
+        permission(Permission.SIGNED_IN),
+        resolver=resolve_user.groups,
+        arguments=forward_arguments(query=query_argument()),
     )
     audit_log: ChangeConnection | None = field(
         "The audit log: all changes that are visible to the viewer, newest first. Administrators only.",

@@ -177,6 +177,10 @@ class Principal(SQLModel, table=True):
     """A user, a group, `everyone` or `public`."""
 
     __tablename__ = "principal"
+    __table_args__ = (
+        Index("ix_principal_name", "kind", "name", "id"),
+        Index("ix_principal_email", func.lower(Column("email"))),
+    )
     pk: int = _pk()
     id: str = _text(unique=True)
     external_id: str = _text(unique=True)

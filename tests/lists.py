@@ -14,6 +14,7 @@ PARENTS = {
     "topic": "topic(by: {slug: %s})",
     "collection": "collection(by: {slug: %s})",
     "asset": "asset(by: {externalId: %s})",
+    "group": "group(by: {externalId: %s})",
     "viewer": "viewer",
 }
 TYPES_OF_PARENTS = {
@@ -21,9 +22,11 @@ TYPES_OF_PARENTS = {
     "topic": "Topic",
     "collection": "Collection",
     "asset": "AssetFields",
+    "group": "Group",
     "viewer": "Viewer",
 }
 SLUGS = "slug"
+PEOPLE = "externalId"
 ASSETS = "... on AssetFields { externalId }"
 DIRECTIONS = (("ASC", False), ("DESC", True))
 COLLECTION_ORDERS = ("POSITION", "NAME", "UPDATED_AT", "ASSET_COUNT")
@@ -80,6 +83,8 @@ class ListField:
             return model.sees_topic(who, name)
         if kind == "collection":
             return model.sees_collection(who, name)
+        if kind == "group":
+            return model.sees_members(who, name)
         return model.sees_asset(who, name) if kind == "asset" else kind != "viewer" or who != ANONYMOUS
 
     def __str__(self) -> str:
@@ -163,6 +168,10 @@ def every_list(model: Model, who: str) -> Iterator[ListField]:
     yield ListField(("viewer", ""), "collections", SLUGS, _expect("collections"))
     if who != ANONYMOUS:
         yield from _owned_lists()
+        yield ListField(None, "users", PEOPLE, _expect_filtered("users_by_name"), filter="UserFilter")
+        yield ListField(None, "groups", PEOPLE, _expect("groups_by_name"))
+        for group in model.groups:
+            yield ListField(("group", group), "members", PEOPLE, _expect("group_members", group))
 
 
 def _collection_lists(topic: str | None) -> Iterator[ListField]:

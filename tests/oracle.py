@@ -94,6 +94,10 @@ def tag_key(tag: str) -> str:
     return " ".join(spaced.split()) or tag
 
 
+def _stored_name(line: Line) -> str:
+    return unicodedata.normalize("NFC", line["name"]).strip()
+
+
 @dataclass
 class Model:
     """World: the lines of its catalogue, and facts that lines do not contain."""
@@ -178,6 +182,10 @@ class Model:
         return who != ANONYMOUS or any(
             line["topic"] == slug and self.sees_collection(who, each) for each, line in self.collection.items()
         )
+
+    def sees_members(self, who: str, group: str) -> bool:
+        """Return whether the viewer may see the members of the group."""
+        return self.is_admin(who) or who in self.groups[group]["members"]
 
     # Lists. `descending` reverses the whole order.
 
@@ -295,6 +303,20 @@ class Model:
         found = self.assets(who, order, filter, descending=descending)
         return [asset for asset in found if self.access(who, asset) == OWNER]
 
+    def users_by_name(self, who: str, filter: Line | None = None) -> Names:
+        """Return the users, by name."""
+        found = [user for user in self.users if self.user_matches(who, user, filter)]
+        return sorted(found, key=lambda user: (_stored_name(self.users[user]), self.ids[user]))
+
+    def groups_by_name(self, _who: str) -> Names:
+        """Return the groups, by name."""
+        return sorted(self.groups, key=lambda group: (_stored_name(self.groups[group]), self.ids[group]))
+
+    def group_members(self, who: str, group: str) -> Names:
+        """Return the members of a group, by name; nobody unless `sees_members`."""
+        members = self.groups[group]["members"] if self.sees_members(who, group) else ()
+        return [user for user in self.users_by_name(who) if user in members]
+
     def addable_assets(
         self,
         who: str,
@@ -376,6 +398,18 @@ class Model:
             "topLevelOnly": lambda is_only: not is_only or self.parent(who, slug) is None,
             "containsAssetId": lambda id_: any(self.ids[asset] == id_ for asset in self.collection_assets(who, slug)),
             "updatedAt": lambda span: _within(self.changed_at.get(slug, self.written_at), span),
+        }
+        return all(tests[name](value) for name, value in _given(filter).items())
+
+    def user_matches(self, who: str, user: str, filter: Line | None) -> bool:
+        """Return whether the user matches a UserFilter."""
+        line = self.users[user]
+        tests: dict[str, Callable[[Any], bool]] = {
+            "isAdmin": lambda is_admin: bool(line.get("isAdmin")) == is_admin,
+            "isActive": lambda is_active: (line.get("isActive") is not False) == is_active,
+            "groupIds": lambda ids: any(
+                self.ids[group] in ids and user in self.group_members(who, group) for group in self.groups
+            ),
         }
         return all(tests[name](value) for name, value in _given(filter).items())
 

@@ -220,6 +220,11 @@ def heading_fields(line: Line) -> Fields:
     return _named(line["name"]), words_of(line["slug"]), words_of(without_markup(line.get("description") or ""))
 
 
+def principal_fields(line: Line) -> Fields:
+    """Return the searchable fields of a user or a group."""
+    return _named(line["name"]), [*words_of(line["id"]), APART, *words_of(line.get("email") or ""), APART], []
+
+
 def _named(name: str) -> Words:
     name = unicodedata.normalize("NFC", name).strip()
     return [*words_of(name), f":name:{compound(name)}"]

@@ -16,12 +16,12 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 from permissions import Viewer
-from proofs.oracle.filters import random_asset_filter, random_collection_filter
+from proofs.oracle.filters import random_asset_filter, random_collection_filter, random_user_filter
 from resolvers import filter as filters
 from resolvers.listing import statement_cache
 from schema.graph import build_schema
 from store import sql
-from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient
+from tests.conftest import ANONYMOUS, MEMBERS, VIEWERS, GraphQLClient
 from tests.oracle import KINDS, Model, Names
 from tests.test_listing import load_model, vary_world
 
@@ -40,6 +40,7 @@ LISTS = """query($a: AssetFilter, $c: CollectionFilter) {
 }"""
 PANEL = """query($a: AssetFilter) { collection(by: {slug: "members"}) {
   addableAssets(filter: $a) { totalCount nodes { ... on AssetFields { externalId } } } } }"""
+USERS = "query($u: UserFilter) { users(first: 100, filter: $u) { totalCount nodes { externalId } } }"
 ASSETS = """query($a: AssetFilter) { assets(filter: $a, orderBy: {field: NAME}) {
   nodes { ... on AssetFields { externalId } } } }"""
 
@@ -88,7 +89,7 @@ def any_of(chance: random.Random, values: Sequence[str], most: int = 3) -> list[
 
 
 def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
-    """Return a value for each field of both filters."""
+    """Return a value for each field of the filters."""
     years = ["2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.001Z"]
     days = [f"2025-01-{day:02}T00:00:00Z" for day in range(1, 15)]
     seconds = [f"1970-01-01T00:00:00.{ms:03}Z" for ms in (0, 99, 100, 101, 500, 501, 900, 901)]
@@ -124,6 +125,11 @@ def values_of(chance: random.Random, model: Model) -> dict[str, dict[str, Any]]:
             "containsAssetId": chance.choice([*ids["asset"], NO_ID, ""]),
             "updatedAt": time_range(chance, seconds),
         },
+        "u": {
+            "isAdmin": chance.choice([True, False]),
+            "isActive": chance.choice([True, False]),
+            "groupIds": any_of(chance, [*(model.ids[group] for group in model.groups), NO_ID, ""]),
+        },
     }
 
 
@@ -154,6 +160,16 @@ async def test_combined_fields_match_like_the_oracle(ask_own: GraphQLClient, who
         await assert_filtered(ask_own, model, who, some["a"], some["c"])
 
 
+@pytest.mark.parametrize("who", MEMBERS)
+async def test_users_match_like_the_oracle(ask_own: GraphQLClient, who: str) -> None:
+    model = await vary_world(ask_own)
+    chance = random.Random(f"{SEED} users {who}")
+    values = [values_of(chance, model)["u"] for _ in range(12)]
+    for given in [*values, *({name: value} for each in values for name, value in each.items()), None]:
+        found = node_names((await ask_own(who, USERS, u=given))["users"])
+        assert found == model.users_by_name(who, given), f"seed {SEED}, {who}: {given}"
+
+
 async def test_hidden_ids_in_filters_answer_like_unknown_ids(ask: GraphQLClient) -> None:
     model = await load_model(ask)
     for who, hidden in ((ANONYMOUS, "inner"), (ANONYMOUS, "members")):
@@ -169,6 +185,8 @@ async def test_hidden_ids_in_filters_answer_like_unknown_ids(ask: GraphQLClient)
             for id_ in (model.ids[hidden], NO_ID, "")
         }
         assert len(answers) == 1
+    answers = {(await ask.response("eve", USERS, u={"groupIds": [id_]})).content for id_ in (model.ids["lab"], NO_ID)}
+    assert len(answers) == 1
     answers = {
         (await ask.response(ANONYMOUS, LISTS, a={"ownerIds": [id_]}, c=None)).content
         for id_ in (model.ids["mei"], NO_ID)
@@ -280,12 +298,16 @@ def test_a_filter_has_the_same_fields_in_the_schema_and_in_the_resolvers(name: s
 
 def test_the_oracle_knows_every_field_of_the_filters_that_this_file_tests() -> None:
     values = values_of(random.Random(SEED), Model([], {}))
-    for name, which in (("AssetFilter", "a"), ("CollectionFilter", "c")):
+    for name, which in (("AssetFilter", "a"), ("CollectionFilter", "c"), ("UserFilter", "u")):
         assert graph_fields(name) == values[which].keys()
 
 
 def test_the_proof_of_the_oracle_draws_every_field_of_these_filters() -> None:
-    for name, draw in (("AssetFilter", random_asset_filter), ("CollectionFilter", random_collection_filter)):
+    for name, draw in (
+        ("AssetFilter", random_asset_filter),
+        ("CollectionFilter", random_collection_filter),
+        ("UserFilter", random_user_filter),
+    ):
         assert graph_fields(name) == {
             field for seed in range(200) for field in draw(random.Random(seed), Model([], {}))
         }
@@ -303,6 +325,7 @@ async def test_some_value_of_each_field_matches_a_part_of_the_world(ask_own: Gra
     for which, matches, objects in (
         ("a", model.asset_matches, model.asset),
         ("c", model.collection_matches, model.collection),
+        ("u", model.user_matches, model.users),
     ):
         for field in drawn[0][which]:
             numbers = {sum(matches("ada", each, {field: values[which][field]}) for each in objects) for values in drawn}

@@ -14,6 +14,7 @@ from proofs.determinism import lift_cost_limits
 from resolvers.listing.listing import Listing
 from schema.graph import build_schema
 from store import sql
+from store.tables import PrincipalKind
 from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, catalogue_lines
 from tests.lists import TYPES_OF_PARENTS, ListField, ask_lists, every_list, node_names, walk
 from tests.oracle import COUNT_FIELDS, EDITOR, OWNER, Line, Model, milliseconds
@@ -48,6 +49,9 @@ async def vary_world(ask: GraphQLClient) -> Model:
     model.members["members"].append("align")  # visible to visitors, in a collection that is hidden from them
     model.asset["junk"]["grants"].append({"to": "lab", "role": "EDITOR"})  # archived: visible to its owners only
     model.asset["count"] = {**model.asset["count"], "createdAt": "2023-01-01T00:00:00Z"}
+    model.users["ida"] = {"kind": "user", "id": "ida", "name": "ida", "isActive": False}
+    model.groups["lab"]["members"].append("ida")
+    model.ids = {**model.ids, "ida": "usr_" + "0" * 24}
     pairs = [(slug, asset) for slug, held in model.members.items() for asset in held]
     model.added_at = {pair: 1_000 + index * 7 % 5 for index, pair in enumerate(pairs)}
     membership = sql.membership
@@ -55,6 +59,16 @@ async def vary_world(ask: GraphQLClient) -> Model:
         principals = await _pks(connection, sql.principal, "external_id")
         assets = await _pks(connection, sql.asset, "external_id")
         collections = await _pks(connection, sql.collection, "slug")
+        ida = {
+            "id": model.ids["ida"],
+            "external_id": "ida",
+            "kind": PrincipalKind.USER,
+            "name": "ida",
+            "is_active": False,
+        }
+        await connection.execute(sql.principal.insert().values(ida))
+        ida_pk = (await _pks(connection, sql.principal, "external_id"))["ida"]
+        await connection.execute(sql.group_member.insert().values(group_pk=principals["lab"], user_pk=ida_pk))
         here = {"collection_pk": collections["members"], "asset_pk": assets["align"]}
         await connection.execute(membership.insert().values(here | {"rank": 1 << 40, "added_at": 0}))
         shared = {"asset_pk": assets["junk"], "principal_pk": principals["lab"], "access": EDITOR}
@@ -110,6 +124,7 @@ def lists_to_page(model: Model, who: str) -> list[ListField]:
         ("collection", "open"),
         ("asset", "count"),
         ("asset", "align"),
+        ("group", "lab"),
     }
     return [each for each in every_list(model, who) if each.parent in parents and each.exists(model, who)]
 

@@ -94,7 +94,7 @@ async def test_a_new_user_has_the_columns_given_and_defaults_for_the_rest(people
     assert (full.name, full.email, full.is_admin) == ("Full", "f@x.org", True)
     assert (written.ids["new"], written.pks["full"]) == (new.id, full.pk)
     assert await people.changes() == [
-        ("CREATED", "new", [("name", None, "new"), ("source", None, "SCIM")]),
+        ("CREATED", "new", [("name", None, "new"), ("provisionedBy", None, "SCIM")]),
         (
             "CREATED",
             "full",
@@ -102,7 +102,7 @@ async def test_a_new_user_has_the_columns_given_and_defaults_for_the_rest(people
                 ("name", None, "Full"),
                 ("email", None, "f@x.org"),
                 ("isAdmin", None, "true"),
-                ("source", None, "SCIM"),
+                ("provisionedBy", None, "SCIM"),
             ],
         ),
     ]
@@ -130,7 +130,11 @@ async def test_members_are_replaced_added_and_removed_and_logged_by_name(people:
         }
     )
     assert await people.changes() == [
-        ("CREATED", "crew", [("name", None, "Crew"), ("source", None, "CATALOGUE"), ("member:mei", None, "mei")]),
+        (
+            "CREATED",
+            "crew",
+            [("name", None, "Crew"), ("provisionedBy", None, "CATALOGUE"), ("member:mei", None, "mei")],
+        ),
         ("UPDATED", "lab", [("member:sam", None, "sam"), ("member:eve", None, "eve"), ("member:mei", "mei", None)]),
         ("UPDATED", "core", [("name", "core", "Core"), ("member:eve", None, "eve")]),
     ]
@@ -179,8 +183,8 @@ async def test_a_hand_over_writes_and_gives_the_user_to_another_source(people: P
     await people.users({"eve": {"name": "Eve"}}, MANUAL, to=SCIM)
     await people.groups({"lab": GroupWrite()}, MANUAL, to=SCIM)
     assert await people.changes() == [
-        ("UPDATED", "eve", [("name", "eve", "Eve"), ("source", "CATALOGUE", "SCIM")]),
-        ("UPDATED", "lab", [("source", "CATALOGUE", "SCIM")]),
+        ("UPDATED", "eve", [("name", "eve", "Eve"), ("provisionedBy", "CATALOGUE", "SCIM")]),
+        ("UPDATED", "lab", [("provisionedBy", "CATALOGUE", "SCIM")]),
     ]
     await people.users({"eve": {"name": "Eve of SCIM"}}, SCIM)
 

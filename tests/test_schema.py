@@ -112,7 +112,7 @@ async def test_introspection_says_which_inputs_need_exactly_one_field() -> None:
     assert (result.errors, result.data is not None) == (None, True)
     types = {type_["name"]: type_ for type_ in (result.data or {})["__schema"]["types"]}
     assert {name for name, type_ in types.items() if type_["isOneOf"]} == {
-        *("AssetRef", "CollectionRef", "TopicRef", "PositionInput", "PrincipalInput")
+        *("AssetRef", "CollectionRef", "GroupRef", "TopicRef", "UserRef", "PositionInput", "PrincipalInput")
     }
     assert types["TopicCreateInput"]["isOneOf"] is False
     assert types["Asset"]["isOneOf"] is types["ID"]["isOneOf"] is None

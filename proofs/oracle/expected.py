@@ -18,6 +18,8 @@ FIELDS_OF_KIND = {
     "MODEL": ("framework",),
 }
 PERSON = "{ __typename id name email }"
+USER = "name email userExternalId: externalId isAdmin isActive provisionedBy"
+GROUP = "name groupExternalId: externalId provisionedBy members(first: 100) { nodes { externalId } }"
 ASSET = f"""__typename ... on AssetFields {{
   id externalId kind status name about: description owner {PERSON} tags license doi version createdAt updatedAt
   properties {{ name values }}
@@ -105,11 +107,32 @@ def person(model: Model, who: str, user: str | None) -> Expected | None:
     return {"__typename": "User", "id": model.ids[user], "name": line["name"], "email": email}
 
 
+def user(model: Model, who: str, name: str) -> Expected | None:
+    """Return the user with the fields of the directory, which are null for anonymous visitors."""
+    fields = person(model, who, name)
+    if fields is None:
+        return None
+    line = model.users[name]
+    directory = {
+        "userExternalId": name,
+        "isAdmin": bool(line.get("isAdmin")),
+        "isActive": line.get("isActive") is not False,
+        "provisionedBy": "CATALOGUE",
+    }
+    return fields | (dict.fromkeys(directory) if who == ANONYMOUS else directory)
+
+
 def group(model: Model, who: str, name: str) -> Expected | None:
     """Return the group as the viewer sees it; None for an anonymous visitor."""
     if who == ANONYMOUS:
         return None
-    return {"__typename": "Group", "id": model.ids[name], "name": model.groups[name]["name"]}
+    members = {"nodes": [{"externalId": user} for user in model.group_members(who, name)]}
+    fields = {
+        "groupExternalId": name,
+        "provisionedBy": "CATALOGUE",
+        "members": members if model.sees_members(who, name) else None,
+    }
+    return {"__typename": "Group", "id": model.ids[name], "name": model.groups[name]["name"], **fields}
 
 
 def contains(model: Model, who: str, slug: str, name: str) -> bool | None:

@@ -60,6 +60,18 @@ def random_collection_filter(random: Random, model: Model) -> Line:
     )
 
 
+def random_user_filter(random: Random, model: Model) -> Line:
+    """Return a filter of users, usually with one or two fields, some of them null."""
+    return _some_fields(
+        random,
+        {
+            "isAdmin": random.random() < EVEN,
+            "isActive": random.random() < MOSTLY,
+            "groupIds": _a_few(random, [*(model.ids[group] for group in model.groups), UNKNOWN_IDS[0]]),
+        },
+    )
+
+
 def _some_fields(random: Random, values: Mapping[str, Any]) -> Line:
     names = random.sample(list(values), random.choice((0, 1, 1, 1, 2, 2, 3)))
     return {name: values[name] if random.randrange(8) else None for name in names}

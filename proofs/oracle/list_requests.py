@@ -16,7 +16,14 @@ from tests.oracle import Line, Model
 SCHEMA = build_schema(print_schema())
 BATCH_SIZE = 16  # a larger document would be too long for the cache
 WHOLE_LIST: Line = {"first": 100}
-REFERENCES = {"topic": "TopicRef", "collection": "CollectionRef", "asset": "AssetRef"}
+REFERENCES = {
+    "topic": "TopicRef",
+    "collection": "CollectionRef",
+    "asset": "AssetRef",
+    "user": "UserRef",
+    "group": "GroupRef",
+}
+SLUGGED = ("topic", "collection")
 LETTERS = {"orderBy": "o", "includeDescendants": "b", "excludeMembers": "b"}  # of an argument's variables
 # Fields of edges besides the node.
 EDGE_FIELDS = {
@@ -56,9 +63,15 @@ class RequestShape(NamedTuple):
         return self.connection_type.endswith("AssetConnection")
 
     @property
+    def has_external_ids(self) -> bool:
+        """Whether the nodes have an external id; otherwise they have a slug."""
+        return self.is_of_assets or self.connection_type in {"UserConnection", "GroupConnection"}
+
+    @property
     def body(self) -> str:
         """Selections of the connection."""
-        node = "... on AssetFields { externalId }" if self.is_of_assets else "slug"
+        node = "externalId" if self.has_external_ids else "slug"
+        node = f"... on AssetFields {{ {node} }}" if self.is_of_assets else node
         if not self.is_complete:
             return f"{PAGE_INFO} edges {{ cursor node {{ {node} }} }}"
         extras = EDGE_FIELDS.get((self.parent, self.field), "")
@@ -141,7 +154,7 @@ def reference_to(model: Model, kind: str, name: str, *, by_id: bool) -> Line:
     """Return a reference to an object: by public id, or by slug or external id."""
     if by_id:
         return {"id": model.topic_id(name) if kind == "topic" else model.ids[name]}
-    return {"externalId" if kind == "asset" else "slug": name}
+    return {"slug" if kind in SLUGGED else "externalId": name}
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -16,7 +17,7 @@ COUNTS_QUERIES = 5
 UNKNOWN = "unknown"
 COUNTS = " ".join(("total", *COUNT_FIELDS.values(), "goldStandards"))
 NODES = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename id
-  ... on User {{ name email }} ... on Group {{ name }} ... on Topic {{ {expected.TOPIC} }}
+  ... on User {{ {expected.USER} }} ... on Group {{ {expected.GROUP} }} ... on Topic {{ {expected.TOPIC} }}
   ... on Collection {{ {expected.COLLECTION} }} {expected.ASSET} }} }}"""
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 VIEWER = f"{{ viewer {{ isAdmin user {expected.PERSON} }} }}"
@@ -34,6 +35,11 @@ EXPECTED_BY_KIND: dict[str, tuple[str, Callable[[Model, str, str], Any]]] = {
     "collection": (expected.COLLECTION, expected.collection),
     "topic": (expected.TOPIC, expected.topic),
 }
+EXPECTED_PEOPLE: dict[str, tuple[str, Callable[[Model, str, str], Any]]] = {
+    "user": (f"__typename id {expected.USER}", expected.user),
+    "group": (f"__typename id {expected.GROUP}", expected.group),
+}
+"""The same for members, who alone may look people up."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,11 @@ def object_queries(random: Random, model: Model, who: str) -> Iterator[ExpectedQ
     id_ = random.choice(ids)
     node = {name: expected_by_id[id_][name] for name in ("__typename", "id")} if expected_by_id[id_] else None
     yield ExpectedQuery(NODE, {"id": id_}, {"node": node}, 1)
-    for kind in REFERENCES:
-        yield from _reference_queries(random, model, who, kind)
+    for kind, (selections, expected_object) in (
+        EXPECTED_BY_KIND | (EXPECTED_PEOPLE if who != ANONYMOUS else {})
+    ).items():
+        expect = partial(expected_object, model, who)
+        yield from _reference_queries(random, model, kind, selections, expect)
     for chunk in _chunks([*model.asset, UNKNOWN], ASSETS_PER_QUERY):
         yield _contains_query(model, who, chunk)
     for _ in range(COUNTS_QUERIES):
@@ -73,7 +82,7 @@ def _expected_viewer(model: Model, who: str) -> Line | None:
 
 
 def _expected_people(model: Model, who: str) -> dict[str, Any]:
-    expected_by_id = {model.ids[user]: expected.person(model, who, user) for user in model.users}
+    expected_by_id = {model.ids[user]: expected.user(model, who, user) for user in model.users}
     return expected_by_id | {model.ids[group]: expected.group(model, who, group) for group in model.groups}
 
 
@@ -83,15 +92,13 @@ def _expected_objects(model: Model, who: str) -> dict[str, Any]:
     return expected_by_id | {model.topic_id(slug): expected.topic(model, who, slug) for slug in model.topic}
 
 
-def _reference_queries(random: Random, model: Model, who: str, kind: str) -> Iterator[ExpectedQuery]:
-    """Yield queries for all objects of a type, each by id, or by slug or external id."""
-    selections, expected_object = EXPECTED_BY_KIND[kind]
-    names = getattr(model, kind)
-    references = [
-        (reference_to(model, kind, name, by_id=random.random() < EVEN), expected_object(model, who, name))
-        for name in names
-    ]
-    references += [({"id": UNKNOWN_IDS[0]}, None), ({"externalId" if kind == "asset" else "slug": UNKNOWN}, None)]
+def _reference_queries(
+    random: Random, model: Model, kind: str, selections: str, expect: Callable[[str], Any]
+) -> Iterator[ExpectedQuery]:
+    """Yield queries for all objects of a type, each by id, or by slug, external id or e-mail address."""
+    names = getattr(model, f"{kind}s" if kind in EXPECTED_PEOPLE else kind)
+    references = [(reference_to(model, kind, name, by_id=random.random() < EVEN), expect(name)) for name in names]
+    references += [({"id": UNKNOWN_IDS[0]}, None), (reference_to(model, kind, UNKNOWN, by_id=False), None)]
     for chunk in _chunks(references, BATCH_SIZE):
         padded = [chunk[min(index, len(chunk) - 1)] for index in range(BATCH_SIZE)]
         declarations = " ".join(f"$r{index}: {REFERENCES[kind]}!" for index in range(BATCH_SIZE))

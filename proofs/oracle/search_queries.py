@@ -8,7 +8,7 @@ from typing import Any
 from proofs.oracle.filters import random_asset_filter
 from proofs.oracle.object_queries import ExpectedQuery
 from tests.oracle import ANONYMOUS, Line, Model, Names
-from tests.oracle_search import asset_fields, heading_fields, match_ranks, relevance_key
+from tests.oracle_search import asset_fields, heading_fields, match_ranks, principal_fields, relevance_key
 
 SEARCHES_PER_VIEWER = 4
 OPERATOR_CHANCE = 0.2
@@ -28,10 +28,12 @@ fragment F on AssetConnection {{ facets {{ ...V }} }}
 fragment G on CollectionAssetConnection {{ facets {{ ...V }} }}
 fragment V on AssetFacets {{
   kinds {{ kind count }} tags(first: $few) {{ tag count }} owners(first: $few) {{ count owner {{ name }} }} }}"""
-PANEL = """query($q: String, $f: AssetFilter, $few: Int) { collections(first: 100) { nodes { slug
+FOR_MEMBERS = """query($q: String, $f: AssetFilter, $few: Int) { collections(first: 100) { nodes { slug
   addableAssets(query: $q, filter: $f, first: 100) { totalCount nodes { ... on AssetFields { externalId } }
     facets { kinds { kind count } tags(first: $few) { tag count } owners(first: $few) { count owner { name } } }
-  } } } }"""
+  } } }
+  users(query: $q, first: 100) { totalCount nodes { externalId } }
+  groups(query: $q, first: 100) { totalCount nodes { externalId } } }"""
 
 
 def search_queries(random: Random, model: Model, who: str) -> Iterator[ExpectedQuery]:
@@ -42,7 +44,7 @@ def search_queries(random: Random, model: Model, who: str) -> Iterator[ExpectedQ
         search = _Search(model, who, text, asset_filter)
         yield ExpectedQuery(DOCUMENT, variables, search.lists(), 6 + 2 * len(search.slugs))
         if who != ANONYMOUS:
-            yield ExpectedQuery(PANEL, variables, search.addable_lists(), 2 * len(search.slugs))
+            yield ExpectedQuery(FOR_MEMBERS, variables, search.lists_of_members(), 2 + 2 * len(search.slugs))
 
 
 def random_search_text(random: Random, model: Model) -> str:
@@ -80,6 +82,8 @@ class _Search:
         self.assets = match_ranks(text, fields)
         self.collections = match_ranks(text, {slug: heading_fields(line) for slug, line in model.collection.items()})
         self.topics = match_ranks(text, {slug: heading_fields(line) for slug, line in model.topic.items()})
+        self.users = match_ranks(text, {name: principal_fields(line) for name, line in model.users.items()})
+        self.groups = match_ranks(text, {name: principal_fields(line) for name, line in model.groups.items()})
         self.slugs = model.collections(who)
 
     def lists(self) -> dict[str, Any]:
@@ -96,8 +100,8 @@ class _Search:
             "every": {"nodes": [{"slug": slug, "assets": self._members(slug)} for slug in self.slugs]},
         }
 
-    def addable_lists(self) -> dict[str, Any]:
-        """Return the expected `addableAssets` of all collections."""
+    def lists_of_members(self) -> dict[str, Any]:
+        """Return the expected `addableAssets` of all collections, users and groups."""
         model, who, asset_filter = self.model, self.who, self.filter
         lists = {
             slug: self._list(
@@ -105,7 +109,13 @@ class _Search:
             )
             for slug in self.slugs
         }
-        return {"collections": {"nodes": [{"slug": slug, "addableAssets": result} for slug, result in lists.items()]}}
+        users = _matching(model.users_by_name(who), self.users)
+        groups = _matching(model.groups_by_name(who), self.groups)
+        return {
+            "collections": {"nodes": [{"slug": slug, "addableAssets": result} for slug, result in lists.items()]},
+            "users": {"totalCount": len(users), "nodes": _nodes(users)},
+            "groups": {"totalCount": len(groups), "nodes": _nodes(groups)},
+        }
 
     def _members(self, slug: str) -> dict[str, Any]:
         model, who = self.model, self.who
@@ -158,8 +168,8 @@ def _most_frequent(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda name: (-name[1], name[0]))
 
 
-def _nodes(assets: Sequence[str]) -> list[Line]:
-    return [{"externalId": asset} for asset in assets]
+def _nodes(names: Sequence[str]) -> list[Line]:
+    return [{"externalId": name} for name in names]
 
 
 def _slugs(slugs: Sequence[str]) -> Line:

@@ -26,7 +26,7 @@ from proofs.determinism import START, fix_ids_and_time
 from proofs.model_reader import read_model
 from proofs.oracle import actions
 from proofs.oracle.expected import edge, page_info
-from proofs.oracle.filters import random_asset_filter, random_collection_filter
+from proofs.oracle.filters import random_asset_filter, random_collection_filter, random_user_filter
 from proofs.oracle.list_requests import ListRequest, batch_document, batches
 from proofs.oracle.object_queries import ExpectedQuery, object_queries
 from proofs.oracle.search_queries import search_queries
@@ -229,6 +229,7 @@ def _draw_requests(random: Random, model: Model, who: str) -> Iterator[ListReque
     filters = {
         "AssetFilter": [random_asset_filter(random, model) for _ in range(FILTERS)],
         "CollectionFilter": [random_collection_filter(random, model) for _ in range(FILTERS)],
+        "UserFilter": [random_user_filter(random, model) for _ in range(FILTERS)],
     }
     for kind in _group_by_kind(ListRequest(listing) for listing in every_list(model, who)):
         if random.randrange(2):
@@ -265,7 +266,7 @@ def _expected_list(model: Model, who: str, request: ListRequest, cursors: Sequen
     if not listing.exists(model, who):
         return None
     names = listing.expected(model, who, request.filter)
-    nodes = [{"externalId" if request.is_of_assets else "slug": name} for name in names]
+    nodes = [{"externalId" if request.shape.has_external_ids else "slug": name} for name in names]
     kind, parent = listing.parent or ("", "")
     with_descendants = bool(listing.arguments.get("includeDescendants"))
     location = (kind, parent, listing.field)

@@ -46,6 +46,9 @@ EXCEPTIONS = {
     "Topic*Input.*": "ids of topics",
     "ChangeFilter.actorIds": "ids of users",
     "PrincipalInput.groupId": "ids of groups",
+    "GroupRef.id": "ids of groups",
+    "UserFilter.groupIds": "ids of groups",
+    "UserRef.id": "ids of users",
     "JobCancelInput.id": "the viewer's own jobs",
 }
 

@@ -14,7 +14,13 @@ from store.people.plan import Plan, Writer, check_administrators, make_plan
 from store.rows import PrincipalRow
 from store.tables import ChangeAction, PrincipalKind, PrincipalSource
 
-_GRAPH_NAMES = {"name": "name", "email": "email", "is_admin": "isAdmin", "is_active": "isActive", "source": "source"}
+_GRAPH_NAMES = {
+    "name": "name",
+    "email": "email",
+    "is_admin": "isAdmin",
+    "is_active": "isActive",
+    "source": "provisionedBy",
+}
 """Names of columns in the change log."""
 
 

@@ -1,4 +1,4 @@
-"""Search documents: the tokens of assets, collections and topics, from fields that all their viewers may read."""
+"""Search documents: the tokens of a row of each searched table, from fields that all of its viewers may read."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,6 +82,11 @@ def _collection_or_topic(row: Row[Any]) -> Document:
     return Document(_name(row.name), tokenize(row.slug), tokenize(strip_markup(row.description)))
 
 
+def _principal(row: Row[Any]) -> Document:
+    labels = [tokenize(row.external_id), tokenize(row.email or "")]
+    return Document(_name(row.name), _separate(labels), [])
+
+
 def _name(name: str) -> list[str]:
     return [*tokenize(name), field_token(NAME, join_text(name))]
 
@@ -102,5 +107,6 @@ SEARCHED_TABLES: Mapping[str, SearchedTable] = {
         _asset,
     ),
     "collection": SearchedTable(sql.collection, select(sql.collection), _collection_or_topic),
+    "principal": SearchedTable(sql.principal, select(sql.principal), _principal),
     "topic": SearchedTable(sql.topic, select(sql.topic), _collection_or_topic),
 }
