@@ -199,7 +199,7 @@ _describe(
     INVALID="The value is malformed, or not applicable here.",
     REQUIRED="A required value is missing.",
     TOO_LONG="A text is longer than allowed.",
-    TAKEN="The name or slug is already in use.",
+    TAKEN="The name, slug or id is already in use.",
     NOT_FOUND="The object does not exist, or is hidden from the viewer.",
     NOT_OWNER="Only owners of the asset are allowed to do this.",
     NOT_ELIGIBLE="The asset's status does not allow it to be added to a collection.",
@@ -208,6 +208,8 @@ _describe(
     CYCLE="A collection cannot be its own ancestor.",
     LIMIT_EXCEEDED="A limit is exceeded.",
     IDEMPOTENCY_MISMATCH="The idempotency key was used with a different input within the last 24 hours.",
+    OTHER_SOURCE="The user or group belongs to another source, which alone may write it.",
+    LAST_ADMINISTRATOR="The last active administrator can neither be demoted nor deactivated.",
 )
 _describe(
     BulkMode,
@@ -229,6 +231,7 @@ _describe(
     ASSETS_ADD="Adds assets to a collection.",
     ASSETS_REMOVE="Removes assets from a collection.",
     ASSETS_MOVE="Moves assets from one collection to another.",
+    ASSETS_TRANSFER="Hands all assets of one user over to another.",
 )
 _describe(
     JobStatus,

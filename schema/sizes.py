@@ -27,6 +27,7 @@ LENGTHS: Final[Mapping[str, int]] = {
     "*.subjects": 2,
     "*.userErrors": 10,
     "AssetProperty.values": 2,
+    "AssetsTransferPayload.changes": 100,
     "ChangeUndoPayload.changes": 2,
     "Job.changes": 10,
     "Job.collections": 2,

@@ -440,6 +440,7 @@ class JobKind(StrEnum):
     ASSETS_ADD = "ASSETS_ADD"
     ASSETS_REMOVE = "ASSETS_REMOVE"
     ASSETS_MOVE = "ASSETS_MOVE"
+    ASSETS_TRANSFER = "ASSETS_TRANSFER"
 
 
 class JobStatus(StrEnum):

@@ -9,6 +9,7 @@ MAX_ASSET_NAME_LENGTH = 1_000
 MAX_TEXT_LENGTH = 20_000
 MAX_SLUG_LENGTH = 100
 MAX_NOTE_LENGTH = 1_000
+MAX_SHORT_TEXT_LENGTH = 1_000
 MAX_NAME_KEY_LENGTH = 600  # an index entry of PostgreSQL has at most 2,704 bytes
 NAME_KEY_PLACEHOLDER = "\x7f"  # a control character, so that no name contains it
 

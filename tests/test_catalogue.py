@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from store import sql
 from store.catalogue.importer import ImportResult, import_catalogue
+from store.catalogue.parsed import InvalidCatalogueError
 from store.database import Database
 from store.migrate import migrate
 from tests.conftest import World, catalogue_lines, write_lines
@@ -390,3 +391,38 @@ async def test_the_real_catalogue_is_imported_whole_and_again_without_changes(da
     before = await db_snapshot(database)
     assert not (await import_catalogue(database, REAL_CATALOGUE, "req_test", lambda _bytes: None)).has_changes
     assert await db_snapshot(database) == before
+
+
+async def test_a_user_is_deactivated_and_reactivated_by_a_line(import_again: Import) -> None:
+    line = {"kind": "user", "id": "eve", "name": "eve", "email": "eve@example.org"}
+    is_active = select(sql.principal.c.is_active).where(sql.principal.c.external_id == "eve")
+    for flag, expected in ((False, False), (None, False), (True, True), (None, True)):
+        await import_again([line if flag is None else line | {"isActive": flag}])
+        assert await import_again.rows(is_active) == [expected]
+
+
+async def test_changes_of_people_are_logged_with_each_field(import_again: Import) -> None:
+    await import_again(
+        [
+            {"kind": "user", "id": "eve", "name": "Eve", "email": "eve@example.org", "isAdmin": True},
+            {"kind": "group", "id": "lab", "name": "lab", "members": ["mei", "eve"]},
+        ]
+    )
+    logged = select(sql.change.c.fields).where(sql.change.c.request_id == "req_test").order_by(sql.change.c.pk)
+    [eve, lab] = await import_again.rows(logged)
+    assert [tuple(field.values()) for field in eve] == [("name", "eve", "Eve"), ("isAdmin", "false", "true")]
+    assert [(field["before"], field["after"]) for field in lab] == [(None, "Eve")]
+
+
+async def test_users_and_groups_of_another_source_are_not_imported(import_again: Import) -> None:
+    of_scim = sql.principal.c.external_id.in_(["eve", "lab"])
+    async with import_again.database.write() as connection:
+        await connection.execute(update(sql.principal).where(of_scim).values(source="SCIM"))
+    same = {"kind": "user", "id": "eve", "name": "eve", "email": "eve@example.org"}
+    assert not (await import_again([same])).has_changes
+    for line in (same | {"name": "Eve"}, {"kind": "group", "id": "lab", "name": "lab", "members": []}):
+        with pytest.raises(InvalidCatalogueError) as error:
+            await import_again([line])
+        [problem] = error.value.problems
+        assert str(problem).startswith(f'Line 1: The {line["kind"]} "{line["id"]}" belongs to the source SCIM. Change')
+        assert str(problem).endswith(f"another source by {line['kind']}Upsert.")

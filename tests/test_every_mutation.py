@@ -123,6 +123,17 @@ ACTS = (
         {"assets": [{"externalId": "lens", "kind": "MODEL", "name": "Lens!", "ownerId": "$sam"}]},
         ("UPDATED lens",),
     ),
+    Act(
+        "assetsTransfer",
+        "ada",
+        {"from": {"userId": "$sam"}, "to": {"userId": "$eve"}},
+        ("UPDATED lens", "SHARED lens", "UNSHARED lens"),
+    ),
+    Act("userUpsert", "ada", {"externalId": "ida", "name": "Ida"}, ("CREATED ida",)),
+    Act("userDeactivate", "ada", {"userId": "$eve"}, ("UPDATED eve",)),
+    Act("userReactivate", "ada", {"userId": "$eve"}, ()),
+    Act("groupUpsert", "ada", {"externalId": "guild", "name": "Guild"}, ("CREATED guild",)),
+    Act("groupMembersUpdate", "ada", {"groupId": "$crew", "add": [{"userId": "$eve"}]}, ("UPDATED crew",)),
     Act("deploymentUpdate", "ada", {"publicSharing": False}, ("UPDATED deployment",)),
     Act("jobCancel", "olu", {"id": "$job"}, (), MEMBERS),
 )
@@ -155,6 +166,8 @@ async def prepare_world(ask: GraphQLClient) -> dict[str, str]:
         patched.setattr("resolvers.write.job.CHUNK_SIZE", FEW)
         found["job"] = (await add(ask, "olu", **many, mode="BEST_EFFORT"))["job"]["id"]
         await chunk(ask)
+    crew = {"externalId": "crew", "name": "Crew"}
+    found["crew"] = (await Mutation("groupUpsert", "group { id }")(ask, "ada", **crew))["group"]["id"]
     return found
 
 
@@ -377,7 +390,8 @@ async def test_unknown_wrong_and_hidden_ids_get_the_same_error(
             # An error about a grant's holder may have the path of the holder, without the key that names it.
             places = [["input", *path], ["input", *path[:-1]]]
             words = set()
-            for id_ in ("", "?", "ast_" + "0" * 24, "col_" + "0" * 24, same_ids["lab"], hidden):
+            other = same_ids["imaging" if path[-1] == "groupId" else "lab"]
+            for id_ in ("", "?", "ast_" + "0" * 24, "col_" + "0" * 24, other, hidden):
                 answer = await mutate(act)(ask_same, who, **filled(put(act.given, path, id_), same_ids))
                 at = [error for error in answer["userErrors"] if error["path"] in places]
                 words.add(str([(error["code"], error["message"]) for error in at]))
@@ -412,6 +426,8 @@ WITHOUT_KEY = {
     "collectionDelete",
     "collectionAssetsReorder",
     "assetGoldStandardSet",
+    "userDeactivate",
+    "userReactivate",
     "deploymentUpdate",
     "jobCancel",
 }
@@ -420,6 +436,6 @@ WITHOUT_KEY = {
 def different(kind: GraphQLInputObjectType) -> dict[str, Any]:
     """Return a field of the input with a value other than the call's."""
     others: dict[str, Any] = {"mode": "BEST_EFFORT", "description": "Other.", "targetId": "top_x", "changeId": "chg_x"}
-    others |= {"removeFrom": [], "revoke": []}
+    others |= {"removeFrom": [], "revoke": [], "keepEditor": True, "name": "Other", "remove": []}
     field = next(name for name in others if name in kind.fields)
     return {field: others[field]}

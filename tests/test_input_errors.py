@@ -74,7 +74,7 @@ async def test_an_invalid_literal_is_located(ask: GraphQLClient, query: str, err
         (
             GRANTS,
             {"assetId": "a", "set": [{"to": to, "access": "VIEWER"} for to in ({"everyone": True}, {})]},
-            f"at .set[1].to: {ONE_OF.format('PrincipalInput')}",
+            f"at .set[1].to: {ONE_OF.format('PrincipalRef')}",
         ),
     ],
     ids=["URL", "Long", "one of"],

@@ -63,7 +63,7 @@ BOUNDED_IN_PAYLOADS = {
     "addedEdges": "the input: one for each item",
     "removedAssetIds": "the input: one for each item",
     "removedCollectionIds": "the input: one for each item",
-    "changes": "the input: one for each collection",
+    "changes": "the input: one for each collection; a transfer has three for each of at most 1,000 assets",
     "subjects": "the undone change: two collections at most",
     "movedCollections": "the merged or deleted topics, whose collections administrators created by hand",
 }
@@ -112,7 +112,7 @@ async def test_introspection_says_which_inputs_need_exactly_one_field() -> None:
     assert (result.errors, result.data is not None) == (None, True)
     types = {type_["name"]: type_ for type_ in (result.data or {})["__schema"]["types"]}
     assert {name for name, type_ in types.items() if type_["isOneOf"]} == {
-        *("AssetRef", "CollectionRef", "GroupRef", "TopicRef", "UserRef", "PositionInput", "PrincipalInput")
+        *("AssetRef", "CollectionRef", "GroupRef", "TopicRef", "UserRef", "PositionInput", "PrincipalRef")
     }
     assert types["TopicCreateInput"]["isOneOf"] is False
     assert types["Asset"]["isOneOf"] is types["ID"]["isOneOf"] is None

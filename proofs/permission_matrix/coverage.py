@@ -45,7 +45,7 @@ EXCEPTIONS = {
     "Collection*.topicId*": "ids of topics",
     "Topic*Input.*": "ids of topics",
     "ChangeFilter.actorIds": "ids of users",
-    "PrincipalInput.groupId": "ids of groups",
+    "PrincipalRef.groupId": "ids of groups",
     "GroupRef.id": "ids of groups",
     "UserFilter.groupIds": "ids of groups",
     "UserRef.id": "ids of users",

@@ -6,8 +6,9 @@ from sqlalchemy import delete
 
 from permissions import visible
 from permissions.may import may_share
-from resolvers.write.grant_input import GrantReader, principal_ids, principals_by_id
+from resolvers.write.grant_input import GrantReader
 from resolvers.write.input import Input, InputReader
+from resolvers.write.principal_input import load_principals
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
@@ -23,15 +24,15 @@ async def update(tx: MutationTransaction, reader: InputReader) -> Result:
     to_set, to_revoke = reader.input["set"], reader.input["revoke"]
     _check_size(reader, to_set, to_revoke)
     asset = await _find_shareable(tx, reader)
-    ids = principal_ids([*(grant["to"] for grant in to_set), *to_revoke])
+    principals = await load_principals(tx, [*(grant["to"] for grant in to_set), *to_revoke])
     owner_pk = None if asset is None else asset.owner_pk
-    grant_reader = GrantReader(reader, await principals_by_id(tx, ids), owner_pk)
+    grant_reader = GrantReader(reader, principals, owner_pk)
     grants, revoked = grant_reader.grants(to_set, "set"), grant_reader.principals(to_revoke, "revoke")
     reader.raise_errors()
     assert asset is not None  # noqa: S101 - raised above
     access = {principal.pk: granted for principal, granted in grants}
-    principals = {principal.pk: principal for principal in [*(principal for principal, _ in grants), *revoked]}
-    await _share(tx, asset, access, principals)
+    named = {principal.pk: principal for principal in [*(principal for principal, _ in grants), *revoked]}
+    await _share(tx, asset, access, named)
     return {"asset": asset.id}
 
 

@@ -1,40 +1,21 @@
 """Input of grants: finds the principals, and checks that each occurs only once and may hold the requested access."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from permissions.may import MAX_ACCESS, may_hold
 from resolvers.write.input import Input, InputReader
-from resolvers.write.transaction import MutationTransaction
+from resolvers.write.principal_input import Principals
 from resolvers.write.user_error import UserErrorCode
-from store import sql
 from store.rows import PrincipalRow
 from store.tables import AssetAccess, PrincipalKind
 
 OWNER_STAYS = "The asset's owner keeps OWNER: every asset has an owner."
-KIND_BY_FIELD = {
-    "user_id": PrincipalKind.USER,
-    "group_id": PrincipalKind.GROUP,
-    "everyone": PrincipalKind.EVERYONE,
-    "public": PrincipalKind.PUBLIC,
-}
-BUILT_IN_KINDS = {PrincipalKind.EVERYONE, PrincipalKind.PUBLIC}
-PrincipalsById = Mapping[str, PrincipalRow]
-
-
-async def principals_by_id(tx: MutationTransaction, ids: Iterable[str]) -> PrincipalsById:
-    """Return the principals with these ids, and everyone and public, by id. One statement."""
-    return await tx.visible_by_id(sql.principal, [*ids, *(kind.lower() for kind in BUILT_IN_KINDS)])
-
-
-def principal_ids(references: Iterable[Input]) -> list[str]:
-    """Return the ids of the users and groups that are referenced."""
-    return [value for reference in references for value in reference.values() if isinstance(value, str)]
 
 
 class GrantReader:
     """Reader of the grants of one asset. It adds an error for each invalid grant and each repeated principal."""
 
-    def __init__(self, reader: InputReader, principals: PrincipalsById, owner_pk: int | None = None) -> None:
+    def __init__(self, reader: InputReader, principals: Principals, owner_pk: int | None = None) -> None:
         """Take the reader that collects errors, the referenced principals, and the owner, who must keep OWNER."""
         self._reader, self._principals, self._owner_pk = reader, principals, owner_pk
         self._seen: set[int] = set()
@@ -68,14 +49,8 @@ class GrantReader:
         return valid
 
     def _principal(self, reference: Input, *path: str) -> PrincipalRow | None:
-        ((field, value),) = reference.items()
-        kind = KIND_BY_FIELD[field]
-        if kind in BUILT_IN_KINDS and value is not True:
-            self._reader.add_error(UserErrorCode.INVALID, f"{field} must be true.", *path, field)
-            return None
-        principal = self._principals.get(kind.lower() if kind in BUILT_IN_KINDS else value)
-        if principal is None or principal.kind != kind:
-            self._reader.add_not_found(kind.lower(), *path)
+        principal = self._principals.find(self._reader, reference, *path)
+        if principal is None:
             return None
         if principal.pk in self._seen:
             self._reader.add_error(UserErrorCode.INVALID, f"{principal.name} occurs twice.", *path)

@@ -7,7 +7,16 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode, not_found
-from store.text import MAX_NOTE_LENGTH, MAX_SLUG_LENGTH, MAX_TEXT_LENGTH, TextTooLongError, clean_name, clean_text
+from store.text import (
+    MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_SHORT_TEXT_LENGTH,
+    MAX_SLUG_LENGTH,
+    MAX_TEXT_LENGTH,
+    TextTooLongError,
+    clean_name,
+    clean_text,
+)
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 MAX_KEY_LENGTH = 200
@@ -92,6 +101,16 @@ class InputReader:
         """Return the name."""
         return self._text("name", clean_name, is_required=True) or ""
 
+    def external_id(self) -> str:
+        """Return the id in the platform."""
+        return self._text("external_id", partial(clean_text, max_length=MAX_NAME_LENGTH), is_required=True) or ""
+
+    def email(self) -> str | None:
+        """Return the e-mail address; None if omitted, null or empty."""
+        if self.input.get("email") is None:
+            return None
+        return self._text("email", partial(clean_text, max_length=MAX_SHORT_TEXT_LENGTH)) or None
+
     def description(self) -> str:
         """Return the description; empty if omitted."""
         return self._text("description", partial(clean_text, max_length=MAX_TEXT_LENGTH, multiline=True)) or ""
@@ -156,21 +175,21 @@ class InputReader:
             )
 
     def _text(self, name: str, clean: Callable[[str], str], *, is_required: bool = False) -> str | None:
-        value = self.input.get(name)
+        value, field = self.input.get(name), graph_name(name)
         if value is None:
             if is_required or self.has(name):
-                self.add_error(UserErrorCode.REQUIRED, f"The {name} must not be null.", name)
+                self.add_error(UserErrorCode.REQUIRED, f"The {field} must not be null.", field)
             return None
         try:
             text = clean(value)
         except TextTooLongError as error:
-            self.add_error(UserErrorCode.TOO_LONG, f"The {name} {error}.", name, limit=error.max_length)
+            self.add_error(UserErrorCode.TOO_LONG, f"The {field} {error}.", field, limit=error.max_length)
             return None
         except ValueError as error:
-            self.add_error(UserErrorCode.INVALID, f"The {name} {error}.", name)
+            self.add_error(UserErrorCode.INVALID, f"The {field} {error}.", field)
             return None
         if is_required and not text:
-            self.add_error(UserErrorCode.REQUIRED, f"The {name} must not be empty.", name)
+            self.add_error(UserErrorCode.REQUIRED, f"The {field} must not be empty.", field)
         return text
 
 

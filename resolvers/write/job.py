@@ -4,13 +4,14 @@ A chunk's results are committed with it, so that a job whose worker was killed r
 is one transaction. Each transaction uses the viewer's permissions as of its start.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions import visible
+from permissions.permission import Permission, has_permission
 from permissions.viewer import viewer_by_pk
 from resolvers.limits import LIMITS
 from resolvers.write.bulk import BulkMode, ItemResult, changed_ids
@@ -23,6 +24,7 @@ from resolvers.write.membership_operations import (
     find_collections,
 )
 from resolvers.write.transaction import MutationTransaction, Result
+from resolvers.write.transfer_operation import TransferOperation
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store import jobs, sql
 from store.changes import open_change_log
@@ -32,27 +34,42 @@ from store.ids import now_ms
 from store.jobs import ClaimedJob
 from store.rows import CollectionRow, JobRow, MembershipRow
 from store.tables import JobKind, JobStatus
+from store.transfer import Transfer
 
 CHUNK_SIZE = 4_000
 MAX_JOBS, MAX_DAILY_ITEMS = LIMITS.active_jobs, LIMITS.daily_job_items
 DAY_MS = 24 * 3_600 * 1_000
+PERMISSIONS: Mapping[JobKind, Permission] = {
+    **dict.fromkeys(OPERATION_KINDS, Permission.SIGNED_IN),
+    JobKind.ASSETS_TRANSFER: Permission.ADMIN,
+}
+"""Site-wide permission that the user of a job must hold whenever it goes on."""
 MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
+
+Operation = MembershipOperation | TransferOperation
 
 
 async def enqueue(
-    tx: MutationTransaction, kind: JobKind, input: Input, indexes: IndexById, collection_ids: Sequence[str]
+    tx: MutationTransaction,
+    kind: JobKind,
+    input: Input,
+    indexes: IndexById,
+    collection_ids: Sequence[str],
+    *,
+    field: str = "assetIds",
 ) -> str:
-    """Queue a bulk change and return the job's id. Four statements.
+    """Queue a bulk change of the assets in `field` and return the job's id. Four statements.
 
     Raises MutationRejectedError if the viewer has MAX_JOBS active jobs, or too many items in the jobs of a day.
     """
     assert tx.viewer.user_pk is not None  # noqa: S101 - bulk changes require SIGNED_IN
     if await jobs.count_active(tx.connection, tx.viewer.user_pk) >= MAX_JOBS:
-        raise _refused(f"You have {MAX_JOBS} active jobs. Wait until one ends, or cancel one.", MAX_JOBS)
+        message = f"You have {MAX_JOBS} active jobs. Wait until one ends, or cancel one."
+        raise _refused(message, MAX_JOBS, field)
     items = await jobs.count_items_since(tx.connection, tx.viewer.user_pk, now_ms() - DAY_MS)
     if items + len(indexes) > MAX_DAILY_ITEMS:
         message = f"Your jobs of the last 24 hours have {items:,} items; at most {MAX_DAILY_ITEMS:,} are allowed."
-        raise _refused(f"{message} Try again tomorrow.", MAX_DAILY_ITEMS)
+        raise _refused(f"{message} Try again tomorrow.", MAX_DAILY_ITEMS, field)
     tx.must_commit = True
     return await jobs.queue(
         tx.connection,
@@ -65,8 +82,8 @@ async def enqueue(
     )
 
 
-def _refused(message: str, limit: int) -> MutationRejectedError:
-    return MutationRejectedError([UserError(UserErrorCode.LIMIT_EXCEEDED, message, ("input", "assetIds"), limit=limit)])
+def _refused(message: str, limit: int, field: str) -> MutationRejectedError:
+    return MutationRejectedError([UserError(UserErrorCode.LIMIT_EXCEEDED, message, ("input", field), limit=limit)])
 
 
 async def cancel(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -182,10 +199,10 @@ async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: l
     await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
 
 
-async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[MembershipOperation, int] | None:
+async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Operation, int] | None:
     """Return the job's operation, as its user with their current permissions, and the number of items done.
 
-    None if the job has ended: it was cancelled, its user was deactivated, or its collection no longer exists.
+    None if the job has ended: it was cancelled, its user may no longer run it, or its collection no longer exists.
     """
     log = await open_change_log(connection, job.request_id)
     log.actor_pk = job.user_pk
@@ -193,7 +210,7 @@ async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Members
     if state.status != JobStatus.RUNNING:
         return None
     viewer = await viewer_by_pk(ConnectionSnapshot(connection), job.user_pk)
-    if state.is_cancelled or viewer is None:
+    if state.is_cancelled or viewer is None or not has_permission(viewer, PERMISSIONS[JobKind(job.kind)]):
         await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
     try:
@@ -204,7 +221,9 @@ async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Members
         return None
 
 
-async def _operation(tx: MutationTransaction, job: ClaimedJob, last_inserted_pk: int | None) -> MembershipOperation:
+async def _operation(tx: MutationTransaction, job: ClaimedJob, last_inserted_pk: int | None) -> Operation:
+    if job.kind == JobKind.ASSETS_TRANSFER:
+        return TransferOperation(tx, Transfer(*(job.input[name] for name in Transfer._fields)))
     reader, kind = InputReader(job.input), OPERATION_KINDS[JobKind(job.kind)]
     source, target = await find_collections(tx, reader, kind)
     reader.raise_errors()

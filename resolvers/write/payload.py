@@ -10,6 +10,7 @@ from resolvers.loaders import (
     ChangeById,
     CollectionById,
     JobById,
+    PrincipalById,
     R,
     RowByColumn,
     TopicById,
@@ -20,7 +21,7 @@ from resolvers.node import Object, node
 from resolvers.write.bulk import BulkSummary, ItemResult, summarize
 from resolvers.write.transaction import Payload
 from resolvers.write.user_error import UserError
-from store.rows import AssetRow, ChangeRow, CollectionRow, JobRow, TopicRow
+from store.rows import AssetRow, ChangeRow, CollectionRow, JobRow, PrincipalRow, TopicRow
 
 
 def user_errors(payload: Payload, _context: Context) -> list[UserError]:
@@ -61,6 +62,16 @@ async def former_parent(payload: Payload, context: Context) -> CollectionRow | N
 async def asset(payload: Payload, context: Context) -> AssetRow | None:
     """Return the changed asset; None if the viewer may no longer see it."""
     return await _load(payload, context, "asset", AssetById)
+
+
+async def user(payload: Payload, context: Context) -> PrincipalRow | None:
+    """Return the changed user."""
+    return await _load(payload, context, "user", PrincipalById)
+
+
+async def group(payload: Payload, context: Context) -> PrincipalRow | None:
+    """Return the changed group."""
+    return await _load(payload, context, "group", PrincipalById)
 
 
 async def change(payload: Payload, context: Context) -> ChangeRow | None:

@@ -1,6 +1,6 @@
 """Registration of assets by the platform: each item is validated, then written like a line of a catalogue file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from permissions import visible
 from resolvers.loaders import where_in
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode
-from resolvers.write.grant_input import GrantReader, PrincipalsById, principal_ids, principals_by_id
-from resolvers.write.input import Input, InputReader
+from resolvers.write.grant_input import GrantReader
+from resolvers.write.input import Input, InputReader, graph_name
+from resolvers.write.principal_input import Principals, load_principals
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserError, UserErrorCode
 from store import sql
@@ -17,14 +18,16 @@ from store.asset_columns import ASSET_COLUMNS
 from store.catalogue.lines import RegistrationLine
 from store.catalogue.messages import FieldError, field_errors
 from store.catalogue.register import FLAGS_BY_STATUS, register_assets
-from store.rows import AssetRow
-from store.tables import AssetAccess, AssetStatus, PrincipalKind
+from store.rows import AssetRow, PrincipalRow
+from store.tables import AssetAccess, AssetStatus
 from store.text import clean_text
 
 LINE_FIELDS = {"external_id": "id"} | {column.name: column.line_name for column in ASSET_COLUMNS}
 """Name in a catalogue line of each input field. `uses` and `grants` are missing: their names are the same in both."""
 GRAPH_FIELDS = {"id": "externalId"} | {column.line_name: column.graph_name for column in ASSET_COLUMNS}
 """GraphQL name of each field of a catalogue line."""
+
+_READ_APART = {"owner", "owner_id", "status"}
 
 LineByIndex = dict[int, RegistrationLine]
 AssetsByExternalId = Mapping[str, AssetRow]
@@ -34,7 +37,7 @@ async def register(tx: MutationTransaction, reader: InputReader) -> Result:
     """Create assets, or update those with a known external id."""
     items = reader.input["assets"]
     _check_size(reader, items)
-    principals = await principals_by_id(tx, _principal_ids(items))
+    principals = await load_principals(tx, _references(items))
     ids = [_clean_id(item["external_id"]) for item in items]
     lines = _read_lines(reader, items, principals)
     assets = await _load_assets(tx, ids, lines)
@@ -66,9 +69,17 @@ def _check_size(reader: InputReader, items: Sequence[Input]) -> None:
     reader.raise_errors()
 
 
-def _principal_ids(items: Iterable[Input]) -> list[str]:
-    """Return the ids of owners and of principals with grants."""
-    return [id_ for item in items for id_ in (item["owner_id"], *principal_ids(grant["to"] for grant in _grants(item)))]
+def _references(items: Iterable[Input]) -> Iterator[Input]:
+    """Yield the references to owners and to principals with grants."""
+    for item in items:
+        yield from _owners(item).values()
+        yield from (grant["to"] for grant in _grants(item))
+
+
+def _owners(item: Input) -> Mapping[str, Input]:
+    """Return the references to the owner by the field that has them: `owner_id`, `owner`, or wrongly both or none."""
+    by_id = {} if item.get("owner_id") is None else {"owner_id": {"user_id": item["owner_id"]}}
+    return by_id if item.get("owner") is None else by_id | {"owner": item["owner"]}
 
 
 def _grants(item: Input) -> Sequence[Input]:
@@ -83,18 +94,15 @@ def _clean_id(external_id: str) -> str:
         return external_id
 
 
-def _read_lines(reader: InputReader, items: Sequence[Input], principals: PrincipalsById) -> LineByIndex:
+def _read_lines(reader: InputReader, items: Sequence[Input], principals: Principals) -> LineByIndex:
     """Return the lines of the items whose fields are valid, by index; add an error for each invalid field."""
     lines = {index: _read_line(reader, item, principals, "assets", str(index)) for index, item in enumerate(items)}
     return {index: line for index, line in lines.items() if line is not None}
 
 
-def _read_line(reader: InputReader, item: Input, principals: PrincipalsById, *path: str) -> RegistrationLine | None:
-    values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in {"owner_id", "status"}}
-    owner = principals.get(item["owner_id"])
-    if owner is None or owner.kind != PrincipalKind.USER:
-        reader.add_not_found("user", *path, "ownerId")
-        owner = None
+def _read_line(reader: InputReader, item: Input, principals: Principals, *path: str) -> RegistrationLine | None:
+    values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in _READ_APART}
+    owner = _read_owner(reader, item, principals, *path)
     if "status" in item:
         values |= _status_flags(reader, item["status"], *path, "status")
     if item.get("grants") is not None:
@@ -109,6 +117,16 @@ def _read_line(reader: InputReader, item: Input, principals: PrincipalsById, *pa
             _add_field_error(reader, field_error, *path)
         return None
     return line if owner else None
+
+
+def _read_owner(reader: InputReader, item: Input, principals: Principals, *path: str) -> PrincipalRow | None:
+    owners = _owners(item)
+    if len(owners) != 1:
+        code = UserErrorCode.INVALID if owners else UserErrorCode.REQUIRED
+        reader.add_error(code, "Name the owner once: give either ownerId or owner.", *path, "ownerId")
+        return None
+    ((field, reference),) = owners.items()
+    return principals.find_user(reader, reference, *path, graph_name(field))
 
 
 def _status_flags(reader: InputReader, status: str | None, *path: str) -> Mapping[str, Any]:

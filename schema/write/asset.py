@@ -8,6 +8,7 @@ from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus
 from schema.field import field, omittable
 from schema.scalars import Long, Url
 from schema.write.bulk import AssetResult, BulkMode, BulkSummary, mode
+from schema.write.principal import PrincipalRef
 from schema.write.shared import NULL_IF_HIDDEN, idempotency_key
 from schema.write.user_error import UserError, user_errors
 
@@ -23,23 +24,11 @@ class AssetGoldStandardSetInput:
     )
 
 
-@strawberry.input(
-    one_of=True, description="Reference to a principal, the holder of a grant. Exactly one field must be set."
-)
-class PrincipalInput:
-    """Reference to a principal."""
-
-    user_id: strawberry.ID | None = omittable("Id of a user.")
-    group_id: strawberry.ID | None = omittable("Id of a group.")
-    everyone: bool | None = omittable("Must be true: all members of the deployment.")
-    public: bool | None = omittable("Must be true: anyone, even without signing in.")
-
-
 @strawberry.input(description="A grant to set: a principal and their access to the asset.")
 class GrantInput:
     """A grant to set."""
 
-    to: PrincipalInput = field("Principal to share the asset with.")
+    to: PrincipalRef = field("Principal to share the asset with.")
     access: AssetAccess = field("Access of the principal; everyone and public can hold VIEWER at most.")
 
 
@@ -52,7 +41,7 @@ class AssetGrantsUpdateInput:
         default_factory=list,
         description="Grants to set, at most 100; each replaces the principal's current one. The owner keeps OWNER.",
     )
-    revoke: list[PrincipalInput] = strawberry.field(
+    revoke: list[PrincipalRef] = strawberry.field(
         default_factory=list,
         description="Principals whose grants to revoke, at most 100; no error for one without a grant.",
     )
@@ -79,7 +68,8 @@ class AssetRegistration:
     external_id: str = field("Id of the asset in the platform.")
     kind: AssetKind = field("Kind of the asset; it cannot change.")
     name: str = field("Name of the asset; need not be unique, at most 1,000 characters.")
-    owner_id: strawberry.ID = field("Id of the user who owns the asset.")
+    owner_id: strawberry.ID | None = omittable("Id of the user who owns the asset. Required, unless `owner` is given.")
+    owner: PrincipalRef | None = omittable("The user who owns the asset, instead of `ownerId`.")
     description: str | None = omittable("Description of the asset; at most 20,000 characters.")
     status: AssetStatus | None = omittable("Status of the asset; RELEASED by default for a new one.")
     tags: list[str] | None = omittable("Tags of the asset, at most 1,000, in order.")

@@ -13,9 +13,11 @@ from resolvers.write import job as resolve_job
 from resolvers.write import membership as resolve_membership
 from resolvers.write import registration as resolve_registration
 from resolvers.write import topic as resolve_topic
+from resolvers.write import transfer as resolve_transfer
 from resolvers.write import undo as resolve_undo
+from resolvers.write import user as resolve_user
 from schema.field import mutation
-from schema.write import asset, collection, deployment, job, membership, topic
+from schema.write import asset, collection, deployment, job, membership, topic, transfer, user
 
 ADMIN = permission(Permission.ADMIN)
 MEMBER = permission(Permission.SIGNED_IN)
@@ -145,6 +147,45 @@ class Mutation:
         ADMIN,
         resolver=resolve_registration.register,
         of=asset.AssetsRegisterInput,
+    )
+    assets_transfer: transfer.AssetsTransferPayload | None = mutation(
+        "Hands all assets that one user owns over to another, as when somebody leaves (change of owner, departure)."
+        " More than 1,000 assets become a job. Administrators only.",
+        ADMIN,
+        resolver=resolve_transfer.transfer,
+        of=transfer.AssetsTransferInput,
+    )
+    user_upsert: user.UserPayload | None = mutation(
+        "Creates a user, or updates the one with this `externalId`. Administrators only.",
+        ADMIN,
+        resolver=resolve_user.upsert_user,
+        of=user.UserUpsertInput,
+    )
+    user_deactivate: user.UserPayload | None = mutation(
+        "Deactivates (blocks) a user of any source: all their tokens are revoked, their jobs end, their grants stay."
+        " Administrators only.",
+        ADMIN,
+        resolver=resolve_user.deactivate_user,
+        of=user.UserDeactivateInput,
+    )
+    user_reactivate: user.UserPayload | None = mutation(
+        "Reactivates (unblocks) a user of any source, who needs new tokens. Administrators only.",
+        ADMIN,
+        resolver=resolve_user.reactivate_user,
+        of=user.UserReactivateInput,
+    )
+    group_upsert: user.GroupPayload | None = mutation(
+        "Creates a group, or updates the one with this `externalId`. Administrators only.",
+        ADMIN,
+        resolver=resolve_user.upsert_group,
+        of=user.GroupUpsertInput,
+    )
+    group_members_update: user.GroupPayload | None = mutation(
+        "Adds users to a group, and removes others. Takes effect for every operation that starts after the response."
+        " Administrators only.",
+        ADMIN,
+        resolver=resolve_user.update_members,
+        of=user.GroupMembersUpdateInput,
     )
     deployment_update: deployment.DeploymentPayload | None = mutation(
         "Changes the settings of the deployment, such as public sharing. Administrators only.",

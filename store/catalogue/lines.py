@@ -17,6 +17,7 @@ from store.text import (
     MAX_ASSET_NAME_LENGTH,
     MAX_NAME_LENGTH,
     MAX_NOTE_LENGTH,
+    MAX_SHORT_TEXT_LENGTH,
     MAX_SLUG_LENGTH,
     MAX_TEXT_LENGTH,
     clean_name,
@@ -24,7 +25,6 @@ from store.text import (
 )
 from store.url import normalize_url
 
-MAX_SHORT_TEXT_LENGTH = 1_000
 MAX_PROPERTIES = 100
 
 
