@@ -428,6 +428,16 @@ def _all_grants() -> Iterator[None]:
 
 
 @contextmanager
+def _members_of_any_group() -> Iterator[None]:
+    """Show the members of all groups to all members of the deployment."""
+    with (
+        patch.object(directive, "is_group_member", lambda _viewer, _group: True),
+        _replace_select("group_member", _select_any_row)(),
+    ):
+        yield
+
+
+@contextmanager
 def _hidden_parents_count() -> Iterator[None]:
     """Exclude collections with hidden parents from the top level."""
     conditions = filters.CollectionFilter.conditions
@@ -666,6 +676,12 @@ LEAKS: Sequence[Leak] = (
         "anonymous visitors see all users and groups",
         _replace_select("principal", _select_any_row),
         ANONYMOUS,
+    ),
+    Leak("groups", "members of a group are shown to everyone", _members_of_any_group),
+    Leak(
+        "groups",
+        "users are filtered by groups whose members are hidden",
+        lambda: _unrestricted_filters(filters.UserFilter),
     ),
     Leak(
         "uses",

@@ -99,7 +99,14 @@ class _ModelBuilder:
     def _principals(self) -> list[Line]:
         members = _names_by_key(self.rows["group_member"], "group_pk", "user_pk", self.user_or_group)
         users = [
-            _catalogue_line("user", id=row.external_id, name=row.name, email=row.email, isAdmin=row.is_admin)
+            _catalogue_line(
+                "user",
+                id=row.external_id,
+                name=row.name,
+                email=row.email,
+                isAdmin=row.is_admin,
+                isActive=None if row.is_active else False,
+            )
             for row in self.rows["principal"]
             if row.kind == "USER"
         ]

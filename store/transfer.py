@@ -16,7 +16,7 @@ from store.tables import AssetAccess
 
 
 class Transfer(NamedTuple):
-    """The users, by pk, from whom and to whom assets pass, and whether the former owner keeps EDITOR access."""
+    """Former and new owner, by pk, and whether the former one keeps EDITOR access."""
 
     source_pk: int
     target_pk: int

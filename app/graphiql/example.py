@@ -18,6 +18,7 @@ GROUPS = {
     "assets": "Assets",
     "bulk": "Bulk changes",
     "sharing": "Sharing",
+    "people": "People",
     "audit": "Audit and undo",
     "analysis": "Analysis",
 }

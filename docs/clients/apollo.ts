@@ -68,7 +68,9 @@ export const typePolicies: TypePolicies = {
       assets: list(...assets),
       auditLog: list('filter'),
       collections: list(...collections),
+      groups: list('query'),
       topics: list('query'),
+      users: list('query', 'filter'),
     },
   },
   AssetFields: { fields: { collections: list(), usedBy: list(), uses: list() } },
@@ -81,6 +83,7 @@ export const typePolicies: TypePolicies = {
       history: list(),
     },
   },
+  Group: { fields: { members: list() } },
   Job: { fields: { results: list('onlyFailed') } },
   Topic: { fields: { collections: list(...collections), history: list() } },
 };

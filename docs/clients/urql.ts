@@ -7,9 +7,10 @@ const list: Resolver = relayPagination();
 const listsOfAsset = { collections: list, usedBy: list, uses: list };
 
 export const resolvers = {
-  Query: { assets: list, auditLog: list, collections: list, topics: list },
+  Query: { assets: list, auditLog: list, collections: list, groups: list, topics: list, users: list },
   Change: { assets: list },
   Collection: { addableAssets: list, assets: list, children: list, history: list },
+  Group: { members: list },
   Job: { results: list },
   Topic: { collections: list, history: list },
   Viewer: { assets: list, collections: list, groups: list, jobs: list },

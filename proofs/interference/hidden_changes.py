@@ -362,7 +362,7 @@ class HiddenChanges:
         ]
 
     def swap_external_ids(self) -> Sequence[str] | None:
-        """Swap the external ids of two other users. Only for an anonymous viewer: members export the external ids."""
+        """Swap the external ids of two other users. Only for an anonymous viewer, who sees no external id of a user."""
         if self.who != ANONYMOUS:
             return None
         one, other = self.chooser.random.sample([user for user in self.other_users if user != ADMIN], 2)
@@ -373,10 +373,11 @@ class HiddenChanges:
         ]
 
     def change_group(self) -> Sequence[str] | None:
-        """Add another user to a group or remove one. Administrators and members of the group would see it."""
-        group, user = self.chooser.choose(*self.model.groups), self.chooser.choose(*self.other_users)
-        if self.who == ADMIN or self.who in self.model.groups[group]["members"]:
+        """Add another user to a group or remove one. Only of groups whose members the viewer does not see."""
+        groups = [group for group in self.model.groups if not self.model.sees_members(self.who, group)]
+        if not groups:
             return None
+        group, user = self.chooser.choose(*groups), self.chooser.choose(*self.other_users)
         condition = f"(group_pk, user_pk) = ({_principal_pk(group)}, {_principal_pk(user)})"
         if self.chooser.happens(4):
             return [f"DELETE FROM group_member WHERE {condition}"]
@@ -389,6 +390,13 @@ class HiddenChanges:
             return None
         user = self.chooser.choose(*(user for user in self.other_users if user != ADMIN))
         return [update_statement("principal", f"external_id = {sql_literal(user)}", is_admin=self.chooser.happens(4))]
+
+    def deactivate_user(self) -> Sequence[str] | None:
+        """Deactivate another user, or reactivate them. Only for an anonymous viewer."""
+        if self.who != ANONYMOUS:
+            return None
+        user = self.chooser.choose(*(user for user in self.other_users if user != ADMIN))
+        return [update_statement("principal", f"external_id = {sql_literal(user)}", is_active=self.chooser.happens(4))]
 
     def add_job(self) -> Sequence[str]:
         """Add a job of another user."""
@@ -719,6 +727,7 @@ CHANGES: dict[str, Callable[[HiddenChanges], WorldChange | Sequence[str] | None]
         HiddenChanges.swap_external_ids,
         HiddenChanges.change_group,
         HiddenChanges.set_administrator,
+        HiddenChanges.deactivate_user,
         HiddenChanges.add_job,
         HiddenChanges.query_as_other,
         HiddenChanges.dry_run_as_other,

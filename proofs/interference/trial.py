@@ -325,6 +325,7 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
         [*model.collection, *model.topic, *NAMES, *NEAR_NAMES, *TAGS],
         list(cursors),
         undoable_ids,
+        [*model.users, *model.groups],
     )
 
 

@@ -49,6 +49,8 @@ EXCEPTIONS = {
     "GroupRef.id": "ids of groups",
     "UserFilter.groupIds": "ids of groups",
     "UserRef.id": "ids of users",
+    "User*Input.userId": "ids of users",
+    "GroupMembersUpdateInput.groupId": "ids of groups",
     "JobCancelInput.id": "the viewer's own jobs",
 }
 

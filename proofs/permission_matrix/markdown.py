@@ -37,7 +37,7 @@ SECTIONS = {
     ),
     "Mutations": (
         *("add", "readd", "remove", "remove_absent", "move", "neighbour", "reorder", "undo", "share", "award"),
-        "register",
+        *("register", "transfer"),
     ),
 }
 INTRODUCTION = """\
@@ -52,9 +52,13 @@ Members see all INTERNAL collections, and PUBLIC ones while public sharing is on
 collections while it is on, and in them the assets with a grant to public. Administrators see all collections. Hidden
 data is absent from lists, counts, orders, filters, histories and errors, and its ids behave like unknown ids.
 
+Members see all users and groups. The members of a group are visible to each of them and to administrators. Anonymous
+visitors see the names of the owners of visible assets, and no other user or group. The token of a deactivated user is
+refused.
+
 Owners add their RELEASED assets to collections and remove them. Administrators remove any asset, and reorder
 collections. Owners share their assets, with everyone and public at most as VIEWER; an imported catalogue may grant
-more.
+more. Administrators write users and groups, and hand all assets of a user over to another.
 """
 LEGEND_OF_ACCESS = """
 `·` is hidden; D, V, E and O are DISCOVERABLE, VIEWER, EDITOR and OWNER. For an anonymous visitor this is the access to

@@ -146,6 +146,9 @@ award          administrator  any         any       -          OK            OK 
 register       anonymous      any         any       UNAUTHENTICATED
 register       member         any         any       FORBIDDEN
 register       administrator  any         any       -          UNCHANGED     UNCHANGED  UNCHANGED  UNCHANGED
+transfer       anonymous      any         any       UNAUTHENTICATED
+transfer       member         any         any       FORBIDDEN
+transfer       administrator  any         any       -          OK            OK         OK         OK
 """
 
 DESCRIPTIONS = {
@@ -181,6 +184,7 @@ DESCRIPTIONS = {
     "share": "share it",
     "award": "award it the gold standard",
     "register": "register it again, and name it in the `uses` of another asset",
+    "transfer": "hand it over, with all assets of its owner",
 }
 
 

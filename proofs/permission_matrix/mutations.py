@@ -234,4 +234,12 @@ MUTATION_SURFACES: tuple[Surface, ...] = (
         item_status,
         covers=("AssetRegistration.externalId", "AssetRegistration.uses"),
     ),
+    Surface(
+        "`assetsTransfer`",
+        "transfer",
+        ALIASED,
+        "@assetsTransfer(input: {from: {userId: $owner}, to: {userId: $formerHolder}, keepEditor: true, dryRun: true})"
+        f" {{ changes {{ id }} job {{ id }} {SUMMARY} {ERRORS} }}",
+        mutation_status,
+    ),
 )
