@@ -8,7 +8,7 @@ from graphql import GraphQLObjectType, parse, validate
 
 from proofs.databases import Databases
 from proofs.interference.hidden_changes import CHANGES, HiddenChanges
-from proofs.interference.operations import SCHEMA, Operation, OperationGenerator, Selection, Vocabulary
+from proofs.interference.operations import OMITTED, SCHEMA, Operation, OperationGenerator, Selection, Vocabulary
 from proofs.interference.trial import trial
 from proofs.interference.world import VIEWERS, public_id, random_catalogue
 from proofs.leaks import LEAKS, checks_until_found, disable_logging
@@ -103,8 +103,12 @@ def test_random_operations_cover_every_field_and_argument_of_the_schema() -> Non
     for name, object_type in SCHEMA.type_map.items():
         if name.startswith("__") or not isinstance(object_type, GraphQLObjectType):
             continue
+        if name == "AssetsTransferPayload":  # of a mutation in OMITTED
+            continue
         types = [name, *(interface.name for interface in object_type.interfaces)]
         for field_name, field in object_type.fields.items():
+            if field_name in OMITTED:
+                continue
             for suffix in ("", *(f"({argument}:)" for argument in field.args)):
                 alternatives = {f"{type_name}.{field_name}{suffix}" for type_name in types}
                 assert alternatives & covered, f"{name}.{field_name}{suffix}"
