@@ -1,4 +1,4 @@
-"""Command line: `atoll serve | import | export | token | backup | migrate | schema | check`."""
+"""Command line: `atoll serve | import | export | token | audit | backup | migrate | schema | check`."""
 
 import asyncio
 import errno
@@ -33,6 +33,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import demo, metrics, tokens
 from app.application import create_application, load_documents
+from app.audit import AuditFormat, SinceError, parse_since, write_audit_log
 from app.check import Finding, Level, check_database, check_documents, check_settings
 from app.connections import Connections
 from app.descriptors import max_descriptors
@@ -93,7 +94,7 @@ def main() -> None:
     """Run the command line. An expected error is printed as one line, without a traceback."""
     try:
         commands(prog_name="atoll")
-    except (SettingError, TokenLifetimeError, TokenNameError, DatabaseUrlError) as error:
+    except (SettingError, SinceError, TokenLifetimeError, TokenNameError, DatabaseUrlError) as error:
         _exit(str(error), USAGE)
     except (
         DatabaseUnusableError,
@@ -321,6 +322,26 @@ def backup(
         f"{file}: {result.size_bytes / 1e6:,.1f} MB, database revision {result.schema_revision}, "
         f"revision {result.revision} of the change log.\n"
     )
+
+
+@commands.command()
+def audit(
+    since: Annotated[
+        str, typer.Option(help="Start: an age such as 30d, a date, or a time such as 2026-11-01T08:00:00Z.")
+    ] = "30d",
+    form: Annotated[AuditFormat, typer.Option("--format", help="Form of the output.")] = AuditFormat.JSONL,
+) -> None:
+    """Print the audit log since a time, the oldest change first, for an archive: all changes of all objects.
+
+    Example: atoll audit --since 2026-11-01 --format csv >audit.csv
+    """
+    start = parse_since(since)
+
+    async def write(database: Database) -> None:
+        await _require_usable(database)
+        await write_audit_log(database, start, form, sys.stdout.write)
+
+    _run(_settings(), write)
 
 
 @commands.command("migrate")

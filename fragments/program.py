@@ -370,7 +370,9 @@ def _compile_lookup(field: FieldPlan, kind: RowKind) -> Lookup:
             raise UnsupportedError("The index does not hold the ids of the platform.")
         outline = run.sight.outline
         slugs = outline.topic_by_slug if kind is RowKind.TOPIC else outline.collection_by_slug
-        return kind, slugs.get(by.slug)
+        if by.slug not in slugs:
+            raise UnsupportedError("The index does not hold former slugs.")
+        return kind, slugs[by.slug]
 
     return Lookup({kind: compile_rows(_object_shape(field), kind)}, find)
 

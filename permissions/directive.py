@@ -12,6 +12,7 @@ from strawberry.types.field import StrawberryField
 
 from permissions.permission import (
     ACCESS_BY_PERMISSION,
+    HELD_BY_ADMINISTRATORS,
     CheckedPayload,
     Permission,
     RestrictableList,
@@ -38,6 +39,7 @@ SCOPES: Mapping[Permission, frozenset[PermissionScope]] = {
     Permission.ASSET_DISCOVER: _ON_ASSETS,
     Permission.ASSET_VIEW: _ON_ASSETS,
     Permission.ASSET_OWN: _ON_ASSETS,
+    Permission.ASSET_GRANTS_VIEW: frozenset({PermissionScope.PARENT}),
     Permission.GROUP_MEMBER: frozenset({PermissionScope.PARENT}),
 }
 """Objects that each permission can be checked on."""
@@ -117,7 +119,8 @@ class permission(FieldExtension):  # noqa: N801 - named like the directive that 
     def _is_held_on(self, parent: Any, viewer: Viewer) -> bool:
         if self.requires is Permission.GROUP_MEMBER:
             return is_group_member(viewer, parent)
-        return has_asset_permission(parent, self.requires)
+        is_held = self.requires in HELD_BY_ADMINISTRATORS and has_permission(viewer, Permission.ADMIN)
+        return is_held or has_asset_permission(parent, self.requires)
 
     async def _check_awaited(self, value: Any) -> Any:
         return self._check_item(await value)

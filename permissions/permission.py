@@ -16,6 +16,7 @@ class Permission(StrEnum):
     ASSET_DISCOVER = "ASSET_DISCOVER"
     ASSET_VIEW = "ASSET_VIEW"
     ASSET_OWN = "ASSET_OWN"
+    ASSET_GRANTS_VIEW = "ASSET_GRANTS_VIEW"
     GROUP_MEMBER = "GROUP_MEMBER"
 
 
@@ -23,7 +24,10 @@ ACCESS_BY_PERMISSION = {
     Permission.ASSET_DISCOVER: AssetAccess.DISCOVERABLE,
     Permission.ASSET_VIEW: AssetAccess.VIEWER,
     Permission.ASSET_OWN: AssetAccess.OWNER,
+    Permission.ASSET_GRANTS_VIEW: AssetAccess.OWNER,
 }
+HELD_BY_ADMINISTRATORS = frozenset({Permission.ASSET_GRANTS_VIEW})
+"""Permissions that administrators hold on every asset, independent of their access to it."""
 
 
 class HasViewerAccess(Protocol):

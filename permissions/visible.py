@@ -14,10 +14,13 @@ ARCHIVED and WITHDRAWN assets are visible to their owners and administrators onl
 and its collection are. A use is visible if both of its assets are and the viewer has VIEWER access to the asset that
 uses the other.
 
-Administrators see all changes, including those of deleted objects, except changes of an asset if their access to it is
-below the change's `least_access`. Members see a change if its subject is a visible collection, and it affected either
-no asset or at least one visible asset. REORDERED changes are hidden from them, because a visible asset may have moved
-past hidden ones only. Anonymous visitors see no changes.
+Administrators see all changes, including those of deleted objects and of grants, except changes of an asset's content
+if their access to it is below the change's `least_access`. Members see the changes of assets that they own, and those
+of visible collections; of a change of members only if it affected at least one visible asset. The changes of a deleted
+collection are visible to the members who would see it if it existed as it was then. REORDERED changes are hidden from
+members, because a visible asset may have moved past hidden ones only. Anonymous visitors see no changes.
+
+Grants on an asset are visible to its owners and to administrators.
 
 The former place of a topic or collection is visible if the object is. That of a deleted one is visible to those who
 would see it if it existed as it was then; a topic, which was empty when it was deleted, to members only.
@@ -53,6 +56,15 @@ from store.tables import OWNER_BY_GRANT, AssetAccess, AssetStatus, ChangeAction,
 used_asset = sql.asset.alias("used")
 
 OWNERS_ONLY_STATUSES = (AssetStatus.ARCHIVED, AssetStatus.WITHDRAWN)
+
+
+MEMBER_ACTIONS = (
+    ChangeAction.ASSETS_ADDED,
+    ChangeAction.ASSETS_REMOVED,
+    ChangeAction.ASSETS_MOVED,
+    ChangeAction.UNDONE,
+)
+"""Actions of changes of a collection's members."""
 
 
 def visible(source: FromClause, viewer: Viewer) -> Select[Any]:
@@ -205,11 +217,11 @@ def _uses(use: FromClause, viewer: Viewer) -> Select[Any]:
 
 
 def _grants(grant: FromClause, viewer: Viewer) -> Select[Any]:
-    """Return the grants on the assets that the viewer owns."""
+    """Return the grants on the assets that the viewer owns; for an administrator, on all assets."""
     return (
         select(*grant.c)
         .select_from(grant.join(sql.asset, sql.asset.c.pk == grant.c.asset_pk))
-        .where(has_access(sql.asset, viewer, AssetAccess.OWNER))
+        .where(true() if viewer.is_admin else has_access(sql.asset, viewer, AssetAccess.OWNER))
     )
 
 
@@ -223,12 +235,17 @@ def _changes(change: FromClause, viewer: Viewer) -> Select[Any]:
 def change_exists(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
     """Return the condition that a change is visible to the viewer."""
     if viewer.is_admin:
-        return change.c.least_access <= _subject_access(change, viewer)
+        is_about_grants = change.c.least_access == AssetAccess.OWNER.value
+        return or_(is_about_grants, change.c.least_access <= _subject_access(change, viewer))
     if not viewer.is_signed_in:
         return false()
     return and_(
         change.c.action != ChangeAction.REORDERED,
-        _is_about_visible_collection(change, viewer),
+        or_(
+            _is_about_visible_collection(change, viewer),
+            _is_about_deleted_collection(change, viewer),
+            _is_about_owned_asset(change, viewer),
+        ),
         _touches_visible_assets(change, viewer),
     )
 
@@ -252,13 +269,42 @@ def _is_about_visible_collection(change: FromClause, viewer: Viewer) -> ColumnEl
     )
 
 
-def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
-    change_asset = sql.change_asset
-    affected: Select[Any] = select(literal_column("1")).where(change_asset.c.change_pk == change.c.pk)
-    visible_ones = affected.join(sql.asset, sql.asset.c.pk == change_asset.c.asset_pk).where(
-        asset_exists(sql.asset, viewer)
+def _is_about_deleted_collection(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition that the subject is deleted, and would be visible to the member if it existed as it was."""
+    deletion = sql.change.alias("deletion")
+    visibility = (
+        select(deletion.c.deleted_visibility)
+        .where(deletion.c.subject_id == change.c.subject_id, deletion.c.action == ChangeAction.DELETED)
+        .order_by(deletion.c.pk.desc())
+        .limit(1)
+        .correlate(change)
+        .scalar_subquery()
     )
-    return or_(~affected.correlate(change).exists(), visible_ones.correlate(change).exists())
+    existing: Select[Any] = select(literal_column("1")).where(sql.collection.c.id == change.c.subject_id)
+    was_visible = visibility.is_not(None) if viewer.public_sharing else visibility == CollectionVisibility.INTERNAL
+    return and_(~existing.correlate(change).exists(), was_visible)
+
+
+def _is_about_owned_asset(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    asset = sql.asset.alias("changed_asset")
+    is_owned = has_access(asset, viewer, AssetAccess.OWNER)
+    return select(literal_column("1")).where(asset.c.id == change.c.subject_id, is_owned).correlate(change).exists()
+
+
+def _touches_visible_assets(change: FromClause, viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition that a change is not one of members, or affected a visible one.
+
+    Other changes may have members too: those of a collection that was deleted. A change of these is visible whether or
+    not a viewer sees any of them.
+    """
+    change_asset = sql.change_asset
+    visible_ones: Select[Any] = (
+        select(literal_column("1"))
+        .where(change_asset.c.change_pk == change.c.pk)
+        .join(sql.asset, sql.asset.c.pk == change_asset.c.asset_pk)
+        .where(asset_exists(sql.asset, viewer))
+    )
+    return or_(change.c.action.not_in(MEMBER_ACTIONS), visible_ones.correlate(change).exists())
 
 
 def _former_places(place: FromClause, viewer: Viewer) -> Select[Any]:

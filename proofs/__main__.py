@@ -30,6 +30,7 @@ from proofs.record import RECORD, Run, Runs, add_checks, format_record, load_run
 from proofs.reimports.trial import REIMPORTS
 from proofs.revocation.trial import REVOCATION
 from proofs.token_forgery.trial import TOKEN_FORGERY
+from proofs.undo.trial import UNDO
 from proofs.walks.trial import WALKS
 
 PROOFS: dict[str, Proof] = {
@@ -48,6 +49,7 @@ PROOFS: dict[str, Proof] = {
         MALFORMED,
         WALKS,
         REIMPORTS,
+        UNDO,
     )
 }
 MUTANTS = "mutants"

@@ -39,7 +39,7 @@ from resolvers.listing.aggregate import select_tags
 from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
 from resolvers.write import membership as write_membership
-from resolvers.write import membership_operations, undo
+from resolvers.write import membership_operations, undo_members
 from resolvers.write.former_places import insert_records
 from store import changes, sql, undo_records
 from store.database import Snapshot
@@ -47,7 +47,7 @@ from store.reader_threads import ThreadSnapshot
 from store.search.document import SEARCHED_TABLES, Document
 from store.search.query import field_token
 from store.search.tokens import tokenize
-from store.tables import EVERYONE_PK, AssetAccess, CollectionVisibility
+from store.tables import EVERYONE_PK, AssetAccess, ChangeAction, CollectionVisibility
 from tests.oracle import ANONYMOUS
 
 PATIENCE = 20_000
@@ -421,7 +421,7 @@ def _disable_permission(permission: Permission) -> Callable[[], Patch]:
 @contextmanager
 def _all_grants() -> Iterator[None]:
     with (
-        _disable_permission(Permission.ASSET_OWN)(),
+        _disable_permission(Permission.ASSET_GRANTS_VIEW)(),
         _replace_select("access_grant", lambda grant, _viewer: select(*grant.c))(),
     ):
         yield
@@ -462,7 +462,7 @@ def _show_reorderings() -> Iterator[None]:
         yield
 
 
-def _show_sharing(change: Any, viewer: Viewer) -> ColumnElement[bool]:
+def _show_content_changes(change: Any, viewer: Viewer) -> ColumnElement[bool]:
     return true() if viewer.is_admin else change_exists(change, viewer)
 
 
@@ -471,6 +471,10 @@ def _select_members_of_any_collection(member: Any, viewer: Viewer) -> Any:
     joined = member.join(sql.asset, sql.asset.c.pk == member.c.asset_pk)
     joined = joined.join(sql.collection, sql.collection.c.pk == member.c.collection_pk)
     return select(*member.c).select_from(joined).where(asset_exists(sql.asset, viewer))
+
+
+def _is_about_any_deleted_collection(change: Any, _viewer: Viewer) -> ColumnElement[bool]:
+    return and_(change.c.subject_id.startswith("col_"), change.c.subject_id.not_in(select(sql.collection.c.id)))
 
 
 @contextmanager
@@ -595,7 +599,7 @@ def _count_every_step() -> Iterator[None]:
 
 async def _restore_ranks(tx: Any, collection: Any, records: Sequence[Any]) -> None:
     """Restore members with their former ranks."""
-    await insert_records(tx, collection, records, [record.rank for record in records])
+    await insert_records(tx, collection.pk, records, [record.rank for record in records])
 
 
 def _export_of_all(table: Any) -> Callable[[FromClause, Viewer], Any]:
@@ -730,8 +734,8 @@ LEAKS: Sequence[Leak] = (
     ),
     Leak(
         "history",
-        "administrators see the sharing of all assets",
-        _replace(visibility, "change_exists", _show_sharing),
+        "administrators see the changes of all assets' content",
+        _replace(visibility, "change_exists", _show_content_changes),
         USERS[0],
     ),
     Leak("jobs", "jobs are visible to everyone", _replace_select("job", _select_any_row)),
@@ -743,7 +747,17 @@ LEAKS: Sequence[Leak] = (
     Leak("ids", "ids of changes are sequential", _sequential_ids),
     Leak("headers", "an ETag contains the revision of the log", _revision_header),
     Leak("undo", "a move past hidden assets prevents an undo", _replace(undo_records, "ORDER_ACTIONS", ())),
-    Leak("undo", "an undo restores ranks", _replace(undo, "restore_members", _restore_ranks)),
+    Leak("undo", "an undo restores ranks", _replace(undo_members, "restore_members", _restore_ranks)),
+    Leak(
+        "deletions",
+        "the deletion of a collection is hidden if all its assets are",
+        _replace(visibility, "MEMBER_ACTIONS", (*visibility.MEMBER_ACTIONS, ChangeAction.DELETED)),
+    ),
+    Leak(
+        "deletions",
+        "the names of deleted collections are shown to everyone",
+        _replace(visibility, "_is_about_deleted_collection", _is_about_any_deleted_collection),
+    ),
     Leak(
         "index",
         "the index shows archived assets to every grant holder",

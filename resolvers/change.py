@@ -13,19 +13,24 @@ from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.listing.listing import Listing
 from resolvers.loaders import (
     AssetByPk,
+    CanUndoByChange,
     ChangeByPk,
     CollectionById,
     PrincipalByPk,
     Reference,
     RowByColumn,
     TopicById,
+    UndoByChange,
 )
 from resolvers.node import Object, node
 from resolvers.order import asset_sort_keys
+from resolvers.undoable import UNDO_MS, UndoRight, undo_right
 from store import sql
 from store.asset_columns import ACCESS_BY_FIELD
+from store.ids import now_ms
 from store.rows import ChangeRow, CollectionRow, TopicRow
 from store.sql import Expressions, Selection
+from store.subject_type import SubjectType
 
 LOADER_OF_REFERENCE: Mapping[str, type[RowByColumn[str, Any]]] = {
     "from": CollectionById,
@@ -145,6 +150,28 @@ actor = Reference(PrincipalByPk, "actor_pk")
 async def subject(change: ChangeRow, context: Context) -> Object | None:
     """Return the changed object; None when it is deleted or hidden, and for the deployment, which has no id."""
     return await node(None, context, change.subject_id)
+
+
+def subject_type(change: ChangeRow, _context: Context) -> SubjectType:
+    """Return the type of the subject."""
+    return SubjectType.of(change.subject_id)
+
+
+async def can_undo(change: ChangeRow, context: Context) -> bool:
+    """Return whether the viewer has the right to undo the change, and it is neither too old nor undone."""
+    right = undo_right(change)
+    if right is None or change.at < now_ms() - UNDO_MS:
+        return False
+    if right is UndoRight.ADMIN and not context.viewer.is_admin:
+        return False
+    return await context.loader(CanUndoByChange).load(change.pk)
+
+
+undone_by = Reference(UndoByChange, "pk")
+"""The last visible change that undid the change."""
+
+undoes = Reference(ChangeByPk, "undoes_pk")
+"""The change that this one undid."""
 
 
 async def fields(change: ChangeRow, context: Context) -> list[FieldChange]:

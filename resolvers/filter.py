@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Table, func
 
 from permissions import Viewer, visible
 from permissions.visible import has_access
@@ -17,7 +17,9 @@ from store.search.match import matches_search
 from store.search.query import Search
 from store.search.tag_key import tag_key
 from store.sql import Selection
+from store.subject_type import PREFIX_LENGTH, SubjectType
 from store.tables import AssetAccess
+from store.text import fold_name
 
 Conditions = Sequence[ColumnElement[bool]]
 ConditionsOf = Mapping[str, Callable[[Any, Viewer], Conditions]]
@@ -109,6 +111,11 @@ def _has_id(pk: ColumnElement[int], table: Table, ids: Sequence[str]) -> ColumnE
     referred = table.alias()
     rows = referred.select().where(referred.c.id.in_(sql.text_list(ids)))
     return pk.in_(rows.with_only_columns(referred.c.pk))
+
+
+def _has_subject_of(types: Sequence[str]) -> ColumnElement[bool]:
+    prefix = func.substr(sql.change.c.subject_id, 1, PREFIX_LENGTH)
+    return prefix.in_(sql.text_list([each.prefix for each in SubjectType if each in types]))
 
 
 def _tagged(tags: Sequence[str]) -> ColumnElement[bool]:
@@ -256,6 +263,8 @@ class ChangeFilter(Filter):
     actor_ids: tuple[str, ...] | None = None
     actions: tuple[str, ...] | None = None
     subject_ids: tuple[str, ...] | None = None
+    subject_types: tuple[str, ...] | None = None
+    text: str | None = None
     at: TimeRange | None = None
 
     table = sql.change
@@ -263,6 +272,8 @@ class ChangeFilter(Filter):
         "actor_ids": lambda ids, _: [_has_id(sql.change.c.actor_pk, sql.principal, ids)],
         "actions": lambda actions, _: [sql.change.c.action.in_(sql.text_list(actions))],
         "subject_ids": lambda ids, _: [sql.change.c.subject_id.in_(sql.text_list(ids))],
+        "subject_types": lambda types, _: [_has_subject_of(types)],
+        "text": lambda text, _: [sql.change.c.subject_key.contains(fold_name(text), autoescape=True)],
         "at": lambda range_, _: range_.conditions(sql.change.c.at),
     }
 

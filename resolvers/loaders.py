@@ -3,18 +3,20 @@
 from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from sqlalchemy import Integer, String, Table, bindparam, func
+from sqlalchemy import Integer, String, Table, and_, bindparam, case, func, or_
 
 from permissions import Viewer, visible
-from permissions.visible import used_asset
+from permissions.visible import MEMBER_ACTIONS, has_access, used_asset, user_parameter
 from resolvers.collection_tree import ancestors_cte, start
 from resolvers.context import Context, LoadBatch
 from resolvers.listing.statement_cache import cached
 from store import sql
 from store.database_use import trace_batch
+from store.former_slugs import former_slugs, has_former_slug
 from store.rows import ApiTokenRow, AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
 from store.sql import Expression, Selection
-from store.tables import AssetKind, Principal, PrincipalKind
+from store.tables import AssetAccess, AssetKind, Principal, PrincipalKind
+from store.undo_records import is_overridden, is_undo_of, touches_member
 
 NO_PK = 0
 """A pk that no row has."""
@@ -106,6 +108,24 @@ class RowByColumn(Loader[K, R | None]):
         return rows.with_only_columns(*(selected[name] for name in self._columns), maintain_column_froms=True)
 
 
+class RowBySlug(RowByColumn[str, R]):
+    """Visible row by its slug. A slug that no visible row has finds the visible row that had it last."""
+
+    column = "slug"
+
+    async def fetch(self, keys: list[str]) -> Mapping[str, R | None]:
+        """Return rows by slug. One statement."""
+        rows = await self.rows_of(keys)
+        former = sorted((pk, slug, row) for row in rows for pk, slug in row.former_slugs)
+        return {slug: row for _, slug, row in former} | {row.slug: row for row in rows}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of visible rows, each with its `former_slugs` among the keys: pairs of pk and slug."""
+        keys = sql.text_table("keys").select()
+        has_slug = or_(self.table.c.slug.in_(keys), has_former_slug(self.table, keys))
+        return visible(self.table, viewer).where(has_slug).add_columns(former_slugs(self.table, keys))
+
+
 class Reference(Generic[R]):
     """Resolver of the row that a foreign key of its source refers to; None for a null key and for a hidden row."""
 
@@ -171,11 +191,10 @@ class CollectionById(RowByColumn[str, CollectionRow]):
     column = "id"
 
 
-class CollectionBySlug(RowByColumn[str, CollectionRow]):
-    """Collection by slug."""
+class CollectionBySlug(RowBySlug[CollectionRow]):
+    """Collection by slug, or by a former one."""
 
     table = sql.collection
-    column = "slug"
 
 
 class TopicByPk(RowByColumn[int, TopicRow]):
@@ -191,11 +210,10 @@ class TopicById(RowByColumn[str, TopicRow]):
     column = "id"
 
 
-class TopicBySlug(RowByColumn[str, TopicRow]):
-    """Topic by slug."""
+class TopicBySlug(RowBySlug[TopicRow]):
+    """Topic by slug, or by a former one."""
 
     table = sql.topic
-    column = "slug"
 
 
 class PrincipalByPk(RowByColumn[int, PrincipalRow]):
@@ -252,6 +270,52 @@ class ChangeById(RowByColumn[str, ChangeRow]):
 
     table = sql.change
     column = "id"
+
+
+class UndoByChange(RowByColumn[int, ChangeRow]):
+    """The last change that undid a change, by the pk of that."""
+
+    table = sql.change
+    column = "undoes_pk"
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the undos, the last of each change last."""
+        return super().select(viewer).order_by(sql.change.c.pk)
+
+
+class CanUndoByChange(Loader[int, bool]):
+    """Whether a change is not undone, and the viewer has the right to undo it or one of its members.
+
+    Does not check that the viewer is an administrator where the change itself requires one.
+    """
+
+    missing = False
+
+    async def fetch(self, keys: list[int]) -> dict[int, bool]:
+        """Return True for the pk of each change that can be undone. One statement."""
+        return {row.pk: True for row in await self.rows_of(keys)}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of these changes."""
+        change, member = sql.change, sql.change_asset
+        is_owner = has_access(sql.asset, viewer, AssetAccess.OWNER)
+        is_own = change.c.actor_pk == user_parameter(viewer)
+        may = or_(is_owner, is_own | member.c.rank.is_(None)) if viewer.is_admin else is_owner
+        has_member: Selection = (
+            visible(sql.asset, viewer)
+            .join(member, member.c.asset_pk == sql.asset.c.pk)
+            .where(member.c.change_pk == change.c.pk, may, ~is_overridden(change, touches_member(member), member))
+            .correlate(change)
+        )
+        owned: Selection = visible(sql.asset, viewer).where(sql.asset.c.id == change.c.subject_id, is_owner)
+        may_undo = or_(change.c.least_access < AssetAccess.OWNER.value, owned.correlate(change).exists())
+        return visible(change, viewer).where(
+            change.c.pk.in_(sql.int_table("keys").select()),
+            case(
+                (change.c.action.in_(MEMBER_ACTIONS), has_member.exists()),
+                else_=and_(may_undo, ~is_overridden(change, is_undo_of(change))),
+            ),
+        )
 
 
 class JobById(RowByColumn[str, JobRow]):

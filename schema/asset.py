@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from schema.asset_collection import AssetCollectionConnection
 
 REQUIRES_VIEWER = permission(Permission.ASSET_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.NULL)
-REQUIRES_OWNER = permission(Permission.ASSET_OWN, on=PermissionScope.PARENT, denied=DeniedResult.NULL)
+REQUIRES_GRANTS_VIEW = permission(Permission.ASSET_GRANTS_VIEW, on=PermissionScope.PARENT, denied=DeniedResult.NULL)
 
 LazyAssetConnection = Annotated["AssetConnection", strawberry.lazy("schema.asset")]
 
@@ -131,8 +131,8 @@ class AssetFields(Node):
     )
     grants: list[Grant] | None = field(
         "The grants by which the asset is shared, highest access first, then by name; null for viewers"
-        " who are not owners.",
-        REQUIRES_OWNER,
+        " who are neither owners nor administrators.",
+        REQUIRES_GRANTS_VIEW,
         resolver=resolve.grants,
     )
 

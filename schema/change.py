@@ -1,5 +1,7 @@
 """Change log: changes, their fields, and filters for them."""
 
+from typing import Optional
+
 import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope, permission
@@ -8,7 +10,7 @@ from resolvers import change as resolve
 from schema import field as declare
 from schema.asset import AssetConnection
 from schema.connection import PageInfo, edges_field, nodes_field, page_info_field
-from schema.enums import ChangeAction
+from schema.enums import ChangeAction, SubjectType
 from schema.field import field, forward_arguments, optional
 from schema.filter import DateTimeRange
 from schema.node import Node, match_rows
@@ -45,6 +47,24 @@ class Change(Node):
     subject: Node | None = field(
         "The changed object. Null if it has been deleted, is hidden from the viewer, or is the deployment.",
         resolver=resolve.subject,
+    )
+    subject_id: strawberry.ID = field("The id of the changed object, which stays readable after the object is deleted.")
+    subject_type: SubjectType = field("The type of the changed object.", resolver=resolve.subject_type)
+    subject_name: str | None = field(
+        "The name of the object right after the change; of a deletion, before it. It stays readable after the object is"
+        " deleted, for those who could see it then. Null for the deployment."
+    )
+    origin: str | None = field("The file of the import that made the change; null for any other change.")
+    can_undo: bool = field(
+        "Whether the viewer may undo the change by `changeUndo`: it can be undone, is at most 30 days old, and is not"
+        " undone yet. The undo may still be a CONFLICT with later changes.",
+        resolver=resolve.can_undo,
+    )
+    undoes: Optional["Change"] = field(
+        "The change that this one undid; null if it is no undo.", resolver=resolve.undoes
+    )
+    undone_by: Optional["Change"] = field(
+        "The change that undid this one, the last if there were several; null if none did.", resolver=resolve.undone_by
     )
     fields: list[FieldChange] = field(
         "The changed fields, without those that are hidden from the viewer.", resolver=resolve.fields
@@ -86,4 +106,6 @@ class ChangeFilter:
     subject_ids: list[strawberry.ID] | None = optional(
         "Ids of the changed objects, deleted ones included; `deployment` for the deployment."
     )
+    subject_types: list[SubjectType] | None = optional("Types of the changed objects.")
+    text: str | None = optional("Text that occurs in the name of the changed object, ignoring case.")
     at: DateTimeRange | None = optional("When the change was made.")

@@ -9,6 +9,7 @@ from permissions.permission import Permission
 from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.sharing_effect import Audience
 from resolvers.write.user_error import UserErrorCode
+from store.subject_type import SubjectType
 from store.tables import (
     AppKind,
     AssetAccess,
@@ -73,6 +74,8 @@ _describe(
     ASSET_VIEW="The viewer may see the asset's content: where it is stored, how to launch it, its provenance."
     " Held with VIEWER access or higher.",
     ASSET_OWN="The viewer owns the asset: OWNER access.",
+    ASSET_GRANTS_VIEW="The viewer may see by which grants the asset is shared, and the changes of these. Held by owners"
+    " of the asset and by administrators.",
     GROUP_MEMBER="The viewer is a member of the group, or an administrator.",
 )
 _describe(
@@ -195,6 +198,16 @@ _describe(
     UPDATED_AT="When the asset was last updated.",
 )
 _describe(
+    SubjectType,
+    "Type of the object that a change is of.",
+    TOPIC="A topic.",
+    COLLECTION="A collection.",
+    ASSET="An asset of any kind.",
+    USER="A user.",
+    GROUP="A group of users.",
+    DEPLOYMENT="The deployment and its settings.",
+)
+_describe(
     UserErrorCode,
     "Code of an error in the input that the client can correct.",
     INVALID="The value is malformed, or not applicable here.",
@@ -232,6 +245,7 @@ _describe(
     ASSETS_ADD="Adds assets to a collection.",
     ASSETS_REMOVE="Removes assets from a collection.",
     ASSETS_MOVE="Moves assets from one collection to another.",
+    CHANGES_UNDO="Undoes the changes of another job.",
     ASSETS_TRANSFER="Hands all assets of one user over to another.",
 )
 _describe(
@@ -272,5 +286,6 @@ __all__ = [
     "Permission",
     "PermissionScope",
     "PrincipalSource",
+    "SubjectType",
     "UserErrorCode",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
@@ -11,6 +11,7 @@ from store.bulk_insert import insert_many
 from store.database import Snapshot
 from store.ids import new_id, now_ms
 from store.tables import ChangeAction
+from store.text import fold_name
 
 LoggedFieldChange = Mapping[str, str | None]
 """A field change: the keys are `field`, `before` and `after`."""
@@ -43,6 +44,13 @@ class MemberChange(NamedTuple):
     note: str | None = None
 
 
+class Undone(NamedTuple):
+    """The change that an undo undoes, and the original of that one, which is itself if it is no undo."""
+
+    undoes_pk: int
+    original_pk: int
+
+
 class ChangeLog:
     """Appender of one write's changes. Opening it takes the lock of all writers, so that revisions commit in order."""
 
@@ -50,6 +58,7 @@ class ChangeLog:
         """Use `open_change_log` instead."""
         self._connection, self.revision, self.request_id = connection, revision, request_id
         self.actor_pk: int | None = None  # None for changes by the platform itself, such as an import
+        self.origin: str | None = None  # of an import, its file; the same for all changes of the write
         self.at = now_ms()
         self.has_changes = False
 
@@ -59,58 +68,101 @@ class ChangeLog:
         subject_ids: Iterable[str],
         fields: Sequence[LoggedFieldChange] = (),
         least_access: int = 0,
+        **record: Any,
     ) -> list[str]:
-        """Append one change per subject, and return the ids of the changes. One statement.
+        """Append one change per subject, and return the ids of the changes. Two statements.
 
-        `least_access` is the access to its subject, an asset, that a viewer needs to see the change.
+        Deletions are appended before the subject is deleted, whose name is logged. `least_access` is the access to its
+        subject, an asset, that a viewer needs to see the change. `record` has further columns, for an undo.
         """
-        rows = [self._row(action, subject_id, fields, least_access) for subject_id in subject_ids]
+        rows = [self._row(action, subject_id, fields, least_access, **record) for subject_id in subject_ids]
         await self._insert(rows)
         return [row["id"] for row in rows]
 
     async def append_by_subject(
-        self, action: ChangeAction, fields_by_subject: Mapping[str, Sequence[LoggedFieldChange]], least_access: int = 0
-    ) -> None:
-        """Append one change per subject, each with its own field changes. One statement."""
-        rows = [self._row(action, subject_id, fields, least_access) for subject_id, fields in fields_by_subject.items()]
+        self,
+        action: ChangeAction,
+        fields_by_subject: Mapping[str, Sequence[LoggedFieldChange]],
+        least_access: int = 0,
+        records: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> list[str]:
+        """Append one change per subject, each with its own field changes, and return their ids. Two statements.
+
+        `records` has further columns by subject, for an undo.
+        """
+        rows = [
+            self._row(action, subject_id, fields, least_access, **(records or {}).get(subject_id, {}))
+            for subject_id, fields in fields_by_subject.items()
+        ]
         await self._insert(rows)
+        return [row["id"] for row in rows]
 
     async def append_member_changes(
         self,
         action: ChangeAction,
         members_by_subject: Mapping[str, Sequence[MemberChange]],
         fields_by_subject: Mapping[str, Sequence[LoggedFieldChange]] | None = None,
+        undone_by_subject: Mapping[str, Undone] | None = None,
+        **record: Any,
     ) -> dict[str, str]:
         """Append one change per subject that has member changes; return the ids of the changes by subject id.
 
-        Three statements, plus one per further 5,000 members; none without members.
+        `undone_by_subject` has the changes that this one undoes. Four statements, plus one per further 5,000 members;
+        none without members.
         """
-        fields = fields_by_subject or {}
+        fields, undone = fields_by_subject or {}, undone_by_subject or {}
         # Draw an id for subjects without members too: which ids the others get must not depend on hidden members.
-        candidates = [self._row(action, subject_id, fields.get(subject_id, ())) for subject_id in members_by_subject]
+        candidates = [
+            self._row(action, id_, fields.get(id_, ()), **record, **(undone[id_]._asdict() if id_ in undone else {}))
+            for id_ in members_by_subject
+        ]
         rows = [row for row in candidates if members_by_subject[row["subject_id"]]]
         if not rows:
             return {}
         await self._insert(rows)
-        inserted = select(sql.change.c.pk, sql.change.c.subject_id).where(
-            sql.change.c.id.in_(sql.text_list([row["id"] for row in rows]))
-        )
-        is_new = action is ChangeAction.ASSETS_ADDED  # assets had no former membership
-        members = [
-            {"change_pk": change.pk} | ({"asset_pk": member.asset_pk} if is_new else member._asdict())
-            for change in await self._connection.execute(inserted)
-            for member in members_by_subject[change.subject_id]
-        ]
-        await insert_many(self._connection, sql.change_asset, members)
+        await self.append_members({row["id"]: members_by_subject[row["subject_id"]] for row in rows})
         return {row["subject_id"]: row["id"] for row in rows}
 
+    async def append_members(self, members_by_change: Mapping[str, Sequence[MemberChange]]) -> None:
+        """Append member changes to changes of this write, by their ids. Two statements, plus one per 5,000 members."""
+        inserted = select(sql.change.c.pk, sql.change.c.id).where(
+            sql.change.c.id.in_(sql.text_list(list(members_by_change)))
+        )
+        members = [
+            {"change_pk": change.pk} | member._asdict()
+            for change in await self._connection.execute(inserted)
+            for member in members_by_change[change.id]
+        ]
+        await insert_many(self._connection, sql.change_asset, members)
+
     async def _insert(self, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self.has_changes = True
-            await self._connection.execute(insert(sql.change), rows)
+        if not rows:
+            return
+        self.has_changes = True
+        names = await self._names([row["subject_id"] for row in rows])
+        for row in rows:
+            name = names.get(row["subject_id"])
+            row |= {"subject_name": name, "subject_key": None if name is None else fold_name(name)}
+        await self._connection.execute(insert(sql.change), rows)
+
+    async def _names(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the names of objects by id. One statement."""
+        wanted = sql.text_list(sorted(set(ids)))
+        tables = (sql.topic, sql.collection, sql.asset, sql.principal)
+        names = union_all(*(select(table.c.id, table.c.name).where(table.c.id.in_(wanted)) for table in tables))
+        return {row.id: row.name for row in await self._connection.execute(names)}
 
     def _row(
-        self, action: ChangeAction, subject_id: str, fields: Sequence[LoggedFieldChange] = (), least_access: int = 0
+        self,
+        action: ChangeAction,
+        subject_id: str,
+        fields: Sequence[LoggedFieldChange] = (),
+        least_access: int = 0,
+        *,
+        effect: Mapping[str, Any] | None = None,
+        deleted_visibility: str | None = None,
+        undoes_pk: int | None = None,
+        original_pk: int | None = None,
     ) -> dict[str, Any]:
         return {
             "id": new_id("chg"),
@@ -122,6 +174,11 @@ class ChangeLog:
             "least_access": least_access,
             "fields": list(fields),
             "request_id": self.request_id,
+            "origin": self.origin,
+            "effect": effect,
+            "deleted_visibility": deleted_visibility,
+            "undoes_pk": undoes_pk,
+            "original_pk": original_pk,
         }
 
 

@@ -39,10 +39,14 @@ def unshared_fields(
     return [_grant_change(principals[pk], access, None) for pk, access in before.items() if pk not in after]
 
 
-def _grant_change(principal: PrincipalRow, before: int | None, after: int | None) -> LoggedFieldChange:
+def grant_field(principal: PrincipalRow) -> str:
+    """Return the name of the field that logs a principal's access."""
     has_id = principal.kind in {PrincipalKind.USER, PrincipalKind.GROUP}
-    field = f"{principal.kind.lower()}:{principal.id}" if has_id else principal.kind.lower()
-    return {"field": field, "before": _access_name(before), "after": _access_name(after)}
+    return f"{principal.kind.lower()}:{principal.id}" if has_id else principal.kind.lower()
+
+
+def _grant_change(principal: PrincipalRow, before: int | None, after: int | None) -> LoggedFieldChange:
+    return {"field": grant_field(principal), "before": _access_name(before), "after": _access_name(after)}
 
 
 def _access_name(access: int | None) -> str | None:

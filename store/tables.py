@@ -368,6 +368,16 @@ class Change(SQLModel, table=True):
     least_access: int = 0  # if the subject is an asset, the access to it that a viewer needs to see the change
     fields: list[dict[str, str | None]] = Field(default_factory=list, sa_type=JSON)
     request_id: str = _text()
+    subject_name: str | None = _optional_text()  # the subject's name right after the change
+    subject_key: str | None = _optional_text()  # the same, folded as by `fold_name`, to be searched
+    # Visibility of a collection when it was deleted; None if only administrators saw it, and for other changes.
+    deleted_visibility: str | None = _optional_text()
+    origin: str | None = _optional_text()  # of an import, its file
+    undoes_pk: int | None = Field(default=None, index=True)  # of an undo, the change that it undid
+    # Of an undo, the change at the start of the chain: an undo of an undo has the same original as that undo.
+    original_pk: int | None = Field(default=None, index=True)
+    # State before the change, as far as its undo needs it; None if it cannot be undone, or is one of members.
+    effect: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
 
 
 class ChangeAsset(SQLModel, table=True):
@@ -401,6 +411,17 @@ class FormerPlace(SQLModel, table=True):
     parent_pk: int | None = None
     rank: int | None = _optional_big_int()
     visibility: str | None = _optional_text()  # a collection's, for those who saw it before it was deleted
+
+
+class FormerSlug(SQLModel, table=True):
+    """A slug that a topic or collection had. It finds the object until a visible one has the slug."""
+
+    __tablename__ = "former_slug"
+    __table_args__ = (Index("ix_former_slug_slug", "slug", "kind"),)
+    pk: int = _pk()
+    kind: str = _text()  # name of the object's table
+    slug: str = _text()
+    id: str = _text()
 
 
 class ImportedLine(SQLModel, table=True):
@@ -440,6 +461,7 @@ class JobKind(StrEnum):
     ASSETS_ADD = "ASSETS_ADD"
     ASSETS_REMOVE = "ASSETS_REMOVE"
     ASSETS_MOVE = "ASSETS_MOVE"
+    CHANGES_UNDO = "CHANGES_UNDO"
     ASSETS_TRANSFER = "ASSETS_TRANSFER"
 
 

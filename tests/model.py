@@ -72,6 +72,8 @@ class Change:
     # Previous membership of each changed asset; None if it was not a member.
     touched: dict[str, Member | None] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+    original: str | None = None  # label of the change that an undo, or the undo of an undo, goes back to
+    visibility: str | None = None  # of a deleted collection, unless only administrators saw it
 
 
 @dataclass
@@ -164,10 +166,19 @@ class World:
     def sees_change(self, who: str, change: Change) -> bool:
         """Return whether the change is visible to the viewer."""
         if who in self.admins:
-            return change.action not in {"SHARED", "UNSHARED"} or self.owns(who, change.subject)
-        if who == ANONYMOUS or change.action == "REORDERED" or not self.sees_collection(who, change.subject):
+            return True
+        if who == ANONYMOUS or change.action == "REORDERED":
             return False
-        return not change.touched or any(self.sees(who, asset) for asset in change.touched)
+        if change.subject in self.assets:
+            return self.owns(who, change.subject)
+        is_seen = self.sees_collection(who, change.subject) or self._saw_deleted(change.subject)
+        is_of_members = change.action.startswith("ASSETS") or change.action == "UNDONE"
+        return is_seen and (not is_of_members or any(self.sees(who, asset) for asset in change.touched))
+
+    def _saw_deleted(self, label: str) -> bool:
+        """Return whether the label is a deleted collection's that members would see if it existed as it was."""
+        visibilities = [each.visibility for each in self.log if (each.action, each.subject) == ("DELETED", label)]
+        return (visibilities or [None])[-1] in ({"INTERNAL", "PUBLIC"} if self.is_shared else {"INTERNAL"})
 
     def sees_person(self, who: str, person: str | None) -> bool:
         """Return whether the user is visible to the viewer: anonymous visitors see the owners of visible assets."""

@@ -119,8 +119,6 @@ def undo(world: World, who: str, given: Given) -> Answer:
     if not found:
         raise MutationRejectedError([("NOT_FOUND", "changeId")])
     change = found[0]
-    if change.action not in UNDOABLE:
-        raise MutationRejectedError([("INVALID", "changeId")])
     if not world.sees_collection(who, change.subject):
         raise MutationRejectedError([("NOT_FOUND", "changeId")])
     halves = _halves(world, change)
@@ -260,7 +258,7 @@ def _halves(world: World, change: Change) -> list[Change]:
 
 
 def _may_undo(world: World, who: str, asset: str, halves: list[Change]) -> str | None:
-    if any(_touched_since(world, half, asset) or not world.sees_collection(who, half.subject) for half in halves):
+    if any(not world.sees_collection(who, half.subject) or _touched_since(world, half, asset) for half in halves):
         return "CONFLICT"
     for half in halves:
         may_all = who in world.admins and (half.touched[asset] is None or half.who == who)
@@ -276,6 +274,7 @@ def _turn_back(world: World, who: str, half: Change, undone: list[str]) -> str |
         return None
     members = world.collections[half.subject].members
     change = world.append(who, "UNDONE", half.subject, {asset: members.get(asset) for asset in theirs})
+    change.original = half.original or half.label
     back = []
     for asset in theirs:
         before = half.touched[asset]
@@ -290,14 +289,17 @@ def _turn_back(world: World, who: str, half: Change, undone: list[str]) -> str |
 
 
 def _touched_since(world: World, change: Change, asset: str) -> bool:
-    """Return whether a mutation between the change and the current one added or removed the asset."""
-    return any(
-        change.revision < later.revision < world.revision
+    """Return whether the mutations since the change moved the asset in or out, other than by a change and its undo."""
+    originals = [
+        later.original or later.label
+        for later in world.log
+        if change.revision < later.revision < world.revision
         and later.action != "REORDERED"
         and later.subject == change.subject
         and asset in later.touched
-        for later in world.log
-    )
+    ]
+    is_elsewhere = (asset in world.collections[change.subject].members) != (change.touched[asset] is None)
+    return is_elsewhere or any(originals.count(label) % 2 for label in set(originals))
 
 
 def _none_named(given: Given) -> list[Fault]:

@@ -169,9 +169,10 @@ def collection_delete(world: World, who: str, given: Given) -> Answer:
     for child in children:
         world.collections[child].place = (topic, parent)
         world.append(who, "REORDERED", child)
+    change = world.append(who, "DELETED", label, collection.members)
+    change.visibility = collection.visibility if collection.visibility == "INTERNAL" or world.is_shared else None
     del world.children[topic, label]
     del world.collections[label]
-    change = world.append(who, "DELETED", label)
     return {"deletedCollectionId": label, "topic": topic, "movedCollections": children, "change": change.label}
 
 

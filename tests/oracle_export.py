@@ -85,9 +85,9 @@ def _assets(model: Model, who: str) -> Iterator[Line]:
 
 
 def _grants(model: Model, who: str, asset: str) -> list[Line]:
-    """Return the grants, for owners of the asset; anonymous visitors see no grants of users and groups."""
+    """Return the grants, for owners and administrators; anonymous visitors see no grants of users and groups."""
     line = model.asset[asset]
-    if model.access(who, asset) < OWNER:
+    if model.access(who, asset) < OWNER and not model.is_admin(who):
         return []
     shown = [grant for grant in line["grants"] if who != ANONYMOUS or grant["to"] in {"everyone", "public"}]
     return sorted((grant for grant in shown if grant["to"] != line["owner"]), key=lambda grant: str(grant["to"]))

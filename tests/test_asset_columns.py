@@ -93,7 +93,7 @@ def _printed_access(field: Any) -> AssetAccess | None:
     for directive in field.directives or ():
         arguments = {argument.name.value: argument.value.value for argument in directive.arguments}
         if directive.name.value == "permission" and arguments["on"] == "PARENT":
-            return {"ASSET_VIEW": AssetAccess.VIEWER, "ASSET_OWN": AssetAccess.OWNER}[arguments["requires"]]
+            return {"ASSET_VIEW": AssetAccess.VIEWER, "ASSET_GRANTS_VIEW": AssetAccess.OWNER}[arguments["requires"]]
     return None
 
 

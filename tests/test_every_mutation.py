@@ -79,7 +79,7 @@ ACTS = (
     ),
     Act("collectionUpdate", "ada", {"id": "$bare", "parentId": "$members"}, ("UPDATED bare",)),
     Act("collectionReorder", "ada", {"id": "$bare", "position": {"beforeId": "$members"}}, ("REORDERED bare",)),
-    Act("collectionDelete", "ada", {"id": "$inner"}, ("REORDERED deep", "DELETED inner")),
+    Act("collectionDelete", "ada", {"id": "$inner"}, ("REORDERED deep", "DELETED inner: align, explore, images")),
     Act(
         "collectionAssetsAdd",
         "olu",

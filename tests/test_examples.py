@@ -61,7 +61,7 @@ DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
 REGISTERED = {"kind": "CAPSULE", "name": "Spots to cells"}
 LONGEST_TITLE = 40
 MAX_STATEMENTS = 8
-MAX_MUTATION_STATEMENTS = 36
+MAX_MUTATION_STATEMENTS = 42
 FILLER = Path(__file__).with_name("fill_examples.mjs")
 
 Fill = Callable[[Example, Any], Example]
@@ -153,7 +153,7 @@ async def _responses(
             change = response.json()["data"][_mutation(opened)].get("change")
             yield opened, response
             if change:
-                undo = _with_input(UNDO, changeId=change["id"])
+                undo = _with_input(UNDO, changeId=change["id"], dryRun=False)
                 yield undo, await _run(ask, who, undo)
 
 
@@ -333,7 +333,7 @@ async def test_every_example_of_the_demo_succeeds_with_few_statements(ask_demo: 
 
 
 async def test_a_dry_run_forecasts_the_real_run(ask_demo: GraphQLClient, fill: Fill) -> None:
-    examples = list(filter(_is_dry_run, EXAMPLES))
+    examples = list(filter(_is_dry_run, WITHOUT_UNDO))
     assert {"topicMerge", "topicDelete", "collectionDelete", "collectionAssetsMove"} <= set(map(_mutation, examples))
     payloads = [
         response.json()["data"][_mutation(opened)]

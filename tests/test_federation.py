@@ -327,7 +327,7 @@ async def test_a_supergraph_shows_each_viewer_the_visible_objects(
         output = run_gateway(server.url, reviews, requests)
     assert (output["errors"], output["hints"]) == ([], [])
     assert (
-        "grants: [Grant!] @join__field(graph: ATOLL) @permission(requires: ASSET_OWN, on: PARENT, denied: NULL)"
+        "grants: [Grant!] @join__field(graph: ATOLL) @permission(requires: ASSET_GRANTS_VIEW, on: PARENT, denied: NULL)"
         in (output["supergraph"])
     )
     responses = iter(output["responses"])

@@ -205,8 +205,13 @@ def test_clients_can_rely_on_the_codes() -> None:
 @pytest.mark.parametrize("access", AssetAccess)
 def test_a_permission_on_an_asset_is_held_from_its_access_upwards(access: AssetAccess) -> None:
     held = [each for each in Permission if each.startswith("ASSET") and has_asset_permission(_asset(access), each)]
-    least = (AssetAccess.DISCOVERABLE, AssetAccess.VIEWER, AssetAccess.OWNER)
-    ordered = (Permission.ASSET_DISCOVER, Permission.ASSET_VIEW, Permission.ASSET_OWN)
+    least = (AssetAccess.DISCOVERABLE, AssetAccess.VIEWER, AssetAccess.OWNER, AssetAccess.OWNER)
+    ordered = (
+        Permission.ASSET_DISCOVER,
+        Permission.ASSET_VIEW,
+        Permission.ASSET_OWN,
+        Permission.ASSET_GRANTS_VIEW,
+    )
     assert held == [each for each, needed in zip(ordered, least, strict=True) if access >= needed]
 
 

@@ -164,6 +164,14 @@ async def test_the_log_has_created_assets_and_changed_fields_with_both_values(as
     assert (await ask_own("ada", log))["auditLog"]["nodes"] == [{"actor": {"name": "ada"}}] * 2
 
 
+async def test_a_grant_to_oneself_is_logged_as_shared(ask_own: GraphQLClient) -> None:
+    await register(ask_own, OTHER | {"grants": [grant("OWNER", userId="$ada")]})
+    id_ = await ids(ask_own)
+    shared = [change for change in await logged(ask_own) if change[0] == "SHARED"]
+    fields = [{"field": f"user:{id_['ada']}", "before": None, "after": "OWNER"}]
+    assert shared == [("SHARED", id_["other"], fields, 4)]
+
+
 INVALID_ITEMS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ("an empty id", {"externalId": " "}, "REQUIRED", ["externalId"]),
     ("an empty name", {"name": ""}, "REQUIRED", ["name"]),

@@ -192,7 +192,7 @@ def test_every_plain_field_is_a_column_of_its_row() -> None:
 
 def test_permissions_are_printed_with_all_arguments() -> None:
     assert "email: String @permission(requires: SIGNED_IN, on: VIEWER, denied: NULL)" in print_schema()
-    assert "grants: [Grant!] @permission(requires: ASSET_OWN, on: PARENT, denied: NULL)" in print_schema()
+    assert "grants: [Grant!] @permission(requires: ASSET_GRANTS_VIEW, on: PARENT, denied: NULL)" in print_schema()
     assert print_schema().count("\ndirective @permission(") == 1
 
 

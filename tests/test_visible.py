@@ -139,9 +139,10 @@ OWNED = {
 
 
 @pytest.mark.parametrize("who", VIEWERS)
-async def test_grants_exist_for_owners_alone(snapshot: Snapshot, who: str) -> None:
+async def test_grants_exist_for_owners_and_administrators(snapshot: Snapshot, who: str) -> None:
     rows = visible(sql.grant, await _viewer(snapshot, who))
-    assert {name for (name,) in await _found(snapshot, rows, sql.asset.c.name)} == OWNED.get(who, set())
+    expected = set().union(*OWNED.values()) if who == "ada" else OWNED.get(who, set())
+    assert {name for (name,) in await _found(snapshot, rows, sql.asset.c.name)} == expected
 
 
 @pytest.mark.parametrize("who", VIEWERS)
@@ -242,11 +243,11 @@ of_open     UPDATED          open       -             0      0              ada,
 of_topic    UPDATED          imaging    -             0      0              ada
 of_nothing  DELETED          gone       -             0      0              ada
 of_what     UPDATED          gone       -             1      0              -
-found       UPDATED          genomes    -             1      1              ada
-told        UPDATED          genomes    -             2      1              -
-viewed      UPDATED          align      -             1      2              ada
-as_viewer   UPDATED          align      -             2      2              ada
-as_owner    SHARED           align      -             4      2              -
+found       UPDATED          genomes    -             1      1              ada,olu
+told        UPDATED          genomes    -             2      1              olu
+viewed      UPDATED          align      -             1      2              ada,olu
+as_viewer   UPDATED          align      -             2      2              ada,olu
+as_owner    SHARED           align      -             4      2              ada,olu
 """
 
 
@@ -279,7 +280,9 @@ async def test_a_change_exists_where_its_subject_does_and_something_that_it_touc
         rows = visible(sql.change, await _viewer(opened, who))
         found = {row.id: row.subject_access for row in await opened.rows(rows)}
     expected = {what: int(access) for what, *_, access, seen_by in parse_table(CHANGES) if who in seen_by.split(",")}
-    assert found == (expected if who == "ada" else dict.fromkeys(expected, 0))
+    of_assets = {"found", "told", "viewed", "as_viewer", "as_owner"}
+    owned = dict.fromkeys(of_assets, AssetAccess.OWNER.value)
+    assert found == (expected if who == "ada" else {what: owned.get(what, 0) for what in expected})
 
 
 async def test_while_sharing_is_off_changes_of_public_collections_exist_for_administrators_alone(

@@ -54,6 +54,8 @@ class HiddenChanges:
         )
         self.hidden_assets = [asset for asset in model.asset if not model.sees_asset(who, asset)]
         self.unowned_assets = [asset for asset in model.asset if model.access(who, asset) < OWNER]
+        # Administrators see all grants, and the changes of these.
+        self.assets_with_hidden_grants = [] if model.is_admin(who) else self.unowned_assets
         self.contentless_assets = [asset for asset in model.asset if model.access(who, asset) < VIEWER]
         self.hidden_collections = [slug for slug in model.collection if not model.sees_collection(who, slug)]
         self.hidden_topics = [slug for slug in model.topic if not model.sees_topic(who, slug)]
@@ -164,10 +166,10 @@ class HiddenChanges:
         ]
 
     def set_grant(self) -> Sequence[str] | None:
-        """Change a grant of someone else on an asset that the viewer does not own."""
-        if not (self.unowned_assets and self.other_principals):
+        """Change a grant of someone else on an asset whose grants the viewer does not see."""
+        if not (self.assets_with_hidden_grants and self.other_principals):
             return None
-        asset, to = self.chooser.choose(*self.unowned_assets), self.chooser.choose(*self.other_principals)
+        asset, to = self.chooser.choose(*self.assets_with_hidden_grants), self.chooser.choose(*self.other_principals)
         if to == self.model.asset[asset]["owner"]:
             return None
         asset_pk = f"(SELECT pk FROM asset WHERE external_id = {sql_literal(asset)})"
@@ -221,19 +223,20 @@ class HiddenChanges:
         ]
 
     def add_to_log(self) -> Sequence[str] | None:
-        """Add a hidden asset to logged changes by others that touched a visible asset."""
+        """Add a hidden asset to logged changes by others that touched a visible asset, and to deletions."""
         if not self.hidden_assets:
             return None
         hidden = ", ".join(map(sql_literal, self.hidden_assets))
         seen = f"SELECT pk FROM asset WHERE external_id NOT IN ({hidden})"
         touches_visible = f"change.pk IN (SELECT change_pk FROM change_asset WHERE asset_pk IN ({seen}))"
+        is_seen = f"({touches_visible} OR change.action = 'DELETED' AND change.subject_id LIKE 'col%')"
         of_others = f"actor_pk <> coalesce({_principal_pk(self.who)}, 0)"
         condition = {"change_pk": "change.pk", "asset_pk": "asset.pk"}
         return [
             insert_statement(
                 "change_asset",
                 "change, asset",
-                f"{self._one_of(self.hidden_assets)} AND {of_others} AND {touches_visible}",
+                f"{self._one_of(self.hidden_assets)} AND {of_others} AND {is_seen}",
                 condition,
             )
         ]
@@ -519,11 +522,11 @@ class HiddenChanges:
         return self._mutation("assetGoldStandardSet", ADMIN, mutation_input)
 
     def update_grants(self) -> WorldChange | None:
-        """Grant another user access to an asset that the viewer does not own, or revoke it, as the asset's owner."""
+        """Grant another user access to an asset whose grants the viewer does not see, or revoke it, as its owner."""
         users = [principal for principal in self.other_principals if principal in self.model.users]
-        if not (self.unowned_assets and users):
+        if not (self.assets_with_hidden_grants and users):
             return None
-        asset = self.chooser.choose(*self.unowned_assets)
+        asset = self.chooser.choose(*self.assets_with_hidden_grants)
         owner, to = self.model.asset[asset]["owner"], {"userId": self._id(self.chooser.choose(*users))}
         if owner not in self.other_users:
             return None

@@ -17,9 +17,10 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.tokens import DEFAULT_NAME
+from permissions.visible import MEMBER_ACTIONS
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.interference.case import Case, Shrinker, Step
@@ -32,7 +33,6 @@ from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, VIEWERS, i
 from proofs.model_reader import read_model
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers.listing.listing import MAX_PAGE_SIZE
-from resolvers.write.undo import UNDOABLE
 from store import sql
 from tests.oracle import ANONYMOUS, Model
 
@@ -319,8 +319,10 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
         # Without those by which the users of the trial sign in.
         created = select(sql.api_token.c.id).where(sql.api_token.c.name != DEFAULT_NAME)
         ids_of_log += [row.id for row in await snapshot.rows(created)]
-        undoable = select(sql.change.c.id).where(sql.change.c.action.in_(UNDOABLE)).order_by(sql.change.c.pk)
-        undoable_ids = [row.id for row in await snapshot.rows(undoable)]
+        undoable = select(sql.change.c.id).where(
+            or_(sql.change.c.action.in_(MEMBER_ACTIONS), sql.change.c.effect.is_not(None))
+        )
+        undoable_ids = [row.id for row in await snapshot.rows(undoable.order_by(sql.change.c.pk))]
     for id_ in (*model.ids.values(), *ids_of_log):
         ids.setdefault(id_[:3], []).append(id_)
     return Vocabulary(

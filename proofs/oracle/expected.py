@@ -58,7 +58,7 @@ def asset(model: Model, who: str, name: str) -> Expected | None:
         "viewerAccess": ROLE_OF_ACCESS[access],
         "about": line.get("description"),
         "url": line.get("url") if access >= VIEWER else None,
-        "grants": _grants(model, name) if access >= OWNER else None,
+        "grants": _grants(model, name) if access >= OWNER or model.is_admin(who) else None,
     }
     fields |= {field: line.get(field) for field in ("name", "license", "doi", "version")}
     fields |= {field: line.get(field) for field in FIELDS_OF_KIND[line["type"]]}

@@ -52,6 +52,7 @@ EXCEPTIONS = {
     "User*Input.userId": "ids of users",
     "GroupMembersUpdateInput.groupId": "ids of groups",
     "JobCancelInput.id": "the viewer's own jobs",
+    "ChangeUndoInput.jobId": "the viewer's own jobs",
     "Token*Input.*": "the viewer's own tokens, and ids of users; covered by tests/test_token.py",
 }
 

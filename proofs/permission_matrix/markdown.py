@@ -45,8 +45,9 @@ INTRODUCTION = """\
 The authorization rules. An asset is visible to a viewer by a grant that is held by the viewer, by one of their groups,
 by everyone (all members) or by public (anyone). The highest access counts. DISCOVERABLE shows the metadata, VIEWER also
 the content, OWNER also the grants; EDITOR is for the platform and shows no more than VIEWER here. Administrators see
-the metadata of every asset; for more, they need a grant. ARCHIVED and WITHDRAWN assets are visible to their owners and
-to administrators only. A revoked grant has no effect on operations that start after the revocation.
+the metadata and the grants of every asset, because they answer for access; for its content, they need a grant. ARCHIVED
+and WITHDRAWN assets are visible to their owners and to administrators only. A revoked grant has no effect on operations
+that start after the revocation.
 
 Members see all INTERNAL collections, and PUBLIC ones while public sharing is on. Anonymous visitors see PUBLIC
 collections while it is on, and in them the assets with a grant to public. Administrators see all collections. Hidden

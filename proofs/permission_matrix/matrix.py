@@ -64,6 +64,7 @@ aspect         viewer         collection  status    .          D             V  
 exists         any            any         any       no         yes           yes        yes        yes
 access         any            any         any       no         DISCOVERABLE  VIEWER     EDITOR     OWNER
 content        any            any         any       no         no            yes        yes        yes
+grants         administrator  any         any       -          yes           yes        yes        yes
 grants         any            any         any       no         no            no         no         yes
 owned          anonymous      any         any       absent
 owned          any            any         any       no         no            no         no         yes
@@ -102,15 +103,17 @@ audit          anonymous      any         any       UNAUTHENTICATED
 audit          member         any         any       FORBIDDEN
 audit          administrator  any         any       -          yes           yes        yes        yes
 url_change     administrator  any         any       -          no            yes        yes        yes
-url_change     any            any         any       no
+url_change     anonymous      any         any       no
+url_change     any            any         any       no         no            no         no         yes
 url_audit      anonymous      any         any       UNAUTHENTICATED
 url_audit      member         any         any       FORBIDDEN
 url_audit      administrator  any         any       -          no            yes        yes        yes
-grants_change  administrator  any         any       -          no            no         no         yes
-grants_change  any            any         any       no
+grants_change  administrator  any         any       -          yes           yes        yes        yes
+grants_change  anonymous      any         any       no
+grants_change  any            any         any       no         no            no         no         yes
 grants_audit   anonymous      any         any       UNAUTHENTICATED
 grants_audit   member         any         any       FORBIDDEN
-grants_audit   administrator  any         any       -          no            no         no         yes
+grants_audit   administrator  any         any       -          yes           yes        yes        yes
 
 add            anonymous      any         any       UNAUTHENTICATED
 add            any            any         RELEASED  NOT_FOUND  NOT_OWNER     NOT_OWNER  NOT_OWNER  CHANGED

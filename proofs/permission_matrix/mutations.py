@@ -29,7 +29,7 @@ SUMMARY = "summary { requested changed unchanged failed dryRun }"
 EFFECT = f"addedEdges {{ addedAt addedBy {{ id }} note viewerCanRemove node {{ {ID} }} }} removedAssetIds"
 RESULTS = f"{EFFECT} results {{ {ITEM} }} {SUMMARY} {ERRORS}"
 PAYLOAD = f"{RESULTS} change {{ id }} job {{ id collections {{ id }} changes {{ id }} }}"
-OF_ONE = f"{{ asset {{ {ID} }} {ERRORS} }}"
+OF_ONE = f"{{ asset {{ {ID} }} changes {{ id }} {ERRORS} }}"
 OF_COLLECTIONS = (
     f"{{ asset {{ {ID} }} addedEdges {{ addedAt note node {{ id }} }} removedCollectionIds changes {{ id }}"
     f" results {{ collectionId status collection {{ id }} error {{ code message path }} }}"
@@ -184,7 +184,8 @@ MUTATION_SURFACES: tuple[Surface, ...] = (
         "`changeUndo`",
         "undo",
         BULK_WITH_EFFECT,
-        f"changeUndo(input: {{changeId: $crowdAddition}}) {{ {RESULTS} subjects {{ id }} changes {{ id }} }}",
+        f"changeUndo(input: {{changeId: $crowdAddition}}) {{ {RESULTS} subjects {{ id }} changes {{ id }}"
+        " job { id } }",
         item_status,
     ),
     Surface(

@@ -21,6 +21,7 @@ from proofs.permission_matrix.matrix import ACCESSES, STATUSES, VIEWERS, VISIBIL
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.database import Database
+from store.tables import ChangeAction
 from tests.conftest import ANONYMOUS, write_lines
 from tests.oracle import KINDS, Line
 
@@ -220,6 +221,10 @@ async def create_world(databases: Databases) -> MatrixWorld:
         await import_catalogue(database, path, "matrix", lambda _bytes: None)
         async with database.write() as connection:
             await connection.execute(update(sql.asset).values(is_gold=1, gold_at=1, gold_note="whole"))
+            # Changes of an import cannot be undone, those of a user can.
+            user = select(sql.principal.c.pk).where(sql.principal.c.external_id == "somebody").scalar_subquery()
+            additions = sql.change.c.action == ChangeAction.ASSETS_ADDED
+            await connection.execute(update(sql.change).where(additions).values(actor_pk=user))
         tokens = {who: await create_token(database, who, 3_600) for who in MEMBERS}
         return MatrixWorld(url, tokens, await _ids(database))
     finally:

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, update
+from sqlalchemy import and_, or_
 
 from permissions import visible
-from resolvers.write.collection_move import (
-    move_subtree,
-    next_sibling,
-    position_changes,
-    rank_collections,
-    ranks_before,
+from resolvers.write.collection_move import next_sibling, ranks_before
+from resolvers.write.collection_rows import (
+    insert_collection,
+    log_created,
+    siblings_at,
+    write_delete,
+    write_rank,
+    write_update,
 )
 from resolvers.write.collection_tree import (
     DescendantRow,
@@ -26,13 +28,11 @@ from resolvers.write.input import InputReader, Position, Side
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import LoggedFieldChange, changed_columns, field_changes
 from store.ids import new_id
 from store.rows import CollectionRow
 from store.search.sort_key import name_sort_key
 from store.slug import make_slug, unique_slug
-from store.tables import ChangeAction
-from store.text import NAME_KEY_PLACEHOLDER, fold_name
+from store.text import fold_name
 
 
 async def create(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -42,37 +42,23 @@ async def create(tx: MutationTransaction, reader: InputReader) -> Result:
         await _check_slug(tx, reader, slug)
     tree_position = await requested_position(tx, reader)
     check_nesting(reader, tree_position)
-    await _check_name(tx, reader, tree_position, name, "name")
+    await check_name(tx, reader, tree_position, name, "name")
     neighbour = await _find_neighbour(tx, reader, tree_position, position)
     reader.raise_errors()
     columns = {
         "name": name,
-        "slug": slug or await _generate_slug(tx, name),
+        "slug": slug or await unused_slug(tx, make_slug(name, "collection")),
         "description": description,
         "visibility": reader.input["visibility"],
     }
     before = await next_sibling(tx, tree_position, position, neighbour)
     (rank,) = await ranks_before(tx, tree_position, before, 1)
-    return {"collection": await _insert(tx, tree_position, rank, columns)}
-
-
-async def _insert(tx: MutationTransaction, tree_position: TreePosition, rank: int, columns: dict[str, Any]) -> str:
     id_ = new_id("col")
-    row = {
-        "id": id_,
-        "name_key": fold_name(columns["name"]),
-        "sort_key": name_sort_key(columns["name"]),
-        "rank": rank,
-        "version": 1,
-        "created_at": tx.log.at,
-        "updated_at": tx.log.at,
-        "created_by_pk": tx.viewer.user_pk,
-    }
-    await tx.execute(insert(sql.collection).values(row | columns | tree_position.columns))
-    await tx.log_places(sql.collection, [id_], are_new=True)
-    position_fields = {field: id_ for field, id_ in tree_position.log_fields.items() if id_ is not None}
-    await tx.log.append(ChangeAction.CREATED, [id_], field_changes(None, columns | position_fields))
-    return id_
+    stamps = {"version": 1, "created_at": tx.log.at, "created_by_pk": tx.viewer.user_pk}
+    derived = {"id": id_, "name_key": fold_name(columns["name"]), "sort_key": name_sort_key(columns["name"])} | stamps
+    await insert_collection(tx, tree_position, rank, columns, derived)
+    change = await log_created(tx, tree_position, id_, columns, effect={"children": []})
+    return {"collection": id_, "changes": [change]}
 
 
 async def update_collection(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -90,35 +76,15 @@ async def update_collection(tx: MutationTransaction, reader: InputReader) -> Res
     name = columns.get("name", collection.name)
     is_renamed = fold_name(name) != collection.name_key
     field = "name" if is_renamed else _position_field(reader, current, requested)
-    await _check_name(tx, reader, requested, name, field, excluding=[collection.pk])
+    await check_name(tx, reader, requested, name, field, excluding=[collection.pk])
     reader.check_version(collection)
     reader.raise_errors()
-    moves = position_changes(current.log_fields, requested.log_fields)
-    if requested.columns != current.columns:
-        await tx.log_places(sql.collection, [collection.id, *(row.id for row in descendants)])
-    await _apply(tx, collection, changed_columns(collection, columns), moves, requested)
+    change = await write_update(tx, collection, columns, current=current, requested=requested, descendants=descendants)
+    result = {"collection": collection.id, "changes": [] if change is None else [change]}
     if requested.columns == current.columns:
-        return {"collection": collection.id}
-    await move_subtree(tx, current, requested, collection, descendants)
+        return result
     former = current.log_fields
-    return {"collection": collection.id, "formerTopic": former["topic"], "formerParent": former["parent"]}
-
-
-async def _apply(
-    tx: MutationTransaction,
-    collection: CollectionRow,
-    columns: dict[str, Any],
-    moves: Sequence[LoggedFieldChange],
-    tree_position: TreePosition,
-) -> None:
-    if columns or moves:
-        derived: dict[str, Any] = {"version": collection.version + 1, "updated_at": tx.log.at}
-        if "name" in columns:
-            derived |= {"name_key": fold_name(columns["name"]), "sort_key": name_sort_key(columns["name"])}
-        row = update(sql.collection).where(sql.collection.c.pk == collection.pk)
-        await tx.execute(row.values(columns | derived | tree_position.columns))
-        changes = [*field_changes(collection, columns), *moves]
-        await tx.log.append(ChangeAction.UPDATED, [collection.id], changes)
+    return {**result, "formerTopic": former["topic"], "formerParent": former["parent"]}
 
 
 def _input_columns(reader: InputReader) -> dict[str, Any]:
@@ -148,13 +114,10 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.add_error(UserErrorCode.INVALID, message, *position.path)
     reader.raise_errors()
     before = await next_sibling(tx, tree_position, position, neighbour, [collection.pk])
+    changes: list[str] = []
     if before != await next_sibling(tx, tree_position, Position(Side.AFTER), collection, [collection.pk]):
-        descendants = await descendants_of(tx, collection.pk)
-        block = [collection, *descendants]
-        await tx.log_places(sql.collection, [row.id for row in block])
-        await rank_collections(tx, tree_position, before, [row.pk for row in block])
-        await tx.log.append(ChangeAction.REORDERED, [collection.id])
-    return {"collection": collection.id}
+        changes = [await write_rank(tx, collection, tree_position, before)]
+    return {"collection": collection.id, "changes": changes}
 
 
 async def delete_collection(tx: MutationTransaction, reader: InputReader) -> Result:
@@ -162,45 +125,16 @@ async def delete_collection(tx: MutationTransaction, reader: InputReader) -> Res
     path = await _get_path(tx, reader)
     collection, tree_position = path[0], TreePosition.of(path)
     reader.check_version(collection)
-    select = TreePosition.under(path).siblings(tx.viewer).order_by(sql.collection.c.rank, sql.collection.c.pk)
-    children: Sequence[CollectionRow] = await tx.rows(select)
-    names = [child.name_key for child in children]
-    if sibling := await _find_sibling(tx, tree_position, names, [collection.pk]):
-        message = f'A sibling and a child of the collection are both named "{sibling.name}". Rename one first.'
-        reader.add_error(UserErrorCode.TAKEN, message, "id")
+    children = await siblings_at(tx, TreePosition.under(path))
+    await check_children_names(tx, reader, collection, tree_position, children)
     reader.raise_errors()
-    await tx.log_places(sql.collection, [collection.id, *(child.id for child in children)])
-    await _move_up(tx, collection, tree_position, children)
-    await tx.execute(delete(sql.membership).where(sql.membership.c.collection_pk == collection.pk))
-    await tx.execute(delete(sql.collection).where(sql.collection.c.pk == collection.pk))
-    name_change = {"field": "name", "before": collection.name, "after": None}
-    (change,) = await tx.log.append(ChangeAction.DELETED, [collection.id], [name_change])
+    change = await write_delete(tx, collection, tree_position, children)
     return {
         "deletedCollectionId": collection.id,
         "topic": tree_position.topic_id,
         "movedCollections": [child.id for child in children],
         "change": change,
     }
-
-
-async def _move_up(
-    tx: MutationTransaction,
-    collection: CollectionRow,
-    tree_position: TreePosition,
-    children: Sequence[CollectionRow],
-) -> None:
-    """Move the children to the collection's position; they keep their ranks, and so their order.
-
-    The collection may be hidden from a viewer who sees a child, so neither the child's version nor its history may
-    reveal the move: the version stays, and the move is logged as REORDERED, which only administrators see.
-    """
-    table = sql.collection
-    # Siblings' names are unique, and a child may have the collection's name. The collection cannot be deleted first,
-    # because its children refer to it.
-    await tx.execute(update(table).where(table.c.pk == collection.pk).values(name_key=NAME_KEY_PLACEHOLDER))
-    await tx.execute(update(table).where(table.c.parent_pk == collection.pk).values(tree_position.columns))
-    changes = position_changes({"parent": collection.id}, {"parent": tree_position.log_fields["parent"]})
-    await tx.log.append(ChangeAction.REORDERED, [child.id for child in children], changes)
 
 
 async def _get_path(tx: MutationTransaction, reader: InputReader) -> Sequence[PathRow]:
@@ -233,7 +167,7 @@ async def _find_neighbour(
     return rows[0]
 
 
-async def _check_name(
+async def check_name(
     tx: MutationTransaction,
     reader: InputReader,
     tree_position: TreePosition,
@@ -243,12 +177,28 @@ async def _check_name(
     excluding: Sequence[int] = (),
 ) -> None:
     """Add an error at the field if a sibling, other than those with the pks `excluding`, has the name."""
-    if sibling := await _find_sibling(tx, tree_position, [fold_name(name)], excluding):
+    if sibling := await find_sibling(tx, tree_position, [fold_name(name)], excluding):
         message = f'A sibling collection named "{sibling.name}" already exists.'
         reader.add_error(UserErrorCode.TAKEN, message, field)
 
 
-async def _find_sibling(
+async def check_children_names(
+    tx: MutationTransaction,
+    reader: InputReader,
+    collection: CollectionRow,
+    tree_position: TreePosition,
+    children: Sequence[CollectionRow],
+    *,
+    field: str = "id",
+) -> None:
+    """Add an error at the field if a child, which moves up to its parent's siblings, would have the name of one."""
+    names = [child.name_key for child in children]
+    if sibling := await find_sibling(tx, tree_position, names, [collection.pk]):
+        message = f'A sibling and a child of the collection are both named "{sibling.name}". Rename one first.'
+        reader.add_error(UserErrorCode.TAKEN, message, field)
+
+
+async def find_sibling(
     tx: MutationTransaction, tree_position: TreePosition, names: Sequence[str], excluding: Sequence[int]
 ) -> CollectionRow | None:
     """Return the first sibling that has one of the names."""
@@ -267,10 +217,10 @@ async def _check_slug(tx: MutationTransaction, reader: InputReader, slug: str, e
         reader.add_error(UserErrorCode.TAKEN, f'A collection with the slug "{slug}" already exists.', "slug")
 
 
-async def _generate_slug(tx: MutationTransaction, name: str) -> str:
-    """Return a slug made from the name that no collection has."""
-    slug, stem = sql.collection.c.slug, make_slug(name, "collection")
+async def unused_slug(tx: MutationTransaction, stem: str, excluding: Sequence[int] = ()) -> str:
+    """Return the stem as a slug, or numbered if a collection, other than those with the pks `excluding`, has it."""
+    slug, pk = sql.collection.c.slug, sql.collection.c.pk
     is_numbered = and_(slug >= f"{stem}-", slug < f"{stem}.")  # "." sorts right after "-"
     select = visible(sql.collection, tx.viewer).where(or_(slug == stem, is_numbered))
-    rows: Sequence[CollectionRow] = await tx.rows(select.with_only_columns(slug))
+    rows: Sequence[CollectionRow] = await tx.rows(select.where(pk.not_in(sql.int_list(excluding))))
     return unique_slug(stem, {row.slug for row in rows})

@@ -1,6 +1,8 @@
 """Moves of collections: to another topic or parent with their descendants, and among their siblings."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import update
 
@@ -8,6 +10,7 @@ from permissions import visible
 from resolvers.loaders import where_in
 from resolvers.write.collection_tree import DescendantRow, TreePosition, descendants_of
 from resolvers.write.input import InputReader, Position, Side
+from resolvers.write.neighbours import neighbours_of
 from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import Path, UserErrorCode
 from store import sql
@@ -15,6 +18,9 @@ from store.changes import LoggedFieldChange
 from store.ranks import RankedList
 from store.rows import CollectionRow, TopicRow
 from store.tables import ChangeAction
+
+Records = Mapping[str, Mapping[str, Any]]
+"""Further columns of the change log, by the id of the subject."""
 
 
 async def check_names_free(
@@ -38,25 +44,55 @@ async def check_names_free(
             taken.add(row.name_key)
 
 
-async def move_collections(tx: MutationTransaction, topics: Sequence[TopicRow], target: TopicRow) -> list[str]:
-    """Move all collections of the topics to the end of the target, in their order, and return their ids."""
+async def move_collections(
+    tx: MutationTransaction, topics: Sequence[TopicRow], target: TopicRow, undone: Records | None = None
+) -> Sequence[CollectionRow]:
+    """Move all collections of the topics to the end of the target, in their order.
+
+    Return the rows as they were before. `undone` has the columns of the log by which the moves are undos.
+    """
     collection = sql.collection
     select = where_in(visible(collection, tx.viewer), collection.c.topic_pk, [topic.pk for topic in topics])
     topic_order = {topic.pk: index for index, topic in enumerate(topics)}
     rows: Sequence[CollectionRow] = await tx.rows(select)
     rows = sorted(rows, key=lambda row: (topic_order[row.topic_pk], row.rank, row.pk))
+    await move_to_topic(tx, rows, {topic.pk: topic.id for topic in topics}, target, undone)
+    return rows
+
+
+async def move_to_topic(
+    tx: MutationTransaction,
+    rows: Sequence[CollectionRow],
+    topic_ids: Mapping[int, str],
+    target: TopicRow,
+    undone: Records | None = None,
+) -> None:
+    """Move collections, each after its parent, to the end of a topic, and log it. `topic_ids` are their topics'."""
     if not rows:
-        return []
+        return
     ranked = _ranking(tx, target.pk)
     ranks = await ranked.allocate_ranks(len(rows), next_to=None, is_after=True)
     pks = [row.pk for row in rows]
     await tx.log_places(sql.collection, [row.id for row in rows])
     await _set_topic(tx, pks, target.pk)
     await ranked.set_ranks(dict(zip(pks, ranks, strict=True)))
-    topic_ids = {topic.pk: topic.id for topic in topics}
     changes = {row.id: position_changes({"topic": topic_ids[row.topic_pk]}, {"topic": target.id}) for row in rows}
-    await tx.log.append_by_subject(ChangeAction.UPDATED, changes)
-    return [row.id for row in rows]
+    places = _top_places(rows, topic_ids)
+    records = {row.id: {**places.get(row.id, {}), **(undone or {}).get(row.id, {})} for row in rows}
+    await tx.log.append_by_subject(ChangeAction.UPDATED, changes, records=records)
+
+
+def _top_places(rows: Sequence[CollectionRow], topic_ids: Mapping[int, str]) -> Records:
+    """Return the effects, for an undo, of moving each top-level collection. Those below move with their parents."""
+    tops: defaultdict[int, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.parent_pk is None:
+            tops[row.topic_pk].append(row.id)
+    return {
+        id_: {"effect": {"place": {"topic": topic_ids[pk], "parent": None, **neighbours_of(ids, id_)}}}
+        for pk, ids in tops.items()
+        for id_ in ids
+    }
 
 
 async def move_subtree(
@@ -114,7 +150,12 @@ async def rank_collections(
 ) -> None:
     """Rank the block of collections, in order, before the sibling with the pk `before`; if None, after all siblings."""
     ranks = await ranks_before(tx, tree_position, before, len(block), block)
-    await _ranking(tx, tree_position.topic_pk).set_ranks(dict(zip(block, ranks, strict=True)))
+    await set_ranks(tx, tree_position, dict(zip(block, ranks, strict=True)))
+
+
+async def set_ranks(tx: MutationTransaction, tree_position: TreePosition, ranks: Mapping[int, int]) -> None:
+    """Set the ranks of collections in the topic, given by pk. One statement, none without ranks."""
+    await _ranking(tx, tree_position.topic_pk).set_ranks(ranks)
 
 
 async def ranks_before(

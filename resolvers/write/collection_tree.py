@@ -126,13 +126,23 @@ async def descendants_of(tx: MutationTransaction, pk: int) -> Sequence[Descendan
 
 
 def check_nesting(
-    reader: InputReader, position: TreePosition, pk: int | None = None, descendants: Sequence[DescendantRow] = ()
+    reader: InputReader,
+    position: TreePosition,
+    pk: int | None = None,
+    descendants: Sequence[DescendantRow] = (),
+    *,
+    field: str = "parentId",
 ) -> None:
     """Add an error for a position below the collection itself, or too deep for it or its descendants."""
-    levels = 1 + max((row.depth for row in descendants), default=0)
     if pk in [row.pk for row in position.ancestors]:
         message = "A collection cannot be moved below itself or its descendants. Choose another parent."
-        reader.add_error(UserErrorCode.CYCLE, message, "parentId")
-    elif (depth := len(position.ancestors) + levels) > MAX_COLLECTION_DEPTH:
+        reader.add_error(UserErrorCode.CYCLE, message, field)
+    else:
+        check_depth(reader, position, 1 + max((row.depth for row in descendants), default=0), field=field)
+
+
+def check_depth(reader: InputReader, position: TreePosition, levels: int, *, field: str) -> None:
+    """Add an error for a position that is too deep for a collection with so many levels, its own included."""
+    if (depth := len(position.ancestors) + levels) > MAX_COLLECTION_DEPTH:
         message = f"Collections nest at most {MAX_COLLECTION_DEPTH} levels deep, not {depth}. Choose a higher parent."
-        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "parentId", limit=MAX_COLLECTION_DEPTH)
+        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, field, limit=MAX_COLLECTION_DEPTH)

@@ -8,7 +8,7 @@ only where it lies in that gap between visible members.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -46,18 +46,47 @@ class Gap:
         return all(rank < next_rank for rank, next_rank in pairwise(ranks))
 
 
+WriteRanks = Callable[[MutationTransaction, int, Sequence[UndoRecord], Sequence[int | None]], Awaitable[None]]
+"""Function that gives former members of the collection with this pk their ranks."""
+
+
 async def restore_members(tx: MutationTransaction, collection: CollectionRow, records: Sequence[UndoRecord]) -> None:
     """Insert former members at their places. Three statements, and those of `allocate_ranks` where a place moved."""
+    await _place(tx, collection, records, insert_records)
+
+
+async def move_members_back(tx: MutationTransaction, collection: CollectionRow, records: Sequence[UndoRecord]) -> None:
+    """Move members back to their former places. As many statements as `restore_members`."""
     ranked = member_ranking(tx, collection)
-    gaps = find_gaps(await _visible_members(tx, collection, records[0].change_pk), records)
+
+    async def set_ranks(
+        _tx: MutationTransaction, _pk: int, records: Sequence[UndoRecord], ranks: Sequence[int | None]
+    ) -> None:
+        pks = [record.asset_pk for record in records]
+        await ranked.set_ranks({pk: rank for pk, rank in zip(pks, ranks, strict=True) if rank is not None})
+
+    await _place(tx, collection, records, set_ranks, [record.asset_pk for record in records])
+
+
+async def _place(
+    tx: MutationTransaction,
+    collection: CollectionRow,
+    records: Sequence[UndoRecord],
+    write: WriteRanks,
+    moving: Sequence[int] = (),
+) -> None:
+    """Find the places of former members, or of members that are `moving`, and write their ranks."""
+    ranked = member_ranking(tx, collection)
+    members = await _visible_members(tx, collection, records[0].change_pk)
+    gaps = find_gaps([member for member in members if member.asset_pk not in set(moving)], records)
     moved = [gap for gap in gaps if not gap.has_former_ranks]
     for gap in moved:
-        await insert_records(tx, collection, gap.records, await _allocate_ranks(ranked, gap))
+        await write(tx, collection.pk, gap.records, await _allocate_ranks(ranked, gap, moving))
     kept = [record for gap in gaps if gap.has_former_ranks for record in gap.records]
     # An allocation may have renumbered the list, and with it the reserved ranks.
     reserved = await ranked.reserved_ranks() if moved else {}
-    await insert_records(
-        tx, collection, kept, [reserved.get((record.change_pk, record.asset_pk), record.rank) for record in kept]
+    await write(
+        tx, collection.pk, kept, [reserved.get((record.change_pk, record.asset_pk), record.rank) for record in kept]
     )
 
 
@@ -97,19 +126,19 @@ async def _visible_members(tx: MutationTransaction, collection: CollectionRow, c
     return [VisibleMember(row.asset_pk, row.rank, former_ranks.get(row.asset_pk, row.rank)) for row in rows]
 
 
-async def _allocate_ranks(ranked: RankedList, gap: Gap) -> list[int]:
+async def _allocate_ranks(ranked: RankedList, gap: Gap, moving: Sequence[int]) -> list[int]:
     neighbour = gap.low or gap.high
     next_to = None if neighbour is None else neighbour.asset_pk
-    return await ranked.allocate_ranks(len(gap.records), next_to=next_to, is_after=gap.low is not None)
+    return await ranked.allocate_ranks(len(gap.records), next_to=next_to, is_after=gap.low is not None, moving=moving)
 
 
 async def insert_records(
-    tx: MutationTransaction, collection: CollectionRow, records: Sequence[UndoRecord], ranks: Sequence[int | None]
+    tx: MutationTransaction, collection_pk: int, records: Sequence[UndoRecord], ranks: Sequence[int | None]
 ) -> None:
     """Insert former members with these ranks."""
     rows: list[dict[str, Any]] = [
         {
-            "collection_pk": collection.pk,
+            "collection_pk": collection_pk,
             "asset_pk": record.asset_pk,
             "rank": rank,
             "added_at": record.added_at,

@@ -1,6 +1,7 @@
 """Sharing of assets: owners set and revoke grants of users, groups, everyone and public."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import delete
 
@@ -32,8 +33,8 @@ async def update(tx: MutationTransaction, reader: InputReader) -> Result:
     assert asset is not None  # noqa: S101 - raised above
     access = {principal.pk: granted for principal, granted in grants}
     named = {principal.pk: principal for principal in [*(principal for principal, _ in grants), *revoked]}
-    await _share(tx, asset, access, named)
-    return {"asset": asset.id}
+    changes = await share(tx, asset, access, named)
+    return {"asset": asset.id, "changes": changes}
 
 
 def _check_size(reader: InputReader, to_set: Sequence[Input], to_revoke: Sequence[Input]) -> None:
@@ -51,10 +52,12 @@ async def _find_shareable(tx: MutationTransaction, reader: InputReader) -> Asset
     return None
 
 
-async def _share(
-    tx: MutationTransaction, asset: AssetRow, access: AccessByPrincipal, principals: PrincipalsByPk
-) -> None:
-    """Replace the principals' grants by `access`, and log the differences. One to five statements.
+async def share(
+    tx: MutationTransaction, asset: AssetRow, access: AccessByPrincipal, principals: PrincipalsByPk, **record: Any
+) -> list[str]:
+    """Replace the principals' grants by `access`, and log the differences. One to seven statements.
+
+    Return the ids of the changes. `record` has further columns of the log.
 
     The asset's `updated_at` stays: viewers who may not see its grants must not learn that they changed.
     """
@@ -73,5 +76,8 @@ async def _share(
         ChangeAction.SHARED: shared_fields(before, after, principals),
         ChangeAction.UNSHARED: unshared_fields(before, after, principals),
     }
+    ids: list[str] = []
     for action, fields in changes.items():
-        await tx.log.append(action, [asset.id] if fields else [], fields, AssetAccess.OWNER.value)
+        if fields:
+            ids += await tx.log.append(action, [asset.id], fields, AssetAccess.OWNER.value, effect={}, **record)
+    return ids

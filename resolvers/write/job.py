@@ -6,7 +6,7 @@ is one transaction. Each transaction uses the viewer's permissions as of its sta
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,11 +14,11 @@ from permissions import visible
 from permissions.permission import Permission, has_permission
 from permissions.viewer import viewer_by_pk
 from resolvers.limits import LIMITS
+from resolvers.write import undo_members
 from resolvers.write.bulk import BulkMode, ItemResult, changed_ids
 from resolvers.write.input import Input, InputReader, Position, Side, index_by_id
 from resolvers.write.membership_operations import (
     OPERATION_KINDS,
-    IndexById,
     MembershipOperation,
     Placement,
     find_collections,
@@ -32,7 +32,7 @@ from store.database import ConnectionSnapshot, Database
 from store.failure import StorageError
 from store.ids import now_ms
 from store.jobs import ClaimedJob
-from store.rows import CollectionRow, JobRow, MembershipRow
+from store.rows import ChangeRow, CollectionRow, JobRow, MembershipRow
 from store.tables import JobKind, JobStatus
 from store.transfer import Transfer
 
@@ -42,6 +42,7 @@ DAY_MS = 24 * 3_600 * 1_000
 PERMISSIONS: Mapping[JobKind, Permission] = {
     **dict.fromkeys(OPERATION_KINDS, Permission.SIGNED_IN),
     JobKind.ASSETS_TRANSFER: Permission.ADMIN,
+    JobKind.CHANGES_UNDO: Permission.SIGNED_IN,
 }
 """Site-wide permission that the user of a job must hold whenever it goes on."""
 MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
@@ -53,12 +54,12 @@ async def enqueue(
     tx: MutationTransaction,
     kind: JobKind,
     input: Input,
-    indexes: IndexById,
+    count: int,
     collection_ids: Sequence[str],
     *,
     field: str = "assetIds",
 ) -> str:
-    """Queue a bulk change of the assets in `field` and return the job's id. Four statements.
+    """Queue a bulk change of so many items, those of `field`, and return the job's id. Four statements.
 
     Raises MutationRejectedError if the viewer has MAX_JOBS active jobs, or too many items in the jobs of a day.
     """
@@ -67,7 +68,7 @@ async def enqueue(
         message = f"You have {MAX_JOBS} active jobs. Wait until one ends, or cancel one."
         raise _refused(message, MAX_JOBS, field)
     items = await jobs.count_items_since(tx.connection, tx.viewer.user_pk, now_ms() - DAY_MS)
-    if items + len(indexes) > MAX_DAILY_ITEMS:
+    if items + count > MAX_DAILY_ITEMS:
         message = f"Your jobs of the last 24 hours have {items:,} items; at most {MAX_DAILY_ITEMS:,} are allowed."
         raise _refused(f"{message} Try again tomorrow.", MAX_DAILY_ITEMS, field)
     tx.must_commit = True
@@ -76,7 +77,7 @@ async def enqueue(
         kind,
         tx.viewer.user_pk,
         dict(input),
-        total=len(indexes),
+        total=count,
         collection_ids=collection_ids,
         request_id=tx.log.request_id,
     )
@@ -108,7 +109,9 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
     if job is None:
         return False
     try:
-        if job.input["mode"] == BulkMode.ATOMIC:
+        if job.kind == JobKind.CHANGES_UNDO:
+            await _run_undo(database, job, is_stopping)
+        elif job.input["mode"] == BulkMode.ATOMIC:
             await _run_atomic(database, job)
         else:
             await _run_chunked(database, job, is_stopping)
@@ -155,6 +158,48 @@ async def _run_chunk(connection: AsyncConnection, job: ClaimedJob, indexes: Sequ
     is_partial = await jobs.has_failed(connection, job.pk)
     await jobs.finish(connection, job.pk, JobStatus.PARTIALLY_FAILED if is_partial else JobStatus.SUCCEEDED)
     return True
+
+
+async def _run_undo(database: Database, job: ClaimedJob, is_stopping: Callable[[], bool]) -> None:
+    """Undo the changes of a job, the last first, each in a transaction."""
+    while not is_stopping():
+        async with database.write() as connection:
+            if await _undo_next(connection, job):
+                return
+    async with database.write() as connection:
+        await jobs.release(connection, job.pk)
+
+
+async def _undo_next(connection: AsyncConnection, job: ClaimedJob) -> bool:
+    """Undo the next change of a job; return whether the job has ended."""
+    resumed = await _continue(connection, job)
+    if resumed is None:
+        return True
+    tx, state = resumed
+    done = 0
+    for id_, count in job.input["changes"]:
+        if done >= state.done:
+            results, changes = await _undo_change(tx, id_)
+            rows = [ItemResult.from_json(item).to_row(done + index) for index, item in enumerate(results)]
+            done += count
+            await jobs.record_progress(connection, job.pk, done, rows, change_ids=changes)
+            break
+        done += count
+    if done < job.total:
+        return False
+    is_partial = await jobs.has_failed(connection, job.pk)
+    await jobs.finish(connection, job.pk, JobStatus.PARTIALLY_FAILED if is_partial else JobStatus.SUCCEEDED)
+    return True
+
+
+async def _undo_change(tx: MutationTransaction, id_: str) -> tuple[Sequence[Mapping[str, Any]], Sequence[str]]:
+    """Undo a change; return the results of its items, and the ids of the logged changes."""
+    try:
+        change: ChangeRow = await tx.get(InputReader({"change_id": id_}), sql.change, "change_id")
+        result = await undo_members.undo(tx, InputReader({}), change, max_items=LIMITS.bulk_items)
+    except MutationRejectedError as rejected:
+        return rejected.result.get("results", ()), ()
+    return result["results"], result["changes"]
 
 
 class _ItemsFailedError(Exception):
@@ -204,6 +249,20 @@ async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Operati
 
     None if the job has ended: it was cancelled, its user may no longer run it, or its collection no longer exists.
     """
+    resumed = await _continue(connection, job)
+    if resumed is None:
+        return None
+    tx, state = resumed
+    try:
+        return await _operation(tx, job, state.last_put_pk), state.done
+    except MutationRejectedError as rejected:
+        errors = [error.to_json() for error in rejected.user_errors]
+        await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
+        return None
+
+
+async def _continue(connection: AsyncConnection, job: ClaimedJob) -> tuple[MutationTransaction, JobRow] | None:
+    """Return a transaction of the job's user with their current permissions, and the job; None if it has ended."""
     log = await open_change_log(connection, job.request_id)
     log.actor_pk = job.user_pk
     state = await jobs.renew_lease(connection, job.pk)
@@ -213,12 +272,7 @@ async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Operati
     if state.is_cancelled or viewer is None or not has_permission(viewer, PERMISSIONS[JobKind(job.kind)]):
         await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
-    try:
-        return await _operation(MutationTransaction(connection, viewer, log), job, state.last_put_pk), state.done
-    except MutationRejectedError as rejected:
-        errors = [error.to_json() for error in rejected.user_errors]
-        await jobs.finish(connection, job.pk, JobStatus.FAILED, errors)
-        return None
+    return MutationTransaction(connection, viewer, log), cast("JobRow", state)
 
 
 async def _operation(tx: MutationTransaction, job: ClaimedJob, last_inserted_pk: int | None) -> Operation:

@@ -6,6 +6,7 @@ from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, changed_ids, 
 from resolvers.write.input import InputReader, Position
 from resolvers.write.job import enqueue
 from resolvers.write.membership_operations import (
+    MEMBER_ORDER,
     NOT_A_MEMBER,
     OPERATION_KINDS,
     IndexById,
@@ -54,7 +55,7 @@ async def _operate(tx: MutationTransaction, reader: InputReader, kind: JobKind) 
     operation = MembershipOperation(tx, operation_kind.action, source, target, placement, note)
     if len(indexes) > INLINE_BULK_ITEMS:
         collection_ids = list(operation.result.values())
-        job = await enqueue(tx, kind, reader.input, indexes, collection_ids)
+        job = await enqueue(tx, kind, reader.input, len(indexes), collection_ids)
         return {**operation.result, "results": [], "requested": len(indexes), "job": job}
     items = await operation.plan(indexes)
     enforce_mode(reader.input["mode"], items, **operation.result)
@@ -91,7 +92,9 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     is_same = before == await ranked.ordered_keys()
     status = ItemStatus.UNCHANGED if is_same else ItemStatus.CHANGED
     member_changes = [] if is_same else [members[id_].change for id_ in indexes]
-    change_ids = await tx.log.append_member_changes(ChangeAction.REORDERED, {collection.id: member_changes})
+    change_ids = await tx.log.append_member_changes(
+        ChangeAction.REORDERED, {collection.id: member_changes}, effect=MEMBER_ORDER
+    )
     results = to_json(ItemResult(id_, status) for id_ in indexes)
     return {"collection": collection.id, "results": results, "change": change_ids.get(collection.id)}
 

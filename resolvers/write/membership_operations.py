@@ -33,6 +33,8 @@ INELIGIBLE = {
     AssetStatus.WITHDRAWN: "The asset is withdrawn; only RELEASED assets can be added.",
     AssetStatus.FAILED: "The asset's creation failed; only RELEASED assets can be added.",
 }
+MEMBER_ORDER = {"members": True}
+"""Effect of a change in the log that moved members within their collection."""
 MEMBERSHIP = ("rank", "added_at", "added_by_pk", "note")
 
 Outcome = ItemStatus | tuple[UserErrorCode, str]

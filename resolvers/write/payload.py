@@ -18,7 +18,7 @@ from resolvers.loaders import (
     load_visible,
 )
 from resolvers.membership import member_edges
-from resolvers.node import Object, node
+from resolvers.node import Object, node, nodes
 from resolvers.write.bulk import BulkSummary, ItemResult, summarize
 from resolvers.write.sharing_effect import Audience, SharingEffect
 from resolvers.write.transaction import Payload
@@ -88,9 +88,10 @@ async def changes(payload: Payload, context: Context) -> list[ChangeRow]:
     return await load_visible(context, ChangeById, payload.effect("changes"))
 
 
-async def subjects(payload: Payload, context: Context) -> list[CollectionRow]:
-    """Return the objects that an undo changed."""
-    return await load_visible(context, CollectionById, payload.effect("subjects"))
+async def subjects(payload: Payload, context: Context) -> list[Object]:
+    """Return the objects that an undo changed, without those that it deleted."""
+    rows = await nodes(None, context, list(payload.effect("subjects")))
+    return [row for row in rows if row is not None]
 
 
 async def added_edges(payload: Payload, context: Context) -> list[Edge]:

@@ -1,57 +1,51 @@
 """Topic mutations: create, update, reorder, merge and delete. The subject of each logged change is the topic."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
-
-from sqlalchemy import delete, insert, update
 
 from permissions import visible
 from resolvers.write.collection_move import check_names_free, move_collections
 from resolvers.write.duplicate_name import rename_duplicates
 from resolvers.write.input import InputReader, Position
+from resolvers.write.topic_rows import (
+    TopicsById,
+    all_topics,
+    insert_topic,
+    topic_ranking,
+    write_delete,
+    write_rank,
+    write_update,
+)
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import changed_columns, field_changes
 from store.ids import new_id
-from store.ranks import RankedList
-from store.rows import TopicRow
+from store.rows import CollectionRow, TopicRow
 from store.slug import make_slug, unique_slug
 from store.tables import ChangeAction
 from store.text import fold_name
-
-TopicsById = Mapping[str, TopicRow]
 
 
 async def create(tx: MutationTransaction, reader: InputReader) -> Result:
     """Create a topic."""
     name, description, slug, position = reader.name(), reader.description(), reader.slug(), reader.position()
-    topics = await _all_topics(tx)
+    topics = await all_topics(tx)
     _check_unique(reader, topics.values(), name, slug)
     neighbour_pk = _find_neighbour(reader, topics, position)
     reader.raise_errors()
     slug = slug or unique_slug(make_slug(name, "topic"), {topic.slug for topic in topics.values()})
-    (rank,) = await _ranking(tx).allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after)
+    (rank,) = await topic_ranking(tx).allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after)
     id_ = new_id("top")
     columns = {"name": name, "slug": slug, "description": description}
-    row = columns | {
-        "id": id_,
-        "name_key": fold_name(name),
-        "rank": rank,
-        "version": 1,
-        "created_at": tx.log.at,
-        "updated_at": tx.log.at,
-        "created_by_pk": tx.viewer.user_pk,
-    }
-    await tx.execute(insert(sql.topic).values(row))
-    await tx.log_places(sql.topic, [id_], are_new=True)
-    await tx.log.append(ChangeAction.CREATED, [id_], field_changes(None, columns))
-    return {"topic": id_}
+    stamps = {"version": 1, "created_at": tx.log.at, "created_by_pk": tx.viewer.user_pk}
+    derived = {"id": id_, "name_key": fold_name(name), **stamps}
+    change = await insert_topic(tx, rank, columns, derived, effect={"collections": []})
+    return {"topic": id_, "changes": [change]}
 
 
 async def update_topic(tx: MutationTransaction, reader: InputReader) -> Result:
     """Update a topic's name, slug or description."""
-    topics = await _all_topics(tx)
+    topics = await all_topics(tx)
     topic = _get_topic(reader, topics, "id")
     columns: dict[str, Any] = {}
     if reader.has("name"):
@@ -64,18 +58,13 @@ async def update_topic(tx: MutationTransaction, reader: InputReader) -> Result:
     _check_unique(reader, others, columns.get("name"), columns.get("slug"))
     reader.check_version(topic)
     reader.raise_errors()
-    changed = changed_columns(topic, columns)
-    if changed:
-        derived: dict[str, Any] = {"name_key": fold_name(changed["name"])} if "name" in changed else {}
-        derived |= {"version": topic.version + 1, "updated_at": tx.log.at}
-        await tx.execute(update(sql.topic).where(sql.topic.c.pk == topic.pk).values(changed | derived))
-        await tx.log.append(ChangeAction.UPDATED, [topic.id], field_changes(topic, changed))
-    return {"topic": topic.id}
+    change = await write_update(tx, topic, columns)
+    return {"topic": topic.id, "changes": [] if change is None else [change]}
 
 
 async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
     """Move a topic in the order of topics."""
-    topics, position = await _all_topics(tx), reader.position()
+    topics, position = await all_topics(tx), reader.position()
     topic = _get_topic(reader, topics, "id")
     neighbour_pk = _find_neighbour(reader, topics, position)
     if neighbour_pk == topic.pk:
@@ -83,14 +72,10 @@ async def reorder(tx: MutationTransaction, reader: InputReader) -> Result:
             UserErrorCode.INVALID, "A topic cannot be placed next to itself. Choose another neighbour.", *position.path
         )
     reader.raise_errors()
-    order = sorted(topics.values(), key=lambda topic: topic.rank)
+    order, changes = list(topics.values()), list[str]()
     if _moved(order, topic, neighbour_pk, is_after=position.is_after) != order:
-        ranked = _ranking(tx)
-        (rank,) = await ranked.allocate_ranks(1, next_to=neighbour_pk, is_after=position.is_after, moving=[topic.pk])
-        await tx.log_places(sql.topic, [topic.id])
-        await ranked.set_ranks({topic.pk: rank})
-        await tx.log.append(ChangeAction.REORDERED, [topic.id])
-    return {"topic": topic.id}
+        changes = [await write_rank(tx, topics, topic, neighbour_pk, is_after=position.is_after)]
+    return {"topic": topic.id, "changes": changes}
 
 
 def _moved(order: Sequence[TopicRow], topic: TopicRow, neighbour_pk: int | None, *, is_after: bool) -> list[TopicRow]:
@@ -104,7 +89,7 @@ def _moved(order: Sequence[TopicRow], topic: TopicRow, neighbour_pk: int | None,
 
 async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
     """Move the collections of topics to another topic, and delete the emptied topics."""
-    topics = await _all_topics(tx)
+    topics = await all_topics(tx)
     indexes = reader.ids("source_ids")
     target = _get_topic(reader, topics, "target_id")
     for id_, index in indexes.items():
@@ -120,16 +105,21 @@ async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
         await rename_duplicates(tx, sources, target)
     await check_names_free(tx, reader, paths, target)
     reader.raise_errors()
-    moved_ids = await move_collections(tx, sources, target)
-    await _delete(tx, sources)
+    moved = await move_collections(tx, sources, target)
+    await write_delete(tx, topics, sources, moved=moved, to=target.id)
     merged = [{"field": "mergedTopic", "before": topic.name, "after": None} for topic in sources]
-    await tx.log.append(ChangeAction.MERGED, [target.id], merged)
-    return {"topic": target.id, "movedCollections": moved_ids, "deletedTopicIds": list(indexes)}
+    changes = await tx.log.append(ChangeAction.MERGED, [target.id], merged, effect={"of": ChangeAction.DELETED})
+    return {
+        "topic": target.id,
+        "movedCollections": [row.id for row in moved],
+        "deletedTopicIds": list(indexes),
+        "changes": changes,
+    }
 
 
 async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
     """Delete a topic; its collections, if any, move to `moveCollectionsTo`."""
-    topics = await _all_topics(tx)
+    topics = await all_topics(tx)
     topic = _get_topic(reader, topics, "id")
     reader.check_version(topic)
     has_target = reader.input.get("move_collections_to") is not None
@@ -138,25 +128,19 @@ async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
         message = "The collections cannot stay in the deleted topic. Choose another topic."
         reader.add_error(UserErrorCode.INVALID, message, "moveCollectionsTo")
     reader.raise_errors()
-    moved_ids: list[str] = []
+    moved: Sequence[CollectionRow] = ()
     if target is not None:
         if reader.input.get("rename_duplicates"):
             await rename_duplicates(tx, [topic], target)
         await check_names_free(tx, reader, {topic.pk: ("moveCollectionsTo",)}, target)
         reader.raise_errors()
-        moved_ids = await move_collections(tx, [topic], target)
+        moved = await move_collections(tx, [topic], target)
     elif await tx.rows(visible(sql.collection, tx.viewer).where(sql.collection.c.topic_pk == topic.pk).limit(1)):
         message = "The topic has collections. Set moveCollectionsTo to the topic to move them to."
         reader.add_error(UserErrorCode.NOT_EMPTY, message, "moveCollectionsTo")
         reader.raise_errors()
-    await _delete(tx, [topic])
-    return {"deletedTopicId": topic.id, "movedCollections": moved_ids}
-
-
-async def _all_topics(tx: MutationTransaction) -> TopicsById:
-    """Return every topic by id: there are few, and names and slugs are compared with all of them. One statement."""
-    rows: Sequence[TopicRow] = await tx.rows(visible(sql.topic, tx.viewer))
-    return {topic.id: topic for topic in rows}
+    changes = await write_delete(tx, topics, [topic], moved=moved, to=None if target is None else target.id)
+    return {"deletedTopicId": topic.id, "movedCollections": [row.id for row in moved], "changes": changes}
 
 
 def _get_topic(reader: InputReader, topics: TopicsById, field: str) -> TopicRow:
@@ -184,14 +168,3 @@ def _find_neighbour(reader: InputReader, topics: TopicsById, position: Position)
         reader.add_not_found("topic", *position.path)
         return None
     return topics[position.id].pk
-
-
-async def _delete(tx: MutationTransaction, topics: Sequence[TopicRow]) -> None:
-    await tx.log_places(sql.topic, [topic.id for topic in topics])
-    await tx.execute(delete(sql.topic).where(sql.topic.c.pk.in_(sql.int_list([topic.pk for topic in topics]))))
-    changes = {topic.id: [{"field": "name", "before": topic.name, "after": None}] for topic in topics}
-    await tx.log.append_by_subject(ChangeAction.DELETED, changes)
-
-
-def _ranking(tx: MutationTransaction) -> RankedList:
-    return RankedList(tx.connection, sql.topic, "pk", {})

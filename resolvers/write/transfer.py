@@ -27,7 +27,7 @@ async def transfer(tx: MutationTransaction, reader: InputReader) -> Result:
     if len(ids) > INLINE_BULK_ITEMS:
         users = {"source_pk": source.pk, "target_pk": target.pk, "keep_editor": keep_editor}
         job_input = {"asset_ids": ids, "mode": BulkMode.BEST_EFFORT, **users}
-        job = await enqueue(tx, JobKind.ASSETS_TRANSFER, job_input, index_by_id(ids), [], field="from")
+        job = await enqueue(tx, JobKind.ASSETS_TRANSFER, job_input, len(index_by_id(ids)), [], field="from")
         return {"results": [], "requested": len(ids), "job": job}
     operation = TransferOperation(tx, Transfer(source.pk, target.pk, keep_editor))
     items = await operation.plan(index_by_id(ids))

@@ -1,147 +1,93 @@
-"""Undo of membership changes, except for items that were changed again since.
+"""Undo of changes, by kind of subject and action. An undo is logged by its effect, and can be undone too."""
 
-A removed asset is restored to its former place with its note, even if it is no longer eligible to be added.
-"""
+from collections.abc import Awaitable, Callable
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from sqlalchemy import Table
-
-from permissions import visible
-from permissions.may import may_remove, may_restore
-from resolvers.limits import LIMITS
-from resolvers.loaders import where_in
-from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode, failed_item, to_json
-from resolvers.write.former_places import restore_members
+from permissions.permission import Permission, require
+from resolvers.undoable import GRANT_ACTIONS, UNDO_DAYS, UNDO_MS, UndoRight, undo_right
+from resolvers.write import deployment, undo_asset, undo_collection, undo_members, undo_topic
 from resolvers.write.input import InputReader
-from resolvers.write.membership_operations import NOT_REMOVER, delete_members
+from resolvers.write.job import enqueue
 from resolvers.write.transaction import MutationTransaction, Result
+from resolvers.write.undo_conflict import effect_of
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.changes import MemberChange
-from store.rows import AssetRow, ChangeRow, CollectionRow, MembershipRow
-from store.tables import ChangeAction
-from store.undo_records import UndoRecord, undo_records
+from store.ids import ID_PREFIX_LENGTH
+from store.jobs import ACTIVE
+from store.rows import ChangeRow, JobRow
+from store.tables import ChangeAction, JobKind
+from store.undo_records import count_members
 
-UNDOABLE = (ChangeAction.ASSETS_ADDED, ChangeAction.ASSETS_REMOVED, ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
-CHANGED_SINCE = (
-    UserErrorCode.CONFLICT,
-    "The asset was added or removed again after this change, so it stays as it is.",
-)
-NOT_RESTORER = (
-    UserErrorCode.NOT_OWNER,
-    "Only owners of the asset, or the administrator who removed it, may restore it.",
-)
+UndoFunction = Callable[[MutationTransaction, InputReader, ChangeRow], Awaitable[Result]]
 
-INLINE_BULK_ITEMS = LIMITS.inline_bulk_items
-CHANGE_ID = ("input", "changeId")
-CollectionsById = Mapping[str, CollectionRow]
+NOT_UNDOABLE = (
+    "This change cannot be undone: it was made by an import, a registration or an earlier version, or it is part of"
+    " another change, such as the move of a parent. Undo that one, or change the object by hand."
+)
+UNDO_OF: dict[tuple[str, ChangeAction], UndoFunction] = {
+    ("top", ChangeAction.CREATED): undo_topic.undo_created,
+    ("top", ChangeAction.UPDATED): undo_topic.undo_updated,
+    ("top", ChangeAction.REORDERED): undo_topic.undo_reordered,
+    ("top", ChangeAction.DELETED): undo_topic.undo_deleted,
+    ("top", ChangeAction.MERGED): undo_topic.undo_group,
+    ("col", ChangeAction.CREATED): undo_collection.undo_created,
+    ("col", ChangeAction.UPDATED): undo_collection.undo_updated,
+    ("col", ChangeAction.REORDERED): undo_collection.undo_reordered,
+    ("col", ChangeAction.DELETED): undo_collection.undo_deleted,
+    ("ast", ChangeAction.AWARDED): undo_asset.undo_awarded,
+    ("ast", ChangeAction.REVOKED): undo_asset.undo_awarded,
+    **{("ast", action): undo_asset.undo_shared for action in GRANT_ACTIONS},
+    ("dep", ChangeAction.UPDATED): deployment.undo_updated,
+}
+"""Function by the first letters of the subject's id, and the action."""
 
 
 async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
-    """Undo a membership change; for a move, in both collections."""
+    """Undo a change of at most UNDO_DAYS ago, or queue a job that undoes those of another job."""
+    named = [field for field in ("change_id", "job_id") if reader.input.get(field) is not None]
+    if len(named) != 1:
+        message = "Give either the id of a change or that of a job."
+        reader.add_error(UserErrorCode.INVALID if named else UserErrorCode.REQUIRED, message, "changeId")
+        reader.raise_errors()
+    if named == ["job_id"]:
+        return await _undo_job(tx, reader)
     change: ChangeRow = await tx.get(reader, sql.change, "change_id")
-    if change.action not in UNDOABLE:
-        message = "Only changes that added, removed or moved assets can be undone."
+    right = undo_right(change)
+    if right is None:
+        reader.add_error(UserErrorCode.INVALID, NOT_UNDOABLE, "changeId")
+    elif change.at < tx.log.at - UNDO_MS:
+        message = f"The change was made more than {UNDO_DAYS} days ago, and can no longer be undone."
         reader.add_error(UserErrorCode.INVALID, message, "changeId")
-        reader.raise_errors()
-    records = await undo_records(tx.connection, change.pk)
-    collections: CollectionsById = await _visible_by(
-        tx, sql.collection, "id", {record.collection_id for record in records}
-    )
-    if change.subject_id not in collections:
-        reader.add_error(UserErrorCode.NOT_FOUND, "The collection of this change no longer exists.", "changeId")
-        reader.raise_errors()
-    assets: dict[int, AssetRow] = await _visible_by(tx, sql.asset, "pk", {record.asset_pk for record in records})
-    if len(assets) > INLINE_BULK_ITEMS:
-        message = f"The change has {len(assets):,} assets; at most {INLINE_BULK_ITEMS:,} can be undone at once."
-        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=INLINE_BULK_ITEMS)
-        reader.raise_errors()
-    records_by_asset: dict[int, list[UndoRecord]] = {pk: [] for pk in assets}
-    for record in records:
-        if record.asset_pk in assets:
-            records_by_asset[record.asset_pk].append(record)
-    by_name = sorted(assets.values(), key=lambda asset: (asset.sort_key, asset.id))
-    is_own = change.actor_pk == tx.viewer.user_pk
-    items = [_plan(tx, asset, records_by_asset[asset.pk], collections, is_own=is_own) for asset in by_name]
-    enforce_mode(BulkMode.BEST_EFFORT, items)
-    undoable = [
-        record
-        for item, asset in zip(items, by_name, strict=True)
-        if item.is_changed
-        for record in records_by_asset[asset.pk]
-    ]
-    removed, restored = (
-        [record for record in undoable if _was_added(record) is was_added] for was_added in (True, False)
-    )
-    changes = await _apply(tx, removed, restored, collections)
-    return {
-        "subjects": list(changes),
-        "changes": list(changes.values()),
-        "results": to_json(items),
-        "removed": [assets[record.asset_pk].id for record in removed],
-        "added": [assets[record.asset_pk].id for record in restored],
-        "added_to": restored[0].collection_id if restored else None,
-    }
+    reader.raise_errors()
+    if right is UndoRight.ADMIN:
+        require(tx.viewer, Permission.ADMIN)
+    return await _find_function(change)(tx, reader, change)
 
 
-def _plan(
-    tx: MutationTransaction,
-    asset: AssetRow,
-    records: Sequence[UndoRecord],
-    collections: CollectionsById,
-    *,
-    is_own: bool,
-) -> ItemResult:
-    is_owner = tx.is_owner(asset)
-    if not all(record.is_latest and record.collection_id in collections for record in records):
-        return failed_item(asset.id, *CHANGED_SINCE, CHANGE_ID)
-    for record in records:
-        if _was_added(record) and not may_remove(tx.viewer, is_owner=is_owner):
-            return failed_item(asset.id, *NOT_REMOVER, CHANGE_ID)
-        if not _was_added(record) and not may_restore(tx.viewer, is_owner=is_owner, is_own_removal=is_own):
-            return failed_item(asset.id, *NOT_RESTORER, CHANGE_ID)
-    return ItemResult(asset.id, ItemStatus.CHANGED)
+async def _undo_job(tx: MutationTransaction, reader: InputReader) -> Result:
+    """Queue a job that undoes the changes of another one, the last first."""
+    job: JobRow = await tx.get(reader, sql.job, "job_id")
+    if job.status in ACTIVE:
+        reader.add_error(UserErrorCode.CONFLICT, "The job has not ended. Wait, or cancel it first.", "jobId")
+    if reader.input["dry_run"]:
+        message = "The undo of a job has no dry run. Omit dryRun, or try a change of the job."
+        reader.add_error(UserErrorCode.INVALID, message, "dryRun")
+    reader.raise_errors()
+    counts = await count_members(tx.connection, job.change_ids)
+    changes = [[id_, count] for id_, count in counts if count]
+    if not changes:
+        reader.add_error(UserErrorCode.INVALID, "The job has changed nothing: there is nothing to undo.", "jobId")
+    reader.raise_errors()
+    total = sum(count for _, count in counts)
+    queued = await enqueue(tx, JobKind.CHANGES_UNDO, {"changes": changes}, total, job.collection_ids)
+    return {"results": [], "requested": total, "job": queued}
 
 
-async def _apply(
-    tx: MutationTransaction,
-    removed: Sequence[UndoRecord],
-    restored: Sequence[UndoRecord],
-    collections: CollectionsById,
-) -> dict[str, str]:
-    """Remove members and restore others, each of one collection; return the ids of the changes by collection id."""
-    current = await _current_members(tx, removed, collections)
-    member_changes: dict[str, list[MemberChange]] = {}
-    if removed:
-        id_ = removed[0].collection_id
-        await delete_members(tx, collections[id_].pk, [record.asset_pk for record in removed])
-        member_changes[id_] = [current[record.asset_pk] for record in removed]
-    if restored:
-        id_ = restored[0].collection_id
-        await restore_members(tx, collections[id_], restored)
-        member_changes[id_] = [MemberChange(record.asset_pk) for record in restored]
-    return await tx.log.append_member_changes(ChangeAction.UNDONE, member_changes)
-
-
-async def _current_members(
-    tx: MutationTransaction, added: Sequence[UndoRecord], collections: CollectionsById
-) -> dict[int, MemberChange]:
-    """Return the memberships that are about to be deleted, all of one collection, by asset. One statement."""
-    if not added:
-        return {}
-    membership = sql.membership
-    in_collection = membership.c.collection_pk == collections[added[0].collection_id].pk
-    select = where_in(visible(membership, tx.viewer), membership.c.asset_pk, [record.asset_pk for record in added])
-    rows: Sequence[MembershipRow] = await tx.rows(select.where(in_collection))
-    return {row.asset_pk: MemberChange(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in rows}
-
-
-def _was_added(record: UndoRecord) -> bool:
-    return record.rank is None
-
-
-async def _visible_by(tx: MutationTransaction, table: Table, column: str, keys: Iterable[Any]) -> dict[Any, Any]:
-    rows = await tx.rows(where_in(visible(table, tx.viewer), table.c[column], sorted(keys)))
-    return {getattr(row, column): row for row in rows}
+def _find_function(change: ChangeRow) -> UndoFunction:
+    if undo_right(change) is UndoRight.MEMBERS:
+        return undo_members.undo
+    effect = effect_of(change)
+    if "of" in effect:
+        return undo_topic.undo_group
+    if "members" in effect:
+        return undo_members.undo_order
+    return UNDO_OF[change.subject_id[:ID_PREFIX_LENGTH], ChangeAction(change.action)]

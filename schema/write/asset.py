@@ -4,12 +4,13 @@ import strawberry
 
 from resolvers.write import payload as resolve
 from schema.asset import Asset
+from schema.change import Change
 from schema.enums import AppKind, AssetAccess, AssetKind, AssetStatus
 from schema.field import field, omittable
 from schema.scalars import Long, Url
 from schema.write.bulk import AssetResult, BulkMode, BulkSummary, mode
 from schema.write.principal import PrincipalRef
-from schema.write.shared import NULL_IF_HIDDEN, idempotency_key
+from schema.write.shared import NULL_IF_HIDDEN, idempotency_key, logged_changes
 from schema.write.user_error import UserError, user_errors
 
 
@@ -55,6 +56,7 @@ class AssetPayload:
     asset: Asset | None = field(
         "The updated asset; null if the viewer may no longer see it.", NULL_IF_HIDDEN, resolver=resolve.asset
     )
+    changes: list[Change] = logged_changes()
     user_errors: list[UserError] = user_errors()
 
 

@@ -13,6 +13,7 @@ from schema.write.shared import (
     dry_run,
     expected_version,
     idempotency_key,
+    logged_changes,
     moved_collection_count,
     moved_collections,
 )
@@ -95,6 +96,7 @@ class CollectionPayload:
         "The parent that the collection had before; null if it did not move, or was at the top of its topic.",
         resolver=resolve.former_parent,
     )
+    changes: list[Change] = logged_changes()
     user_errors: list[UserError] = user_errors()
 
 

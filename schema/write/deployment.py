@@ -3,10 +3,11 @@
 import strawberry
 
 from resolvers.write import payload as resolve
+from schema.change import Change
 from schema.deployment import Deployment
 from schema.enums import Audience
 from schema.field import field, omittable
-from schema.write.shared import dry_run
+from schema.write.shared import dry_run, logged_changes
 from schema.write.user_error import UserError, user_errors
 
 
@@ -42,4 +43,5 @@ class DeploymentPayload:
     effects: list[SharingEffect] = field(
         "The effects of a changed setting, for a dry run as they would be.", resolver=resolve.sharing_effects
     )
+    changes: list[Change] = logged_changes()
     user_errors: list[UserError] = user_errors()

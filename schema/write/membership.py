@@ -13,7 +13,7 @@ from schema.field import field, omittable
 from schema.job import Job
 from schema.node import Node
 from schema.write.bulk import AssetResult, BulkMode, BulkSummary, CollectionResult, mode
-from schema.write.shared import NULL_IF_HIDDEN, PositionInput, dry_run, idempotency_key
+from schema.write.shared import NULL_IF_HIDDEN, PositionInput, dry_run, idempotency_key, logged_changes
 from schema.write.user_error import UserError, user_errors
 
 ASSET_IDS = (
@@ -40,10 +40,6 @@ def _change() -> Any:
         "The logged change, which `changeUndo` can undo; null if nothing changed, and for a dry run.",
         resolver=resolve.change,
     )
-
-
-def _changes() -> Any:
-    return field("The logged changes, which `changeUndo` can undo; empty for a dry run.", resolver=resolve.changes)
 
 
 def _added_edges() -> Any:
@@ -138,7 +134,14 @@ class AssetCollectionsUpdateInput:
 class ChangeUndoInput:
     """Input for `changeUndo`."""
 
-    change_id: strawberry.ID = field("Id of the change to undo.")
+    change_id: strawberry.ID | None = omittable(
+        "Id of the change to undo. Exactly one of `changeId` and `jobId` is set."
+    )
+    job_id: strawberry.ID | None = omittable(
+        "Id of a job of the viewer that has ended. Another job then undoes all its changes, the last first; without"
+        " dryRun."
+    )
+    dry_run: bool = dry_run()
     idempotency_key: str | None = idempotency_key()
 
 
@@ -191,7 +194,7 @@ class AssetCollectionsPayload:
         "Ids of the collections that the asset was removed from; empty for a dry run.",
         resolver=resolve.removed_collection_ids,
     )
-    changes: list[Change] = _changes()
+    changes: list[Change] = logged_changes()
     summary: BulkSummary = _summary()
     user_errors: list[UserError] = user_errors()
 
@@ -201,7 +204,9 @@ class ChangeUndoPayload:
     """Payload of `changeUndo`."""
 
     subjects: list[Node] = field(
-        "The collections that were changed: of the undo of a move, both.", resolver=resolve.subjects
+        "The topics, collections and assets that were changed or restored, as they are now: of the undo of a move, both"
+        " collections. Without objects that the undo deleted.",
+        resolver=resolve.subjects,
     )
     added_edges: list[CollectionAssetEdge] = field(
         "The edges of the assets that were put back to the collection, in its order.", resolver=resolve.added_edges
@@ -209,7 +214,8 @@ class ChangeUndoPayload:
     removed_asset_ids: list[strawberry.ID] = field(
         "Ids of the assets that were removed from the collection.", resolver=resolve.removed_asset_ids
     )
-    changes: list[Change] = _changes()
-    results: list[AssetResult] = _results("Result of each asset, by name.")
+    changes: list[Change] = logged_changes()
+    results: list[AssetResult] = _results("Result of each asset of a change of members, by name.")
     summary: BulkSummary = _summary()
+    job: Job | None = field("The queued job, for the undo of a job; it has the `results` then.", resolver=resolve.job)
     user_errors: list[UserError] = user_errors()

@@ -121,9 +121,12 @@ class Mutation:
         of=membership.AssetCollectionsUpdateInput,
     )
     change_undo: membership.ChangeUndoPayload | None = mutation(
-        "Undoes (reverts) a change that added, removed or moved assets, or undid such a change, except for assets that"
-        " were added or removed again afterwards. Owners of each asset; administrators may remove any added asset, and"
-        " restore those that they removed themselves.",
+        "Undoes (reverts) a change of the last 30 days: of topics and collections (created, updated, moved, reordered,"
+        " merged, deleted), of a collection's assets, of sharing, gold standards and settings, or another undo. If"
+        " something was changed again afterwards, it stays: such assets of a collection are skipped, anything else is a"
+        " CONFLICT. Imports and registrations cannot be undone. Members who may make the opposite change:"
+        " administrators; owners of the asset for its sharing; for assets of a collection, owners of each, while"
+        " administrators may remove any added asset, and restore those that they removed themselves.",
         MEMBER,
         resolver=resolve_undo.undo,
         of=membership.ChangeUndoInput,

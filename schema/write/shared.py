@@ -31,6 +31,14 @@ class PositionInput:
     at_end: bool | None = omittable("Must be true: after all others.")
 
 
+def logged_changes() -> Any:
+    """Declare the changes that a mutation logged, without those that are undone with them."""
+    return field(
+        "The logged changes, which `changeUndo` can undo; empty if nothing changed, and for a dry run.",
+        resolver=resolve.changes,
+    )
+
+
 def idempotency_key() -> Any:
     """Declare the idempotency key of a mutation."""
     return omittable(IDEMPOTENCY_KEY)

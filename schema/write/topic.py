@@ -5,6 +5,7 @@ from typing import Any
 import strawberry
 
 from resolvers.write import payload as resolve
+from schema.change import Change
 from schema.collection import Collection
 from schema.field import field, omittable
 from schema.topic import Topic
@@ -13,6 +14,7 @@ from schema.write.shared import (
     dry_run,
     expected_version,
     idempotency_key,
+    logged_changes,
     moved_collection_count,
     moved_collections,
 )
@@ -87,6 +89,7 @@ class TopicPayload:
     """Payload of mutations of one topic."""
 
     topic: Topic | None = field("The created or updated topic.", resolver=resolve.topic)
+    changes: list[Change] = logged_changes()
     user_errors: list[UserError] = user_errors()
 
 
@@ -95,6 +98,7 @@ class TopicMergePayload:
     """Payload of `topicMerge`."""
 
     topic: Topic | None = field("The topic that received the collections.", resolver=resolve.topic)
+    changes: list[Change] = logged_changes()
     moved_collections: list[Collection] = moved_collections()
     moved_collection_count: int = moved_collection_count()
     deleted_topic_ids: list[strawberry.ID] = field(
@@ -110,6 +114,7 @@ class TopicDeletePayload:
     deleted_topic_id: strawberry.ID | None = field(
         "Id of the deleted topic; null for a dry run.", resolver=resolve.deleted_topic_id
     )
+    changes: list[Change] = logged_changes()
     moved_collections: list[Collection] = moved_collections()
     moved_collection_count: int = moved_collection_count()
     user_errors: list[UserError] = user_errors()

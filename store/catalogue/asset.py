@@ -60,7 +60,9 @@ class AssetWriter:
         self._uses |= new_uses
         await self._replace(sql.grant, {result.pks[id_]: _grant_rows(after[id_]) for id_ in regranted})
         await self._replace(sql.asset_tag, {result.pks[id_]: _tag_rows(after[id_]) for id_ in retagged})
-        created = [AssetWrite(id_, None, desired[name].columns) for name, id_ in result.created.items()]
+        created = [
+            AssetWrite(id_, None, desired[name].columns, after=after[name]) for name, id_ in result.created.items()
+        ]
         updated = [
             AssetWrite(row.id, row, changed_columns(row, desired[name].columns), before[name], after[name])
             for name, row in result.updated.items()

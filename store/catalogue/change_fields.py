@@ -54,14 +54,20 @@ async def append_changes(connection: AsyncConnection, log: ChangeLog, writes: Se
             updated[_required_access(fields)][write.id] = fields
     for access in sorted(updated):
         await log.append_by_subject(ChangeAction.UPDATED, updated[access], access)
+    # A user who registers an asset may grant themselves access to it. An import's grants are in its file.
+    shared = updates if log.actor_pk is None else writes
     for action, grant_fields in ((ChangeAction.SHARED, shared_fields), (ChangeAction.UNSHARED, unshared_fields)):
-        grants = {write.id: grant_fields(*_accesses(write), principals) for write in updates}
+        grants = {write.id: grant_fields(*_accesses(write), principals) for write in shared}
         changed = {id_: fields for id_, fields in grants.items() if fields}
         await log.append_by_subject(action, changed, AssetAccess.OWNER.value)
 
 
 def _accesses(write: AssetWrite) -> tuple[Mapping[int, int], Mapping[int, int]]:
-    return write.before.access_by_principal, write.after.access_by_principal
+    """Return the grants before and after the write. The owner of a new asset is among its fields."""
+    after = write.after.access_by_principal
+    if write.row is None:
+        after = {pk: access for pk, access in after.items() if pk != write.columns["owner_pk"]}
+    return write.before.access_by_principal, after
 
 
 def _created_fields(write: AssetWrite, principals: PrincipalsByPk) -> list[LoggedFieldChange]:

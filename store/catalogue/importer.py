@@ -81,6 +81,7 @@ async def import_catalogue(
     catalogue = parse_catalogue(file, progress)
     async with database.write(UNLIMITED_SECONDS) as connection:
         session = ImportSession(connection, await open_change_log(connection, request_id))
+        session.log.origin = f"import of {path.name}"
         existing = await load_existing(connection, options.source, catalogue.missing_assets())
         plan = plan_import(catalogue, existing)
         validate(catalogue, existing, plan)

@@ -1,0 +1,162 @@
+"""Undo of random mutations, the last first, compared with the world before each of them.
+
+A trial makes a random world, in which assets are hidden from some viewers. It mutates the world some times; some of
+these mutations are undos themselves, also of undos. Then it undoes all of them, the last first, each by the user who
+made it. After each undo, the tables and the sights of other viewers are those of before the mutation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+
+from app.tokens import create_token
+from permissions.visible import MEMBER_ACTIONS
+from proofs.databases import Databases
+from proofs.determinism import fix_ids_and_time
+from proofs.model_reader import read_model
+from proofs.proof import BrokenPromiseError, Proof
+from proofs.undo.actions import MutationDrawing
+from proofs.undo.world_dump import WorldDump, dump_world
+from proofs.walks.world import draw_lines
+from store import sql
+from store.database import Database
+from store.tables import ChangeAction
+from tests.conftest import MEMBERS, GraphQLClient, World, set_public_sharing
+
+MUTATIONS_PER_TRIAL = 24
+HALVED = (ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
+"""Actions of which the changes of one write, of two collections, are undone together."""
+UNDOS = 0.2  # share of the mutations
+TOKEN_SECONDS = 86_400
+
+
+class Step(NamedTuple):
+    """A mutation that changed the world: its user, the changes that undo it, and the world before."""
+
+    who: str
+    mutation: str
+    undoable: Sequence[str]
+    before: WorldDump
+
+
+async def trial(databases: Databases, seed: int) -> int:
+    """Return the number of mutations of one world that were undone."""
+    return await run_trial(databases, seed, MUTATIONS_PER_TRIAL)
+
+
+async def run_trial(databases: Databases, seed: int, mutations: int) -> int:
+    """Make so many mutations of one world, undo them, and return their number."""
+    random = Random(seed)
+    with fix_ids_and_time(seed % 1_000_000):
+        url = await databases.create_from_catalogue(draw_lines(random))
+        database = Database(url)
+        await set_public_sharing(database)
+        tokens = {name: await create_token(database, name, TOKEN_SECONDS) for name in MEMBERS}
+        await database.close()
+        client = GraphQLClient(World(url, tokens))
+        history = _History(client, random)
+        try:
+            await history.skip_changes()
+            while len(history.steps) < mutations:
+                await history.mutate()
+            await history.undo_all()
+        except BrokenPromiseError as error:
+            last = "\n".join(history.sent[-30:])
+            raise BrokenPromiseError(f"On {databases.backend}, seed {seed}: {error}\nMutations:\n{last}") from error
+        finally:
+            await client.close()
+            databases.drop(url)
+    return mutations
+
+
+@dataclass
+class _History:
+    """Mutations of one world that are not undone yet."""
+
+    client: GraphQLClient
+    random: Random
+    steps: list[Step] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    _last_pk: int = 0
+
+    async def skip_changes(self) -> None:
+        """Leave the changes of the import as they are."""
+        await self._new_changes()
+
+    async def mutate(self) -> None:
+        """Make a random mutation, or undo the last one without taking it from the history."""
+        before = await dump_world(self.client)
+        if self.steps and self.random.random() < UNDOS:
+            last = self.steps[-1]
+            who, name = last.who, "changeUndo"
+            for id_ in last.undoable:
+                await self._undo(who, id_)
+        else:
+            drawing = MutationDrawing(self.random, await read_model(self.client.database), len(self.sent))
+            who, name, input_, _ = drawing.draw()
+            await self._send(who, name, input_)
+        if changes := leading_changes(await self._new_changes()):
+            self.steps.append(Step(who, name, changes, before))
+
+    async def undo_all(self) -> None:
+        """Undo all mutations, the last first. Raises BrokenPromiseError if that does not restore the world."""
+        for step in reversed(self.steps):
+            for id_ in step.undoable:
+                await self._undo(step.who, id_)
+            after = await dump_world(self.client)
+            for part, rows in step.before.items():
+                if rows != after[part]:
+                    missing = [row for row in rows if row not in after[part]]
+                    surplus = [row for row in after[part] if row not in rows]
+                    message = f"After the undo of {step.mutation}, {part} differ: without {missing}, with {surplus}"
+                    raise BrokenPromiseError(f"{message}\nbefore {rows}\nafter {after[part]}")
+
+    async def _undo(self, who: str, id_: str) -> None:
+        payload = await self._send(who, "changeUndo", {"changeId": id_})
+        if payload["userErrors"] or any(each["status"] != "CHANGED" for each in payload["results"]):
+            raise BrokenPromiseError(f"The undo of {id_} by {who} failed: {payload}")
+
+    async def _send(self, who: str, name: str, input_: dict[str, Any]) -> dict[str, Any]:
+        self.sent.append(f"{who}: {name} {input_}")
+        payload = "results { status error { message } }" if name == "changeUndo" else ""
+        document = f"mutation($input: {name[0].upper()}{name[1:]}Input!) {{ {name}(input: $input) {{ {payload}"
+        answer = await self.client.response(who, f"{document} userErrors {{ code message }} }} }}", input=input_)
+        if "errors" in answer.json():
+            raise BrokenPromiseError(f"{name}: {answer.json()['errors']}")
+        return dict(answer.json()["data"][name])
+
+    async def _new_changes(self) -> Sequence[Any]:
+        async with self.client.database.snapshot() as snapshot:
+            changes = await snapshot.rows(
+                select(sql.change).where(sql.change.c.pk > self._last_pk).order_by(sql.change.c.pk.desc())
+            )
+        self._last_pk = max((change.pk for change in changes), default=self._last_pk)
+        return changes
+
+
+def leading_changes(changes: Sequence[Any]) -> list[str]:
+    """Return the ids of the changes of a mutation, the last first, whose undo undoes all of the mutation.
+
+    A merge is undone as one, a deletion with the moves that it caused, and a move by one of its halves.
+    """
+    if group := [change.id for change in changes if change.effect and "of" in change.effect]:
+        return group
+    topics = [change for change in changes if change.subject_id.startswith("top_") and change.effect is not None]
+    if topics:
+        return [change.id for change in topics]
+    halves = {change.revision: change.id for change in changes if change.action in HALVED}
+    if halves:
+        return list(halves.values())
+    return [change.id for change in changes if change.effect is not None or change.action in MEMBER_ACTIONS]
+
+
+UNDO = Proof(
+    "undo",
+    "Undoing mutations, the last first, restores the world of before each, for every viewer.",
+    unit="mutations",
+    goal=12_000,
+    trial=trial,
+)
