@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from app.connections import OTHER_DESCRIPTORS, connection_limit
 from app.cors import ANY_ORIGIN
 from app.drain import STOP_SECONDS
+from app.oidc_claims import Provisioning
 from app.settings import PREFIX, Settings
 from app.trusted_documents import TrustedDocuments
 from store.error import parse_database_url
@@ -72,6 +73,7 @@ def check_settings(settings: Settings, descriptors: int | None) -> Iterator[Find
     yield _finding("CORS origins", ", ".join(origins) or "none", advice if ANY_ORIGIN in origins else None)
     advice = "on, for all who reach the server. Unless that is meant, set ATOLL_GRAPHIQL=0."
     yield _finding("GraphiQL", "off", advice if settings.graphiql else None)
+    yield from _check_people(settings)
     yield from _check_limits(settings)
     yield _check_descriptors(settings, descriptors)
 
@@ -98,6 +100,17 @@ def check_database(facts: DatabaseFacts, settings: Settings, processes: int, now
 def _finding(subject: str, state: str, advice: str | None, level: Level = Level.NOTICE) -> Finding:
     """Return a finding of this level with the advice; without one, that the state is in order."""
     return Finding(Level.OK, subject, state) if advice is None else Finding(level, subject, advice)
+
+
+def _check_people(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings about sign-in and provisioning."""
+    provisioning = settings.oidc_provisioning
+    is_idle = provisioning is not Provisioning.OFF and settings.oidc_issuer is None
+    advice = "set, but ATOLL_OIDC_ISSUER is not, so that nobody signs in that way. Set both, or neither."
+    yield _finding("OIDC provisioning", provisioning, advice if is_idle else None)
+    is_on = settings.scim_token is not None or settings.scim_token_file is not None
+    advice = "on, with its token in the environment, which other processes may read. Use ATOLL_SCIM_TOKEN_FILE."
+    yield _finding("SCIM", "on" if is_on else "off", advice if settings.scim_token is not None else None)
 
 
 def _check_limits(settings: Settings) -> Iterator[Finding]:

@@ -203,9 +203,9 @@ def import_(
         typer.Option("--yes", help=f"Withdraw them even if they are more than {MAX_SHARE} % of the source's assets."),
     ] = False,
 ) -> None:
-    """Import a catalogue file, all or nothing: create its objects, and apply what changed in it since its last import.
+    """Import a catalogue file, all or nothing: create its objects, and apply its changes since its last import.
 
-    What people changed stays as they left it, unless the file changed at that point.
+    Edits of people stay, unless the file changed at that point.
 
     Examples: atoll import catalogue.jsonl, and atoll import nightly.jsonl --source platform --prune --dry-run
     """
@@ -423,7 +423,7 @@ def check(
         sys.stdout.write(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}\n")
     if rebuild_search:
         count = _with_database(settings, _rebuild_search)
-        state = f"rebuilt for {count:,} topics, collections and assets"
+        state = f"rebuilt from {count:,} rows"
         sys.stdout.write(Finding(Level.OK, "search index", state).format() + "\n")
     has_error = False
     for finding in _findings(settings, processes):

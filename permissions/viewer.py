@@ -16,6 +16,7 @@ from store.tables import EVERYONE_PK, PUBLIC_PK, PrincipalKind
 from store.tokens import token_digest
 
 _NULL: Final = null()
+_NOBODY_PK = 0  # of no user
 PRINCIPALS_PARAMETER, USER_PARAMETER = "viewer_principals", "viewer_pk"
 
 
@@ -68,6 +69,20 @@ async def operator_viewer(snapshot: Snapshot) -> Viewer:
     They see what administrators see, with all content and all grants.
     """
     return replace(await anonymous_viewer(snapshot), is_admin=True, is_operator=True)
+
+
+def audience_viewer(viewer: Viewer, *, is_member: bool) -> Viewer:
+    """Return a member without own grants or an anonymous visitor, in the deployment of the viewer."""
+    principals = (EVERYONE_PK, PUBLIC_PK) if is_member else (PUBLIC_PK,)
+    nobody = Viewer(
+        user_pk=None,
+        is_admin=False,
+        principals=principals,
+        public_sharing=viewer.public_sharing,
+        cursor_key=viewer.cursor_key,
+        row_version=viewer.row_version,
+    )
+    return replace(nobody, user_pk=_NOBODY_PK) if is_member else nobody
 
 
 async def viewer_by_token(snapshot: Snapshot, token: str) -> Viewer | None:

@@ -27,6 +27,7 @@ from proofs.oracle.trial import ORACLE
 from proofs.permission_matrix.trial import PERMISSION_MATRIX
 from proofs.proof import BrokenPromiseError, Proof
 from proofs.record import RECORD, Run, Runs, add_checks, format_record, load_runs, save_run
+from proofs.reimports.trial import REIMPORTS
 from proofs.revocation.trial import REVOCATION
 from proofs.token_forgery.trial import TOKEN_FORGERY
 from proofs.undo.trial import UNDO
@@ -47,6 +48,7 @@ PROOFS: dict[str, Proof] = {
         COSTS,
         MALFORMED,
         WALKS,
+        REIMPORTS,
         UNDO,
     )
 }

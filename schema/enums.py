@@ -7,6 +7,7 @@ import strawberry
 from permissions.directive import DeniedResult, PermissionScope
 from permissions.permission import Permission
 from resolvers.write.bulk import BulkMode, ItemStatus
+from resolvers.write.sharing_effect import Audience
 from resolvers.write.user_error import UserErrorCode
 from store.subject_type import SubjectType
 from store.tables import (
@@ -257,6 +258,12 @@ _describe(
     FAILED="Finished without any change, or stopped by an error.",
     CANCELLED="Cancelled. Changes that were already made are kept.",
 )
+_describe(
+    Audience,
+    "Viewers whom public sharing concerns.",
+    ANONYMOUS="Anonymous visitors.",
+    MEMBERS="Members who are not administrators.",
+)
 
 __all__ = [
     "AppKind",
@@ -264,6 +271,7 @@ __all__ = [
     "AssetKind",
     "AssetOrderField",
     "AssetStatus",
+    "Audience",
     "BulkMode",
     "ChangeAction",
     "CollectionOrderField",

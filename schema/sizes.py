@@ -19,6 +19,7 @@ PARTITION_ITEMS: Final = 500
 
 LENGTHS: Final[Mapping[str, int]] = {
     "*.ancestors": MAX_COLLECTION_DEPTH - 1,
+    "*.effects": 2,
     "*.fields": 5,
     "*.grants": 10,
     "*.kinds": 5,

@@ -314,13 +314,13 @@ class GraphQLClient:
         self.transport = InProcessTransport(app)
         self.client = httpx.AsyncClient(transport=self.transport, base_url="http://atoll.test")
 
-    async def __call__(self, who: str, query: str, **variables: Any) -> dict[str, Any]:
+    async def __call__(self, who: str, query: str, /, **variables: Any) -> dict[str, Any]:
         """Run the operation and return its data; fail on any error."""
         answer = (await self.response(who, query, **variables)).json()
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
 
-    async def errors(self, who: str, query: str, **variables: Any) -> list[tuple[str, str]]:
+    async def errors(self, who: str, query: str, /, **variables: Any) -> list[tuple[str, str]]:
         """Run the operation and return the code and message of each error; fail when there is none."""
         answer = (await self.response(who, query, **variables)).json()
         return [(error["extensions"]["code"], error["message"]) for error in answer["errors"]]

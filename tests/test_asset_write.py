@@ -97,6 +97,26 @@ async def test_turning_sharing_off_hides_public_collections_at_once_and_deletes_
     assert {who: await ask_own(who, query) for who in shown} == shown
 
 
+async def test_turning_sharing_on_or_off_reports_for_whom_it_changes_how_much(ask_own: GraphQLClient) -> None:
+    query = "{ collections { totalCount } assets { totalCount } }"
+    share = Mutation("deploymentUpdate", "deployment { publicSharing } effects { audience appears collections assets }")
+    shared = {who: await ask_own(who, query) for who in (ANONYMOUS, "eve")}
+    async with assert_unchanged(ask_own):
+        forecast = await share(ask_own, "ada", publicSharing=False, dryRun=True)
+        assert forecast["deployment"] == {"publicSharing": True}
+        assert (await share(ask_own, "ada", publicSharing=True))["effects"] == []
+    assert (await share(ask_own, "ada", publicSharing=False))["effects"] == forecast["effects"]
+    visitors, members = ({kind: count["totalCount"] for kind, count in shared[who].items()} for who in shared)
+    expected = [
+        {"audience": "ANONYMOUS", "appears": False, **visitors},
+        {"audience": "MEMBERS", "appears": False, "collections": members["collections"] - 2, "assets": 0},
+    ]
+    assert forecast["effects"] == expected
+    assert (await share(ask_own, "ada", publicSharing=True))["effects"] == [
+        effect | {"appears": True} for effect in expected
+    ]
+
+
 async def test_repeating_a_setting_changes_nothing_and_an_empty_input_is_rejected(ask_own: GraphQLClient) -> None:
     async with assert_unchanged(ask_own):
         assert (await SHARE(ask_own, "ada", publicSharing=True))["deployment"] == {"publicSharing": True}

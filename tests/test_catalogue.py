@@ -426,3 +426,18 @@ async def test_users_and_groups_of_another_source_are_not_imported(import_again:
         [problem] = error.value.problems
         assert str(problem).startswith(f'Line 1: The {line["kind"]} "{line["id"]}" belongs to the source SCIM. Change')
         assert str(problem).endswith(f"another source by {line['kind']}Upsert.")
+
+
+async def test_empty_texts_are_absent_and_dois_have_one_form(import_again: Import) -> None:
+    line = {"kind": "asset", "id": "doi", "type": "MODEL", "name": "x" * 1_000, "owner": "olu", "grants": []}
+    await import_again([line | {"doi": "https://doi.org/10.5281/Zenodo.77", "url": " ", "license": "", "version": ""}])
+    asset = sql.asset.c
+    stored = select(asset.doi, asset.url, asset.license, asset.version).where(asset.external_id == "doi")
+    assert await import_again.rows(stored) == [("10.5281/zenodo.77", None, None, None)]
+
+
+async def test_names_that_look_alike_are_the_same(import_again: Import) -> None:
+    new: Line = {"kind": "collection", "slug": "new", "topic": "imaging", "visibility": "PUBLIC", "assets": []}
+    for name in ("\uff2f\uff30\uff25\uff2e", "Open "):
+        with pytest.raises(InvalidCatalogueError):
+            await import_again([new | {"name": name}])

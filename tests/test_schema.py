@@ -57,6 +57,7 @@ BOUNDED = {
     "AssetFacets.owners": "its `first`, at most 100",
 }
 BOUNDED_IN_PAYLOADS = {
+    "effects": "the number of audiences",
     "userErrors": "the input: at most one for each element",
     "results": "the input: one for each item",
     "deletedTopicIds": "the input, at most 100",

@@ -176,7 +176,7 @@ async def test_entra_creates_updates_and_disables_a_user(scim: Provider) -> None
         status=201,
     )
     path, id_ = f"/Users/{user['id']}", "0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef"
-    found = await scim("GET", "/Users", filter='userName eq "TEST_user_ab6490ee"')
+    found = await scim("GET", "/Users?aadOptscim062020", filter='userName eq "TEST_user_ab6490ee"')
     assert [each["id"] for each in found["Resources"]] == [user["id"]]
     found = await scim("GET", "/Users", filter=f'externalId eq "{id_}"', attributes="userName,externalId")
     assert {"userName", "externalId", "id"} <= found["Resources"][0].keys()

@@ -235,6 +235,22 @@ async def test_only_administrators_change_topics(ask_own: GraphQLClient, mutatio
         assert await refusal_code(ask_own, ANONYMOUS, mutation, **inputs[mutation.name]) == "UNAUTHENTICATED"
 
 
+async def test_merging_and_deleting_rename_duplicates_if_asked(ask_own: GraphQLClient) -> None:
+    id_ = await ids(ask_own)
+    create = Mutation("collectionCreate", "collection { id }")
+    for topic, name in (("imaging", "Bare"), ("imaging", "Bare 2"), ("empty", "Open")):
+        assert (await create(ask_own, "ada", topicId=id_[topic], name=name))["userErrors"] == []
+    merge = {"sourceIds": [id_["imaging"]], "targetId": id_["genomics"]}
+    async with assert_unchanged(ask_own):
+        assert error_paths(await MERGE(ask_own, "ada", **merge)) == [("TAKEN", ["sourceIds", "0"])]
+    assert (await MERGE(ask_own, "ada", **merge, renameDuplicates=True))["userErrors"] == []
+    moved = {"id": id_["empty"], "moveCollectionsTo": id_["genomics"], "renameDuplicates": True}
+    assert (await DELETE(ask_own, "ada", **moved))["userErrors"] == []
+    query = "{ collections(filter: {topLevelOnly: true}) { nodes { name } } }"
+    names = [node["name"] for node in (await ask_own("ada", query))["collections"]["nodes"]]
+    assert sorted(names) == ["Bare 2", "Bare 3", "Open 2", "bare", "members", "open"]
+
+
 async def test_a_retry_with_the_same_key_changes_nothing(ask_own: GraphQLClient) -> None:
     first = await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1")
     async with assert_unchanged(ask_own):

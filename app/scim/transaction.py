@@ -23,7 +23,7 @@ MAX_ID_CHARACTERS = 255
 
 @dataclass(frozen=True)
 class ScimTransaction:
-    """A write transaction. It holds the lock of writers, so checks stay true until it ends."""
+    """Write transaction, which holds the writers' lock until its end: its checks stay true."""
 
     connection: AsyncConnection
     log: ChangeLog

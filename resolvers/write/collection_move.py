@@ -38,7 +38,8 @@ async def check_names_free(
     for row in rows:
         if row.topic_pk != target.pk:
             if row.name_key in taken:
-                message = f'Two collections at the top would be named "{row.name}". Rename one first.'
+                message = f'Two collections at the top would be named "{row.name}". Rename one, or set'
+                message += " renameDuplicates."
                 reader.add_error(UserErrorCode.TAKEN, message, *sources[row.topic_pk])
             taken.add(row.name_key)
 

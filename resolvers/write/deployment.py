@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import update
 
 from resolvers.write.input import InputReader
+from resolvers.write.sharing_effect import sharing_effects
 from resolvers.write.transaction import MutationTransaction, Result
 from resolvers.write.undo_conflict import add_conflict, has_field, undone, values_of
 from resolvers.write.user_error import UserErrorCode
@@ -25,8 +26,9 @@ async def update_deployment(tx: MutationTransaction, reader: InputReader) -> Res
         reader.add_error(UserErrorCode.REQUIRED, "publicSharing must be true or false.", "publicSharing")
     reader.raise_errors()
     assert after is not None  # noqa: S101 - raised above
+    effects = await sharing_effects(tx, is_on=after) if after != before else []
     changes = [await write_sharing(tx, after=after)] if after != before else []
-    return {"deployment": SUBJECT, "changes": changes}
+    return {"deployment": SUBJECT, "effects": effects, "changes": changes}
 
 
 async def write_sharing(tx: MutationTransaction, *, after: bool, **record: Any) -> str:

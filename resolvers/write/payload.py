@@ -20,6 +20,7 @@ from resolvers.loaders import (
 from resolvers.membership import member_edges
 from resolvers.node import Object, node, nodes
 from resolvers.write.bulk import BulkSummary, ItemResult, summarize
+from resolvers.write.sharing_effect import Audience, SharingEffect
 from resolvers.write.transaction import Payload
 from resolvers.write.user_error import UserError
 from store.rows import ApiTokenRow, AssetRow, ChangeRow, CollectionRow, JobRow, PrincipalRow, TopicRow
@@ -116,6 +117,11 @@ def removed_collection_ids(payload: Payload, _context: Context) -> list[str]:
 def deployment(payload: Payload, context: Context) -> Deployment | None:
     """Return the changed deployment."""
     return resolve_deployment.deployment(None, context) if "deployment" in payload.result else None
+
+
+def sharing_effects(payload: Payload, _context: Context) -> list[SharingEffect]:
+    """Return the effects of public sharing; also those of a dry run."""
+    return [SharingEffect(Audience(audience), *rest) for audience, *rest in payload.result.get("effects", ())]
 
 
 async def job(payload: Payload, context: Context) -> JobRow | None:

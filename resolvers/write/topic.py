@@ -5,6 +5,7 @@ from typing import Any
 
 from permissions import visible
 from resolvers.write.collection_move import check_names_free, move_collections
+from resolvers.write.duplicate_name import rename_duplicates
 from resolvers.write.input import InputReader, Position
 from resolvers.write.topic_rows import (
     TopicsById,
@@ -100,6 +101,8 @@ async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
     reader.raise_errors()
     sources = [topics[id_] for id_ in indexes]
     paths = {topics[id_].pk: ("sourceIds", str(index)) for id_, index in indexes.items()}
+    if reader.input.get("rename_duplicates"):
+        await rename_duplicates(tx, sources, target)
     await check_names_free(tx, reader, paths, target)
     reader.raise_errors()
     moved = await move_collections(tx, sources, target)
@@ -127,6 +130,8 @@ async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
     reader.raise_errors()
     moved: Sequence[CollectionRow] = ()
     if target is not None:
+        if reader.input.get("rename_duplicates"):
+            await rename_duplicates(tx, [topic], target)
         await check_names_free(tx, reader, {topic.pk: ("moveCollectionsTo",)}, target)
         reader.raise_errors()
         moved = await move_collections(tx, [topic], target)

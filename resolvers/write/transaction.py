@@ -179,12 +179,13 @@ async def _dry_run(
 ) -> tuple[Viewer, Payload]:
     async with context.database.write(context.database.operation_seconds) as connection:
         tx = await _begin(context, connection, permission)
+        stored_viewer = tx.viewer
         try:
             payload = tx.payload(await function(tx, InputReader(input)))
         except MutationRejectedError as rejected:
             payload = Payload(rejected.result, rejected.user_errors)
         await connection.rollback()
-    return tx.viewer, replace(payload, is_dry_run=True)
+    return stored_viewer, replace(payload, is_dry_run=True)
 
 
 async def _begin(context: OperationContext, connection: AsyncConnection, permission: Permission) -> MutationTransaction:

@@ -1,5 +1,7 @@
 """Inputs and payloads of topic mutations."""
 
+from typing import Any
+
 import strawberry
 
 from resolvers.write import payload as resolve
@@ -17,6 +19,15 @@ from schema.write.shared import (
     moved_collections,
 )
 from schema.write.user_error import UserError, user_errors
+
+
+def _rename_duplicates() -> Any:
+    """Declare the input field by which moved collections get other names than their new siblings."""
+    return strawberry.field(
+        default=False,
+        description="Whether to rename moved collections whose names are taken in the new topic, by adding a number."
+        " Otherwise the mutation is refused with TAKEN.",
+    )
 
 
 @strawberry.input(description="Input for `topicCreate`.")
@@ -55,6 +66,7 @@ class TopicMergeInput:
 
     source_ids: list[strawberry.ID] = field("Ids of the topics to merge and delete, at most 100.")
     target_id: strawberry.ID = field("Id of the topic that receives their collections.")
+    rename_duplicates: bool = _rename_duplicates()
     dry_run: bool = dry_run()
     idempotency_key: str | None = idempotency_key()
 
@@ -67,6 +79,7 @@ class TopicDeleteInput:
     move_collections_to: strawberry.ID | None = omittable(
         "Id of the topic to move its collections to; required if it has any."
     )
+    rename_duplicates: bool = _rename_duplicates()
     expected_version: int | None = expected_version()
     dry_run: bool = dry_run()
 

@@ -15,6 +15,7 @@ COLUMNS = {
     "asset": "external_id, kind, name, description, owner_pk, tags, license, doi, language, app_kind, data_kind,"
     " framework",
     "collection": "slug, name, description",
+    "principal": "external_id, name, email",
     "topic": "slug, name, description",
 }
 """Indexed columns of each table before this migration, which adds the version of an asset."""
@@ -77,7 +78,7 @@ def _replace_triggers(markers: tuple[str, ...], columns_by_table: dict[str, str]
 
 
 def _sqlite(markers: tuple[str, ...], columns_by_table: dict[str, str]) -> list[str]:
-    statements = ["DROP TRIGGER principal_search_update"]
+    statements = ["DROP TRIGGER principal_search_owned"]
     for table, columns in columns_by_table.items():
         for event, when, row in (
             ("insert", "INSERT", "new"),
@@ -91,7 +92,7 @@ def _sqlite(markers: tuple[str, ...], columns_by_table: dict[str, str]) -> list[
     owned = "(kind, row_pk) SELECT 'asset', pk FROM asset WHERE owner_pk = new.pk"
     body = "".join(f" INSERT OR IGNORE INTO {into} {owned};" for into in markers)
     when = "AFTER UPDATE OF name ON principal"
-    return [*statements, f"CREATE TRIGGER principal_search_update {when} BEGIN{body} END"]
+    return [*statements, f"CREATE TRIGGER principal_search_owned {when} BEGIN{body} END"]
 
 
 def _postgresql(markers: tuple[str, ...], columns_by_table: dict[str, str]) -> list[str]:
