@@ -23,6 +23,7 @@ from tests.cli_process import CommandRunner
 from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, World, catalogue_lines
 from tests.oracle import Line
 from tests.oracle_export import exported_lines
+from tests.test_people import People
 
 OPERATOR = "operator"
 
@@ -61,6 +62,13 @@ async def test_an_export_that_is_imported_into_an_empty_database_is_exported_wit
 ) -> None:
     exported = await export(ask.database, tmp_path)
     assert {line["kind"] for line in parse(exported)} == {"user", "group", "topic", "asset", "collection"}
+    assert await export_again(empty_url, tmp_path, exported) == exported
+
+
+async def test_a_deactivated_user_stays_deactivated(ask_own: GraphQLClient, empty_url: str, tmp_path: Path) -> None:
+    await People(ask_own.database).set_active("eve", is_active=False)
+    exported = await export(ask_own.database, tmp_path)
+    assert [line["id"] for line in parse(exported) if line.get("isActive") is False] == ["eve"]
     assert await export_again(empty_url, tmp_path, exported) == exported
 
 

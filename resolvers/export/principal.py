@@ -24,6 +24,7 @@ async def user_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
     async for page in read_pages(snapshot, select_users(viewer), [_line_id(viewer)]):
         for row in page:
             details = {"email": row.email, "isAdmin": row.is_admin} if viewer.is_signed_in else {}
+            details |= {"isActive": False} if viewer.is_signed_in and not row.is_active else {}
             yield build_line(UserLine, "user", {"id": row.line_id, "name": row.name} | details)
 
 
