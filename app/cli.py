@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import getpass
 import os
 import re
 import signal
@@ -222,7 +223,7 @@ def import_(
     """
     if prune and source == DEFAULT_SOURCE:
         _exit("--prune needs the name of the source whose assets to withdraw: --source NAME.", USAGE)
-    options = ImportOptions(source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes)
+    options = ImportOptions(source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes, person=_account())
     _import_file(_settings(), file, options, str(file))
 
 
@@ -290,7 +291,9 @@ def sync_codeocean(
     with TemporaryDirectory(prefix="atoll-sync-") as folder:
         file = Path(folder) / "codeocean.jsonl"
         _read_codeocean(sync_run, directory, file)
-        options = ImportOptions(sync_run.source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes)
+        options = ImportOptions(
+            sync_run.source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes, person=_account()
+        )
         _import_file(settings, file, options, f"The catalogue of {url}")
 
 
@@ -632,6 +635,14 @@ def _import_file(settings: Settings, file: Path, options: ImportOptions, name: s
         more = " or more" if len(error.problems) >= MAX_PROBLEMS else ""
         _exit(f"{name} has {count:,}{more} invalid line{'' if count == 1 else 's'}: nothing was imported.", FAILURE)
     sys.stdout.write("".join(f"{line}\n" for line in format_import(result, is_dry_run=options.is_dry_run)))
+
+
+def _account() -> str | None:
+    """Return the name of the account that runs the command; None if it has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return None
 
 
 async def _import(database: Database, file: Path, size_bytes: int, options: ImportOptions) -> ImportResult:
