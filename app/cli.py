@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import getpass
 import os
 import signal
 import socket
@@ -211,7 +212,7 @@ def import_(
     """
     if prune and source == DEFAULT_SOURCE:
         _exit("--prune needs the name of the source whose assets to withdraw: --source NAME.", USAGE)
-    options = ImportOptions(source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes)
+    options = ImportOptions(source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes, person=_account())
     size_bytes = CatalogueFile(file).size_bytes
     try:
         result = _with_database(_settings(), lambda database: _import(database, file, size_bytes, options))
@@ -560,6 +561,14 @@ async def _rebuild_search(database: Database) -> int:
             task = bar.add_task("Building the search index", total=count)
             await index_stale_rows(connection, lambda done: bar.advance(task, done))
     return count
+
+
+def _account() -> str | None:
+    """Return the name of the account that runs the command; None if it has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return None
 
 
 async def _import(database: Database, file: Path, size_bytes: int, options: ImportOptions) -> ImportResult:

@@ -361,11 +361,12 @@ async def test_an_import_logs_each_changed_field(deployment: Deployment) -> None
     imaging = await deployment.topic_id("imaging")
     lines = changed("open", visibility="INTERNAL", topic="empty", name="Opened")
     lines = [line | ({"topic": "empty"} if line.get("slug") in {"inner", "deep"} else {}) for line in lines]
-    await deployment.load(lines)
+    await deployment.load(lines, person="root")
     async with deployment.ask.database.snapshot() as snapshot:
         revision = select(sql.deployment.c.revision).scalar_subquery()
         rows = await snapshot.rows(select(sql.change).where(sql.change.c.revision == revision))
     moved = {"field": "topic", "before": imaging, "after": topic}
+    assert {row.origin for row in rows} == {"import of catalogue.jsonl by root"}
     assert [(row.action, row.subject_id, row.fields) for row in rows] == [
         (
             "UPDATED",

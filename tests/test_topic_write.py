@@ -251,6 +251,21 @@ async def test_merging_and_deleting_rename_duplicates_if_asked(ask_own: GraphQLC
     assert sorted(names) == ["Bare 2", "Bare 3", "Open 2", "bare", "members", "open"]
 
 
+async def test_a_merge_with_renamed_collections_is_undone(ask_own: GraphQLClient) -> None:
+    id_ = await ids(ask_own)
+    create = Mutation("collectionCreate", "collection { id }")
+    made = await create(ask_own, "ada", topicId=id_["imaging"], name="Bare")
+    merge = Mutation("topicMerge", "changes { id }")
+    given = {"sourceIds": [id_["imaging"]], "targetId": id_["genomics"], "renameDuplicates": True}
+    merged, renamed = (await merge(ask_own, "ada", **given))["changes"]
+    undo = Mutation("changeUndo", "changes { id }")
+    for change in (merged, renamed):
+        assert (await undo(ask_own, "ada", changeId=change["id"]))["userErrors"] == []
+    query = "query($id: ID!) { collection(by: {id: $id}) { name topic { slug } } }"
+    collection = (await ask_own("ada", query, id=made["collection"]["id"]))["collection"]
+    assert collection == {"name": "Bare", "topic": {"slug": "imaging"}}
+
+
 async def test_a_retry_with_the_same_key_changes_nothing(ask_own: GraphQLClient) -> None:
     first = await CREATE(ask_own, "ada", name="Once", idempotencyKey="k1")
     async with assert_unchanged(ask_own):

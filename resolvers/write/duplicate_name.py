@@ -16,11 +16,12 @@ from store.tables import ChangeAction
 from store.text import MAX_NAME_LENGTH, fold_name
 
 
-async def rename_duplicates(tx: MutationTransaction, sources: Sequence[TopicRow], target: TopicRow) -> None:
+async def rename_duplicates(tx: MutationTransaction, sources: Sequence[TopicRow], target: TopicRow) -> list[str]:
     """Rename top-level collections of the sources whose names occur twice in the target, and log it.
 
-    One statement, and two for each renamed collection.
+    Return the ids of the changes. One statement, and three for each renamed collection.
     """
+    changes: list[str] = []
     collection = sql.collection
     topic_order = {topic.pk: index for index, topic in enumerate((target, *sources))}
     select = where_in(visible(collection, tx.viewer), collection.c.topic_pk, [*topic_order])
@@ -34,8 +35,11 @@ async def rename_duplicates(tx: MutationTransaction, sources: Sequence[TopicRow]
             columns: dict[str, Any] = {"name": name, "name_key": fold_name(name), "sort_key": name_sort_key(name)}
             columns |= {"version": row.version + 1, "updated_at": tx.log.at}
             await tx.execute(update(collection).where(collection.c.pk == row.pk).values(columns))
-            await tx.log.append(ChangeAction.UPDATED, [row.id], field_changes(row, {"name": name}))
+            changes += await tx.log.append(
+                ChangeAction.UPDATED, [row.id], field_changes(row, {"name": name}), effect={}
+            )
         met.add(row.name_key)
+    return changes
 
 
 def _numbered(name: str, taken: Container[str]) -> str:

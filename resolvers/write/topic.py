@@ -101,8 +101,7 @@ async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
     reader.raise_errors()
     sources = [topics[id_] for id_ in indexes]
     paths = {topics[id_].pk: ("sourceIds", str(index)) for id_, index in indexes.items()}
-    if reader.input.get("rename_duplicates"):
-        await rename_duplicates(tx, sources, target)
+    renames = await rename_duplicates(tx, sources, target) if reader.input.get("rename_duplicates") else []
     await check_names_free(tx, reader, paths, target)
     reader.raise_errors()
     moved = await move_collections(tx, sources, target)
@@ -113,7 +112,7 @@ async def merge(tx: MutationTransaction, reader: InputReader) -> Result:
         "topic": target.id,
         "movedCollections": [row.id for row in moved],
         "deletedTopicIds": list(indexes),
-        "changes": changes,
+        "changes": [*changes, *renames],
     }
 
 
@@ -129,9 +128,10 @@ async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.add_error(UserErrorCode.INVALID, message, "moveCollectionsTo")
     reader.raise_errors()
     moved: Sequence[CollectionRow] = ()
+    renames: Sequence[str] = ()
     if target is not None:
         if reader.input.get("rename_duplicates"):
-            await rename_duplicates(tx, [topic], target)
+            renames = await rename_duplicates(tx, [topic], target)
         await check_names_free(tx, reader, {topic.pk: ("moveCollectionsTo",)}, target)
         reader.raise_errors()
         moved = await move_collections(tx, [topic], target)
@@ -140,7 +140,7 @@ async def delete_topic(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.add_error(UserErrorCode.NOT_EMPTY, message, "moveCollectionsTo")
         reader.raise_errors()
     changes = await write_delete(tx, topics, [topic], moved=moved, to=None if target is None else target.id)
-    return {"deletedTopicId": topic.id, "movedCollections": [row.id for row in moved], "changes": changes}
+    return {"deletedTopicId": topic.id, "movedCollections": [row.id for row in moved], "changes": [*changes, *renames]}
 
 
 def _get_topic(reader: InputReader, topics: TopicsById, field: str) -> TopicRow:

@@ -164,7 +164,9 @@ async def _undone_moves(tx: MutationTransaction, change: ChangeRow) -> Records:
     """Return the columns by which moves undo those that the write of a change logged, by collection. One statement."""
     log = sql.change
     moves: Sequence[ChangeRow] = await tx.rows(
-        visible(log, tx.viewer).where(log.c.revision == change.revision, log.c.action == ChangeAction.UPDATED)
+        visible(log, tx.viewer)
+        .where(log.c.revision == change.revision, log.c.action == ChangeAction.UPDATED)
+        .order_by(log.c.pk)  # a move comes after the change of a name that was taken
     )
     return {row.subject_id: undone(row) for row in moves}
 

@@ -67,6 +67,7 @@ class ImportOptions:
     is_dry_run: bool = False
     prunes: bool = False  # whether to withdraw the source's assets that the file lacks
     may_prune_many: bool = False
+    person: str | None = None  # who imports, for the change log
 
 
 async def import_catalogue(
@@ -81,7 +82,7 @@ async def import_catalogue(
     catalogue = parse_catalogue(file, progress)
     async with database.write(UNLIMITED_SECONDS) as connection:
         session = ImportSession(connection, await open_change_log(connection, request_id))
-        session.log.origin = f"import of {path.name}"
+        session.log.origin = f"import of {path.name}" + (f" by {options.person}" if options.person else "")
         existing = await load_existing(connection, options.source, catalogue.missing_assets())
         plan = plan_import(catalogue, existing)
         validate(catalogue, existing, plan)
