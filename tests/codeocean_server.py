@@ -80,7 +80,7 @@ DATA_ASSETS: list[Record] = [
         "type": "dataset",
         "files": 12,
         "size": 3_000_000_000,
-        "tags": ["raw"],
+        "tags": ["raw", "\u3164", "\U0001f9d1\u200d\U0001f52c"],
         "source_bucket": {"origin": "aws", "bucket": "lab", "prefix": "raw/2022/", "external": True},
         "custom_metadata": {"subject": "677594", "session date": 1_650_000_000, "modality": ["ecephys", "behavior"]},
     },
@@ -121,7 +121,7 @@ DATA_ASSETS: list[Record] = [
     {
         "id": "dddddddd-0000-4000-8000-000000000007",
         "created": 1_680_000_000,
-        "name": "Segmenter",
+        "name": "Seg\u202emen\u200bter  \U0001f9d1\u200d\U0001f52c",
         "mount": "model",
         "last_used": 0,
         "owner": "u-ada",

@@ -105,6 +105,7 @@ def test_data_assets_and_models_are_mapped_with_their_provenance(platform: CodeO
     assert result["properties"]["app_parameters"] == ["threshold=5"]
     assert (combined["dataKind"], combined["state"], combined["uses"]) == ("COMBINED", "DRAFT", [RAW, SORTED])
     assert (model["type"], model["dataKind"], model["source"]) == ("MODEL", None, "gs://models")
+    assert (model["name"], raw["tags"]) == ("Segmenter \U0001f9d1\U0001f52c", ["raw", "\U0001f9d1\u200d\U0001f52c"])
 
 
 def test_people_are_found_by_their_address_and_others_are_added(platform: CodeOceanServer, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from codeocean.data_asset import DataAsset, DataAssetOrigin, DataAssetType, Sour
 
 from app.codeocean.people import Line, People
 from app.codeocean.platform import ListedAsset, PlatformKind
-from app.codeocean.text import fit_tags, fit_text, format_seconds
+from app.codeocean.text import fit_name, fit_tags, fit_text, format_seconds
 from store.catalogue.lines import MAX_PROPERTIES, MAX_SHORT_TEXT_LENGTH
-from store.text import MAX_NAME_LENGTH
+from store.text import MAX_ASSET_NAME_LENGTH
 
 Properties = dict[str, list[str]]
 SCHEMES = {DataAssetOrigin.AWS: "s3", DataAssetOrigin.GCP: "gs"}
@@ -26,7 +26,7 @@ def map_asset(
     line: Line = {
         "kind": "asset",
         "id": record.id,
-        "name": fit_text(record.name, MAX_NAME_LENGTH) or record.id,
+        "name": fit_name(record.name, MAX_ASSET_NAME_LENGTH) or record.id,
         "owner": people.owner_id(record.owner),
         "grants": list(_grants(permissions, people)),
         "description": fit_text(record.description or "", multiline=True) or None,
@@ -124,7 +124,7 @@ def _flatten(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             parts = {f"{name}.{part}": each for part, each in value.items()}
             yield from _flatten(parts)
         elif value is not None:
-            yield fit_text(name, MAX_NAME_LENGTH), value
+            yield fit_name(name), value
 
 
 def _listed(value: Any) -> Iterable[Any]:

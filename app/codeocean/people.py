@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.codeocean.text import fit_text
-from store.text import MAX_NAME_LENGTH
+from app.codeocean.text import fit_name
 from store.users import Directory
 
 Line = dict[str, Any]
@@ -46,9 +45,7 @@ class People:
     def group_id(self, id_: str) -> str:
         """Return the id in lines of the group. The platform does not tell who is in it: a new group has no members."""
         if id_ not in self.directory.group_ids:
-            self._lines.setdefault(
-                id_, {"kind": "group", "id": id_, "name": fit_text(id_, MAX_NAME_LENGTH), "members": []}
-            )
+            self._lines.setdefault(id_, {"kind": "group", "id": id_, "name": fit_name(id_) or id_, "members": []})
         return id_
 
     def lines(self) -> list[Line]:
@@ -69,7 +66,7 @@ class People:
 
     def _add_user(self, id_: str, email: str | None) -> None:
         name = email.partition("@")[0] if email else id_
-        line = {"kind": "user", "id": id_, "name": fit_text(name, MAX_NAME_LENGTH) or id_}
+        line = {"kind": "user", "id": id_, "name": fit_name(name) or id_}
         self._lines.setdefault(id_, line | ({"email": email} if email else {}))
 
 
