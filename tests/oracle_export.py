@@ -48,6 +48,7 @@ def _users(model: Model, who: str) -> list[Line]:
         return [
             {"kind": "user", "id": id_, "name": user["name"], "email": user.get("email")}
             | ({"isAdmin": True} if user.get("isAdmin") else {})
+            | ({} if user.get("isActive", True) else {"isActive": False})
             for id_, user in sorted(model.users.items())
         ]
     owners = _shown_owners(model)

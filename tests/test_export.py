@@ -9,11 +9,13 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.export import export_catalogue, identify
 from proofs.databases import Databases
 from proofs.interference.world import initial_statements, random_catalogue
 from proofs.model_reader import read_model
+from store import sql
 from store.catalogue.importer import import_catalogue
 from store.catalogue.lines import AnyLine, parse_line
 from store.catalogue.parsed import InvalidCatalogueError
@@ -201,6 +203,37 @@ async def test_members_beyond_a_line_are_on_lines_of_their_own_and_are_imported_
     assert await export_again(empty_url, tmp_path, exported) == exported
 
 
+async def test_the_operator_exports_the_ids_of_topics_and_collections_in_the_catalogue(
+    databases: Databases, tmp_path: Path
+) -> None:
+    lines: list[Line] = [
+        {"kind": "user", "id": "eve", "name": "Eve", "isActive": False},
+        {"kind": "topic", "slug": "t", "id": "T-1", "name": "T"},
+        {"kind": "topic", "slug": "u", "name": "U"},
+        {
+            "kind": "collection",
+            "slug": "c",
+            "id": "C-1",
+            "name": "C",
+            "topic": "t",
+            "visibility": "PUBLIC",
+            "assets": [],
+        },
+    ]
+    url, copy = await databases.create_from_catalogue(lines), databases.create_empty()
+    database = Database(url)
+    try:
+        async with database.write() as connection:
+            await connection.execute(update(sql.collection).values(slug="renamed"))
+        exported = await export(database, tmp_path)
+        assert parse(exported) == [*lines[:3], {**lines[3], "slug": "renamed"}]
+        assert await export_again(copy, tmp_path, exported) == exported
+    finally:
+        await database.close()
+        for each in (url, copy):
+            databases.drop(each)
+
+
 async def test_further_members_need_a_line_of_their_collection(empty_url: str, tmp_path: Path) -> None:
     database = Database(empty_url)
     await migrate(database)
@@ -222,7 +255,7 @@ async def test_the_number_of_statements_does_not_depend_on_the_data(ask: GraphQL
         ask.statements.clear()
         await export(ask.database, tmp_path, who)
         counts.append(len(ask.statements))
-    assert counts[:3] == [14, 14, 14]
+    assert counts[:3] == [16, 16, 16]
 
 
 async def test_pages_join_to_the_whole(ask: GraphQLClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
