@@ -22,7 +22,7 @@ from store.catalogue.parsed import InvalidCatalogueError
 from store.database import Database
 from store.migrate import migrate
 from tests.cli_process import CommandRunner
-from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, World, catalogue_lines
+from tests.conftest import ANONYMOUS, MEMBERS, VIEWERS, GraphQLClient, World, catalogue_lines
 from tests.oracle import Line
 from tests.oracle_export import exported_lines
 
@@ -109,6 +109,10 @@ GRAPH = """{
   ... on Capsule { language } ... on Pipeline { language stepCount } ... on NoCodeApp { appKind }
   ... on DataAsset { dataKind sizeBytes fileCount source } ... on Model { framework source } } }
 }"""
+PEOPLE = """{
+  users(first: 30) { nodes { externalId name email isAdmin isActive } }
+  groups(first: 30) { nodes { externalId name members(first: 30) { nodes { externalId } } } }
+}"""
 LABELS = {"everyone": "Everyone", "public": "Public"}
 
 
@@ -125,6 +129,23 @@ async def test_a_viewer_exports_what_the_api_answers(ask: GraphQLClient, tmp_pat
         is_owner = asset["grants"] is not None
         asset["grants"] = sorted((grant["principal"]["name"], grant["access"]) for grant in asset["grants"] or ())
         assert _answer_of_asset(line, users, asset, is_owner=is_owner) == asset
+
+
+@pytest.mark.parametrize("who", MEMBERS)
+async def test_a_member_exports_the_people_that_the_api_answers(ask: GraphQLClient, tmp_path: Path, who: str) -> None:
+    answer, lines = await ask(who, PEOPLE), parse(await export(ask.database, tmp_path, who))
+    users = [
+        {"externalId": line["id"], "name": line["name"], "email": line["email"]}
+        | {"isAdmin": line.get("isAdmin", False), "isActive": line.get("isActive", True)}
+        for line in lines
+        if line["kind"] == "user"
+    ]
+    groups = {line["id"]: line["members"] for line in lines if line["kind"] == "group"}
+    assert users == sorted(answer["users"]["nodes"], key=lambda user: str(user["externalId"]))
+    assert groups == {
+        group["externalId"]: [user["externalId"] for user in (group["members"] or {"nodes": []})["nodes"]]
+        for group in answer["groups"]["nodes"]
+    }
 
 
 def _answer_of_topic(line: Line) -> dict[str, Any]:
