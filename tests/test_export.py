@@ -228,6 +228,7 @@ async def test_the_operator_exports_the_ids_of_topics_and_collections_in_the_cat
     databases: Databases, tmp_path: Path
 ) -> None:
     lines: list[Line] = [
+        {"kind": "user", "id": "ada", "name": "Ada", "isAdmin": True},
         {"kind": "user", "id": "eve", "name": "Eve", "isActive": False},
         {"kind": "topic", "slug": "t", "id": "T-1", "name": "T"},
         {"kind": "topic", "slug": "u", "name": "U"},
@@ -247,8 +248,10 @@ async def test_the_operator_exports_the_ids_of_topics_and_collections_in_the_cat
         async with database.write() as connection:
             await connection.execute(update(sql.collection).values(slug="renamed"))
         exported = await export(database, tmp_path)
-        assert parse(exported) == [*lines[:3], {**lines[3], "slug": "renamed"}]
+        assert parse(exported) == [*lines[:-1], {**lines[-1], "slug": "renamed"}]
         assert await export_again(copy, tmp_path, exported) == exported
+        seen = parse(await export(database, tmp_path, "ada"))
+        assert {line["kind"] for line in seen if "id" in line} == {"user"}
     finally:
         await database.close()
         for each in (url, copy):
