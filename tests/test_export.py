@@ -47,23 +47,24 @@ async def import_bytes(database: Database, folder: Path, exported: bytes) -> Non
     await import_catalogue(database, file, "export", lambda _bytes: None)
 
 
-async def export_again(url: str, folder: Path, exported: bytes) -> bytes:
-    """Import an export into an empty database and return the export of that."""
+async def export_again(url: str, folder: Path, exported: bytes, who: str = OPERATOR) -> bytes:
+    """Import an export into an empty database and return the export of that, as the same viewer."""
     database = Database(url)
     try:
         await migrate(database)
         await import_bytes(database, folder, exported)
-        return await export(database, folder)
+        return await export(database, folder, who)
     finally:
         await database.close()
 
 
+@pytest.mark.parametrize("who", [OPERATOR, "ada"])
 async def test_an_export_that_is_imported_into_an_empty_database_is_exported_with_the_same_bytes(
-    ask: GraphQLClient, empty_url: str, tmp_path: Path
+    ask: GraphQLClient, empty_url: str, tmp_path: Path, who: str
 ) -> None:
-    exported = await export(ask.database, tmp_path)
+    exported = await export(ask.database, tmp_path, who)
     assert {line["kind"] for line in parse(exported)} == {"user", "group", "topic", "asset", "collection"}
-    assert await export_again(empty_url, tmp_path, exported) == exported
+    assert await export_again(empty_url, tmp_path, exported, who) == exported
 
 
 async def test_the_operator_exports_each_object_with_its_fields(ask: GraphQLClient, tmp_path: Path) -> None:
