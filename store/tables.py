@@ -427,7 +427,7 @@ class FormerSlug(SQLModel, table=True):
 class ImportedLine(SQLModel, table=True):
     """State of a catalogue's line when it was last imported, by its source, with the object that it describes.
 
-    `object_id` has no foreign key: the line of a deleted object stays, so that the next import does not create it again.
+    `object_id` has no foreign key: the line of a deleted object stays, so that the next import does not create it.
     """
 
     __tablename__ = "imported_line"
