@@ -1,8 +1,9 @@
-"""Command line: `atoll serve | import | export | token | audit | backup | migrate | schema | check`."""
+"""Command line: `atoll serve | import | export | sync | token | audit | backup | migrate | schema | check`."""
 
 import asyncio
 import errno
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,7 +15,8 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 import uvicorn
@@ -35,6 +37,7 @@ from app import demo, metrics, tokens
 from app.application import create_application, load_documents
 from app.audit import AuditFormat, SinceError, parse_since, write_audit_log
 from app.check import Finding, Level, check_database, check_documents, check_settings
+from app.codeocean.error import SyncError
 from app.connections import Connections
 from app.descriptors import max_descriptors
 from app.drain import GRACEFUL_SECONDS, DrainingSupervisor
@@ -67,7 +70,10 @@ from store.inspection import inspect_database
 from store.migrate import current_revision, head_revision, is_newer, is_usable, migrate
 from store.new_file import UnwritableFileError
 from store.search.index import BATCH, index_stale_rows, reset_index
-from store.users import UserNotFoundError
+from store.users import Directory, UserNotFoundError, load_directory
+
+if TYPE_CHECKING:
+    from app.codeocean.sync import Sync
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOCAL = "--host 127.0.0.1"
@@ -76,6 +82,13 @@ FAILURE: Final = 1
 """Exit code of a command that failed, and of a check that found something out of date."""
 USAGE: Final = 2
 """Exit code of an invalid command line or setting, recognised without reading a file or the database."""
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print each change that the import would make, and change nothing.")
+]
+MayPruneMany = Annotated[
+    bool, typer.Option("--yes", help=f"Withdraw them even if they are more than {MAX_SHARE} % of the source's assets.")
+]
 
 Result = TypeVar("Result")
 
@@ -87,6 +100,8 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+sync = typer.Typer(help="Import what a platform has.", no_args_is_help=True)
+commands.add_typer(sync, name="sync")
 console = Console(stderr=True, highlight=False)
 
 
@@ -99,6 +114,7 @@ def main() -> None:
     except (
         DatabaseUnusableError,
         InvalidDocumentsError,
+        SyncError,
         UnreadableFileError,
         UnwritableFileError,
         UserNotFoundError,
@@ -189,19 +205,14 @@ def import_(
             " the file is found by comparing it with the source's last import."
         ),
     ] = DEFAULT_SOURCE,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print each change that the import would make, and change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     prune: Annotated[
         bool,
         typer.Option(
             "--prune", help="Withdraw the assets that the source had earlier and has no longer. Needs --source."
         ),
     ] = False,
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", help=f"Withdraw them even if they are more than {MAX_SHARE} % of the source's assets."),
-    ] = False,
+    yes: MayPruneMany = False,
 ) -> None:
     """Import a catalogue file, all or nothing: create its objects, and apply its changes since its last import.
 
@@ -212,20 +223,7 @@ def import_(
     if prune and source == DEFAULT_SOURCE:
         _exit("--prune needs the name of the source whose assets to withdraw: --source NAME.", USAGE)
     options = ImportOptions(source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes)
-    size_bytes = CatalogueFile(file).size_bytes
-    try:
-        result = _with_database(_settings(), lambda database: _import(database, file, size_bytes, options))
-    except KeyboardInterrupt:
-        _exit("Interrupted: nothing was imported.", FAILURE)
-    except TooManyWithdrawalsError as error:
-        _exit(str(error), FAILURE)
-    except InvalidCatalogueError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
-        count = len({problem.line for problem in error.problems})
-        more = " or more" if len(error.problems) >= MAX_PROBLEMS else ""
-        _exit(f"{file} has {count:,}{more} invalid line{'' if count == 1 else 's'}: nothing was imported.", FAILURE)
-    sys.stdout.write("".join(f"{line}\n" for line in format_import(result, is_dry_run=dry_run)))
+    _import_file(_settings(), file, options, str(file))
 
 
 @commands.command()
@@ -253,6 +251,47 @@ def export(
         raise SystemExit(FAILURE) from None
     summary = f"{format_counts(counts)}; memberships: {counts['memberships']:,}" if counts else "nothing"
     (sys.stderr if file == STANDARD_OUTPUT else sys.stdout).write(f"exported: {summary}\n")
+
+
+@sync.command("codeocean")
+def sync_codeocean(
+    url: Annotated[str, typer.Argument(help="Address of the deployment.", envvar="CODEOCEAN_DOMAIN", metavar="URL")],
+    *,
+    state: Annotated[
+        Path, typer.Option(help="File that keeps the permissions that were read, for the next run.")
+    ] = Path("codeocean-sync.jsonl"),
+    refresh: Annotated[
+        int, typer.Option(help="Read the permissions of an asset again after so many minutes.", min=0)
+    ] = 60,
+    dry_run: DryRun = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Withdraw the assets that the platform no longer lists.")
+    ] = False,
+    yes: MayPruneMany = False,
+) -> None:
+    """Import the capsules, pipelines, data assets and models of a Code Ocean deployment, all or nothing.
+
+    CODEOCEAN_TOKEN is an access token of a user who may read them. Needs: pip install 'atoll[codeocean]'
+
+    Example: CODEOCEAN_TOKEN=cop_… atoll sync codeocean https://codeocean.example.org
+    """
+    token = os.environ.get("CODEOCEAN_TOKEN", "")
+    if not token:
+        _exit("Set CODEOCEAN_TOKEN to an access token of Code Ocean that may read all assets.", USAGE)
+    if not re.fullmatch(r"https?://[^/?#\s]+/?", url):
+        _exit(f"Invalid address {url!r}. Use for example https://codeocean.example.org", USAGE)
+    if find_spec("codeocean") is None:
+        _exit("atoll sync codeocean needs the SDK of Code Ocean. Run: pip install 'atoll[codeocean]'", FAILURE)
+    from app.codeocean.sync import Sync  # noqa: PLC0415 - an optional dependency
+
+    settings = _settings()
+    sync_run = Sync(url, token, state, refresh_seconds=refresh * 60)
+    directory = _with_database(settings, _load_directory)
+    with TemporaryDirectory(prefix="atoll-sync-") as folder:
+        file = Path(folder) / "codeocean.jsonl"
+        _read_codeocean(sync_run, directory, file)
+        options = ImportOptions(sync_run.source, is_dry_run=dry_run, prunes=prune, may_prune_many=yes)
+        _import_file(settings, file, options, f"The catalogue of {url}")
 
 
 @commands.command()
@@ -560,6 +599,39 @@ async def _rebuild_search(database: Database) -> int:
             task = bar.add_task("Building the search index", total=count)
             await index_stale_rows(connection, lambda done: bar.advance(task, done))
     return count
+
+
+def _read_codeocean(sync_run: "Sync", directory: Directory, file: Path) -> None:
+    """Write the catalogue of a Code Ocean deployment to a file."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task("Reading Code Ocean", total=None)
+        sync_run.write_catalogue(
+            directory, file, now_ms() // 1_000, lambda count, total: bar.update(task, completed=count, total=total)
+        )
+
+
+async def _load_directory(database: Database) -> Directory:
+    async with database.snapshot() as snapshot:
+        return await load_directory(snapshot)
+
+
+def _import_file(settings: Settings, file: Path, options: ImportOptions, name: str) -> None:
+    """Import a catalogue file and print the result; exit with a message about the name if nothing can be imported."""
+    size_bytes = CatalogueFile(file).size_bytes
+    try:
+        result = _with_database(settings, lambda database: _import(database, file, size_bytes, options))
+    except KeyboardInterrupt:
+        _exit("Interrupted: nothing was imported.", FAILURE)
+    except TooManyWithdrawalsError as error:
+        _exit(str(error), FAILURE)
+    except InvalidCatalogueError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        count = len({problem.line for problem in error.problems})
+        more = " or more" if len(error.problems) >= MAX_PROBLEMS else ""
+        _exit(f"{name} has {count:,}{more} invalid line{'' if count == 1 else 's'}: nothing was imported.", FAILURE)
+    sys.stdout.write("".join(f"{line}\n" for line in format_import(result, is_dry_run=options.is_dry_run)))
 
 
 async def _import(database: Database, file: Path, size_bytes: int, options: ImportOptions) -> ImportResult:

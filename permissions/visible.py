@@ -353,6 +353,11 @@ def _api_tokens(token: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*columns).where(is_own, token.c.revoked_at.is_(None))
 
 
+def _imported_lines(line: FromClause, viewer: Viewer) -> Select[Any]:
+    """Return all lines for the operator, who imports the files; none for others."""
+    return select(*line.c).where(true() if viewer.is_operator else false())
+
+
 _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "api_token": _api_tokens,
     "asset": _assets,
@@ -367,4 +372,5 @@ _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "former_place": _former_places,
     "job": _jobs,
     "job_item": _job_items,
+    "imported_line": _imported_lines,
 }

@@ -260,7 +260,7 @@ _describe(
 )
 _describe(
     Audience,
-    "Viewers whom public sharing concerns.",
+    "Viewers affected by public sharing.",
     ANONYMOUS="Anonymous visitors.",
     MEMBERS="Members who are not administrators.",
 )

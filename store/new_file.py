@@ -41,8 +41,12 @@ def new_file(target: Path, companions: Sequence[str] = ()) -> Iterator[Path]:
             for ending in ("", *companions):
                 Path(name + ending).unlink(missing_ok=True)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UnwritableFileError(f"Cannot write {target}: {reason}. Name another file.") from error
+        raise unwritable(target, error) from error
+
+
+def unwritable(file: Path, error: OSError) -> UnwritableFileError:
+    """Return the error of a file that the system does not let us write."""
+    return UnwritableFileError(f"Cannot write {file}: {(error.strerror or str(error)).lower()}. Name another file.")
 
 
 def _sync(path: Path) -> None:

@@ -5,25 +5,10 @@ Slow and simple on purpose; it shares no code with the product.
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from tests.oracle import ANONYMOUS, EPOCH, OWNER, VIEWER, Line, Model, milliseconds
 
 CONTENT = ("url", "source", "uses")
-PLAIN_FIELDS = (
-    "description",
-    "tags",
-    "properties",
-    "license",
-    "doi",
-    "version",
-    "language",
-    "stepCount",
-    "appKind",
-    "dataKind",
-)
-FURTHER_FIELDS = ("sizeBytes", "fileCount", "framework")
-STATUS_FIELDS = ("released", "archived", "withdrawn", "state")
 DEFAULTS: tuple[object, ...] = (None, [], "", {})
 
 
@@ -48,6 +33,7 @@ def _users(model: Model, who: str) -> list[Line]:
         return [
             {"kind": "user", "id": id_, "name": user["name"], "email": user.get("email")}
             | ({"isAdmin": True} if user.get("isAdmin") else {})
+            | ({"isActive": False} if user.get("isActive") is False else {})
             for id_, user in sorted(model.users.items())
         ]
     owners = _shown_owners(model)
@@ -71,17 +57,20 @@ def _topics(model: Model, who: str) -> Iterator[Line]:
 def _assets(model: Model, who: str) -> Iterator[Line]:
     for id_ in sorted(asset for asset in model.asset if model.sees_asset(who, asset)):
         line, access = model.asset[id_], model.access(who, id_)
-        exported: dict[str, Any] = {"kind": "asset", "id": id_, "type": line["type"], "name": line["name"]}
-        exported |= {"owner": _user_id(model, who, line["owner"]), "grants": _grants(model, who, id_)}
-        exported |= {name: line.get(name) for name in (*PLAIN_FIELDS, *FURTHER_FIELDS)}
-        exported |= {name: line[name] for name in STATUS_FIELDS if name in line}
-        exported |= {name: _format_instant(line[name]) for name in ("createdAt", "updatedAt")}
-        if id_ in model.awards:
-            award = {"awardedAt": _format(model.awards[id_]["at"]), "note": model.awards[id_]["note"]}
-            exported["goldStandard"] = _without_defaults(award)
-        if access >= VIEWER:
-            exported |= {"url": line.get("url"), "source": line.get("source"), "uses": model.uses(who, id_)}
-        yield exported
+        shown = {name: value for name, value in line.items() if access >= VIEWER or name not in CONTENT}
+        yield shown | {
+            "owner": _user_id(model, who, line["owner"]),
+            "grants": _grants(model, who, id_),
+            "uses": model.uses(who, id_),
+            "goldStandard": _award(model, id_),
+            **{name: _format_instant(line[name]) for name in ("createdAt", "updatedAt")},
+        }
+
+
+def _award(model: Model, asset: str) -> Line | None:
+    if asset not in model.awards:
+        return None
+    return _without_defaults({"awardedAt": _format(model.awards[asset]["at"]), "note": model.awards[asset]["note"]})
 
 
 def _grants(model: Model, who: str, asset: str) -> list[Line]:

@@ -9,20 +9,23 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.export import export_catalogue, identify
 from proofs.databases import Databases
 from proofs.interference.world import initial_statements, random_catalogue
 from proofs.model_reader import read_model
+from store import sql
 from store.catalogue.importer import import_catalogue
 from store.catalogue.lines import AnyLine, parse_line
 from store.catalogue.parsed import InvalidCatalogueError
 from store.database import Database
 from store.migrate import migrate
 from tests.cli_process import CommandRunner
-from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, World, catalogue_lines
+from tests.conftest import ANONYMOUS, MEMBERS, VIEWERS, GraphQLClient, World, catalogue_lines
 from tests.oracle import Line
 from tests.oracle_export import exported_lines
+from tests.test_people import People
 
 OPERATOR = "operator"
 
@@ -61,6 +64,13 @@ async def test_an_export_that_is_imported_into_an_empty_database_is_exported_wit
 ) -> None:
     exported = await export(ask.database, tmp_path)
     assert {line["kind"] for line in parse(exported)} == {"user", "group", "topic", "asset", "collection"}
+    assert await export_again(empty_url, tmp_path, exported) == exported
+
+
+async def test_a_deactivated_user_stays_deactivated(ask_own: GraphQLClient, empty_url: str, tmp_path: Path) -> None:
+    await People(ask_own.database).set_active("eve", is_active=False)
+    exported = await export(ask_own.database, tmp_path)
+    assert [line["id"] for line in parse(exported) if line.get("isActive") is False] == ["eve"]
     assert await export_again(empty_url, tmp_path, exported) == exported
 
 
@@ -107,6 +117,10 @@ GRAPH = """{
   ... on Capsule { language } ... on Pipeline { language stepCount } ... on NoCodeApp { appKind }
   ... on DataAsset { dataKind sizeBytes fileCount source } ... on Model { framework source } } }
 }"""
+PEOPLE = """{
+  users(first: 30) { nodes { externalId name email isAdmin isActive } }
+  groups(first: 30) { nodes { externalId name members(first: 30) { nodes { externalId } } } }
+}"""
 LABELS = {"everyone": "Everyone", "public": "Public"}
 
 
@@ -123,6 +137,23 @@ async def test_a_viewer_exports_what_the_api_answers(ask: GraphQLClient, tmp_pat
         is_owner = asset["grants"] is not None
         asset["grants"] = sorted((grant["principal"]["name"], grant["access"]) for grant in asset["grants"] or ())
         assert _answer_of_asset(line, users, asset, is_owner=is_owner) == asset
+
+
+@pytest.mark.parametrize("who", MEMBERS)
+async def test_a_member_exports_the_people_that_the_api_answers(ask: GraphQLClient, tmp_path: Path, who: str) -> None:
+    answer, lines = await ask(who, PEOPLE), parse(await export(ask.database, tmp_path, who))
+    users = [
+        {"externalId": line["id"], "name": line["name"], "email": line["email"]}
+        | {"isAdmin": line.get("isAdmin", False), "isActive": line.get("isActive", True)}
+        for line in lines
+        if line["kind"] == "user"
+    ]
+    groups = {line["id"]: line["members"] for line in lines if line["kind"] == "group"}
+    assert users == sorted(answer["users"]["nodes"], key=lambda user: str(user["externalId"]))
+    assert groups == {
+        group["externalId"]: [user["externalId"] for user in (group["members"] or {"nodes": []})["nodes"]]
+        for group in answer["groups"]["nodes"]
+    }
 
 
 def _answer_of_topic(line: Line) -> dict[str, Any]:
@@ -201,6 +232,40 @@ async def test_members_beyond_a_line_are_on_lines_of_their_own_and_are_imported_
     assert await export_again(empty_url, tmp_path, exported) == exported
 
 
+async def test_the_operator_exports_the_ids_of_topics_and_collections_in_the_catalogue(
+    databases: Databases, tmp_path: Path
+) -> None:
+    lines: list[Line] = [
+        {"kind": "user", "id": "ada", "name": "Ada", "isAdmin": True},
+        {"kind": "user", "id": "eve", "name": "Eve", "isActive": False},
+        {"kind": "topic", "slug": "t", "id": "T-1", "name": "T"},
+        {"kind": "topic", "slug": "u", "name": "U"},
+        {
+            "kind": "collection",
+            "slug": "c",
+            "id": "C-1",
+            "name": "C",
+            "topic": "t",
+            "visibility": "PUBLIC",
+            "assets": [],
+        },
+    ]
+    url, copy = await databases.create_from_catalogue(lines), databases.create_empty()
+    database = Database(url)
+    try:
+        async with database.write() as connection:
+            await connection.execute(update(sql.collection).values(slug="renamed"))
+        exported = await export(database, tmp_path)
+        assert parse(exported) == [*lines[:-1], {**lines[-1], "slug": "renamed"}]
+        assert await export_again(copy, tmp_path, exported) == exported
+        seen = parse(await export(database, tmp_path, "ada"))
+        assert {line["kind"] for line in seen if "id" in line} == {"user"}
+    finally:
+        await database.close()
+        for each in (url, copy):
+            databases.drop(each)
+
+
 async def test_further_members_need_a_line_of_their_collection(empty_url: str, tmp_path: Path) -> None:
     database = Database(empty_url)
     await migrate(database)
@@ -222,7 +287,7 @@ async def test_the_number_of_statements_does_not_depend_on_the_data(ask: GraphQL
         ask.statements.clear()
         await export(ask.database, tmp_path, who)
         counts.append(len(ask.statements))
-    assert counts[:3] == [14, 14, 14]
+    assert counts[:3] == [16, 16, 16]
 
 
 async def test_pages_join_to_the_whole(ask: GraphQLClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

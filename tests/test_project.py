@@ -65,13 +65,14 @@ def undeclared(folders: tuple[str, ...], declared: set[str]) -> list[tuple[str, 
 
 
 def test_each_package_that_the_product_imports_is_a_dependency() -> None:
-    declared = names_of([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["otel"]])
+    optional = PROJECT["optional-dependencies"]
+    declared = names_of([*PROJECT["dependencies"], *optional["otel"], *optional["codeocean"]])
     assert undeclared(PRODUCT, declared) == []
 
 
 def test_each_package_that_tests_and_tools_import_is_a_dependency_of_development() -> None:
     optional = PROJECT["optional-dependencies"]
-    declared = names_of([*PROJECT["dependencies"], *optional["otel"], *optional["dev"]])
+    declared = names_of([*PROJECT["dependencies"], *optional["otel"], *optional["codeocean"], *optional["dev"]])
     assert undeclared(TOOLS, declared) == []
 
 

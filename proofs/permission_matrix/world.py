@@ -224,7 +224,7 @@ async def create_world(databases: Databases) -> MatrixWorld:
             # Changes of an import cannot be undone, those of a user can.
             user = select(sql.principal.c.pk).where(sql.principal.c.external_id == "somebody").scalar_subquery()
             additions = sql.change.c.action == ChangeAction.ASSETS_ADDED
-            await connection.execute(update(sql.change).where(additions).values(actor_pk=user))
+            await connection.execute(update(sql.change).where(additions).values(actor_pk=user, origin=None))
         tokens = {who: await create_token(database, who, 3_600) for who in MEMBERS}
         return MatrixWorld(url, tokens, await _ids(database))
     finally:

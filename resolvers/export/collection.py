@@ -11,6 +11,7 @@ from resolvers.export.line import ExportedLine, ExportedLines, build_line, witho
 from resolvers.export.page import read_pages
 from resolvers.export.principal import IdByPk, load_ids
 from store import sql
+from store.catalogue.importer import DEFAULT_SOURCE
 from store.catalogue.lines import CollectionLine, MemberLine, MembersLine, TopicLine
 from store.database import Snapshot
 from store.date_time import format_rfc_3339
@@ -34,17 +35,18 @@ class Membership(NamedTuple):
 
 
 async def topic_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
-    """Yield the topics in the administrators' order. One statement for each page."""
+    """Yield the topics in the administrators' order. Two statements for each page."""
     async for page in read_pages(snapshot, select_topics(viewer), [sql.topic.c.rank]):
+        own_ids = await _load_own_ids(snapshot, viewer, "topic", [row.id for row in page])
         for row in page:
-            values = {"slug": row.slug, "name": row.name, "description": row.description}
+            values = {"id": own_ids.get(row.id), "slug": row.slug, "name": row.name, "description": row.description}
             yield build_line(TopicLine, "topic", values)
 
 
 async def collection_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
     """Yield the collections in the administrators' order, parents before children, each followed by its members.
 
-    Four statements for each page, and two for each further page of members.
+    Five statements for each page, and two for each further page of members.
     """
     topic, collection = sql.topic, sql.collection
     rows = select_collections(viewer).join(topic, topic.c.pk == collection.c.topic_pk)
@@ -52,6 +54,7 @@ async def collection_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
     keys = [topic.c.rank, collection.c.rank, collection.c.pk]
     async for page in read_pages(snapshot, rows, keys, COLLECTIONS_PER_PAGE):
         parents = await _load_slugs(snapshot, viewer, [row.parent_pk for row in page if row.parent_pk is not None])
+        own_ids = await _load_own_ids(snapshot, viewer, "collection", [row.id for row in page])
         members = await _load_first_members(snapshot, viewer, [row.pk for row in page])
         for row in page:
             first = members[row.pk]
@@ -59,6 +62,7 @@ async def collection_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
                 CollectionLine,
                 "collection",
                 {
+                    "id": own_ids.get(row.id),
                     "slug": row.slug,
                     "name": row.name,
                     "topic": row.topic,
@@ -88,6 +92,21 @@ async def _load_slugs(snapshot: Snapshot, viewer: Viewer, pks: Sequence[int]) ->
     collection = sql.collection
     rows = select_collections(viewer).where(collection.c.pk.in_(sql.int_list(pks)))
     return {row.pk: row.slug for row in await snapshot.rows(rows)}
+
+
+async def _load_own_ids(snapshot: Snapshot, viewer: Viewer, kind: str, ids: Sequence[str]) -> Mapping[str, str]:
+    """Return the ids that lines of the catalogue give its objects, by their ids in Atoll. One statement.
+
+    Other sources may give the same ids to other objects, and an import of the export would refuse these.
+    """
+    line = sql.imported_line
+    rows = visible(line, viewer).where(
+        line.c.source == DEFAULT_SOURCE,
+        line.c.kind == kind,
+        line.c.object_id.in_(sql.text_list(ids)),
+        line.c.external_id.is_not(None),
+    )
+    return {row.object_id: row.external_id for row in await snapshot.rows(rows)}
 
 
 async def _load_first_members(snapshot: Snapshot, viewer: Viewer, pks: Sequence[int]) -> Mapping[int, Members]:

@@ -5,6 +5,7 @@ Members see the ids that users and groups have in the platform; anonymous visito
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from permissions import Viewer, visible
 from resolvers.export.line import ExportedLines, build_line
@@ -23,8 +24,14 @@ async def user_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
     """Yield the users, by id. One statement for each page."""
     async for page in read_pages(snapshot, select_users(viewer), [_line_id(viewer)]):
         for row in page:
-            details = {"email": row.email, "isAdmin": row.is_admin} if viewer.is_signed_in else {}
-            yield build_line(UserLine, "user", {"id": row.line_id, "name": row.name} | details)
+            yield build_line(UserLine, "user", {"id": row.line_id, "name": row.name} | _member_details(row, viewer))
+
+
+def _member_details(user: Any, viewer: Viewer) -> dict[str, Any]:
+    """Return the fields of a user that members see. A user is active unless the line says otherwise."""
+    if not viewer.is_signed_in:
+        return {}
+    return {"email": user.email, "isAdmin": user.is_admin, "isActive": None if user.is_active else False}
 
 
 async def group_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:

@@ -1,4 +1,4 @@
-"""Effect of turning public sharing on or off: the numbers of collections and assets that appear or vanish, for whom."""
+"""Effect of turning public sharing on or off: the numbers of collections and assets that appear or vanish."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,7 +13,7 @@ from store import sql
 
 
 class Audience(StrEnum):
-    """Viewers whom public sharing concerns. Administrators see everything in any case."""
+    """Viewers affected by public sharing. Administrators see everything in any case."""
 
     ANONYMOUS = "ANONYMOUS"
     MEMBERS = "MEMBERS"

@@ -30,7 +30,7 @@ class CatalogueFile:
             with path.open("rb"):
                 self._version = self._read_version()
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     @property
     def size_bytes(self) -> int:
@@ -57,14 +57,14 @@ class CatalogueFile:
                     if line:
                         yield number, line
         except OSError as error:
-            raise _unreadable(self._path, error) from error
+            raise unreadable(self._path, error) from error
 
     def check_unchanged(self) -> None:
         """Raise UnreadableFileError if the file was changed or replaced since this object was created."""
         try:
             is_changed = self._read_version() != self._version
         except OSError as error:
-            raise _unreadable(self._path, error) from error
+            raise unreadable(self._path, error) from error
         if is_changed:
             raise UnreadableFileError(f"{self._path} changed during the import. Nothing was written; import it again.")
 
@@ -73,7 +73,8 @@ class CatalogueFile:
         return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _unreadable(path: Path, error: OSError) -> UnreadableFileError:
+def unreadable(path: Path, error: OSError) -> UnreadableFileError:
+    """Return the error of a file that the system does not let us read."""
     if isinstance(error, FileNotFoundError):
         return UnreadableFileError(f"{path} does not exist.")
     return UnreadableFileError(f"Cannot read {path}: {(error.strerror or str(error)).lower()}.")

@@ -1,0 +1,1 @@
+"""Synchronisation with a Code Ocean deployment: its assets become lines of a catalogue, which are imported."""
