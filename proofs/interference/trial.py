@@ -320,7 +320,8 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
         created = select(sql.api_token.c.id).where(sql.api_token.c.name != DEFAULT_NAME)
         ids_of_log += [row.id for row in await snapshot.rows(created)]
         undoable = select(sql.change.c.id).where(
-            or_(sql.change.c.action.in_(MEMBER_ACTIONS), sql.change.c.effect.is_not(None))
+            sql.change.c.actor_pk.is_not(None),
+            or_(sql.change.c.action.in_(MEMBER_ACTIONS), sql.change.c.effect.is_not(None)),
         )
         undoable_ids = [row.id for row in await snapshot.rows(undoable.order_by(sql.change.c.pk))]
     for id_ in (*model.ids.values(), *ids_of_log):
