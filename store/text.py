@@ -63,6 +63,11 @@ def clean_text(text: str, max_length: int = MAX_NAME_LENGTH, *, multiline: bool 
     return text
 
 
+def is_storable(text: str) -> bool:
+    """Return whether both databases can store the text: it has neither U+0000 nor a lone surrogate."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def clean_name(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
     """Return the name as `clean_text` does, each white space as one space.
 
