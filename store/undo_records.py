@@ -100,8 +100,8 @@ def is_overridden(change: FromClause, is_of_item: ColumnElement[bool], *correlat
     """Return the condition that the later changes of an item of the subject have an effect together.
 
     A change and its undo have none, nor have the undo of an earlier change and the undo of that undo. So each original
-    counts with its undos: an even number of them leaves the item as it was. One undo may be logged as several changes of
-    a revision: that of a change of grants is, if it restores some and revokes others.
+    counts with its undos: an even number of them leaves the item as it was. An undo that restores some grants and
+    revokes others is logged as two changes of one revision.
     """
     return (
         select(func.min(LATER.c.pk))
