@@ -10,12 +10,14 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from app.export import export_catalogue, identify
 from app.scim.endpoint import MAX_BODY_BYTES, PATH, POINTS
 from app.scim.token import read_token
 from app.scim.user_id import UserId
 from app.settings import SettingError, Settings
 from app.tokens import create_token
 from store import sql
+from store.catalogue.importer import import_catalogue
 from store.tables import PrincipalSource
 from tests.conftest import GraphQLClient, World, settings_of
 from tests.mutations import Mutation, assert_unchanged
@@ -409,6 +411,17 @@ async def test_characters_that_no_database_stores_find_nothing_and_are_not_writt
         await scim.patch(f"/Users/{user['id']}", operation, status=400)
         operation = {"op": "add", "path": f'members[value eq "{escape}"].display', "value": "ann"}
         await scim.patch(f"/Groups/{group['id']}", operation, status=400)
+
+
+async def test_provisioned_people_are_exported_in_a_form_that_is_imported(scim: Provider, tmp_path: Path) -> None:
+    names = {"displayName": "Ann\u200b  Lee", "externalId": "a" * 255}
+    user = await scim.create_user("ann", **names)
+    await scim.create_group("New \u200b lab " + "g" * 190, user["id"])
+    file = tmp_path / "export.jsonl"
+    await export_catalogue(scim.ask.database, file, identify(None, is_anonymous=False))
+    result = await import_catalogue(scim.ask.database, file, "again", lambda _bytes: None)
+    assert not result.has_changes
+    assert (await scim.principal("a" * 255))[0] == "Ann Lee"
 
 
 async def test_the_service_describes_itself(scim: Provider) -> None:
