@@ -5,7 +5,7 @@
 # Passed on to the command of the target: make run ARGS="--port 9000", make test ARGS="-n 2 -k viewer".
 ARGS ?=
 COMPILE = uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+	--no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $(ARGS)
 
 # Installers keep caches in the home directory. A user without one gets one here.
 ifneq ($(shell [ -n "$$HOME" ] && [ -w "$$HOME" ] && echo yes),yes)

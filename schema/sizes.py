@@ -19,6 +19,7 @@ PARTITION_ITEMS: Final = 500
 
 LENGTHS: Final[Mapping[str, int]] = {
     "*.ancestors": MAX_COLLECTION_DEPTH - 1,
+    "*.changes": 2,
     "*.effects": 2,
     "*.fields": 5,
     "*.grants": 10,
@@ -29,7 +30,6 @@ LENGTHS: Final[Mapping[str, int]] = {
     "*.userErrors": 10,
     "AssetProperty.values": 2,
     "AssetsTransferPayload.changes": 100,
-    "ChangeUndoPayload.changes": 2,
     "Job.changes": 10,
     "Job.collections": 2,
 }

@@ -164,5 +164,7 @@ def test_settings_that_deployment_files_name_exist(file: Path) -> None:
 
 def test_locks_have_every_dependency_of_the_image() -> None:
     names = {canonicalize_name(re.split(r"[\[=]", line)[0]) for line in PROJECT["project"]["dependencies"]}
-    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    locked = re.findall(
+        r"^([\w.-]+)(?:\[[\w,-]+\])?==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert names <= set(map(canonicalize_name, locked))

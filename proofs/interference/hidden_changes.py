@@ -4,7 +4,7 @@ A change is written to the tables or made through the API by someone else. The o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from random import Random
 from typing import Any
@@ -551,10 +551,10 @@ class HiddenChanges:
         return self._mutation("assetsRegister", ADMIN, {"assets": [registration | {"url": "https://secret.org"}]})
 
     def register_content(self) -> WorldChange | None:
-        """Register an asset again, as another administrator, with content hidden from the viewer, an administrator."""
+        """Register an asset again, as the viewer, an administrator, with content that they do not see afterwards."""
         if not self.contentless_assets or self.who != ADMIN:
             return None
-        line, other = self.model.asset[self.chooser.choose(*self.contentless_assets)], USERS[1]
+        line = self.model.asset[self.chooser.choose(*self.contentless_assets)]
         registration = {
             "externalId": line["id"],
             "kind": line["type"],
@@ -562,8 +562,7 @@ class HiddenChanges:
             "ownerId": self._id(line["owner"]),
         }
         mutation_input = {"assets": [registration | {"url": self.chooser.choose("https://secret.org", None)}]}
-        statements = [update_statement("principal", f"external_id = {sql_literal(other)}", is_admin=True)]
-        return replace(self._mutation("assetsRegister", other, mutation_input), statements=statements)
+        return self._mutation("assetsRegister", ADMIN, mutation_input)
 
     def delete_collection(self) -> WorldChange | None:
         """Delete a hidden collection whose parent is not visible, as an administrator."""

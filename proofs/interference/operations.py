@@ -49,6 +49,8 @@ ID_PREFIXES = (
     ("job", "job"),
     ("token", "tok"),
 )
+PREFIXES = tuple(dict.fromkeys(prefix for _, prefix in ID_PREFIXES))
+"""Prefixes of the ids that operations name."""
 
 
 class Argument(NamedTuple):
@@ -132,8 +134,9 @@ class OperationGenerator:
     def undo(self, *, latest: bool = False) -> Operation:
         """Generate an undo of a change that can be undone, or of the latest of them."""
         changes = self._vocabulary.undoable[-1 if latest else 0 :] or self._vocabulary.ids["chg"]
-        vocabulary = replace(self._vocabulary, ids=self._vocabulary.ids | {"chg": changes})
-        return OperationGenerator(self._random, vocabulary, self._permissions).mutation(["changeUndo"])
+        (field,) = self.mutation(["changeUndo"]).selections
+        arguments = {"input": Argument("ChangeUndoInput!", {"changeId": self._random.choice(changes)})}
+        return Operation("mutation", [replace(field, arguments=arguments)])
 
     def _selection(self, kind: Any, depth: int, width: int, count: int) -> list[Selection]:
         if isinstance(kind, GraphQLUnionType):

@@ -28,8 +28,6 @@ async def update_deployment(tx: MutationTransaction, reader: InputReader) -> Res
     assert after is not None  # noqa: S101 - raised above
     effects = await sharing_effects(tx, is_on=after) if after != before else []
     changes = [await write_sharing(tx, after=after)] if after != before else []
-    if reader.input.get("dry_run"):
-        tx.viewer = replace(tx.viewer, public_sharing=before)  # as it is stored, which the payload shows
     return {"deployment": SUBJECT, "effects": effects, "changes": changes}
 
 

@@ -179,7 +179,7 @@ async def _dry_run(
 ) -> tuple[Viewer, Payload]:
     async with context.database.write(context.database.operation_seconds) as connection:
         tx = await _begin(context, connection, permission)
-        stored_viewer = tx.viewer
+        stored_viewer = tx.viewer  # the function may change the settings that a viewer carries
         try:
             payload = tx.payload(await function(tx, InputReader(input)))
         except MutationRejectedError as rejected:
