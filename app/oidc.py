@@ -17,6 +17,7 @@ import jwt
 from app.log import Event
 from app.oidc_claims import ClaimNames, Claims, Provisioning
 from app.oidc_keys import IssuerKeys, IssuerUnreachableError, Key, is_safe_url, parse_json_object
+from store.text import MAX_PRINCIPAL_ID_LENGTH
 
 __all__ = ["LEEWAY_SECONDS", "InvalidTokenError", "Issuer", "IssuerUnreachableError", "create_issuer"]
 
@@ -24,7 +25,6 @@ LEEWAY_SECONDS: Final = 30
 """Allowed difference between the issuer's clock and this one."""
 
 _TOKEN_BYTES: Final = 8_192
-_SUBJECT_CHARACTERS: Final = 255
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
@@ -118,7 +118,7 @@ class Issuer:
             _reject("not valid yet")
         subject = claims.get("sub")
         # isprintable excludes control and invisible characters, and lone surrogates, which no database can store.
-        if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_CHARACTERS or not subject.isprintable():
+        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_PRINCIPAL_ID_LENGTH or not subject.isprintable():
             _reject("no usable sub")
         is_off = self._names.provisioning is Provisioning.OFF
         return Claims(

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import orjson
 
-from store.text import MAX_NAME_LENGTH, clean_text
+from store.text import MAX_NAME_LENGTH, MAX_PRINCIPAL_ID_LENGTH, clean_text, fit_name
 
 MAX_GROUPS: Final = 500
-MAX_ID_CHARACTERS: Final = 255
 
 
 class Provisioning(StrEnum):
@@ -38,7 +37,10 @@ class ClaimNames:
         groups = _read_groups(claims.get(self.groups))
         is_admin = None if self.admin_group is None else self.admin_group in groups
         return Profile(
-            _read_text(claims.get(self.name)), _read_text(claims.get(self.email)), groups[:MAX_GROUPS], is_admin
+            fit_name(_read_text(claims.get(self.name)) or "") or None,
+            _read_text(claims.get(self.email)),
+            groups[:MAX_GROUPS],
+            is_admin,
         )
 
 
@@ -87,4 +89,4 @@ def _read_groups(value: object) -> tuple[str, ...]:
 
 
 def _is_usable(group: str) -> bool:
-    return 0 < len(group) <= MAX_ID_CHARACTERS and group.isprintable() and group == group.strip()
+    return 0 < len(group) <= MAX_PRINCIPAL_ID_LENGTH and group.isprintable() and group == group.strip()

@@ -176,12 +176,12 @@ def parse_object(text: bytes | bytearray, part: str) -> dict[str, Any]:
         batch = " Send requests one by one, not in a list." if isinstance(value, list) else ""
         raise _bad_request(f"The {part} must be a JSON object.{batch}")
     # JSON can only write the character as this escape, so texts without it need no search through the value.
-    if b"\\u0000" in text and any("\0" in string for string in _strings(value)):
+    if b"\\u0000" in text and any("\0" in string for string in strings_in(value)):
         raise _bad_request(f"The {part} must not contain the character U+0000.")
     return value
 
 
-def _strings(root: Any) -> Iterator[str]:
+def strings_in(root: Any) -> Iterator[str]:
     """Yield all strings in the value, object keys included."""
     pending = [root]
     while pending:

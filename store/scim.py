@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, false, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
@@ -11,7 +11,7 @@ from store.database import Snapshot
 from store.rows import PrincipalRow
 from store.sql import Selection
 from store.tables import PrincipalKind
-from store.text import fold_name
+from store.text import fold_name, is_storable
 
 
 class StoredResource(NamedTuple):
@@ -44,6 +44,8 @@ class Filter(NamedTuple):
         """Return the conditions on resources of the kind."""
         resource = sql.scim_resource.c
         found = [resource.kind == kind]
+        if not all(is_storable(value) for value in self if value is not None):
+            return [false()]  # no resource has such a value, and PostgreSQL refuses to compare with it
         if self.id is not None:
             found.append(sql.principal.c.id == self.id)
         if self.name is not None:

@@ -6,11 +6,13 @@ import regex
 
 MAX_NAME_LENGTH = 200
 MAX_ASSET_NAME_LENGTH = 1_000
+MAX_PRINCIPAL_ID_LENGTH = 255  # as OpenID Connect limits `sub`
 MAX_TEXT_LENGTH = 20_000
 MAX_SLUG_LENGTH = 100
 MAX_NOTE_LENGTH = 1_000
 MAX_EMAIL_LENGTH = 1_000
 MAX_NAME_KEY_LENGTH = 600  # an index entry of PostgreSQL has at most 2,704 bytes
+ELLIPSIS = "…"
 NAME_KEY_PLACEHOLDER = "\x7f"  # a control character, so that no name contains it
 
 # Scripts whose letters take other forms next to U+200C and U+200D.
@@ -63,6 +65,11 @@ def clean_text(text: str, max_length: int = MAX_NAME_LENGTH, *, multiline: bool 
     return text
 
 
+def is_storable(text: str) -> bool:
+    """Return whether both databases can store the text: it has neither U+0000 nor a lone surrogate."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def clean_name(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
     """Return the name as `clean_text` does, each white space as one space.
 
@@ -73,6 +80,37 @@ def clean_name(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
     if not text.isascii() and (invisible := _INVISIBLE.search(_VISIBLE_SEQUENCE.sub("", text))):
         raise ValueError(f"contains the invisible character U+{ord(invisible[0]):04X}; remove it")
     return text
+
+
+def fit_text(text: str, max_length: int = MAX_TEXT_LENGTH, *, multiline: bool = False) -> str:
+    """Return the text without control characters, trimmed, and cut at the maximum length."""
+    kept = "\n\r\t" if multiline else ""
+    visible = "".join(
+        each
+        for each in unicodedata.normalize("NFC", text)
+        if each in kept or unicodedata.category(each) not in {"Cc", "Cs"}
+    )
+    trimmed = visible.strip()
+    return trimmed if len(trimmed) <= max_length else trimmed[: max_length - 1].rstrip() + ELLIPSIS
+
+
+def fit_name(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
+    """Return the text as a name: on one line and, if an import would refuse it, without invisible characters."""
+    name = fit_text(" ".join(text.split()), max_length)
+    try:
+        return clean_name(name, max_length)
+    except ValueError:
+        visible = "".join(each for each in name if is_visible(each))
+        return " ".join(visible.split())
+
+
+def is_visible(character: str) -> bool:
+    """Return whether a name may contain the character anywhere."""
+    try:
+        clean_name(f"a{character}a")
+    except ValueError:
+        return False
+    return True
 
 
 def fold_name(text: str) -> str:

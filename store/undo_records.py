@@ -100,7 +100,8 @@ def is_overridden(change: FromClause, is_of_item: ColumnElement[bool], *correlat
     """Return the condition that the later changes of an item of the subject have an effect together.
 
     A change and its undo have none, nor have the undo of an earlier change and the undo of that undo. So each original
-    counts with its undos: an even number of them leaves the item as it was.
+    counts with its undos: an even number of them leaves the item as it was. An undo that restores some grants and
+    revokes others is logged as two changes of one revision.
     """
     return (
         select(func.min(LATER.c.pk))
@@ -111,7 +112,7 @@ def is_overridden(change: FromClause, is_of_item: ColumnElement[bool], *correlat
             is_of_item,
         )
         .group_by(func.coalesce(LATER.c.original_pk, LATER.c.pk))
-        .having(func.count() % 2 == 1)
+        .having(func.count(LATER.c.revision.distinct()) % 2 == 1)
         .correlate(change, *correlated)
         .exists()
     )

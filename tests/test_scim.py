@@ -10,12 +10,14 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from app.export import export_catalogue, identify
 from app.scim.endpoint import MAX_BODY_BYTES, PATH, POINTS
 from app.scim.token import read_token
 from app.scim.user_id import UserId
 from app.settings import SettingError, Settings
 from app.tokens import create_token
 from store import sql
+from store.catalogue.importer import import_catalogue
 from store.tables import PrincipalSource
 from tests.conftest import GraphQLClient, World, settings_of
 from tests.mutations import Mutation, assert_unchanged
@@ -345,6 +347,7 @@ async def test_lists_have_pages(scim: Provider) -> None:
     assert await page(count=0) == ([], 3, 1, 0)
     assert await page(count=-1) == ([], 3, 1, 0)
     assert await page(count=10**6) == (ids, 3, 1, 3)
+    assert (await page(startIndex=10**30))[:2] == ([], 3)
 
 
 @pytest.mark.parametrize(
@@ -394,6 +397,31 @@ async def test_a_patch_is_applied_as_a_whole_or_not_at_all(scim: Provider) -> No
         )
         await scim.patch(f"/Users/{user['id']}", {"op": "move", "path": "displayName"}, status=400)
         await scim.patch(f"/Users/{user['id']}", {"op": "replace", "path": "id", "value": "x"}, status=400)
+
+
+@pytest.mark.parametrize("escape", ["\\u0000", "\\ud800"])
+async def test_characters_that_no_database_stores_find_nothing_and_are_not_written(scim: Provider, escape: str) -> None:
+    user = await scim.create_user("ann")
+    group = await scim.create_group("team", user["id"])
+    for name in ("userName", "externalId", "id"):
+        assert (await scim("GET", "/Users", filter=f'{name} eq "{escape}"'))["totalResults"] == 0
+    await scim("GET", "/Users/%00", status=404)
+    async with assert_unchanged(scim.ask):
+        operation = {"op": "add", "path": f'emails[type eq "{escape}"].value', "value": "ann@example.org"}
+        await scim.patch(f"/Users/{user['id']}", operation, status=400)
+        operation = {"op": "add", "path": f'members[value eq "{escape}"].display', "value": "ann"}
+        await scim.patch(f"/Groups/{group['id']}", operation, status=400)
+
+
+async def test_provisioned_people_are_exported_in_a_form_that_is_imported(scim: Provider, tmp_path: Path) -> None:
+    names = {"displayName": "Ann\u200b  Lee", "externalId": "a" * 255}
+    user = await scim.create_user("ann", **names)
+    await scim.create_group("New \u200b lab " + "g" * 190, user["id"])
+    file = tmp_path / "export.jsonl"
+    await export_catalogue(scim.ask.database, file, identify(None, is_anonymous=False))
+    result = await import_catalogue(scim.ask.database, file, "again", lambda _bytes: None)
+    assert not result.has_changes
+    assert (await scim.principal("a" * 255))[0] == "Ann Lee"
 
 
 async def test_the_service_describes_itself(scim: Provider) -> None:

@@ -203,6 +203,21 @@ async def test_can_undo_of_a_change_of_members_follows_its_visible_items(ask_own
     assert (await change(ask_own, added, "eve"))["undoneBy"] == {"id": undone}
 
 
+async def test_a_change_of_grants_is_undone_once_if_its_undo_restores_some_and_revokes_others(
+    ask_own: GraphQLClient,
+) -> None:
+    asset = (await asset_ids(ask_own))["blast"]
+    users = (await ask_own("olu", "{ users { nodes { id name } } }"))["users"]["nodes"]
+    eve, mei = ({"userId": user["id"]} for user in users if user["name"] in {"eve", "mei"})
+    await GRANT(ask_own, "olu", assetId=asset, set=[{"to": eve, "access": "VIEWER"}])
+    grants = [{"to": eve, "access": "EDITOR"}, {"to": mei, "access": "VIEWER"}]
+    shared = (await GRANT(ask_own, "olu", assetId=asset, set=grants))["changes"][0]["id"]
+    undone = (await UNDO(ask_own, "olu", changeId=shared))["changes"]
+    assert [each["action"] for each in undone] == ["SHARED", "UNSHARED"]
+    can = [(await change(ask_own, id_, "olu"))["canUndo"] for id_ in (shared, *(each["id"] for each in undone))]
+    assert can == [False, True, True]
+
+
 async def test_a_change_can_be_undone_for_30_days(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     renamed = (await UPDATE_TOPIC(ask_own, "ada", id=id_["empty"], name="Other"))["changes"][0]["id"]

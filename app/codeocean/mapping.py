@@ -10,9 +10,9 @@ from codeocean.data_asset import DataAsset, DataAssetOrigin, DataAssetType, Sour
 
 from app.codeocean.people import Line, People
 from app.codeocean.platform import ListedAsset, PlatformKind
-from app.codeocean.text import fit_name, fit_tags, fit_text, format_seconds
+from app.codeocean.text import fit_tags, format_seconds
 from store.catalogue.lines import MAX_PROPERTIES, MAX_SHORT_TEXT_LENGTH
-from store.text import MAX_ASSET_NAME_LENGTH
+from store.text import MAX_ASSET_NAME_LENGTH, fit_name, fit_text
 
 Properties = dict[str, list[str]]
 SCHEMES = {DataAssetOrigin.AWS: "s3", DataAssetOrigin.GCP: "gs"}

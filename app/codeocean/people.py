@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.codeocean.text import fit_name
+from store.text import fit_name
 from store.users import Directory
 
 Line = dict[str, Any]

@@ -4,8 +4,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from scim2_models import Context, ListResponse, NotFoundException, PatchOp, ResponseParameters, SearchRequest
+from scim2_models import (
+    Context,
+    InvalidPathException,
+    ListResponse,
+    NotFoundException,
+    PatchOp,
+    ResponseParameters,
+    SearchRequest,
+)
 
+from app.request import strings_in
 from app.scim import group, user
 from app.scim.filter import read_filter
 from app.scim.resource import MAX_PAGE, Group, User
@@ -16,6 +25,10 @@ from store.database import Database, Snapshot
 from store.date_time import format_rfc_3339
 from store.scim import Filter, Reference, StoredResource
 from store.tables import PrincipalKind
+from store.text import is_storable
+
+MAX_START_INDEX: Final = 2**31 - 1
+"""Start of a page after all resources, within the integers of databases and of JSON."""
 
 Payload = Mapping[str, Any]
 """JSON of a request or a response."""
@@ -85,7 +98,7 @@ class Directory:
         """Return a page of the resources that match the filter."""
         request = self.kind.query.model_validate(query)
         match = read_filter(request.filter, self.kind.principal)
-        start = request.start_index or 1
+        start = min(request.start_index or 1, MAX_START_INDEX)
         limit = MAX_PAGE if request.count is None else min(request.count, MAX_PAGE)
         async with self.database.snapshot() as snapshot:
             total = await scim.count(snapshot, self.kind.principal, match)
@@ -116,6 +129,9 @@ class Directory:
             stored = await self._find(tx.snapshot, id_)
             patched = self.kind.model.model_validate(await self._changeable(tx.snapshot, stored))
             patch.patch(patched)
+            # The body has no such text, but values of filters in its paths have escapes of their own.
+            if not all(map(is_storable, strings_in(patched.model_dump(scim_ctx=Context.DEFAULT)))):
+                raise InvalidPathException(detail="A path must not contain U+0000 or lone surrogates.")
             pk = await self.kind.write(tx, patched, stored)
             return await self._render_written(tx, pk)
 

@@ -3,17 +3,16 @@
 from scim2_models import InvalidValueException
 
 from app.scim.resource import Group
-from app.scim.transaction import ScimTransaction, usable_text
+from app.scim.transaction import ScimTransaction, usable_name, usable_text
 from store import scim
 from store.people.members import GroupWrite
 from store.scim import Filter, StoredResource
 from store.tables import PrincipalKind
-from store.text import MAX_NAME_LENGTH
 
 
 async def write(tx: ScimTransaction, group: Group, stored: StoredResource | None) -> int:
     """Create a group, or replace the stored one with its members; return the pk. Raises SCIMException."""
-    name = usable_text(group.display_name, "displayName", MAX_NAME_LENGTH)
+    name = usable_name(group.display_name, "displayName")
     if group.external_id is not None:
         await tx.require_unique(PrincipalKind.GROUP, stored, Filter(external_id=group.external_id), "externalId")
     if stored is None:

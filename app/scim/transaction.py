@@ -16,9 +16,7 @@ from store.people.refusal import PeopleRefusedError, refuse_other_kind, refuse_o
 from store.people.writer import PeopleWriter
 from store.scim import Filter, StoredResource
 from store.tables import PrincipalKind, PrincipalSource
-from store.text import clean_text
-
-MAX_ID_CHARACTERS = 255
+from store.text import MAX_NAME_LENGTH, MAX_PRINCIPAL_ID_LENGTH, clean_text, fit_name
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ async def open_transaction(database: Database, request_id: str, user_id: UserId)
             raise ConflictException(detail=str(refused)) from None
 
 
-def usable_text(value: str | None, attribute: str, max_length: int = MAX_ID_CHARACTERS) -> str:
+def usable_text(value: str | None, attribute: str, max_length: int = MAX_PRINCIPAL_ID_LENGTH) -> str:
     """Return a text that can be stored; raise InvalidValueException for one that is empty, too long or unprintable."""
     try:
         text = clean_text(value or "", max_length)
@@ -87,3 +85,11 @@ def usable_text(value: str | None, attribute: str, max_length: int = MAX_ID_CHAR
     if not text:
         raise InvalidValueException(detail=f"The {attribute} is empty.")
     return text
+
+
+def usable_name(value: str | None, attribute: str) -> str:
+    """Return a text as a name that a catalogue accepts, without invisible characters and repeated white space.
+
+    Raises InvalidValueException like `usable_text`, also if nothing is left.
+    """
+    return usable_text(fit_name(usable_text(value, attribute, MAX_NAME_LENGTH)), attribute)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.scim.resource import User, display_name, email_address, is_admin
-from app.scim.transaction import ScimTransaction, usable_text
+from app.scim.transaction import ScimTransaction, usable_name, usable_text
 from app.scim.user_id import UserId
 from store import scim
 from store.people.members import GroupWrite
@@ -48,7 +48,7 @@ def _principal_id(tx: ScimTransaction, user: User) -> str:
 def _columns(user: User, former: User | None, *, is_active: bool) -> UserColumns:
     """Return the columns of the user. Without `active`, it stays as it is; so does the role, unless roles are sent."""
     columns: UserColumns = {
-        "name": usable_text(display_name(user), "displayName", MAX_NAME_LENGTH),
+        "name": usable_name(display_name(user), "displayName"),
         "email": _email(user),
         "is_active": is_active if user.active is None else user.active,
     }

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from resolvers.write.user_error import MutationRejectedError, Path, UserError, UserErrorCode, not_found
 from store.text import (
     MAX_EMAIL_LENGTH,
-    MAX_NAME_LENGTH,
     MAX_NOTE_LENGTH,
+    MAX_PRINCIPAL_ID_LENGTH,
     MAX_SLUG_LENGTH,
     MAX_TEXT_LENGTH,
     TextTooLongError,
@@ -103,7 +103,9 @@ class InputReader:
 
     def external_id(self) -> str:
         """Return the id in the platform."""
-        return self._text("external_id", partial(clean_text, max_length=MAX_NAME_LENGTH), is_required=True) or ""
+        return (
+            self._text("external_id", partial(clean_text, max_length=MAX_PRINCIPAL_ID_LENGTH), is_required=True) or ""
+        )
 
     def email(self) -> str | None:
         """Return the e-mail address; None if omitted, null or empty."""

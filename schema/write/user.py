@@ -26,7 +26,7 @@ class UserUpsertInput:
     """Input for `userUpsert`."""
 
     external_id: str = field(
-        "Id of the user in the platform, at most 200 characters; with OpenID Connect, the `sub` of their tokens."
+        "Id of the user in the platform, at most 255 characters; with OpenID Connect, the `sub` of their tokens."
     )
     name: str = field("Name of the user; at most 200 characters.")
     email: str | None = omittable(
@@ -57,7 +57,7 @@ class UserReactivateInput:
 class GroupUpsertInput:
     """Input for `groupUpsert`."""
 
-    external_id: str = field("Id of the group in the platform; at most 200 characters.")
+    external_id: str = field("Id of the group in the platform; at most 255 characters.")
     name: str = field("Name of the group; at most 200 characters.")
     provisioned_by: PrincipalSource | None = hand_over("group")
     idempotency_key: str | None = idempotency_key()

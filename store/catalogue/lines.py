@@ -18,6 +18,7 @@ from store.text import (
     MAX_EMAIL_LENGTH,
     MAX_NAME_LENGTH,
     MAX_NOTE_LENGTH,
+    MAX_PRINCIPAL_ID_LENGTH,
     MAX_SLUG_LENGTH,
     MAX_TEXT_LENGTH,
     clean_name,
@@ -86,6 +87,7 @@ _SLUG = Field(strict=True, min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$")
 Name = Annotated[str, _TEXT, _cleaned(clean_name)]
 AssetName = Annotated[str, _TEXT, _cleaned(partial(clean_name, max_length=MAX_ASSET_NAME_LENGTH))]
 Id = Annotated[str, _TEXT, _cleaned_text(MAX_NAME_LENGTH)]
+PrincipalId = Annotated[str, _TEXT, _cleaned_text(MAX_PRINCIPAL_ID_LENGTH)]
 Slug = Annotated[str, _SLUG, _cleaned_text(MAX_SLUG_LENGTH)]
 Text = Annotated[str, Field(strict=True), _cleaned_text(MAX_TEXT_LENGTH, multiline=True)]
 _ShortText = Annotated[str, _TEXT, _cleaned_text(MAX_SHORT_TEXT_LENGTH)]
@@ -117,7 +119,7 @@ class UserLine(Line):
     """A user."""
 
     kind: Literal["user"]
-    id: Id
+    id: PrincipalId
     name: Name
     email: OptionalEmail = None
     isAdmin: Flag = False  # noqa: N815 - the file's name
@@ -128,15 +130,15 @@ class GroupLine(Line):
     """A group and its members."""
 
     kind: Literal["group"]
-    id: Id
+    id: PrincipalId
     name: Name
-    members: list[Id]
+    members: list[PrincipalId]
 
 
 class GrantLine(Line):
     """A grant of an asset line: access for a user, a group, `everyone` or `public`."""
 
-    to: Id
+    to: PrincipalId
     role: Literal["DISCOVERABLE", "VIEWER", "EDITOR", "OWNER"]
 
     @property
@@ -159,7 +161,7 @@ class AssetLine(Line):
     id: Id
     type: AssetKind
     name: AssetName
-    owner: Id
+    owner: PrincipalId
     grants: list[GrantLine]
     description: OptionalText = None
     tags: Tags = []
@@ -219,7 +221,7 @@ class MemberLine(Line):
     id: Id
     note: Note = None
     addedAt: Timestamp | None = None  # noqa: N815 - the file's name
-    addedBy: OptionalId = None  # noqa: N815 - the file's name
+    addedBy: Annotated[PrincipalId | None, _NoneIfBlank] = None  # noqa: N815 - the file's name
 
 
 Members = Annotated[list[Annotated[MemberLine, BeforeValidator(_as_member)]], AfterValidator(without_duplicate_ids)]

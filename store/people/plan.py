@@ -19,6 +19,7 @@ from store.people.refusal import (
 )
 from store.rows import PrincipalRow
 from store.tables import PrincipalKind, PrincipalSource
+from store.text import fit_name
 
 _ID_PREFIX = {PrincipalKind.USER: "usr", PrincipalKind.GROUP: "grp"}
 
@@ -73,7 +74,12 @@ async def make_plan(
     for id_, columns in columns_by_id.items():
         row = plan.existing.get(id_)
         if row is None:
-            defaults = {"kind": kind, "id": new_id(_ID_PREFIX[kind]), "name": id_, "source": writer.source}
+            defaults = {
+                "kind": kind,
+                "id": new_id(_ID_PREFIX[kind]),
+                "name": fit_name(id_) or id_,
+                "source": writer.source,
+            }
             plan.created[id_] = {**defaults, **columns, **owner}
         elif row.kind != kind:
             plan.refusals[id_] = refuse_other_kind(row, kind)
