@@ -52,7 +52,13 @@ export const typePolicies: TypePolicies = {
   Deployment: { keyFields: [] },
   Viewer: {
     keyFields: [],
-    fields: { assets: list(...assets), collections: list('query', 'assetId'), groups: list(), jobs: list('statuses'), tokens: list() },
+    fields: {
+      assets: list(...assets),
+      collections: list('query', 'assetId'),
+      groups: list(),
+      jobs: list('statuses'),
+      tokens: list(),
+    },
   },
 
   // Objects without an id: their fields are merged.

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.tokens import create_token
+from proofs.catalogue_client import open_catalogue
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError, Proof
 from proofs.reimports.edits import CatalogueFile, draw_edit
@@ -19,12 +19,9 @@ from proofs.reimports.world import World, describe, read_world
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.catalogue.parsed import InvalidCatalogueError
-from store.database import Database
 from tests.conftest import GraphQLClient, write_lines
-from tests.conftest import World as Deployment
 
 STEPS_PER_TRIAL = 150
-TOKEN_SECONDS = 86_400
 FIRST_EDITS = 8
 
 
@@ -37,22 +34,15 @@ async def run_trial(databases: Databases, seed: int, steps: int) -> int:
     """Take so many steps in one database, and return their number."""
     random = Random(seed)
     file = CatalogueFile(random)
-    url = await databases.create_from_catalogue(file.render())
-    database = Database(url)
-    tokens = {name: await create_token(database, name, TOKEN_SECONDS) for name in ("ada", "olu")}
-    await database.close()
-    client = GraphQLClient(Deployment(url, tokens))
-    history = _History(databases, client, file)
-    try:
-        await history.start()
-        for _ in range(steps):
-            await history.step()
-    except BrokenPromiseError as error:
-        last = "\n".join(history.steps[-30:])
-        raise BrokenPromiseError(f"On {databases.backend}, seed {seed}: {error}\nLast steps:\n{last}") from error
-    finally:
-        await client.close()
-        databases.drop(url)
+    async with open_catalogue(databases, file.render(), ("ada", "olu")) as client:
+        history = _History(databases, client, file)
+        try:
+            await history.start()
+            for _ in range(steps):
+                await history.step()
+        except BrokenPromiseError as error:
+            last = "\n".join(history.steps[-30:])
+            raise BrokenPromiseError(f"On {databases.backend}, seed {seed}: {error}\nLast steps:\n{last}") from error
     return steps
 
 

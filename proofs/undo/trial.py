@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from app.tokens import create_token
 from permissions.visible import MEMBER_ACTIONS
+from proofs.catalogue_client import open_catalogue
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.model_reader import read_model
@@ -22,15 +22,13 @@ from proofs.undo.actions import MutationDrawing
 from proofs.undo.world_dump import WorldDump, dump_world
 from proofs.walks.world import draw_lines
 from store import sql
-from store.database import Database
 from store.tables import ChangeAction
-from tests.conftest import MEMBERS, GraphQLClient, World, set_public_sharing
+from tests.conftest import MEMBERS, GraphQLClient
 
 MUTATIONS_PER_TRIAL = 24
 HALVED = (ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
 """Actions of which the changes of one write, of two collections, are undone together."""
 UNDOS = 0.2  # share of the mutations
-TOKEN_SECONDS = 86_400
 
 
 class Step(NamedTuple):
@@ -51,24 +49,16 @@ async def run_trial(databases: Databases, seed: int, mutations: int) -> int:
     """Make so many mutations of one world, undo them, and return their number."""
     random = Random(seed)
     with fix_ids_and_time(seed % 1_000_000):
-        url = await databases.create_from_catalogue(draw_lines(random))
-        database = Database(url)
-        await set_public_sharing(database)
-        tokens = {name: await create_token(database, name, TOKEN_SECONDS) for name in MEMBERS}
-        await database.close()
-        client = GraphQLClient(World(url, tokens))
-        history = _History(client, random)
-        try:
-            await history.skip_changes()
-            while len(history.steps) < mutations:
-                await history.mutate()
-            await history.undo_all()
-        except BrokenPromiseError as error:
-            last = "\n".join(history.sent[-30:])
-            raise BrokenPromiseError(f"On {databases.backend}, seed {seed}: {error}\nMutations:\n{last}") from error
-        finally:
-            await client.close()
-            databases.drop(url)
+        async with open_catalogue(databases, draw_lines(random), MEMBERS, is_shared=True) as client:
+            history = _History(client, random)
+            try:
+                await history.skip_changes()
+                while len(history.steps) < mutations:
+                    await history.mutate()
+                await history.undo_all()
+            except BrokenPromiseError as error:
+                last = "\n".join(history.sent[-30:])
+                raise BrokenPromiseError(f"On {databases.backend}, seed {seed}: {error}\nMutations:\n{last}") from error
     return mutations
 
 

@@ -10,7 +10,7 @@ from functools import reduce
 from random import Random
 from typing import Any
 
-from app.tokens import create_token
+from proofs.catalogue_client import open_catalogue
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.model_reader import read_model
@@ -19,8 +19,7 @@ from proofs.walks.actions import Write, WriteDrawing
 from proofs.walks.lists import WalkedList, draw_list
 from proofs.walks.world import draw_lines
 from resolvers.listing.chain import IDS_AFTER, IDS_BEFORE
-from store.database import Database
-from tests.conftest import MEMBERS, GraphQLClient, World, set_public_sharing
+from tests.conftest import MEMBERS, GraphQLClient
 from tests.oracle import Model
 
 STEPS_PER_TRIAL = 400
@@ -28,7 +27,6 @@ CONCURRENT_WALKS = 6
 WRITES = 0.4  # share of the steps
 CHAIN = IDS_BEFORE + 1 + IDS_AFTER
 """A block of so many rows that moves as it is looks the same at both places: a walk that a write so disturbs ends."""
-TOKEN_SECONDS = 86_400
 PAYLOADS = {
     "changeUndo": "changes { id }",
     "collectionAssetsAdd": "change { id }",
@@ -46,22 +44,15 @@ async def run_trial(databases: Databases, seed: int, steps: int) -> int:
     """Take so many steps in one world, and return their number."""
     random = Random(seed)
     with fix_ids_and_time(seed % 1_000_000):
-        url = await databases.create_from_catalogue(draw_lines(random))
-        database = Database(url)
-        await set_public_sharing(database)
-        tokens = {name: await create_token(database, name, TOKEN_SECONDS) for name in MEMBERS}
-        await database.close()
-        client = GraphQLClient(World(url, tokens))
-        walks = _Walks(client, random, await read_model(client.database))
-        try:
-            for _ in range(steps):
-                await walks.step()
-        except BrokenPromiseError as error:
-            writes = "\n".join(map(str, walks.writes[-12:]))
-            raise BrokenPromiseError(f"On {databases.backend}, seed {seed}: {error}\nLast writes:\n{writes}") from error
-        finally:
-            await client.close()
-            databases.drop(url)
+        async with open_catalogue(databases, draw_lines(random), MEMBERS, is_shared=True) as client:
+            walks = _Walks(client, random, await read_model(client.database))
+            try:
+                for _ in range(steps):
+                    await walks.step()
+            except BrokenPromiseError as error:
+                last = "\n".join(map(str, walks.writes[-12:]))
+                place = f"On {databases.backend}, seed {seed}"
+                raise BrokenPromiseError(f"{place}: {error}\nLast writes:\n{last}") from error
     return steps
 
 
