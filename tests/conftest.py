@@ -258,7 +258,7 @@ def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> s
 @pytest.fixture
 def own_world(world: World, backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> World:
     """Return a copy of the world that the test may change."""
-    return copied(world, backend, request, tmp_path / "own.db", _name(request))
+    return copied(world, backend, request, tmp_path / "own.db", f"{_name(request)}_own")
 
 
 def copied(world: World, backend: str, request: pytest.FixtureRequest, path: Path, name: str) -> World:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from runpy import run_path
 from subprocess import Popen
 
 import httpx
@@ -15,7 +16,7 @@ from store import sql
 from store.database import Database
 from store.migrate import head_revision
 from store.search.index import INDEXES
-from tests.cli_process import CommandRunner, free_port
+from tests.cli_process import ROOT, CommandRunner, free_port
 from tests.conftest import GROUPS, MEMBERS, World, catalogue_lines, write_lines
 from tests.db_snapshot import DbSnapshot, db_snapshot
 
@@ -465,6 +466,13 @@ def test_an_unknown_option_is_a_usage_error(atoll_nowhere: CommandRunner) -> Non
 def test_the_version_is_printed(atoll_nowhere: CommandRunner) -> None:
     printed = atoll_nowhere("--version")
     assert (printed.code, printed.out, printed.err) == (0, f"atoll {installed_version()}\n", "")
+
+
+def test_the_module_runs_as_a_script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["cli.py", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        run_path(str(ROOT / "app/cli.py"), run_name="__main__")
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"atoll {installed_version()}\n")
 
 
 @on_sqlite

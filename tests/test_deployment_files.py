@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from typer.main import get_command
 
-from app.cli import commands
+from app.cli import command_line
 from app.connections import OTHER_DESCRIPTORS
 from app.drain import STOP_SECONDS
 from app.http_request import HEALTH_PATH
@@ -53,7 +53,7 @@ def unit() -> configparser.ConfigParser:
 def options_of(arguments: list[str]) -> dict[str, object]:
     """Return the options of a command of `atoll` as it parses them. Raises UsageError for an unknown one."""
     name, *rest = arguments
-    command = get_command(commands).commands[name]  # type: ignore[attr-defined]  # several commands are a group
+    command = get_command(command_line).commands[name]  # type: ignore[attr-defined]  # several commands are a group
     return dict(command.make_context(name, rest).params)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.cli import commands
+from app.cli import command_line
 from app.http_request import READY_PATH
 from app.settings import PREFIX, TOOL_PREFIXES, Settings
 from app.turns import WAIT_SECONDS
@@ -76,7 +76,7 @@ def test_the_time_outs_and_sizes_of_proxies_fit_those_of_atoll() -> None:
 
 def test_every_option_of_atoll_in_operations_exists() -> None:
     options = set(re.findall(r"atoll [a-z]+(?: [^-`\n]\S*)* (--[a-z-]+)", OPERATIONS))
-    group = get_command(commands)
+    group = get_command(command_line)
     known = {name for command in group.commands.values() for each in command.params for name in each.opts}  # type: ignore[attr-defined]  # several commands are a group
     assert options
     assert options <= known

@@ -30,8 +30,9 @@ from graphql import (
 from sqlalchemy import select, update
 from starlette.applications import Starlette
 
-from app import cli, demo
+from app import demo
 from app.application import create_application
+from app.commands.serve import serve
 from app.graphiql import EXAMPLES as FOLDER
 from app.graphiql import Example, build, read_examples
 from app.graphiql.example import GROUPS, ROLES
@@ -480,9 +481,9 @@ def test_the_demo_offers_the_examples_and_an_account_for_each_role(
 ) -> None:
     served: list[Starlette] = []
     monkeypatch.setenv("ATOLL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/demo.db")
-    monkeypatch.setattr("app.cli.uvicorn.run", lambda app, **_options: served.append(app))
+    monkeypatch.setattr("app.commands.serve.uvicorn.run", lambda app, **_options: served.append(app))
     before = signal.getsignal(signal.SIGTERM)
-    cli.serve(port=free_port(), with_demo=True)
+    serve(port=free_port(), with_demo=True)
     signal.signal(signal.SIGTERM, before)  # `serve` replaces the handler
     config = asyncio.run(_config(served[0]))
     assert [Example(**example) for example in config["examples"]] == EXAMPLES

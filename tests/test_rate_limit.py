@@ -9,7 +9,7 @@ import pytest
 
 from app import rate_limit
 from app.application import create_application
-from app.cli import server_options
+from app.commands.serve import server_options
 from app.rate_limit import Buckets, address_key
 from app.settings import Executor, SettingError, Settings
 from app.token_owners import MAX_TOKENS, TokenOwners

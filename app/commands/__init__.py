@@ -1,0 +1,1 @@
+"""Commands of `atoll`, which app/cli.py registers: one file a subject."""

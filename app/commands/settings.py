@@ -1,0 +1,23 @@
+"""Settings of a command."""
+
+from importlib.util import find_spec
+
+from app.metrics_server import parse_address
+from app.oidc import create_issuer
+from app.scim.token import read_token
+from app.settings import SettingError, Settings
+
+
+def read_settings() -> Settings:
+    """Return the environment's settings; raise SettingError for any that cannot be used."""
+    settings = Settings.from_environment()
+    try:
+        read_token(settings)
+        create_issuer(settings.oidc_issuer, settings.oidc_audience, settings.claim_names)
+        if settings.metrics is not None:
+            parse_address(settings.metrics)
+    except ValueError as error:
+        raise SettingError(str(error)) from error
+    if settings.traces and find_spec("opentelemetry") is None:
+        raise SettingError("ATOLL_TRACES needs OpenTelemetry. Run: pip install 'atoll[otel]'")
+    return settings
