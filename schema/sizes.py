@@ -94,6 +94,7 @@ PARTS: Final[Mapping[str, int]] = {
 
 READS: Final[Mapping[str, int]] = {
     "*.isIn": 1,
+    "Change.canUndo": 20,  # each member may be compared with each later change of the collection
     "Collection.assetCounts": 10,
     "Collection.containsAsset": 1,
     "Topic.assetCounts": 90,

@@ -113,6 +113,8 @@ async def test_many_assets_become_a_job(ask_own: GraphQLClient, monkeypatch: pyt
     await jobs.run_next_job(ask_own.database)
     assert {name for name, (owner, _) in (await grants(ask_own)).items() if owner == "eve"} == set(OWNED_BY_OLU)
     query = "query($id: ID!) { job(id: $id) { status done results(first: 100) { nodes { status } } } }"
+    undone = await Mutation("changeUndo", "job { id }")(ask_own, "ada", jobId=job["id"])
+    assert [error["message"].partition(".")[0] for error in undone["userErrors"]] == ["A transfer cannot be undone"]
     found = (await ask_own("ada", query, id=job["id"]))["job"]
     assert (found["status"], found["done"]) == ("SUCCEEDED", 10)
     assert [node["status"] for node in found["results"]["nodes"]] == ["CHANGED"] * 10

@@ -66,6 +66,10 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
 async def _undo_job(tx: MutationTransaction, reader: InputReader) -> Result:
     """Queue a job that undoes the changes of another one, the last first."""
     job: JobRow = await tx.get(reader, sql.job, "job_id")
+    if job.kind == JobKind.ASSETS_TRANSFER:
+        message = "A transfer cannot be undone. Transfer the assets to their former owner."
+        reader.add_error(UserErrorCode.INVALID, message, "jobId")
+        reader.raise_errors()
     if job.status in ACTIVE:
         reader.add_error(UserErrorCode.CONFLICT, "The job has not ended. Wait, or cancel it first.", "jobId")
     if reader.input["dry_run"]:
