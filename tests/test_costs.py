@@ -11,7 +11,7 @@ from proofs.costs.trial import COSTLY_SHARE, cost_share, draw, measure_operation
 from proofs.costs.world import LargeWorld, create_large_world
 from proofs.databases import Databases
 from proofs.differential.generator import Request
-from proofs.interference.operations import Vocabulary
+from proofs.interference.operations import PREFIXES, Vocabulary
 from proofs.memory import MAX_GROWTH, WARM_UP_TRIALS, MemoryWatch, settled_bytes
 from proofs.proof import BrokenPromiseError
 from tests.conftest import ENDS_EARLY
@@ -19,7 +19,7 @@ from tests.conftest import ENDS_EARLY
 pytestmark = ENDS_EARLY
 
 SIZES = Sizes(assets=2_000, collections=100, members=50)
-NOTHING = Vocabulary({prefix: ["x"] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job")}, ["a"], ["b"])
+NOTHING = Vocabulary({prefix: ["x"] for prefix in PREFIXES}, ["a"], ["b"])
 SECONDS, STALL_SECONDS = 3, 1.5  # of CPU time: a busy machine takes longer
 
 

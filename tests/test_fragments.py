@@ -79,7 +79,8 @@ async def test_variables_choose_fields_and_arguments(clients: Clients) -> None:
         for who in ("mei", ANONYMOUS, "mei"):
             expected = await reference.send(who, query, **variables)
             assert await indexed.send(who, query, **variables) == expected, variables
-            assert indexed.is_from_memory, variables
+            # A slug that no visible collection has may be a former one, which the index does not hold.
+            assert indexed.is_from_memory == (orjson.loads(expected)["data"]["collection"] is not None), variables
     assert await indexed.send("mei", query, yes=1) == await reference.send("mei", query, yes=1)
 
 

@@ -9,7 +9,7 @@ from app.tokens import create_token
 from benchmarks.race.atoll_tables import write_atoll
 from benchmarks.race.world import FIRST_USER_PK, Sizes, World
 from proofs.databases import Databases
-from proofs.interference.operations import Vocabulary
+from proofs.interference.operations import PREFIXES, Vocabulary
 from store import sql
 from store.bulk_insert import insert_many
 from store.database import Database
@@ -76,4 +76,6 @@ async def _read_vocabulary(database: Database) -> Vocabulary:
             prefix: [row.id for row in await snapshot.rows(select(table.c.id).limit(200))]
             for prefix, table in tables.items()
         }
-    return Vocabulary(ids | {"grp": [], "chg": [], "job": []}, ["a1", "a2"], ["c1", "balato", "asset", "rna", "cor"])
+    return Vocabulary(
+        {prefix: list[str]() for prefix in PREFIXES} | ids, ["a1", "a2"], ["c1", "balato", "asset", "rna", "cor"]
+    )

@@ -49,6 +49,8 @@ ID_PREFIXES = (
     ("job", "job"),
     ("token", "tok"),
 )
+PREFIXES = tuple(dict.fromkeys(prefix for _, prefix in ID_PREFIXES))
+"""Prefixes of the ids that operations name."""
 
 
 class Argument(NamedTuple):

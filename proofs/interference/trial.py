@@ -26,7 +26,7 @@ from proofs.determinism import fix_ids_and_time
 from proofs.interference.case import Case, Shrinker, Step
 from proofs.interference.full_reads import full_reads
 from proofs.interference.hidden_changes import HiddenChanges, WorldChange
-from proofs.interference.operations import Operation, OperationGenerator, Vocabulary, find_cursors, next_page
+from proofs.interference.operations import PREFIXES, Operation, OperationGenerator, Vocabulary, find_cursors, next_page
 from proofs.interference.served_world import ObservedResponse, ServedWorld
 from proofs.interference.walks import CURSORS, change_own_member, choose_collection, page_of
 from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, VIEWERS, initial_statements, random_catalogue
@@ -313,7 +313,7 @@ def visible_state(model: Model, who: str) -> dict[str, Any]:
 
 async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[str]) -> Vocabulary:
     """Return everything in the world that operations can name, visible or not."""
-    ids: dict[str, list[str]] = {prefix: [] for prefix in ("ast", "col", "top", "usr", "grp", "chg", "job", "tok")}
+    ids: dict[str, list[str]] = {prefix: [] for prefix in PREFIXES}
     async with world.database.snapshot() as snapshot:
         ids_of_log = [row.id for table in (sql.change, sql.job) for row in await snapshot.rows(select(table.c.id))]
         # Without those by which the users of the trial sign in.
