@@ -129,7 +129,7 @@ CHOSEN = {
 UNSCORED = re.compile(
     r"operator_viewer|audience_viewer|viewer_by_\w+|_read_viewer|_select_viewer|_fetch_\w+|Viewer\.\w+|_api_tokens"
     r"|_imported_lines|_group_members|is_group_member|_is_held_on|_is_about_\w+|_changes|change_exists|_subject_access"
-    r"|_principals|_grants|_former_places|permission\.\w+|^$"
+    r"|_principals|_grants|_former_places|permission\.\w+|^$|^access$|^has_access$|_touches_visible_assets|Permission|HasPk"
 )
 
 
