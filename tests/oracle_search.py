@@ -210,9 +210,9 @@ def asset_fields(line: Line, owner: Line) -> Fields:
     owned = words_of(owner["name"])
     rest = [*owned, APART, *(f":owner:{word}" for word in owned), APART]
     rest += [*(f":kind:{name}" for name in CALLED[line["type"]]), APART]
-    told = [line["type"], *(line.get(name) for name in ("appKind", "dataKind", "version", "language", "framework"))]
-    told += [line.get("license"), without_markup(line.get("description") or "")]
-    return _named(line["name"]), labels, [*rest, *words_of(" ".join(filter(None, told)))]
+    texts = [line["type"], *(line.get(name) for name in ("appKind", "dataKind", "version", "language", "framework"))]
+    texts += [line.get("license"), without_markup(line.get("description") or "")]
+    return _named(line["name"]), labels, [*rest, *words_of(" ".join(filter(None, texts)))]
 
 
 def heading_fields(line: Line) -> Fields:
