@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -150,9 +150,8 @@ class Postgres:
     def crash(self) -> None:
         """Kill the server and all its processes, like a power failure; `start` recovers."""
         if pid := self.pid:
-            os.kill(pid, signal.SIGSTOP)  # a stopped server starts no child while they are listed
-            for process in (*_children(pid), pid):
-                _kill(process)
+            _send(signal.SIGSTOP, pid)  # a stopped server starts no child while they are listed
+            _send(signal.SIGKILL, *_children(pid), pid)
         self._end(signal.SIGKILL)
 
     def terminate_sessions(self) -> None:
@@ -163,14 +162,14 @@ class Postgres:
     @contextmanager
     def freeze(self) -> Iterator[None]:
         """Stop all processes of the server during the block: its connections stay open, and nothing answers."""
-        processes = (self.pid, *_children(self.pid))
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
+        server = self.pid
+        _send(signal.SIGSTOP, server)  # a stopped server starts no child while they are listed
+        children = _children(server)
+        _send(signal.SIGSTOP, *children)
         try:
             yield
         finally:
-            for process in processes:
-                os.kill(process, signal.SIGCONT)
+            _send(signal.SIGCONT, server, *children)
 
     @contextmanager
     def pooled(self, binary: str) -> Iterator[int]:
@@ -293,11 +292,11 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in pgrep.stdout.split()]
 
 
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def _send(signal_: signal.Signals, *processes: int) -> None:
+    """Send a signal to those processes that have not ended by themselves, such as a worker of autovacuum."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal_)
 
 
 def _quote_identifier(name: str) -> str:
