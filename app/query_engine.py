@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import orjson
 from graphql.execution.values import VariableValues
@@ -64,7 +63,6 @@ class QueryEngine:
         self._schema, self._rules, self._database, self._authenticate = schema, rules, database, authenticate
         self._memory = memory
         self._operations: OrderedDict[tuple[str, str | None], _Compiled | None] = OrderedDict()
-        self._programs: WeakKeyDictionary[Plan, Program | None] = WeakKeyDictionary()
 
     async def answer(self, graphql_request: GraphQLRequest, caller: Caller) -> bytes | None:
         """Return the body of the response; None if graphql-core has to execute the request, or to report an error.
@@ -111,7 +109,7 @@ class QueryEngine:
         self, plan: Plan, variables: VariableValues, identify: Identify, caller: Caller
     ) -> bytes | None:
         """Return the body of the response; None if the engine has to execute the operation."""
-        program = None if self._memory is None else self._program(plan)
+        program = None if self._memory is None else _find_program(plan)
         if self._memory is None or program is None:
             return None
         try:
@@ -128,15 +126,6 @@ class QueryEngine:
             return orjson.dumps({"data": await execute(plan, context, variables, queue, spend_budget)})
 
         return await self._database.read(run)
-
-    def _program(self, plan: Plan) -> Program | None:
-        """Return the program of a plan; None if the index gives nothing of it."""
-        if plan not in self._programs:
-            try:
-                self._programs[plan] = compile_program(plan)
-            except UnsupportedError:
-                self._programs[plan] = None
-        return self._programs[plan]
 
     def _find_operation(self, text: str, name: str | None) -> _Compiled | None:
         """Return the operation, from the cache if it was used recently."""
@@ -163,6 +152,17 @@ class QueryEngine:
         except UnsupportedError:
             return None
         return _Compiled(operation, RequestLimits(self._schema, document, operation.definition))
+
+
+def _find_program(plan: Plan) -> Program | None:
+    """Return the program of a plan, compiled on first use; None if the index gives nothing of it."""
+    if Program not in plan.derived:
+        try:
+            plan.derived[Program] = compile_program(plan)
+        except UnsupportedError:
+            plan.derived[Program] = None
+    program: Program | None = plan.derived[Program]
+    return program
 
 
 def _refusal(error: UnsupportedError | OperationError, checked: CheckedRequest, record: OperationRecord) -> bytes:

@@ -175,10 +175,15 @@ Shape = LeafShape | ListShape | ObjectShape
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Plan:
-    """An operation, compiled for the values of the variables in its `@skip` and `@include`."""
+    """An operation, compiled for the values of the variables in its `@skip` and `@include`.
+
+    `derived` keeps objects made from the plan as long as the plan lives. They refer to parts of it, which refer to the
+    plan: a WeakKeyDictionary of plans would never lose them.
+    """
 
     root: ObjectPlan
     schema: Schema
+    derived: dict[type, Any] = field(default_factory=dict)
 
 
 class Operation:

@@ -1,6 +1,8 @@
 """The index of a process follows all changes of the database."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,7 +10,10 @@ import orjson
 import pytest
 from sqlalchemy import update
 
+from app import query_engine
+from engine import Plan
 from fragments import memory
+from fragments.program import Program, compile_program
 from store import sql
 from tests.conftest import ANONYMOUS, World
 from tests.memory_client import MemoryClient
@@ -52,6 +57,23 @@ async def built(client: MemoryClient) -> None:
     """Wait until the index is built."""
     assert client.memory
     await client.memory._building  # type: ignore[misc]  # noqa: SLF001 - the background task
+
+
+async def test_plans_of_queries_that_left_the_cache_are_freed(
+    client: MemoryClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[weakref.ref[Plan]] = []
+
+    def compile_and_note(plan: Plan) -> Program:
+        plans.append(weakref.ref(plan))
+        return compile_program(plan)
+
+    monkeypatch.setattr(query_engine, "compile_program", compile_and_note)
+    monkeypatch.setattr(query_engine, "CACHE_SIZE", 2)
+    for number in range(6):
+        await client.send("mei", f"query Number{number} {{ topics {{ nodes {{ name }} }} }}")
+    gc.collect()
+    assert [plan() is not None for plan in plans] == [False] * 4 + [True] * 2
 
 
 async def test_another_process_answers_the_next_query_with_the_new_state(
