@@ -18,13 +18,14 @@ COLLECTION = "collection { slug name visibility }"
 UPDATE = Mutation("collectionUpdate", COLLECTION)
 DELETE = Mutation("collectionDelete", "deletedCollectionId")
 CREATE = Mutation("collectionCreate", COLLECTION)
+CREATE_TOPIC = Mutation("topicCreate", "topic { slug }")
 UPDATE_TOPIC = Mutation("topicUpdate", "topic { slug name }")
 DELETE_TOPIC = Mutation("topicDelete", "deletedTopicId")
 ADD = Mutation("collectionAssetsAdd", "summary { changed }")
 REMOVE = Mutation("collectionAssetsRemove", "summary { changed }")
 REORDER = Mutation("collectionAssetsReorder", "collection { slug }")
 AWARD = Mutation("assetGoldStandardSet", "asset { ... on AssetFields { name } }")
-READ = """query($slug: String!) { collection(by: {slug: $slug}) { slug name description visibility topic { slug }
+READ = """query($slug: String!) { collection(by: {slug: $slug}) { slug name description visibility topic { slug } parent { slug }
   assets { edges { addedAt addedBy { name } note node { ... on AssetFields { name } } } } } }"""
 
 
@@ -262,9 +263,59 @@ async def test_new_lines_below_deleted_objects_are_left_out(deployment: Deployme
     new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
     lines = [*catalogue_lines(), new | {"slug": "new"}, new | {"slug": "newer", "parent": "new"}]
     result = await deployment.load(lines)
-    reason = "not created, because its topic or parent is deleted"
-    assert kept(result).endswith(f"collection new: {reason}; collection newer: {reason}")
+    assert kept(result).endswith(
+        "collection new: not created, because its topic 'imaging' is deleted;"
+        " collection newer: not created, because its topic 'imaging' is deleted"
+    )
     assert result.created.total() == 0
+    await delete_collection(deployment)
+    below = new | {"topic": "empty", "parent": "members"}
+    lines = changed("members", topic="empty") + [below | {"slug": "new"}, below | {"slug": "newer", "parent": "new"}]
+    assert kept(await deployment.load(lines)).endswith(
+        "collection new: not created, because its parent 'members' is deleted;"
+        " collection newer: not created, because its parent 'new' is not created"
+    )
+
+
+async def test_a_reference_to_a_deleted_object_without_a_line_leads_to_the_object_with_its_slug(
+    deployment: Deployment,
+) -> None:
+    await delete_topic(deployment)
+    await delete_collection(deployment)
+    await deployment.act(CREATE_TOPIC, name="Mine", slug="imaging")
+    mine = {"name": "Mine", "slug": "members", "topicId": await deployment.topic_id("imaging")}
+    await deployment.act(CREATE, **mine)
+    without_deleted = [line for line in catalogue_lines() if line["kind"] == "asset"]
+    new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
+    lines = [*without_deleted, new | {"slug": "new"}, new | {"slug": "newer", "parent": "members"}]
+    result = await deployment.load(lines)
+    assert (kept(result), result.created) == ("", {"collection": 2})
+    assert (await deployment.collection("new"))["topic"] == "imaging"
+    assert (await deployment.collection("newer"))["parent"] == {"slug": "members"}
+
+
+async def test_a_reference_to_a_renamed_object_leads_to_it_and_not_to_the_one_that_has_its_slug_now(
+    deployment: Deployment,
+) -> None:
+    await deployment.act(UPDATE_TOPIC, id=await deployment.topic_id("imaging"), slug="images")
+    await deployment.act(CREATE_TOPIC, name="Mine", slug="imaging")
+    new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
+    assets = [line for line in catalogue_lines() if line["kind"] == "asset"]
+    await deployment.load([*assets, new | {"slug": "new"}])
+    assert (await deployment.collection("new"))["topic"] == "images"
+
+
+async def test_a_reference_to_a_deleted_object_whose_slug_another_line_has_is_explained(
+    deployment: Deployment,
+) -> None:
+    await delete_topic(deployment)
+    await deployment.act(UPDATE_TOPIC, id=await deployment.topic_id("empty"), slug="imaging")
+    new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
+    result = await deployment.load([*catalogue_lines(), new | {"slug": "new"}])
+    assert kept(result).endswith(
+        "collection new: not created, because its topic 'imaging' is deleted,"
+        " and the topic with that slug belongs to another line"
+    )
 
 
 async def test_a_deleted_object_that_people_made_again_is_theirs(deployment: Deployment) -> None:

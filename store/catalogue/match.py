@@ -71,7 +71,9 @@ def match_lines(prefix: str, lines: Mapping[str, SluggedLine], rows: RowsById, s
         else Match(new_id(prefix), None, None)
         for slug in lines
     }
-    return Matches(matches, by_slug | by_former_slug)
+    # A slug that a deleted object had at the last import may belong to another one by now.
+    living = {slug: id_ for slug, id_ in by_former_slug.items() if id_ in rows}
+    return Matches(matches, by_former_slug | by_slug | living)
 
 
 def _match(matched: dict[str, str], lines: Iterable[SluggedLine], find: Any) -> None:

@@ -113,7 +113,7 @@ def _plan_collections(plan: Plan, catalogue: ParsedCatalogue, existing: Existing
         values = {name: getattr(line, name) for name in ("slug", "name", "description", "visibility")}
         values |= {"place": requested[slug]}
         if match.is_new and slug in absent:
-            plan.keep("collection", slug, ["not created, because its topic or parent is deleted"])
+            plan.keep("collection", slug, [f"not created, because {_explain_absence(plan, line, existing)}"])
             continue
         plan.fields[match.id] = values | {"assets": match.state.fields["assets"] if match.state else {}}
         if match.is_deleted:
@@ -177,6 +177,22 @@ def _absent_places(plan: Plan, requested: Mapping[str, list[str | None]]) -> set
         absent |= lost
         alive -= {matches[slug].id for slug in lost if matches[slug].is_new}
     return absent
+
+
+def _explain_absence(plan: Plan, line: CollectionLine, existing: ExistingObjects) -> str:
+    """Return why the topic or the parent of a line will not exist, as a clause."""
+    rows: Mapping[str, Row[Any]]
+    if plan.topic_matches.find(line.topic) not in plan.topics:
+        noun, slug, rows = "topic", line.topic, existing.topics
+    else:
+        noun, slug, rows = "parent", str(line.parent), existing.collections
+        match = plan.collection_matches.by_slug.get(slug)
+        if match is not None and match.is_new:
+            return f"its parent {slug!r} is not created"
+    is_taken = any(row.slug == slug for row in rows.values())
+    noun_of_rows = "topic" if noun == "topic" else "collection"
+    reason = f"its {noun} {slug!r} is deleted"
+    return f"{reason}, and the {noun_of_rows} with that slug belongs to another line" if is_taken else reason
 
 
 def _with_free_slugs(
