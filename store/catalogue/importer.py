@@ -25,7 +25,7 @@ from store.catalogue.member import LineOfCollection, MemberPlan, MemberWriter
 from store.catalogue.parsed import ParsedCatalogue, parse_catalogue
 from store.catalogue.plan import KeptLine, Plan, plan_import
 from store.catalogue.preview import PlannedChange, read_changes
-from store.catalogue.principal import write_principals
+from store.catalogue.principal import ForeignLine, write_principals
 from store.catalogue.prune import withdraw_missing
 from store.catalogue.topic import write_topics
 from store.catalogue.upsert import BATCH_SIZE, ImportSession
@@ -48,6 +48,7 @@ class ImportResult:
     memberships: int
     removed_memberships: int = 0
     kept: Sequence[KeptLine] = ()
+    foreign: Sequence[ForeignLine] = ()  # lines of users and groups that another source owns
     future_ids: Sequence[str] = ()  # external ids of assets with times in the future, which are ignored
     withdrawn: int = 0  # assets that the source has no longer
     hidden_collections: int = 0  # PUBLIC ones, which only administrators see while public sharing is off
@@ -86,7 +87,7 @@ async def import_catalogue(
         existing = await load_existing(connection, options.source, catalogue.missing_assets())
         plan = plan_import(catalogue, existing)
         validate(catalogue, existing, plan)
-        principal_pks = await write_principals(session, catalogue)
+        principal_pks, foreign = await write_principals(session, catalogue)
         topics = await write_topics(session, plan, existing)
         assets = AssetWriter(session, principal_pks)
         for batch in _batches(file, progress):
@@ -107,6 +108,7 @@ async def import_catalogue(
             memberships=sum(len(each.added) for each in members),
             removed_memberships=sum(len(each.removed) for each in members),
             kept=plan.kept,
+            foreign=foreign,
             future_ids=assets.future_ids,
             withdrawn=withdrawn,
             hidden_collections=await _count_hidden_collections(session),
