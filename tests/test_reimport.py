@@ -25,8 +25,8 @@ ADD = Mutation("collectionAssetsAdd", "summary { changed }")
 REMOVE = Mutation("collectionAssetsRemove", "summary { changed }")
 REORDER = Mutation("collectionAssetsReorder", "collection { slug }")
 AWARD = Mutation("assetGoldStandardSet", "asset { ... on AssetFields { name } }")
-READ = """query($slug: String!) { collection(by: {slug: $slug}) { slug name description visibility topic { slug } parent { slug }
-  assets { edges { addedAt addedBy { name } note node { ... on AssetFields { name } } } } } }"""
+READ = """query($slug: String!) { collection(by: {slug: $slug}) { slug name description visibility
+  topic { slug } parent { slug } assets { edges { addedAt addedBy { name } note node { ... on AssetFields { name } } } } } }"""
 
 
 class Deployment:
@@ -270,7 +270,8 @@ async def test_new_lines_below_deleted_objects_are_left_out(deployment: Deployme
     assert result.created.total() == 0
     await delete_collection(deployment)
     below = new | {"topic": "empty", "parent": "members"}
-    lines = changed("members", topic="empty") + [below | {"slug": "new"}, below | {"slug": "newer", "parent": "new"}]
+    below_new = below | {"slug": "newer", "parent": "new"}
+    lines = [*changed("members", topic="empty"), below | {"slug": "new"}, below_new]
     assert kept(await deployment.load(lines)).endswith(
         "collection new: not created, because its parent 'members' is deleted;"
         " collection newer: not created, because its parent 'new' is not created"

@@ -5,7 +5,7 @@ import pytest
 from store.doi import normalize_doi
 from store.slug import make_slug
 from store.text import MAX_NAME_KEY_LENGTH, clean_name, fold_name
-from store.url import normalize_url
+from store.url import UNSAFE_SCHEMES, normalize_url
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,19 @@ def test_schemes_of_urls_are_compared_without_case(text: str, url: str) -> None:
 def test_other_urls_are_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}"):
         normalize_url(text)
+
+
+def test_urls_have_one_of_the_given_schemes() -> None:
+    assert normalize_url("DX://project/file", ("https", "dx")) == "dx://project/file"
+    with pytest.raises(ValueError, match=r"^must begin with https:// or dx://$"):
+        normalize_url("ftp://example.org", ("https", "dx"))
+    with pytest.raises(ValueError, match=r"^must begin with dx://$"):
+        normalize_url("dx:project", ("dx",))
+
+
+@pytest.mark.parametrize("scheme", sorted(UNSAFE_SCHEMES))
+def test_no_url_has_an_unsafe_scheme(scheme: str) -> None:
+    assert normalize_url("DX://project/file", None) == "dx://project/file"
+    for text in (f"{scheme}://x", f"{scheme.upper()}://x", f"{scheme}:x", f" {scheme}://x", f"\t{scheme}://x", "://x"):
+        with pytest.raises(ValueError, match=r"^must begin with the scheme of a page"):
+            normalize_url(text, None)

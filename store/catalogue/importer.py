@@ -33,6 +33,7 @@ from store.catalogue.validate import validate
 from store.changes import open_change_log
 from store.database import UNLIMITED_SECONDS, Database
 from store.tables import AssetKind, CollectionVisibility
+from store.url import URL_SCHEMES
 
 COUNTED_KINDS = ("user", "group", "topic", "collection", *AssetKind)
 DEFAULT_SOURCE = "catalogue"
@@ -69,6 +70,7 @@ class ImportOptions:
     prunes: bool = False  # whether to withdraw the source's assets that the file lacks
     may_prune_many: bool = False
     person: str | None = None  # who imports, for the change log
+    url_schemes: Sequence[str] = URL_SCHEMES
 
 
 async def import_catalogue(
@@ -80,7 +82,7 @@ async def import_catalogue(
     so each byte counts twice. Raises UnreadableFileError, and InvalidCatalogueError with all problems.
     """
     file = CatalogueFile(path)
-    catalogue = parse_catalogue(file, progress)
+    catalogue = parse_catalogue(file, progress, options.url_schemes)
     async with database.write(UNLIMITED_SECONDS) as connection:
         session = ImportSession(connection, await open_change_log(connection, request_id))
         session.log.origin = f"import of {path.name}" + (f" by {options.person}" if options.person else "")
@@ -90,7 +92,7 @@ async def import_catalogue(
         principal_pks, foreign = await write_principals(session, catalogue)
         topics = await write_topics(session, plan, existing)
         assets = AssetWriter(session, principal_pks)
-        for batch in _batches(file, progress):
+        for batch in _batches(file, progress, options.url_schemes):
             outcome = await assets.write_batch(batch)
             plan.kept += await write_awards(session, options.source, batch, outcome)
         await assets.write_uses()
@@ -180,19 +182,19 @@ def _states_after(
     return missing | after
 
 
-def _batches(file: CatalogueFile, progress: Progress) -> Iterator[list[AssetLine]]:
+def _batches(file: CatalogueFile, progress: Progress, url_schemes: Sequence[str]) -> Iterator[list[AssetLine]]:
     """Yield the assets of the file in batches. Raises UnreadableFileError if the file has changed."""
-    lines = _asset_lines(file, progress)
+    lines = _asset_lines(file, progress, url_schemes)
     while batch := list(islice(lines, BATCH_SIZE)):
         file.check_unchanged()
         yield batch
     file.check_unchanged()
 
 
-def _asset_lines(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]:
+def _asset_lines(file: CatalogueFile, progress: Progress, url_schemes: Sequence[str]) -> Iterator[AssetLine]:
     for _, raw in file.lines(progress):
         try:
-            line = parse_line(raw)
+            line = parse_line(raw, url_schemes)
         except InvalidLineError:
             file.check_unchanged()  # the first reading accepted this line, so it must have changed
             raise
