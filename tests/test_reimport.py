@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from store import sql
 from store.catalogue.importer import ImportOptions, ImportResult, import_catalogue
@@ -26,7 +26,8 @@ REMOVE = Mutation("collectionAssetsRemove", "summary { changed }")
 REORDER = Mutation("collectionAssetsReorder", "collection { slug }")
 AWARD = Mutation("assetGoldStandardSet", "asset { ... on AssetFields { name } }")
 READ = """query($slug: String!) { collection(by: {slug: $slug}) { slug name description visibility
-  topic { slug } parent { slug } assets { edges { addedAt addedBy { name } note node { ... on AssetFields { name } } } } } }"""
+  topic { slug } parent { slug }
+  assets { edges { addedAt addedBy { name } note node { ... on AssetFields { name } } } } } }"""
 
 
 class Deployment:
@@ -90,6 +91,11 @@ class Deployment:
         """Delete the states of all lines, as in a database of before this table."""
         async with self.ask.database.write() as connection:
             await connection.execute(delete(sql.imported_line))
+
+    async def forget_effects(self) -> None:
+        """Delete the states before changes from the log, as a version without them logged."""
+        async with self.ask.database.write() as connection:
+            await connection.execute(update(sql.change).values(effect=None))
 
 
 @pytest.fixture
@@ -205,6 +211,62 @@ async def test_the_first_import_after_the_upgrade_changes_nothing_that_exists(
     assert not result.has_changes
     async with assert_unchanged(deployment.ask):
         await deployment.load(catalogue_lines())
+
+
+async def delete_topic_and_collections(world: Deployment) -> str:
+    await delete_topic(world)
+    await delete_collection(world)
+    await delete_parent(world)
+    return "topic imaging: deleted; collection inner: deleted; collection members: deleted"
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["slugs", "names"])
+async def test_the_first_import_after_the_upgrade_leaves_deleted_what_people_deleted(
+    deployment: Deployment, *, is_old: bool
+) -> None:
+    deletions = await delete_topic_and_collections(deployment)
+    await deployment.forget()
+    if is_old:
+        await deployment.forget_effects()
+    result = await deployment.load(catalogue_lines())
+    assert {*deletions.split("; ")} <= {*kept(result).split("; ")}
+    assert not result.has_changes
+    async with assert_unchanged(deployment.ask):
+        again = await deployment.load(catalogue_lines())
+        assert {*deletions.split("; ")} <= {*kept(again).split("; ")}
+    new = {"kind": "collection", "name": "Mine", "topic": "empty", "visibility": "INTERNAL", "assets": []}
+    result = await deployment.load(
+        [*catalogue_lines(), new | {"slug": "new"}, new | {"slug": "below", "topic": "imaging"}]
+    )
+    assert kept(result).endswith("collection below: not created, because its topic 'imaging' is deleted")
+    assert result.created == {"collection": 1}
+
+
+async def test_the_first_import_creates_what_only_people_had_made_and_deleted_or_deletions_that_were_undone(
+    deployment: Deployment,
+) -> None:
+    await deployment.act(CREATE, name="Mine", slug="mine", topicId=await deployment.topic_id("empty"))
+    await deployment.act(DELETE, id=await deployment.collection_id("mine"))
+    await deployment.forget()
+    mine = {"kind": "collection", "slug": "mine", "name": "Mine", "topic": "empty", "visibility": "INTERNAL"}
+    result = await deployment.load([*catalogue_lines(), mine | {"assets": []}])
+    assert (kept(result), result.created) == ("", {"collection": 1})
+
+
+async def test_a_name_that_several_lines_or_an_existing_object_have_does_not_tell_what_was_deleted(
+    deployment: Deployment,
+) -> None:
+    await delete_collection(deployment)
+    await deployment.forget()
+    await deployment.forget_effects()
+    new = {"kind": "collection", "slug": "again", "name": "MEMBERS", "topic": "empty", "visibility": "INTERNAL"}
+    result = await deployment.load([*catalogue_lines(), new | {"assets": []}])
+    assert (kept(result), result.created) == ("", {"collection": 2})
+    await deployment.act(DELETE, id=await deployment.collection_id("members"))
+    await deployment.forget()
+    await deployment.forget_effects()
+    result = await deployment.load(catalogue_lines())
+    assert (kept(result), result.created) == ("", {"collection": 1})
 
 
 async def test_a_file_that_changed_at_an_edited_point_applies(deployment: Deployment) -> None:

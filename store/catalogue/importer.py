@@ -86,7 +86,7 @@ async def import_catalogue(
     async with database.write(UNLIMITED_SECONDS) as connection:
         session = ImportSession(connection, await open_change_log(connection, request_id))
         session.log.origin = f"import of {path.name}" + (f" by {options.person}" if options.person else "")
-        existing = await load_existing(connection, options.source, catalogue.missing_assets())
+        existing = await load_existing(connection, options.source, catalogue)
         plan = plan_import(catalogue, existing)
         validate(catalogue, existing, plan)
         principal_pks, foreign = await write_principals(session, catalogue)
