@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from store.text import is_visible
+
 URL_SCHEMES = ("https", "http", "s3", "gs", "az", "ftp")
 """Schemes that URLs have by default."""
 
@@ -27,7 +29,7 @@ def format_schemes(schemes: Sequence[str]) -> str:
 def normalize_url(text: str, schemes: Sequence[str] | None = URL_SCHEMES) -> str:
     """Return the URL with its scheme in lower case. None as `schemes` allows all but UNSAFE_SCHEMES.
 
-    Raises ValueError, its message a predicate, for another scheme, or for white space.
+    Raises ValueError, its message a predicate, for another scheme, white space, or an invisible character.
     """
     scheme, separator, rest = text.partition("://")
     scheme = scheme.lower() if separator and is_scheme(scheme) else ""
@@ -35,6 +37,10 @@ def normalize_url(text: str, schemes: Sequence[str] | None = URL_SCHEMES) -> str
         raise ValueError("must begin with the scheme of a page or of a stored object, such as https://")
     if schemes is not None and scheme not in schemes:
         raise ValueError(f"must begin with {format_schemes(schemes)}")
+    if not rest:
+        raise ValueError(f"must name a page or an object after {scheme}://")
     if _WHITE_SPACE.search(rest):
         raise ValueError("must not contain white space; write %20 for a space")
+    if invisible := next((each for each in rest if not (each.isascii() or is_visible(each))), None):
+        raise ValueError(f"must not contain the invisible character U+{ord(invisible):04X}")
     return f"{scheme}://{rest}"

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from runpy import run_path
 from subprocess import Popen
+from typing import Any
 
 import httpx
 import pytest
@@ -118,7 +119,7 @@ def test_pruning_needs_a_source_and_stops_above_a_tenth(atoll: CommandRunner) ->
 
 
 def test_urls_have_the_schemes_of_the_setting(atoll: CommandRunner) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"kind": "user", "id": "ada", "name": "ada"},
         {"kind": "asset", "id": "a", "type": "MODEL", "name": "a", "owner": "ada", "grants": [], "url": "DX://p/f"},
     ]

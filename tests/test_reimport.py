@@ -470,6 +470,21 @@ async def test_times_in_the_future_are_ignored(deployment: Deployment) -> None:
         assert (await deployment.load(lines)).future_ids == ["blast"]
 
 
+async def test_times_of_members_in_the_future_are_ignored(deployment: Deployment) -> None:
+    member = {"id": "blast", "addedAt": "2999-01-01T00:00:00Z"}
+    lines = changed("bare", assets=[member])
+    assert (await deployment.load(lines)).future_ids == ["blast in bare"]
+    [edge] = (await deployment.collection("bare"))["assets"]["edges"]
+    added_at = edge["addedAt"]
+    assert added_at < "2100"
+    async with assert_unchanged(deployment.ask):
+        assert (await deployment.load(lines)).future_ids == ["blast in bare"]
+    await deployment.load(changed("bare", assets=[member | {"note": "New."}]))
+    [edge] = (await deployment.collection("bare"))["assets"]["edges"]
+    assert (edge["addedAt"], edge["note"]) == (added_at, "New.")
+    assert (await deployment.load(changed("bare", assets=[]))).removed_memberships == 1
+
+
 async def test_an_import_logs_each_changed_field(deployment: Deployment) -> None:
     topic = await deployment.topic_id("empty")
     imaging = await deployment.topic_id("imaging")

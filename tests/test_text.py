@@ -78,6 +78,10 @@ def test_slugs_are_made_of_names_in_any_script(name: str, slug: str) -> None:
         ("http://dx.doi.org/10.1000%2F1", "10.1000/1"),
         ("doi:10.5281/zenodo.77", "10.5281/zenodo.77"),
         ("DOI: 10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("DOI 10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("doi.org/10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("https://www.doi.org/10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("info:doi/10.5281/zenodo.77", "10.5281/zenodo.77"),
         ("10.5281/zenodo.77", "10.5281/zenodo.77"),
         ("no DOI available", None),
         ("n/a", None),
@@ -87,7 +91,17 @@ def test_dois_are_stored_in_one_form(text: str, doi: str | None) -> None:
     assert normalize_doi(text) == doi
 
 
-@pytest.mark.parametrize("text", ["not a doi", "10.5281", "https://example.org/10.5281/zenodo.77", "10.5281/a b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not a doi",
+        "10.5281",
+        "https://example.org/10.5281/zenodo.77",
+        "10.5281/a b",
+        "doi10.5281/a",
+        "https://doi.org/",
+    ],
+)
 def test_other_texts_are_no_dois(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be a DOI such as 10\.5281/zenodo\.77$"):
         normalize_doi(text)
@@ -110,6 +124,8 @@ def test_schemes_of_urls_are_compared_without_case(text: str, url: str) -> None:
     [
         ("javascript:alert(1)", "must begin with https://"),
         ("file:///etc/passwd", "must begin with https://"),
+        ("https://", "must name a page or an object after https://"),
+        ("https://a\u200bb", r"must not contain the invisible character U\+200B"),
         ("https:// spaces", "must not contain white space"),
         ("https://example.org/a\u00a0b", "must not contain white space"),
     ],

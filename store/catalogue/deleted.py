@@ -46,7 +46,7 @@ async def load_deleted(
     return states
 
 
-async def _load_deletions(connection: AsyncConnection, prefix: str) -> Sequence[Row[Any]]:
+async def _load_deletions(connection: AsyncConnection, prefix: str) -> Sequence[Any]:
     """Return the deletions by people of what an import had written, in their order."""
     change, imported = sql.change.c, sql.change.alias("imported")
     was_imported = exists().where(imported.c.subject_id == change.subject_id, imported.c.actor_pk.is_(None))

@@ -50,7 +50,7 @@ class ImportResult:
     removed_memberships: int = 0
     kept: Sequence[KeptLine] = ()
     foreign: Sequence[ForeignLine] = ()  # lines of users and groups that another source owns
-    future_ids: Sequence[str] = ()  # external ids of assets with times in the future, which are ignored
+    future_ids: Sequence[str] = ()  # assets and members with times in the future, which are ignored
     withdrawn: int = 0  # assets that the source has no longer
     hidden_collections: int = 0  # PUBLIC ones, which only administrators see while public sharing is off
     changes: Sequence[PlannedChange] = ()  # of a dry run
@@ -101,7 +101,7 @@ async def import_catalogue(
             has_limit = not (options.is_dry_run or options.may_prune_many)
             withdrawn = await withdraw_missing(session, options.source, catalogue.has_asset, has_limit=has_limit)
         collections = await write_collections(session, plan, existing, topics)
-        members = await _write_members(session, catalogue, plan, collections, principal_pks)
+        members, future_members = await _write_members(session, catalogue, plan, collections, principal_pks)
         await _save_states(session, options.source, catalogue, plan, existing)
         result = ImportResult(
             session.created,
@@ -111,7 +111,7 @@ async def import_catalogue(
             removed_memberships=sum(len(each.removed) for each in members),
             kept=plan.kept,
             foreign=foreign,
-            future_ids=assets.future_ids,
+            future_ids=[*assets.future_ids, *future_members],
             withdrawn=withdrawn,
             hidden_collections=await _count_hidden_collections(session),
             changes=await read_changes(connection, session.log.revision) if options.is_dry_run else (),
@@ -127,8 +127,11 @@ async def _write_members(
     plan: Plan,
     collections: Mapping[str, int],
     principal_pks: Mapping[str, int],
-) -> list[MemberPlan]:
-    """Write the members of all collections that have lines and exist; add their entries to the plan's fields."""
+) -> tuple[list[MemberPlan], list[str]]:
+    """Write the members of all collections that have lines and exist; add their entries to the plan's fields.
+
+    Return also the members whose time is in the future.
+    """
     lines = []
     for slug, line in catalogue.collections.items():
         match = plan.collection_matches.by_slug[slug]
@@ -137,12 +140,13 @@ async def _write_members(
             lines.append(LineOfCollection(line, match.id, collections[match.id], imported))
     asset_ids = {id_ for each in lines for id_ in (*each.line.asset_ids, *(each.imported or ()))}
     assets = await session.load_pks(sql.asset, "external_id", asset_ids)
-    plans = await MemberWriter(session, assets, principal_pks).write(lines)
+    writer = MemberWriter(session, assets, principal_pks)
+    plans = await writer.write(lines)
     for written in lines:
         plan.fields[written.id]["assets"] = plans[written.id].entries
         if missing := plans[written.id].missing:
             plan.keep("collection", written.line.slug, [f"{missing:,} removed member{'' if missing == 1 else 's'}"])
-    return [*plans.values()]
+    return [*plans.values()], writer.future_ids
 
 
 async def _count_hidden_collections(session: ImportSession) -> int:
