@@ -357,6 +357,31 @@ async def test_a_reference_to_a_deleted_object_without_a_line_leads_to_the_objec
     assert (await deployment.collection("newer"))["parent"] == {"slug": "members"}
 
 
+@pytest.mark.parametrize("has_line", [True, False], ids=["with a line", "without a line"])
+async def test_a_topic_that_people_deleted_and_made_again_takes_no_collections_back(
+    deployment: Deployment, *, has_line: bool
+) -> None:
+    await delete_topic(deployment)
+    await deployment.act(CREATE_TOPIC, name="Mine", slug="imaging")
+    await deployment.act(DELETE, id=await deployment.collection_id("inner"))
+    mine = {"name": "Mine", "slug": "inner", "topicId": await deployment.topic_id("imaging")}
+    await deployment.act(CREATE, **mine)
+    dropped = set() if has_line else {"imaging", "inner"}
+    lines = [line for line in catalogue_lines() if line.get("slug") not in dropped]
+    for _ in range(2):
+        result = await deployment.load(lines)
+        assert not result.has_changes
+        assert {"collection open: place", "collection deep: place"} <= {*kept(result).split("; ")}
+        places = [await deployment.collection(slug) for slug in ("open", "deep")]
+        assert [(each["topic"], each["parent"]) for each in places] == [
+            ("genomics", None),
+            ("genomics", {"slug": "open"}),
+        ]
+    moved = [line | ({"topic": "empty"} if line.get("slug") == "open" else {}) for line in lines]
+    await deployment.load(moved)
+    assert (await deployment.collection("open"))["topic"] == "empty"
+
+
 async def test_a_reference_to_a_renamed_object_leads_to_it_and_not_to_the_one_that_has_its_slug_now(
     deployment: Deployment,
 ) -> None:

@@ -47,7 +47,7 @@ async def load_deleted(
 
 
 async def _load_deletions(connection: AsyncConnection, prefix: str) -> Sequence[Any]:
-    """Return the deletions by people of what an import had written, in their order."""
+    """Return the deletions by people of objects that an import had written, in their order."""
     change, imported = sql.change.c, sql.change.alias("imported")
     was_imported = exists().where(imported.c.subject_id == change.subject_id, imported.c.actor_pk.is_(None))
     deletions = (

@@ -150,12 +150,24 @@ def _merge(
     keeps_place: bool = False,
 ) -> dict[str, Any]:
     """Return the merged values, and record the edits that stay. With `keeps_place`, the place stays in any case."""
-    values, kept = merge(line, match.state.fields if match.state else None, current)
+    values, kept = merge(line, _imported_fields(plan, match), current)
     if keeps_place:
         values["place"] = current["place"]
         kept = [*dict.fromkeys([*kept, "place"])]
     plan.keep(kind, line["slug"], kept)
     return values
+
+
+def _imported_fields(plan: Plan, match: Match) -> Mapping[str, Any] | None:
+    """Return the line's fields at the last import; None without one.
+
+    A place has the successors of deleted objects, so that these alone make no difference of the file.
+    """
+    if match.state is None or "place" not in match.state.fields:
+        return match.state and match.state.fields
+    topic, parent = match.state.fields["place"]
+    place = [plan.topic_matches.successor(topic), plan.collection_matches.successor(parent)]
+    return {**match.state.fields, "place": place}
 
 
 def _requested_place(plan: Plan, line: CollectionLine) -> list[str | None]:
