@@ -135,7 +135,7 @@ def create_application(
     )
     endpoint = Endpoint(
         schema,
-        open_context=_context_opener(used_database, issuer),
+        open_context=_context_opener(used_database, issuer, settings.url_schemes),
         ide=graphiql.serve_page if settings.graphiql else None,
         sign_in=partial(sign_in, used_database),
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
@@ -228,7 +228,7 @@ _document_rules = cache(limits.document_rules)
 
 
 def _context_opener(
-    database: Database, issuer: Issuer | None
+    database: Database, issuer: Issuer | None, url_schemes: Sequence[str]
 ) -> Callable[[Sequence[bytes], str], AbstractAsyncContextManager[OperationContext]]:
     @asynccontextmanager
     async def open_for_request(authorization: Sequence[bytes], request_id: str) -> AsyncIterator[OperationContext]:
@@ -238,7 +238,7 @@ def _context_opener(
         async def identify(snapshot: Snapshot) -> Viewer:
             return await load_viewer(snapshot, api_token, claims)
 
-        async with open_context(database, identify, request_id) as context:
+        async with open_context(database, identify, request_id, url_schemes) as context:
             yield context
 
     return open_for_request

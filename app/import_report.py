@@ -1,5 +1,6 @@
 """Report of an import on the command line."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from store.catalogue.importer import COUNTED_KINDS, ImportResult
@@ -17,6 +18,11 @@ def format_import(result: ImportResult, *, is_dry_run: bool) -> Iterator[str]:
         yield f"withdrawn, because the source has them no longer: {result.withdrawn:,}"
     if result.kept:
         yield from _limited("left as people made it:", [f"{kind} {slug}: {edits}" for kind, slug, edits in result.kept])
+    if result.foreign:
+        counts = Counter((kind, source) for kind, _, source in result.foreign)
+        title = ", ".join(f"{count:,} {kind} ({source})" for (kind, source), count in counts.items())
+        lines = [f"{kind} {id_}" for kind, id_, _ in result.foreign]
+        yield from _limited(f"left, because another source owns them: {title}", lines)
     if result.future_ids:
         yield from _limited("times in the future, which are ignored:", list(result.future_ids))
     if result.hidden_collections:

@@ -13,6 +13,7 @@ from app.oidc_claims import ClaimNames, Provisioning
 from app.scim.user_id import UserId
 from resolvers.limits import Rate
 from store.database import OPERATION_SECONDS, POOL_SIZE
+from store.url import UNSAFE_SCHEMES, URL_SCHEMES, is_scheme
 
 PREFIX = "ATOLL_"
 TOOL_PREFIXES = ("ATOLL_REQUIRE_", "ATOLL_WITHOUT_")  # variables of tests and builds
@@ -69,6 +70,7 @@ class Settings:
     root_path: str = ""
     documents: tuple[str, ...] = ()  # files
     documents_only: bool = False
+    url_schemes: tuple[str, ...] = URL_SCHEMES  # of URLs in catalogue files and `assetsRegister`
     operation_seconds: int = OPERATION_SECONDS
     idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections
     log: LogFormat = LogFormat.TEXT
@@ -120,6 +122,7 @@ class Settings:
             _require_network(proxy)
         for origin in settings.cors_origins:
             _require_origin(origin)
+        _require_schemes(settings.url_schemes)
         _require_root_path(settings.root_path)
         if settings.documents_only and not settings.documents:
             raise SettingError(
@@ -181,6 +184,19 @@ def _require_origin(text: str) -> None:
         raise SettingError(
             f"Invalid {PREFIX}CORS_ORIGINS {text!r}. Use origins, such as https://app.example.org,http://localhost:3000,"
             " without a path, or * for all."
+        )
+
+
+def _require_schemes(schemes: tuple[str, ...]) -> None:
+    """Raise SettingError unless these are schemes in lower case, at least one, and all of them safe."""
+    name, example = f"{PREFIX}URL_SCHEMES", f"Use names such as {','.join(URL_SCHEMES)}."
+    invalid = [scheme for scheme in schemes if not is_scheme(scheme) or scheme != scheme.lower()]
+    if invalid or not schemes:
+        raise SettingError(f"Invalid {name} {invalid[0] if invalid else ''!r}. {example}")
+    if unsafe := sorted(UNSAFE_SCHEMES.intersection(schemes)):
+        raise SettingError(
+            f"{name} names {unsafe[0]!r}, which is unsafe: a browser that opens such a URL runs its text as code, or"
+            f" reads files of its user. {example}"
         )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ from aiodataloader import DataLoader
 
 from permissions.viewer import Viewer
 from store.database import ConnectionSnapshot, Database, Snapshot
+from store.url import URL_SCHEMES
 
 LoaderT = TypeVar("LoaderT")
 K = TypeVar("K")
@@ -102,9 +103,12 @@ class OperationContext(Context):
 
     snapshot: ConnectionSnapshot
 
-    def __init__(self, database: Database, identify: Identify, request_id: str) -> None:
+    def __init__(
+        self, database: Database, identify: Identify, request_id: str, url_schemes: Sequence[str] = URL_SCHEMES
+    ) -> None:
         """Create a context without viewer and snapshot; use `open_context`."""
         self.database, self.identify, self.request_id = database, identify, request_id
+        self.url_schemes = url_schemes
         self.make_batch = TickBatch
         self._loaders = {}
         self._exit_stack = AsyncExitStack()
@@ -122,9 +126,11 @@ class OperationContext(Context):
 
 
 @asynccontextmanager
-async def open_context(database: Database, identify: Identify, request_id: str) -> AsyncIterator[OperationContext]:
-    """Open the context of an operation; its snapshot ends on exit."""
-    context = OperationContext(database, identify, request_id)
+async def open_context(
+    database: Database, identify: Identify, request_id: str, url_schemes: Sequence[str] = URL_SCHEMES
+) -> AsyncIterator[OperationContext]:
+    """Open the context of an operation; its snapshot ends on exit. `url_schemes` are those that URLs may have."""
+    context = OperationContext(database, identify, request_id, url_schemes)
     try:
         await context.refresh()
         yield context

@@ -7,7 +7,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from store.date_time import format_rfc_3339, parse_rfc_3339
-from store.url import URL_SCHEME_LIST, normalize_url
+from store.url import URL_SCHEMES, format_schemes, normalize_url
 
 DateTime = NewType("DateTime", int)
 Url = NewType("Url", str)
@@ -31,9 +31,9 @@ def _parse_long(value: Any) -> int:
 
 def _parse_url(value: Any) -> str:
     if not isinstance(value, str):
-        raise GraphQLError(f"Use a URL that begins with {URL_SCHEME_LIST}.")
+        raise GraphQLError("Use a URL, such as https://example.org/1.")
     try:
-        return normalize_url(value)
+        return normalize_url(value, schemes=None)  # the mutation knows those that the deployment allows
     except ValueError as error:
         raise GraphQLError(f"The URL {error}.") from None
 
@@ -47,7 +47,10 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     Url: strawberry.scalar(
         name="URL",
-        description=f"URL of a page or of a stored object. It begins with {URL_SCHEME_LIST}.",
+        description=(
+            f"URL of a page or of a stored object. By default, it begins with {format_schemes(URL_SCHEMES)};"
+            " the setting `ATOLL_URL_SCHEMES` of the deployment can name other schemes."
+        ),
         serialize=str,
         parse_value=_parse_url,
     ),

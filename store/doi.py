@@ -3,8 +3,8 @@
 import re
 from urllib.parse import unquote
 
-_RESOLVER = re.compile(r"https?://(?:dx\.|www\.)?doi\.org/", re.IGNORECASE)
-_SCHEME = re.compile(r"doi:\s*", re.IGNORECASE)
+_RESOLVER = re.compile(r"(?:https?://)?(?:dx\.|www\.)?doi\.org/", re.IGNORECASE)
+_SCHEME = re.compile(r"info:doi/|doi(?::\s*|\s+)", re.IGNORECASE)
 _NONE = re.compile(r"no(?:ne)?(?: doi)?(?: available| yet)?|not available|n/?a|tbd|-+", re.IGNORECASE)
 _DOI = re.compile(r"10\.[0-9]+(?:\.[0-9]+)*/\S+")
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from app.import_report import format_import
 from store import sql
 from store.catalogue.importer import ImportResult, import_catalogue
 from store.catalogue.parsed import InvalidCatalogueError
@@ -414,18 +415,64 @@ async def test_changes_of_people_are_logged_with_each_field(import_again: Import
     assert [(field["before"], field["after"]) for field in lab] == [(None, "Eve")]
 
 
-async def test_users_and_groups_of_another_source_are_not_imported(import_again: Import) -> None:
-    of_scim = sql.principal.c.external_id.in_(["eve", "lab"])
+async def test_users_and_groups_of_another_source_are_left_and_the_rest_is_imported(import_again: Import) -> None:
+    for name, source in (("eve", "SCIM"), ("lab", "SCIM"), ("mei", "OIDC"), ("ada", "MANUAL")):
+        async with import_again.database.write() as connection:
+            one = update(sql.principal).where(sql.principal.c.external_id == name)
+            await connection.execute(one.values(source=source))
+    same: Line = {"kind": "user", "id": "eve", "name": "eve", "email": "eve@example.org"}
+    unchanged = await import_again([same])
+    assert (unchanged.has_changes, unchanged.foreign, unchanged.unchanged) == (False, [], {"user": 1})
+    lines: list[Line] = [
+        same | {"name": "Eve", "isAdmin": True},
+        {"kind": "user", "id": "ada", "name": "ada", "email": "ada@example.org", "isAdmin": False, "isActive": False},
+        {"kind": "user", "id": "mei", "name": "mei", "email": "m@example.org"},
+        {"kind": "group", "id": "lab", "name": "Lab", "members": []},
+        {"kind": "group", "id": "new", "name": "new", "members": ["mei", "eve"]},
+        {"kind": "user", "id": "olu", "name": "Olu", "email": "olu@example.org"},
+    ]
+    principal, member = sql.principal.c, sql.group_member.c
+    of_lab = select(member.user_pk).join(sql.principal, principal.pk == member.group_pk)
+    of_lab = of_lab.where(principal.external_id == "lab").order_by(member.user_pk)
+    people = select(principal.external_id, principal.name, principal.email, principal.is_admin, principal.is_active)
+    people = people.where(principal.external_id.in_(["ada", "eve", "lab", "mei"])).order_by(principal.pk)
+    before = [await import_again.rows(rows) for rows in (people, of_lab)]
+    assert all(before)
+    result = await import_again(lines)
+    assert [await import_again.rows(rows) for rows in (people, of_lab)] == before
+    assert (result.created, result.updated, result.unchanged.total()) == ({"group": 1}, {"user": 1}, 0)
+    assert result.foreign == [
+        ("user", "eve", "SCIM"),
+        ("user", "ada", "MANUAL"),
+        ("user", "mei", "OIDC"),
+        ("group", "lab", "SCIM"),
+    ]
+    assert [*format_import(result, is_dry_run=False)] == [
+        "created: 1 group; updated: 1 user; memberships added: 0",
+        "left, because another source owns them: 1 user (SCIM), 1 user (MANUAL), 1 user (OIDC), 1 group (SCIM)",
+        "  user eve",
+        "  user ada",
+        "  user mei",
+        "  group lab",
+    ]
+
+
+async def test_the_last_administrator_is_not_demoted_because_a_line_of_another_source_is_left(
+    import_again: Import,
+) -> None:
+    """A line that would make another source's user an administrator has no effect, so it is no way out either."""
     async with import_again.database.write() as connection:
-        await connection.execute(update(sql.principal).where(of_scim).values(source="SCIM"))
-    same = {"kind": "user", "id": "eve", "name": "eve", "email": "eve@example.org"}
-    assert not (await import_again([same])).has_changes
-    for line in (same | {"name": "Eve"}, {"kind": "group", "id": "lab", "name": "lab", "members": []}):
-        with pytest.raises(InvalidCatalogueError) as error:
-            await import_again([line])
-        [problem] = error.value.problems
-        assert str(problem).startswith(f'Line 1: The {line["kind"]} "{line["id"]}" belongs to the source SCIM. Change')
-        assert str(problem).endswith(f"another source by {line['kind']}Upsert.")
+        one = update(sql.principal).where(sql.principal.c.external_id == "eve")
+        await connection.execute(one.values(source="SCIM"))
+    lines: list[Line] = [
+        {"kind": "user", "id": "ada", "name": "ada", "email": "ada@example.org"},
+        {"kind": "user", "id": "eve", "name": "eve", "email": "eve@example.org", "isAdmin": True},
+    ]
+    with pytest.raises(InvalidCatalogueError) as error:
+        await import_again(lines)
+    assert [str(problem) for problem in error.value.problems] == [
+        'Line 1: "ada" is the last active administrator. Make another user an administrator first.'
+    ]
 
 
 async def test_empty_texts_are_absent_and_dois_have_one_form(import_again: Import) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from runpy import run_path
 from subprocess import Popen
+from typing import Any
 
 import httpx
 import pytest
@@ -115,6 +116,20 @@ def test_pruning_needs_a_source_and_stops_above_a_tenth(atoll: CommandRunner) ->
     assert withdrawn in atoll("import", file, "--source", "platform", "--prune", "--dry-run").out.splitlines()
     assert withdrawn in atoll("import", file, "--source", "platform", "--prune", "--yes").out.splitlines()
     assert withdrawn not in atoll("import", file, "--source", "platform", "--prune").out
+
+
+def test_urls_have_the_schemes_of_the_setting(atoll: CommandRunner) -> None:
+    lines: list[dict[str, Any]] = [
+        {"kind": "user", "id": "ada", "name": "ada"},
+        {"kind": "asset", "id": "a", "type": "MODEL", "name": "a", "owner": "ada", "grants": [], "url": "DX://p/f"},
+    ]
+    file = str(write_lines(atoll.folder / "catalogue.jsonl", lines))
+    problem = "Line 2: url must begin with https://, http://, s3://, gs://, az:// or ftp://, not 'DX://p/f'."
+    assert atoll("import", file).err.splitlines()[0] == problem
+    assert atoll("import", file, URL_SCHEMES="https, dx").out.startswith("created: 1 user, 1 MODEL")
+    exported = atoll.folder / "export.jsonl"
+    atoll("export", str(exported))
+    assert '"url":"dx://p/f"' in exported.read_text(encoding="utf-8").replace(" ", "")
 
 
 def test_an_invalid_catalogue_is_reported_line_by_line_and_not_imported(atoll_world: CommandRunner) -> None:
@@ -272,6 +287,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_ROOT_PATH", "default"),
         ("ATOLL_DOCUMENTS", "default"),
         ("ATOLL_DOCUMENTS_ONLY", "default"),
+        ("ATOLL_URL_SCHEMES", "default"),
         ("ATOLL_OPERATION_SECONDS", "default"),
         ("ATOLL_IDLE_SECONDS", "default"),
         ("ATOLL_LOG", "default"),
@@ -411,6 +427,19 @@ INVALID_SETTINGS = {
         {"DATABASE_URL": "sqlite+aiosqlite:///a?mode=ro"},
         "ATOLL_DATABASE_URL has unknown options: mode.",
     ),
+    "an unsafe scheme": (
+        {"URL_SCHEMES": "https,javascript"},
+        "ATOLL_URL_SCHEMES names 'javascript', which is unsafe: a browser that opens such a URL runs its text as code",
+    ),
+    "data": ({"URL_SCHEMES": "data"}, "ATOLL_URL_SCHEMES names 'data', which is unsafe"),
+    "vbscript": ({"URL_SCHEMES": "s3,vbscript"}, "ATOLL_URL_SCHEMES names 'vbscript', which is unsafe"),
+    "file": ({"URL_SCHEMES": "file,s3"}, "ATOLL_URL_SCHEMES names 'file', which is unsafe"),
+    "no scheme": (
+        {"URL_SCHEMES": "https,s3://"},
+        "Invalid ATOLL_URL_SCHEMES 's3://'. Use names such as https,http,s3,",
+    ),
+    "capitals": ({"URL_SCHEMES": "JavaScript"}, "Invalid ATOLL_URL_SCHEMES 'JavaScript'. Use names such as https,"),
+    "no schemes": ({"URL_SCHEMES": ""}, "Invalid ATOLL_URL_SCHEMES ''. Use names such as https,"),
     "an issuer alone": ({"OIDC_ISSUER": "https://id.example.org"}, "ATOLL_OIDC_ISSUER is set, but ATOLL_OIDC_AUDIENCE"),
     "an audience alone": ({"OIDC_AUDIENCE": "atoll"}, "ATOLL_OIDC_AUDIENCE is set, but ATOLL_OIDC_ISSUER is not."),
 }

@@ -9,7 +9,7 @@ from tests.conftest import GraphQLClient
 
 TIME = "Use RFC 3339 with a time zone, for example 2026-11-23T06:29:00.000Z."
 HINT = "Did you mean the enum value 'MODEL'?"
-URL = "The URL must begin with https://, http://, s3://, gs://, az:// or ftp://."
+URL = "The URL must begin with the scheme of a page or of a stored object, such as https://."
 ONE_OF = (
     "Within OneOf Input Object type '{}', exactly one field must be specified,"
     " and the value for that field must be non-null."
@@ -70,6 +70,8 @@ async def test_an_invalid_literal_is_located(ask: GraphQLClient, query: str, err
     ("query", "value", "message"),
     [
         (REGISTER, [ASSET, ASSET | {"url": "ftp:"}], f"at [1].url: {URL}"),
+        (REGISTER, [ASSET | {"url": "javascript://x/%0aalert(1)"}], f"at [0].url: {URL}"),
+        (REGISTER, [ASSET | {"url": 1}], "at [0].url: Use a URL, such as https://example.org/1."),
         (REGISTER, [ASSET | {"sizeBytes": 1.5}], "at [0].sizeBytes: A Long is a signed integer of at most 64 bits."),
         (
             GRANTS,
@@ -77,7 +79,7 @@ async def test_an_invalid_literal_is_located(ask: GraphQLClient, query: str, err
             f"at .set[1].to: {ONE_OF.format('PrincipalRef')}",
         ),
     ],
-    ids=["URL", "Long", "one of"],
+    ids=["URL", "unsafe URL", "number for a URL", "Long", "one of"],
 )
 async def test_an_invalid_variable_names_the_element(ask: GraphQLClient, query: str, value: Any, message: str) -> None:
     [error] = (await ask.response("ada", query, of=value)).json()["errors"]

@@ -1,16 +1,17 @@
 """`assetsRegister`: assets are created, updated or left unchanged, with a result for each."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.conftest import ANONYMOUS, GraphQLClient
+from tests.conftest import ANONYMOUS, GraphQLClient, World, settings_of
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_grant_write import filled, grant, held, ids, logged
 
 REGISTER = Mutation(
     "assetsRegister",
-    "results { assetId asset { ... on AssetFields { externalId } } status error { code path } }"
+    "results { assetId asset { ... on AssetFields { externalId } } status error { code message path } }"
     " summary { requested changed unchanged failed dryRun }",
 )
 READ = """
@@ -244,6 +245,20 @@ async def test_atomic_reports_the_invalid_item_but_not_items_that_use_it(ask_own
     payload = await register(ask_own, OTHER | {"uses": ["new"]}, NEW | {"name": ""})
     assert statuses(payload) == ["ROLLED_BACK", "FAILED"]
     assert error_paths(payload) == [("REQUIRED", ["assets", "1", "name"])]
+
+
+async def test_urls_have_the_schemes_of_the_deployment(own_world: World) -> None:
+    settings = replace(settings_of(own_world.url), url_schemes=("https", "dx"))
+    ask = GraphQLClient(own_world, settings)
+    try:
+        assert statuses(await register(ask, NEW | {"url": "DX://project/file"})) == ["CHANGED"]
+        assert (await read(ask, "new"))["url"] == "dx://project/file"
+        refused = await register(ask, NEW | {"url": "ftp://example.org"})
+        assert errors(refused) == [("INVALID", ["assets", "0", "url"])]
+        [error] = [result["error"] for result in refused["results"]]
+        assert error["message"] == "url must begin with https:// or dx://, not 'ftp://example.org'."
+    finally:
+        await ask.close()
 
 
 async def test_a_call_has_at_least_one_asset(ask_own: GraphQLClient) -> None:

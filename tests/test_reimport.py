@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from store import sql
 from store.catalogue.importer import ImportOptions, ImportResult, import_catalogue
@@ -18,13 +18,15 @@ COLLECTION = "collection { slug name visibility }"
 UPDATE = Mutation("collectionUpdate", COLLECTION)
 DELETE = Mutation("collectionDelete", "deletedCollectionId")
 CREATE = Mutation("collectionCreate", COLLECTION)
+CREATE_TOPIC = Mutation("topicCreate", "topic { slug }")
 UPDATE_TOPIC = Mutation("topicUpdate", "topic { slug name }")
 DELETE_TOPIC = Mutation("topicDelete", "deletedTopicId")
 ADD = Mutation("collectionAssetsAdd", "summary { changed }")
 REMOVE = Mutation("collectionAssetsRemove", "summary { changed }")
 REORDER = Mutation("collectionAssetsReorder", "collection { slug }")
 AWARD = Mutation("assetGoldStandardSet", "asset { ... on AssetFields { name } }")
-READ = """query($slug: String!) { collection(by: {slug: $slug}) { slug name description visibility topic { slug }
+READ = """query($slug: String!) { collection(by: {slug: $slug}) { slug name description visibility
+  topic { slug } parent { slug }
   assets { edges { addedAt addedBy { name } note node { ... on AssetFields { name } } } } } }"""
 
 
@@ -89,6 +91,11 @@ class Deployment:
         """Delete the states of all lines, as in a database of before this table."""
         async with self.ask.database.write() as connection:
             await connection.execute(delete(sql.imported_line))
+
+    async def forget_effects(self) -> None:
+        """Delete the states before changes from the log, as a version without them logged."""
+        async with self.ask.database.write() as connection:
+            await connection.execute(update(sql.change).values(effect=None))
 
 
 @pytest.fixture
@@ -206,6 +213,62 @@ async def test_the_first_import_after_the_upgrade_changes_nothing_that_exists(
         await deployment.load(catalogue_lines())
 
 
+async def delete_topic_and_collections(world: Deployment) -> str:
+    await delete_topic(world)
+    await delete_collection(world)
+    await delete_parent(world)
+    return "topic imaging: deleted; collection inner: deleted; collection members: deleted"
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["slugs", "names"])
+async def test_the_first_import_after_the_upgrade_leaves_deleted_what_people_deleted(
+    deployment: Deployment, *, is_old: bool
+) -> None:
+    deletions = await delete_topic_and_collections(deployment)
+    await deployment.forget()
+    if is_old:
+        await deployment.forget_effects()
+    result = await deployment.load(catalogue_lines())
+    assert {*deletions.split("; ")} <= {*kept(result).split("; ")}
+    assert not result.has_changes
+    async with assert_unchanged(deployment.ask):
+        again = await deployment.load(catalogue_lines())
+        assert {*deletions.split("; ")} <= {*kept(again).split("; ")}
+    new = {"kind": "collection", "name": "Mine", "topic": "empty", "visibility": "INTERNAL", "assets": []}
+    result = await deployment.load(
+        [*catalogue_lines(), new | {"slug": "new"}, new | {"slug": "below", "topic": "imaging"}]
+    )
+    assert kept(result).endswith("collection below: not created, because its topic 'imaging' is deleted")
+    assert result.created == {"collection": 1}
+
+
+async def test_the_first_import_creates_what_only_people_had_made_and_deleted_or_deletions_that_were_undone(
+    deployment: Deployment,
+) -> None:
+    await deployment.act(CREATE, name="Mine", slug="mine", topicId=await deployment.topic_id("empty"))
+    await deployment.act(DELETE, id=await deployment.collection_id("mine"))
+    await deployment.forget()
+    mine = {"kind": "collection", "slug": "mine", "name": "Mine", "topic": "empty", "visibility": "INTERNAL"}
+    result = await deployment.load([*catalogue_lines(), mine | {"assets": []}])
+    assert (kept(result), result.created) == ("", {"collection": 1})
+
+
+async def test_a_name_that_several_lines_or_an_existing_object_have_does_not_tell_what_was_deleted(
+    deployment: Deployment,
+) -> None:
+    await delete_collection(deployment)
+    await deployment.forget()
+    await deployment.forget_effects()
+    new = {"kind": "collection", "slug": "again", "name": "MEMBERS", "topic": "empty", "visibility": "INTERNAL"}
+    result = await deployment.load([*catalogue_lines(), new | {"assets": []}])
+    assert (kept(result), result.created) == ("", {"collection": 2})
+    await deployment.act(DELETE, id=await deployment.collection_id("members"))
+    await deployment.forget()
+    await deployment.forget_effects()
+    result = await deployment.load(catalogue_lines())
+    assert (kept(result), result.created) == ("", {"collection": 1})
+
+
 async def test_a_file_that_changed_at_an_edited_point_applies(deployment: Deployment) -> None:
     await edit_visibility(deployment)
     await edit_name_and_slug(deployment)
@@ -262,9 +325,85 @@ async def test_new_lines_below_deleted_objects_are_left_out(deployment: Deployme
     new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
     lines = [*catalogue_lines(), new | {"slug": "new"}, new | {"slug": "newer", "parent": "new"}]
     result = await deployment.load(lines)
-    reason = "not created, because its topic or parent is deleted"
-    assert kept(result).endswith(f"collection new: {reason}; collection newer: {reason}")
+    assert kept(result).endswith(
+        "collection new: not created, because its topic 'imaging' is deleted;"
+        " collection newer: not created, because its topic 'imaging' is deleted"
+    )
     assert result.created.total() == 0
+    await delete_collection(deployment)
+    below = new | {"topic": "empty", "parent": "members"}
+    below_new = below | {"slug": "newer", "parent": "new"}
+    lines = [*changed("members", topic="empty"), below | {"slug": "new"}, below_new]
+    assert kept(await deployment.load(lines)).endswith(
+        "collection new: not created, because its parent 'members' is deleted;"
+        " collection newer: not created, because its parent 'new' is not created"
+    )
+
+
+async def test_a_reference_to_a_deleted_object_without_a_line_leads_to_the_object_with_its_slug(
+    deployment: Deployment,
+) -> None:
+    await delete_topic(deployment)
+    await delete_collection(deployment)
+    await deployment.act(CREATE_TOPIC, name="Mine", slug="imaging")
+    mine = {"name": "Mine", "slug": "members", "topicId": await deployment.topic_id("imaging")}
+    await deployment.act(CREATE, **mine)
+    without_deleted = [line for line in catalogue_lines() if line["kind"] == "asset"]
+    new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
+    lines = [*without_deleted, new | {"slug": "new"}, new | {"slug": "newer", "parent": "members"}]
+    result = await deployment.load(lines)
+    assert (kept(result), result.created) == ("", {"collection": 2})
+    assert (await deployment.collection("new"))["topic"] == "imaging"
+    assert (await deployment.collection("newer"))["parent"] == {"slug": "members"}
+
+
+@pytest.mark.parametrize("has_line", [True, False], ids=["with a line", "without a line"])
+async def test_a_topic_that_people_deleted_and_made_again_takes_no_collections_back(
+    deployment: Deployment, *, has_line: bool
+) -> None:
+    await delete_topic(deployment)
+    await deployment.act(CREATE_TOPIC, name="Mine", slug="imaging")
+    await deployment.act(DELETE, id=await deployment.collection_id("inner"))
+    mine = {"name": "Mine", "slug": "inner", "topicId": await deployment.topic_id("imaging")}
+    await deployment.act(CREATE, **mine)
+    dropped = set() if has_line else {"imaging", "inner"}
+    lines = [line for line in catalogue_lines() if line.get("slug") not in dropped]
+    for _ in range(2):
+        result = await deployment.load(lines)
+        assert not result.has_changes
+        assert {"collection open: place", "collection deep: place"} <= {*kept(result).split("; ")}
+        places = [await deployment.collection(slug) for slug in ("open", "deep")]
+        assert [(each["topic"], each["parent"]) for each in places] == [
+            ("genomics", None),
+            ("genomics", {"slug": "open"}),
+        ]
+    moved = [line | ({"topic": "empty"} if line.get("slug") == "open" else {}) for line in lines]
+    await deployment.load(moved)
+    assert (await deployment.collection("open"))["topic"] == "empty"
+
+
+async def test_a_reference_to_a_renamed_object_leads_to_it_and_not_to_the_one_that_has_its_slug_now(
+    deployment: Deployment,
+) -> None:
+    await deployment.act(UPDATE_TOPIC, id=await deployment.topic_id("imaging"), slug="images")
+    await deployment.act(CREATE_TOPIC, name="Mine", slug="imaging")
+    new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
+    assets = [line for line in catalogue_lines() if line["kind"] == "asset"]
+    await deployment.load([*assets, new | {"slug": "new"}])
+    assert (await deployment.collection("new"))["topic"] == "images"
+
+
+async def test_a_reference_to_a_deleted_object_whose_slug_another_line_has_is_explained(
+    deployment: Deployment,
+) -> None:
+    await delete_topic(deployment)
+    await deployment.act(UPDATE_TOPIC, id=await deployment.topic_id("empty"), slug="imaging")
+    new = {"kind": "collection", "name": "New", "topic": "imaging", "visibility": "INTERNAL", "assets": []}
+    result = await deployment.load([*catalogue_lines(), new | {"slug": "new"}])
+    assert kept(result).endswith(
+        "collection new: not created, because its topic 'imaging' is deleted,"
+        " and the topic with that slug belongs to another line"
+    )
 
 
 async def test_a_deleted_object_that_people_made_again_is_theirs(deployment: Deployment) -> None:
@@ -354,6 +493,21 @@ async def test_times_in_the_future_are_ignored(deployment: Deployment) -> None:
     assert row.newest < milliseconds("2100-01-01T00:00:00Z")
     async with assert_unchanged(deployment.ask):
         assert (await deployment.load(lines)).future_ids == ["blast"]
+
+
+async def test_times_of_members_in_the_future_are_ignored(deployment: Deployment) -> None:
+    member = {"id": "blast", "addedAt": "2999-01-01T00:00:00Z"}
+    lines = changed("bare", assets=[member])
+    assert (await deployment.load(lines)).future_ids == ["blast in bare"]
+    [edge] = (await deployment.collection("bare"))["assets"]["edges"]
+    added_at = edge["addedAt"]
+    assert added_at < "2100"
+    async with assert_unchanged(deployment.ask):
+        assert (await deployment.load(lines)).future_ids == ["blast in bare"]
+    await deployment.load(changed("bare", assets=[member | {"note": "New."}]))
+    [edge] = (await deployment.collection("bare"))["assets"]["edges"]
+    assert (edge["addedAt"], edge["note"]) == (added_at, "New.")
+    assert (await deployment.load(changed("bare", assets=[]))).removed_memberships == 1
 
 
 async def test_an_import_logs_each_changed_field(deployment: Deployment) -> None:

@@ -7,7 +7,7 @@ import pytest
 from proofs.databases import Databases
 from proofs.proof import BrokenPromiseError
 from proofs.reimports.trial import run_trial
-from store.catalogue import member, plan
+from store.catalogue import match, member, plan
 from store.catalogue.merge import Merged
 
 STEPS = 60
@@ -33,8 +33,15 @@ def _ignore_the_file(line: Any, imported: Any, current: Any) -> Merged:
         (plan, "merge", _ignore_the_file),
         (member, "_is_made", lambda _entry, _membership: True),
         (member, "_is_made", lambda _entry, _membership: False),
+        (match.Matches, "successor", lambda _matches, id_: id_),
     ],
-    ids=["edits are overwritten", "the file has no effect", "members of people are removed", "no member is removed"],
+    ids=[
+        "edits are overwritten",
+        "the file has no effect",
+        "members of people are removed",
+        "no member is removed",
+        "objects made again take collections back",
+    ],
 )
 async def test_a_planted_fault_is_found(
     databases: Databases, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, fault: Any

@@ -59,6 +59,7 @@ ALIGN = {"name": "Quick RNA-seq alignment", "description": "Maps reads with bwa_
         *("quick", "QUICK", "qui", "quíck", "alignment quick", '"rna seq alignment"', "rnaseq", "RNAseq", "RNA seq"),
         *("alignmnet", "alingment", "alignmen", "alignmentt", "quick alignmen", "quikc", "10.5281/zenodo.123"),
         *("https://doi.org/10.5281/zenodo.123", "doi:10.5281/zenodo.123", "doi:https://doi.org/10.5281/ZENODO.123"),
+        *("DOI: 10.5281/zenodo.123", "https://www.doi.org/10.5281/zenodo.123", "quick doi:  10.5281/zenodo.123"),
         *("bwamem", "bwa-mem", "bwa mem", "reads quick", "kind:capsule quick", "owner:olu quick", "tag:all quick"),
         *("quik", "qick", "kind:capsule quick owner:ol", "quick rna\u00b4seq", '"capsule maps"'),
         *("tag:none tag:all quick", '"quick rna', "  quick  ", "quick !!!", "reads maps", "olu quick"),

@@ -5,7 +5,7 @@ import pytest
 from store.doi import normalize_doi
 from store.slug import make_slug
 from store.text import MAX_NAME_KEY_LENGTH, clean_name, fold_name
-from store.url import normalize_url
+from store.url import UNSAFE_SCHEMES, normalize_url
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,10 @@ def test_slugs_are_made_of_names_in_any_script(name: str, slug: str) -> None:
         ("http://dx.doi.org/10.1000%2F1", "10.1000/1"),
         ("doi:10.5281/zenodo.77", "10.5281/zenodo.77"),
         ("DOI: 10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("DOI 10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("doi.org/10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("https://www.doi.org/10.5281/zenodo.77", "10.5281/zenodo.77"),
+        ("info:doi/10.5281/zenodo.77", "10.5281/zenodo.77"),
         ("10.5281/zenodo.77", "10.5281/zenodo.77"),
         ("no DOI available", None),
         ("n/a", None),
@@ -87,7 +91,17 @@ def test_dois_are_stored_in_one_form(text: str, doi: str | None) -> None:
     assert normalize_doi(text) == doi
 
 
-@pytest.mark.parametrize("text", ["not a doi", "10.5281", "https://example.org/10.5281/zenodo.77", "10.5281/a b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not a doi",
+        "10.5281",
+        "https://example.org/10.5281/zenodo.77",
+        "10.5281/a b",
+        "doi10.5281/a",
+        "https://doi.org/",
+    ],
+)
 def test_other_texts_are_no_dois(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be a DOI such as 10\.5281/zenodo\.77$"):
         normalize_doi(text)
@@ -110,6 +124,8 @@ def test_schemes_of_urls_are_compared_without_case(text: str, url: str) -> None:
     [
         ("javascript:alert(1)", "must begin with https://"),
         ("file:///etc/passwd", "must begin with https://"),
+        ("https://", "must name a page or an object after https://"),
+        ("https://a\u200bb", r"must not contain the invisible character U\+200B"),
         ("https:// spaces", "must not contain white space"),
         ("https://example.org/a\u00a0b", "must not contain white space"),
     ],
@@ -117,3 +133,19 @@ def test_schemes_of_urls_are_compared_without_case(text: str, url: str) -> None:
 def test_other_urls_are_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}"):
         normalize_url(text)
+
+
+def test_urls_have_one_of_the_given_schemes() -> None:
+    assert normalize_url("DX://project/file", ("https", "dx")) == "dx://project/file"
+    with pytest.raises(ValueError, match=r"^must begin with https:// or dx://$"):
+        normalize_url("ftp://example.org", ("https", "dx"))
+    with pytest.raises(ValueError, match=r"^must begin with dx://$"):
+        normalize_url("dx:project", ("dx",))
+
+
+@pytest.mark.parametrize("scheme", sorted(UNSAFE_SCHEMES))
+def test_no_url_has_an_unsafe_scheme(scheme: str) -> None:
+    assert normalize_url("DX://project/file", None) == "dx://project/file"
+    for text in (f"{scheme}://x", f"{scheme.upper()}://x", f"{scheme}:x", f" {scheme}://x", f"\t{scheme}://x", "://x"):
+        with pytest.raises(ValueError, match=r"^must begin with the scheme of a page"):
+            normalize_url(text, None)

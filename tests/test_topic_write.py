@@ -41,6 +41,15 @@ async def test_a_new_topic_comes_last_with_a_slug_derived_from_its_name(ask_own:
     assert again["topic"]["slug"] == "grosse-bilder-2"
 
 
+async def test_names_have_no_invisible_characters_and_those_that_look_alike_are_taken(ask_own: GraphQLClient) -> None:
+    for name in ("\u200b", "\u3164", "RNA\u200b", "R\u202eNA", "R\u2066NA", "\ufeffRNA", "a\u200db"):
+        assert error_paths(await CREATE(ask_own, "ada", name=name)) == [("INVALID", ["name"])], ascii(name)
+    for name in ("RNA", "RNA seq"):
+        assert (await CREATE(ask_own, "ada", name=name))["userErrors"] == []
+    for name in ("\uff32\uff2e\uff21", "rna", "RNA  seq", "RNA\u00a0seq"):
+        assert error_paths(await CREATE(ask_own, "ada", name=name)) == [("TAKEN", ["name"])], ascii(name)
+
+
 async def test_a_topic_is_created_at_the_requested_position(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     await CREATE(ask_own, "ada", name="1", position={"atStart": True})

@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -93,6 +94,7 @@ def export(
 def import_file(settings: Settings, file: Path, options: ImportOptions, name: str) -> None:
     """Import a catalogue file and print the result; exit with a message about the name if nothing can be imported."""
     size_bytes = CatalogueFile(file).size_bytes
+    options = replace(options, url_schemes=settings.url_schemes)
     try:
         result = migrate_and_run(settings, lambda database: _import(database, file, size_bytes, options))
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """Edits between imports, drawn at random: of the file by its source, and of the database by people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple
@@ -142,8 +142,13 @@ class PersonalEdit(NamedTuple):
     input: dict[str, Any]
 
 
-def draw_edit(random: Random, world: World, assets: dict[str, str], serial: int) -> PersonalEdit | None:
-    """Return an edit of a random object; None if there is nothing to edit. `assets` has the ids by external id."""
+def draw_edit(
+    random: Random, world: World, assets: dict[str, str], serial: int, deleted: Sequence[FileLine]
+) -> PersonalEdit | None:
+    """Return an edit of a random object; None if there is nothing to edit.
+
+    `assets` has the ids by external id, `deleted` the lines of deleted objects, whose slugs are free.
+    """
     topics = [id_ for id_, thing in world.items() if thing.place is None]
     collections = [id_ for id_, thing in world.items() if thing.place is not None]
     if not topics:
@@ -156,6 +161,10 @@ def draw_edit(random: Random, world: World, assets: dict[str, str], serial: int)
         PersonalEdit("ada", "topicDelete", {"id": topic, "moveCollectionsTo": random.choice(topics)}),
         PersonalEdit("ada", "collectionCreate", {"topicId": topic, "name": own["name"], "slug": own["slug"]}),
     ]
+    for line in deleted:
+        again = {"name": own["name"], "slug": line.fields["slug"]}
+        made = ("topicCreate", again) if line.topic is None else ("collectionCreate", {"topicId": topic, **again})
+        edits += [PersonalEdit("ada", *made)] * 6  # else seldom, because few objects are deleted
     if collections:
         id_, other = random.choice(collections), random.choice(collections)
         few = [assets[each] for each in random.sample(ASSETS, 2)]

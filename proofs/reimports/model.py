@@ -46,11 +46,13 @@ def predict(
     Raises ConflictError.
     """
     after = deepcopy(world)
-    ids = {key: imported.id for key, imported in earlier.items()} | {key: key for key in lines if key not in earlier}
-    alive = {*world, *(key for key in lines if key not in earlier and _is_creatable(key, world, earlier, lines))}
+    successors = _find_successors(world, earlier, lines)
+    replaced: dict[str | None, str] = {earlier[key].id: id_ for key, id_ in successors.items()}
+    ids = {key: key for key in lines} | {key: imported.id for key, imported in earlier.items()} | successors
+    alive = {*world, *(key for key in lines if ids[key] == key and _is_creatable(key, world, ids, lines))}
     imports = dict(earlier)
     for key, line in lines.items():
-        id_, former = ids[key], earlier.get(key)
+        id_, former = ids[key], None if key in successors else earlier.get(key)
         place = None if line.topic is None else (ids[line.topic], ids[line.parent] if line.parent else None)
         if former is None and id_ not in alive:
             continue
@@ -60,19 +62,32 @@ def predict(
         thing = after.setdefault(id_, Thing(dict(line.fields), place))
         if former is not None:
             thing.fields |= {name: value for name, value in line.fields.items() if value != former.line.fields[name]}
-            if place is not None and place != former.place and alive.issuperset(filter(None, place)):
+            former_place = former.place and tuple(replaced.get(above, above) for above in former.place)
+            if place is not None and place != former_place and alive.issuperset(filter(None, place)):
                 thing.place = place
-        imports[key].made = _change_members(thing, line, former)
+        imports[key].made = dict.fromkeys(line.assets) if key in successors else _change_members(thing, line, former)
     for thing in after.values():
         if thing.place is not None:
             thing.place = (_root_topic(thing, after), thing.place[1])
     return after, imports
 
 
-def _is_creatable(key: str, world: World, earlier: Mapping[str, Imported], lines: Mapping[str, FileLine]) -> bool:
+def _find_successors(world: World, earlier: Mapping[str, Imported], lines: Mapping[str, FileLine]) -> dict[str, str]:
+    """Return the objects that people made with the slugs of lines whose objects they had deleted, by the lines' keys.
+
+    They count as edited by people, so their lines change nothing until the file changes.
+    """
+    taken = {earlier[key].id for key in lines if key in earlier}
+    ids = {(thing.place is None, thing.fields["slug"]): id_ for id_, thing in world.items() if id_ not in taken}
+    deleted = {key: line for key, line in lines.items() if key in earlier and earlier[key].id not in world}
+    found = {key: ids.get((line.topic is None, line.fields["slug"])) for key, line in deleted.items()}
+    return {key: id_ for key, id_ in found.items() if id_ is not None}
+
+
+def _is_creatable(key: str, world: World, ids: Mapping[str, str], lines: Mapping[str, FileLine]) -> bool:
     """Return whether the topic and the parent of a new line exist, or are created with it."""
     return all(
-        earlier[above].id in world if above in earlier else _is_creatable(above, world, earlier, lines)
+        ids[above] in world if ids[above] != above else _is_creatable(above, world, ids, lines)
         for above in (lines[key].topic, lines[key].parent)
         if above is not None
     )

@@ -78,7 +78,16 @@ class _History:
             await self._import()
 
     async def _edit(self) -> None:
-        edit = draw_edit(self._random, await read_world(self._client.database), self._assets, len(self.steps))
+        world = await read_world(self._client.database)
+        taken = {(thing.place is None, thing.fields["slug"]) for thing in world.values()}
+        deleted = [
+            line
+            for key, line in self._file.lines.items()
+            if key in self._imported
+            and self._imported[key].id not in world
+            and (line.topic is None, line.fields["slug"]) not in taken
+        ]
+        edit = draw_edit(self._random, world, self._assets, len(self.steps), deleted)
         if edit is None:
             return
         input_type = f"{edit.mutation[0].upper()}{edit.mutation[1:]}Input"

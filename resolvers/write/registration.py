@@ -39,7 +39,7 @@ async def register(tx: MutationTransaction, reader: InputReader) -> Result:
     _check_size(reader, items)
     principals = await load_principals(tx, _references(items))
     ids = [_clean_id(item["external_id"]) for item in items]
-    lines = _read_lines(reader, items, principals)
+    lines = _read_lines(tx, reader, items, principals)
     assets = await _load_assets(tx, ids, lines)
     for index, line in lines.items():
         _check_kind(reader, index, line, assets)
@@ -94,13 +94,17 @@ def _clean_id(external_id: str) -> str:
         return external_id
 
 
-def _read_lines(reader: InputReader, items: Sequence[Input], principals: Principals) -> LineByIndex:
+def _read_lines(
+    tx: MutationTransaction, reader: InputReader, items: Sequence[Input], principals: Principals
+) -> LineByIndex:
     """Return the lines of the items whose fields are valid, by index; add an error for each invalid field."""
-    lines = {index: _read_line(reader, item, principals, "assets", str(index)) for index, item in enumerate(items)}
+    lines = {index: _read_line(tx, reader, item, principals, "assets", str(index)) for index, item in enumerate(items)}
     return {index: line for index, line in lines.items() if line is not None}
 
 
-def _read_line(reader: InputReader, item: Input, principals: Principals, *path: str) -> RegistrationLine | None:
+def _read_line(
+    tx: MutationTransaction, reader: InputReader, item: Input, principals: Principals, *path: str
+) -> RegistrationLine | None:
     values = {LINE_FIELDS.get(name, name): value for name, value in item.items() if name not in _READ_APART}
     owner = _read_owner(reader, item, principals, *path)
     if "status" in item:
@@ -110,7 +114,7 @@ def _read_line(reader: InputReader, item: Input, principals: Principals, *path: 
         values["grants"] = [{"to": who.external_id, "role": AssetAccess(access).name} for who, access in grants]
     try:
         line = RegistrationLine.model_validate(
-            {**values, "kind": "asset", "owner": owner.external_id if owner else "?"}
+            {**values, "kind": "asset", "owner": owner.external_id if owner else "?"}, context=tx.url_schemes
         )
     except ValidationError as error:
         for field_error in field_errors(error):

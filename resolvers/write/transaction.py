@@ -23,6 +23,7 @@ from store.database import ConnectionSnapshot
 from store.failure import Failure, StorageError
 from store.idempotency import count_results, find_result, save_result
 from store.place_log import log_places
+from store.url import URL_SCHEMES
 
 MAX_DAILY_KEYS = LIMITS.daily_idempotency_keys
 
@@ -33,9 +34,11 @@ Result = dict[str, Any]
 class MutationTransaction:
     """Transaction of one mutation. No other write runs beside it, so every read in it is current."""
 
-    def __init__(self, connection: AsyncConnection, viewer: Viewer, log: ChangeLog) -> None:
-        """Take the transaction, the viewer as of it, and the change log, which holds the writers' lock."""
-        self.connection, self.viewer, self.log = connection, viewer, log
+    def __init__(
+        self, connection: AsyncConnection, viewer: Viewer, log: ChangeLog, url_schemes: Sequence[str] = URL_SCHEMES
+    ) -> None:
+        """Take the transaction, the viewer as of it, the change log, which holds the writers' lock, and URL schemes."""
+        self.connection, self.viewer, self.log, self.url_schemes = connection, viewer, log, url_schemes
         self.checked_permissions: set[Permission] = set()
         self.must_commit = False  # set when a write is not in the change log
 
@@ -194,7 +197,7 @@ async def _begin(context: OperationContext, connection: AsyncConnection, permiss
     viewer = await context.identify(ConnectionSnapshot(connection))
     require(viewer, permission)
     log.actor_pk = viewer.user_pk
-    return MutationTransaction(connection, viewer, log)
+    return MutationTransaction(connection, viewer, log, context.url_schemes)
 
 
 async def _run_idempotent(tx: MutationTransaction, name: str, input: Input, function: MutationFunction) -> Result:

@@ -82,7 +82,7 @@ class AssetWriter:
         await self._replace(sql.asset_use, rows)
 
     def _desired_row(self, line: AssetLine, row: Row[Any] | None, *, has_related_changes: bool) -> DesiredRow:
-        created, updated = self._past(line.createdAt), self._past(line.updatedAt)
+        created, updated = self.session.past(line.createdAt), self.session.past(line.updatedAt)
         if (created, updated) != (line.createdAt, line.updatedAt):
             self.future_ids.append(line.id)
         created_at = created or updated or self.session.log.at
@@ -92,10 +92,6 @@ class AssetWriter:
         columns |= {column: at for column, at in timestamps.items() if at is not None}
         insert_only = {"created_at": created_at, "updated_at": updated or created_at}
         return DesiredRow(line.type, "ast", columns, insert_only, has_related_changes, _RESTRICTED)
-
-    def _past(self, at: int | None) -> int | None:
-        """Return the time; None for one in the future, as if the line omitted it."""
-        return None if at is None or at > self.session.log.at else at
 
     def _relations(self, line: AssetLine) -> Relations:
         """Return the line's relations. A principal with several grants gets the highest access."""

@@ -1,6 +1,6 @@
 """Existing data that an import compares with its lines: relations of assets, and objects that lines refer to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,7 +8,9 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
+from store.catalogue.deleted import load_deleted
 from store.catalogue.imported import StatesByObject, load_states
+from store.catalogue.parsed import ParsedCatalogue
 from store.tables import PrincipalKind
 
 PkByExternalId = Mapping[str, int]
@@ -91,21 +93,26 @@ class ExistingObjects:
         return {id_: [topics[row.topic_pk], ids.get(row.parent_pk)] for id_, row in self.collections.items()}
 
 
-async def load_existing(connection: AsyncConnection, source: str, asset_ids: Iterable[str]) -> ExistingObjects:
-    """Return all principals, topics and collections, the assets with one of the ids, and the source's states.
+async def load_existing(connection: AsyncConnection, source: str, catalogue: ParsedCatalogue) -> ExistingObjects:
+    """Return all principals, topics and collections, the assets that lines only refer to, and the source's states.
 
-    Six statements.
+    Six statements, and two more at the source's first import.
     """
-    is_named = sql.asset.c.external_id.in_(sql.text_list(list(asset_ids)))
+    is_named = sql.asset.c.external_id.in_(sql.text_list(catalogue.missing_assets()))
     principals = await connection.execute(select(sql.principal.c.external_id, sql.principal.c.kind))
     assets = await connection.scalars(select(sql.asset.c.external_id).where(is_named))
-    topics = await connection.execute(select(sql.topic))
-    collections = await connection.execute(select(sql.collection))
+    topics = {row.id: row for row in await connection.execute(select(sql.topic))}
+    collections = {row.id: row for row in await connection.execute(select(sql.collection))}
+    topic_states = await load_states(connection, source, "topic")
+    collection_states = await load_states(connection, source, "collection")
+    if not (topic_states or collection_states):
+        topic_states = await load_deleted(connection, "top", catalogue.topics, topics)
+        collection_states = await load_deleted(connection, "col", catalogue.collections, collections)
     return ExistingObjects(
         principals={row.external_id: PrincipalKind(row.kind) for row in principals},
         assets=frozenset(assets.all()),
-        topics={row.id: row for row in topics},
-        collections={row.id: row for row in collections},
-        topic_states=await load_states(connection, source, "topic"),
-        collection_states=await load_states(connection, source, "collection"),
+        topics=topics,
+        collections=collections,
+        topic_states=topic_states,
+        collection_states=collection_states,
     )

@@ -25,7 +25,7 @@ from store.catalogue.member import LineOfCollection, MemberPlan, MemberWriter
 from store.catalogue.parsed import ParsedCatalogue, parse_catalogue
 from store.catalogue.plan import KeptLine, Plan, plan_import
 from store.catalogue.preview import PlannedChange, read_changes
-from store.catalogue.principal import write_principals
+from store.catalogue.principal import ForeignLine, write_principals
 from store.catalogue.prune import withdraw_missing
 from store.catalogue.topic import write_topics
 from store.catalogue.upsert import BATCH_SIZE, ImportSession
@@ -33,6 +33,7 @@ from store.catalogue.validate import validate
 from store.changes import open_change_log
 from store.database import UNLIMITED_SECONDS, Database
 from store.tables import AssetKind, CollectionVisibility
+from store.url import URL_SCHEMES
 
 COUNTED_KINDS = ("user", "group", "topic", "collection", *AssetKind)
 DEFAULT_SOURCE = "catalogue"
@@ -48,7 +49,8 @@ class ImportResult:
     memberships: int
     removed_memberships: int = 0
     kept: Sequence[KeptLine] = ()
-    future_ids: Sequence[str] = ()  # external ids of assets with times in the future, which are ignored
+    foreign: Sequence[ForeignLine] = ()  # lines of users and groups that another source owns
+    future_ids: Sequence[str] = ()  # assets and members with times in the future, which are ignored
     withdrawn: int = 0  # assets that the source has no longer
     hidden_collections: int = 0  # PUBLIC ones, which only administrators see while public sharing is off
     changes: Sequence[PlannedChange] = ()  # of a dry run
@@ -68,6 +70,7 @@ class ImportOptions:
     prunes: bool = False  # whether to withdraw the source's assets that the file lacks
     may_prune_many: bool = False
     person: str | None = None  # who imports, for the change log
+    url_schemes: Sequence[str] = URL_SCHEMES
 
 
 async def import_catalogue(
@@ -79,17 +82,17 @@ async def import_catalogue(
     so each byte counts twice. Raises UnreadableFileError, and InvalidCatalogueError with all problems.
     """
     file = CatalogueFile(path)
-    catalogue = parse_catalogue(file, progress)
+    catalogue = parse_catalogue(file, progress, options.url_schemes)
     async with database.write(UNLIMITED_SECONDS) as connection:
         session = ImportSession(connection, await open_change_log(connection, request_id))
         session.log.origin = f"import of {path.name}" + (f" by {options.person}" if options.person else "")
-        existing = await load_existing(connection, options.source, catalogue.missing_assets())
+        existing = await load_existing(connection, options.source, catalogue)
         plan = plan_import(catalogue, existing)
         validate(catalogue, existing, plan)
-        principal_pks = await write_principals(session, catalogue)
+        principal_pks, foreign = await write_principals(session, catalogue)
         topics = await write_topics(session, plan, existing)
         assets = AssetWriter(session, principal_pks)
-        for batch in _batches(file, progress):
+        for batch in _batches(file, progress, options.url_schemes):
             outcome = await assets.write_batch(batch)
             plan.kept += await write_awards(session, options.source, batch, outcome)
         await assets.write_uses()
@@ -98,7 +101,7 @@ async def import_catalogue(
             has_limit = not (options.is_dry_run or options.may_prune_many)
             withdrawn = await withdraw_missing(session, options.source, catalogue.has_asset, has_limit=has_limit)
         collections = await write_collections(session, plan, existing, topics)
-        members = await _write_members(session, catalogue, plan, collections, principal_pks)
+        members, future_members = await _write_members(session, catalogue, plan, collections, principal_pks)
         await _save_states(session, options.source, catalogue, plan, existing)
         result = ImportResult(
             session.created,
@@ -107,7 +110,8 @@ async def import_catalogue(
             memberships=sum(len(each.added) for each in members),
             removed_memberships=sum(len(each.removed) for each in members),
             kept=plan.kept,
-            future_ids=assets.future_ids,
+            foreign=foreign,
+            future_ids=[*assets.future_ids, *future_members],
             withdrawn=withdrawn,
             hidden_collections=await _count_hidden_collections(session),
             changes=await read_changes(connection, session.log.revision) if options.is_dry_run else (),
@@ -123,8 +127,11 @@ async def _write_members(
     plan: Plan,
     collections: Mapping[str, int],
     principal_pks: Mapping[str, int],
-) -> list[MemberPlan]:
-    """Write the members of all collections that have lines and exist; add their entries to the plan's fields."""
+) -> tuple[list[MemberPlan], list[str]]:
+    """Write the members of all collections that have lines and exist; add their entries to the plan's fields.
+
+    Return also the members whose time is in the future.
+    """
     lines = []
     for slug, line in catalogue.collections.items():
         match = plan.collection_matches.by_slug[slug]
@@ -133,12 +140,13 @@ async def _write_members(
             lines.append(LineOfCollection(line, match.id, collections[match.id], imported))
     asset_ids = {id_ for each in lines for id_ in (*each.line.asset_ids, *(each.imported or ()))}
     assets = await session.load_pks(sql.asset, "external_id", asset_ids)
-    plans = await MemberWriter(session, assets, principal_pks).write(lines)
+    writer = MemberWriter(session, assets, principal_pks)
+    plans = await writer.write(lines)
     for written in lines:
         plan.fields[written.id]["assets"] = plans[written.id].entries
         if missing := plans[written.id].missing:
             plan.keep("collection", written.line.slug, [f"{missing:,} removed member{'' if missing == 1 else 's'}"])
-    return [*plans.values()]
+    return [*plans.values()], writer.future_ids
 
 
 async def _count_hidden_collections(session: ImportSession) -> int:
@@ -178,19 +186,19 @@ def _states_after(
     return missing | after
 
 
-def _batches(file: CatalogueFile, progress: Progress) -> Iterator[list[AssetLine]]:
+def _batches(file: CatalogueFile, progress: Progress, url_schemes: Sequence[str]) -> Iterator[list[AssetLine]]:
     """Yield the assets of the file in batches. Raises UnreadableFileError if the file has changed."""
-    lines = _asset_lines(file, progress)
+    lines = _asset_lines(file, progress, url_schemes)
     while batch := list(islice(lines, BATCH_SIZE)):
         file.check_unchanged()
         yield batch
     file.check_unchanged()
 
 
-def _asset_lines(file: CatalogueFile, progress: Progress) -> Iterator[AssetLine]:
+def _asset_lines(file: CatalogueFile, progress: Progress, url_schemes: Sequence[str]) -> Iterator[AssetLine]:
     for _, raw in file.lines(progress):
         try:
-            line = parse_line(raw)
+            line = parse_line(raw, url_schemes)
         except InvalidLineError:
             file.check_unchanged()  # the first reading accepted this line, so it must have changed
             raise

@@ -1,12 +1,21 @@
 """Models of catalogue lines: the fields and limits of each kind, documented in `docs/catalogue.md`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
 
 from store.catalogue.file import MAX_LINE_BYTES
 from store.catalogue.messages import format_errors, format_value
@@ -24,7 +33,7 @@ from store.text import (
     clean_name,
     clean_text,
 )
-from store.url import normalize_url
+from store.url import URL_SCHEMES, normalize_url
 
 MAX_SHORT_TEXT_LENGTH = 1_000
 MAX_PROPERTIES = 100
@@ -51,14 +60,18 @@ def _to_milliseconds(value: object) -> int:
     return (utc - EPOCH) // MILLISECOND
 
 
-def _normalized(normalize: Callable[[str], str | None]) -> AfterValidator:
-    def apply(value: str) -> str | None:
+def _normalized(normalize: Callable[[str, ValidationInfo], str | None]) -> AfterValidator:
+    def apply(value: str, info: ValidationInfo) -> str | None:
         try:
-            return normalize(value)
+            return normalize(value, info)
         except ValueError as error:
             raise ValueError(f"{error}, not {format_value(value)}") from None
 
     return AfterValidator(apply)
+
+
+def _normalize_url(value: str, info: ValidationInfo) -> str:
+    return normalize_url(value, info.context or URL_SCHEMES)
 
 
 def _as_list(value: object) -> object:
@@ -96,8 +109,8 @@ OptionalId = Annotated[Id | None, _NoneIfBlank]
 OptionalText = Annotated[Text | None, _NoneIfBlank]
 OptionalShortText = Annotated[_ShortText | None, _NoneIfBlank]
 OptionalEmail = Annotated[Annotated[str, _TEXT, _cleaned_text(MAX_EMAIL_LENGTH)] | None, _NoneIfBlank]
-OptionalDoi = Annotated[Annotated[_ShortText, _normalized(normalize_doi)] | None, _NoneIfBlank]
-OptionalUrl = Annotated[Annotated[_ShortText, _normalized(normalize_url)] | None, _NoneIfBlank]
+OptionalDoi = Annotated[Annotated[_ShortText, _normalized(lambda value, _: normalize_doi(value))] | None, _NoneIfBlank]
+OptionalUrl = Annotated[Annotated[_ShortText, _normalized(_normalize_url)] | None, _NoneIfBlank]
 Note = Annotated[
     Annotated[str, Field(strict=True), _cleaned_text(MAX_NOTE_LENGTH, multiline=True)] | None, _NoneIfBlank
 ]
@@ -271,8 +284,8 @@ class InvalidLineError(ValueError):
         self.subject = subject
 
 
-def parse_line(raw: bytes) -> AnyLine:
-    """Parse and validate one line; raise InvalidLineError."""
+def parse_line(raw: bytes, url_schemes: Sequence[str] = URL_SCHEMES) -> AnyLine:
+    """Parse and validate one line, whose URLs have one of the schemes; raise InvalidLineError."""
     if len(raw) > MAX_LINE_BYTES:
         raise InvalidLineError(f"the line is longer than the maximum of {MAX_LINE_BYTES:,} bytes")
     try:
@@ -282,7 +295,7 @@ def parse_line(raw: bytes) -> AnyLine:
     except orjson.JSONDecodeError as error:
         raise InvalidLineError(f"not valid JSON: {error.msg} at character {error.colno}") from None
     try:
-        return _LINE.validate_python(values)
+        return _LINE.validate_python(values, context=url_schemes)
     except ValidationError as error:
         raise InvalidLineError(format_errors(error), _subject(values)) from None
 

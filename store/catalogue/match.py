@@ -41,11 +41,16 @@ class Matches:
 
     by_slug: Mapping[str, Match]  # of the lines
     _others: Mapping[str, str]  # object id by slug, of lines that the file lacks and of other objects
+    _successors: Mapping[str, str]  # by the id of a deleted object, the id of the one that lines mean instead
 
     def find(self, slug: str) -> str | None:
         """Return the id of the object that a line refers to by slug; None if there is none."""
         match = self.by_slug.get(slug)
         return match.id if match else self._others.get(slug)
+
+    def successor(self, id_: str) -> str:
+        """Return the id of the object that lines mean instead of a deleted one; otherwise the id itself."""
+        return self._successors.get(id_, id_)
 
 
 def match_lines(prefix: str, lines: Mapping[str, SluggedLine], rows: RowsById, states: StatesByObject) -> Matches:
@@ -64,14 +69,18 @@ def match_lines(prefix: str, lines: Mapping[str, SluggedLine], rows: RowsById, s
         lambda line: by_slug.get(line.slug),
     ):
         _match(matched, lines.values(), find)
-    _replace_deleted(matched, rows, by_slug)
+    # A slug that a deleted object had at the last import may belong to another one by now.
+    living = {slug: id_ for slug, id_ in by_former_slug.items() if id_ in rows}
+    others = by_former_slug | by_slug | living
+    successors = {id_: others[slug] for slug, id_ in by_former_slug.items() if slug not in lines}
+    successors |= _replace_deleted(matched, rows, by_slug)
     matches = {
         slug: Match(id_, rows.get(id_), states.get(id_))
         if (id_ := matched.get(slug))
         else Match(new_id(prefix), None, None)
         for slug in lines
     }
-    return Matches(matches, by_slug | by_former_slug)
+    return Matches(matches, others, successors)
 
 
 def _match(matched: dict[str, str], lines: Iterable[SluggedLine], find: Any) -> None:
@@ -84,10 +93,16 @@ def _match(matched: dict[str, str], lines: Iterable[SluggedLine], find: Any) -> 
             taken.add(id_)
 
 
-def _replace_deleted(matched: dict[str, str], rows: RowsById, by_slug: Mapping[str, str]) -> None:
-    """Match lines of deleted objects with objects that people have made with the same slugs since then."""
+def _replace_deleted(matched: dict[str, str], rows: RowsById, by_slug: Mapping[str, str]) -> dict[str, str]:
+    """Match lines of deleted objects with objects that people have made with the same slugs since then.
+
+    Return the ids of these by the ids of the deleted ones.
+    """
     taken = {*matched.values()}
-    for slug, id_ in matched.items():
-        successor = by_slug.get(slug)
-        if id_ not in rows and successor is not None and successor not in taken:
-            matched[slug] = successor
+    successors = {
+        id_: by_slug[slug]
+        for slug, id_ in matched.items()
+        if id_ not in rows and slug in by_slug and by_slug[slug] not in taken
+    }
+    matched |= {slug: successors[id_] for slug, id_ in matched.items() if id_ in successors}
+    return successors

@@ -53,6 +53,7 @@ class MemberWriter:
     def __init__(self, session: ImportSession, assets: Mapping[str, int], users: Mapping[str, int]) -> None:
         """Take the pks of assets and users by external id."""
         self._session, self._assets, self._users = session, assets, users
+        self.future_ids: list[str] = []  # members whose time is in the future, with their collections
 
     async def write(self, lines: Sequence[LineOfCollection]) -> dict[str, MemberPlan]:
         """Write the members, and return the plans by the id of the collection.
@@ -79,6 +80,8 @@ class MemberWriter:
         for member in line.line.assets:
             membership = memberships.get(self._assets[member.id])
             self._plan_member(plan, member, line.imported, membership)
+            if self._session.past(member.addedAt) != member.addedAt:
+                self.future_ids.append(f"{member.id} in {line.line.slug}")
         for id_, entry in (line.imported or {}).items():
             membership = memberships.get(self._assets[id_])
             if id_ not in plan.entries and membership is not None and _is_made(entry, membership):
@@ -103,12 +106,14 @@ class MemberWriter:
         entry["made"] = former["made"]
         if entry != former and membership is not None and _is_made(former, membership):
             values = {"note": member.note, "added_by_pk": self._added_by(member)}
-            values["added_at"] = membership.added_at if member.addedAt is None else member.addedAt
+            added_at = self._session.past(member.addedAt)
+            values["added_at"] = membership.added_at if added_at is None else added_at
             plan.updated.append((membership, values))
             entry["made"] = [values["added_at"], values["added_by_pk"]]
 
     def _added_at(self, member: MemberLine) -> int:
-        return self._session.log.at if member.addedAt is None else member.addedAt
+        added_at = self._session.past(member.addedAt)
+        return self._session.log.at if added_at is None else added_at
 
     def _added_by(self, member: MemberLine) -> int | None:
         return self._users[member.addedBy] if member.addedBy else None

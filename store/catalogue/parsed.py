@@ -1,7 +1,7 @@
 """Parsed catalogue file, validated as far as possible without the database."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -153,15 +153,17 @@ class ParsedCatalogue:
         self.references.extend(Reference(number, field_name, kind, id_) for id_ in dict.fromkeys(ids))
 
 
-def parse_catalogue(file: CatalogueFile, progress: Progress) -> ParsedCatalogue:
-    """Parse the file. The result includes its problems: of single lines, and of conflicts between lines.
+def parse_catalogue(file: CatalogueFile, progress: Progress, url_schemes: Sequence[str]) -> ParsedCatalogue:
+    """Parse the file, whose URLs have one of the schemes.
+
+    The result includes its problems: of single lines, and of conflicts between lines.
 
     Raises UnreadableFileError. Raises InvalidCatalogueError if the file is empty or has MAX_PROBLEMS problems.
     """
     catalogue = ParsedCatalogue()
     for number, raw in file.lines(progress):
         try:
-            catalogue.add(number, parse_line(raw))
+            catalogue.add(number, parse_line(raw, url_schemes))
         except InvalidLineError as error:
             catalogue.add_invalid(number, error)
         if len(catalogue.problems) >= MAX_PROBLEMS:

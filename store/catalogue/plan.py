@@ -113,7 +113,7 @@ def _plan_collections(plan: Plan, catalogue: ParsedCatalogue, existing: Existing
         values = {name: getattr(line, name) for name in ("slug", "name", "description", "visibility")}
         values |= {"place": requested[slug]}
         if match.is_new and slug in absent:
-            plan.keep("collection", slug, ["not created, because its topic or parent is deleted"])
+            plan.keep("collection", slug, [f"not created, because {_explain_absence(plan, line, existing)}"])
             continue
         plan.fields[match.id] = values | {"assets": match.state.fields["assets"] if match.state else {}}
         if match.is_deleted:
@@ -150,12 +150,24 @@ def _merge(
     keeps_place: bool = False,
 ) -> dict[str, Any]:
     """Return the merged values, and record the edits that stay. With `keeps_place`, the place stays in any case."""
-    values, kept = merge(line, match.state.fields if match.state else None, current)
+    values, kept = merge(line, _imported_fields(plan, match), current)
     if keeps_place:
         values["place"] = current["place"]
         kept = [*dict.fromkeys([*kept, "place"])]
     plan.keep(kind, line["slug"], kept)
     return values
+
+
+def _imported_fields(plan: Plan, match: Match) -> Mapping[str, Any] | None:
+    """Return the line's fields at the last import; None without one.
+
+    A place has the successors of deleted objects, so that these alone make no difference of the file.
+    """
+    if match.state is None or "place" not in match.state.fields:
+        return match.state and match.state.fields
+    topic, parent = match.state.fields["place"]
+    place = [plan.topic_matches.successor(topic), plan.collection_matches.successor(parent)]
+    return {**match.state.fields, "place": place}
 
 
 def _requested_place(plan: Plan, line: CollectionLine) -> list[str | None]:
@@ -177,6 +189,22 @@ def _absent_places(plan: Plan, requested: Mapping[str, list[str | None]]) -> set
         absent |= lost
         alive -= {matches[slug].id for slug in lost if matches[slug].is_new}
     return absent
+
+
+def _explain_absence(plan: Plan, line: CollectionLine, existing: ExistingObjects) -> str:
+    """Return why the topic or the parent of a line will not exist, as a clause."""
+    rows: Mapping[str, Row[Any]]
+    if plan.topic_matches.find(line.topic) not in plan.topics:
+        noun, slug, rows = "topic", line.topic, existing.topics
+    else:
+        noun, slug, rows = "parent", str(line.parent), existing.collections
+        match = plan.collection_matches.by_slug.get(slug)
+        if match is not None and match.is_new:
+            return f"its parent {slug!r} is not created"
+    is_taken = any(row.slug == slug for row in rows.values())
+    noun_of_rows = "topic" if noun == "topic" else "collection"
+    reason = f"its {noun} {slug!r} is deleted"
+    return f"{reason}, and the {noun_of_rows} with that slug belongs to another line" if is_taken else reason
 
 
 def _with_free_slugs(

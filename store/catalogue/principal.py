@@ -1,6 +1,7 @@
 """Import of users and groups: a group's line replaces all of its members."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -14,12 +15,27 @@ from store.people.writer import PeopleWriter, UserColumns, WrittenPeople
 from store.tables import PrincipalSource
 
 
-async def write_principals(session: ImportSession, catalogue: ParsedCatalogue) -> dict[str, int]:
-    """Write users and groups. Return pks by external id, of all principals including `everyone` and `public`.
+class ForeignLine(NamedTuple):
+    """A line that would change a user or group of another source, and is left out, with that source."""
 
-    Raises InvalidCatalogueError for users and groups that another source owns.
+    kind: str
+    id: str
+    source: PrincipalSource
+
+
+class WrittenPrincipals(NamedTuple):
+    """Pks by external id, of all principals including `everyone` and `public`, and the lines left out."""
+
+    pks: dict[str, int]
+    foreign: list[ForeignLine]
+
+
+async def write_principals(session: ImportSession, catalogue: ParsedCatalogue) -> WrittenPrincipals:
+    """Write users and groups; leave those of another source as they are.
+
+    Raises InvalidCatalogueError if the lines demote or deactivate the last active administrator.
     """
-    writer = PeopleWriter(session.connection, session.log, PrincipalSource.CATALOGUE)
+    writer = PeopleWriter(session.connection, session.log, PrincipalSource.CATALOGUE, skips_foreign=True)
     try:
         users = await writer.write_users({id_: _columns(line) for id_, line in catalogue.users.items()})
         pks = await _load_pks(session)
@@ -33,7 +49,12 @@ async def write_principals(session: ImportSession, catalogue: ParsedCatalogue) -
         raise InvalidCatalogueError(_problems(catalogue, error)) from None
     _count(session, "user", users, catalogue.users)
     _count(session, "group", groups, catalogue.groups)
-    return {**pks, **groups.pks}
+    foreign = [*_foreign_lines("user", users.skipped), *_foreign_lines("group", groups.skipped)]
+    return WrittenPrincipals({**pks, **groups.pks}, foreign)
+
+
+def _foreign_lines(kind: str, skipped: Mapping[str, PrincipalSource]) -> list[ForeignLine]:
+    return [ForeignLine(kind, id_, source) for id_, source in skipped.items()]
 
 
 def _columns(line: UserLine) -> UserColumns:
@@ -57,4 +78,4 @@ def _count(session: ImportSession, kind: str, written: WrittenPeople, lines: Col
     created, updated = len(written.created), len(written.updated)
     session.created[kind] += created
     session.updated[kind] += updated
-    session.unchanged[kind] += len(lines) - created - updated
+    session.unchanged[kind] += len(lines) - created - updated - len(written.skipped)

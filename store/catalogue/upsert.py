@@ -136,6 +136,10 @@ class ImportSession:
         last = (await self.connection.scalar(select(func.max(column)))) or 0
         return iter(range(last + GAP, 1 << 62, GAP))
 
+    def past(self, at: int | None) -> int | None:
+        """Return the time; None for one in the future, as if the line omitted it."""
+        return None if at is None or at > self.log.at else at
+
     @property
     def initial_stamps(self) -> dict[str, int]:
         """Timestamps and version of a new topic or collection."""

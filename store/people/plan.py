@@ -30,6 +30,7 @@ class Writer:
 
     source: PrincipalSource
     hand_over_to: PrincipalSource | None = None
+    skips_foreign: bool = False  # whether to leave users and groups of other sources as they are, instead of refusing
 
     def may_write(self, row: PrincipalRow) -> bool:
         """Return whether the source owns the user or group, or it is handed over."""
@@ -44,6 +45,7 @@ class Plan:
     created: dict[str, dict[str, Any]] = field(default_factory=dict)  # all columns
     updated: dict[str, dict[str, Any]] = field(default_factory=dict)  # changed columns only
     refusals: dict[str, Refusal] = field(default_factory=dict)
+    skipped: dict[str, PrincipalSource] = field(default_factory=dict)  # left as they are, with their sources
 
     @property
     def ids(self) -> dict[str, str]:
@@ -51,10 +53,15 @@ class Plan:
         existing = {external_id: row.id for external_id, row in self.existing.items()}
         return existing | {external_id: columns["id"] for external_id, columns in self.created.items()}
 
-    def check_source(self, row: PrincipalRow, writer: Writer) -> None:
-        """Refuse a change to a user or group that another source owns."""
-        if not writer.may_write(row):
+    def check_source(self, row: PrincipalRow, writer: Writer) -> bool:
+        """Return whether the source owns the user or group; if not, refuse the change to it, or skip it."""
+        if writer.may_write(row):
+            return True
+        if writer.skips_foreign:
+            self.skipped[row.external_id] = PrincipalSource(row.source)
+        else:
             self.refusals.setdefault(row.external_id, refuse_other_source(row))
+        return False
 
     def raise_refusals(self) -> None:
         """Raise PeopleRefusedError if a part of the plan is refused."""
@@ -83,8 +90,7 @@ async def make_plan(
             plan.created[id_] = {**defaults, **columns, **owner}
         elif row.kind != kind:
             plan.refusals[id_] = refuse_other_kind(row, kind)
-        elif changed := changed_columns(row, {**columns, **owner}):
-            plan.check_source(row, writer)
+        elif (changed := changed_columns(row, {**columns, **owner})) and plan.check_source(row, writer):
             plan.updated[id_] = changed
     return plan
 

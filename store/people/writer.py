@@ -38,12 +38,16 @@ class UserColumns(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class WrittenPeople:
-    """Outcome of a write, by external id: all pks and public ids, and which users or groups are new or changed."""
+    """Outcome of a write, by external id: all pks and public ids, and which users or groups are new or changed.
+
+    `skipped` has those that would have changed, but belong to another source, with that source.
+    """
 
     pks: Mapping[str, int]
     ids: Mapping[str, str]
     created: Collection[str]
     updated: Collection[str]
+    skipped: Mapping[str, PrincipalSource]
 
 
 class PeopleWriter:
@@ -59,12 +63,16 @@ class PeopleWriter:
         log: ChangeLog,
         source: PrincipalSource,
         hand_over_to: PrincipalSource | None = None,
+        *,
+        skips_foreign: bool = False,
     ) -> None:
         """Take the transaction, its change log and the source that writes.
 
         With `hand_over_to`, it may write the users and groups of all sources, and this source owns them from then on.
+        With `skips_foreign`, it leaves those of other sources as they are, instead of refusing the write.
         """
-        self._connection, self._log, self._writer = connection, log, Writer(source, hand_over_to)
+        self._connection, self._log = connection, log
+        self._writer = Writer(source, hand_over_to, skips_foreign)
 
     async def write_users(self, users: Mapping[str, UserColumns]) -> WrittenPeople:
         """Create or update users by external id. Up to seven statements. Raises PeopleRefusedError."""
@@ -86,10 +94,8 @@ class PeopleWriter:
         for id_, group in groups.items():
             row = plan.existing.get(id_)
             change = group.changes_from(set() if row is None else members[row.pk])
-            if any(change):
+            if any(change) and (row is None or plan.check_source(row, self._writer)):
                 changes[id_] = change
-                if row is not None:
-                    plan.check_source(row, self._writer)
         plan.raise_refusals()
         return await self._write(plan, changes)
 
@@ -111,7 +117,7 @@ class PeopleWriter:
         await write_members(self._connection, {pks[id_]: change for id_, change in changes.items()})
         await self._log_changes(plan, await member_fields(self._connection, changes))
         updated = [id_ for id_ in plan.existing if id_ in plan.updated or id_ in changes]
-        return WrittenPeople(pks, plan.ids, plan.created.keys(), updated)
+        return WrittenPeople(pks, plan.ids, plan.created.keys(), updated, plan.skipped)
 
     async def _insert(self, plan: Plan) -> None:
         defaults = {"email": None, "is_admin": False, "is_active": True}

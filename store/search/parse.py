@@ -20,7 +20,10 @@ _TERM = re.compile(
 )
 # A word, a colon and a value of letters. Other colons occur in identifiers ("GO:0006915", "chr1:100") and addresses.
 _UNKNOWN_FIELD = re.compile(r'([A-Za-z]{3,}):(?=[^\W\d_]|")')
-_DOI_RESOLVER = re.compile(r"(?<!\w)(?:https?://)?(?:dx\.)?doi\.org/", re.IGNORECASE)
+# The address of a resolver, and the space that citations have in "DOI: 10.5281/zenodo.77".
+_BEFORE_DOI = re.compile(
+    r"(?<!\w)(?:https?://)?(?:dx\.|www\.)?doi\.org/|(?<=(?<!\w)doi:)\s+(?=10\.[0-9])", re.IGNORECASE
+)
 _OPERATORS = ("AND", "OR", "NOT")
 
 
@@ -37,7 +40,7 @@ def parse_query(text: str) -> Search | None:
         raise InvalidQueryError(f"The query has {len(text):,} characters; at most {MAX_QUERY_LENGTH} are allowed.")
     if not text.strip():
         return None
-    pieces = list(_split(_DOI_RESOLVER.sub("", text).rstrip()))
+    pieces = list(_split(_BEFORE_DOI.sub("", text).rstrip()))
     if all(piece.operator for piece in pieces):  # nothing to combine, so the operators are words
         pieces = [replace(piece, operator="") for piece in pieces]
     groups = _Groups()
