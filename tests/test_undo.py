@@ -14,11 +14,12 @@ from proofs.undo.world_dump import dump_world
 from resolvers.undoable import UNDO_MS
 from resolvers.write import job as jobs
 from store import sql
+from store.date_time import format_rfc_3339
 from tests.conftest import ANONYMOUS, GraphQLClient, set_public_sharing
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_collection_write import ids
 from tests.test_every_mutation import ACTS, Act, filled, mutate, prepare_world
-from tests.test_membership_write import ADD, held
+from tests.test_membership_write import ADD, REMOVE, held
 from tests.test_membership_write import ids as asset_ids
 
 MUTATIONS = 12
@@ -36,7 +37,7 @@ UNDO = Mutation(
 )
 CHANGE = """query($id: ID!) { node(id: $id) { ... on Change {
   action canUndo subjectId subjectType subjectName undoneBy { id } undoes { id } assets { totalCount } } } }"""
-NOT_UNDOABLE = ("assetsRegister", "assetsTransfer", "jobCancel", "user", "group", "token")
+NOT_UNDOABLE = ("assetsRegister", "jobCancel", "user", "group", "token")
 """Mutations, or the beginnings of their names, that cannot be undone."""
 
 
@@ -254,6 +255,31 @@ async def test_assets_return_to_their_places_unless_they_were_moved_again(ask_ow
     assert await held(ask_own, "open") == before
 
 
+async def test_a_conflict_of_an_asset_names_the_later_change_that_the_viewer_sees(ask_own: GraphQLClient) -> None:
+    id_ = await asset_ids(ask_own)
+    names = ["blast", "align", "count", "genomes"]
+    first = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_[name] for name in names])
+    await REMOVE(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]])
+    removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
+    put = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
+    # A move of an asset that stays a member is no conflict with the undo of its addition, and is not named.
+    await REORDER(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]], position={"atStart": True})
+    by_log = {row.id: row.at for row in await newest(ask_own)}
+    undone = await UNDO(ask_own, "olu", changeId=first["change"]["id"], dryRun=True)
+    text = "The asset was added, removed or moved again by olu at {} ({}), so it stays as it is. {}"
+    later = [each["change"]["id"] for each in (removed, put)]
+    assert [each["error"] and each["error"]["message"] for each in undone["results"]] == [
+        *(text.format(format_rfc_3339(by_log[id_]), id_, "Undo that first, or change it by hand.") for id_ in later),
+        None,
+        None,
+    ]
+    order = await REORDER(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]], position={"atEnd": True})
+    again = await REORDER(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]], position={"atStart": True})
+    (message,) = await messages(ask_own, "ada", changeId=order["change"]["id"])
+    assert message.startswith("CONFLICT: The asset was added, removed or moved again by ada at 20")
+    assert f"({again['change']['id']})" in message
+
+
 async def test_a_dry_run_undoes_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     deleted = (await DELETE(ask_own, "ada", id=id_["members"]))["change"]["id"]
@@ -272,7 +298,7 @@ async def test_all_changes_of_a_job_are_undone_by_a_job(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", 2)
-    monkeypatch.setattr("resolvers.write.undo_members.INLINE_BULK_ITEMS", 1)
+    monkeypatch.setattr("resolvers.write.undo_conflict.INLINE_BULK_ITEMS", 1)
     monkeypatch.setattr("resolvers.write.job.CHUNK_SIZE", 2)
     id_ = await asset_ids(ask_own)
     before = await held(ask_own, "open"), await held(ask_own, "inner")
