@@ -11,8 +11,8 @@ from store.bulk_insert import insert_many
 from store.catalogue.change_fields import AssetWrite, append_changes
 from store.catalogue.existing import Relations
 from store.changes import ChangeLog
-from store.grant_changes import AccessByPrincipal
-from store.rows import AssetRow, ChangeRow
+from store.grant_changes import AccessByPrincipal, grant_field
+from store.rows import AssetRow, ChangeRow, PrincipalRow
 from store.tables import AssetAccess
 
 OWNER_FIELD = "owner"
@@ -20,6 +20,8 @@ OWNER_FIELD = "owner"
 
 AssetFields = Mapping[str, tuple[str | None, str | None]]
 """Former and new value by field: the owner, and the access of each user, of one asset."""
+Users = tuple[PrincipalRow, PrincipalRow]
+"""The user who was handed the assets, and the one who gets them back."""
 
 
 class Transfer(NamedTuple):
@@ -78,6 +80,34 @@ async def grants_of_both(
     for row in await connection.execute(rows):
         grants[row.asset_pk][row.principal_pk] = row.access
     return grants
+
+
+def plan_return(asset: AssetRow, grants: Mapping[int, int], fields: AssetFields, users: Users) -> AssetTransfer | None:
+    """Return how an asset is handed back; None if its owner or the grants of the users are no longer as handed over.
+
+    It is also None if the owner in the platform, whom an import replaced, would lose the access OWNER.
+    """
+    pk_by_id = {user.id: user.pk for user in users}
+    owner_pk, access = asset.owner_pk, dict(grants)
+    if OWNER_FIELD in fields:
+        before, after = fields[OWNER_FIELD]
+        if pk_by_id[str(after)] != asset.owner_pk:
+            return None
+        owner_pk = pk_by_id[str(before)]
+    for user in users:
+        before, after = fields.get(grant_field(user), (None, None))
+        if before == after:
+            continue
+        if _access_of(after) != access.pop(user.pk, None):
+            return None
+        if before is not None:
+            access[user.pk] = AssetAccess[before].value
+    is_owner_kept = owner_pk not in pk_by_id.values() or access.get(owner_pk) == AssetAccess.OWNER.value
+    return AssetTransfer(asset, owner_pk, access) if is_owner_kept else None
+
+
+def _access_of(name: str | None) -> int | None:
+    return None if name is None else AssetAccess[name].value
 
 
 async def write_transfers(

@@ -15,6 +15,7 @@ from resolvers.undoable import UNDO_MS
 from resolvers.write import job as jobs
 from store import sql
 from store.date_time import format_rfc_3339
+from store.transfer import plan_return
 from tests.conftest import ANONYMOUS, GraphQLClient, set_public_sharing
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_collection_write import ids
@@ -23,6 +24,7 @@ from tests.test_membership_write import ADD, REMOVE, held
 from tests.test_membership_write import ids as asset_ids
 
 MUTATIONS = 12
+SEED = 3
 UPDATE_COLLECTION = Mutation("collectionUpdate", "collection { id } changes { id }")
 UPDATE_TOPIC = Mutation("topicUpdate", "topic { id } changes { id }")
 DELETE_TOPIC = Mutation("topicDelete", "changes { id }")
@@ -81,6 +83,20 @@ async def test_the_proof_finds_an_undo_that_forgets_the_place(
     monkeypatch.setattr(fault, lambda order, _neighbours: len(order))
     with pytest.raises(BrokenPromiseError, match=r"(?s)seed 3: After the undo of .*Mutations:"):
         await run_trial(databases, 3, 2 * MUTATIONS)
+
+
+async def test_the_proof_finds_in_an_export_an_undo_that_forgets_the_owner(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_return
+
+    def plan_without_owner(asset: Any, *given: Any) -> Any:
+        planned = plan(asset, *given)
+        return planned and planned._replace(owner_pk=asset.owner_pk)
+
+    monkeypatch.setattr("resolvers.write.undo_transfer.plan_return", plan_without_owner)
+    with pytest.raises(BrokenPromiseError, match=r"After the undo of assetsTransfer, export differ"):
+        await run_trial(databases, SEED, 2 * MUTATIONS)
 
 
 @pytest.mark.parametrize("act", [act for act in ACTS if not act.mutation.startswith(NOT_UNDOABLE)], ids=str)

@@ -18,13 +18,9 @@ from resolvers.write.transfer_operation import transfer_assets
 from resolvers.write.undo_conflict import CHANGE_ID, changed_again, check_size, describe_changes, undone, values_of
 from resolvers.write.user_error import UserErrorCode
 from store import sql
-from store.grant_changes import grant_field
-from store.rows import AssetRow, ChangeRow, PrincipalRow
-from store.tables import AssetAccess, ChangeAction
-from store.transfer import OWNER_FIELD, AssetFields, AssetTransfer, grants_of_both, transferred_fields
-
-Users = tuple[PrincipalRow, PrincipalRow]
-"""The user who was handed the assets, and the one who gets them back."""
+from store.rows import AssetRow, ChangeRow
+from store.tables import ChangeAction
+from store.transfer import Users, grants_of_both, plan_return, transferred_fields
 
 
 async def undo(
@@ -42,7 +38,7 @@ async def undo(
     pks = [asset.pk for asset in assets.values()]
     grants = await grants_of_both(tx.connection, [user.pk for user in users], pks)
     by_name = sorted(assets.values(), key=lambda asset: (asset.sort_key, asset.id))
-    planned = {asset.id: plan(asset, grants[asset.pk], fields[asset.id], users) for asset in by_name}
+    planned = {asset.id: plan_return(asset, grants[asset.pk], fields[asset.id], users) for asset in by_name}
     later = await _later_changes(tx, change, [id_ for id_, transfer in planned.items() if transfer is None], users)
     items = [
         failed_item(id_, UserErrorCode.CONFLICT, _message(later.get((id_,))), CHANGE_ID)
@@ -54,34 +50,6 @@ async def undo(
     transfers = [transfer for transfer in planned.values() if transfer is not None]
     log_id = await transfer_assets(tx, change.subject_id, users, transfers, **undone(change))
     return {"subjects": [change.subject_id], "changes": [log_id], "results": to_json(items)}
-
-
-def plan(asset: AssetRow, grants: Mapping[int, int], fields: AssetFields, users: Users) -> AssetTransfer | None:
-    """Return how an asset is handed back; None if its owner or the grants of the users are no longer as handed over.
-
-    It is also None if the owner in the platform, whom an import replaced, would lose the access OWNER.
-    """
-    pk_by_id = {user.id: user.pk for user in users}
-    owner_pk, access = asset.owner_pk, dict(grants)
-    if OWNER_FIELD in fields:
-        before, after = fields[OWNER_FIELD]
-        if pk_by_id[str(after)] != asset.owner_pk:
-            return None
-        owner_pk = pk_by_id[str(before)]
-    for user in users:
-        before, after = fields.get(grant_field(user), (None, None))
-        if before == after:
-            continue
-        if _access_of(after) != access.pop(user.pk, None):
-            return None
-        if before is not None:
-            access[user.pk] = AssetAccess[before].value
-    is_owner_kept = owner_pk not in pk_by_id.values() or access.get(owner_pk) == AssetAccess.OWNER.value
-    return AssetTransfer(asset, owner_pk, access) if is_owner_kept else None
-
-
-def _access_of(name: str | None) -> int | None:
-    return None if name is None else AssetAccess[name].value
 
 
 async def _users(tx: MutationTransaction, change: ChangeRow) -> Users:
