@@ -20,6 +20,7 @@ from resolvers.loaders import (
     TopicByPk,
 )
 from resolvers.undo_loaders import (
+    AccessByAsset,
     ChildrenByCollection,
     CollectionByCurrentSlug,
     CollectionBySiblingName,
@@ -216,11 +217,12 @@ async def _check_transferred(change: ChangeRow, context: Context) -> bool:
     fields: dict[int, AssetFields] = {pk: {} for pk in assets}
     for part in parts:
         fields[part.pk] = {**fields[part.pk], **_fields(part)}
-    grants = await context.loader(GrantsByAsset).load_many(assets)
-    held = {pk: {grant.pk: grant.access for grant in each} for pk, each in zip(assets, grants, strict=True)}
+    access = await context.loader(AccessByAsset).load_many(assets)
     users = (giver, receiver)
-    of_users = {pk: {user.pk: each[user.pk] for user in users if user.pk in each} for pk, each in held.items()}
-    return any(plan_return(asset, of_users[pk], fields[pk], users) is not None for pk, asset in assets.items())
+    return any(
+        plan_return(asset, {user.pk: held[user.pk] for user in users if user.pk in held}, fields[asset.pk], users)
+        for asset, held in zip(assets.values(), access, strict=True)
+    )
 
 
 async def _check_deployment(change: ChangeRow, context: Context) -> bool:

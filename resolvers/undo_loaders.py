@@ -1,15 +1,17 @@
 """Data loaders of the checks whether changes can be undone: one statement for all changes of an event loop tick."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, String, and_, func, or_
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, String, and_, bindparam, func, or_
 from sqlalchemy import cast as sql_cast
 
 from permissions import Viewer, visible
 from permissions.visible import has_access, user_parameter
+from resolvers import undoable
 from resolvers.collection_tree import descendants_cte, start
-from resolvers.limits import LIMITS
 from resolvers.loaders import NO_PK, Loader, RowByColumn, group_rows
 from store import sql
 from store.rows import ChangeRow, CollectionRow, TopicRow
@@ -36,7 +38,16 @@ if TYPE_CHECKING:
         fields: list[LoggedFieldChange]
 
 
-INLINE_BULK_ITEMS = LIMITS.inline_bulk_items
+MAX_ITEMS = "max_items"
+"""Parameter with the largest number of assets of a change that is undone at once."""
+
+
+def _max_items() -> ColumnElement[int]:
+    return bindparam(MAX_ITEMS, type_=Integer())
+
+
+def _parameters() -> dict[str, int]:
+    return {MAX_ITEMS: undoable.MAX_ITEMS}
 
 
 class _ChangeLoader(Loader[int, bool]):
@@ -46,7 +57,7 @@ class _ChangeLoader(Loader[int, bool]):
 
     async def fetch(self, keys: list[int]) -> Mapping[int, bool]:
         """Return True for the pk of each selected change. One statement."""
-        return {row.pk: True for row in await self.rows_of(keys)}
+        return {row.pk: True for row in await self.rows_of(keys, **_parameters())}
 
     def select(self, viewer: Viewer) -> Selection:
         """Return the SELECT of these changes."""
@@ -66,7 +77,7 @@ def _exists_collection(change: FromClause, viewer: Viewer) -> ColumnElement[bool
 class HasUndoableMember(_ChangeLoader):
     """Whether the undo of a change of members restores or removes at least one of them.
 
-    False for a change of more than INLINE_BULK_ITEMS visible assets, which is undone with its job only, so that at most
+    False for a change of more than MAX_ITEMS visible assets, which is undone with its job only, so that at most
     so many are compared with their later changes.
     """
 
@@ -90,12 +101,14 @@ class HasUndoableMember(_ChangeLoader):
             .join(half, half.c.pk == member.c.change_pk)
             .where(is_half(half, change))
         )
-        distinct = items.with_only_columns(asset.c.pk).distinct().limit(INLINE_BULK_ITEMS + 1)
-        counted = distinct.correlate(change).subquery().select().with_only_columns(func.count())
+        distinct = items.with_only_columns(asset.c.pk).distinct().limit(_max_items() + 1)
+        counted = (
+            distinct.correlate(change).subquery().select().with_only_columns(func.count(), maintain_column_froms=True)
+        )
         fails = has_record(change, other, record, (record.c.asset_pk == asset.c.pk) & ~is_undoable, asset)
         return and_(
             _exists_collection(change, viewer),
-            counted.correlate(change).scalar_subquery() <= INLINE_BULK_ITEMS,
+            counted.correlate(change).scalar_subquery() <= _max_items(),
             items.where(~fails).correlate(change).exists(),
         )
 
@@ -166,29 +179,51 @@ class PartsByChange(Loader[int, list[ChangeRow]]):
 class TransferredAssetsByChange(Loader[int, list["TransferredAssetRow"]]):
     """Assets of a transfer, each once for each of its changes, with the `fields` of that.
 
-    None for a transfer of more than INLINE_BULK_ITEMS assets, which is undone with its job only.
+    None for a transfer of more than MAX_ITEMS assets, which is undone with its job only.
     """
 
     missing = []  # noqa: RUF012 - its base declares the type, and nothing changes it
 
     async def fetch(self, keys: list[int]) -> dict[int, list["TransferredAssetRow"]]:
         """Return the assets by the pk of the change. One statement."""
-        return group_rows(cast("Sequence[TransferredAssetRow]", await self.rows_of(keys)), "whole_pk")
+        return group_rows(cast("Sequence[TransferredAssetRow]", await self.rows_of(keys, **_parameters())), "whole_pk")
 
     def select(self, viewer: Viewer) -> Selection:
         """Return the SELECT of the assets, each with `whole_pk` and `fields`."""
         whole, part, member = sql.change.alias("whole"), sql.change, sql.change_asset
-        items = member.select().where(member.c.change_pk == whole.c.pk).with_only_columns(func.count())
+        items = (
+            member.select()
+            .where(member.c.change_pk == whole.c.pk)
+            .with_only_columns(func.count(), maintain_column_froms=True)
+        )
         return (
             visible(part, viewer)
             .join(whole, (part.c.revision == whole.c.revision) & (part.c.pk != whole.c.pk))
             .join(sql.asset, sql.asset.c.id == part.c.subject_id)
             .where(
                 whole.c.pk.in_(sql.int_table("keys").select()),
-                items.correlate(whole).scalar_subquery() <= INLINE_BULK_ITEMS,
+                items.correlate(whole).scalar_subquery() <= _max_items(),
             )
             .with_only_columns(*sql.asset.c["pk", "owner_pk"], part.c.fields, whole.c.pk.label("whole_pk"))
         )
+
+
+class AccessByAsset(Loader[int, Mapping[int, int]]):
+    """Grants of an asset: access by the pk of the principal, for viewers who see them."""
+
+    missing: Mapping[int, int] = MappingProxyType({})
+
+    async def fetch(self, keys: list[int]) -> dict[int, Mapping[int, int]]:
+        """Return the grants by the asset's pk. One statement."""
+        grants: dict[int, dict[int, int]] = defaultdict(dict)
+        for row in await self.rows_of(keys):
+            grants[row.asset_pk][row.principal_pk] = row.access
+        return {**grants}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the grants."""
+        grant = sql.grant
+        return visible(grant, viewer).where(grant.c.asset_pk.in_(sql.int_table("keys").select()))
 
 
 class TopicByNameKey(RowByColumn[str, TopicRow]):

@@ -213,7 +213,7 @@ async def test_a_transfer_is_undone_by_administrators_as_a_whole(
         nodes = (await ask_own("ada", log))["auditLog"]["nodes"]
         (part,) = (await UNDO(ask_own, "ada", changeId=nodes[1]["id"]))["userErrors"]
         assert part["message"].startswith("This change cannot be undone: it was made by an import")
-        monkeypatch.setattr("resolvers.write.undo_conflict.INLINE_BULK_ITEMS", 9)
+        monkeypatch.setattr("resolvers.undoable.MAX_ITEMS", 9)
         assert error_paths(await UNDO(ask_own, "ada", changeId=made)) == [("LIMIT_EXCEEDED", ["changeId"])]
 
 

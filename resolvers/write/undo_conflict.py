@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from permissions import visible
-from resolvers.limits import LIMITS
+from resolvers import undoable
 from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import UserErrorCode
@@ -15,7 +15,6 @@ from store.rows import ChangeRow
 from store.sql import Selection
 
 MAX_LATER_CHANGES = 1_000
-INLINE_BULK_ITEMS = LIMITS.inline_bulk_items
 CHANGE_ID = ("input", "changeId")
 """Path of the errors of items."""
 
@@ -81,8 +80,8 @@ async def describe_changes(tx: MutationTransaction, last: Selection) -> Mapping[
 
 
 def check_size(reader: InputReader, items: int, max_items: int | None) -> None:
-    """Raise MutationRejectedError if a change has more items than `max_items`, INLINE_BULK_ITEMS if None."""
-    limit = INLINE_BULK_ITEMS if max_items is None else max_items
+    """Raise MutationRejectedError if a change has more items than `max_items`, MAX_ITEMS if None."""
+    limit = undoable.MAX_ITEMS if max_items is None else max_items
     if items > limit:
         message = f"The change has {items:,} assets; at most {limit:,} can be undone at once. Undo its job."
         reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=limit)

@@ -36,7 +36,7 @@ CollectionsById = Mapping[str, CollectionRow]
 async def undo(
     tx: MutationTransaction, reader: InputReader, change: ChangeRow, *, max_items: int | None = None
 ) -> Result:
-    """Undo a change of at most `max_items` members, INLINE_BULK_ITEMS by default; for a move, in both collections."""
+    """Undo a change of at most `max_items` members, MAX_ITEMS by default; for a move, in both collections."""
     records = await undo_records(tx.connection, change.pk)
     collections: CollectionsById = await _visible_by(
         tx, sql.collection, "id", {record.collection_id for record in records}

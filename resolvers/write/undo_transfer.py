@@ -26,7 +26,7 @@ from store.transfer import Users, grants_of_both, plan_return, transferred_field
 async def undo(
     tx: MutationTransaction, reader: InputReader, change: ChangeRow, *, max_items: int | None = None
 ) -> Result:
-    """Hand the assets of a transfer back, or undo that, for at most `max_items` assets, INLINE_BULK_ITEMS by default.
+    """Hand the assets of a transfer back, or undo that, for at most `max_items` assets, MAX_ITEMS by default.
 
     An asset is handed back as a whole, or not at all.
     """
