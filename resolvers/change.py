@@ -13,7 +13,6 @@ from resolvers.listing.connection import Connection, PageArguments, connect
 from resolvers.listing.listing import Listing
 from resolvers.loaders import (
     AssetByPk,
-    CanUndoByChange,
     ChangeByPk,
     CollectionById,
     PrincipalByPk,
@@ -24,6 +23,7 @@ from resolvers.loaders import (
 )
 from resolvers.node import Object, node
 from resolvers.order import asset_sort_keys
+from resolvers.undo_check import is_undoable_now
 from resolvers.undoable import UNDO_MS, UndoRight, undo_right
 from store import sql
 from store.asset_columns import ACCESS_BY_FIELD
@@ -158,13 +158,13 @@ def subject_type(change: ChangeRow, _context: Context) -> SubjectType:
 
 
 async def can_undo(change: ChangeRow, context: Context) -> bool:
-    """Return whether the viewer has the right to undo the change, and it is neither too old nor undone."""
+    """Return whether `changeUndo` would change something: right, age, and everything that later changes may prevent."""
     right = undo_right(change)
     if right is None or change.at < now_ms() - UNDO_MS:
         return False
     if right is UndoRight.ADMIN and not context.viewer.is_admin:
         return False
-    return await context.loader(CanUndoByChange).load(change.pk)
+    return await is_undoable_now(change, context)
 
 
 undone_by = Reference(UndoByChange, "pk")

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from sqlalchemy import Integer, String, Table, and_, bindparam, case, func, or_
+from sqlalchemy import Integer, String, Table, bindparam, func, or_
 
 from permissions import Viewer, visible
-from permissions.visible import MEMBER_ACTIONS, has_access, used_asset, user_parameter
+from permissions.visible import used_asset
 from resolvers.collection_tree import ancestors_cte, start
 from resolvers.context import Context, LoadBatch
 from resolvers.listing.statement_cache import cached
@@ -15,8 +15,7 @@ from store.database_use import trace_batch
 from store.former_slugs import former_slugs, has_former_slug
 from store.rows import ApiTokenRow, AssetRow, ChangeRow, CollectionRow, GrantRow, JobRow, PrincipalRow, TopicRow
 from store.sql import Expression, Selection
-from store.tables import AssetAccess, AssetKind, Principal, PrincipalKind
-from store.undo_records import is_overridden, is_undo_of, touches_member
+from store.tables import AssetKind, Principal, PrincipalKind
 
 NO_PK = 0
 """A pk that no row has."""
@@ -281,41 +280,6 @@ class UndoByChange(RowByColumn[int, ChangeRow]):
     def select(self, viewer: Viewer) -> Selection:
         """Return the SELECT of the undos, the last of each change last."""
         return super().select(viewer).order_by(sql.change.c.pk)
-
-
-class CanUndoByChange(Loader[int, bool]):
-    """Whether a change is not undone, and the viewer has the right to undo it or one of its members.
-
-    Does not check that the viewer is an administrator where the change itself requires one.
-    """
-
-    missing = False
-
-    async def fetch(self, keys: list[int]) -> dict[int, bool]:
-        """Return True for the pk of each change that can be undone. One statement."""
-        return {row.pk: True for row in await self.rows_of(keys)}
-
-    def select(self, viewer: Viewer) -> Selection:
-        """Return the SELECT of these changes."""
-        change, member = sql.change, sql.change_asset
-        is_owner = has_access(sql.asset, viewer, AssetAccess.OWNER)
-        is_own = change.c.actor_pk == user_parameter(viewer)
-        may = or_(is_owner, is_own | member.c.rank.is_(None)) if viewer.is_admin else is_owner
-        has_member: Selection = (
-            visible(sql.asset, viewer)
-            .join(member, member.c.asset_pk == sql.asset.c.pk)
-            .where(member.c.change_pk == change.c.pk, may, ~is_overridden(change, touches_member(member), member))
-            .correlate(change)
-        )
-        owned: Selection = visible(sql.asset, viewer).where(sql.asset.c.id == change.c.subject_id, is_owner)
-        may_undo = or_(change.c.least_access < AssetAccess.OWNER.value, owned.correlate(change).exists())
-        return visible(change, viewer).where(
-            change.c.pk.in_(sql.int_table("keys").select()),
-            case(
-                (change.c.action.in_(MEMBER_ACTIONS), has_member.exists()),
-                else_=and_(may_undo, ~is_overridden(change, is_undo_of(change))),
-            ),
-        )
 
 
 class JobById(RowByColumn[str, JobRow]):

@@ -3,11 +3,15 @@
 from enum import StrEnum
 
 from permissions.visible import MEMBER_ACTIONS
+from resolvers.limits import LIMITS
 from store.rows import ChangeRow
 from store.tables import ChangeAction
 
 UNDO_DAYS = 30
 UNDO_MS = UNDO_DAYS * 24 * 3_600 * 1_000
+
+MAX_ITEMS = LIMITS.inline_bulk_items
+"""Largest number of assets of a change that is undone at once. Larger ones are undone with their job."""
 
 GRANT_ACTIONS = (ChangeAction.SHARED, ChangeAction.UNSHARED)
 

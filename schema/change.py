@@ -56,8 +56,9 @@ class Change(Node):
     )
     origin: str | None = field("The file of the import that made the change; null for any other change.")
     can_undo: bool = field(
-        "Whether the viewer may undo the change by `changeUndo`: it can be undone, is at most 30 days old, and is not"
-        " undone yet. The undo may still be a CONFLICT with later changes.",
+        "Whether `changeUndo` with the id of the change would undo it now, or at least one of its assets: the viewer"
+        " may, it is at most 30 days old, and later changes do not prevent it. False for a change of more than 1,000"
+        " assets, which is undone with its job.",
         resolver=resolve.can_undo,
     )
     undoes: Optional["Change"] = field(
@@ -70,7 +71,7 @@ class Change(Node):
         "The changed fields, without those that are hidden from the viewer.", resolver=resolve.fields
     )
     assets: AssetConnection = field(
-        "The visible assets that the change added, removed or moved, sorted by name.",
+        "The visible assets that the change added, removed, moved or handed over, sorted by name.",
         permission(Permission.ASSET_DISCOVER, on=PermissionScope.ITEM, denied=DeniedResult.OMIT),
         resolver=resolve.assets,
         arguments=forward_arguments(),

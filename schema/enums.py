@@ -153,6 +153,7 @@ _describe(
     ASSETS_ADDED="Assets were added to the collection.",
     ASSETS_REMOVED="Assets were removed from the collection.",
     ASSETS_MOVED="Assets were moved from one collection to another.",
+    ASSETS_TRANSFERRED="All assets of the user were handed over to another user, or handed back by an undo.",
     SHARED="The asset was shared with a principal, or the principal's access was changed.",
     UNSHARED="The asset was unshared: a principal's grant was revoked.",
     AWARDED="The asset was marked as a gold standard.",

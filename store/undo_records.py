@@ -12,6 +12,9 @@ from store.tables import ChangeAction
 ORDER_ACTIONS = (ChangeAction.REORDERED,)
 """Actions that leave memberships as they were. A move past hidden members, too, must not prevent an undo."""
 
+HALVED_ACTIONS = (ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
+"""Actions of which the changes of one write, of two collections, are undone together."""
+
 
 class UndoRecord(NamedTuple):
     """A member change: collection, asset, and the former membership; `rank` is None if the asset was not a member."""
@@ -35,15 +38,7 @@ async def undo_records(connection: AsyncConnection, change_pk: int) -> list[Undo
     """
     requested, change, member = sql.change.alias("requested"), sql.change, sql.change_asset
     is_order = requested.c.action.in_(ORDER_ACTIONS)
-    is_member = (
-        select(sql.membership.c.asset_pk)
-        .join(sql.collection, sql.collection.c.pk == sql.membership.c.collection_pk)
-        .where(sql.collection.c.id == change.c.subject_id, sql.membership.c.asset_pk == member.c.asset_pk)
-        .correlate(change, member)
-        .exists()
-    )
     touched_since = touches_member(member, is_order)
-    has_halves = requested.c.action.in_((ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE))
     rows = (
         select(
             change.c.pk,
@@ -51,14 +46,39 @@ async def undo_records(connection: AsyncConnection, change_pk: int) -> list[Undo
             change.c.subject_id,
             *member.c["asset_pk", "rank", "added_at", "added_by_pk", "note"],
             ~is_overridden(change, touched_since, member, requested),
-            is_member,
+            is_member(change, member),
         )
         .select_from(requested)
-        .join(change, (change.c.revision == requested.c.revision) & (change.c.action == requested.c.action))
+        .join(change, is_half(change, requested))
         .join(member, member.c.change_pk == change.c.pk)
-        .where(requested.c.pk == change_pk, (change.c.pk == requested.c.pk) | has_halves)
+        .where(requested.c.pk == change_pk)
     )
     return [UndoRecord._make(row) for row in await connection.execute(rows)]
+
+
+def is_half(half: FromClause, change: FromClause) -> ColumnElement[bool]:
+    """Return the condition that the undo of a change undoes the half: the change itself, or the other of a move."""
+    is_same = (half.c.revision == change.c.revision) & (half.c.action == change.c.action)
+    return is_same & ((half.c.pk == change.c.pk) | change.c.action.in_(HALVED_ACTIONS))
+
+
+def is_member(change: FromClause, member: FromClause) -> ColumnElement[bool]:
+    """Return the condition that the asset of a member change is in the collection now."""
+    return (
+        select(sql.membership.c.asset_pk)
+        .join(sql.collection, sql.collection.c.pk == sql.membership.c.collection_pk)
+        .where(sql.collection.c.id == change.c.subject_id, sql.membership.c.asset_pk == member.c.asset_pk)
+        .correlate(change, member)
+        .exists()
+    )
+
+
+def has_record(
+    change: FromClause, half: FromClause, record: FromClause, condition: ColumnElement[bool], *correlated: FromClause
+) -> ColumnElement[bool]:
+    """Return the condition that a half of the change has a member change that meets the condition."""
+    records = select(record.c.asset_pk).select_from(half.join(record, record.c.change_pk == half.c.pk))
+    return records.where(is_half(half, change), condition).correlate(change, *correlated).exists()
 
 
 async def count_members(connection: AsyncConnection, change_ids: Sequence[str]) -> list[tuple[str, int]]:

@@ -133,7 +133,7 @@ ACTS = (
         "assetsTransfer",
         "ada",
         {"from": {"userId": "$sam"}, "to": {"userId": "$eve"}},
-        ("UPDATED lens", "SHARED lens", "UNSHARED lens"),
+        ("UPDATED lens", "SHARED lens", "UNSHARED lens", "ASSETS_TRANSFERRED sam: lens"),
     ),
     Act("userUpsert", "ada", {"externalId": "ida", "name": "Ida"}, ("CREATED ida",)),
     Act("userDeactivate", "ada", {"userId": "$eve"}, ("UPDATED eve",)),

@@ -578,7 +578,7 @@ async def test_a_change_of_too_many_assets_is_not_undone(
 ) -> None:
     id_ = await ids(ask_own)
     added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
-    monkeypatch.setattr("resolvers.write.undo_members.INLINE_BULK_ITEMS", 1)
+    monkeypatch.setattr("resolvers.undoable.MAX_ITEMS", 1)
     async with assert_unchanged(ask_own):
         refused_ = await UNDO(ask_own, "olu", changeId=added["change"]["id"])
         assert error_paths(refused_) == [("LIMIT_EXCEEDED", ["changeId"])]

@@ -8,13 +8,20 @@ from sqlalchemy import select, update
 from resolvers.write import job as jobs
 from store import sql
 from tests.conftest import GraphQLClient
-from tests.mutations import Mutation, assert_unchanged, error_paths
+from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_membership_write import ids
 from tests.test_user import ids_of
 
+UNDO = Mutation(
+    "changeUndo",
+    """subjects { id } changes { id action undoes { id } assets { totalCount } } job { id }
+    results { asset { ... on AssetFields { name } } status error { code message } }
+    summary { requested changed failed dryRun }""",
+)
+SHARE = Mutation("assetGrantsUpdate", "changes { id at }")
 TRANSFER = Mutation(
     "assetsTransfer",
-    "summary { requested changed unchanged dryRun } changes { action subject { id } } job { id kind status total }",
+    "summary { requested changed unchanged dryRun } changes { id action subject { id } } job { id kind status total }",
 )
 OLU, EVE = {"userExternalId": "olu"}, {"userExternalId": "eve"}
 # All assets that olu owns, and those that the group core owns with them.
@@ -88,8 +95,7 @@ async def test_the_former_owner_keeps_editor_access_on_request(ask_own: GraphQLC
 
 async def test_an_asset_owned_together_passes_without_a_new_owner_in_the_platform(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
-    share = Mutation("assetGrantsUpdate", "__typename")
-    await share(ask_own, "olu", assetId=id_["blast"], set=[{"to": {"userExternalId": "sam"}, "access": "OWNER"}])
+    await SHARE(ask_own, "olu", assetId=id_["blast"], set=[{"to": {"userExternalId": "sam"}, "access": "OWNER"}])
     payload = await TRANSFER(ask_own, "ada", **{"from": {"userExternalId": "sam"}, "to": EVE})
     assert payload["summary"]["changed"] == 2
     assert (await grants(ask_own))["blast"] == ("olu", {"olu": 4, "eve": 4})
@@ -112,12 +118,158 @@ async def test_many_assets_become_a_job(ask_own: GraphQLClient, monkeypatch: pyt
     assert (job["kind"], job["status"], job["total"]) == ("ASSETS_TRANSFER", "QUEUED", 10)
     await jobs.run_next_job(ask_own.database)
     assert {name for name, (owner, _) in (await grants(ask_own)).items() if owner == "eve"} == set(OWNED_BY_OLU)
-    query = "query($id: ID!) { job(id: $id) { status done results(first: 100) { nodes { status } } } }"
-    undone = await Mutation("changeUndo", "job { id }")(ask_own, "ada", jobId=job["id"])
-    assert [error["message"].partition(".")[0] for error in undone["userErrors"]] == ["A transfer cannot be undone"]
+    query = (
+        "query($id: ID!) { job(id: $id) { status done results(first: 100) { nodes { status } } changes { action } } }"
+    )
     found = (await ask_own("ada", query, id=job["id"]))["job"]
     assert (found["status"], found["done"]) == ("SUCCEEDED", 10)
+    assert found["changes"] == [{"action": "ASSETS_TRANSFERRED"}] * 3
     assert [node["status"] for node in found["results"]["nodes"]] == ["CHANGED"] * 10
+
+
+async def transfer(ask: GraphQLClient, source: str = "olu", target: str = "eve", **given: Any) -> str:
+    """Transfer the assets of a user, and return the id of the change of the whole."""
+    users = {"from": {"userExternalId": source}, "to": {"userExternalId": target}}
+    first, *others = (await TRANSFER(ask, "ada", **users, **given))["changes"]
+    assert first["action"] == "ASSETS_TRANSFERRED" not in {each["action"] for each in others}
+    return str(first["id"])
+
+
+@pytest.mark.parametrize("keep_editor", [False, True])
+async def test_a_transfer_is_undone_and_made_again(ask_own: GraphQLClient, *, keep_editor: bool) -> None:
+    id_ = await ids(ask_own)
+    everyone_else = [{"to": EVE, "access": "VIEWER"}, {"to": {"userExternalId": "sam"}, "access": "OWNER"}]
+    await SHARE(ask_own, "olu", assetId=id_["blast"], set=everyone_else)
+    before = await grants(ask_own)
+    made = await transfer(ask_own, keepEditor=keep_editor)
+    after = await grants(ask_own)
+    async with assert_unchanged(ask_own):
+        tried = await UNDO(ask_own, "ada", changeId=made, dryRun=True)
+    assert tried["summary"] == {"requested": 10, "changed": 10, "failed": 0, "dryRun": True}
+    undone = await UNDO(ask_own, "ada", changeId=made)
+    assert await grants(ask_own) == before
+    assert undone["userErrors"] == []
+    assert [each["asset"]["name"] for each in undone["results"]] == OWNED_BY_OLU
+    (change,) = undone["changes"]
+    assert change | {"id": None} == {
+        "id": None,
+        "action": "ASSETS_TRANSFERRED",
+        "undoes": {"id": made},
+        "assets": {"totalCount": 10},
+    }
+    assert undone["subjects"] == [{"id": (await ids_of(ask_own))["olu"]}]
+    assert error_paths(await UNDO(ask_own, "ada", changeId=made)) == [("CONFLICT", ["changeId"])]
+    again = await UNDO(ask_own, "ada", changeId=change["id"])
+    assert await grants(ask_own) == after
+    await UNDO(ask_own, "ada", changeId=again["changes"][0]["id"])
+    assert await grants(ask_own) == before
+
+
+async def test_an_undo_leaves_what_others_changed_since(ask_own: GraphQLClient) -> None:
+    id_, before = await ids(ask_own), await grants(ask_own)
+    made = await transfer(ask_own)
+    # Owners of one asset share it again with the former owner, and of another with somebody else.
+    (later,) = (await SHARE(ask_own, "eve", assetId=id_["blast"], set=[{"to": OLU, "access": "VIEWER"}]))["changes"]
+    await SHARE(ask_own, "eve", assetId=id_["align"], set=[{"to": {"userExternalId": "sam"}, "access": "VIEWER"}])
+    undone = await UNDO(ask_own, "ada", changeId=made)
+    assert undone["summary"] == {"requested": 10, "changed": 9, "failed": 1, "dryRun": False}
+    (conflict,) = [each for each in undone["results"] if each["error"]]
+    assert (conflict["asset"]["name"], conflict["status"], conflict["error"]["code"]) == ("blast", "FAILED", "CONFLICT")
+    assert conflict["error"]["message"] == (
+        f"The asset's owner or grants were changed again by eve at {later['at']} ({later['id']}), so they stay as they"
+        " are. Undo that first, or change them by hand."
+    )
+    expected = {**before, "blast": ("eve", {"eve": 4, "olu": 2}), "align": ("olu", {**before["align"][1], "sam": 2})}
+    assert await grants(ask_own) == expected
+    await UNDO(ask_own, "eve", changeId=later["id"])
+    rest = await UNDO(ask_own, "ada", changeId=made)
+    assert [each["asset"]["name"] for each in rest["results"] if each["status"] == "CHANGED"] == ["blast"]
+    assert await grants(ask_own) == expected | {"blast": before["blast"]}
+
+
+async def test_an_undo_leaves_the_access_of_an_owner_of_the_platform(ask_own: GraphQLClient) -> None:
+    id_ = await ids(ask_own)
+    await SHARE(ask_own, "olu", assetId=id_["blast"], set=[{"to": {"userExternalId": "sam"}, "access": "OWNER"}])
+    made = await transfer(ask_own, "sam", "eve")
+    owner_pk = select(sql.principal.c.pk).where(sql.principal.c.external_id == "eve").scalar_subquery()
+    async with ask_own.database.write() as connection:  # as an import does
+        await connection.execute(update(sql.asset).where(sql.asset.c.name == "blast").values(owner_pk=owner_pk))
+    undone = await UNDO(ask_own, "ada", changeId=made)
+    assert [(each["asset"]["name"], each["status"]) for each in undone["results"]] == [
+        ("blast", "FAILED"),
+        ("lens", "CHANGED"),
+    ]
+    assert undone["results"][0]["error"]["message"].startswith("The asset's owner or grants were changed again after")
+    assert (await grants(ask_own))["blast"] == ("eve", {"olu": 4, "eve": 4})
+
+
+async def test_a_transfer_is_undone_by_administrators_as_a_whole(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await transfer(ask_own)
+    async with assert_unchanged(ask_own):
+        assert error_paths(await UNDO(ask_own, "eve", changeId=made)) == [("NOT_FOUND", ["changeId"])]
+        log = "{ auditLog(first: 9) { nodes { id action } } }"
+        nodes = (await ask_own("ada", log))["auditLog"]["nodes"]
+        (part,) = (await UNDO(ask_own, "ada", changeId=nodes[1]["id"]))["userErrors"]
+        assert part["message"].startswith("This change cannot be undone: it was made by an import")
+        monkeypatch.setattr("resolvers.undoable.MAX_ITEMS", 9)
+        assert error_paths(await UNDO(ask_own, "ada", changeId=made)) == [("LIMIT_EXCEEDED", ["changeId"])]
+
+
+async def test_assets_go_back_to_a_user_who_was_deactivated(ask_own: GraphQLClient) -> None:
+    id_, before = await ids_of(ask_own), await grants(ask_own)
+    await Mutation("userDeactivate", "__typename")(ask_own, "ada", userId=id_["olu"])
+    await UNDO(ask_own, "ada", changeId=await transfer(ask_own))
+    assert await grants(ask_own) == before
+
+
+async def run_all(ask: GraphQLClient) -> None:
+    """Run the jobs until none waits."""
+    while await jobs.run_next_job(ask.database):
+        pass
+
+
+async def test_a_job_that_transferred_is_undone_by_a_job(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.write.transfer.INLINE_BULK_ITEMS", 9)
+    monkeypatch.setattr("resolvers.write.job.CHUNK_SIZE", 4)
+    id_, before = await ids(ask_own), await grants(ask_own)
+    made = (await TRANSFER(ask_own, "ada", **{"from": OLU, "to": EVE}))["job"]["id"]
+    await run_all(ask_own)
+    after = await grants(ask_own)
+    undone = (await UNDO(ask_own, "ada", jobId=made))["job"]["id"]
+    await run_all(ask_own)
+    assert await grants(ask_own) == before
+    again = (await UNDO(ask_own, "ada", jobId=undone))["job"]["id"]
+    await run_all(ask_own)
+    assert await grants(ask_own) == after
+    await SHARE(ask_own, "eve", assetId=id_["blast"], set=[{"to": OLU, "access": "VIEWER"}])
+    last = (await UNDO(ask_own, "ada", jobId=again))["job"]["id"]
+    await run_all(ask_own)
+    job = "query($id: ID!) { job(id: $id) { status results(first: 99) { nodes { status error { code } } } } }"
+    found = (await ask_own("ada", job, id=last))["job"]
+    assert found["status"] == "PARTIALLY_FAILED"
+    assert [each["error"]["code"] for each in found["results"]["nodes"] if each["error"]] == ["CONFLICT"]
+    assert await grants(ask_own) == before | {"blast": ("eve", {"eve": 4, "olu": 2})}
+
+
+async def test_a_former_administrator_hands_nothing_back(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.write.transfer.INLINE_BULK_ITEMS", 9)
+    made = (await TRANSFER(ask_own, "ada", **{"from": OLU, "to": EVE}))["job"]["id"]
+    await run_all(ask_own)
+    undone = (await UNDO(ask_own, "ada", jobId=made))["job"]["id"]
+    after = await grants(ask_own)
+    async with ask_own.database.write() as connection:
+        await connection.execute(update(sql.principal).values(is_admin=False))
+    assert await refusal_code(ask_own, "ada", UNDO, jobId=made) == "FORBIDDEN"
+    await run_all(ask_own)
+    assert await grants(ask_own) == after
+    found = await ask_own("ada", "query($id: ID!) { job(id: $id) { status } }", id=undone)
+    assert found["job"] == {"status": "CANCELLED"}
 
 
 async def test_a_job_of_a_former_administrator_is_cancelled(

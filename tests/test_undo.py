@@ -14,14 +14,20 @@ from proofs.undo.world_dump import dump_world
 from resolvers.undoable import UNDO_MS
 from resolvers.write import job as jobs
 from store import sql
+from store.date_time import format_rfc_3339
+from store.transfer import plan_return
 from tests.conftest import ANONYMOUS, GraphQLClient, set_public_sharing
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
 from tests.test_collection_write import ids
 from tests.test_every_mutation import ACTS, Act, filled, mutate, prepare_world
-from tests.test_membership_write import ADD, held
+from tests.test_membership_write import ADD, REMOVE, held
 from tests.test_membership_write import ids as asset_ids
 
 MUTATIONS = 12
+SEED = 3
+MAX_STATEMENTS = 40
+"""Statements of a page of changes of all kinds with `canUndo`."""
+ACCESS, NAMES = ("DISCOVERABLE", "VIEWER", "DISCOVERABLE"), ("blast", "align", "count")
 UPDATE_COLLECTION = Mutation("collectionUpdate", "collection { id } changes { id }")
 UPDATE_TOPIC = Mutation("topicUpdate", "topic { id } changes { id }")
 DELETE_TOPIC = Mutation("topicDelete", "changes { id }")
@@ -36,7 +42,7 @@ UNDO = Mutation(
 )
 CHANGE = """query($id: ID!) { node(id: $id) { ... on Change {
   action canUndo subjectId subjectType subjectName undoneBy { id } undoes { id } assets { totalCount } } } }"""
-NOT_UNDOABLE = ("assetsRegister", "assetsTransfer", "jobCancel", "user", "group", "token")
+NOT_UNDOABLE = ("assetsRegister", "jobCancel", "user", "group", "token")
 """Mutations, or the beginnings of their names, that cannot be undone."""
 
 
@@ -80,6 +86,20 @@ async def test_the_proof_finds_an_undo_that_forgets_the_place(
     monkeypatch.setattr(fault, lambda order, _neighbours: len(order))
     with pytest.raises(BrokenPromiseError, match=r"(?s)seed 3: After the undo of .*Mutations:"):
         await run_trial(databases, 3, 2 * MUTATIONS)
+
+
+async def test_the_proof_finds_in_an_export_an_undo_that_forgets_the_owner(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_return
+
+    def plan_without_owner(asset: Any, *given: Any) -> Any:
+        planned = plan(asset, *given)
+        return planned and planned._replace(owner_pk=asset.owner_pk)
+
+    monkeypatch.setattr("resolvers.write.undo_transfer.plan_return", plan_without_owner)
+    with pytest.raises(BrokenPromiseError, match=r"After the undo of assetsTransfer, export differ"):
+        await run_trial(databases, SEED, 2 * MUTATIONS)
 
 
 @pytest.mark.parametrize("act", [act for act in ACTS if not act.mutation.startswith(NOT_UNDOABLE)], ids=str)
@@ -203,6 +223,60 @@ async def test_can_undo_of_a_change_of_members_follows_its_visible_items(ask_own
     assert (await change(ask_own, added, "eve"))["undoneBy"] == {"id": undone}
 
 
+async def test_can_undo_takes_as_many_statements_for_many_changes_as_for_few(ask_own: GraphQLClient) -> None:
+    topic, id_ = await ids(ask_own), await asset_ids(ask_own)
+    query = "query($first: Int) { auditLog(first: $first) { nodes { canUndo action } } }"
+    sent = []
+    for number in range(3):
+        last = (await newest(ask_own))[0].pk
+        await UPDATE_TOPIC(ask_own, "ada", id=topic["empty"], name=f"Topic {number}")
+        await UPDATE_COLLECTION(ask_own, "ada", id=topic["bare"], name=f"Collection {number}")
+        await GRANT(ask_own, "olu", assetId=id_["blast"], set=[{"to": {"everyone": True}, "access": ACCESS[number]}])
+        await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_[NAMES[number]]])
+        made = await CREATE(ask_own, "ada", topicId=topic["empty"], name=f"New {number}", visibility="INTERNAL")
+        await DELETE(ask_own, "ada", id=made["collection"]["id"])
+        async with assert_unchanged(ask_own):
+            size = len(await newest(ask_own, last)) * (number + 1)
+            nodes = (await ask_own("ada", query, first=size))["auditLog"]["nodes"]
+        sent.append((len(nodes), len(ask_own.statements)))
+    assert [size for size, _ in sent] == [6, 12, 18]
+    assert len({statements for _, statements in sent}) == 1, sent
+    assert sent[0][1] <= MAX_STATEMENTS
+
+
+async def test_can_undo_is_false_for_a_change_that_only_its_job_undoes(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await asset_ids(ask_own)
+    added = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"], id_["align"]])
+    users = {"from": {"userExternalId": "sam"}, "to": {"userExternalId": "eve"}}
+    transfer = await Mutation("assetsTransfer", "changes { id }")(ask_own, "ada", **users)
+    made = [added["change"]["id"], transfer["changes"][0]["id"]]
+    topic = await ids(ask_own)
+    for limit, expected in ((2, [True, True]), (1, [False, True]), (0, [False, False])):
+        monkeypatch.setattr("resolvers.undoable.MAX_ITEMS", limit)
+        await UPDATE_TOPIC(ask_own, "ada", id=topic["empty"], name=f"{limit}")  # no answer from memory
+        assert [(await change(ask_own, each))["canUndo"] for each in made] == expected
+        undone = [await UNDO(ask_own, "ada", changeId=each, dryRun=True) for each in made]
+        assert [not each["userErrors"] for each in undone] == expected
+
+
+async def test_can_undo_of_mixed_grants_follows_the_current_grants(ask_own: GraphQLClient) -> None:
+    asset = (await asset_ids(ask_own))["blast"]
+    eve, mei = ({"userExternalId": name} for name in ("eve", "mei"))
+    await GRANT(ask_own, "olu", assetId=asset, set=[{"to": eve, "access": "VIEWER"}])
+    grants = [{"to": eve, "access": "EDITOR"}, {"to": mei, "access": "VIEWER"}]
+    shared = (await GRANT(ask_own, "olu", assetId=asset, set=grants))["changes"][0]["id"]
+    restored, revoked = (await UNDO(ask_own, "olu", changeId=shared))["changes"]
+    for redone, expected in ((restored, [False, False, True]), (revoked, [True, False, False])):
+        await UNDO(ask_own, "olu", changeId=redone["id"])
+        seen = [(await change(ask_own, id_, "olu"))["canUndo"] for id_ in (shared, restored["id"], revoked["id"])]
+        tried = [
+            await UNDO(ask_own, "olu", changeId=id_, dryRun=True) for id_ in (shared, restored["id"], revoked["id"])
+        ]
+        assert seen == [not each["userErrors"] for each in tried] == expected
+
+
 async def test_a_change_of_grants_is_undone_once_if_its_undo_restores_some_and_revokes_others(
     ask_own: GraphQLClient,
 ) -> None:
@@ -254,6 +328,31 @@ async def test_assets_return_to_their_places_unless_they_were_moved_again(ask_ow
     assert await held(ask_own, "open") == before
 
 
+async def test_a_conflict_of_an_asset_names_the_later_change_that_the_viewer_sees(ask_own: GraphQLClient) -> None:
+    id_ = await asset_ids(ask_own)
+    names = ["blast", "align", "count", "genomes"]
+    first = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_[name] for name in names])
+    await REMOVE(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]])
+    removed = await REMOVE(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["align"]])
+    put = await ADD(ask_own, "olu", collectionId=id_["bare"], assetIds=[id_["blast"]])
+    # A move of an asset that stays a member is no conflict with the undo of its addition, and is not named.
+    await REORDER(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]], position={"atStart": True})
+    by_log = {row.id: row.at for row in await newest(ask_own)}
+    text = "The asset was added, removed or moved again by olu at {} ({}), so it stays as it is. {}"
+    later = [each["change"]["id"] for each in (removed, put)]
+    expected = [
+        text.format(format_rfc_3339(by_log[id_]), id_, "Undo that first, or change it by hand.") for id_ in later
+    ]
+    for who in ("olu", "ada"):
+        undone = await UNDO(ask_own, who, changeId=first["change"]["id"], dryRun=True)
+        assert [each["error"] and each["error"]["message"] for each in undone["results"]] == [*expected, None, None]
+    order = await REORDER(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]], position={"atEnd": True})
+    again = await REORDER(ask_own, "ada", collectionId=id_["bare"], assetIds=[id_["blast"]], position={"atStart": True})
+    (message,) = await messages(ask_own, "ada", changeId=order["change"]["id"])
+    assert message.startswith("CONFLICT: The asset was added, removed or moved again by ada at 20")
+    assert f"({again['change']['id']})" in message
+
+
 async def test_a_dry_run_undoes_nothing(ask_own: GraphQLClient) -> None:
     id_ = await ids(ask_own)
     deleted = (await DELETE(ask_own, "ada", id=id_["members"]))["change"]["id"]
@@ -272,7 +371,7 @@ async def test_all_changes_of_a_job_are_undone_by_a_job(
     ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", 2)
-    monkeypatch.setattr("resolvers.write.undo_members.INLINE_BULK_ITEMS", 1)
+    monkeypatch.setattr("resolvers.undoable.MAX_ITEMS", 1)
     monkeypatch.setattr("resolvers.write.job.CHUNK_SIZE", 2)
     id_ = await asset_ids(ask_own)
     before = await held(ask_own, "open"), await held(ask_own, "inner")

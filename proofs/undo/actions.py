@@ -18,10 +18,12 @@ class MutationDrawing(WriteDrawing):
 
     def draw(self) -> Write:
         """Return a mutation that the world allows."""
+        if self._successors() and self._is_so(0.3):
+            return self.transfer()  # back to the user who writes
         if self._is_so(0.6):
             return super().draw()
         kinds = [self.edit_topic, self.edit_collection, self.delete_topic, self.award, self.turn_sharing]
-        return self._random.choice([*kinds, self.update_collections, self.grant])()
+        return self._random.choice([*kinds, self.update_collections, self.grant, self.transfer])()
 
     def edit_topic(self) -> Write:
         """Change some fields of a topic."""
@@ -63,10 +65,20 @@ class MutationDrawing(WriteDrawing):
         first, second = self._random.sample(["mei", "lou", "sam", "eve"], 2)
         input_ = {
             "assetId": self._id(self._asset()),
-            "set": [{"to": {"userId": self._id(first)}, "access": self._random.choice(("VIEWER", "EDITOR"))}],
+            "set": [{"to": {"userId": self._id(first)}, "access": self._random.choice(("VIEWER", "EDITOR", "OWNER"))}],
             "revoke": [{"userId": self._id(second)}],
         }
         return Write(OWNER, "assetGrantsUpdate", input_, UNMOVED)
+
+    def transfer(self) -> Write:
+        """Hand over all assets of the owner, or those of a successor to the owner."""
+        successors = self._successors()
+        source, target = (successors[0], OWNER) if successors else (OWNER, self._random.choice(("sam", "eve")))
+        users = {name: {"userId": self._id(user)} for name, user in (("from", source), ("to", target))}
+        return Write(ADMINISTRATOR, "assetsTransfer", {**users, "keepEditor": self._is_so(0.5)}, UNMOVED)
+
+    def _successors(self) -> list[str]:
+        return sorted({line["owner"] for line in self._model.asset.values()} - {OWNER})
 
     def _asset(self) -> str:
         return str(self._random.choice(list(self._model.asset)))

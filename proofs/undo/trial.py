@@ -2,7 +2,9 @@
 
 A trial makes a random world, in which assets are hidden from some viewers. It mutates the world some times; some of
 these mutations are undos themselves, also of undos. Then it undoes all of them, the last first, each by the user who
-made it. After each undo, the tables and the sights of other viewers are those of before the mutation.
+made it. After each undo, the tables, the exports and the sights of other viewers are those of before the mutation.
+
+After each mutation and each undo, `canUndo` of some changes is compared with dry runs of their undos.
 """
 
 from collections.abc import Sequence
@@ -20,15 +22,18 @@ from proofs.model_reader import read_model
 from proofs.proof import BrokenPromiseError, Proof
 from proofs.undo.actions import MutationDrawing
 from proofs.undo.world_dump import WorldDump, dump_world
-from proofs.walks.world import draw_lines
+from proofs.walks.world import ADMINISTRATOR, OWNER, draw_lines
 from store import sql
-from store.tables import ChangeAction
+from store.undo_records import HALVED_ACTIONS
 from tests.conftest import MEMBERS, GraphQLClient
 
 MUTATIONS_PER_TRIAL = 24
-HALVED = (ChangeAction.ASSETS_MOVED, ChangeAction.UNDONE)
-"""Actions of which the changes of one write, of two collections, are undone together."""
 UNDOS = 0.2  # share of the mutations
+CHECKS = 4  # changes for each step
+LAST_CHANGES = 60
+WRITERS = (ADMINISTRATOR, ADMINISTRATOR, OWNER, "sam", "mei")
+CAN_UNDO = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Change { id canUndo } } }"
+DRY_RUN = "mutation($id: ID!) { changeUndo(input: {changeId: $id, dryRun: true}) { userErrors { code message } } }"
 
 
 class Step(NamedTuple):
@@ -70,6 +75,8 @@ class _History:
     random: Random
     steps: list[Step] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
+    _checks: Random = field(default_factory=lambda: Random(0))
+    _ids: list[str] = field(default_factory=list)
     _last_pk: int = 0
 
     async def skip_changes(self) -> None:
@@ -90,6 +97,7 @@ class _History:
             await self._send(who, name, input_)
         if changes := leading_changes(await self._new_changes()):
             self.steps.append(Step(who, name, changes, before))
+        await self.check_can_undo()
 
     async def undo_all(self) -> None:
         """Undo all mutations, the last first. Raises BrokenPromiseError if that does not restore the world."""
@@ -103,6 +111,20 @@ class _History:
                     surplus = [row for row in after[part] if row not in rows]
                     message = f"After the undo of {step.mutation}, {part} differ: without {missing}, with {surplus}"
                     raise BrokenPromiseError(f"{message}\nbefore {rows}\nafter {after[part]}")
+            await self._new_changes()
+            await self.check_can_undo()
+
+    async def check_can_undo(self) -> None:
+        """Compare `canUndo` of some changes with dry runs. Raises BrokenPromiseError if they differ."""
+        who = self._checks.choice(WRITERS)
+        last = self._ids[-LAST_CHANGES:]
+        ids = self._checks.sample(last, min(CHECKS, len(last)))
+        nodes = (await self.client(who, CAN_UNDO, ids=ids))["nodes"]
+        for id_, node in zip(ids, nodes, strict=True):
+            answer = (await self.client.response(who, DRY_RUN, id=id_)).json()
+            refusals = answer.get("errors") or answer["data"]["changeUndo"]["userErrors"]
+            if (node is not None and node["canUndo"]) is not (not refusals):
+                raise BrokenPromiseError(f"canUndo of {id_} is {node} for {who}; the dry run says {refusals or 'yes'}")
 
     async def _undo(self, who: str, id_: str) -> None:
         payload = await self._send(who, "changeUndo", {"changeId": id_})
@@ -124,6 +146,7 @@ class _History:
                 select(sql.change).where(sql.change.c.pk > self._last_pk).order_by(sql.change.c.pk.desc())
             )
         self._last_pk = max((change.pk for change in changes), default=self._last_pk)
+        self._ids += [change.id for change in reversed(changes)]
         return changes
 
 
@@ -137,7 +160,7 @@ def leading_changes(changes: Sequence[Any]) -> list[str]:
     topics = [change for change in changes if change.subject_id.startswith("top_") and change.effect is not None]
     if topics:
         return [change.id for change in topics]
-    halves = {change.revision: change.id for change in changes if change.action in HALVED}
+    halves = {change.revision: change.id for change in changes if change.action in HALVED_ACTIONS}
     if halves:
         return list(halves.values())
     return [change.id for change in changes if change.effect is not None or change.action in MEMBER_ACTIONS]

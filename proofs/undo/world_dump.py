@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import orjson
 from sqlalchemy import FromClause, select
 
+from app.export import identify
+from resolvers.export.catalogue import catalogue_lines
 from store import sql
 from store.database import Database
 from tests.conftest import GraphQLClient
@@ -20,14 +23,25 @@ SIGHT = """{
   } } } }
 }"""
 VIEWERS = ("mei", ANONYMOUS)
+EXPORTS = {"export": None, "export as mei": "mei"}
+"""User of each export, as of `atoll export --as`; without one, it has everything."""
 
 
 async def dump_world(client: GraphQLClient) -> WorldDump:
-    """Return all objects by kind, and the world as other viewers than the administrator see it."""
+    """Return all objects by kind, the exports, and the world as other viewers than the administrator see it."""
     dump = await _dump_tables(client.database)
+    for name, user in EXPORTS.items():
+        dump[name] = await _export(client.database, user)
     for who in VIEWERS:
         dump[f"sight of {who}"] = [((await client.response(who, SIGHT)).text,)]
     return dump
+
+
+async def _export(database: Database, user: str | None) -> list[tuple[bytes]]:
+    """Return the lines of an export, byte for byte."""
+    async with database.snapshot() as snapshot:
+        viewer = await identify(user, is_anonymous=False)(snapshot)
+        return [(orjson.dumps(line),) async for line in catalogue_lines(snapshot, viewer)]
 
 
 async def _dump_tables(database: Database) -> WorldDump:

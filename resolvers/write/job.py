@@ -14,7 +14,7 @@ from permissions import visible
 from permissions.permission import Permission, has_permission
 from permissions.viewer import viewer_by_pk
 from resolvers.limits import LIMITS
-from resolvers.write import undo_members
+from resolvers.write import undo_members, undo_transfer
 from resolvers.write.bulk import BulkMode, ItemResult, changed_ids
 from resolvers.write.input import Input, InputReader, Position, Side, index_by_id
 from resolvers.write.membership_operations import (
@@ -33,7 +33,7 @@ from store.failure import StorageError
 from store.ids import now_ms
 from store.jobs import ClaimedJob
 from store.rows import ChangeRow, CollectionRow, JobRow, MembershipRow
-from store.tables import JobKind, JobStatus
+from store.tables import ChangeAction, JobKind, JobStatus
 from store.transfer import Transfer
 
 CHUNK_SIZE = 4_000
@@ -44,7 +44,7 @@ PERMISSIONS: Mapping[JobKind, Permission] = {
     JobKind.ASSETS_TRANSFER: Permission.ADMIN,
     JobKind.CHANGES_UNDO: Permission.SIGNED_IN,
 }
-"""Site-wide permission that the user of a job must hold whenever it goes on."""
+"""Site-wide permission that the user of a job must hold whenever it goes on, unless its input has another one."""
 MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
 
 Operation = MembershipOperation | TransferOperation
@@ -196,7 +196,8 @@ async def _undo_change(tx: MutationTransaction, id_: str) -> tuple[Sequence[Mapp
     """Undo a change; return the results of its items, and the ids of the logged changes."""
     try:
         change: ChangeRow = await tx.get(InputReader({"change_id": id_}), sql.change, "change_id")
-        result = await undo_members.undo(tx, InputReader({}), change, max_items=LIMITS.bulk_items)
+        undo = undo_transfer.undo if change.action == ChangeAction.ASSETS_TRANSFERRED else undo_members.undo
+        result = await undo(tx, InputReader({}), change, max_items=LIMITS.bulk_items)
     except MutationRejectedError as rejected:
         return rejected.result.get("results", ()), ()
     return result["results"], result["changes"]
@@ -269,7 +270,8 @@ async def _continue(connection: AsyncConnection, job: ClaimedJob) -> tuple[Mutat
     if state.status != JobStatus.RUNNING:
         return None
     viewer = await viewer_by_pk(ConnectionSnapshot(connection), job.user_pk)
-    if state.is_cancelled or viewer is None or not has_permission(viewer, PERMISSIONS[JobKind(job.kind)]):
+    permission = Permission(job.input.get("permission", PERMISSIONS[JobKind(job.kind)]))
+    if state.is_cancelled or viewer is None or not has_permission(viewer, permission):
         await jobs.finish(connection, job.pk, JobStatus.CANCELLED)
         return None
     return MutationTransaction(connection, viewer, log), cast("JobRow", state)

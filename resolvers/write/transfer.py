@@ -1,5 +1,7 @@
 """Departure of a user: all assets that they own pass to another user."""
 
+from collections.abc import Sequence
+
 from permissions import visible
 from resolvers.limits import LIMITS
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, changed_ids, to_json
@@ -31,8 +33,8 @@ async def transfer(tx: MutationTransaction, reader: InputReader) -> Result:
         return {"results": [], "requested": len(ids), "job": job}
     operation = TransferOperation(tx, Transfer(source.pk, target.pk, keep_editor))
     items = await operation.plan(index_by_id(ids))
-    await operation.apply(changed_ids(items))
-    return {"results": to_json(items), "changes": await _change_ids(tx)}
+    effect = await operation.apply(changed_ids(items))
+    return {"results": to_json(items), "changes": [*effect.changes, *await _change_ids(tx, effect.changes)]}
 
 
 async def _find_users(tx: MutationTransaction, reader: InputReader) -> tuple[PrincipalRow, PrincipalRow]:
@@ -53,7 +55,7 @@ async def _find_users(tx: MutationTransaction, reader: InputReader) -> tuple[Pri
     return source, target
 
 
-async def _change_ids(tx: MutationTransaction) -> list[str]:
-    """Return the ids of the transaction's changes that the viewer may see. One statement."""
+async def _change_ids(tx: MutationTransaction, excluding: Sequence[str]) -> list[str]:
+    """Return the ids of the transaction's other changes that the viewer may see. One statement."""
     logged = visible(sql.change, tx.viewer).where(sql.change.c.revision == tx.log.revision)
-    return [change.id for change in await tx.rows(logged.order_by(sql.change.c.pk))]
+    return [change.id for change in await tx.rows(logged.order_by(sql.change.c.pk)) if change.id not in excluding]

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from resolvers.write.bulk import ItemResult, ItemStatus
 from resolvers.write.membership_operations import Effect, IndexById
 from resolvers.write.transaction import MutationTransaction
-from store.rows import AssetRow
-from store.transfer import Transfer, owned_assets, transfer_assets
+from store.changes import MemberChange
+from store.grant_changes import principals_by_pk
+from store.rows import AssetRow, PrincipalRow
+from store.tables import ChangeAction
+from store.transfer import OWNER_FIELD, AssetTransfer, Transfer, owned_assets, write_transfers
 
 
 @dataclass
@@ -27,8 +31,33 @@ class TransferOperation:
     async def apply(self, ids: Sequence[str]) -> Effect:
         """Hand over the assets planned as CHANGED.
 
-        The effect has no changes: there are up to three for each asset, all with the request id of the transfer.
+        The effect has the change of the whole, which an undo takes; there are up to three more for each asset.
         """
-        assets = [self._owned[id_] for id_ in ids]
-        await transfer_assets(self.tx.connection, self.tx.log, self.transfer, assets)
-        return Effect(removed=(), added=(), added_to=None, changes=())
+        source_pk, target_pk = self.transfer.source_pk, self.transfer.target_pk
+        transfers = [self.transfer.of(self._owned[id_]) for id_ in ids]
+        if not transfers:
+            return Effect(removed=(), added=(), added_to=None, changes=())
+        users = await principals_by_pk(self.tx.connection, (source_pk, target_pk))
+        source, target = users[source_pk], users[target_pk]
+        log_id = await transfer_assets(self.tx, source.id, (source, target), transfers)
+        return Effect(removed=(), added=(), added_to=None, changes=[log_id])
+
+
+async def transfer_assets(
+    tx: MutationTransaction,
+    subject_id: str,
+    users: tuple[PrincipalRow, PrincipalRow],
+    transfers: Sequence[AssetTransfer],
+    **record: Any,
+) -> str:
+    """Hand assets of the first user over to the second, and return the id of the change of the whole.
+
+    The subject of that change is the user who owned the assets before the first transfer. `record` has further columns
+    of the log.
+    """
+    source, target = users
+    await write_transfers(tx.connection, tx.log, (source.pk, target.pk), transfers)
+    field = {"field": OWNER_FIELD, "before": source.id, "after": target.id}
+    (log_id,) = await tx.log.append(ChangeAction.ASSETS_TRANSFERRED, [subject_id], [field], effect={}, **record)
+    await tx.log.append_members({log_id: [MemberChange(transfer.asset.pk) for transfer in transfers]})
+    return log_id

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from permissions.permission import Permission, require
 from resolvers.undoable import GRANT_ACTIONS, UNDO_DAYS, UNDO_MS, UndoRight, undo_right
-from resolvers.write import deployment, undo_asset, undo_collection, undo_members, undo_topic
+from resolvers.write import deployment, undo_asset, undo_collection, undo_members, undo_topic, undo_transfer
 from resolvers.write.input import InputReader
 from resolvers.write.job import enqueue
 from resolvers.write.transaction import MutationTransaction, Result
@@ -36,6 +36,7 @@ UNDO_OF: dict[tuple[str, ChangeAction], UndoFunction] = {
     ("ast", ChangeAction.AWARDED): undo_asset.undo_awarded,
     ("ast", ChangeAction.REVOKED): undo_asset.undo_awarded,
     **{("ast", action): undo_asset.undo_shared for action in GRANT_ACTIONS},
+    ("usr", ChangeAction.ASSETS_TRANSFERRED): undo_transfer.undo,
     ("dep", ChangeAction.UPDATED): deployment.undo_updated,
 }
 """Function by the first letters of the subject's id, and the action."""
@@ -64,12 +65,8 @@ async def undo(tx: MutationTransaction, reader: InputReader) -> Result:
 
 
 async def _undo_job(tx: MutationTransaction, reader: InputReader) -> Result:
-    """Queue a job that undoes the changes of another one, the last first."""
+    """Queue a job that undoes the changes of another one, the last first. That of a transfer has no collections."""
     job: JobRow = await tx.get(reader, sql.job, "job_id")
-    if job.kind == JobKind.ASSETS_TRANSFER:
-        message = "A transfer cannot be undone. Transfer the assets to their former owner."
-        reader.add_error(UserErrorCode.INVALID, message, "jobId")
-        reader.raise_errors()
     if job.status in ACTIVE:
         reader.add_error(UserErrorCode.CONFLICT, "The job has not ended. Wait, or cancel it first.", "jobId")
     if reader.input["dry_run"]:
@@ -82,7 +79,10 @@ async def _undo_job(tx: MutationTransaction, reader: InputReader) -> Result:
         reader.add_error(UserErrorCode.INVALID, "The job has changed nothing: there is nothing to undo.", "jobId")
     reader.raise_errors()
     total = sum(count for _, count in counts)
-    queued = await enqueue(tx, JobKind.CHANGES_UNDO, {"changes": changes}, total, job.collection_ids)
+    permission = Permission.SIGNED_IN if job.collection_ids else Permission.ADMIN
+    require(tx.viewer, permission)
+    job_input = {"changes": changes, "permission": permission}
+    queued = await enqueue(tx, JobKind.CHANGES_UNDO, job_input, total, job.collection_ids)
     return {"results": [], "requested": total, "job": queued}
 
 

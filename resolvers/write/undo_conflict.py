@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from permissions import visible
+from resolvers import undoable
 from resolvers.write.input import InputReader
 from resolvers.write.transaction import MutationTransaction
 from resolvers.write.user_error import UserErrorCode
@@ -11,8 +12,11 @@ from store import sql
 from store.changes import Undone
 from store.date_time import format_rfc_3339
 from store.rows import ChangeRow
+from store.sql import Selection
 
 MAX_LATER_CHANGES = 1_000
+CHANGE_ID = ("input", "changeId")
+"""Path of the errors of items."""
 
 IsOfItem = Callable[[ChangeRow], bool]
 """Whether a later change of the subject concerns the part of it that is to be undone."""
@@ -44,11 +48,44 @@ async def add_conflict(
 ) -> None:
     """Add CONFLICT: `noun` was changed since the change. Says who did it and when. One statement."""
     later = [row for row in await later_changes(tx, change) if is_of_item(row)]
-    message = f"{noun} was changed again after this change."
-    if later:
-        actor = later[-1].actor_name or "an import"
-        message = f"{noun} was changed again by {actor} at {format_rfc_3339(later[-1].at)} ({later[-1].id})."
-    reader.add_error(UserErrorCode.CONFLICT, f"{message} Undo that first, or change it by hand.", "changeId")
+    description = _describe(later[-1]) if later else None
+    message = f"{noun} was {changed_again(description)}. Undo that first, or change it by hand."
+    reader.add_error(UserErrorCode.CONFLICT, message, "changeId")
+
+
+def changed_again(later: str | None, verb: str = "changed") -> str:
+    """Return the part of a message that names a later change, as described; None if the viewer sees none."""
+    return f"{verb} again {later or 'after this change'}"
+
+
+def _describe(later: Any) -> str:
+    """Return actor, time and id of a later change."""
+    return f"by {later.actor_name or 'an import'} at {format_rfc_3339(later.at)} ({later.id})"
+
+
+async def describe_changes(tx: MutationTransaction, last: Selection) -> Mapping[tuple[Any, ...], str]:
+    """Describe visible changes, by item: the SELECT has key columns, then the pk of a change. One statement.
+
+    The key of an item is a tuple of all its columns.
+    """
+    change, actor, of_item = sql.change, sql.principal, last.subquery()
+    *key, last_pk = of_item.c
+    rows = (
+        visible(change, tx.viewer)
+        .join(of_item, last_pk == change.c.pk)
+        .outerjoin(actor, actor.c.pk == change.c.actor_pk)
+        .with_only_columns(*key, change.c.id, change.c.at, actor.c.name.label("actor_name"))
+    )
+    return {tuple(row)[: len(key)]: _describe(row) for row in await tx.rows(rows)}
+
+
+def check_size(reader: InputReader, items: int, max_items: int | None) -> None:
+    """Raise MutationRejectedError if a change has more items than `max_items`, MAX_ITEMS if None."""
+    limit = undoable.MAX_ITEMS if max_items is None else max_items
+    if items > limit:
+        message = f"The change has {items:,} assets; at most {limit:,} can be undone at once. Undo its job."
+        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=limit)
+        reader.raise_errors()
 
 
 async def later_changes(tx: MutationTransaction, change: ChangeRow) -> Sequence[Any]:

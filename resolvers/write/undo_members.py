@@ -6,44 +6,37 @@ A removed asset is restored to its former place with its note, even if it is no 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, func
 
 from permissions import visible
 from permissions.may import may_remove, may_restore
-from resolvers.limits import LIMITS
 from resolvers.loaders import where_in
 from resolvers.write.bulk import BulkMode, ItemResult, ItemStatus, enforce_mode, failed_item, to_json
 from resolvers.write.former_places import move_members_back, restore_members
 from resolvers.write.input import InputReader
 from resolvers.write.membership_operations import MEMBER_ORDER, NOT_REMOVER, delete_members
 from resolvers.write.transaction import MutationTransaction, Result
+from resolvers.write.undo_conflict import CHANGE_ID, changed_again, check_size, describe_changes
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.changes import MemberChange, Undone
 from store.rows import AssetRow, ChangeRow, CollectionRow, MembershipRow
 from store.tables import ChangeAction
-from store.undo_records import UndoRecord, undo_records
+from store.undo_records import ORDER_ACTIONS, UndoRecord, undo_records
 
-CHANGED_SINCE = (
-    UserErrorCode.CONFLICT,
-    "The asset was added, removed or moved again after this change, so it stays as it is.",
-)
 NO_COLLECTION = "The collection of this change no longer exists."
 NOT_RESTORER = (
     UserErrorCode.NOT_OWNER,
     "Only owners of the asset, or the administrator who removed it, may restore it.",
 )
 
-INLINE_BULK_ITEMS = LIMITS.inline_bulk_items
-CHANGE_ID = ("input", "changeId")
 CollectionsById = Mapping[str, CollectionRow]
 
 
 async def undo(
     tx: MutationTransaction, reader: InputReader, change: ChangeRow, *, max_items: int | None = None
 ) -> Result:
-    """Undo a change of at most `max_items` members, INLINE_BULK_ITEMS by default; for a move, in both collections."""
-    limit = INLINE_BULK_ITEMS if max_items is None else max_items
+    """Undo a change of at most `max_items` members, MAX_ITEMS by default; for a move, in both collections."""
     records = await undo_records(tx.connection, change.pk)
     collections: CollectionsById = await _visible_by(
         tx, sql.collection, "id", {record.collection_id for record in records}
@@ -52,17 +45,18 @@ async def undo(
         reader.add_error(UserErrorCode.NOT_FOUND, NO_COLLECTION, "changeId")
         reader.raise_errors()
     assets: dict[int, AssetRow] = await _visible_by(tx, sql.asset, "pk", {record.asset_pk for record in records})
-    if len(assets) > limit:
-        message = f"The change has {len(assets):,} assets; at most {limit:,} can be undone at once. Undo its job."
-        reader.add_error(UserErrorCode.LIMIT_EXCEEDED, message, "changeId", limit=limit)
-        reader.raise_errors()
+    check_size(reader, len(assets), max_items)
     records_by_asset: dict[int, list[UndoRecord]] = {pk: [] for pk in assets}
     for record in records:
         if record.asset_pk in assets:
             records_by_asset[record.asset_pk].append(record)
     by_name = sorted(assets.values(), key=lambda asset: (asset.sort_key, asset.id))
     is_own = change.actor_pk == tx.viewer.user_pk
-    items = [_plan(tx, asset, records_by_asset[asset.pk], collections, is_own=is_own) for asset in by_name]
+    conflicting = [
+        record for each in records_by_asset.values() for record in each if not _is_undoable(record, collections)
+    ]
+    conflicts = await _conflicts(tx, change, conflicting)
+    items = [_plan(tx, asset, records_by_asset[asset.pk], conflicts, is_own=is_own) for asset in by_name]
     enforce_mode(BulkMode.BEST_EFFORT, items)
     undoable = [
         record
@@ -88,13 +82,13 @@ def _plan(
     tx: MutationTransaction,
     asset: AssetRow,
     records: Sequence[UndoRecord],
-    collections: CollectionsById,
+    conflicts: Mapping[int, str | None],
     *,
     is_own: bool,
 ) -> ItemResult:
     is_owner = tx.is_owner(asset)
-    if not all(_is_undoable(record) and record.collection_id in collections for record in records):
-        return failed_item(asset.id, *CHANGED_SINCE, CHANGE_ID)
+    if conflict := _conflict(asset, conflicts):
+        return conflict
     for record in records:
         if _was_added(record) and not may_remove(tx.viewer, is_owner=is_owner):
             return failed_item(asset.id, *NOT_REMOVER, CHANGE_ID)
@@ -115,10 +109,10 @@ async def undo_order(tx: MutationTransaction, reader: InputReader, change: Chang
     records = await undo_records(tx.connection, change.pk)
     assets: dict[int, AssetRow] = await _visible_by(tx, sql.asset, "pk", [record.asset_pk for record in records])
     records.sort(key=lambda record: (assets[record.asset_pk].sort_key, assets[record.asset_pk].id))
+    staying = [record for record in records if not (record.is_latest and record.is_member)]
+    conflicts = await _conflicts(tx, change, staying)
     items = [
-        ItemResult(assets[record.asset_pk].id, ItemStatus.CHANGED)
-        if record.is_latest and record.is_member
-        else failed_item(assets[record.asset_pk].id, *CHANGED_SINCE, CHANGE_ID)
+        _conflict(assets[record.asset_pk], conflicts) or ItemResult(assets[record.asset_pk].id, ItemStatus.CHANGED)
         for record in records
     ]
     enforce_mode(BulkMode.BEST_EFFORT, items)
@@ -172,8 +166,44 @@ async def _current_members(
     return {row.asset_pk: MemberChange(row.asset_pk, row.rank, row.added_at, row.added_by_pk, row.note) for row in rows}
 
 
-def _is_undoable(record: UndoRecord) -> bool:
-    return record.is_latest and record.is_member == _was_added(record)
+async def _conflicts(
+    tx: MutationTransaction, change: ChangeRow, records: Sequence[UndoRecord]
+) -> Mapping[int, str | None]:
+    """Describe the last later change of each asset that stays as it is, by pk. One statement.
+
+    None if the viewer sees no later change.
+    """
+    log, member = sql.change, sql.change_asset
+    rows = (
+        visible(log, tx.viewer)
+        .join(member, member.c.change_pk == log.c.pk)
+        .where(
+            log.c.revision > change.revision,
+            log.c.subject_id.in_(sql.text_list([record.collection_id for record in records])),
+            member.c.asset_pk.in_(sql.int_list([record.asset_pk for record in records])),
+        )
+        .group_by(log.c.subject_id, member.c.asset_pk)
+    )
+    if change.action not in ORDER_ACTIONS:
+        rows = rows.where(log.c.action.not_in(ORDER_ACTIONS))
+    later = await describe_changes(tx, rows.with_only_columns(log.c.subject_id, member.c.asset_pk, func.max(log.c.pk)))
+    conflicts: dict[int, str | None] = {}
+    for record in records:
+        conflicts[record.asset_pk] = later.get((record.collection_id, record.asset_pk), conflicts.get(record.asset_pk))
+    return conflicts
+
+
+def _conflict(asset: AssetRow, conflicts: Mapping[int, str | None]) -> ItemResult | None:
+    """Return CONFLICT as the result of an asset that stays as it is; None for one that does not."""
+    if asset.pk not in conflicts:
+        return None
+    again = changed_again(conflicts[asset.pk], "added, removed or moved")
+    message = f"The asset was {again}, so it stays as it is. Undo that first, or change it by hand."
+    return failed_item(asset.id, UserErrorCode.CONFLICT, message, CHANGE_ID)
+
+
+def _is_undoable(record: UndoRecord, collections: CollectionsById) -> bool:
+    return record.is_latest and record.is_member == _was_added(record) and record.collection_id in collections
 
 
 def _was_added(record: UndoRecord) -> bool:

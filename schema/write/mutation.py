@@ -122,8 +122,8 @@ class Mutation:
     )
     change_undo: membership.ChangeUndoPayload | None = mutation(
         "Undoes (reverts) a change of the last 30 days: of topics and collections (created, updated, moved, reordered,"
-        " merged, deleted), of a collection's assets, of sharing, gold standards and settings, or another undo. If"
-        " something was changed again afterwards, it stays: such assets of a collection are skipped, anything else is a"
+        " merged, deleted), of a collection's assets, of sharing, transfers, gold standards and settings, or another"
+        " undo. If something was changed again afterwards, it stays: such assets are skipped, anything else is a"
         " CONFLICT. Imports and registrations cannot be undone. Members who may make the opposite change:"
         " administrators; owners of the asset for its sharing; for assets of a collection, owners of each, while"
         " administrators may remove any added asset, and restore those that they removed themselves.",
