@@ -131,6 +131,10 @@ class Model:
 
     # Visibility.
 
+    def is_active(self, who: str) -> bool:
+        """Return whether the user may sign in."""
+        return self.users[who].get("isActive") is not False
+
     def is_admin(self, who: str) -> bool:
         """Return whether the viewer is an administrator."""
         return who != ANONYMOUS and bool(self.users[who].get("isAdmin"))
@@ -402,7 +406,7 @@ class Model:
         line = self.users[user]
         tests: dict[str, Callable[[Any], bool]] = {
             "isAdmin": lambda is_admin: bool(line.get("isAdmin")) == is_admin,
-            "isActive": lambda is_active: (line.get("isActive") is not False) == is_active,
+            "isActive": lambda is_active: self.is_active(user) == is_active,
             "groupIds": lambda ids: any(
                 self.ids[group] in ids and user in self.group_members(who, group) for group in self.groups
             ),

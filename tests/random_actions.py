@@ -289,7 +289,7 @@ def _references(draw: ActionDrawing, likely: Sequence[str]) -> list[Input]:
 def _renaming(draw: ActionDrawing, label: str) -> Input:
     """Return the fields of a new name, one of the label's own, so that the order is certain, and of a new source."""
     name = draw.one((label, label.upper(), f"{label} 2", f"A {label}"))
-    return {"externalId": label, "name": name} | draw.fields(provisionedBy=("MANUAL", "MANUAL", "CATALOGUE", "SCIM"))
+    return {"externalId": label, "name": name} | draw.fields(provisionedBy=("MANUAL", "MANUAL", "MANUAL", "SCIM"))
 
 
 def user_upsert(draw: ActionDrawing, _who: str) -> Input:

@@ -79,6 +79,7 @@ class Both:
         self.model = build_world(catalogue_lines())
         self._id_of: dict[str, str] = self._runner.run(self._first_ids())
         self._last_pk = 0
+        self._runner.run(self._hand_over_groups())
         self._runner.run(self._new_changes())  # skip the changes of the import
         self._whole = self._runner.run(db_snapshot(self._ask.database))
 
@@ -125,6 +126,13 @@ class Both:
             await self._sign_in(given["userId"])
         for label in self.model.put_back:
             adopt(self.model, label, await self._order(label))
+
+    async def _hand_over_groups(self) -> None:
+        """Let administrators change the members of the groups, which mutations seldom hand over to them."""
+        self.model.sources |= dict.fromkeys(self.model.groups, "MANUAL")
+        async with self._ask.database.write() as connection:
+            groups = sql.principal.c.kind == "GROUP"
+            await connection.execute(update(sql.principal).where(groups).values(source="MANUAL"))
 
     async def _sign_in(self, who: str) -> None:
         """Give a user a token, because the former ones ended."""

@@ -116,8 +116,8 @@ def user(model: Model, who: str, name: str) -> Expected | None:
     directory = {
         "userExternalId": name,
         "isAdmin": bool(line.get("isAdmin")),
-        "isActive": line.get("isActive") is not False,
-        "provisionedBy": "CATALOGUE",
+        "isActive": model.is_active(name),
+        "provisionedBy": line.get("provisionedBy", "CATALOGUE"),
     }
     return fields | (dict.fromkeys(directory) if who == ANONYMOUS else directory)
 
@@ -129,7 +129,7 @@ def group(model: Model, who: str, name: str) -> Expected | None:
     members = {"nodes": [{"externalId": user} for user in model.group_members(who, name)]}
     fields = {
         "groupExternalId": name,
-        "provisionedBy": "CATALOGUE",
+        "provisionedBy": model.groups[name].get("provisionedBy", "CATALOGUE"),
         "members": members if model.sees_members(who, name) else None,
     }
     return {"__typename": "Group", "id": model.ids[name], "name": model.groups[name]["name"], **fields}
