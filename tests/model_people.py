@@ -102,7 +102,7 @@ def _transfer(world: World, who: str, label: str, source: str, target: str, *, k
 
 def _is_written(world: World, label: str, given: Given) -> bool:
     source = given.get("provisionedBy", world.sources.get(label, "CATALOGUE"))
-    return given["name"] != world.names.get(label, label) or source != world.sources.get(label, "CATALOGUE")
+    return bool(given["name"] != world.names.get(label, label) or source != world.sources.get(label, "CATALOGUE"))
 
 
 def _write(world: World, who: str, label: str, given: Given, *, is_changed: bool) -> None:

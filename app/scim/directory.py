@@ -144,7 +144,7 @@ class Directory:
             patch.patch(patched)
             if isinstance(patched, Group) and changes:
                 ids = apply_changes(changes, [member["value"] for member in members])
-                patched.members = [GroupMember(value=id_) for id_ in ids]
+                patched.members = [GroupMember.model_validate({"value": id_}) for id_ in ids]
             # The body has no such text, but values of filters in its paths have escapes of their own.
             if not all(map(is_storable, strings_in(patched.model_dump(scim_ctx=Context.DEFAULT)))):
                 raise InvalidPathException(detail="A path must not contain U+0000 or lone surrogates.")

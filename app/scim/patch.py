@@ -99,7 +99,8 @@ def too_large(message: str) -> HTTPError:
 
 
 def _split(operation: Operation) -> tuple[MemberChange | None, Operation | None]:
-    op, path, value = str(operation.get("op")).lower(), operation.get("path") or "", operation.get("value")
+    op, path = str(operation.get("op")).lower(), operation.get("path") or ""
+    value: Any = operation.get("value")
     if op == "remove":
         removal = _removal(path, value)
         return removal, operation if removal is None else None
@@ -130,7 +131,7 @@ def _change(op: str, value: object, *, only_ids: bool = False) -> MemberChange |
 
     With `only_ids`, also if they are described by more than their id.
     """
-    entries = value if isinstance(value, list) else [value]
+    entries: list[Any] = value if isinstance(value, list) else [value]
     if not all(isinstance(entry, Mapping) and isinstance(entry.get("value"), str) for entry in entries):
         return None
     if only_ids and any(each is not None for entry in entries for name, each in entry.items() if name != "value"):

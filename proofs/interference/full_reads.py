@@ -73,6 +73,7 @@ DESCENDANTS = Operation(
             "Collection",
             _list_field("assets", "Asset", interface="AssetFields", includeDescendants=Argument("Boolean", value=True)),
             orderBy=_argument("CollectionOrder", field="ASSET_COUNT", direction="ASC"),
+            first=Argument("Int", 12),  # more would cost more than anonymous visitors may read
         ),
     ],
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, TYPES, VIEWER, Line, Model
+from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, TYPES, VIEWER, Line, Model, sort_key
 
 Expected = dict[str, Any]
 
@@ -202,7 +202,9 @@ def _grants(model: Model, name: str) -> list[Expected]:
     access_by_holder = {grant["to"]: ACCESS[grant["role"]] for grant in model.asset[name]["grants"]}
     names = {"everyone": "Everyone", "public": "Public"}
     names |= {id_: line["name"] for id_, line in (model.users | model.groups).items()}
-    holders = sorted(access_by_holder, key=lambda to: (-access_by_holder[to], names[to], model.ids[to]))
+    holders = sorted(
+        access_by_holder, key=lambda to: (-access_by_holder[to], sort_key({"name": names[to]}), model.ids[to])
+    )
     return [{"access": ROLE_OF_ACCESS[access_by_holder[to]], "principal": _principal(model, to)} for to in holders]
 
 
