@@ -208,7 +208,7 @@ class World:
         }
 
     def administrators(self) -> list[str]:
-        """Return the active administrators, of whom there is always one."""
+        """Return the active administrators; there is always one."""
         return sorted(self.admins - self.inactive)
 
     def _name_key(self, label: str) -> str:

@@ -323,7 +323,7 @@ def group_members_update(draw: ActionDrawing, _who: str) -> Input:
 
 
 def transfer(draw: ActionDrawing, _who: str) -> Input:
-    """Draw two users, of whom the first mostly owns assets."""
+    """Draw two users; the first one mostly owns assets."""
     owners = [user for user in draw.world.people if draw.owned(user)]
     [source], [target] = (
         [{draw.one(("userId", "userExternalId")): draw.mostly(users, _user(draw))}]

@@ -93,7 +93,7 @@ class ServedWorld:
         return answer
 
     async def export(self, who: str) -> list[bytes]:
-        """Return the lines that the viewer exports; none for a user whom an administrator has deactivated."""
+        """Return the lines that the viewer exports; none for a deactivated user."""
         identify_viewer = identify(None if who == ANONYMOUS else who, is_anonymous=who == ANONYMOUS)
         async with self.database.snapshot() as snapshot:
             try:
