@@ -67,7 +67,8 @@ kinds AS (SELECT kind, count(*) AS n FROM found GROUP BY kind ORDER BY n DESC, k
 tags AS (SELECT tag, count(*) AS n FROM found CROSS JOIN asset_tag WHERE asset_pk = pk GROUP BY tag
   ORDER BY n DESC, tag LIMIT 20),
 owners AS (SELECT principal.name, count(*) AS n, principal.id FROM found JOIN principal ON principal.pk = owner_pk
-  GROUP BY principal.pk, principal.name, principal.id ORDER BY n DESC, principal.name, principal.id LIMIT 20)
+  GROUP BY principal.pk, principal.name, principal.sort_key, principal.id
+  ORDER BY n DESC, principal.sort_key, principal.id LIMIT 20)
 SELECT (SELECT count(*) FROM found), (SELECT {page} FROM page), (SELECT {kinds} FROM kinds), (SELECT {tags} FROM tags),
   (SELECT {owners} FROM owners)"""
 

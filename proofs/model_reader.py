@@ -106,12 +106,19 @@ class _ModelBuilder:
                 email=row.email,
                 isAdmin=row.is_admin,
                 isActive=None if row.is_active else False,
+                provisionedBy=_other_source(row),
             )
             for row in self.rows["principal"]
             if row.kind == "USER"
         ]
         groups = [
-            _catalogue_line("group", id=row.external_id, name=row.name, members=members[row.pk])
+            _catalogue_line(
+                "group",
+                id=row.external_id,
+                name=row.name,
+                members=members[row.pk],
+                provisionedBy=_other_source(row),
+            )
             for row in self.rows["principal"]
             if row.kind == "GROUP"
         ]
@@ -163,6 +170,11 @@ class _ModelBuilder:
             )
             for row in self.rows["collection"]
         ]
+
+
+def _other_source(row: Row[Any]) -> str | None:
+    """Return the source of a user or group that is not of the catalogue. No line has it."""
+    return None if row.source == "CATALOGUE" else str(row.source)
 
 
 def _catalogue_line(kind: str, **fields: Any) -> Line:

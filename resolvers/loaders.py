@@ -326,7 +326,7 @@ class GrantsByAsset(Loader[int, list[GrantRow]]):
             .where(grant.c.asset_pk.in_(sql.int_table("keys").select()))
             .join(principal, principal.c.pk == grant.c.principal_pk)
             .with_only_columns(grant.c.asset_pk, grant.c.access, *columns, maintain_column_froms=True)
-            .order_by(grant.c.access.desc(), principal.c.name, principal.c.id)
+            .order_by(grant.c.access.desc(), principal.c.sort_key, principal.c.id)
         )
 
 

@@ -44,7 +44,7 @@ class PrincipalListing(Listing):
     def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the name."""
         del viewer
-        return (sql.principal.c.name, sql.principal.c.id)
+        return (sql.principal.c.sort_key, sql.principal.c.id)
 
     def select_kind(self, viewer: Viewer, kind: PrincipalKind) -> Selection:
         """Return the visible principals of a kind that match the filter."""

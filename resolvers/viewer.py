@@ -72,7 +72,7 @@ class ViewerGroups(Listing):
     def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the name."""
         del viewer
-        return (sql.principal.c.name, sql.principal.c.id)
+        return (sql.principal.c.sort_key, sql.principal.c.id)
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ class Principal(SQLModel, table=True):
 
     __tablename__ = "principal"
     __table_args__ = (
-        Index("ix_principal_name", "kind", "name", "id"),
+        Index("ix_principal_sort_key", "kind", "sort_key", "id"),
         Index("ix_principal_email", func.lower(Column("email"))),
     )
     pk: int = _pk()
@@ -187,6 +187,7 @@ class Principal(SQLModel, table=True):
     external_id: str = _text(unique=True)
     kind: str = _text()
     name: str = _text()
+    sort_key: str = _text(default="")
     email: str | None = _optional_text()
     is_admin: bool = False
     source: str = _text(default=PrincipalSource.CATALOGUE.value)

@@ -91,6 +91,9 @@ class World:
     log: list[Change] = field(default_factory=list)
     revision: int = 0
     kept: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)  # stored results, by viewer and key
+    inactive: set[str] = field(default_factory=set)  # deactivated users
+    names: dict[str, str] = field(default_factory=dict)  # of renamed users and groups; that of others is the label
+    sources: dict[str, str] = field(default_factory=dict)  # of users and groups that are not of the catalogue
     made: int = 0  # number of topics and collections created
     # Assets that the last mutation restored and the change that it undid, by collection.
     put_back: dict[str, tuple[str, list[str], Change]] = field(default_factory=dict)
@@ -189,13 +192,39 @@ class World:
     # The world as one viewer sees it.
 
     def view(self, who: str) -> dict[str, Any]:
-        """Return the visible topics with their contents in order, and the visible assets by name."""
+        """Return the visible topics with their contents in order, and the visible assets, users and groups by name."""
         topics = [label for label in self.topics if self.sees_topic(who, label)]
         assets = [label for label in sorted(self.assets) if self.sees(who, label)]
-        return {
+        contents = {
             "topics": [self._topic(who, label) for label in topics],
             "assets": [self._asset(who, label) for label in assets],
         }
+        if who == ANONYMOUS:
+            return contents
+        users, groups = sorted(self.people, key=self._name_key), sorted(self.groups, key=self._name_key)
+        return contents | {
+            "users": [self._user(label) for label in users],
+            "groups": [self._group(who, label) for label in groups],
+        }
+
+    def administrators(self) -> list[str]:
+        """Return the active administrators; there is always one."""
+        return sorted(self.admins - self.inactive)
+
+    def _name_key(self, label: str) -> str:
+        return self.names.get(label, label).casefold()
+
+    def _user(self, label: str) -> dict[str, Any]:
+        facts = {"isAdmin": label in self.admins, "isActive": label not in self.inactive}
+        return {"id": label, "name": self.names.get(label, label), **facts, **self._source(label)}
+
+    def _group(self, who: str, label: str) -> dict[str, Any]:
+        is_seen = who in self.admins or who in self.groups[label]
+        members = sorted(self.groups[label], key=self._name_key) if is_seen else None
+        return {"id": label, "name": self.names.get(label, label), "members": members, **self._source(label)}
+
+    def _source(self, label: str) -> dict[str, str]:
+        return {"provisionedBy": self.sources.get(label, "CATALOGUE")}
 
     def _topic(self, who: str, label: str) -> dict[str, Any]:
         topic = self.topics[label]

@@ -8,6 +8,14 @@ from typing import Any
 from tests.model import ACCESS, ANONYMOUS, OWNER, VIEWER, World
 from tests.model_fault import Answer, Fault, Given, MutationRejectedError, raise_faults
 from tests.model_membership import add, move, remove, reorder, undo, update
+from tests.model_people import (
+    assets_transfer,
+    group_members_update,
+    group_upsert,
+    user_deactivate,
+    user_reactivate,
+    user_upsert,
+)
 from tests.model_tree import (
     collection_create,
     collection_delete,
@@ -129,13 +137,19 @@ MUTATIONS: dict[str, tuple[bool, Rule, Sequence[str]]] = {
     "assetGoldStandardSet": (True, gold_standard_set, ("asset",)),
     "assetGrantsUpdate": (False, grants_update, ("asset",)),
     "deploymentUpdate": (True, deployment_update, ("deployment",)),
+    "userUpsert": (True, user_upsert, ("user",)),
+    "userDeactivate": (True, user_deactivate, ("user",)),
+    "userReactivate": (True, user_reactivate, ("user",)),
+    "groupUpsert": (True, group_upsert, ("group",)),
+    "groupMembersUpdate": (True, group_members_update, ("group",)),
+    "assetsTransfer": (True, assets_transfer, ("summary", "changes")),
 }
 
 
 def run_mutation(world: World, who: str, mutation: str, given: Given) -> Payload | str:
     """Run the mutation; return its payload, or an error code if the whole mutation is refused."""
     is_for_admins, rule, _ = MUTATIONS[mutation]
-    if who == ANONYMOUS:
+    if who == ANONYMOUS or who in world.inactive:
         return "UNAUTHENTICATED"
     if is_for_admins and who not in world.admins:
         return "FORBIDDEN"
@@ -231,7 +245,7 @@ def _is_seen(world: World, who: str, field: str, label: str, *, is_dry: bool) ->
         return world.sees(who, label)
     if field == "change":
         return not is_dry and any(change.label == label and world.sees_change(who, change) for change in world.log)
-    return field == "deployment" or world.sees_collection(who, label)
+    return field in {"deployment", "user", "group"} or world.sees_collection(who, label)
 
 
 def _result(label: str, status: str, fault: Fault | None, *, is_seen: bool) -> dict[str, Any]:

@@ -94,10 +94,6 @@ def tag_key(tag: str) -> str:
     return " ".join(spaced.split()) or tag
 
 
-def _stored_name(line: Line) -> str:
-    return unicodedata.normalize("NFC", line["name"]).strip()
-
-
 @dataclass
 class Model:
     """World: the lines of its catalogue, and facts that lines do not contain."""
@@ -134,6 +130,10 @@ class Model:
                 self.holders[asset].append(slug)
 
     # Visibility.
+
+    def is_active(self, who: str) -> bool:
+        """Return whether the user may sign in."""
+        return self.users[who].get("isActive") is not False
 
     def is_admin(self, who: str) -> bool:
         """Return whether the viewer is an administrator."""
@@ -306,11 +306,11 @@ class Model:
     def users_by_name(self, who: str, filter: Line | None = None) -> Names:
         """Return the users, by name."""
         found = [user for user in self.users if self.user_matches(who, user, filter)]
-        return sorted(found, key=lambda user: (_stored_name(self.users[user]), self.ids[user]))
+        return sorted(found, key=lambda user: (sort_key(self.users[user]), self.ids[user]))
 
     def groups_by_name(self, _who: str) -> Names:
         """Return the groups, by name."""
-        return sorted(self.groups, key=lambda group: (_stored_name(self.groups[group]), self.ids[group]))
+        return sorted(self.groups, key=lambda group: (sort_key(self.groups[group]), self.ids[group]))
 
     def group_members(self, who: str, group: str) -> Names:
         """Return the members of a group, by name; nobody unless `sees_members`."""
@@ -406,7 +406,7 @@ class Model:
         line = self.users[user]
         tests: dict[str, Callable[[Any], bool]] = {
             "isAdmin": lambda is_admin: bool(line.get("isAdmin")) == is_admin,
-            "isActive": lambda is_active: (line.get("isActive") is not False) == is_active,
+            "isActive": lambda is_active: self.is_active(user) == is_active,
             "groupIds": lambda ids: any(
                 self.ids[group] in ids and user in self.group_members(who, group) for group in self.groups
             ),

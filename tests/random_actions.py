@@ -276,6 +276,62 @@ def status(draw: ActionDrawing, _who: str) -> Input:
     return {"asset": draw.one(list(draw.world.assets)), "status": draw.one(STATUSES)}
 
 
+def _user(draw: ActionDrawing) -> str:
+    return draw.mostly(draw.world.people, "gone", "lab")
+
+
+def _references(draw: ActionDrawing, likely: Sequence[str]) -> list[Input]:
+    """Return references to users, mostly likely ones, in both forms."""
+    users = [draw.mostly(likely, _user(draw)) for _ in range(2)]
+    return [{draw.one(("userId", "userExternalId")): user} for user in draw.some(users, 2)]
+
+
+def _renaming(draw: ActionDrawing, label: str) -> Input:
+    """Return the fields of a new name, one of the label's own, so that the order is certain, and of a new source."""
+    name = draw.one((label, label.upper(), f"{label} 2", f"A {label}"))
+    return {"externalId": label, "name": name} | draw.fields(provisionedBy=("MANUAL", "MANUAL", "MANUAL", "SCIM"))
+
+
+def user_upsert(draw: ActionDrawing, _who: str) -> Input:
+    """Draw a new name, role or source of a user."""
+    label = draw.mostly(draw.world.people, "lab", "everyone")
+    return _renaming(draw, label) | draw.fields(isAdmin=(True, False)) | draw.key()
+
+
+def user_deactivate(draw: ActionDrawing, _who: str) -> Input:
+    """Draw a user to deactivate."""
+    return {"userId": _user(draw)}
+
+
+def user_reactivate(draw: ActionDrawing, _who: str) -> Input:
+    """Draw a user to reactivate."""
+    return {"userId": draw.mostly(sorted(draw.world.inactive), _user(draw))}
+
+
+def group_upsert(draw: ActionDrawing, _who: str) -> Input:
+    """Draw a new name or source of a group."""
+    return _renaming(draw, draw.mostly(list(draw.world.groups), "olu", "public")) | draw.key()
+
+
+def group_members_update(draw: ActionDrawing, _who: str) -> Input:
+    """Draw users to add to a group, and members to remove."""
+    group = draw.mostly(list(draw.world.groups), "gone", "olu")
+    add = _references(draw, draw.world.people) if draw.is_so(5) else []
+    members = sorted(draw.world.groups.get(group, ()))
+    remove = _references(draw, [member for member in members if draw.is_so(1) or member not in str(add)])
+    return {"groupId": group, "add": add, "remove": remove if draw.is_so(5) or not add else []} | draw.key()
+
+
+def transfer(draw: ActionDrawing, _who: str) -> Input:
+    """Draw two users; the first one mostly owns assets."""
+    owners = [user for user in draw.world.people if draw.owned(user)]
+    [source], [target] = (
+        [{draw.one(("userId", "userExternalId")): draw.mostly(users, _user(draw))}]
+        for users in (owners, draw.world.people)
+    )
+    return {"from": source, "to": target, "keepEditor": draw.is_so(3), "dryRun": draw.is_so(3)} | draw.key()
+
+
 MEMBERS_MAY = ("olu", "ada", "olu", "ada", "olu", "lou", "sam", "mei", "eve", "lou", "sam", "anonymous")
 OWNERS_MAY = ("olu", "olu", "lou", "sam", "olu", "ada", "mei", "eve")
 ADMINS_MAY = (*["ada"] * 14, "olu", "anonymous")
@@ -301,6 +357,12 @@ ACTIONS: tuple[tuple[int, str, Sequence[str], Callable[[ActionDrawing, str], Inp
     (1, "assetGoldStandardSet", ADMINS_MAY, award),
     (1, "deploymentUpdate", ADMINS_MAY, share_publicly),
     (2, "status", ("ada",), status),
+    (1, "userUpsert", ADMINS_MAY, user_upsert),
+    (1, "userDeactivate", ADMINS_MAY, user_deactivate),
+    (2, "userReactivate", ADMINS_MAY, user_reactivate),
+    (2, "groupUpsert", ADMINS_MAY, group_upsert),
+    (3, "groupMembersUpdate", ADMINS_MAY, group_members_update),
+    (1, "assetsTransfer", ADMINS_MAY, transfer),
 )
 OFTEN = tuple(act for act in ACTIONS for _ in range(act[0]))
 
@@ -319,4 +381,6 @@ def actions(world: World) -> st.SearchStrategy[Action]:
 def _act(draw: ActionDrawing) -> Action:
     _, mutation, people, input_of = draw.one(OFTEN)
     who = draw.one(people)
+    if people is ADMINS_MAY and who == ADMINS_MAY[0]:
+        who = draw.one(draw.world.administrators())
     return who, mutation, input_of(draw, who)

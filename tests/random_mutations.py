@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from sqlalchemy import select, update
 
+from app.tokens import create_token
 from store import sql
-from tests.conftest import VIEWERS, GraphQLClient, World, catalogue_lines
+from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, World, catalogue_lines
 from tests.db_snapshot import db_snapshot
 from tests.model import build_world
 from tests.model_membership import adopt
@@ -34,6 +36,8 @@ SELECTIONS = {
     "deletedTopicIds": "deletedTopicIds",
     "deletedTopicId": "deletedTopicId",
     "deletedCollectionId": "deletedCollectionId",
+    "user": "user { id }",
+    "group": "group { id }",
     "results": f"results {{ id: assetId shown: asset {{ ... on AssetFields {{ id }} }} {RESULTS} }}",
     "summary": "summary { requested changed unchanged failed dryRun }",
 }
@@ -43,7 +47,7 @@ OF_COLLECTIONS = {
 }
 """Selections of `assetCollectionsUpdate`, whose items are collections."""
 UNORDERED = ("userErrors", "addedEdges", "changes", "subjects")
-VIEW = """{
+VIEW = """query($isMember: Boolean!) {
   topics(first: 100) { nodes { id name slug version collections(first: 100) { nodes {
     id name slug visibility version parent { id } assetCounts { total }
     assets(first: 100) { edges { note addedBy { id } viewerCanRemove node { ... on AssetFields { id } } } }
@@ -51,7 +55,10 @@ VIEW = """{
   assets(first: 100, orderBy: {field: NAME}) { nodes { ... on AssetFields {
     id status viewerAccess goldStandard { note }
   } } }
+  users(first: 100) @include(if: $isMember) { nodes { id name isAdmin isActive provisionedBy } }
+  groups(first: 100) @include(if: $isMember) { nodes { id name provisionedBy members(first: 100) { nodes { id } } } }
 }"""
+TOKEN_SECONDS = 86_400
 ORDER = """query($id: ID!) {
   collection(by: {id: $id}) { assets(first: 100) { nodes { ... on AssetFields { id } } } }
 }"""
@@ -72,6 +79,7 @@ class Both:
         self.model = build_world(catalogue_lines())
         self._id_of: dict[str, str] = self._runner.run(self._first_ids())
         self._last_pk = 0
+        self._runner.run(self._hand_over_groups())
         self._runner.run(self._new_changes())  # skip the changes of the import
         self._whole = self._runner.run(db_snapshot(self._ask.database))
 
@@ -91,7 +99,8 @@ class Both:
     def compare_views(self, viewers: Iterable[str] = VIEWERS) -> None:
         """Fail if a viewer's view of the world differs from the model's."""
         for who in viewers:
-            _compare(self._runner.run(self._view(who)), self.model.view(who), who)
+            expected = None if who in self.model.inactive else self.model.view(who)
+            _compare(self._runner.run(self._view(who)), expected, who)
 
     async def _mutate(self, who: str, mutation: str, given: Mapping[str, Any]) -> None:
         made, logged = self.model.made, len(self.model.log)
@@ -113,8 +122,23 @@ class Both:
             _compare(told, expected_changes)
             _compare(_flat(payload, self._labels()), expected)
         await self._compare_rows(given, is_same=len(self.model.log) == logged)
+        if mutation == "userReactivate" and len(self.model.log) > logged:
+            await self._sign_in(given["userId"])
         for label in self.model.put_back:
             adopt(self.model, label, await self._order(label))
+
+    async def _hand_over_groups(self) -> None:
+        """Let administrators change the members of the groups, which mutations seldom hand over to them."""
+        self.model.sources |= dict.fromkeys(self.model.groups, "MANUAL")
+        async with self._ask.database.write() as connection:
+            groups = sql.principal.c.kind == "GROUP"
+            await connection.execute(update(sql.principal).where(groups).values(source="MANUAL"))
+
+    async def _sign_in(self, who: str) -> None:
+        """Give a user a token, because the former ones ended."""
+        token = await create_token(self._ask.database, who, TOKEN_SECONDS)
+        self._ask.tokens = self._ask.tokens | {who: token}
+        self._whole = await db_snapshot(self._ask.database)
 
     async def _compare_rows(self, given: Mapping[str, Any], *, is_same: bool) -> None:
         before, self._whole = self._whole, await db_snapshot(self._ask.database)
@@ -165,16 +189,21 @@ class Both:
         if isinstance(given, list):
             return [self._with_ids(value, field) for value in given]
         is_id = field in {"id", "addTo", "removeFrom", "moveCollectionsTo"} or field.endswith(("Id", "Ids"))
-        if is_id and isinstance(given, str):
+        if is_id and not field.lower().endswith("externalid") and isinstance(given, str):
             return self._id_of.setdefault(given, f"non_{given.replace('#', '')}")
         return given
 
-    async def _view(self, who: str) -> dict[str, Any]:
-        found, labels = await self._ask(who, VIEW), self._labels()
-        return {name: _flat(held["nodes"], labels) for name, held in found.items()}
+    async def _view(self, who: str) -> dict[str, Any] | None:
+        """Return the world as the viewer sees it; None for one who cannot sign in."""
+        response = await self._ask.response(who, VIEW, isMember=who != ANONYMOUS)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            return None
+        found, labels = response.json(), self._labels()
+        assert "errors" not in found, found["errors"]
+        return {name: _flat(held["nodes"], labels) for name, held in found["data"].items()}
 
     async def _order(self, label: str) -> list[str]:
-        found = await self._ask("ada", ORDER, id=self._id_of[label])
+        found = await self._ask(self.model.administrators()[0], ORDER, id=self._id_of[label])
         labels = self._labels()
         return [labels[node["id"]] for node in found["collection"]["assets"]["nodes"]]
 

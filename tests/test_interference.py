@@ -7,6 +7,7 @@ import pytest
 from graphql import GraphQLObjectType, parse, validate
 
 from proofs.databases import Databases
+from proofs.interference.full_reads import full_reads
 from proofs.interference.hidden_changes import CHANGES, HiddenChanges
 from proofs.interference.operations import (
     OMITTED,
@@ -16,12 +17,12 @@ from proofs.interference.operations import (
     Selection,
     Vocabulary,
 )
-from proofs.interference.trial import trial
+from proofs.interference.trial import CaseGenerator, create_world, trial
 from proofs.interference.world import VIEWERS, public_id, random_catalogue
 from proofs.leaks import LEAKS, checks_until_found, disable_logging
 from proofs.proof import BrokenPromiseError
 from tests.conftest import ENDS_EARLY
-from tests.oracle import Line, Model
+from tests.oracle import ANONYMOUS, Line, Model
 
 NEW_SEED = secrets.randbelow(1_000_000)
 IDS = {
@@ -43,6 +44,17 @@ pytestmark = ENDS_EARLY
 @pytest.mark.parametrize("seed", [1, 2, NEW_SEED], ids=["first", "second", "new"])
 async def test_hidden_changes_change_no_byte_of_a_response(databases: Databases, seed: int) -> None:
     assert await trial(databases, seed) > 0, f"seed {seed}"
+
+
+async def test_full_reads_are_answered(databases: Databases) -> None:
+    world = await create_world(databases, CaseGenerator(Random(1)).case)
+    try:
+        for who in VIEWERS:
+            for read in full_reads(is_signed_in=who != ANONYMOUS):
+                response = (await world.send(who, read)).response.json()
+                assert "errors" not in response, (who, response["errors"])
+    finally:
+        await world.close()
 
 
 def test_every_leak_can_be_planted() -> None:
@@ -68,6 +80,7 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         "an export has grants",
         "a tag is spelt as most assets do",
         "tokens are visible to everyone",
+        "a change lists hidden assets",
     ],
 )
 async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases, fault: str) -> None:

@@ -49,7 +49,7 @@ async def vary_world(ask: GraphQLClient) -> Model:
     model.members["members"].append("align")  # visible to visitors, in a collection that is hidden from them
     model.asset["junk"]["grants"].append({"to": "lab", "role": "EDITOR"})  # archived: visible to its owners only
     model.asset["count"] = {**model.asset["count"], "createdAt": "2023-01-01T00:00:00Z"}
-    model.users["ida"] = {"kind": "user", "id": "ida", "name": "ida", "isActive": False}
+    model.users["ida"] = {"kind": "user", "id": "ida", "name": "Éda", "isActive": False}
     model.groups["lab"]["members"].append("ida")
     model.ids = {**model.ids, "ida": "usr_" + "0" * 24}
     pairs = [(slug, asset) for slug, held in model.members.items() for asset in held]
@@ -63,7 +63,7 @@ async def vary_world(ask: GraphQLClient) -> Model:
             "id": model.ids["ida"],
             "external_id": "ida",
             "kind": PrincipalKind.USER,
-            "name": "ida",
+            "name": "Éda",
             "is_active": False,
         }
         await connection.execute(sql.principal.insert().values(ida))

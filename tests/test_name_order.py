@@ -1,5 +1,6 @@
 """Order by NAME: numbers by their value, without case and accents, the same on both databases."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -67,3 +68,63 @@ async def test_a_renamed_collection_moves_to_its_place(ask_own: GraphQLClient) -
         assert (await ask_own("ada", rename, input=given))["collectionUpdate"]["userErrors"] == []
     ordered = [node["name"] for node in (await ask_own("ada", query))["collections"]["nodes"]]
     assert ordered == ["Plate 1", "Plate 2", "Plate 9", "Plate 10", "Plate 100"]
+
+
+PEOPLE = {"lou": "Élan", "eve": "elf", "mei": "Sample 1", "olu": "sample 2", "sam": "Sample 10", "ada": "Zebra"}
+GROUPS = {"core": "lab 9", "lab": "Lab 10"}
+LISTS = """{
+  users { nodes { name } } groups { nodes { name } } viewer { groups { nodes { name } } }
+  group(by: {externalId: "lab"}) { members { nodes { name } } }
+  asset(by: {externalId: "hidden"}) { ... on AssetFields {
+    grants { principal { ... on User { name } ... on Group { name } } }
+  } }
+  assets(filter: {kinds: [MODEL]}) { facets { owners { owner { name } } } }
+}"""
+PAGE = "query ($after: String) { users(first: 2, after: $after) { nodes { name } pageInfo { endCursor hasNextPage } } }"
+
+
+async def _change(ask: GraphQLClient, mutation: str, who: str = "ada", **given: Any) -> None:
+    kind = f"{mutation[0].upper()}{mutation[1:]}Input!"
+    query = f"mutation ($input: {kind}) {{ {mutation}(input: $input) {{ userErrors {{ message }} }} }}"
+    assert (await ask(who, query, input=given))[mutation]["userErrors"] == []
+
+
+async def _rename_people(ask: GraphQLClient) -> None:
+    for mutation, names in (("userUpsert", PEOPLE), ("groupUpsert", GROUPS)):
+        for external_id, name in names.items():
+            await _change(ask, mutation, externalId=external_id, name=name, provisionedBy="MANUAL")
+
+
+def _names(nodes: Iterable[Any]) -> list[str]:
+    return [node["name"] for node in nodes]
+
+
+async def test_people_are_ordered_by_their_names_naturally_in_every_list(ask_own: GraphQLClient) -> None:
+    await _rename_people(ask_own)
+    users, groups = list(PEOPLE.values()), list(GROUPS.values())
+    holders: list[dict[str, Any]] = [{"userExternalId": user} for user in PEOPLE if user != "olu"]
+    for group in (await ask_own("ada", "{ groups { nodes { id } } }"))["groups"]["nodes"]:
+        await _change(ask_own, "groupMembersUpdate", groupId=group["id"], add=[*holders, {"userExternalId": "olu"}])
+    grants = [{"to": to, "access": "EDITOR"} for to in (*holders, *({"groupExternalId": group} for group in GROUPS))]
+    hidden = await ask_own("olu", 'query { asset(by: {externalId: "hidden"}) { ... on AssetFields { id } } }')
+    await _change(ask_own, "assetGrantsUpdate", "olu", assetId=hidden["asset"]["id"], set=grants)
+    found = await ask_own("olu", LISTS)
+    assert _names(found["users"]["nodes"]) == _names(found["group"]["members"]["nodes"]) == users
+    assert _names(found["groups"]["nodes"]) == _names(found["viewer"]["groups"]["nodes"]) == groups
+    granted = [name for name in (*users[:2], *groups, *users[2:]) if name != "sample 2"]
+    assert _names(grant["principal"] for grant in found["asset"]["grants"]) == ["sample 2", *granted]
+    owners = found["assets"]["facets"]["owners"]
+    assert _names(facet["owner"] for facet in owners) == ["sample 2", "Sample 10"]
+
+
+async def test_pages_of_users_join_in_the_order_of_their_names(ask_own: GraphQLClient) -> None:
+    await _rename_people(ask_own)
+    names: list[str] = []
+    after: str | None = None
+    while not names or after:
+        page = (await ask_own("eve", PAGE, after=after))["users"]
+        names += _names(page["nodes"])
+        after = page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
+        if names[-1] == "elf":  # the user that the cursor marks moves to the end
+            await _change(ask_own, "userUpsert", externalId="eve", name="Zoo")
+    assert names == [*PEOPLE.values(), "Zoo"]

@@ -41,7 +41,7 @@ async def test_a_wrong_cell_is_reported(databases: Databases, monkeypatch: pytes
     monkeypatch.setattr(
         trial, "expected_value", lambda aspect, row: "yes" if aspect == "grants" else expected_value(aspect, row)
     )
-    message = r"As the anonymous, with public sharing off: 110 cells differ.\n`grants`"
+    message = r"As the anonymous, with public sharing off: 205 cells differ.\n`grants`"
     with pytest.raises(BrokenPromiseError, match=message):
         await check_part(databases, NOTHING_VISIBLE)
 

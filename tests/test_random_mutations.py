@@ -31,11 +31,6 @@ NOT_MODELLED = {
     "tokenRevoke": "tokens are not in the model; see test_token.py",
     "tokensRevokeAll": "tokens are not in the model; see test_token.py",
     "jobCancel": "the model runs bulk mutations at once; see test_job.py",
-    **dict.fromkeys(
-        ("userUpsert", "userDeactivate", "userReactivate", "groupUpsert", "groupMembersUpdate"),
-        "the model has the people from the start; see test_people.py",
-    ),
-    "assetsTransfer": "the people would lose their assets; see test_transfer.py",
 }
 PRODUCT = {"app", "engine", "schema", "resolvers", "permissions", "store", "sqlalchemy", "sqlmodel"}
 

@@ -1,14 +1,16 @@
 """Tests of SCIM 2.0 by the requests that Okta and Microsoft Entra document, and of its errors and limits."""
 
 import logging
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.export import export_catalogue, identify
 from app.scim.endpoint import MAX_BODY_BYTES, PATH, POINTS
@@ -424,9 +426,146 @@ async def test_provisioned_people_are_exported_in_a_form_that_is_imported(scim: 
     assert (await scim.principal("a" * 255))[0] == "Ann Lee"
 
 
+async def test_members_are_added_removed_and_replaced_in_every_form(scim: Provider) -> None:
+    ann, bob, cy = [(await scim.create_user(name))["id"] for name in ("ann", "bob", "cy")]
+    path = f"/Groups/{(await scim.create_group('team', ann))['id']}"
+
+    async def patched(*operations: JSON) -> list[str]:
+        changed = await scim.patch(path, *operations)
+        assert await scim("GET", path) == changed
+        return members(changed)
+
+    values = {id_: {"value": id_, "display": "x", "type": "User"} for id_ in (ann, bob, cy)}
+    assert await patched({"op": "ADD", "path": "Members", "value": values[bob]}) == [ann, bob]
+    assert await patched({"op": "add", "value": {"members": [values[cy], values[bob]]}}) == [ann, bob, cy]
+    assert await patched({"op": "remove", "path": f'{GROUP}:members[VALUE eq "{ann}"]'}) == [bob, cy]
+    assert await patched({"op": "remove", "path": "members", "value": {"value": ann}}) == [bob, cy]
+    both = {"op": "replace", "value": {"displayName": "Both", f"{GROUP}:members": [values[ann], values[bob]]}}
+    assert await patched(both) == [ann, bob]
+    assert (await scim("GET", path))["displayName"] == "Both"
+    # The order of operations counts.
+    add, remove = [{"op": op, "path": "members", "value": [{"value": cy}]} for op in ("add", "remove")]
+    assert await patched(add, remove) == [ann, bob]
+    assert await patched(remove, add) == [ann, bob, cy]
+    assert await patched({"op": "remove", "path": "members"}, add) == [cy]
+    assert await patched({"op": "replace", "path": "members", "value": []}) == []
+    # The library applies the others.
+    by_other_filter = {"op": "remove", "path": f'members[value eq "{bob}" or value eq "{cy}"]'}
+    assert await patched({"op": "add", "path": "members", "value": list(values.values())}, by_other_filter) == [ann]
+    assert await patched({"op": "add", "path": f'members[value eq "{bob}"].display', "value": "x"}) == [ann, bob]
+    assert await patched({"op": "remove", "path": 'members[value sw "usr_"]'}) == []
+
+
+async def test_attributes_of_members_are_selected(scim: Provider) -> None:
+    users = [await scim.create_user(name) for name in ("ann", "bob")]
+    path = f"/Groups/{(await scim.create_group('team', *(user['id'] for user in users)))['id']}"
+    selected = await scim("GET", path, attributes="members.value")
+    assert selected["members"] == [{"value": user["id"]} for user in users]
+    selected = await scim("GET", path, excludedAttributes="members.value")
+    assert selected["members"] == [{"display": user["displayName"]} for user in users]
+
+
+@pytest.mark.parametrize(
+    ("operation", "scim_type"),
+    [
+        ({"op": "add", "path": "members", "value": [{"value": 5}]}, "invalidValue"),
+        ({"op": "add", "path": "members", "value": [{"value": "usr_unknown"}]}, "invalidValue"),
+        ({"op": "add", "path": "members", "value": ["usr_unknown"]}, "invalidValue"),
+        ({"op": "add", "path": "members", "value": [{"value": "x", "type": 5}]}, "invalidValue"),
+        ({"op": "add", "path": "members"}, "invalidValue"),
+        ({"op": "remove", "path": "members", "value": ["x"]}, "invalidValue"),
+        ({"op": "remove", "path": 'members[value eq "x'}, "invalidPath"),
+        ({"op": "move", "path": "members", "value": []}, "invalidValue"),
+    ],
+)
+async def test_invalid_changes_of_members_are_refused(scim: Provider, operation: JSON, scim_type: str) -> None:
+    group = await scim.create_group("team", (await scim.create_user("ann"))["id"])
+    async with assert_unchanged(scim.ask):
+        refused = await scim.patch(f"/Groups/{group['id']}", operation, status=400)
+    assert refused["scimType"] == scim_type
+
+
+async def test_a_patch_has_limits(scim: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    users = [(await scim.create_user(name))["id"] for name in ("ann", "bob", "cy")]
+    path = f"/Groups/{(await scim.create_group('team', *users[:2]))['id']}"
+    monkeypatch.setattr("app.scim.patch.MAX_OPERATIONS", 2)
+    monkeypatch.setattr("app.scim.patch.MAX_COMPARISONS", 3)
+    monkeypatch.setattr("app.scim.group.MAX_MEMBERS", 2)
+    rename = {"op": "replace", "path": "displayName", "value": "team"}
+    compare = {"op": "remove", "path": 'members[value ew "x"]'}
+    async with assert_unchanged(scim.ask):
+        for operations, message in (
+            ([rename] * 3, "at most 2 operations"),
+            ([compare, rename], "compare too many values"),
+            ([{"op": "remove", "path": "members", "value": [{"value": "x", "display": "y"}]}], "compare too many"),
+            ([{"op": "add", "path": "members", "value": [{"value": users[2]}]}], "at most 2 members"),
+        ):
+            refused = await scim.patch(path, *operations, status=413)
+            assert (refused["schemas"], refused["status"]) == ([ERROR], "413")
+            assert message in refused["detail"]
+    await scim.patch(path, compare)
+    await scim.patch(path, rename, {"op": "replace", "path": "members", "value": [{"value": users[2]}]})
+
+
+MEMBERS = 10_000
+OPERATIONS = 1_000
+
+
+async def test_a_patch_takes_time_for_its_operations_and_members_but_not_for_their_product(scim: Provider) -> None:
+    path, ids = await _create_large_group(scim)
+    removals = [{"op": "remove", "path": f'members[value eq "{id_}"]'} for id_ in ids[: OPERATIONS + 1]]
+    additions = [{"op": "add", "path": "members", "value": [{"value": id_}]} for id_ in ids[: OPERATIONS + 1]]
+    for first, *others in (removals, additions):
+        one, many = await _measure(scim, path, [first]), await _measure(scim, path, others)
+        assert many.statements == one.statements
+        assert many.calls - one.calls < 200 * OPERATIONS  # a call for each member in each operation is ten million
+    assert members(await scim("GET", path)) == ids
+
+
+class Work(NamedTuple):
+    """Work of a request: statements, and calls of functions in the thread of the event loop."""
+
+    statements: int
+    calls: int
+
+
+async def _measure(scim: Provider, path: str, operations: list[JSON]) -> Work:
+    calls = count()
+
+    def profile(_frame: object, event: str, _argument: object) -> None:
+        if event == "call":
+            next(calls)
+
+    scim.ask.statements.clear()
+    sys.setprofile(profile)
+    try:
+        await scim.patch(path, *operations)
+    finally:
+        sys.setprofile(None)
+    return Work(len(scim.ask.statements), next(calls))
+
+
+async def _create_large_group(scim: Provider) -> tuple[str, list[str]]:
+    """Create a group of MEMBERS users; return its path and their ids."""
+    group = await scim.create_group("large")
+    ids = [f"usr_{number:024}" for number in range(MEMBERS)]
+    async with scim.ask.database.engines[0].begin() as connection:  # `write` would index the users
+        columns = {"kind": "USER", "name": "user", "sort_key": "user", "source": PrincipalSource.SCIM}
+        await connection.execute(insert(sql.principal), [{"id": id_, "external_id": id_, **columns} for id_ in ids])
+        await connection.execute(delete(sql.search_unindexed))
+        pk = {row.id: row.pk for row in await connection.execute(select(sql.principal.c.id, sql.principal.c.pk))}
+        stored = {"kind": "USER", "resource": {}, "created_at": 0, "updated_at": 0}
+        rows = [{"principal_pk": pk[id_], "name_key": id_, **stored} for id_ in ids]
+        await connection.execute(insert(sql.scim_resource), rows)
+        held = [{"group_pk": pk[group["id"]], "user_pk": pk[id_]} for id_ in ids]
+        await connection.execute(insert(sql.group_member), held)
+    return f"/Groups/{group['id']}", ids
+
+
 async def test_the_service_describes_itself(scim: Provider) -> None:
     config = await scim("GET", "/ServiceProviderConfig")
     assert (config["patch"], config["bulk"]["supported"]) == ({"supported": True}, False)
+    assert config["etag"] == {"supported": False}
     types = await scim("GET", "/ResourceTypes")
     assert [each["endpoint"] for each in types["Resources"]] == ["/Users", "/Groups"]
     assert await scim("GET", "/ResourceTypes/User") == types["Resources"][0]

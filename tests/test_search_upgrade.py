@@ -23,6 +23,7 @@ async def test_the_migration_indexes_all_rows_in_steps(own_world: World, monkeyp
     derived = (
         select(sql.asset.c.pk, sql.asset.c.sort_key).order_by(sql.asset.c.pk),
         select(sql.collection.c.pk, sql.collection.c.sort_key).order_by(sql.collection.c.pk),
+        select(sql.principal.c.pk, sql.principal.c.sort_key).order_by(sql.principal.c.pk),
         select(sql.asset_tag).order_by(sql.asset_tag.c.asset_pk, sql.asset_tag.c.tag),
     )
 

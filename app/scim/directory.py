@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from scim2_models import (
     Context,
+    GroupMember,
     InvalidPathException,
     ListResponse,
     NotFoundException,
@@ -17,6 +18,15 @@ from scim2_models import (
 from app.request import strings_in
 from app.scim import group, user
 from app.scim.filter import read_filter
+from app.scim.patch import (
+    MemberChange,
+    Operation,
+    apply_changes,
+    read_operations,
+    require_comparable,
+    split_operations,
+    with_operations,
+)
 from app.scim.resource import MAX_PAGE, Group, User
 from app.scim.transaction import ScimTransaction, open_transaction
 from app.scim.user_id import UserId
@@ -123,12 +133,18 @@ class Directory:
             return await self._render_written(tx, pk)
 
     async def patch(self, id_: str, payload: Payload) -> Payload:
-        """Apply the operations of a PATCH, all or none, and return the resource."""
-        patch = self.kind.patch.model_validate(payload, scim_ctx=Context.RESOURCE_PATCH_REQUEST)
+        """Apply the operations of a PATCH, all or none, and return the resource. Raises HTTPError for too many."""
+        patch, changes = self._read_patch(payload)
         async with open_transaction(self.database, self.request_id, self.user_id) as tx:
             stored = await self._find(tx.snapshot, id_)
-            patched = self.kind.model.model_validate(await self._changeable(tx.snapshot, stored))
+            resource = await self._changeable(tx.snapshot, stored)
+            members = resource.pop("members", ()) if changes else ()
+            require_comparable(patch.operations or (), resource)
+            patched = self.kind.model.model_validate(resource)
             patch.patch(patched)
+            if isinstance(patched, Group) and changes:
+                ids = apply_changes(changes, [member["value"] for member in members])
+                patched.members = [GroupMember.model_validate({"value": id_}) for id_ in ids]
             # The body has no such text, but values of filters in its paths have escapes of their own.
             if not all(map(is_storable, strings_in(patched.model_dump(scim_ctx=Context.DEFAULT)))):
                 raise InvalidPathException(detail="A path must not contain U+0000 or lone surrogates.")
@@ -148,7 +164,16 @@ class Directory:
             raise NotFoundException(detail=f"No {self.kind.principal.lower()} has the id {id_!r}.")
         return stored
 
-    async def _changeable(self, snapshot: Snapshot, stored: StoredResource) -> Payload:
+    def _read_patch(self, payload: Payload) -> "tuple[PatchOp[Any], Sequence[MemberChange]]":  # quoted as in `Kind`
+        """Return the operations that the library applies, and the changes of members."""
+        operations: Sequence[Operation] = read_operations(payload)
+        changes: Sequence[MemberChange] = ()
+        if operations and self.kind.principal is PrincipalKind.GROUP:
+            operations, changes = split_operations(operations)
+            payload = with_operations(payload, operations)
+        return self.kind.patch.model_validate(payload, scim_ctx=Context.RESOURCE_PATCH_REQUEST), changes
+
+    async def _changeable(self, snapshot: Snapshot, stored: StoredResource) -> dict[str, Any]:
         """Return the resource with the attributes that a PATCH can change. One statement for a group, else none."""
         resource = {**stored.resource, "id": stored.id}
         if self.kind.principal is PrincipalKind.USER:
@@ -166,21 +191,28 @@ class Directory:
     ) -> list[Payload]:
         """Return the resources with the requested attributes. One statement, none for no resources."""
         references = await self.kind.fetch_references(snapshot, [row.pk for row in stored]) if stored else {}
-        return [
-            self.kind.model.model_validate(self._complete(row, references[row.pk])).model_dump(
-                scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=parameters
-            )
-            for row in stored
-        ]
+        return [self._dump(row, references[row.pk], parameters) for row in stored]
 
-    def _complete(self, row: StoredResource, references: Sequence[Reference]) -> Payload:
+    def _dump(
+        self, row: StoredResource, references: Sequence[Reference], parameters: ResponseParameters[Any] | None
+    ) -> Payload:
+        """Return the requested attributes. The library selects those of one reference, and the others follow it."""
+        values = [{"value": each.id, "display": each.name} for each in references]
+        payload: dict[str, Any] = self.kind.model.model_validate(self._complete(row, values[:1])).model_dump(
+            scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=parameters
+        )
+        for first in payload.get(self.kind.references, ())[:1]:
+            payload[self.kind.references] = [{name: value[name] for name in first} for value in values]
+        return payload
+
+    def _complete(self, row: StoredResource, references: Sequence[Payload]) -> Payload:
         is_user = self.kind.principal is PrincipalKind.USER
         return {
             **row.resource,
             "schemas": [str(self.kind.model.__schema__)],
             "id": row.id,
             **({"active": row.is_active} if is_user else {}),
-            self.kind.references: [{"value": each.id, "display": each.name} for each in references],
+            self.kind.references: references,
             "meta": {
                 "resourceType": self.kind.model.__name__,
                 "created": format_rfc_3339(row.created_at),

@@ -1,13 +1,19 @@
 """Groups of the identity provider: created, replaced and deleted by SCIM."""
 
+from typing import Final
+
 from scim2_models import InvalidValueException
 
+from app.scim.patch import too_large
 from app.scim.resource import Group
 from app.scim.transaction import ScimTransaction, usable_name, usable_text
 from store import scim
 from store.people.members import GroupWrite
 from store.scim import Filter, StoredResource
 from store.tables import PrincipalKind
+
+MAX_MEMBERS: Final = 50_000
+"""Most members of a group."""
 
 
 async def write(tx: ScimTransaction, group: Group, stored: StoredResource | None) -> int:
@@ -33,8 +39,13 @@ async def delete(tx: ScimTransaction, stored: StoredResource) -> None:
 
 
 async def _find_members(tx: ScimTransaction, group: Group) -> list[int]:
-    """Return the pks of the members; raise InvalidValueException unless all are users of the provider."""
+    """Return the pks of the members.
+
+    Raises InvalidValueException unless all are users of the provider, and HTTPError for too many.
+    """
     ids = {member.value for member in group.members or () if member.value}
+    if len(ids) > MAX_MEMBERS:
+        raise too_large(f"A group has at most {MAX_MEMBERS:,} members.")
     pks = await scim.find_users(tx.snapshot, ids)
     unknown = sorted(ids - pks.keys())
     if unknown:

@@ -28,6 +28,10 @@ OMITTED = {
     "assetGrantsUpdate": "its payload does not show the change",
     "assetGoldStandardSet": "its payload does not show the change",
     "deploymentUpdate": "its payload does not show the change",
+    **dict.fromkeys(
+        ("userUpsert", "userDeactivate", "userReactivate", "groupUpsert", "groupMembersUpdate", "assetsTransfer"),
+        "its payload does not show the change",
+    ),
 }
 ACTIONS = [action for action in OFTEN if action[1] not in OMITTED]
 EVIDENCE = {

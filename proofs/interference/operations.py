@@ -286,7 +286,6 @@ CURSOR_ARGUMENTS = ("after", "before")
 PEOPLE_INPUTS = ("User", "Group", "Principal")
 """Beginnings of the names of inputs whose external ids are those of users and groups."""
 OMITTED = {
-    "assetsTransfer": "administrators learn how many assets a user owns, grants included, which they answer for",
     "tokensRevokeAll": "it would end the sign-ins of the users of a trial",
 }
 """Mutations that are not drawn, with the reason."""

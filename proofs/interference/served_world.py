@@ -19,6 +19,7 @@ from proofs.proof import BrokenPromiseError
 from resolvers.export.catalogue import catalogue_lines
 from resolvers.write.job import run_next_job
 from store.database import Database
+from store.users import UserNotFoundError
 from tests.conftest import PATIENT_SECONDS, settings_of
 from tests.in_process import InProcessTransport
 from tests.oracle import ANONYMOUS
@@ -92,11 +93,14 @@ class ServedWorld:
         return answer
 
     async def export(self, who: str) -> list[bytes]:
-        """Return the lines that the viewer exports."""
+        """Return the lines that the viewer exports; none for a deactivated user."""
         identify_viewer = identify(None if who == ANONYMOUS else who, is_anonymous=who == ANONYMOUS)
         async with self.database.snapshot() as snapshot:
-            lines = catalogue_lines(snapshot, await identify_viewer(snapshot))
-            return [orjson.dumps(line) async for line in lines]
+            try:
+                viewer = await identify_viewer(snapshot)
+            except UserNotFoundError:
+                return []
+            return [orjson.dumps(line) async for line in catalogue_lines(snapshot, viewer)]
 
     async def _run_jobs(self) -> None:
         """Run the queued jobs."""

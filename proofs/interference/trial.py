@@ -49,6 +49,8 @@ WALK_EVERY = 3  # in one of so many rounds, members move between two pages of a 
 EXPORT_EVERY = 8  # after one of so many steps, the viewer exports the catalogue
 MOVES = 3  # of visible members past hidden ones, before each undo, and between two pages
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
+CONTENT_MUTATIONS = ("assetsRegister", "assetsTransfer", "groupMembersUpdate")
+"""Mutations by which administrators can get access to the content of assets: as their owner, or by a group."""
 INTERNAL_ERROR = '"code":"INTERNAL"'
 """Part of the response to an unhandled exception, which no operation may cause."""
 
@@ -193,8 +195,8 @@ class CaseGenerator:
             await self._ask_as_other(pair, question)
             generator = HiddenChanges(self._random, model, pair.who, words, self._number)
             await self._apply(pair, question, [generator.query_as_other()] if self._random.randrange(6) == 0 else [])
-            # Registering sets the owner, so an administrator may now own an asset whose content differs.
-            if pair.who == USERS[0] and question.selections[0].name == "assetsRegister":
+            # The administrator may now see the content of assets, which differs.
+            if pair.who == USERS[0] and question.selections[0].name in CONTENT_MUTATIONS:
                 return True
         return False
 
@@ -265,8 +267,13 @@ async def replay(databases: Databases, case: Case) -> str | None:
 @contextmanager
 def fix_environment(number: int) -> Iterator[None]:
     """Derive ids and times from the number, and run bulk mutations of more than two items as jobs in chunks of two."""
-    items, chunk = "resolvers.write.membership.INLINE_BULK_ITEMS", "resolvers.write.job.CHUNK_SIZE"
-    with fix_ids_and_time(number), patch(items, 2), patch(chunk, 2):
+    items = [f"resolvers.write.{module}.INLINE_BULK_ITEMS" for module in ("membership", "transfer")]
+    with (
+        fix_ids_and_time(number),
+        patch(items[0], 2),
+        patch(items[1], 2),
+        patch("resolvers.write.job.CHUNK_SIZE", 2),
+    ):
         yield
 
 

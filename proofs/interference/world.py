@@ -103,26 +103,26 @@ def initial_statements(random: Random, lines: Sequence[Line]) -> list[str]:
         name = line.get("slug") or line["id"]
         if line["kind"] in {"topic", "collection"}:
             at = {"updated_at": chooser.choose(100, 500, 900), "created_at": 50}
-            statements.append(
-                update_statement(
-                    line["kind"], f"slug = {sql_literal(name)}", id=public_id(line["kind"][:3], name), **at
-                )
-            )
+            id_ = public_id(line["kind"][:3], name)
+            statements += _set_id(line["kind"], f"slug = {sql_literal(name)}", id_, **at)
         elif line["kind"] == "asset":
             gold = {"is_gold": 1, "gold_at": 7, "gold_note": "best"} if chooser.happens(1, 6) else {}
-            statements.append(
-                update_statement("asset", f"external_id = {sql_literal(name)}", id=public_id("ast", name), **gold)
-            )
+            statements += _set_id("asset", f"external_id = {sql_literal(name)}", public_id("ast", name), **gold)
         else:
             prefix = PREFIXES[line["kind"].upper()]
-            statements.append(
-                update_statement("principal", f"external_id = {sql_literal(name)}", id=public_id(prefix, name))
-            )
+            statements += _set_id("principal", f"external_id = {sql_literal(name)}", public_id(prefix, name))
     statements.append(
         f"UPDATE membership SET added_at = 1000 + (asset_pk * {chooser.choose(3, 7)} + collection_pk) % 5"
     )
     statements.append(update_statement("deployment", "true", public_sharing=chooser.happens(6)))
     return statements
+
+
+def _set_id(table: str, where: str, id_: str, **values: Any) -> list[str]:
+    """Return the statements that set the public id of a row, also in the log, and other columns of the row."""
+    former = f"(SELECT id FROM {table} WHERE {where})"
+    logged = update_statement("change", f"subject_id = {former}", subject_id=id_)
+    return [logged, update_statement(table, where, id=id_, **values)]
 
 
 def public_id(prefix: str, name: str) -> str:

@@ -25,7 +25,7 @@ async def draw_action(database: Database, model: Model, random: Random) -> Actio
         return PLATFORM, "group", {"group": draw.one(list(model.groups)), "user": draw.one(list(model.users))}
     _, name, people, input_of = draw.one([action for action in OFTEN if model.asset or action[1] != "status"])
     viewer = draw.one(people)
-    administrators = [user for user in model.users if model.is_admin(user)]
+    administrators = [user for user in model.users if model.is_admin(user) and model.is_active(user)]
     if viewer == "ada" and administrators:
         viewer = administrators[0]
     if viewer not in model.users and viewer != ANONYMOUS:
@@ -79,6 +79,7 @@ async def _read_world(database: Database, model: Model) -> World:
         assets={ids[name]: _read_asset(model, name) for name in model.asset},
         topics={model.topic_id(slug): Topic(model.topic[slug]["name"], slug) for slug in model.topic_order},
         log=await _read_log(database),
+        inactive={user for user in model.users if not model.is_active(user)},
     )
     for slug in model.order:
         line = model.collection[slug]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, TYPES, VIEWER, Line, Model
+from tests.oracle import ACCESS, ANONYMOUS, EPOCH, OWNER, TYPES, VIEWER, Line, Model, sort_key
 
 Expected = dict[str, Any]
 
@@ -116,8 +116,8 @@ def user(model: Model, who: str, name: str) -> Expected | None:
     directory = {
         "userExternalId": name,
         "isAdmin": bool(line.get("isAdmin")),
-        "isActive": line.get("isActive") is not False,
-        "provisionedBy": "CATALOGUE",
+        "isActive": model.is_active(name),
+        "provisionedBy": line.get("provisionedBy", "CATALOGUE"),
     }
     return fields | (dict.fromkeys(directory) if who == ANONYMOUS else directory)
 
@@ -129,7 +129,7 @@ def group(model: Model, who: str, name: str) -> Expected | None:
     members = {"nodes": [{"externalId": user} for user in model.group_members(who, name)]}
     fields = {
         "groupExternalId": name,
-        "provisionedBy": "CATALOGUE",
+        "provisionedBy": model.groups[name].get("provisionedBy", "CATALOGUE"),
         "members": members if model.sees_members(who, name) else None,
     }
     return {"__typename": "Group", "id": model.ids[name], "name": model.groups[name]["name"], **fields}
@@ -202,7 +202,9 @@ def _grants(model: Model, name: str) -> list[Expected]:
     access_by_holder = {grant["to"]: ACCESS[grant["role"]] for grant in model.asset[name]["grants"]}
     names = {"everyone": "Everyone", "public": "Public"}
     names |= {id_: line["name"] for id_, line in (model.users | model.groups).items()}
-    holders = sorted(access_by_holder, key=lambda to: (-access_by_holder[to], names[to], model.ids[to]))
+    holders = sorted(
+        access_by_holder, key=lambda to: (-access_by_holder[to], sort_key({"name": names[to]}), model.ids[to])
+    )
     return [{"access": ROLE_OF_ACCESS[access_by_holder[to]], "principal": _principal(model, to)} for to in holders]
 
 

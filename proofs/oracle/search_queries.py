@@ -7,7 +7,7 @@ from typing import Any
 
 from proofs.oracle.filters import random_asset_filter
 from proofs.oracle.object_queries import ExpectedQuery
-from tests.oracle import ANONYMOUS, Line, Model, Names
+from tests.oracle import ANONYMOUS, Line, Model, Names, sort_key
 from tests.oracle_search import asset_fields, heading_fields, match_ranks, principal_fields, relevance_key
 
 SEARCHES_PER_VIEWER = 4
@@ -142,7 +142,7 @@ class _Search:
         owners = Counter(model.asset[name]["owner"] for name in self._without("ownerIds", unfiltered))
 
         def by_name(owner: str) -> Any:
-            return (-owners[owner], model.users[owner]["name"], model.ids[owner])
+            return (-owners[owner], sort_key(model.users[owner]), model.ids[owner])
 
         return {
             "kinds": [{"kind": kind, "count": count} for kind, count in _most_frequent(kinds)],

@@ -125,6 +125,9 @@ class WorldChecker:
     async def check_viewers(self, viewers: Sequence[str], random: Random) -> None:
         """Compare lists, objects, counts and searches with the oracle, as each of the viewers."""
         for who in viewers:
+            if who != ANONYMOUS and not self._model.is_active(who):
+                await self._check_refusal(who)
+                continue
             await self._check_lists(who, random)
             for query in (*object_queries(random, self._model, who), *search_queries(random, self._model, who)):
                 data = await self._fetch(who, *query.standalone())
@@ -142,6 +145,21 @@ class WorldChecker:
                 else:
                     await self._mutate(who, name, mutation_input)
             self._model = await read_model(self._client.database)
+            if name == "userReactivate":
+                await self._sign_in()
+
+    async def _sign_in(self) -> None:
+        """Give a token to each active user: the tokens of those who were deactivated have ended."""
+        users = [user for user in self._model.users if self._model.is_active(user)]
+        tokens = {user: await create_token(self._client.database, user, TOKEN_SECONDS) for user in users}
+        self._client.tokens = {**self._client.tokens, **tokens}
+
+    async def _check_refusal(self, who: str) -> None:
+        """Raise BrokenPromiseError unless the token of a deactivated user is refused."""
+        query = "{ __typename }"
+        codes = [error["extensions"]["code"] for error in (await self._send(who, query, {})).get("errors", ())]
+        if codes != ["UNAUTHENTICATED"]:
+            raise BrokenPromiseError(self._format_failure(who, query, {}, f"A deactivated user signs in: {codes}"))
 
     async def _check_lists(self, who: str, random: Random) -> None:
         """Compare random whole lists, some of them filtered, and pages of them."""

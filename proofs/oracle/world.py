@@ -19,6 +19,7 @@ NAMES = (
     *("a", "A", "b", "é", "e\u0301", "Straße", "STRASSE", "🦊", "\ufb01", "Z", "_", "a b", "\uffee"),
     *("Sample 2", "sample 10", "Élan v3.14.0", "a11", "1.1", "C++", "C", "データ解析2", "كِتابُ", "ข้อมูล"),
 )
+PEOPLE_NAMES = ("Élan 2", "elan 10", "Zoë", "zoe", "Straße")
 DESCRIPTIONS = ("<p>Made <b>of</b>&nbsp;a</p><span>1.1</span>", "基因组组装流程 &amp; R", "List<a11> < x")
 DAYS = (None, "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2024-01-02T00:00:00.001Z", "2025-01-01T00:00:00Z")
 STATUSES: tuple[dict[str, Any], ...] = (
@@ -48,11 +49,23 @@ def random_catalogue(random: Random) -> list[Line]:
     people = ["ada", *random.sample(PEOPLE[1:], random.choice((3, 4)))]
     admin = random.choice((*["ada"] * 6, people[1], None))
     users = [
-        {"kind": "user", "id": who, "name": who, "email": f"{who}@example.org", "isAdmin": who == admin}
+        {
+            "kind": "user",
+            "id": who,
+            "name": random.choice((who, *PEOPLE_NAMES)),
+            "email": f"{who}@example.org",
+            "isAdmin": who == admin,
+        }
         for who in people
     ]
     groups = [
-        {"kind": "group", "id": group, "name": group, "members": _sample(random, people[1:], 2)} for group in GROUPS
+        {
+            "kind": "group",
+            "id": group,
+            "name": random.choice((group, *PEOPLE_NAMES)),
+            "members": _sample(random, people[1:], 2),
+        }
+        for group in GROUPS
     ]
     topics = [{"kind": "topic", "slug": slug, "name": f"{slug} {random.choice(NAMES)}"} for slug in TOPICS]
     assets = [f"asset-{index}" for index in range(random.choice(ASSETS))]

@@ -78,6 +78,21 @@ class Asset:
         return self.kind in {"DATA_ASSET", "MODEL"}
 
     @property
+    def has_other_grants(self) -> bool:
+        """Whether its line has a grant: that of the owner is not in it."""
+        return any(holder in PRINCIPALS_OF_HOLDER for holder, _ in self.grants)
+
+    @property
+    def collection_slug(self) -> str:
+        """The slug of its own collection."""
+        return f"of-{self.name}"
+
+    @property
+    def crowd_slug(self) -> str:
+        """The slug of its crowd."""
+        return _crowd(self.visibility)
+
+    @property
     def is_app(self) -> bool:
         """Whether it is an app, with the tool as its release."""
         return self.kind == "NO_CODE_APP"
@@ -179,7 +194,7 @@ def _collections() -> Iterator[Line]:
         yield _collection(_parent_crowd(visibility), "frame", visibility, [])
         yield _collection(_crowd(visibility), "frame", visibility, crowd, name="1", parent=_parent_crowd(visibility))
     for asset in ASSETS:
-        yield _collection(_collection_of(asset), asset.name, asset.visibility, [asset.name])
+        yield _collection(asset.collection_slug, asset.name, asset.visibility, [asset.name])
 
 
 def _collection(slug: str, topic: str, visibility: str, assets: list[str], **fields: str) -> Line:
@@ -197,10 +212,6 @@ def _crowd(visibility: str) -> str:
 
 def _parent_crowd(visibility: str) -> str:
     return f"parent-{visibility.lower()}"
-
-
-def _collection_of(asset: Asset) -> str:
-    return f"of-{asset.name}"
 
 
 @dataclass(frozen=True)
@@ -243,8 +254,8 @@ async def _ids(database: Database) -> dict[Asset, Ids]:
     def ids_of(asset: Asset) -> Ids:
         asset_id, collection_id, crowd = (
             asset_ids[asset.name],
-            collection[_collection_of(asset)],
-            collection[_crowd(asset.visibility)],
+            collection[asset.collection_slug],
+            collection[asset.crowd_slug],
         )
         return {
             "asset": asset_id,

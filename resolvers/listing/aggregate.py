@@ -231,7 +231,7 @@ _Values = tuple[FromClause, Any, *tuple[Any, ...]]
 
 def _owners(found: CTE) -> _Values:
     owner = sql.principal.alias()
-    return found.join(owner, owner.c.pk == found.c.owner_pk), owner.c.pk, owner.c.name, owner.c.id, owner.c.pk
+    return found.join(owner, owner.c.pk == found.c.owner_pk), owner.c.pk, owner.c.sort_key, owner.c.id, owner.c.pk
 
 
 _VALUES: Mapping[PartKind, Callable[[CTE], _Values]] = {

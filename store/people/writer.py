@@ -12,6 +12,7 @@ from store.changes import ChangeLog, LoggedFieldChange, changed_columns
 from store.people.members import GroupWrite, MemberChanges, load_members, member_fields, write_members
 from store.people.plan import Plan, Writer, check_administrators, make_plan
 from store.rows import PrincipalRow
+from store.search.sort_key import name_sort_key
 from store.tables import ChangeAction, PrincipalKind, PrincipalSource
 
 _GRAPH_NAMES = {
@@ -121,17 +122,21 @@ class PeopleWriter:
 
     async def _insert(self, plan: Plan) -> None:
         defaults = {"email": None, "is_admin": False, "is_active": True}
-        rows = [{"external_id": id_} | defaults | columns for id_, columns in plan.created.items()]
+        rows = [
+            {"external_id": id_} | defaults | columns | _derived_columns(columns)
+            for id_, columns in plan.created.items()
+        ]
         if rows:
             await self._connection.execute(insert(sql.principal), rows)
 
     async def _update(self, plan: Plan) -> None:
         """Write the changed columns, and revoke the tokens of deactivated users. Up to two statements."""
-        names = sorted({name for changed in plan.updated.values() for name in changed})
+        updated = {id_: {**changed, **_derived_columns(changed)} for id_, changed in plan.updated.items()}
+        names = sorted({name for changed in updated.values() for name in changed})
         rows = [
             {"pk_": plan.existing[id_].pk}
             | {f"to_{name}": changed.get(name, getattr(plan.existing[id_], name)) for name in names}
-            for id_, changed in plan.updated.items()
+            for id_, changed in updated.items()
         ]
         if rows:
             matching = update(sql.principal).where(sql.principal.c.pk == bindparam("pk_"))
@@ -161,6 +166,10 @@ class PeopleWriter:
         }
         await self._log.append_by_subject(ChangeAction.CREATED, created)
         await self._log.append_by_subject(ChangeAction.UPDATED, updated)
+
+
+def _derived_columns(columns: Mapping[str, Any]) -> dict[str, str]:
+    return {"sort_key": name_sort_key(columns["name"])} if "name" in columns else {}
 
 
 def _field_changes(row: PrincipalRow | None, columns: Mapping[str, Any]) -> list[LoggedFieldChange]:
