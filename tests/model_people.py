@@ -83,6 +83,8 @@ def assets_transfer(world: World, who: str, given: Given) -> Answer:
     known = len(world.log)
     for label in owned:
         _transfer(world, who, label, str(source), str(target), keep_editor=given["keepEditor"])
+    if owned:
+        world.append(who, "ASSETS_TRANSFERRED", str(source), dict.fromkeys(owned))
     changes = [change.label for change in world.log[known:]]
     return {"results": [(label, "CHANGED", None) for label in owned], "changes": changes}
 
