@@ -449,6 +449,11 @@ async def test_members_are_added_removed_and_replaced_in_every_form(scim: Provid
     assert await patched(remove, add) == [ann, bob, cy]
     assert await patched({"op": "remove", "path": "members"}, add) == [cy]
     assert await patched({"op": "replace", "path": "members", "value": []}) == []
+    # Attributes of the schema, as its path or a name in the value, include the members.
+    attributes = {"members": [values[bob]]}
+    for in_schema in ({"path": GROUP, "value": attributes}, {"value": {GROUP: attributes}}):
+        assert await patched({"op": "remove", "path": "members"}, {"op": "add", **in_schema}) == [bob]
+    assert await patched({"op": "remove", "path": "members"}) == []
     # The library applies the others.
     by_other_filter = {"op": "remove", "path": f'members[value eq "{bob}" or value eq "{cy}"]'}
     assert await patched({"op": "add", "path": "members", "value": list(values.values())}, by_other_filter) == [ann]

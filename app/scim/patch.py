@@ -146,7 +146,12 @@ def _change(op: str, value: object, *, only_ids: bool = False) -> MemberChange |
 def _concerns_members(operation: Operation) -> bool:
     path, value = operation.get("path"), operation.get("value")
     names = value if not path and isinstance(value, Mapping) else ()
-    return "members" in str(path).lower() or any(map(_is_members, names))
+    return "members" in str(path).lower() or any(_is_members(each) or _is_schema(each) for each in (path, *names))
+
+
+def _is_schema(path: object) -> bool:
+    """Return whether a path or a name stands for all attributes of groups, the members among them."""
+    return str(path).lower() == Group.__schema__.lower()
 
 
 def _is_members(path: object) -> bool:
