@@ -126,8 +126,15 @@ async def _check_group(change: ChangeRow, context: Context) -> bool:
     if await context.loader(TopicById).load(change.subject_id) is None:
         return False
     parts = await context.loader(PartsByChange).load(change.pk)
-    check = _check_topic_deleted if _effect(change)["of"] == ChangeAction.DELETED else _check_topic_created
-    return all([await check(part, context) for part in parts])
+    # Read together, because the checks of the parts follow one another.
+    topics = await context.loader(TopicById).load_many([part.subject_id for part in parts])
+    if _effect(change)["of"] == ChangeAction.DELETED:
+        await context.loader(TopicByNameKey).load_many([_effect(part)["row"]["name_key"] for part in parts])
+        return all([await _check_topic_deleted(part, context) for part in parts])
+    tops = await context.loader(TopsByTopic).load_many([topic.pk for topic in topics if topic is not None])
+    names = [row.name_key for rows in tops for row in rows]
+    # All move to the same topic.
+    return len(names) == len(set(names)) and all([await _check_topic_created(part, context) for part in parts])
 
 
 async def _check_collection_created(change: ChangeRow, context: Context) -> bool:

@@ -261,6 +261,40 @@ async def test_can_undo_is_false_for_a_change_that_only_its_job_undoes(
         assert [not each["userErrors"] for each in undone] == expected
 
 
+async def test_can_undo_of_the_undo_of_a_merge_compares_the_names_of_all_collections(ask_own: GraphQLClient) -> None:
+    topics, collections = list[str](), list[str]()
+    for name in ("First", "Second"):
+        topic = await Mutation("topicCreate", "topic { id }")(ask_own, "ada", name=name)
+        topics.append(topic["topic"]["id"])
+        made = await CREATE(ask_own, "ada", topicId=topics[-1], name=name, visibility="INTERNAL")
+        collections.append(made["collection"]["id"])
+    target = (await ids(ask_own))["empty"]
+    merge = await Mutation("topicMerge", "changes { id }")(ask_own, "ada", sourceIds=topics, targetId=target)
+    undone = (await UNDO(ask_own, "ada", changeId=merge["changes"][0]["id"]))["changes"][0]["id"]
+    for name, expected in (("first", False), ("Third", True)):
+        await UPDATE_COLLECTION(ask_own, "ada", id=collections[1], name=name)
+        tried = await UNDO(ask_own, "ada", changeId=undone, dryRun=True)
+        assert (await change(ask_own, undone))["canUndo"] is (tried["userErrors"] == []) is expected
+
+
+async def test_can_undo_of_a_merge_takes_as_many_statements_for_many_topics_as_for_few(ask_own: GraphQLClient) -> None:
+    create, merge = Mutation("topicCreate", "topic { id }"), Mutation("topicMerge", "changes { id }")
+    target = (await ids(ask_own))["empty"]
+    sent = []
+    for size in (2, 4):
+        names = [f"{number} of {size}" for number in range(size)]
+        topics = [(await create(ask_own, "ada", name=name))["topic"]["id"] for name in names]
+        for topic in topics:
+            await CREATE(ask_own, "ada", topicId=topic, name=topic, visibility="INTERNAL")
+        last = (await merge(ask_own, "ada", sourceIds=topics, targetId=target))["changes"][0]["id"]
+        for _ in range(2):
+            ask_own.statements.clear()
+            assert (await change(ask_own, last))["canUndo"]
+            sent.append(len(ask_own.statements))
+            last = (await UNDO(ask_own, "ada", changeId=last))["changes"][0]["id"]
+    assert sent[:2] == sent[2:]
+
+
 async def test_can_undo_of_mixed_grants_follows_the_current_grants(ask_own: GraphQLClient) -> None:
     asset = (await asset_ids(ask_own))["blast"]
     eve, mei = ({"userExternalId": name} for name in ("eve", "mei"))
