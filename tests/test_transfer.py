@@ -286,6 +286,20 @@ async def test_a_job_of_a_former_administrator_is_cancelled(
         assert [row.status for row in await snapshot.rows(select(sql.job.c.status))] == ["CANCELLED"]
 
 
+async def test_a_job_hands_nothing_to_a_user_who_was_deactivated_since(
+    ask_own: GraphQLClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.write.transfer.INLINE_BULK_ITEMS", 9)
+    made = (await TRANSFER(ask_own, "ada", **{"from": OLU, "to": EVE}))["job"]["id"]
+    await Mutation("userDeactivate", "__typename")(ask_own, "ada", userId=(await ids_of(ask_own))["eve"])
+    before = await grants(ask_own)
+    await run_all(ask_own)
+    assert await grants(ask_own) == before
+    found = await ask_own("ada", "query($id: ID!) { job(id: $id) { status userErrors { code message } } }", id=made)
+    message = "eve is deactivated. Reactivate them first, or choose another user."
+    assert found["job"] == {"status": "FAILED", "userErrors": [{"code": "INVALID", "message": message}]}
+
+
 @pytest.mark.parametrize(
     ("given", "errors"),
     [

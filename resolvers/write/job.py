@@ -24,7 +24,7 @@ from resolvers.write.membership_operations import (
     find_collections,
 )
 from resolvers.write.transaction import MutationTransaction, Result
-from resolvers.write.transfer_operation import TransferOperation
+from resolvers.write.transfer_operation import TransferOperation, resume_transfer
 from resolvers.write.user_error import MutationRejectedError, UserError, UserErrorCode
 from store import jobs, sql
 from store.changes import open_change_log
@@ -248,7 +248,8 @@ async def _record_failure(connection: AsyncConnection, job: ClaimedJob, items: l
 async def _resume(connection: AsyncConnection, job: ClaimedJob) -> tuple[Operation, int] | None:
     """Return the job's operation, as its user with their current permissions, and the number of items done.
 
-    None if the job has ended: it was cancelled, its user may no longer run it, or its collection no longer exists.
+    None if the job has ended: it was cancelled, its user may no longer run it, its collection no longer exists, or its
+    new owner is deactivated.
     """
     resumed = await _continue(connection, job)
     if resumed is None:
@@ -279,7 +280,7 @@ async def _continue(connection: AsyncConnection, job: ClaimedJob) -> tuple[Mutat
 
 async def _operation(tx: MutationTransaction, job: ClaimedJob, last_inserted_pk: int | None) -> Operation:
     if job.kind == JobKind.ASSETS_TRANSFER:
-        return TransferOperation(tx, Transfer(*(job.input[name] for name in Transfer._fields)))
+        return await resume_transfer(tx, Transfer(*(job.input[name] for name in Transfer._fields)))
     reader, kind = InputReader(job.input), OPERATION_KINDS[JobKind(job.kind)]
     source, target = await find_collections(tx, reader, kind)
     reader.raise_errors()

@@ -9,7 +9,7 @@ from resolvers.write.input import InputReader, index_by_id
 from resolvers.write.job import enqueue
 from resolvers.write.principal_input import load_principals
 from resolvers.write.transaction import MutationTransaction, Result
-from resolvers.write.transfer_operation import TransferOperation
+from resolvers.write.transfer_operation import TransferOperation, check_active
 from resolvers.write.user_error import UserErrorCode
 from store import sql
 from store.rows import PrincipalRow
@@ -46,9 +46,8 @@ async def _find_users(tx: MutationTransaction, reader: InputReader) -> tuple[Pri
     )
     if source is not None and target is not None and source.pk == target.pk:
         reader.add_error(UserErrorCode.INVALID, f"{target.name} owns them already. Choose another user.", "to")
-    elif target is not None and not target.is_active:
-        message = f"{target.name} is deactivated. Reactivate them first, or choose another user."
-        reader.add_error(UserErrorCode.INVALID, message, "to")
+    elif target is not None:
+        check_active(reader, target)
     reader.raise_errors()
     assert source is not None  # noqa: S101 - raised above
     assert target is not None  # noqa: S101 - raised above

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resolvers.write.bulk import ItemResult, ItemStatus
+from resolvers.write.input import InputReader
 from resolvers.write.membership_operations import Effect, IndexById
 from resolvers.write.transaction import MutationTransaction
+from resolvers.write.user_error import UserErrorCode
 from store.changes import MemberChange
 from store.grant_changes import principals_by_pk
 from store.rows import AssetRow, PrincipalRow
@@ -41,6 +43,24 @@ class TransferOperation:
         source, target = users[source_pk], users[target_pk]
         log_id = await transfer_assets(self.tx, source.id, (source, target), transfers)
         return Effect(removed=(), added=(), added_to=None, changes=[log_id])
+
+
+def check_active(reader: InputReader, target: PrincipalRow) -> None:
+    """Add INVALID if the user who is to own the assets is deactivated."""
+    if not target.is_active:
+        message = f"{target.name} is deactivated. Reactivate them first, or choose another user."
+        reader.add_error(UserErrorCode.INVALID, message, "to")
+
+
+async def resume_transfer(tx: MutationTransaction, transfer: Transfer) -> TransferOperation:
+    """Return the operation of a job. One statement.
+
+    Raises MutationRejectedError if the new owner was deactivated since the job was queued.
+    """
+    reader = InputReader({})
+    check_active(reader, (await principals_by_pk(tx.connection, [transfer.target_pk]))[transfer.target_pk])
+    reader.raise_errors()
+    return TransferOperation(tx, transfer)
 
 
 async def transfer_assets(
