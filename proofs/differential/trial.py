@@ -10,6 +10,7 @@ Source: McKeeman, "Differential Testing for Software", 1998.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -22,7 +23,8 @@ from proofs.differential.generator import DocumentGenerator, Request
 from proofs.differential.shrinker import shrink
 from proofs.interference.case import Case, Step
 from proofs.interference.hidden_changes import WorldChange
-from proofs.interference.operations import OperationGenerator, Vocabulary
+from proofs.interference.operations import Operation, OperationGenerator, Selection, Vocabulary
+from proofs.interference.served_world import ServedWorld
 from proofs.interference.trial import PERMISSIONS, apply_change, create_world, read_vocabulary
 from proofs.interference.world import USERS, VIEWERS, initial_statements, random_catalogue
 from proofs.model_reader import read_model
@@ -64,7 +66,7 @@ async def compare_executors(
     pair = Pair(Server(world.url, world.tokens, REFERENCE), Server(world.url, world.tokens, engine, create_second))
     try:
         for number in range(operations):
-            who = random.choice(VIEWERS)
+            who = random.choice(world.viewers)
             request = world.draw(random, who)
             response, difference = await pair.compare(who, request)
             if difference:
@@ -84,6 +86,9 @@ class RandomWorld:
     url: str
     tokens: dict[str, str]
     vocabulary: Vocabulary
+    viewers: list[str]
+    """Viewers who can sign in, and the anonymous one."""
+
     cursors: dict[str, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """Cursors by viewer and name of the list's field."""
 
@@ -160,9 +165,16 @@ async def make_world(databases: Databases, random: Random) -> RandomWorld:
             mutation = OperationGenerator(random, vocabulary, PERMISSIONS[who]).mutation()
             await apply_change(world, Step(number, WorldChange("past", who=who, operation=mutation)))
         vocabulary = await read_vocabulary(world, await read_model(world.database), ())
+        viewers = [who for who in VIEWERS if await _can_sign_in(world, who)]
     finally:
         await world.close()
-    return RandomWorld(world.url, world.tokens, vocabulary)
+    return RandomWorld(world.url, world.tokens, vocabulary, viewers)
+
+
+async def _can_sign_in(world: ServedWorld, who: str) -> bool:
+    """Return whether the viewer is anonymous or an active user, whom no mutation deactivated."""
+    query = Operation("query", [Selection("topics", "TopicConnection", {}, [Selection("totalCount", "Int")])])
+    return (await world.send(who, query)).response.status_code != HTTPStatus.UNAUTHORIZED
 
 
 async def _report(pair: Pair, who: str, request: Request, difference: str) -> str:
