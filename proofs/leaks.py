@@ -803,11 +803,11 @@ async def trial(databases: Databases, number: int) -> int:
     return 1
 
 
-async def checks_until_found(databases: Databases, leak: Leak) -> int | None:
+async def checks_until_found(databases: Databases, leak: Leak, first_seed: int = 0) -> int | None:
     """Return the number of checks until the leak is found; None if PATIENCE checks do not find it."""
     checks = 0
     with leak.plant(), disable_logging():
-        for seed in itertools.count():
+        for seed in itertools.count(first_seed):
             case_generator = CaseGenerator(Random(seed))
             if leak.who not in {None, case_generator.case.who}:
                 continue

@@ -71,22 +71,22 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
 
 @pytest.mark.usefixtures("engine_on")
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "seed"),  # one whose case finds the fault: from the seed 0, two of them would take minutes
     [
-        "the index shows every collection",
-        "a move past hidden assets prevents an undo",
-        "a move past hidden rows changes the place of a cursor",
-        "an export has hidden members",
-        "an export has grants",
-        "a tag is spelt as most assets do",
-        "tokens are visible to everyone",
-        "a change lists hidden assets",
+        ("the index shows every collection", 0),
+        ("a move past hidden assets prevents an undo", 26),
+        ("a move past hidden rows changes the place of a cursor", 0),
+        ("an export has hidden members", 0),
+        ("an export has grants", 0),
+        ("a tag is spelt as most assets do", 23),
+        ("tokens are visible to everyone", 0),
+        ("a change lists hidden assets", 0),
     ],
 )
-async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases, fault: str) -> None:
+async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases, fault: str, seed: int) -> None:
     if databases.backend == "sqlite":  # leaks are the same on both backends
         (leak,) = (each for each in LEAKS if each.fault.startswith(fault))
-        assert await checks_until_found(databases, leak) is not None
+        assert await checks_until_found(databases, leak, seed) is not None
 
 
 async def test_a_failing_case_is_shrunk_and_reported_for_reproduction(databases: Databases) -> None:
