@@ -1,8 +1,9 @@
 """Fork server: imports all third-party packages once, and forks a process for each mutant.
 
-It reads lines of `[module, source]` in JSON and answers each with pytest's exit code. The mutant exists only in the
-memory of the forked process, which imports the product with that one module from the given source. Therefore everything
-built at import time is mutated as well: enums, tables, the schema.
+It reads lines of `[module, source, tests]` in JSON, runs those tests and then those of the whole layer, and answers
+with pytest's exit code. The mutant exists only in the memory of the forked process, which imports the product with that
+one module from the given source. Therefore everything built at import time is mutated as well: enums, tables, the
+schema.
 """
 
 import json
@@ -24,8 +25,8 @@ PRELOADED = (
     *("rich.progress", "sqlalchemy.ext.asyncio", "sqlmodel", "starlette.applications", "strawberry", "typer"),
 )
 
-# Ordered by kills per second, because the first failure ends the run. The rules are the same on both databases, so
-# SQLite is enough.
+# Tests of the whole layer, ordered by kills per second, because the first failure ends the run. The rules are the same
+# on both databases, so SQLite is enough.
 TESTS = (
     *("tests/test_permission.py", "tests/test_schema.py::test_the_committed_schema_is_current_and_valid"),
     *("tests/test_may.py", "tests/test_viewer.py", "tests/test_visible.py", "tests/test_rules.py"),
@@ -75,10 +76,10 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def _run_tests(module: str, source: str) -> int:
+def _run_tests(module: str, source: str, tests: Sequence[str]) -> int:
     child = os.fork()
     if not child:
-        os._exit(_run_pytest(MutantLoader(module, source)))
+        os._exit(_run_pytest(MutantLoader(module, source), tests))
     try:
         return _wait_for(child)
     finally:
@@ -97,12 +98,12 @@ def _wait_for(child: int) -> int:
     return EXIT_TIMEOUT
 
 
-def _run_pytest(mutated: MutantLoader) -> int:
+def _run_pytest(mutated: MutantLoader, tests: Sequence[str]) -> int:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     sys.meta_path.insert(0, mutated)
-    code = int(import_module("pytest").main([*TESTS, f"--basetemp={_temporary_folder(os.getpid())}"]))
+    code = int(import_module("pytest").main([*tests, *TESTS, f"--basetemp={_temporary_folder(os.getpid())}"]))
     is_used = getattr(sys.modules.get(mutated.name), "__loader__", None) is mutated
     return code if code or is_used else EXIT_UNUSED
 

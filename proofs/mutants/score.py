@@ -8,6 +8,7 @@ in equivalent.toml with the reason. Nothing is written to the checkout.
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -43,6 +44,15 @@ COPIED_PATHS = (
     "pyproject.toml",
     "schema.graphql",
 )
+# Tests of some functions, by a pattern of their names. They run before the tests of the whole layer.
+TESTS_BY_FUNCTION = {
+    r"_api_tokens|viewer_by_\w+|_\w+_viewer|_fetch_\w+": ("tests/test_token.py", "tests/test_people.py"),
+    r"_group_members|is_group_member|_principals|_grants": ("tests/test_user.py",),
+    r"_is_about_\w+|_changes|change_exists|_subject_access|_touches_visible_assets|_former_places": (
+        "tests/test_history.py",
+    ),
+    r"operator_viewer|audience_viewer|access|has_access|_principals|_grants|_imported_lines": ("tests/test_export.py",),
+}
 PROCESSES = 2
 EXIT_PASSED = 0
 EXITS_KILLED = (1, 2, 4, EXIT_TIMEOUT)
@@ -52,6 +62,8 @@ ReportProgress = Callable[[int, int], None]
 """Called with the number of tested mutants and their total."""
 ExitCodes = dict[Mutant, int]
 """pytest's exit code for each mutant."""
+Waiting = deque[tuple[Mutant, tuple[str, ...]]]
+"""Mutants to be tested, each with the tests of its function."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,12 @@ def load_equivalents(all_mutants: Sequence[Mutant]) -> set[str]:
     return lines
 
 
+def select_tests(mutant: Mutant) -> tuple[str, ...]:
+    """Return the tests of the mutant's function."""
+    patterns = (pattern for pattern in TESTS_BY_FUNCTION if re.fullmatch(pattern, mutant.where))
+    return tuple(dict.fromkeys(test for pattern in patterns for test in TESTS_BY_FUNCTION[pattern]))
+
+
 async def score_mutants(report: ReportProgress, only: Sequence[int] | None = None) -> Score:
     """Test all mutants, or those with the given numbers.
 
@@ -100,7 +118,9 @@ async def score_mutants(report: ReportProgress, only: Sequence[int] | None = Non
 
 async def _run_all(chosen: Sequence[Mutant], report: ReportProgress) -> ExitCodes:
     unchanged = Mutant(FILES[0], "", "", "", source=(ROOT / FILES[0]).read_text())
-    waiting, codes = deque([unchanged, *chosen]), ExitCodes()
+    tests_by_mutant = {mutant: select_tests(mutant) for mutant in chosen}
+    all_tests = tuple(dict.fromkeys(test for tests in tests_by_mutant.values() for test in tests))
+    waiting, codes = deque({unchanged: all_tests, **tests_by_mutant}.items()), ExitCodes()
 
     def report_progress() -> None:
         report(len(codes.keys() - {unchanged}), len(chosen))
@@ -126,12 +146,12 @@ def _copy_checkout(folder: Path) -> Path:
     return folder
 
 
-async def _run_queue(tree: Path, waiting: deque[Mutant], codes: ExitCodes, report_progress: Callable[[], None]) -> None:
+async def _run_queue(tree: Path, waiting: Waiting, codes: ExitCodes, report_progress: Callable[[], None]) -> None:
     async with _start_fork_server(tree) as (questions, answers):
         while waiting:
-            mutant = waiting.popleft()
+            mutant, tests = waiting.popleft()
             module = mutant.file.removesuffix(".py").replace("/", ".")
-            questions.write(json.dumps([module, mutant.source]).encode() + b"\n")
+            questions.write(json.dumps([module, mutant.source, tests]).encode() + b"\n")
             codes[mutant] = int(await answers.readline())
             report_progress()
 
