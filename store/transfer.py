@@ -85,7 +85,7 @@ async def grants_of_both(
 def plan_return(asset: AssetRow, grants: Mapping[int, int], fields: AssetFields, users: Users) -> AssetTransfer | None:
     """Return how an asset is handed back; None if its owner or the grants of the users are no longer as handed over.
 
-    It is also None if the owner in the platform, whom an import replaced, would lose the access OWNER.
+    It is also None if the owner in the platform, set by an import since, would lose the access OWNER.
     """
     pk_by_id = {user.id: user.pk for user in users}
     owner_pk, access = asset.owner_pk, dict(grants)

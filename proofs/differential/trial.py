@@ -172,7 +172,7 @@ async def make_world(databases: Databases, random: Random) -> RandomWorld:
 
 
 async def _can_sign_in(world: ServedWorld, who: str) -> bool:
-    """Return whether the viewer is anonymous or an active user, whom no mutation deactivated."""
+    """Return whether the viewer is anonymous or an active user: mutations may have deactivated some."""
     query = Operation("query", [Selection("topics", "TopicConnection", {}, [Selection("totalCount", "Int")])])
     return (await world.send(who, query)).response.status_code != HTTPStatus.UNAUTHORIZED
 
