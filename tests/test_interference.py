@@ -93,7 +93,7 @@ async def test_a_failing_case_is_shrunk_and_reported_for_reproduction(databases:
     if databases.backend != "sqlite":
         return
     with LEAKS[3].plant(), disable_logging():
-        for seed in range(100):
+        for seed in range(1, 100):  # the case of the seed 1 is small
             try:
                 await trial(databases, seed)
             except BrokenPromiseError as error:
