@@ -146,7 +146,7 @@ async def _check_collection_created(change: ChangeRow, context: Context) -> bool
     is_same = {child.id for child in children} == set(_effect(change)["children"])
     if not is_same or not await context.loader(KeepsMembers).load(change.pk):
         return False
-    position = _Position(collection.topic_pk, (collection.parent_pk,) if collection.parent_pk else ())
+    position = _current_position(collection)
     names = [_find_sibling(context, position, child.name_key) for child in children]
     siblings = await await_all(names)
     return all(sibling is None or sibling.pk == collection.pk for sibling in siblings)
@@ -157,15 +157,15 @@ async def _check_collection_updated(change: ChangeRow, context: Context) -> bool
     if collection is None or not await _has_collection_values(collection, _after(change), context):
         return False
     before, place = _before(change), _effect(change).get("place")
-    position: _Position | None = _Position(collection.topic_pk, (collection.parent_pk,) if collection.parent_pk else ())
+    position = _current_position(collection)
     if place is not None:
-        position = await _find_position(place, context)
+        former = await _find_position(place, context)
         height = await context.loader(HeightByCollection).load(collection.pk)
-        if position is None or collection.pk in position.ancestors:
+        if former is None or collection.pk in former.ancestors:
             return False
-        if len(position.ancestors) + 1 + height > MAX_COLLECTION_DEPTH:
+        if len(former.ancestors) + 1 + height > MAX_COLLECTION_DEPTH:
             return False
-    assert position is not None  # noqa: S101 - returned above
+        position = former
     sibling = await _find_sibling(context, position, fold_name(str(before.get("name") or collection.name)))
     same_slug = await context.loader(CollectionByCurrentSlug).load(str(before.get("slug") or ""))
     return all(row is None or row.pk == collection.pk for row in (sibling, same_slug))
@@ -283,6 +283,11 @@ async def _has_collection_values(collection: CollectionRow, values: Mapping[str,
     place = {"topic": topic and topic.id, "parent": parent and parent.id}
     columns = {name: value for name, value in values.items() if name not in place}
     return _has_values(collection, columns) and all(place[name] == values[name] for name in place if name in values)
+
+
+def _current_position(collection: CollectionRow) -> _Position:
+    """Return the position of a collection with its parent as the only ancestor, which finds its siblings."""
+    return _Position(collection.topic_pk, (collection.parent_pk,) if collection.parent_pk else ())
 
 
 async def _find_position(place: Mapping[str, Any], context: Context) -> _Position | None:

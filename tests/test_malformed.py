@@ -52,10 +52,8 @@ async def test_malformed_requests_leave_nothing_behind(malformed_world: RandomWo
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.usefixtures("small_batches")
 async def test_a_fault_of_the_server_is_found(
-    malformed_world: RandomWorld, backend: str, fault: str, monkeypatch: pytest.MonkeyPatch
+    malformed_world: RandomWorld, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if backend == "postgresql":
-        pytest.skip("the faults are in Python, and found on SQLite")
     if fault == "time-out":  # others need the patience, on a busy machine
         monkeypatch.setattr("proofs.malformed.exchange.PATIENCE_SECONDS", 5)
     monkeypatch.setattr("proofs.malformed.server.SETTLE_SECONDS", 3)

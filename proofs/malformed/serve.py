@@ -83,7 +83,7 @@ def main(port: str, fault: str | None = None) -> None:
     vars(http_protocol)["HEAD_SECONDS"] = HEAD_SECONDS
     vars(request)["BODY_SECONDS"] = BODY_SECONDS
     vars(turns)["WAIT_SECONDS"] = WAIT_SECONDS
-    vars(documents)["_parse_cached"] = lru_cache(CACHED_ENTRIES)(documents._ParsedDocument.parse)  # noqa: SLF001 - a smaller cache
+    vars(documents)["_parse_cached"] = lru_cache(CACHED_ENTRIES)(vars(documents)["_parse_cached"].__wrapped__)
     vars(query_engine)["CACHE_SIZE"] = CACHED_ENTRIES
     vars(statement_cache)["MAX_STATEMENTS"] = CACHED_ENTRIES
     if fault is not None:
