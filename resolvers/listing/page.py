@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Table, bindparam, tuple_
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Table, bindparam, tuple_
 
 from permissions import Viewer
 from resolvers.listing.chain import IDS_AFTER, IDS_BEFORE, Chain
@@ -135,7 +135,7 @@ def select_neighbours(listing: Listing, viewer: Viewer) -> Selection:
     return sql.per_parent(parents, chains)
 
 
-def select_keys(listing: Listing, viewer: Viewer, limit: int) -> Selection:
+def select_keys(listing: Listing, viewer: Viewer, limit: BindParameter[int]) -> Selection:
     """Return the SELECT of `[id, *sort keys]` of the rows of each parent's list, at most `limit` of them."""
     parents = sql.int_table("parents")
     rows, columns = accessible_rows(listing, viewer, parents), (listing.table.c.id, *listing.sort_keys(viewer))

@@ -44,6 +44,8 @@ MAX_ORDER_ROWS = 1_000
 MAX_FORMER_ROWS = 1_000
 """Most former places that are read, the newest first."""
 
+# Parameters, because statements are kept: a kept limit would outlast a change of the constants above.
+ORDER_ROWS = bindparam("order_rows", type_=Integer)
 FORMER_ROWS = bindparam("former_rows", type_=Integer)
 
 
@@ -183,15 +185,17 @@ class PartByKey(Loader[PartKey, Any]):
         if parent in self._orders:
             return self._orders[parent]
         viewer, every_row = self.context.viewer, self.listing.without_filter()
-        values = {"since": now_ms() - RETENTION_MS, "former_rows": MAX_FORMER_ROWS}
+        values = {
+            "since": now_ms() - RETENTION_MS,
+            "order_rows": MAX_ORDER_ROWS + 1,
+            "former_rows": MAX_FORMER_ROWS,
+        }
 
         async def read(key: str, select: Callable[[], Selection]) -> list[Any]:
             return (await self._rows_by_parent(self._cached(select, "order", key), [parent], values))[parent]
 
-        keys = {
-            id_: tuple(key)
-            for id_, *key in await read("keys", lambda: select_keys(every_row, viewer, MAX_ORDER_ROWS + 1))
-        }
+        ranked = await read("keys", lambda: select_keys(every_row, viewer, ORDER_ROWS))
+        keys = {id_: tuple(key) for id_, *key in ranked}
         if len(keys) > MAX_ORDER_ROWS:
             around = [id_ for chain in chains for id_ in (chain.id, *chain.before, *chain.after)]
             rows = await self.neighbours([parent], list(dict.fromkeys(around)))
@@ -201,7 +205,7 @@ class PartByKey(Loader[PartKey, Any]):
             return Order(Timeline(staying), None, is_descending=self.listing.descending)
         ids = None
         if every_row != self.listing:
-            ids = {id_ for id_, *_ in await read("ids", lambda: select_keys(self.listing, viewer, MAX_ORDER_ROWS))}
+            ids = {id_ for id_, *_ in await read("ids", lambda: select_keys(self.listing, viewer, ORDER_ROWS))}
         parents = sql.int_table("parents")
         former = {
             name: await read(
