@@ -170,6 +170,6 @@ UNDO = Proof(
     "undo",
     "Undoing mutations, the last first, restores the world of before each, for every viewer.",
     unit="mutations",
-    goal=12_000,
+    goal=24_000,
     trial=trial,
 )
