@@ -4,15 +4,13 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
-
-import orjson
 
 from permissions import Viewer
 from permissions.viewer import anonymous_viewer, operator_viewer, viewer_by_external_id
 from resolvers.export.catalogue import catalogue_lines, count_objects
+from resolvers.export.file_format import ExportFormat, line_writer
 from resolvers.export.line import ExportedLine
 from store.catalogue.importer import COUNTED_KINDS
 from store.database import Database, Snapshot
@@ -28,12 +26,6 @@ ReportLine = Callable[[int, int], None]
 
 class OutputClosedError(Exception):
     """The reader of the standard output went away, for example `head`."""
-
-
-class ExportFormat(StrEnum):
-    """Format of an export."""
-
-    JSONL = "jsonl"
 
 
 def identify(user: str | None, *, is_anonymous: bool) -> Identify:
@@ -55,6 +47,7 @@ async def export_catalogue(
     file: Path,
     identify_viewer: Identify,
     *,
+    format_: ExportFormat = ExportFormat.JSONL,
     replace: bool = False,
     report: ReportLine | None = None,
 ) -> Counter[str]:
@@ -69,9 +62,13 @@ async def export_catalogue(
     async with database.snapshot() as snapshot:
         viewer = await identify_viewer(snapshot)
         total = await count_objects(snapshot, viewer) if report else 0
-        with _open(file) as stream:
+        folder = None if file == STANDARD_OUTPUT else file.parent
+        with (
+            _open(file) as stream,
+            line_writer(format_, stream, folder, is_signed_in=viewer.is_signed_in) as write_line,
+        ):
             async for line in catalogue_lines(snapshot, viewer):
-                stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+                write_line(line)
                 _count(counts, line)
                 if report and line["kind"] != "members":
                     report(sum(counts[kind] for kind in COUNTED_KINDS), total)

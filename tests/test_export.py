@@ -15,6 +15,7 @@ from app.export import export_catalogue, identify
 from proofs.databases import Databases
 from proofs.interference.world import initial_statements, random_catalogue
 from proofs.model_reader import read_model
+from resolvers.export.file_format import ExportFormat
 from store import sql
 from store.catalogue.importer import import_catalogue
 from store.catalogue.lines import AnyLine, parse_line
@@ -30,11 +31,14 @@ from tests.test_people import People
 OPERATOR = "operator"
 
 
-async def export(database: Database, folder: Path, who: str = OPERATOR) -> bytes:
+async def export(
+    database: Database, folder: Path, who: str = OPERATOR, format_: ExportFormat = ExportFormat.JSONL
+) -> bytes:
     """Return the bytes of an export as a user, as an anonymous visitor or as the operator."""
     user = None if who in {OPERATOR, ANONYMOUS} else who
-    file = folder / "export.jsonl"
-    await export_catalogue(database, file, identify(user, is_anonymous=who == ANONYMOUS), replace=True)
+    file = folder / "export"
+    viewer = identify(user, is_anonymous=who == ANONYMOUS)
+    await export_catalogue(database, file, viewer, format_=format_, replace=True)
     return file.read_bytes()
 
 
@@ -177,7 +181,7 @@ def _answer_of_asset(line: Line, users: dict[str, Line], fields: dict[str, Any],
     return {name: line.get(name) for name in fields} | {
         "externalId": line["id"],
         "kind": line["type"],
-        "status": _status(line),
+        "status": status_of(line),
         "owner": {"name": owner["name"], "email": owner.get("email")},
         "tags": line.get("tags", []),
         "uses": {"nodes": [{"externalId": id_} for id_ in line.get("uses", ())]},
@@ -185,7 +189,8 @@ def _answer_of_asset(line: Line, users: dict[str, Line], fields: dict[str, Any],
     }
 
 
-def _status(line: Line) -> str:
+def status_of(line: Line) -> str:
+    """Return the status of an asset by the flags of its line."""
     named = {"withdrawn": "WITHDRAWN", "archived": "ARCHIVED"}
     flags = [status for name, status in named.items() if line.get(name)]
     return flags[0] if flags else line.get("state") or ("RELEASED" if line.get("released", True) else "DRAFT")

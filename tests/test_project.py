@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -52,6 +53,12 @@ def sources(folders: tuple[str, ...]) -> Iterator[Path]:
         yield from (path for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts)
 
 
+def product_dependencies() -> set[str]:
+    """Return the packages that the product needs, also for its options."""
+    optional = [packages for extra, packages in PROJECT["optional-dependencies"].items() if extra != "dev"]
+    return names_of([*PROJECT["dependencies"], *chain.from_iterable(optional)])
+
+
 def undeclared(folders: tuple[str, ...], declared: set[str]) -> list[tuple[str, str]]:
     """Return each import that no declared package provides, as its file and module."""
     known = {*sys.stdlib_module_names, *PRODUCT, *TOOLS}
@@ -65,14 +72,11 @@ def undeclared(folders: tuple[str, ...], declared: set[str]) -> list[tuple[str, 
 
 
 def test_each_package_that_the_product_imports_is_a_dependency() -> None:
-    optional = PROJECT["optional-dependencies"]
-    declared = names_of([*PROJECT["dependencies"], *optional["otel"], *optional["codeocean"]])
-    assert undeclared(PRODUCT, declared) == []
+    assert undeclared(PRODUCT, product_dependencies()) == []
 
 
 def test_each_package_that_tests_and_tools_import_is_a_dependency_of_development() -> None:
-    optional = PROJECT["optional-dependencies"]
-    declared = names_of([*PROJECT["dependencies"], *optional["otel"], *optional["codeocean"], *optional["dev"]])
+    declared = product_dependencies() | names_of(PROJECT["optional-dependencies"]["dev"])
     assert undeclared(TOOLS, declared) == []
 
 

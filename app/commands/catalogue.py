@@ -14,9 +14,11 @@ from rich.progress import DownloadColumn, MofNCompleteColumn
 from app.commands.database import migrate_and_run, require_usable, run_with_database
 from app.commands.settings import read_settings
 from app.commands.terminal import FAILURE, USAGE, exit_on_sigterm, exit_with, progress_bar
-from app.export import STANDARD_OUTPUT, ExportFormat, Identify, OutputClosedError, export_catalogue, identify
+from app.export import STANDARD_OUTPUT, Identify, OutputClosedError, export_catalogue, identify
 from app.import_report import format_counts, format_import
 from app.settings import Settings
+from resolvers.export import parquet_file
+from resolvers.export.file_format import ExportFormat
 from store.catalogue.file import CatalogueFile
 from store.catalogue.importer import DEFAULT_SOURCE, ImportOptions, ImportResult, import_catalogue
 from store.catalogue.parsed import MAX_PROBLEMS, InvalidCatalogueError
@@ -68,21 +70,28 @@ def export(
     user: Annotated[str | None, typer.Option("--as", help="Export what this user sees, for example user:nih.")] = None,
     *,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Export what anonymous visitors see.")] = False,
-    format_: Annotated[ExportFormat, typer.Option("--format", help="Format of the file.")] = ExportFormat.JSONL,
+    format_: Annotated[
+        ExportFormat,
+        typer.Option(
+            "--format",
+            help="Format of the file. jsonl can be imported; csv and parquet are ZIP files with a file for each table.",
+        ),
+    ] = ExportFormat.JSONL,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Export the catalogue as of one moment: by default all of it, as `atoll import` accepts it.
 
-    Example: atoll export catalogue.jsonl --as user:nih
+    Examples: atoll export catalogue.jsonl --as user:nih, and atoll export tables.zip --format parquet
     """
     if user is not None and anonymous:
         exit_with("Choose one of --as and --anonymous.", USAGE)
-    del format_  # there is one format
+    if format_ is ExportFormat.PARQUET and not parquet_file.is_available():
+        exit_with("--format parquet needs PyArrow. Run: pip install 'atoll[parquet]'", FAILURE)
     exit_on_sigterm(FAILURE)  # so that the unfinished file is removed
     viewer = identify(user, is_anonymous=anonymous)
     try:
         counts = run_with_database(
-            read_settings(), lambda database: _export(database, file, viewer, replace=force), UNLIMITED_SECONDS
+            read_settings(), lambda database: _export(database, file, viewer, format_, replace=force), UNLIMITED_SECONDS
         )
     except OutputClosedError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail again at its end
@@ -133,7 +142,9 @@ async def _import(database: Database, file: Path, size_bytes: int, options: Impo
         return await import_catalogue(database, file, new_id("req"), advance, options)
 
 
-async def _export(database: Database, file: Path, viewer: Identify, *, replace: bool) -> Counter[str]:
+async def _export(
+    database: Database, file: Path, viewer: Identify, format_: ExportFormat, *, replace: bool
+) -> Counter[str]:
     await require_usable(database)
     with progress_bar(MofNCompleteColumn()) as bar:
         task = bar.add_task(f"Exporting to {file.name}")
@@ -142,4 +153,4 @@ async def _export(database: Database, file: Path, viewer: Identify, *, replace: 
             bar.update(task, completed=written, total=total)
 
         report_line = report if sys.stderr.isatty() else None
-        return await export_catalogue(database, file, viewer, replace=replace, report=report_line)
+        return await export_catalogue(database, file, viewer, format_=format_, replace=replace, report=report_line)
