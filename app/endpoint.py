@@ -142,7 +142,7 @@ class Endpoint(GraphQL[object, None]):
                 observe(record)
 
     async def _response(self, request: HTTPRequest, caller: Caller, send: Send) -> RawResponse | None:
-        """Return the response, whatever fails; None if it was an event stream, which has been sent."""
+        """Return the response, also to a failure; None if it was an event stream, which was sent already."""
         record = caller.record
         accepted = negotiation.negotiate(request.joined_header(b"accept"))
         media_type = accepted.media_type or negotiation.JSON

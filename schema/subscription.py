@@ -82,8 +82,8 @@ class TopicTreeEvent:
 
 
 @strawberry.type(
-    description="Root of all subscriptions, by WebSocket or server-sent events. Each event is authorized anew; the"
-    " connection is closed when the viewer's token is not valid any more."
+    description="Root of all subscriptions, by WebSocket or server-sent events. Each event is"
+    " authorized again; the connection is closed when the viewer's token is not valid any more."
 )
 class Subscription:
     """Root of all subscriptions."""

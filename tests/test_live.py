@@ -109,7 +109,7 @@ async def test_a_changed_name_of_the_collection_is_an_event(live: LiveServer) ->
 
 
 async def hidden_writes(live: LiveServer) -> None:
-    """Write what eve cannot see: she sees blast in `members`, and none of the others."""
+    """Write to objects that are hidden from eve, who sees nothing but blast in `members`."""
     await remove(live, "members", "hidden")
     await add(live, "members", "hidden")
     await share(live, "genomes", "lou")

@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS: Final = 15
 """How often a comment is sent while there are no events, so that proxies keep the connection."""
 
 SEND_SECONDS: Final = 20
-"""How long a client may take to read what was sent before."""
+"""Longest wait until a client has read the previous events."""
 
 ABORT: Final = "atoll.abort"
 """Key of the scope's function that closes the connection at once, if the server has one."""

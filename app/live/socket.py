@@ -27,7 +27,7 @@ INITIALISATION_SECONDS: Final = 5
 """How long a client may take for `connection_init`."""
 
 SEND_SECONDS: Final = 20
-"""How long a client may take to read what was sent before."""
+"""Longest wait until a client has read the previous messages."""
 
 MAX_SUBSCRIPTIONS: Final = 20
 """Most subscriptions of one socket at the same time."""

@@ -1,9 +1,9 @@
-"""Subscription to a collection: assets that a viewer sees in it, compared with those that they saw before.
+"""Subscription to a collection: its visible assets now, compared with those at the previous event.
 
-An event depends on the visible members alone, so that hidden writes cause none, and whatever ends a viewer's sight of
-an asset removes it once. A cursor has digests of what was visible, and the last visible change. On resume, the members
-as of then are found in the memory of the process, or computed back from the log. If neither has the digest of the
-cursor, the viewer's sight has changed meanwhile, and the event says to read the list again.
+An event depends on the visible members alone, so that hidden writes cause none, and an asset that leaves the viewer's
+sight is removed once, for any reason. A cursor has digests of the visible state, and the last visible change. On
+resume, the members as of then are found in the memory of the process, or computed back from the log. If neither has the
+digest of the cursor, the viewer's sight has changed meanwhile, and the event says to read the list again.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -20,7 +20,7 @@ from resolvers.listing.connection import Edge
 from resolvers.listing.statement_cache import cached
 from resolvers.loaders import ChangeById, CollectionById
 from resolvers.membership import member_edges
-from resolvers.subscription.watch import MAX_EVENT_ITEMS, States, digest
+from resolvers.subscription.watch import States, digest, is_too_large
 from store import sql
 from store.changes import fetch_revision
 from store.rows import ChangeRow, CollectionRow
@@ -42,7 +42,7 @@ Members = tuple[Member, ...]
 
 
 class Position(NamedTuple):
-    """Content of a cursor: what the viewer saw when they got the event."""
+    """Content of a cursor: digests of the state that the viewer saw with the event."""
 
     members: str
     """Digest of the members in any order."""
@@ -188,7 +188,7 @@ class CollectionWatch:
         if not reload and members == now.state.members and now.change is None and before.version == now.state.version:
             self._state, self._revision, self._after = now.state, now.revision, None
             return None
-        if len(added) + len(removed) > MAX_EVENT_ITEMS:
+        if is_too_large(added, removed):
             return self._event(viewer, now, change=now.change, reload=True)
         changed = {*added, *removed}
         expected = [*(member.id for member in members if member.id not in changed), *added]
@@ -214,7 +214,8 @@ class CollectionWatch:
     def _end(self, viewer: Viewer) -> CollectionEvent:
         """Return the event of a collection that is not visible: the same whether it exists or not."""
         members = () if self._state is None else self._state.members
-        removed = [] if len(members) > MAX_EVENT_ITEMS else [member.id for member in members]
+        removed = [member.id for member in members]
+        removed = [] if is_too_large([], removed) else removed
         position = Position("", "", 0, None)
         sealed = cursor.seal(viewer, self._scope, orjson.dumps(tuple(position)))
         return CollectionEvent(sealed, self._id, None, (), removed, reload=False, state=None, revision=-1)

@@ -1,4 +1,4 @@
-"""Subscription to the tree of topics and collections, compared with what the viewer saw of it before.
+"""Subscription to the tree of topics and collections: the visible tree now, compared with the previous event.
 
 A cursor has the digest of the visible tree. A client that resumes gets the difference if the process still knows that
 tree, else an event that says to read it again: the tree is small.
@@ -18,7 +18,7 @@ from resolvers.filter import has_subject_of
 from resolvers.listing import cursor
 from resolvers.listing.statement_cache import cached
 from resolvers.loaders import CollectionById, TopicById, load_visible
-from resolvers.subscription.watch import MAX_EVENT_ITEMS, States, digest
+from resolvers.subscription.watch import States, digest, is_too_large
 from store import sql
 from store.changes import fetch_revision
 from store.ids import is_id
@@ -94,7 +94,7 @@ class TopicTreeWatch:
         self, viewer: Viewer, before: Items | None, items: Items, change_id: str | None, revision: int
     ) -> TopicTreeEvent:
         changed, removed = ([], []) if before is None else _difference(before, items)
-        is_large = len(changed) + len(removed) > MAX_EVENT_ITEMS
+        is_large = is_too_large(changed, removed)
         reload = before is None or is_large or _is_reordered(before, items)
         position = digest(items).encode()
         return TopicTreeEvent(
@@ -125,7 +125,7 @@ async def _read(context: Context) -> Items:
 
 
 def _difference(before: Items, now: Items) -> tuple[list[str], list[str]]:
-    """Return the ids of what is new or not as before, and of what is gone."""
+    """Return the ids of new and changed items, and of items that are gone."""
     known, present = set(before), {item.id for item in now}
     return [item.id for item in now if item not in known], [item.id for item in before if item.id not in present]
 
@@ -187,5 +187,5 @@ def collections(event: TopicTreeEvent, context: Context) -> Awaitable[list[Colle
 
 
 def removed_ids(event: TopicTreeEvent, _context: Context) -> Sequence[str]:
-    """Return the ids of what was deleted or is no longer visible."""
+    """Return the ids of items that were deleted or are no longer visible."""
     return event.removed

@@ -1,7 +1,7 @@
-"""Watches: the state that a subscriber saw last, and the event for the difference to what they see now."""
+"""Watches: the state at a subscriber's last event, and the next event with the difference."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
@@ -9,9 +9,13 @@ import orjson
 
 from resolvers.context import Context
 from resolvers.limits import LIMITS
+from resolvers.listing.listing import MAX_PAGE_SIZE
 
-MAX_EVENT_ITEMS: Final = LIMITS.inline_bulk_items
-"""Most objects in an event. A larger difference is an event that says to read the list again."""
+MAX_OBJECTS: Final = MAX_PAGE_SIZE
+"""Most new objects in an event. A larger difference is an event that says to read the list again."""
+
+MAX_REMOVED: Final = LIMITS.inline_bulk_items
+"""Most removed ids in an event."""
 
 DIGEST_BYTES: Final = 16
 
@@ -65,6 +69,11 @@ class States:
     def find(self, scope: str, content: Hashable) -> tuple[Any, ...] | None:
         """Return the items of the state; None if they are not kept."""
         return self._states.get((scope, content))
+
+
+def is_too_large(new: Sequence[str], removed: Sequence[str]) -> bool:
+    """Return whether a difference has too many ids for an event."""
+    return len(new) > MAX_OBJECTS or len(removed) > MAX_REMOVED
 
 
 def digest(items: Any) -> str:
