@@ -11,7 +11,7 @@ from time import monotonic_ns
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
@@ -27,6 +27,10 @@ from app.graphiql import EXAMPLES, Account
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
 from app.http_request import HEALTH_PATH, READY_PATH, UNNAMED_PATHS
+from app.live.connections import LiveConnections
+from app.live.hub import Hub
+from app.live.live import Live
+from app.live.subscription import Services
 from app.oidc import Issuer, create_issuer
 from app.oidc_claims import Claims
 from app.operation import ObserveOperation
@@ -77,7 +81,8 @@ class Application(Starlette):
         root_path: str,
     ) -> None:
         """Take the endpoint, other routes, lifespan, allowed hosts and origins, drain, and the prefix of paths."""
-        super().__init__(routes=[*routes, Route(GRAPHQL_PATH, endpoint)], lifespan=lifespan)
+        by_routing = [Route(GRAPHQL_PATH, endpoint), WebSocketRoute(GRAPHQL_PATH, endpoint)]
+        super().__init__(routes=[*routes, *by_routing], lifespan=lifespan)
         self.router.redirect_slashes = False  # a redirect would repeat the Host header
         self._endpoint, self._hosts, self._drain, self._root_path = endpoint, hosts, drain, root_path
         self._answer: ASGIApp = allow_origins(self._dispatch, cors_origins) if cors_origins else self._dispatch
@@ -91,7 +96,7 @@ class Application(Starlette):
         if scope["type"] != "lifespan" and scope["path"] not in UNNAMED_PATHS and not self._hosts.allow(scope):
             await _refuse_host(scope, receive, send)
         elif (
-            scope["type"] == "http"
+            scope["type"] in {"http", "websocket"}
             and scope["path"] == GRAPHQL_PATH
             and not self.user_middleware
             and not scope.get("root_path")
@@ -133,20 +138,34 @@ def create_application(
         rate=settings.rate and RateLimit(settings.rate, clock),
         in_progress=OperationsInProgress(settings.max_operations),
     )
+    drain = Drain(settings.drain_seconds)
+    trusted = load_documents(settings) if documents is None else documents
+    open_operation = _context_opener(used_database, issuer, settings.url_schemes)
+    take_over_claims = partial(sign_in, used_database)
+    observers = [*observe, token_use.observe]
+    services = Services(
+        schema,
+        _document_rules(),
+        Hub(used_database),
+        open_operation,
+        take_over_claims,
+        limits=limits_of_callers,
+        observe=observers,
+    )
+    connections = LiveConnections(settings.max_live_connections, settings.max_live_connections_of_user)
     endpoint = Endpoint(
         schema,
-        open_context=_context_opener(used_database, issuer, settings.url_schemes),
+        open_context=open_operation,
+        live=Live(services, connections=connections, documents=trusted, draining=drain.begun),
         ide=graphiql.serve_page if settings.graphiql else None,
-        sign_in=partial(sign_in, used_database),
+        sign_in=take_over_claims,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
         limits=limits_of_callers,
-        documents=load_documents(settings) if documents is None else documents,
+        documents=trusted,
         cors_origins=settings.cors_origins,
-        observe=[*observe, token_use.observe],
+        observe=observers,
         is_traced=settings.traces,
     )
-
-    drain = Drain(settings.drain_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -154,7 +173,7 @@ def create_application(
         if memory is not None:
             memory.start()
         async with AsyncExitStack() as stack:
-            stack.enter_context(drain.on_sigterm())
+            stack.enter_context(drain.on_signal())
             await stack.enter_async_context(run_worker(used_database))
             await stack.enter_async_context(token_use.write_periodically(used_database))
             if settings.metrics is not None:

@@ -102,8 +102,7 @@ class OperationCost:
     @classmethod
     def of_document(cls, schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode) -> Self:
         """Return the cost of an operation of the document."""
-        nodes = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
-        return cls(schema, definition, {node.name.value: FragmentDetails(node) for node in nodes})
+        return cls(schema, definition, _fragments(document))
 
     def of(self, variables: Mapping[str, Any] | None) -> Cost:
         """Return the cost for these variables, which are not coerced yet. Equal sizes of variables are walked once."""
@@ -122,6 +121,21 @@ class OperationCost:
         root = self._schema.get_root_type(self._definition.operation)
         assert root is not None  # noqa: S101 - a valid document has operations of the schema's root types only
         return _Walk(self._schema, self._definition, self._fragments, variables).of(root)
+
+
+def root_field(
+    schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode, variables: VariableValues
+) -> FieldDetails:
+    """Return the only field at the root of a valid subscription."""
+    root = schema.get_root_type(definition.operation)
+    assert root is not None  # noqa: S101 - a valid document has operations of the schema's root types only
+    collected = collect_fields(schema, _fragments(document), variables, root, definition)
+    return next(iter(collected.grouped_field_set.values()))[0]
+
+
+def _fragments(document: DocumentNode) -> dict[str, FragmentDetails]:
+    nodes = (node for node in document.definitions if isinstance(node, FragmentDefinitionNode))
+    return {node.name.value: FragmentDetails(node) for node in nodes}
 
 
 def _is_small(value: Any, levels: int = SMALL_LEVELS) -> bool:

@@ -178,6 +178,31 @@ def parse_query(schema: BaseSchema, text: str, operation_name: str | None, rules
     return None if parsed.errors(_validation(schema, rules, tuple(specified_rules))) else parsed.document
 
 
+class DocumentError(Exception):
+    """A document that is not executed, with its errors."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        """Take the errors."""
+        super().__init__()
+        self.errors = errors
+
+
+def parse_operation(
+    schema: BaseSchema, text: str, operation_name: str | None, rules: DocumentRules
+) -> tuple[DocumentNode, OperationDefinitionNode]:
+    """Return a valid document, and its operation of that name, or its only one. Raises DocumentError for others."""
+    try:
+        parsed = _parse(text, rules)
+        _require_operation(parsed.document, operation_name)
+    except GraphQLError as error:
+        raise DocumentError([error]) from None
+    if errors := parsed.errors(_validation(schema, rules, tuple(specified_rules))):
+        raise DocumentError(errors)
+    operation = get_operation_ast(parsed.document, operation_name)
+    assert operation is not None  # noqa: S101 - it was required above
+    return parsed.document, operation
+
+
 def parse_trusted(
     schema: BaseSchema, text: str, rules: DocumentRules
 ) -> tuple[DocumentNode | None, list[GraphQLError]]:

@@ -30,31 +30,42 @@ class Drain:
         """Take the length; 0 to end at once."""
         self._seconds = seconds
         self.has_begun = False
+        self.begun = asyncio.Event()
+        """The same, to be awaited: subscriptions end then, for which the server would wait."""
 
     @contextmanager
-    def on_sigterm(self) -> Iterator[None]:
-        """Drain at the first SIGTERM in the block, then pass the signal on to the server, which ends."""
-        if not self._seconds or threading.current_thread() is not threading.main_thread():
+    def on_signal(self) -> Iterator[None]:
+        """Drain at the first SIGTERM in the block, then pass the signal on to the server, which ends.
+
+        Without a length, and at SIGINT, the server ends at once.
+        """
+        if threading.current_thread() is not threading.main_thread():
             yield
             return
-        end: Any = signal.getsignal(signal.SIGTERM)
+        ends: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         loop = asyncio.get_running_loop()
 
         def begin(number: int, frame: object) -> None:
-            if not self.has_begun:
+            if number == signal.SIGINT or not self._seconds:
+                loop.call_soon_threadsafe(self.begun.set)
+                ends[number](number, frame)
+            elif not self.has_begun:
                 self.has_begun = True
+                loop.call_soon_threadsafe(self.begun.set)
                 loop.call_soon_threadsafe(loop.call_later, self._seconds, finish, number, frame)
 
         def finish(number: int, frame: object) -> None:
-            if isinstance(server := getattr(end, "__self__", None), uvicorn.Server):
+            if isinstance(server := getattr(ends[number], "__self__", None), uvicorn.Server):
                 _stop_listening(server)
-            end(number, frame)
+            ends[number](number, frame)
 
-        signal.signal(signal.SIGTERM, begin)
+        for number in ends:
+            signal.signal(number, begin)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, end)
+            for number, end in ends.items():
+                signal.signal(number, end)
 
 
 def closing(send: Send) -> Send:

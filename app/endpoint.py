@@ -23,6 +23,7 @@ from app.caller import Caller, CallerLimits
 from app.documents import LazyContext
 from app.errors import HTTPError, RequestErrorCode, UnauthenticatedError
 from app.http_request import HTTPRequest
+from app.live.live import Live
 from app.negotiation import Negotiation
 from app.oidc_claims import Claims
 from app.operation import ObserveOperation, OperationRecord, current_operation
@@ -63,7 +64,7 @@ _BY_METHOD: Final = {
 
 
 class Endpoint(GraphQL[object, None]):
-    """Endpoint for queries by GET and POST, and mutations by POST. WebSockets are rejected in the handshake.
+    """Endpoint for queries by GET and POST, mutations by POST, and subscriptions by WebSocket and event stream.
 
     Every response is JSON in the media type that the request accepts, except the GraphiQL page. A request that is
     malformed, too large, or has an invalid document is answered without opening a context.
@@ -77,6 +78,7 @@ class Endpoint(GraphQL[object, None]):
         ide: PageHandler | None = None,
         sign_in: SignIn | None = None,
         run_query: RunQuery | None = None,
+        live: Live | None = None,
         limits: CallerLimits | None = None,
         documents: TrustedDocuments | None = None,
         cors_origins: Sequence[str] = (),
@@ -85,7 +87,8 @@ class Endpoint(GraphQL[object, None]):
     ) -> None:
         """Take the schema, the opener of contexts, and optional parts.
 
-        `ide` serves the GraphiQL page, `sign_in` takes over claims, and `run_query` is a faster way for queries.
+        `ide` serves the GraphiQL page, `sign_in` takes over claims, `run_query` is a faster way for queries, and `live`
+        serves subscriptions.
         Clients may request `documents` by their ids, and pages of `cors_origins` may send queries by GET. Each function
         of `observe` is called with the record of each operation, after its response was sent. With `is_traced`, the
         record has spans.
@@ -93,7 +96,7 @@ class Endpoint(GraphQL[object, None]):
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self._open_context = open_context
         self._ide = ide
-        self._sign_in, self._run_query = sign_in, run_query
+        self._sign_in, self._run_query, self._live = sign_in, run_query, live
         self._limits = limits or CallerLimits()
         self._documents, self._cors_origins = documents or TrustedDocuments(), cors_origins
         self._rate = None if self._limits.rate is None else self._limits.rate.users.rate
@@ -102,7 +105,10 @@ class Endpoint(GraphQL[object, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).close(_GOING_AWAY)
+            if self._live is None:
+                await WebSocket(scope, receive, send).close(_GOING_AWAY)
+            else:
+                await self._live.serve_socket(scope, receive, send)
             return
         request = HTTPRequest(scope, receive)
         record = OperationRecord(request.request_id())
@@ -111,7 +117,9 @@ class Endpoint(GraphQL[object, None]):
         caller = Caller(request, record, self._limits)
         tokens = current_operation.set(record), current_use.set(record.use), current_rate.set(self._rate)
         try:
-            response = await self._response(request, caller)
+            response = await self._response(request, caller, send)
+            if response is None:
+                return
             if not record.is_page:
                 caller.settle(response.status)
                 if response.status == HTTPStatus.OK and not (record.error_counts or caller.is_mutation):
@@ -133,12 +141,13 @@ class Endpoint(GraphQL[object, None]):
             for observe in self._observe:
                 observe(record)
 
-    async def _response(self, request: HTTPRequest, caller: Caller) -> RawResponse:
+    async def _response(self, request: HTTPRequest, caller: Caller, send: Send) -> RawResponse | None:
+        """Return the response, also to a failure; None if it was an event stream, which was sent already."""
         record = caller.record
         accepted = negotiation.negotiate(request.joined_header(b"accept"))
         media_type = accepted.media_type or negotiation.JSON
         try:
-            return await self._answer(request, caller, accepted, media_type)
+            return await self._answer(request, caller, accepted, media_type, send)
         except (HTTPError, StorageError) as failed:
             error = errors.storage_http_error(failed) if isinstance(failed, StorageError) else failed
             errors.log_http_error(error, record.request_id)
@@ -157,19 +166,27 @@ class Endpoint(GraphQL[object, None]):
             return _respond(record, media_type, HTTPStatus.INTERNAL_SERVER_ERROR, body)
 
     async def _answer(
-        self, request: HTTPRequest, caller: Caller, accepted: Negotiation, media_type: str
-    ) -> RawResponse:
+        self, request: HTTPRequest, caller: Caller, accepted: Negotiation, media_type: str, send: Send
+    ) -> RawResponse | None:
         """Return the response to a valid request. Raises HTTPError for others, and BudgetError."""
         record = caller.record
         _require_method(request)
         if self._ide is not None and request.method == "GET" and accepted.prefers_html:
             record.is_page = True
             return page_response(await self._ide(Request(request.scope, request.receive)))
-        _require_acceptable(request, accepted)
+        may_stream = self._live is not None and accepted.takes_events
+        if not may_stream:
+            _require_acceptable(request, accepted)
         seconds = caller.seconds_until_credit()
         if seconds and caller.is_known:
             raise caller.refusal(seconds)
         graphql_request = await read_request(request, self._documents, self._cors_origins)
+        if self._live is not None and may_stream and self._live.is_subscription(graphql_request):
+            record.is_page = True
+            stream = await self._live.open_stream(request, graphql_request)
+            await self._live.send_stream(stream, request.receive, send)
+            return None
+        _require_acceptable(request, accepted)
         record.set_document(graphql_request.query, graphql_request.document_id)
         viewer = caller.viewer
         self._limits.in_progress.begin(viewer)
@@ -218,7 +235,12 @@ class Endpoint(GraphQL[object, None]):
             if data is not None:
                 return json_response(media_type, HTTPStatus.OK, data)
         result = await caller.run(self._result(graphql_request, caller, method))
-        return _respond(caller.record, media_type, _status(result, media_type), _body(result, caller.record.request_id))
+        return _respond(
+            caller.record,
+            media_type,
+            _status(result, media_type),
+            errors.response_body(result, caller.record.request_id),
+        )
 
     async def _result(self, graphql_request: GraphQLRequest, caller: Caller, method: str) -> ExecutionResult:
         """Execute the operation, a query once more if it lost the database; raise HTTPError if it has no result."""
@@ -255,17 +277,6 @@ class Endpoint(GraphQL[object, None]):
             except InvalidOperationTypeError as error:
                 raise _not_served(error.operation_type) from None
         return result
-
-
-def _body(result: ExecutionResult, request_id: str) -> dict[str, Any]:
-    body: dict[str, Any] = {}
-    if result.errors:
-        body["errors"] = errors.format_errors(result, request_id)
-    if not errors.is_request_error(result):
-        body["data"] = result.data
-    if result.extensions:
-        body["extensions"] = result.extensions
-    return body
 
 
 def _status(result: ExecutionResult, media_type: str) -> HTTPStatus:
@@ -328,5 +339,5 @@ def _not_allowed(message: str, allowed: str) -> HTTPError:
 def _not_served(operation_type: OperationType) -> HTTPError:
     if operation_type is OperationType.MUTATION:
         return _not_allowed("Send mutations by POST.", "POST")
-    message = "There are no subscriptions. Poll a query instead."
+    message = "Subscribe by WebSocket (graphql-transport-ws), or accept text/event-stream. See docs/live.md."
     return HTTPError(HTTPStatus.BAD_REQUEST, RequestErrorCode.SUBSCRIPTION_NOT_SUPPORTED, message)

@@ -163,6 +163,18 @@ def format_errors(result: ExecutionResult, request_id: str) -> list[dict[str, An
     return formatted
 
 
+def response_body(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    """Return the body of the response with the result."""
+    body: dict[str, Any] = {}
+    if result.errors:
+        body["errors"] = format_errors(result, request_id)
+    if not is_request_error(result):
+        body["data"] = result.data
+    if result.extensions:
+        body["extensions"] = result.extensions
+    return body
+
+
 def cause_of(error: Exception) -> Exception:
     """Unwrap GraphQL errors: return the exception that a resolver raised, or the innermost GraphQL error."""
     while isinstance(error, GraphQLError) and error.original_error is not None:

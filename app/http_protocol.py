@@ -4,6 +4,7 @@ uvicorn alone waits for a head for ever, and keeps all that has arrived of it in
 connections only when a head is complete, and then refuses honest requests, those for the server's health too.
 """
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.connections import Connections
 from app.descriptors import WATCH
 from app.http_request import UNNAMED_PATHS
+from app.live.event_stream import ABORT
+from app.websocket_protocol import GuardedWebSocketProtocol
 
 if TYPE_CHECKING:
     import asyncio
@@ -43,7 +46,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._open = Connections(1) if open_connections is None else open_connections
         self._is_spare = False
         self._deadline: asyncio.TimerHandle | None = None
-        self._is_in_head = self._is_in_body = False
+        self._is_in_head = self._is_in_body = self._is_upgraded = False
         self._waiting_bytes = 0  # received while a head is not complete
         self._parsed_bytes = 0  # of the head's URL and headers
         self._unanswered: list[RequestResponseCycle] = []
@@ -94,6 +97,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Parse the data; then check the size and the deadline of a head that is not complete."""
         began_in_body = self._is_in_body
         super().data_received(data)
+        if self._is_upgraded:
+            return
         request: RequestResponseCycle | None = self.cycle
         if not self._is_in_head and request is not None and not request.response_complete:
             return  # the data were the body of a request that is being answered
@@ -136,12 +141,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if any(not request.response_complete for request in self._unanswered):
             self.send_400_response("A WebSocket handshake must wait for the responses to earlier requests.")
         else:
+            self._is_upgraded = True
             super().handle_websocket_upgrade()
+            upgraded = self.transport.get_protocol()
+            if isinstance(upgraded, GuardedWebSocketProtocol):
+                upgraded.on_lost = partial(self._open.remove, self)
 
     def on_message_complete(self) -> None:
         """End a body."""
         self._is_in_body = False
-        if not self.cycle.response_complete:
+        request: RequestResponseCycle | None = self.cycle
+        if request is None or not request.response_complete:  # the first request may be a handshake
             self._open.set_busy(self)
         super().on_message_complete()
 
@@ -159,6 +169,8 @@ class GuardedProtocol(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        extensions: Any = {ABORT: self.transport.abort}
+        cycle.scope["extensions"] = extensions
         is_refused = self._is_spare and cycle.scope["path"] not in UNNAMED_PATHS
         refusal: Any = _REFUSAL
         super()._start_asgi_task(cycle, refusal if is_refused else app)

@@ -12,6 +12,7 @@ JSON: Final = "application/json"
 """Legacy media type, and the default. With it, a document that is invalid still has status 200."""
 
 HTML: Final = "text/html"
+EVENT_STREAM: Final = "text/event-stream"
 
 CACHED_HEADERS: Final = 64
 
@@ -43,6 +44,9 @@ class Negotiation(NamedTuple):
     prefers_html: bool
     """Whether the client prefers HTML to JSON, as browsers do."""
 
+    takes_events: bool = False
+    """Whether the header names the media type of event streams."""
+
 
 @lru_cache(maxsize=CACHED_HEADERS)
 def negotiate(accept: bytes) -> Negotiation:
@@ -50,10 +54,11 @@ def negotiate(accept: bytes) -> Negotiation:
     qualities = _qualities(accept.decode("latin-1"))
     response, json = _preference_for(qualities, GRAPHQL_RESPONSE), _preference_for(qualities, JSON)
     prefers_html = _preference_for(qualities, HTML).quality > max(response.quality, json.quality)
+    takes_events = bool(qualities.get(EVENT_STREAM))
     if not (response.quality or json.quality):
-        return Negotiation(None, prefers_html)
+        return Negotiation(None, prefers_html, takes_events)
     is_response = response >= json if response.is_explicit else response.quality > json.quality
-    return Negotiation(GRAPHQL_RESPONSE if is_response else JSON, prefers_html)
+    return Negotiation(GRAPHQL_RESPONSE if is_response else JSON, prefers_html, takes_events)
 
 
 @lru_cache(maxsize=CACHED_HEADERS)

@@ -71,7 +71,10 @@ class OperationRecord:
         self.trace_parent: str | None = None
         """The request's header `traceparent` (W3C Trace Context); None if traces are off."""
         self.is_page = False
-        """Whether a browser got the page of GraphiQL. Then there is no operation."""
+        """Whether the response is none of an operation: the page of GraphiQL, or an event stream.
+
+        Each event of a stream is an operation with a record of its own.
+        """
 
     def trace(self, trace_parent: str) -> None:
         """Record spans from now on."""

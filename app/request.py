@@ -54,10 +54,10 @@ async def read_request(
     Raises HTTPError for anything else, and ClientDisconnect if the client leaves before the end of its body.
     """
     if request.method == "GET":
-        return _validate(_parameters(request, cors_origins), documents)
+        return validate_members(_parameters(request, cors_origins), documents)
     _require_json(request)
     limits = LIMITS if request.first_header(b"authorization") else VISITOR_LIMITS
-    return _validate(parse_object(await read_body(request, limits.body_bytes), "body"), documents)
+    return validate_members(parse_object(await read_body(request, limits.body_bytes), "body"), documents)
 
 
 def _parameters(request: HTTPRequest, cors_origins: Sequence[str]) -> dict[str, Any]:
@@ -194,7 +194,8 @@ def strings_in(root: Any) -> Iterator[str]:
             pending += value
 
 
-def _validate(members: dict[str, Any], documents: TrustedDocuments) -> GraphQLRequest:
+def validate_members(members: dict[str, Any], documents: TrustedDocuments) -> GraphQLRequest:
+    """Return the GraphQL request with these parameters. Raises HTTPError for invalid ones."""
     for name, kind in _MEMBERS.items():
         value = members.get(name)
         if value is not None and not isinstance(value, kind):

@@ -86,6 +86,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     max_connections: int = 1_000  # fewer if the process may not open as many files
     max_operations: int = 200  # at the same time
+    max_live_connections: int = 1_000  # WebSockets and event streams of a process
+    max_live_connections_of_user: int = 20
     federation: bool = False
     federation_common_fields: bool = False  # without federation, they are always served
 

@@ -113,7 +113,8 @@ def _has_id(pk: ColumnElement[int], table: Table, ids: Sequence[str]) -> ColumnE
     return pk.in_(rows.with_only_columns(referred.c.pk))
 
 
-def _has_subject_of(types: Sequence[str]) -> ColumnElement[bool]:
+def has_subject_of(types: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that the subject of a change is of one of the types."""
     prefix = func.substr(sql.change.c.subject_id, 1, PREFIX_LENGTH)
     return prefix.in_(sql.text_list([each.prefix for each in SubjectType if each in types]))
 
@@ -272,7 +273,7 @@ class ChangeFilter(Filter):
         "actor_ids": lambda ids, _: [_has_id(sql.change.c.actor_pk, sql.principal, ids)],
         "actions": lambda actions, _: [sql.change.c.action.in_(sql.text_list(actions))],
         "subject_ids": lambda ids, _: [sql.change.c.subject_id.in_(sql.text_list(ids))],
-        "subject_types": lambda types, _: [_has_subject_of(types)],
+        "subject_types": lambda types, _: [has_subject_of(types)],
         "text": lambda text, _: [sql.change.c.subject_key.contains(fold_name(text), autoescape=True)],
         "at": lambda range_, _: range_.conditions(sql.change.c.at),
     }

@@ -20,6 +20,7 @@ from strawberry.types.scalar import ScalarDefinition
 from schema.input_errors import locate_errors
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 from schema.write.mutation import Mutation
 from schema.write.user_error import ConflictError, InputError, LimitError
 
@@ -34,6 +35,7 @@ def build_schema(
     schema = strawberry.Schema(
         query=query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[InputError, LimitError, ConflictError],
         extensions=list(extensions),
         execution_context_class=executor,

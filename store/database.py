@@ -26,6 +26,7 @@ from store.search.index import index_stale_rows
 from store.sqlite_driver import READ_DRIVER, WRITE_DRIVER
 from store.sqlite_file import SQLiteFile
 from store.watchdog import Watchdog
+from store.write_listener import NOTIFY, WriteListener
 
 WRITER_CONNECTIONS = 1  # writers take turns anyway
 READER_CONNECTIONS = 8  # of a file, beside those of the threads
@@ -111,6 +112,7 @@ class Database:
         self._driver_errors = DriverErrors(self.url)
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
+        self.written = asyncio.Event()  # set after each write of this process
         self._query_reader: ReaderThreads | PostgresReader  # for `read` and `read_one`
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.postgres_options: PostgresOptions | None = None
@@ -168,7 +170,10 @@ class Database:
                     await index_stale_rows(connection)
                     if self.file is not None:
                         self.file.check()
+                    else:
+                        await connection.exec_driver_sql(NOTIFY)
                     is_committing = True
+            self.written.set()
         except StorageError as error:
             error.may_be_committed = is_committing and error.failure in {Failure.LOST, Failure.SLOW}
             raise
@@ -221,6 +226,16 @@ class Database:
                 return await run(operation, watchdog)
         finally:
             watchdog.stop()
+
+    def write_listener(self) -> WriteListener | None:
+        """Return a listener that sets `written` after writes of other processes; None where there is none.
+
+        That is SQLite, and PostgreSQL through a pooler, which has no session for it.
+        """
+        options = self.postgres_options
+        if options is None or options.is_pooled:
+            return None
+        return WriteListener(options, self._reader.dialect, self.written.set)
 
     def observe_reads(self, observe: Callable[[str, Sequence[Any]], None]) -> None:
         """Call the function with the text and the values of each statement in `read` and `read_one`.

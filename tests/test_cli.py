@@ -303,6 +303,8 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_TRUSTED_PROXIES", "default"),
         ("ATOLL_MAX_CONNECTIONS", "default"),
         ("ATOLL_MAX_OPERATIONS", "default"),
+        ("ATOLL_MAX_LIVE_CONNECTIONS", "default"),
+        ("ATOLL_MAX_LIVE_CONNECTIONS_OF_USER", "default"),
         ("ATOLL_FEDERATION", "default"),
         ("ATOLL_FEDERATION_COMMON_FIELDS", "default"),
     ]

@@ -320,6 +320,6 @@ async def test_a_persisted_query_is_refused_so_that_clients_send_the_document(wo
 
 async def test_a_subscription_is_refused_with_the_way_out(world: World) -> None:
     answer = await ask(world, "subscription { ticks }")
-    message = "There are no subscriptions. Poll a query instead."
+    message = "Subscribe by WebSocket (graphql-transport-ws), or accept text/event-stream. See docs/live.md."
     refusal = {"message": message, "extensions": {"code": "SUBSCRIPTION_NOT_SUPPORTED"}}
     assert (answer.status_code, answer.json()) == (400, {"errors": [refusal]})

@@ -55,6 +55,11 @@ BOUNDED = {
     "AssetFacets.kinds": "the number of kinds",
     "AssetFacets.tags": "its `first`, at most 100",
     "AssetFacets.owners": "its `first`, at most 100",
+    "CollectionEvent.addedEdges": "at most 100; an event with more says to read the list",
+    "CollectionEvent.removedAssetIds": "at most 1,000",
+    "TopicTreeEvent.topics": "at most 100, with the collections",
+    "TopicTreeEvent.collections": "at most 100, with the topics",
+    "TopicTreeEvent.removedIds": "at most 1,000",
 }
 BOUNDED_IN_PAYLOADS = {
     "effects": "the number of audiences",

@@ -1,0 +1,1 @@
+"""Subscriptions: GraphQL over WebSocket and server-sent events."""

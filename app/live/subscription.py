@@ -1,0 +1,283 @@
+"""One subscription: it looks for a difference after each write, and executes its operation for it.
+
+Viewer, snapshot and loaders of each look are new. A look and the execution of its event share a snapshot, so that an
+event never has more than its viewer may see at that time. While a client is slow, or its user has no points left, no
+look is taken: the next one sums up all changes since the last event.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from graphql import GraphQLError, OperationType
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from strawberry.schema import BaseSchema
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType as StrawberryOperationType
+
+from app import errors
+from app.authentication import ClaimsChangedError
+from app.caller import DEADLINE_PASSED, Caller, CallerLimits
+from app.cost import root_field
+from app.documents import DocumentError, DocumentRules, parse_operation
+from app.errors import HTTPError, RequestErrorCode, UnauthenticatedError
+from app.http_request import HTTPRequest
+from app.live.error import SubscriptionError
+from app.live.hub import Hub
+from app.live.turns import LookTurns
+from app.oidc_claims import Claims
+from app.operation import ObserveOperation, OperationRecord, current_operation
+from app.request import GraphQLRequest
+from app.request_limits import (
+    BUDGET_EXCEEDED,
+    RESPONSE_TOO_LARGE,
+    BudgetError,
+    CheckedRequest,
+    RequestLimits,
+    ResponseSizeError,
+    max_response_bytes,
+)
+from permissions import ErrorCode, OperationError, Viewer
+from permissions.permission import Permission, require
+from resolvers.context import OperationContext
+from resolvers.limits import current_rate
+from resolvers.subscription.collection import CollectionWatch
+from resolvers.subscription.job import JobWatch
+from resolvers.subscription.topic_tree import TopicTreeWatch
+from resolvers.subscription.watch import Event, States, Watch
+from schema.graph import graphql_schema
+from store.database_use import current_use
+from store.failure import StorageError
+
+CHECK_SECONDS: Final = 10
+"""How often the viewer is authenticated while nothing happens, so that expired tokens do not stay connected."""
+
+RETRY_SECONDS: Final = 3
+"""Wait after a failure of the database."""
+
+OpenContext = Callable[[Sequence[bytes], str], AbstractAsyncContextManager[OperationContext]]
+SignIn = Callable[[Claims, str], Awaitable[None]]
+
+WATCHES: Final[Mapping[str, Callable[..., Watch]]] = {
+    "collectionChanged": CollectionWatch,
+    "jobUpdated": JobWatch,
+    "topicTreeChanged": TopicTreeWatch,
+}
+"""Watch by field of the subscription root; it takes the field's arguments."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Parts of the application that subscriptions use."""
+
+    schema: BaseSchema
+    rules: DocumentRules
+    hub: Hub
+    open_context: OpenContext
+    sign_in: SignIn
+    limits: CallerLimits = field(default_factory=CallerLimits)
+    observe: Sequence[ObserveOperation] = ()
+    states: States = field(default_factory=States)
+    turns: LookTurns = field(default_factory=LookTurns)
+
+
+class Client:
+    """Signed-in client of a connection: the token, and the address."""
+
+    def __init__(self, request: HTTPRequest, services: Services) -> None:
+        """Take the request that opened the connection, with the token as its `Authorization`."""
+        self.request, self._services = request, services
+        self.request_id = request.request_id()
+        self.user_id = ""
+
+    async def authenticate(self) -> None:
+        """Set the user. Raises HTTPError for an invalid token, or none, and for an address without points."""
+        record = OperationRecord(self.request_id)
+        current_operation.set(record)
+        caller = self.caller(record)
+        if seconds := caller.seconds_until_credit():
+            raise caller.refusal(seconds)
+        try:
+            try:
+                await self._identify(caller)
+            except ClaimsChangedError as changed:
+                await self._services.sign_in(changed.claims, self.request_id)
+                await self._identify(caller)
+        except UnauthenticatedError:
+            caller.settle(HTTPStatus.UNAUTHORIZED)
+            raise
+        self.user_id = str(record.viewer_id)
+
+    async def _identify(self, caller: Caller) -> None:
+        async with self._services.open_context(caller.authorization, self.request_id) as context:
+            try:
+                require(context.viewer, Permission.SIGNED_IN)
+            except OperationError as error:
+                raise HTTPError(HTTPStatus.UNAUTHORIZED, error.code, error.message) from None
+
+    def caller(self, record: OperationRecord) -> Caller:
+        """Return the caller of an operation with the record."""
+        return Caller(self.request, record, self._services.limits)
+
+
+class Subscription:
+    """Subscription of a client."""
+
+    def __init__(self, client: Client, graphql_request: GraphQLRequest, services: Services) -> None:
+        """Take the request. Raises SubscriptionError if it is no valid subscription within the limits."""
+        self._client, self._request, self._services = client, graphql_request, services
+        self._checked = self._check()
+        self._viewer: tuple[Viewer, int] | None = None
+        """Viewer of the last look, and version of the database that they saw."""
+
+    def _check(self) -> CheckedRequest:
+        """Check the request, and create the watch. Raises SubscriptionError."""
+        schema, request = self._services.schema, self._request
+        try:
+            document, definition = parse_operation(schema, request.query, request.operation_name, self._services.rules)
+        except DocumentError as error:
+            raise self._error(error.errors) from None
+        if definition.operation is not OperationType.SUBSCRIPTION:
+            message = f"This is a {definition.operation.value}. Send it by POST: here are subscriptions only."
+            raise SubscriptionError(_format(message, ErrorCode.BAD_USER_INPUT))
+        checked = RequestLimits(schema, document, definition).check(request.variables, is_visitor=False)
+        if checked.errors:
+            raise self._error(checked.errors)
+        graphql = graphql_schema(schema)
+        variables = get_variable_values(graphql, definition.variable_definitions or (), request.variables or {})
+        if not isinstance(variables, VariableValues):
+            raise self._error(variables, is_early=False)
+        details = root_field(graphql, document, definition, variables)
+        root = graphql.subscription_type
+        assert root is not None  # noqa: S101 - a valid document has no subscription otherwise
+        name = details.node.name.value
+        try:
+            arguments = get_argument_values(root.fields[name], details.node, variables)
+        except GraphQLError as error:
+            raise self._error([error], is_early=False) from None
+        self._watch = WATCHES[name](self._services.states, **arguments)
+        return checked
+
+    def _error(self, graphql_errors: list[GraphQLError], *, is_early: bool = True) -> SubscriptionError:
+        """Return the end of a subscription that was not begun, with errors of the document or, later, of values."""
+        result = (PreExecutionError if is_early else ExecutionResult)(data=None, errors=graphql_errors)
+        return SubscriptionError(errors.format_errors(result, self._client.request_id))
+
+    async def results(self) -> AsyncGenerator[bytes]:
+        """Yield the response to each event, until no other can follow.
+
+        Raises SubscriptionError, and UnauthenticatedError when the token is not valid any more.
+        """
+        is_first, is_known_change = True, True
+        with self._services.hub.subscribe(needs_every_look=self._watch.needs_every_look) as wake:
+            while True:
+                wake.clear()
+                event, response = None, b""
+                try:
+                    event, response = await self._look(is_first=is_first, must_look=is_known_change)
+                    is_first = False
+                except StorageError as failure:
+                    if is_first:
+                        raise SubscriptionError(_format_http(errors.storage_http_error(failure))) from None
+                    _log.warning("A subscription waits for the database: %s", failure)
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+                if event is not None:
+                    yield response
+                    if event.is_last:
+                        return
+                is_known_change = await _wait(wake, CHECK_SECONDS)
+
+    async def _look(self, *, is_first: bool, must_look: bool) -> tuple[Event | None, bytes]:
+        """Return the next event with its response, after a wait for the points that it takes; None without an event."""
+        while True:
+            record = OperationRecord(self._client.request_id)
+            caller = self._client.caller(record)
+            current_operation.set(record)
+            current_use.set(record.use)
+            current_rate.set(None if self._services.limits.rate is None else self._services.limits.rate.users.rate)
+            try:
+                async with (
+                    self._services.turns.take(self._client.user_id),
+                    asyncio.timeout(self._services.limits.operation_seconds),
+                ):
+                    return await self._execute(record, caller, must_look=must_look)
+            except UnauthenticatedError:
+                raise
+            except HTTPError as refusal:
+                if is_first or refusal.code != RequestErrorCode.RATE_LIMITED:
+                    raise SubscriptionError(_format_http(refusal)) from None
+                seconds = int(refusal.headers["retry-after"])
+            except TimeoutError:
+                message = DEADLINE_PASSED.format(self._services.limits.operation_seconds)
+                raise SubscriptionError(_format(message, ErrorCode.UNAVAILABLE)) from None
+            except OperationError as error:
+                raise SubscriptionError(_format(error.message, error.code)) from None
+            except BudgetError:
+                raise SubscriptionError(_format(BUDGET_EXCEEDED, RequestErrorCode.LIMIT_EXCEEDED)) from None
+            except ResponseSizeError:
+                limit = max_response_bytes(is_visitor=False, is_mutation=False)
+                message = RESPONSE_TOO_LARGE.format(limit)
+                raise SubscriptionError(_format(message, RequestErrorCode.LIMIT_EXCEEDED)) from None
+            await asyncio.sleep(seconds)
+
+    async def _execute(self, record: OperationRecord, caller: Caller, *, must_look: bool) -> tuple[Event | None, bytes]:
+        request = self._request
+        async with self._services.open_context(caller.authorization, record.request_id) as context:
+            viewer = (context.viewer, context.viewer.row_version)
+            if not must_look and viewer == self._viewer and not self._watch.needs_every_look:
+                return None, b""
+            event = await self._watch.look(context)
+            self._viewer = viewer
+            if event is None:
+                return None, b""
+            record.set_document(request.query, request.document_id)
+            self._checked.note(record)
+            caller.recognize()
+            caller.charge()
+            result = await self._services.schema.execute(
+                request.query,
+                variable_values=request.variables,
+                context_value=context,
+                root_value=event,
+                operation_name=request.operation_name,
+                allowed_operation_types={StrawberryOperationType.SUBSCRIPTION},
+            )
+        if (failure := errors.storage_failure(result)) is not None:
+            raise failure
+        body = errors.response_body(result, record.request_id)
+        response = orjson.dumps(body)
+        if len(response) > max_response_bytes(is_visitor=False, is_mutation=False):
+            raise ResponseSizeError
+        self._watch.accept(event)
+        record.count_errors(body)
+        record.status, record.response_bytes = HTTPStatus.OK, len(response)
+        record.finish()
+        for observe in self._services.observe:
+            observe(record)
+        return event, response
+
+
+async def _wait(wake: asyncio.Event, seconds: float) -> bool:
+    """Wait for a write, at most so long; return whether there was one."""
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _format(message: str, code: errors.Code) -> list[Any]:
+    return list(errors.error_body(code, message)["errors"])
+
+
+def _format_http(error: HTTPError) -> list[Any]:
+    return _format(error.message, error.code)

@@ -1,0 +1,296 @@
+"""Subscription to a collection: its visible assets now, compared with those at the previous event.
+
+An event depends on the visible members alone, so that hidden writes cause none, and an asset that leaves the viewer's
+sight is removed once, for any reason. A cursor has digests of the visible state, and the last visible change. On
+resume, the members as of then are found in the memory of the process, or computed back from the log. If neither has the
+digest of the cursor, the viewer's sight has changed meanwhile, and the event says to read the list again.
+"""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import orjson
+from sqlalchemy import Integer, String, bindparam
+
+from permissions import ErrorCode, OperationError, Viewer, visible
+from resolvers.context import Context
+from resolvers.listing import cursor
+from resolvers.listing.connection import Edge
+from resolvers.listing.statement_cache import cached
+from resolvers.loaders import ChangeById, CollectionById
+from resolvers.membership import member_edges
+from resolvers.subscription.watch import States, digest, is_too_large
+from store import sql
+from store.changes import fetch_revision
+from store.rows import ChangeRow, CollectionRow
+from store.sql import Selection
+
+MAX_CHANGED_MEMBERS: Final = 5_000
+"""Most logged changes of members that a resume reads."""
+
+
+class Member(NamedTuple):
+    """A visible member of a collection."""
+
+    id: str
+    added_at: int
+
+
+Members = tuple[Member, ...]
+"""Members in the order of the collection."""
+
+
+class Position(NamedTuple):
+    """Content of a cursor: digests of the state that the viewer saw with the event."""
+
+    members: str
+    """Digest of the members in any order."""
+    order: str
+    version: int
+    change_id: str | None
+    """Last change of the collection that was visible."""
+
+
+class CollectionState(NamedTuple):
+    """Collection as a viewer sees it."""
+
+    members: Members
+    version: int
+    change_id: str | None
+
+    @property
+    def position(self) -> Position:
+        """Content of the cursor of the state."""
+        return Position(digest(sorted(self.members)), digest(self.members), self.version, self.change_id)
+
+
+@dataclass(frozen=True)
+class CollectionEvent:
+    """Difference between two states of a collection. Without a state, the collection is not visible any more."""
+
+    cursor: str
+    collection_id: str
+    change_id: str | None
+    added: Sequence[str]
+    removed: Sequence[str]
+    reload: bool
+    state: CollectionState | None
+    revision: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the collection is not visible any more."""
+        return self.state is None
+
+
+class _Reading(NamedTuple):
+    """State of a collection, and the newest visible change that the watch does not know yet."""
+
+    state: CollectionState
+    rows: Sequence[Any]
+    change: Any | None
+    revision: int
+
+
+class CollectionWatch:
+    """Watch of one collection."""
+
+    needs_every_look = False
+
+    def __init__(self, states: States, *, id: str, after: str | None = None) -> None:
+        """Take the states of the process, the collection's id, and the cursor to resume from."""
+        self._states, self._id, self._after = states, id, after
+        self._scope = f"collectionChanged|{id}"
+        self._state: CollectionState | None = None
+        self._revision = -1
+        """Revision of the log up to which its changes are in the state."""
+
+    async def look(self, context: Context) -> CollectionEvent | None:
+        """Return the event since the last one; see `Watch`. Four statements, one more after a resume."""
+        position = None if self._after is None else self._read_cursor(context.viewer, self._after)
+        collection = await context.loader(CollectionById).load(self._id)
+        if collection is None:
+            return self._end(context.viewer)
+        now = await self._read(context, collection)
+        if self._state is not None:
+            return self._compare(context.viewer, self._state.members, self._state, now)
+        if position is None:
+            return self._event(context.viewer, now, change=None, reload=True)
+        return await self._resume(context, position, collection, now)
+
+    def accept(self, event: CollectionEvent) -> None:
+        """Take the event as delivered."""
+        self._state, self._revision, self._after = event.state, event.revision, None
+
+    def _read_cursor(self, viewer: Viewer, after: str) -> Position:
+        return Position(*orjson.loads(cursor.unseal(viewer, self._scope, after)))
+
+    async def _read(self, context: Context, collection: CollectionRow) -> _Reading:
+        viewer, known = context.viewer, None if self._state is None else self._state.change_id
+        revision = await fetch_revision(context.snapshot)
+        parameters = {**viewer.parameters, "collection_pk": collection.pk, "collection_id": self._id}
+        changes = cached((viewer.kind, "last change of a collection"), lambda: _select_last_change(viewer))
+        rows = await context.snapshot.rows(changes, {**parameters, "since": self._revision})
+        change = next(iter(rows), None)
+        members = cached((viewer.kind, "members of a collection"), lambda: _select_members(viewer))
+        rows = await context.snapshot.rows(members, parameters)
+        state = CollectionState(
+            tuple(Member(row.id, row.added_at) for row in rows), collection.version, change.id if change else known
+        )
+        return _Reading(state, rows, change, revision)
+
+    async def _resume(
+        self, context: Context, position: Position, collection: CollectionRow, now: _Reading
+    ) -> CollectionEvent | None:
+        """Return the event since the position; None without a difference, in which case the state is known now."""
+        last = None if position.change_id is None else await context.loader(ChangeById).load(position.change_id)
+        known_pk = last.pk if last is not None else 0 if position.change_id is None else None
+        change = now.change if known_pk is not None and now.change is not None and now.change.pk > known_pk else None
+        now = now._replace(change=change)
+        if change is None:
+            now = now._replace(state=now.state._replace(change_id=position.change_id))
+        before = CollectionState((), position.version, position.change_id)
+        if now.state.position == position:
+            return self._compare(context.viewer, now.state.members, before, now)
+        members: Members | None = self._states.find(self._scope, position)
+        if members is not None:
+            return self._compare(context.viewer, members, before, now)
+        former = None if known_pk is None else await self._former_members(context, collection, known_pk, now.rows)
+        if former is None or digest(sorted(former)) != position.members:
+            return self._event(context.viewer, now, change=change, reload=True)
+        return self._compare(context.viewer, former, before, now, reload=digest(former) != position.order)
+
+    async def _former_members(
+        self, context: Context, collection: CollectionRow, since: int, rows: Sequence[Any]
+    ) -> Members | None:
+        """Return the members before the changes after one, as far as they are visible; None if there are too many.
+
+        The first change of a member after that time has the former membership. One statement.
+        """
+        viewer = context.viewer
+        statement = cached((viewer.kind, "changed members"), lambda: _select_changed_members(viewer))
+        parameters = {**viewer.parameters, "collection_id": collection.id, "since": since}
+        changed = await context.snapshot.rows(statement, {**parameters, "max_rows": MAX_CHANGED_MEMBERS + 1})
+        if len(changed) > MAX_CHANGED_MEMBERS:
+            return None
+        places: dict[str, Any] = {row.id: row for row in rows}
+        places |= {row.id: row for row in reversed(changed)}
+        members = [row for row in places.values() if row.rank is not None]
+        members.sort(key=lambda row: (row.rank, row.pk))
+        return tuple(Member(row.id, row.added_at) for row in members)
+
+    def _compare(
+        self, viewer: Viewer, members: Members, before: CollectionState, now: _Reading, *, reload: bool = False
+    ) -> CollectionEvent | None:
+        """Return the event for the difference; None without one."""
+        added, removed = _difference(members, now.state.members)
+        if not reload and members == now.state.members and now.change is None and before.version == now.state.version:
+            self._state, self._revision, self._after = now.state, now.revision, None
+            return None
+        if is_too_large(added, removed):
+            return self._event(viewer, now, change=now.change, reload=True)
+        changed = {*added, *removed}
+        expected = [*(member.id for member in members if member.id not in changed), *added]
+        reload = reload or expected != [member.id for member in now.state.members]
+        return self._event(viewer, now, change=now.change, added=added, removed=removed, reload=reload)
+
+    def _event(
+        self,
+        viewer: Viewer,
+        now: _Reading,
+        *,
+        change: Any,
+        reload: bool,
+        added: Sequence[str] = (),
+        removed: Sequence[str] = (),
+    ) -> CollectionEvent:
+        position = now.state.position
+        state = now.state._replace(members=self._states.share(self._scope, position, now.state.members))
+        sealed = cursor.seal(viewer, self._scope, orjson.dumps(tuple(position)))
+        change_id = None if change is None else change.id
+        return CollectionEvent(sealed, self._id, change_id, added, removed, reload, state, now.revision)
+
+    def _end(self, viewer: Viewer) -> CollectionEvent:
+        """Return the event of a collection that is not visible: the same whether it exists or not."""
+        members = () if self._state is None else self._state.members
+        removed = [member.id for member in members]
+        removed = [] if is_too_large([], removed) else removed
+        position = Position("", "", 0, None)
+        sealed = cursor.seal(viewer, self._scope, orjson.dumps(tuple(position)))
+        return CollectionEvent(sealed, self._id, None, (), removed, reload=False, state=None, revision=-1)
+
+
+def _difference(before: Members, now: Members) -> tuple[list[str], list[str]]:
+    """Return the ids of the members that were added, or again, in their order, and of those that are gone."""
+    if before == now:
+        return [], []
+    known, present = set(before), {member.id for member in now}
+    return (
+        [member.id for member in now if member not in known],
+        [member.id for member in before if member.id not in present],
+    )
+
+
+def _select_members(viewer: Viewer) -> Selection:
+    membership = sql.membership
+    members = visible(membership, viewer).where(
+        membership.c.collection_pk == bindparam("collection_pk", type_=Integer())
+    )
+    columns = (sql.asset.c.id, sql.asset.c.pk, membership.c.added_at, membership.c.rank)
+    ordered = members.order_by(membership.c.rank, membership.c.asset_pk)
+    return ordered.with_only_columns(*columns, maintain_column_froms=True)
+
+
+def _select_last_change(viewer: Viewer) -> Selection:
+    """Return the SELECT of the newest visible change of a collection after a revision."""
+    change = sql.change
+    newest = visible(change, viewer).where(
+        change.c.subject_id == bindparam("collection_id", type_=String()),
+        change.c.revision > bindparam("since", type_=Integer()),
+    )
+    return newest.with_only_columns(change.c.id, change.c.pk).order_by(change.c.pk.desc()).limit(1)
+
+
+def _select_changed_members(viewer: Viewer) -> Selection:
+    """Return the SELECT of the visible members that visible changes after one touched, with their former place."""
+    change, changed = sql.change, sql.change_asset
+    changes = visible(change, viewer).where(
+        change.c.subject_id == bindparam("collection_id", type_=String()),
+        change.c.pk > bindparam("since", type_=Integer()),
+    )
+    touched = visible(sql.asset, viewer).join(changed, changed.c.asset_pk == sql.asset.c.pk)
+    columns = (sql.asset.c.id, sql.asset.c.pk, changed.c.added_at, changed.c.rank)
+    return (
+        touched.where(changed.c.change_pk.in_(changes.with_only_columns(change.c.pk)))
+        .with_only_columns(*columns, maintain_column_froms=True)
+        .order_by(changed.c.change_pk)
+        .limit(bindparam("max_rows", type_=Integer()))
+    )
+
+
+def collection_changed(event: CollectionEvent | None, _context: Context, **_arguments: object) -> CollectionEvent:
+    """Return the event that the operation is executed for."""
+    if event is None:
+        raise OperationError(ErrorCode.BAD_USER_INPUT, "Subscribe by WebSocket or server-sent events.")
+    return event
+
+
+async def collection(event: CollectionEvent, context: Context) -> CollectionRow | None:
+    """Return the collection; None once it is deleted or no longer visible."""
+    return await context.loader(CollectionById).load(event.collection_id)
+
+
+async def change(event: Any, context: Context) -> ChangeRow | None:
+    """Return the last visible change since the previous event; None if only the viewer's sight changed."""
+    return None if event.change_id is None else await context.loader(ChangeById).load(event.change_id)
+
+
+def added_edges(event: CollectionEvent, context: Context) -> Awaitable[list[Edge]]:
+    """Return the edges of the assets that were added or became visible."""
+    return member_edges(context, event.collection_id, event.added)
+
+
+def removed_asset_ids(event: CollectionEvent, _context: Context) -> Sequence[str]:
+    """Return the ids of the assets that were removed or are no longer visible."""
+    return event.removed

@@ -1,0 +1,81 @@
+"""Watches: the state at a subscriber's last event, and the next event with the difference."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from hashlib import blake2b
+from typing import Any, Final, Protocol
+
+import orjson
+
+from resolvers.context import Context
+from resolvers.limits import LIMITS
+from resolvers.listing.listing import MAX_PAGE_SIZE
+
+MAX_OBJECTS: Final = MAX_PAGE_SIZE
+"""Most new objects in an event. A larger difference is an event that says to read the list again."""
+
+MAX_REMOVED: Final = LIMITS.inline_bulk_items
+"""Most removed ids in an event."""
+
+DIGEST_BYTES: Final = 16
+
+
+class Event(Protocol):
+    """Root value of a subscription's operation, which is executed once for each event."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other event can follow."""
+
+
+class Watch(Protocol):
+    """One subscription of one viewer."""
+
+    needs_every_look: bool
+    """Whether it depends on writes that do not change the revision of the database."""
+
+    async def look(self, context: Context) -> Event | None:
+        """Return the event since the last one that was accepted; None if the viewer sees no difference.
+
+        Raises OperationError(BAD_CURSOR) for a cursor to resume from that is not the viewer's.
+        """
+
+    def accept(self, event: Any) -> None:
+        """Take an event as delivered: the next look compares with its state."""
+
+
+class States:
+    """States that cursors of this process stand for, so that a client that resumes here misses nothing.
+
+    Equal states are one object, so that subscribers with the same sight share the memory. The oldest are dropped first.
+    """
+
+    def __init__(self, max_items: int = 1_000_000) -> None:
+        """Take the greatest number of objects in all states together, which takes 150 bytes each."""
+        self._max_items, self._items = max_items, 0
+        self._states: OrderedDict[tuple[str, Hashable], tuple[Any, ...]] = OrderedDict()
+
+    def share(self, scope: str, content: Hashable, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the equal items that are kept, or keep these."""
+        key = (scope, content)
+        kept = self._states.pop(key, None)
+        if kept is None:
+            self._items += len(items)
+        self._states[key] = kept or items
+        while self._items > self._max_items:
+            self._items -= len(self._states.popitem(last=False)[1])
+        return kept or items
+
+    def find(self, scope: str, content: Hashable) -> tuple[Any, ...] | None:
+        """Return the items of the state; None if they are not kept."""
+        return self._states.get((scope, content))
+
+
+def is_too_large(new: Sequence[str], removed: Sequence[str]) -> bool:
+    """Return whether a difference has too many ids for an event."""
+    return len(new) > MAX_OBJECTS or len(removed) > MAX_REMOVED
+
+
+def digest(items: Any) -> str:
+    """Return the digest of items, which JSON can hold."""
+    return blake2b(orjson.dumps(items, default=tuple), digest_size=DIGEST_BYTES).hexdigest()
