@@ -177,13 +177,18 @@ class _Walk:
         return self._fields(root, collected.grouped_field_set, _Place()).capped()
 
     def _fields(self, type_: GraphQLObjectType, selected: GroupedFieldSet, place: _Place) -> Cost:
-        total = Cost()
+        total, lists = Cost(), Cost()
         for details in selected.values():
             name = details[0].node.name.value
             total = total.plus(Cost(fields=place.objects * sizes.FIELDS.get(f"*.{name}", 1)))
-            if not name.startswith("__"):  # introspection reads no objects
-                total = total.plus(self._field(type_, name, details, place))
-        return total
+            if name.startswith("__"):  # introspection reads no objects
+                continue
+            cost = self._field(type_, name, details, place)
+            if type_.name in sizes.SHARED_PAGES and is_list_type(get_nullable_type(type_.fields[name].type)):
+                lists = lists.maximum(cost)
+            else:
+                total = total.plus(cost)
+        return total.plus(lists)
 
     def _field(self, type_: GraphQLObjectType, name: str, details: list[FieldDetails], place: _Place) -> Cost:
         definition = type_.fields[name]
@@ -220,7 +225,7 @@ def _enter_list(key: str, arguments: Mapping[str, Any], place: _Place) -> _Place
     """Return the place of the items of a plain list."""
     length = sizes.LENGTHS.get(key) or sizes.LENGTHS.get(_any_type(key))
     if length is None:
-        length = _page_size(arguments) if "first" in arguments else _longest_list(arguments) or place.page
+        length = _page_size(key, arguments) if "first" in arguments else _longest_list(arguments) or place.page
     items = place.objects * length
     if place.is_partition:
         items = min(items, sizes.PARTITION_ITEMS)
@@ -235,7 +240,7 @@ def _enter_object(key: str, arguments: Mapping[str, Any], place: _Place) -> _Pla
     return _Place(
         place.objects,
         is_distinct=False,
-        page=_page_size(arguments),
+        page=_page_size(key, arguments),
         size=_list_weights(key).size * _descendants(arguments),
         is_partition=place.is_distinct and key in sizes.PARTITIONS,
     )
@@ -244,7 +249,8 @@ def _enter_object(key: str, arguments: Mapping[str, Any], place: _Place) -> _Pla
 def _reads(key: str, arguments: Mapping[str, Any], place: _Place) -> int:
     """Return the weight of the field's own reads for one parent."""
     if "first" in arguments and key not in sizes.PARTS:
-        return _page_reads(_list_weights(key), arguments) + _cursor_reads(key, arguments)
+        first_page = 0 if arguments.get("after") else sizes.FIRST_PAGES.get(key, 0)
+        return first_page + _page_reads(_list_weights(key), arguments) + _cursor_reads(key, arguments)
     parts = sizes.PARTS.get(key) or sizes.PARTS.get(_any_type(key), 0)
     own = (sizes.READS.get(key) or sizes.READS.get(_any_type(key), 0)) * _descendants(arguments)
     return parts * place.size + own * (sizes.FILTERED_COUNTS if arguments.get("filter") else 1)
@@ -272,11 +278,13 @@ def _order_field(arguments: Mapping[str, Any]) -> object:
     return order.get("field") if isinstance(order, dict) else None
 
 
-def _page_size(arguments: Mapping[str, Any]) -> int:
+def _page_size(key: str, arguments: Mapping[str, Any]) -> int:
     last, first = arguments.get("last"), arguments.get("first")
     size = first if last is None else last
     # GraphQL takes 100.0 for 100. An infinite number, which it refuses, must be bounded before it is converted.
-    return int(min(max(size, 0), MAX_PAGE_SIZE)) if isinstance(size, int | float) else DEFAULT_PAGE_SIZE
+    if not isinstance(size, int | float):
+        return DEFAULT_PAGE_SIZE
+    return int(min(max(size, 0), sizes.PAGE_SIZES.get(key, MAX_PAGE_SIZE)))
 
 
 def _longest_list(arguments: Mapping[str, Any]) -> int:

@@ -23,7 +23,7 @@ from engine import LoadQueue, Operation, Plan, UnsupportedError, compile_operati
 from fragments import Memory, Program, compile_program
 from fragments.memory import Identify
 from permissions import ErrorCode, OperationError, Viewer
-from resolvers.context import Context
+from resolvers.context import Context, DeferredWrite, run_deferred_writes
 from store.database import Database, Snapshot
 from store.failure import StorageError
 
@@ -120,12 +120,15 @@ class QueryEngine:
     async def _execute(self, plan: Plan, variables: VariableValues, identify: Identify) -> bytes:
         """Return the body of the response, executed by the engine."""
 
-        async def run(snapshot: Snapshot) -> bytes:
+        async def run(snapshot: Snapshot) -> tuple[bytes, Sequence[DeferredWrite]]:
             queue = LoadQueue()
             context = Context(await identify(snapshot), snapshot, queue.batch)
-            return orjson.dumps({"data": await execute(plan, context, variables, queue, spend_budget)})
+            body = orjson.dumps({"data": await execute(plan, context, variables, queue, spend_budget)})
+            return body, context.deferred_writes
 
-        return await self._database.read(run)
+        body, writes = await self._database.read(run)
+        await run_deferred_writes(self._database, writes)
+        return body
 
     def _find_operation(self, text: str, name: str | None) -> _Compiled | None:
         """Return the operation, from the cache if it was used recently."""

@@ -17,7 +17,7 @@ from fragments.selection import LOADERS, Selection
 from permissions import Viewer
 from permissions.index_rows import IndexRows, read_all, read_changed
 from permissions.visibility_index import VisibilityIndex
-from resolvers.context import Context
+from resolvers.context import Context, DeferredWrite, run_deferred_writes
 from store.database import Database, Snapshot
 from store.failure import StorageError
 
@@ -105,6 +105,7 @@ class Memory:
             found = await read(partial(self._database.read, partial(read_missing, run=run, identify=identify)))
             completed = self._complete(program, run, index, found)
             if completed is not None:
+                await run_deferred_writes(self._database, found.deferred_writes)
                 return completed
         return None
 
@@ -167,6 +168,7 @@ class _Found(NamedTuple):
     viewer: Viewer
     fragments: Sequence[tuple[Selection, Sequence[tuple[int, Fragment, Sequence[ReferredRow]]]]]
     remaining_data: dict[str, Any] | None
+    deferred_writes: Sequence[DeferredWrite]
 
 
 async def read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Found:
@@ -183,9 +185,10 @@ async def read_missing(snapshot: Snapshot, run: Run, identify: Identify) -> _Fou
             for (pk, row), each in zip(rows.items(), data, strict=True)
         ]
         fragments.append((selection, read))
-    remaining_data = None
+    remaining_data, writes = None, list[DeferredWrite]()
     if run.remainder is not None:
         queue = LoadQueue()
         context = Context(viewer, snapshot, queue.batch)
         (remaining_data,) = await complete(run.remainder, [None], context, run.variables, queue, check=run.check)
-    return _Found(viewer, fragments, remaining_data)
+        writes = context.deferred_writes
+    return _Found(viewer, fragments, remaining_data, writes)

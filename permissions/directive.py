@@ -107,7 +107,7 @@ class permission(FieldExtension):  # noqa: N801 - named like the directive that 
             if self.denied is DeniedResult.ERROR:
                 require(info.context.viewer, self.requires)
             elif not has_permission(info.context.viewer, self.requires):
-                return None
+                return [] if self.denied is DeniedResult.OMIT else None
             return next_(source, info, **arguments)
         if self.on is PermissionScope.PARENT:
             if self._is_held_on(source, info.context.viewer):
@@ -131,6 +131,8 @@ class permission(FieldExtension):  # noqa: N801 - named like the directive that 
         if isinstance(value, CheckedPayload):
             assert self.requires in value.checked_permissions or not value.did_change  # noqa: S101 - a schema bug
             return value
+        if isinstance(value, list) and self.requires is not Permission.ASSET_DISCOVER:
+            return [each for each in value if has_asset_permission(each, self.requires)]
         if hasattr(value, "viewer_access"):
             return value if has_asset_permission(value, self.requires) else None
         # Any other value, such as a count, is computed through `visible`, which guarantees only ASSET_DISCOVER.

@@ -25,8 +25,9 @@ Grants on an asset are visible to its owners and to administrators.
 The former place of a topic or collection is visible if the object is. That of a deleted one is visible to those who
 would see it if it existed as it was then; a topic, which was empty when it was deleted, to members only.
 
-A job and its items are visible to the user who started it; an API token, unless it is revoked, to its user. The members
-of a group are visible to each of them and to administrators.
+A job and its items are visible to the user who started it; an API token, unless it is revoked, to its user; a stored
+pull to its user, and those of visitors to all visitors. The members of a group are visible to each of them and to
+administrators.
 """
 
 from collections.abc import Callable
@@ -353,6 +354,12 @@ def _api_tokens(token: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*columns).where(is_own, token.c.revoked_at.is_(None))
 
 
+def _pulls(pull: FromClause, viewer: Viewer) -> Select[Any]:
+    """Return the viewer's own pulls, or those of all visitors."""
+    is_own = pull.c.user_pk == user_parameter(viewer) if viewer.is_signed_in else pull.c.user_pk.is_(None)
+    return select(*pull.c).where(is_own)
+
+
 def _imported_lines(line: FromClause, viewer: Viewer) -> Select[Any]:
     """Return all lines for the operator, who imports the files; none for others."""
     return select(*line.c).where(true() if viewer.is_operator else false())
@@ -373,4 +380,5 @@ _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "job": _jobs,
     "job_item": _job_items,
     "imported_line": _imported_lines,
+    "pull": _pulls,
 }

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 from aiodataloader import DataLoader
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions.viewer import Viewer
 from store.database import ConnectionSnapshot, Database, Snapshot
@@ -18,6 +19,8 @@ K_contra = TypeVar("K_contra", contravariant=True)
 V = TypeVar("V")
 Identify = Callable[[Snapshot], Awaitable[Viewer]]
 """Function that returns the viewer as of a snapshot, or raises the error of a request without a valid viewer."""
+DeferredWrite = Callable[[AsyncConnection], Awaitable[None]]
+"""Write of a query, such as that of a stored pull, in a transaction after its reads."""
 
 
 class LoadBatch(Protocol[K_contra, V]):
@@ -83,6 +86,7 @@ class Context:
     def __init__(self, viewer: Viewer, snapshot: Snapshot, make_batch: MakeBatch) -> None:
         """Take the viewer as of the snapshot; `make_batch` decides when loaders fetch."""
         self.viewer, self.snapshot, self.make_batch = viewer, snapshot, make_batch
+        self.deferred_writes: list[DeferredWrite] = []
         self._loaders: dict[Hashable, Any] = {}
 
     def loader(self, kind: Callable[..., LoaderT], *arguments: Hashable) -> LoaderT:
@@ -110,6 +114,7 @@ class OperationContext(Context):
         self.database, self.identify, self.request_id = database, identify, request_id
         self.url_schemes = url_schemes
         self.make_batch = TickBatch
+        self.deferred_writes = []
         self._loaders = {}
         self._exit_stack = AsyncExitStack()
 
@@ -129,10 +134,23 @@ class OperationContext(Context):
 async def open_context(
     database: Database, identify: Identify, request_id: str, url_schemes: Sequence[str] = URL_SCHEMES
 ) -> AsyncIterator[OperationContext]:
-    """Open the context of an operation; its snapshot ends on exit. `url_schemes` are those that URLs may have."""
+    """Open the context of an operation; its snapshot ends on exit. `url_schemes` are those that URLs may have.
+
+    Then its deferred writes are made, unless an exception ended it.
+    """
     context = OperationContext(database, identify, request_id, url_schemes)
     try:
         await context.refresh()
         yield context
     finally:
         await context.close()
+    await run_deferred_writes(database, context.deferred_writes)
+
+
+async def run_deferred_writes(database: Database, writes: Sequence[DeferredWrite]) -> None:
+    """Make the deferred writes of a query in one transaction. Raises StorageError: its response must not be sent."""
+    if not writes:
+        return
+    async with database.write(database.operation_seconds) as connection:
+        for write in writes:
+            await write(connection)

@@ -48,6 +48,7 @@ class Limits(NamedTuple):
     reads: int = 20_000
     response_bytes: int = 16 * 1024 * 1024
     page_size: int = MAX_PAGE_SIZE
+    graph_page_size: int = 1_000
     list_items: int = 100
     bulk_items: int = 100_000
     inline_bulk_items: int = 1_000

@@ -34,6 +34,7 @@ class Limits:
         " payload."
     )
     page_size: int = field("The maximum number of items per page.")
+    graph_page_size: int = field("The maximum number of rows per page of `collectionGraph`.")
     list_items: int = field("The maximum number of values in a list of an argument or an input, unless it has another.")
     bulk_items: int = field("The maximum number of items in a bulk mutation.")
     inline_bulk_items: int = field(

@@ -6,6 +6,7 @@ import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope
 from permissions.permission import Permission
+from resolvers.pull.part import GraphPart
 from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.sharing_effect import Audience
 from resolvers.write.user_error import UserErrorCode
@@ -199,6 +200,16 @@ _describe(
     UPDATED_AT="When the asset was last updated.",
 )
 _describe(
+    GraphPart,
+    "Part of `collectionGraph`.",
+    TOPICS="The topics.",
+    COLLECTIONS="The collections.",
+    ASSETS="The assets.",
+    MEMBERSHIPS="The memberships: which collection contains which assets.",
+    USES="The uses of assets by other assets (provenance, dependencies).",
+    USERS="The users; none for anonymous visitors.",
+)
+_describe(
     SubjectType,
     "Type of the object that a change is of.",
     TOPIC="A topic.",
@@ -279,6 +290,7 @@ __all__ = [
     "CollectionVisibility",
     "DataAssetKind",
     "DeniedResult",
+    "GraphPart",
     "ItemStatus",
     "JobKind",
     "JobStatus",

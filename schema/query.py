@@ -7,18 +7,21 @@ from permissions.permission import Permission
 from resolvers import asset as resolve_asset
 from resolvers import change as resolve_change
 from resolvers import collection as resolve_collection
+from resolvers import collection_graph as resolve_collection_graph
 from resolvers import deployment as resolve_deployment
 from resolvers import job as resolve_job
 from resolvers import node as resolve_node
 from resolvers import topic as resolve_topic
 from resolvers import user as resolve_user
 from resolvers import viewer as resolve_viewer
+from resolvers.limits import LIMITS
 from schema.arguments import asset_arguments, collection_arguments
 from schema.asset import Asset, AssetConnection
 from schema.change import ChangeConnection, ChangeFilter
 from schema.collection import Collection, CollectionConnection
+from schema.collection_graph import CollectionGraph
 from schema.deployment import Deployment
-from schema.enums import CollectionOrderField
+from schema.enums import CollectionOrderField, GraphPart
 from schema.field import argument, field, forward_arguments, optional, paging_arguments, query_argument
 from schema.job import Job
 from schema.node import Node
@@ -94,6 +97,23 @@ class OwnQuery:
         "The collections that are visible to the viewer; by default ordered by name.",
         resolver=resolve_collection.collections,
         arguments=collection_arguments(CollectionOrderField.NAME),
+    )
+    collection_graph: CollectionGraph | None = field(
+        "All rows that are visible to the viewer, member or visitor, in flat pages for analysts. They are fixed at the"
+        " first page, and the pages are served for an hour. Rows that are deleted or hidden from the viewer meanwhile"
+        " are omitted.",
+        resolver=resolve_collection_graph.collection_graph,
+        arguments={
+            "first": argument(
+                int | None,
+                f"Page size: the number of rows of all parts together, at most {LIMITS.graph_page_size:,}.",
+                LIMITS.graph_page_size,
+            ),
+            "after": argument(str | None, "The `endCursor` of the page before; without it, a new pull begins."),
+            "include": argument(
+                list[GraphPart] | None, "Parts to return, by default all. The same on each page of a pull."
+            ),
+        },
     )
     asset: Asset | None = field(
         "An asset by its id or its id in the platform; null if it does not exist or is hidden from the viewer.",

@@ -39,6 +39,13 @@ LENGTHS: Final[Mapping[str, int]] = {
 """Typical lengths of lists that have no page size and do not depend on the length of an argument."""
 
 
+SHARED_PAGES: Final = frozenset({"CollectionGraph"})
+"""Types of pages whose lists together have as many items as the page."""
+
+PAGE_SIZES: Final[Mapping[str, int]] = {"Query.collectionGraph": LIMITS.graph_page_size}
+"""Maximum sizes of pages of lists that have another one than most."""
+
+
 @dataclass(frozen=True)
 class ListWeights:
     """Weights of reading one list.
@@ -58,6 +65,7 @@ LISTS: Final[Mapping[str, ListWeights]] = {
     "Collection.addableAssets": ListWeights(page=100, sorted_page=100, size=10),
     "Query.assets": ListWeights(page=20, size=15),
     "Query.auditLog": ListWeights(page=20),
+    "Query.collectionGraph": ListWeights(page=50),
     "Query.collections": ListWeights(sorted_page=5, asset_count_order=4_000),
     "Query.topics": ListWeights(sorted_page=5),
     "Topic.collections": ListWeights(sorted_page=1, asset_count_order=700),
@@ -68,6 +76,9 @@ LISTS: Final[Mapping[str, ListWeights]] = {
 
 RANKED: Final = frozenset({"Collection.assets", "Collection.children", "Query.topics", "Topic.collections"})
 """Lists that are sorted by rank in their default order."""
+
+FIRST_PAGES: Final[Mapping[str, int]] = {"Query.collectionGraph": 4_000}
+"""Weights of first pages that read the keys of all rows, and store them for the next pages."""
 
 STALE_CURSOR: Final = 300
 """Weight of a cursor of a ranked list around whose row others came, left or moved: the whole list is read."""

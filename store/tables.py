@@ -521,6 +521,30 @@ class JobItem(SQLModel, table=True):
     error: str | None = _optional_text()
 
 
+class Pull(SQLModel, table=True):
+    """Row set of a `collectionGraph`, as its viewer saw it at the first page. Its chunks have the rows."""
+
+    __tablename__ = "pull"
+    __table_args__ = (Index("ix_pull_user", "user_pk", "digest"), Index("ix_pull_expires_at", "expires_at"))
+    pk: int = _pk()
+    id: str = _text(unique=True, default_factory=lambda: new_id("pul"))
+    user_pk: int | None = Field(default=None, foreign_key="principal.pk")  # None for visitors
+    digest: str = _text()  # of the rows: a viewer who sees the same ones again gets the same pull
+    size: int  # number of rows in all pages
+    served_until: int = _big_int()  # end of the time in which pages are served
+    expires_at: int = _big_int()
+
+
+class PullChunk(SQLModel, table=True):
+    """Successive rows of a pull, from the position `start`: compressed JSON."""
+
+    __tablename__ = "pull_chunk"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    pull_pk: int = Field(foreign_key="pull.pk", primary_key=True)
+    start: int = Field(primary_key=True)
+    rows: bytes = Field(sa_type=LargeBinary)
+
+
 class SearchUnindexed(SQLModel, table=True):
     """Marker of a row with a stale search document. Triggers insert it; the same transaction indexes the row.
 

@@ -43,6 +43,12 @@ ROWS = {
 BOUNDED = {
     "Query.nodes": "its ids, at most 100",
     "Collection.ancestors": "the depth of collections",
+    "CollectionGraph.topics": "`first` of the graph, at most 1,000, which counts the rows of all lists",
+    "CollectionGraph.collections": "the same",
+    "CollectionGraph.assets": "the same",
+    "CollectionGraph.memberships": "the same",
+    "CollectionGraph.uses": "the same",
+    "CollectionGraph.users": "the same",
     "Change.fields": "the fields of one object",
     "AssetFields.tags": "the platform, which sends all tags of an asset",
     "AssetFields.properties": "the platform, at most 100",

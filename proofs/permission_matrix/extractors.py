@@ -53,6 +53,16 @@ def has_all(name: str, *id_names: str) -> Extractor:
     return extract
 
 
+def has_rows(name: str, *rows: Sequence[str]) -> Extractor:
+    """Return an extractor of whether a list has the rows with these ids, each once; "some of them" if only some."""
+
+    def extract(part: ResponsePart, ids: Ids) -> str:
+        counts = {part[name][tuple(ids[id_name] for id_name in row)] for row in rows}
+        return "some of them, or some twice" if counts not in ({0}, {1}) else yes_or_no(counts == {1})
+
+    return extract
+
+
 def is_counted(name: str) -> Extractor:
     """Return an extractor of whether exactly one asset is counted, in total, by kind and as a gold standard."""
 

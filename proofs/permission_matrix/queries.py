@@ -1,7 +1,7 @@
 """All fields that expose an asset, as surfaces of the permission matrix."""
 
 from proofs.permission_matrix import extractors
-from proofs.permission_matrix.requests import AliasedRequest, NodesRequest, PagedRequest
+from proofs.permission_matrix.requests import AliasedRequest, GraphRequest, NodesRequest, PagedRequest
 from proofs.permission_matrix.surface import ResponsePart, Surface
 from tests.oracle import COUNT_FIELDS, KINDS
 
@@ -57,6 +57,7 @@ ADDABLE_LIST = list_text("addableAssets", edge="isMember addedAt")
 FACETS = "{ kinds { kind count } tags { tag count } owners { count owner { id } } }"
 KINDS_AND_OWNERS = "{ kinds { kind count } owners { count owner { id } } }"  # facets of tags ignore the filter by tags
 ALIASED, LISTED, AUDIT_LOG = AliasedRequest(), PagedRequest(), PagedRequest(key=subject_id)
+GRAPH = GraphRequest()
 ASSET, FRONT = NodesRequest("asset", "AssetFields"), NodesRequest("front", "NoCodeApp")
 COLLECTION, TOPIC = NodesRequest("collection", "Collection"), NodesRequest("topic", "Topic")
 
@@ -96,6 +97,7 @@ QUERY_SURFACES: tuple[Surface, ...] = (
         f"@assets(query: $external, {TAGGED}) {{ facets {KINDS_AND_OWNERS} }}",
         extractors.is_in_facets(""),
     ),
+    Surface("`collectionGraph`", "exists", GRAPH, f"assets {{ {ID} }}", extractors.has_rows("assets", ["asset"])),
     Surface("`usedBy`", "exists", ASSET, f"usedBy {IDS}", extractors.has_all("usedBy", "desk")),
     Surface(
         "`uses` of the asset that uses it",
@@ -138,6 +140,13 @@ QUERY_SURFACES: tuple[Surface, ...] = (
         extractors.has_release("tool"),
         only_if="is_app",
     ),
+    Surface(
+        "`uses` of `collectionGraph`",
+        "content",
+        GRAPH,
+        "uses { assetId usesAssetId }",
+        extractors.has_rows("uses", ["asset", "tool"]),
+    ),
     Surface("`grants`", "grants", ASSET, "grants { access principal { __typename } }", extractors.has_value("grants")),
     Surface(
         "`viewer.assets`",
@@ -167,6 +176,13 @@ QUERY_SURFACES: tuple[Surface, ...] = (
         ALIASED,
         "@asset(by: {id: $asset}) { ... on AssetFields { isIn(collectionId: $collection) } }",
         extractors.has_value("isIn"),
+    ),
+    Surface(
+        "`memberships` of `collectionGraph`",
+        "listed",
+        GRAPH,
+        "memberships { collectionId assetId }",
+        extractors.has_rows("memberships", ["collection", "asset"], ["crowd", "asset"]),
     ),
     Surface("`Collection.assets`", "listed", COLLECTION, f"assets {IDS}", extractors.has_all("assets", "asset")),
     Surface(

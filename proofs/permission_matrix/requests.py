@@ -1,7 +1,7 @@
 """Forms of requests that read surfaces for many assets at once."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -194,6 +194,36 @@ class BulkRequest(RequestForm):
         changed = {result["assetId"] for result in payload["results"] if result["status"] == "CHANGED"}
         if affected != (changed if self.has_effect else set()):
             raise BrokenPromiseError(f"{surface}: changed {sorted(changed)}, and shows an effect on {sorted(affected)}")
+
+
+@dataclass(frozen=True)
+class GraphRequest(RequestForm):
+    """Request for all rows that the viewer sees, page by page, for all surfaces at once.
+
+    Their part of the response counts, by list, the values of each row.
+    """
+
+    def document(self, surfaces: Sequence[Surface]) -> str:
+        """Return the document of the surfaces."""
+        texts = " ".join(surface.text for surface in surfaces)
+        fields = f"{texts} topics {{ id }} collections {{ id }} users {{ id }} pageInfo {{ hasNextPage endCursor }}"
+        return build_document("query", f"collectionGraph(first: 1000, after: $after) {{ {fields} }}")
+
+    async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
+        """Yield the values of the surfaces."""
+        rows: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+        after = None
+        while True:
+            page = (await client.execute(self.document(surfaces), {"after": after})).data["collectionGraph"]
+            info = page.pop("pageInfo")
+            for name, listed in page.items():
+                rows[name].update(tuple(row.values()) for row in listed)
+            if not info["hasNextPage"]:
+                break
+            after = info["endCursor"]
+        for surface, asset in product(surfaces, assets):
+            if surface.applies_to(asset):
+                yield surface, asset, surface.extract(rows, client.ids[asset])
 
 
 def item_outcome(response: Response, surface: Surface, ids: Ids) -> str:

@@ -1,0 +1,62 @@
+"""Loaders of the rows of a pull that are no objects: memberships and uses."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Row, Table
+from sqlalchemy import cast as sql_cast
+
+from permissions import Viewer, visible
+from permissions.visible import access, used_asset
+from resolvers.loaders import Loader
+from store import sql
+from store.sql import Expression, Selection
+
+Pair = tuple[int, int]
+"""Primary key of a membership (collection, asset) or of a use (asset, used asset)."""
+
+
+class _RowByPair(Loader[Pair, "Row[Any] | None"]):
+    """Visible row by its primary key of two columns; None if there is none."""
+
+    missing = None
+    table: ClassVar[Table]
+
+    async def fetch(self, keys: list[Pair]) -> Mapping[Pair, "Row[Any] | None"]:
+        """Return the rows by key. One statement."""
+        return {(row.first_pk, row.second_pk): row for row in await self.rows_of(keys)}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the rows."""
+        keys = [sql_cast(key, BigInteger) for key in sql.json_columns("keys", "bigint", "bigint")]
+        pair = list(self.table.primary_key.columns)
+        columns = [pair[0].label("first_pk"), pair[1].label("second_pk"), *self.columns(viewer)]
+        rows = visible(self.table, viewer).with_only_columns(*columns, maintain_column_froms=True)
+        return rows.where(*(column == key for column, key in zip(pair, keys, strict=True)))
+
+    def columns(self, viewer: Viewer) -> list[Expression]:
+        """Return the further columns of the rows."""
+        raise NotImplementedError
+
+
+class MembershipByPair(_RowByPair):
+    """Membership by collection and asset."""
+
+    table = sql.membership
+
+    def columns(self, viewer: Viewer) -> list[Expression]:
+        """Return the ids of both, and the columns of the membership."""
+        del viewer
+        ids = [sql.collection.c.id.label("collection_id"), sql.asset.c.id.label("asset_id")]
+        return [*ids, *sql.membership.c["added_at", "added_by_pk", "note"]]
+
+
+class UseByPair(_RowByPair):
+    """Use by the asset and the one that it uses."""
+
+    table = sql.asset_use
+
+    def columns(self, viewer: Viewer) -> list[Expression]:
+        """Return the ids of both, and the viewer's access to the first."""
+        ids = [sql.asset.c.id.label("asset_id"), used_asset.c.id.label("uses_asset_id")]
+        return [*ids, access(sql.asset, viewer).label("viewer_access")]
