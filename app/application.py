@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
+from pathlib import Path
 from time import monotonic_ns
 
 from starlette.applications import Starlette
@@ -16,13 +17,14 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 
-from app import graphiql, limits, metrics
+from app import export_download, graphiql, limits, metrics
 from app.authentication import load_viewer, verify_bearer_token
 from app.caller import CallerLimits
 from app.cors import allow_origins
 from app.drain import Drain, closing
 from app.endpoint import Endpoint
 from app.errors import RequestErrorCode, error_body
+from app.export_download import ExportDownload
 from app.graphiql import EXAMPLES, Account
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
@@ -133,11 +135,12 @@ def create_application(
         rate=settings.rate and RateLimit(settings.rate, clock),
         in_progress=OperationsInProgress(settings.max_operations),
     )
+    take_over_claims = partial(sign_in, used_database)
     endpoint = Endpoint(
         schema,
         open_context=_context_opener(used_database, issuer, settings.url_schemes),
         ide=graphiql.serve_page if settings.graphiql else None,
-        sign_in=partial(sign_in, used_database),
+        sign_in=take_over_claims,
         run_query=query_engine.answer if settings.engine == Executor.ON else None,
         limits=limits_of_callers,
         documents=load_documents(settings) if documents is None else documents,
@@ -146,6 +149,8 @@ def create_application(
         is_traced=settings.traces,
     )
 
+    export_folder = None if settings.export_folder is None else Path(settings.export_folder)
+    downloads = ExportDownload(used_database, export_folder, authenticate, take_over_claims, limits_of_callers)
     drain = Drain(settings.drain_seconds)
 
     @asynccontextmanager
@@ -155,7 +160,7 @@ def create_application(
             memory.start()
         async with AsyncExitStack() as stack:
             stack.enter_context(drain.on_sigterm())
-            await stack.enter_async_context(run_worker(used_database))
+            await stack.enter_async_context(run_worker(used_database, export_folder))
             await stack.enter_async_context(token_use.write_periodically(used_database))
             if settings.metrics is not None:
                 await stack.enter_async_context(metrics.read_periodically(used_database))
@@ -176,6 +181,7 @@ def create_application(
     routes: list[BaseRoute] = [
         Route(HEALTH_PATH, _check_health, methods=["GET"]),
         Route(READY_PATH, ready, methods=["GET"]),
+        Route(f"{export_download.PATH}/{{id}}", downloads),
         *_scim_routes(settings, used_database, limits_of_callers),
     ]
     if settings.graphiql:
