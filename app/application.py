@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
+from pathlib import Path
 from time import monotonic_ns
 
 from starlette.applications import Starlette
@@ -16,13 +17,14 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 
-from app import graphiql, limits, metrics
+from app import export_download, graphiql, limits, metrics
 from app.authentication import load_viewer, verify_bearer_token
 from app.caller import CallerLimits
 from app.cors import allow_origins
 from app.drain import Drain, closing
 from app.endpoint import Endpoint
 from app.errors import RequestErrorCode, error_body
+from app.export_download import ExportDownload
 from app.graphiql import EXAMPLES, Account
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
@@ -167,6 +169,9 @@ def create_application(
         is_traced=settings.traces,
     )
 
+    export_folder = None if settings.export_folder is None else Path(settings.export_folder)
+    downloads = ExportDownload(used_database, export_folder, authenticate, take_over_claims, limits_of_callers)
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         _collect_garbage_seldom()
@@ -174,7 +179,7 @@ def create_application(
             memory.start()
         async with AsyncExitStack() as stack:
             stack.enter_context(drain.on_signal())
-            await stack.enter_async_context(run_worker(used_database))
+            await stack.enter_async_context(run_worker(used_database, export_folder))
             await stack.enter_async_context(token_use.write_periodically(used_database))
             if settings.metrics is not None:
                 await stack.enter_async_context(metrics.read_periodically(used_database))
@@ -195,6 +200,7 @@ def create_application(
     routes: list[BaseRoute] = [
         Route(HEALTH_PATH, _check_health, methods=["GET"]),
         Route(READY_PATH, ready, methods=["GET"]),
+        Route(f"{export_download.PATH}/{{id}}", downloads),
         *_scim_routes(settings, used_database, limits_of_callers),
     ]
     if settings.graphiql:

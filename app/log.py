@@ -37,6 +37,7 @@ FormatLine = Callable[[Mapping[str, Any]], bytes]
 class Event(StrEnum):
     """Kind of a line."""
 
+    DOWNLOAD = "download"
     ERROR = "error"
     MESSAGE = "message"
     OPERATION = "operation"

@@ -70,6 +70,7 @@ class Settings:
     root_path: str = ""
     documents: tuple[str, ...] = ()  # files
     documents_only: bool = False
+    export_folder: str | None = None  # None: no exports by `exportCreate`
     url_schemes: tuple[str, ...] = URL_SCHEMES  # of URLs in catalogue files and `assetsRegister`
     operation_seconds: int = OPERATION_SECONDS
     idle_seconds: int = 75  # a little more than the 60 seconds after which most proxies close idle connections

@@ -25,9 +25,9 @@ Grants on an asset are visible to its owners and to administrators.
 The former place of a topic or collection is visible if the object is. That of a deleted one is visible to those who
 would see it if it existed as it was then; a topic, which was empty when it was deleted, to members only.
 
-A job and its items are visible to the user who started it; an API token, unless it is revoked, to its user; a stored
-pull to its user, and those of visitors to all visitors. The members of a group are visible to each of them and to
-administrators.
+A job, its items and its file are visible to the user who started it; an API token, unless it is revoked, to its user; a
+stored pull to its user, and those of visitors to all visitors. The members of a group are visible to each of them and
+to administrators.
 """
 
 from collections.abc import Callable
@@ -347,6 +347,11 @@ def _job_items(item: FromClause, viewer: Viewer) -> Select[Any]:
     return select(*item.c).where(item.c.job_pk.in_(_jobs(sql.job, viewer).with_only_columns(sql.job.c.pk)))
 
 
+def _export_files(file: FromClause, viewer: Viewer) -> Select[Any]:
+    """Return the files of the viewer's exports, whether or not they still have the access that these rely on."""
+    return select(*file.c).where(file.c.user_pk == user_parameter(viewer) if viewer.is_signed_in else false())
+
+
 def _api_tokens(token: FromClause, viewer: Viewer) -> Select[Any]:
     """Return the viewer's own tokens, without their digests."""
     columns = [column for column in token.c if column.name != "digest"]
@@ -376,6 +381,7 @@ _SELECT_BY_TABLE: dict[str, Callable[[FromClause, Viewer], Select[Any]]] = {
     "access_grant": _grants,
     "group_member": _group_members,
     "change": _changes,
+    "export_file": _export_files,
     "former_place": _former_places,
     "job": _jobs,
     "job_item": _job_items,

@@ -15,8 +15,11 @@ from resolvers.loaders import ChangeById, CollectionById, JobById, load_visible
 from resolvers.write.bulk import ItemResult, ItemStatus
 from resolvers.write.user_error import UserError
 from store import sql
+from store.ids import now_ms
+from store.jobs import RETENTION_MS
 from store.rows import ChangeRow, CollectionRow, JobRow
 from store.sql import Expressions, Selection
+from store.tables import JobKind, JobStatus
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,13 @@ async def result_edges(connection: Connection, context: Context) -> list[Edge]:
     """Return the edges of the page."""
     items, page = await result_nodes(connection, context), await connection.page()
     return [Edge(connection, page, index, item) for index, item in enumerate(items)]
+
+
+def download_url(job: JobRow, _context: Context) -> str | None:
+    """Return the URL of the export's file, relative to that of the endpoint; None if there is none."""
+    if job.kind != JobKind.EXPORT or job.status != JobStatus.SUCCEEDED or job.finished_at is None:
+        return None
+    return f"exports/{job.id}" if now_ms() < job.finished_at + RETENTION_MS else None
 
 
 def collections(job: JobRow, context: Context) -> Awaitable[list[CollectionRow]]:

@@ -54,6 +54,7 @@ class Limits(NamedTuple):
     inline_bulk_items: int = 1_000
     active_jobs: int = 3  # of one user: all users share the workers
     daily_job_items: int = 1_000_000  # of one user: their results are kept for a week
+    daily_exports: int = 10  # of one user: their files are kept for a week
     daily_idempotency_keys: int = 10_000  # of one user: the results are kept for a day
     active_tokens: int = 50  # of one user: so that a list of them stays readable
     token_days: int = 90

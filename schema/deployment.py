@@ -42,6 +42,7 @@ class Limits:
     )
     active_jobs: int = field("The maximum number of active jobs of a user.")
     daily_job_items: int = field("The maximum number of items in all jobs that a user starts within 24 hours.")
+    daily_exports: int = field("The maximum number of exports that a user starts within 24 hours.")
     daily_idempotency_keys: int = field("The maximum number of idempotency keys of a user within 24 hours.")
     active_tokens: int = field("The maximum number of valid API tokens of a user who creates one by `tokenCreate`.")
     token_days: int = field("The maximum lifetime of a token that `tokenCreate` creates, in days.")

@@ -6,6 +6,7 @@ import strawberry
 
 from permissions.directive import DeniedResult, PermissionScope
 from permissions.permission import Permission
+from resolvers.export.file_format import ExportFormat
 from resolvers.pull.part import GraphPart
 from resolvers.write.bulk import BulkMode, ItemStatus
 from resolvers.write.sharing_effect import Audience
@@ -236,6 +237,7 @@ _describe(
     IDEMPOTENCY_MISMATCH="The idempotency key was used with a different input within the last 24 hours.",
     OTHER_SOURCE="The user or group belongs to another source, which alone may write it.",
     LAST_ADMINISTRATOR="The last active administrator can neither be demoted nor deactivated.",
+    UNAVAILABLE="The server is not set up for it, or its disk is full. Only in jobs.",
 )
 _describe(
     BulkMode,
@@ -258,6 +260,7 @@ _describe(
     ASSETS_REMOVE="Removes assets from a collection.",
     ASSETS_MOVE="Moves assets from one collection to another.",
     CHANGES_UNDO="Undoes the changes of another job.",
+    EXPORT="Writes a file of all that the viewer sees, or of some collections.",
     ASSETS_TRANSFER="Hands all assets of one user over to another.",
 )
 _describe(
@@ -269,6 +272,25 @@ _describe(
     PARTIALLY_FAILED="Finished, and some items failed.",
     FAILED="Finished without any change, or stopped by an error.",
     CANCELLED="Cancelled. Changes that were already made are kept.",
+)
+_describe(
+    ExportFormat,
+    "Format of an export.",
+    JSONL="JSON Lines, a catalogue file that can be imported.",
+    CSV="A ZIP file with a CSV file for each table, for spreadsheets: a text that begins like a formula has an"
+    " apostrophe in front.",
+    PARQUET="A ZIP file with a Parquet file for each table, with typed columns.",
+    GRAPHML="A GraphML file with nodes and edges, for NetworkX and Gephi.",
+)
+_describe(
+    GraphPart,
+    "Part of the graph of topics, collections and assets.",
+    TOPICS="Topics.",
+    COLLECTIONS="Collections.",
+    ASSETS="Assets.",
+    MEMBERSHIPS="Assets in collections, in order.",
+    USES="Uses of assets by other assets.",
+    USERS="Users. In an export, groups as well.",
 )
 _describe(
     Audience,
@@ -290,6 +312,7 @@ __all__ = [
     "CollectionVisibility",
     "DataAssetKind",
     "DeniedResult",
+    "ExportFormat",
     "GraphPart",
     "ItemStatus",
     "JobKind",

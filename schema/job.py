@@ -42,13 +42,22 @@ class Job(Node):
     """Asynchronous bulk operation."""
 
     is_type_of = match_rows("job")
-    kind: JobKind = field("The bulk mutation that the job runs.")
+    kind: JobKind = field("The bulk mutation that the job runs, or EXPORT.")
     status: JobStatus = field("The job's status.")
     done: int = field(
         "The job's progress: the number of processed items. In ATOMIC mode it is 0 until all are processed, and stays 0"
-        " if one fails."
+        " if one fails. Of an export, the number of written objects."
     )
-    total: int | None = field("The number of distinct items in the input.")
+    total: int | None = field(
+        "The number of distinct items in the input. Of an export, the number of objects in the file; 0 until they are"
+        " counted."
+    )
+    download_url: str | None = field(
+        "The URL of the file of an export, relative to the URL of the GraphQL endpoint; null if there is none."
+        " Available for 7 days to the viewer who started the job, with the bearer token or by a link that works once;"
+        " gone (410) once the viewer lost any access that the file relies on.",
+        resolver=resolve.download_url,
+    )
     results: AssetResultConnection = field(
         "The results of the processed items, in the order of the input.",
         resolver=resolve.results,

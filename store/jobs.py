@@ -55,10 +55,16 @@ async def count_active(connection: AsyncConnection, user_pk: int) -> int:
 
 
 async def count_items_since(connection: AsyncConnection, user_pk: int, since: int) -> int:
-    """Count the items of all jobs that a user started since a time in milliseconds. One statement."""
-    started = sql.job.c.user_pk == user_pk, sql.job.c.created_at > since
+    """Count the items of all jobs that a user started since a time in milliseconds, except exports. One statement."""
+    started = sql.job.c.user_pk == user_pk, sql.job.c.created_at > since, sql.job.c.kind != JobKind.EXPORT
     items = select(func.coalesce(func.sum(sql.job.c.total), 0)).where(*started)
     return int((await connection.execute(items)).scalar_one())
+
+
+async def count_exports_since(connection: AsyncConnection, user_pk: int, since: int) -> int:
+    """Count the exports that a user started since a time in milliseconds. One statement."""
+    started = sql.job.c.user_pk == user_pk, sql.job.c.created_at > since, sql.job.c.kind == JobKind.EXPORT
+    return int((await connection.execute(select(func.count()).select_from(sql.job).where(*started))).scalar_one())
 
 
 async def count_active_by_status(snapshot: Snapshot) -> dict[JobStatus, int]:
@@ -126,6 +132,11 @@ async def record_progress(
     progress = {"done": done, "change_ids": [*before, *change_ids]}
     last = func.coalesce(last_put_pk, job.c.last_put_pk)
     await connection.execute(update(job).where(job.c.pk == pk).values(progress | {"last_put_pk": last}))
+
+
+async def set_progress(connection: AsyncConnection, pk: int, done: int, total: int) -> None:
+    """Set the number of items done and of all items. One statement."""
+    await connection.execute(update(sql.job).where(sql.job.c.pk == pk).values(done=done, total=total))
 
 
 async def finish(

@@ -465,6 +465,7 @@ class JobKind(StrEnum):
     ASSETS_MOVE = "ASSETS_MOVE"
     CHANGES_UNDO = "CHANGES_UNDO"
     ASSETS_TRANSFER = "ASSETS_TRANSFER"
+    EXPORT = "EXPORT"
 
 
 class JobStatus(StrEnum):
@@ -543,6 +544,30 @@ class PullChunk(SQLModel, table=True):
     pull_pk: int = Field(foreign_key="pull.pk", primary_key=True)
     start: int = Field(primary_key=True)
     rows: bytes = Field(sa_type=LargeBinary)
+
+
+class ExportFile(SQLModel, table=True):
+    """The file of an export job, in the folder of exports. The row stays for a while after the file has expired."""
+
+    __tablename__ = "export_file"
+    pk: int = _pk()
+    id: str = _text(unique=True)  # the job's
+    user_pk: int = Field(foreign_key="principal.pk")
+    format: str = _text()
+    name: str = _text()  # in the folder
+    access: dict[str, Any] = Field(sa_type=JSON)  # that the viewer had to the rows of the file
+    expires_at: int = _big_int(index=True)
+
+
+class ExportLink(SQLModel, table=True):
+    """A link to an export's file that works once. Only its SHA-256 digest is stored."""
+
+    __tablename__ = "export_link"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    digest: str = _text(primary_key=True)
+    file_pk: int = Field(foreign_key="export_file.pk", index=True)
+    token_pk: int | None = None  # the API token that the link was created with, and ends with
+    expires_at: int = _big_int()
 
 
 class SearchUnindexed(SQLModel, table=True):

@@ -287,6 +287,7 @@ def test_check_lists_every_setting_and_fails_until_the_database_is_migrated(atol
         ("ATOLL_ROOT_PATH", "default"),
         ("ATOLL_DOCUMENTS", "default"),
         ("ATOLL_DOCUMENTS_ONLY", "default"),
+        ("ATOLL_EXPORT_FOLDER", "default"),
         ("ATOLL_URL_SCHEMES", "default"),
         ("ATOLL_OPERATION_SECONDS", "default"),
         ("ATOLL_IDLE_SECONDS", "default"),

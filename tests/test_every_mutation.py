@@ -25,9 +25,9 @@ SCHEMA = build_schema()._schema  # noqa: SLF001 - Strawberry gives it no other n
 ADMINISTRATORS, MEMBERS = "FORBIDDEN", ""
 
 
-OWN = {"changeUndo", "jobCancel", "tokenCreate", "tokenRevoke"}
+OWN = {"changeUndo", "exportCreate", "jobCancel", "tokenCreate", "tokenRevoke"}
 """Mutations for members that are not about assets that they own, but about other things of their own."""
-FOR_ALL_MEMBERS = {"tokenCreate"}
+FOR_ALL_MEMBERS = {"exportCreate", "tokenCreate"}
 """Mutations that no member is refused."""
 
 
@@ -141,6 +141,7 @@ ACTS = (
     Act("groupUpsert", "ada", {"externalId": "guild", "name": "Guild"}, ("CREATED guild",)),
     Act("groupMembersUpdate", "ada", {"groupId": "$crew", "add": [{"userId": "$eve"}]}, ("UPDATED crew",)),
     Act("deploymentUpdate", "ada", {"publicSharing": False}, ("UPDATED deployment",)),
+    Act("exportCreate", "olu", {"format": "CSV"}, (), MEMBERS),
     Act("jobCancel", "olu", {"id": "$job"}, (), MEMBERS),
     Act("tokenCreate", "olu", {"name": "Notebook"}, ("UPDATED olu",), MEMBERS),
     Act("tokenRevoke", "olu", {"id": "$token"}, ("UPDATED olu",), MEMBERS),
@@ -449,6 +450,6 @@ WITHOUT_KEY = {
 def different(kind: GraphQLInputObjectType) -> dict[str, Any]:
     """Return a field of the input with a value other than the call's."""
     others: dict[str, Any] = {"mode": "BEST_EFFORT", "description": "Other.", "targetId": "top_x", "changeId": "chg_x"}
-    others |= {"removeFrom": [], "revoke": [], "keepEditor": True, "name": "Other", "remove": []}
+    others |= {"include": ["TOPICS"], "removeFrom": [], "revoke": [], "keepEditor": True, "name": "Other", "remove": []}
     field = next(name for name in others if name in kind.fields)
     return {field: others[field]}

@@ -42,7 +42,7 @@ UNDO = Mutation(
 )
 CHANGE = """query($id: ID!) { node(id: $id) { ... on Change {
   action canUndo subjectId subjectType subjectName undoneBy { id } undoes { id } assets { totalCount } } } }"""
-NOT_UNDOABLE = ("assetsRegister", "jobCancel", "user", "group", "token")
+NOT_UNDOABLE = ("assetsRegister", "exportCreate", "jobCancel", "user", "group", "token")
 """Mutations, or the beginnings of their names, that cannot be undone."""
 
 

@@ -5,6 +5,7 @@ import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -64,7 +65,8 @@ def serve(
         _print_demo(host, port, accounts)
         # A page of another site whose name resolves to this machine must not get the accounts' tokens.
         demo_settings = replace(settings, graphiql=True, allowed_hosts=tuple(map(url_host, LOOPBACK)), drain_seconds=0)
-        with _serve_metrics(settings, workers):
+        with _serve_metrics(settings, workers), TemporaryDirectory() as folder:
+            demo_settings = replace(demo_settings, export_folder=settings.export_folder or folder)
             application = create_application(
                 demo_settings, accounts=accounts, documents=documents, observe=_observers(settings)
             )

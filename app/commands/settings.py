@@ -1,5 +1,6 @@
 """Settings of a command."""
 
+import os
 from importlib.util import find_spec
 
 from app.metrics_server import parse_address
@@ -18,6 +19,10 @@ def read_settings() -> Settings:
             parse_address(settings.metrics)
     except ValueError as error:
         raise SettingError(str(error)) from error
+    if settings.export_folder is not None and not os.access(settings.export_folder, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingError(
+            f"ATOLL_EXPORT_FOLDER {settings.export_folder} is not a folder that Atoll can write to. Create it first."
+        )
     if settings.traces and find_spec("opentelemetry") is None:
         raise SettingError("ATOLL_TRACES needs OpenTelemetry. Run: pip install 'atoll[otel]'")
     return settings

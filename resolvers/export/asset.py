@@ -10,6 +10,8 @@ from permissions.visible import used_asset
 from resolvers.export.line import ExportedLine, ExportedLines, build_line, without_defaults
 from resolvers.export.page import read_pages
 from resolvers.export.principal import IdByPk, load_ids
+from resolvers.export.scope import WHOLE, Scope
+from resolvers.pull.part import GraphPart
 from store import sql
 from store.asset_columns import ASSET_COLUMNS
 from store.catalogue.lines import AssetLine, GoldStandardLine
@@ -37,32 +39,38 @@ class _Related:
     principal_ids: IdByPk
 
 
-async def asset_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+async def asset_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> ExportedLines:
     """Yield the assets, by id. Four statements for each page."""
-    async for page in read_pages(snapshot, select_assets(viewer), [sql.asset.c.external_id]):
-        related = await _load_related(snapshot, viewer, page)
+    async for page in read_pages(snapshot, select_assets(viewer, scope), [sql.asset.c.external_id]):
+        related = await _load_related(snapshot, viewer, scope, page)
         for row in page:
             yield _build(cast("AssetRow", row), related)
 
 
-def select_assets(viewer: Viewer) -> Selection:
+def select_assets(viewer: Viewer, scope: Scope = WHOLE) -> Selection:
     """Return the SELECT of the assets that the viewer sees."""
-    return visible(sql.asset, viewer)
+    return scope.assets(visible(sql.asset, viewer), viewer)
 
 
-async def _load_related(snapshot: Snapshot, viewer: Viewer, assets: Sequence[Any]) -> _Related:
+async def _load_related(snapshot: Snapshot, viewer: Viewer, scope: Scope, assets: Sequence[Any]) -> _Related:
     pks = [asset.pk for asset in assets]
-    uses: defaultdict[int, list[str]] = defaultdict(list)
-    use = sql.asset_use
-    used = visible(use, viewer).where(use.c.asset_pk.in_(sql.int_list(pks))).order_by(use.c.rank, use.c.uses_pk)
-    for row in await snapshot.rows(used.with_only_columns(use.c.asset_pk, used_asset.c.external_id)):
-        uses[row.asset_pk].append(row.external_id)
+    uses = await _load_uses(snapshot, viewer, scope, pks) if GraphPart.USES in scope.parts else {}
     access_by_grantee: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for grant in await snapshot.rows(visible(sql.grant, viewer).where(sql.grant.c.asset_pk.in_(sql.int_list(pks)))):
         access_by_grantee[grant.asset_pk][grant.principal_pk] = grant.access
     grantees = {pk for accesses in access_by_grantee.values() for pk in accesses}
     ids = await load_ids(snapshot, viewer, grantees | {asset.owner_pk for asset in assets})
     return _Related(uses, access_by_grantee, ids)
+
+
+async def _load_uses(snapshot: Snapshot, viewer: Viewer, scope: Scope, pks: Sequence[int]) -> Mapping[int, list[str]]:
+    uses: defaultdict[int, list[str]] = defaultdict(list)
+    use = sql.asset_use
+    used = visible(use, viewer).where(use.c.asset_pk.in_(sql.int_list(pks))).order_by(use.c.rank, use.c.uses_pk)
+    used = scope.assets(used, viewer, use.c.uses_pk)
+    for row in await snapshot.rows(used.with_only_columns(use.c.asset_pk, used_asset.c.external_id)):
+        uses[row.asset_pk].append(row.external_id)
+    return uses
 
 
 def _build(asset: AssetRow, related: _Related) -> ExportedLine:

@@ -10,6 +10,8 @@ from permissions import Viewer, visible
 from resolvers.export.line import ExportedLine, ExportedLines, build_line, without_defaults
 from resolvers.export.page import read_pages
 from resolvers.export.principal import IdByPk, load_ids
+from resolvers.export.scope import WHOLE, Scope
+from resolvers.pull.part import GraphPart
 from store import sql
 from store.catalogue.importer import DEFAULT_SOURCE
 from store.catalogue.lines import CollectionLine, MemberLine, MembersLine, TopicLine
@@ -34,30 +36,33 @@ class Membership(NamedTuple):
     added_by_pk: int | None
 
 
-async def topic_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+async def topic_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> ExportedLines:
     """Yield the topics in the administrators' order. Two statements for each page."""
-    async for page in read_pages(snapshot, select_topics(viewer), [sql.topic.c.rank]):
+    async for page in read_pages(snapshot, select_topics(viewer, scope), [sql.topic.c.rank]):
         own_ids = await _load_own_ids(snapshot, viewer, "topic", [row.id for row in page])
         for row in page:
             values = {"id": own_ids.get(row.id), "slug": row.slug, "name": row.name, "description": row.description}
             yield build_line(TopicLine, "topic", values)
 
 
-async def collection_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+async def collection_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> ExportedLines:
     """Yield the collections in the administrators' order, parents before children, each followed by its members.
 
     Five statements for each page, and two for each further page of members.
     """
     topic, collection = sql.topic, sql.collection
-    rows = select_collections(viewer).join(topic, topic.c.pk == collection.c.topic_pk)
+    rows = select_collections(viewer, scope).join(topic, topic.c.pk == collection.c.topic_pk)
     rows = rows.add_columns(topic.c.slug.label("topic"))
     keys = [topic.c.rank, collection.c.rank, collection.c.pk]
     async for page in read_pages(snapshot, rows, keys, COLLECTIONS_PER_PAGE):
-        parents = await _load_slugs(snapshot, viewer, [row.parent_pk for row in page if row.parent_pk is not None])
+        parents = await _load_slugs(
+            snapshot, viewer, scope, [row.parent_pk for row in page if row.parent_pk is not None]
+        )
         own_ids = await _load_own_ids(snapshot, viewer, "collection", [row.id for row in page])
-        members = await _load_first_members(snapshot, viewer, [row.pk for row in page])
+        has_members = GraphPart.MEMBERSHIPS in scope.parts
+        members = await _load_first_members(snapshot, viewer, [row.pk for row in page]) if has_members else {}
         for row in page:
-            first = members[row.pk]
+            first = members.get(row.pk, [])
             yield build_line(
                 CollectionLine,
                 "collection",
@@ -77,20 +82,20 @@ async def collection_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
                     yield build_line(MembersLine, "members", {"collection": row.slug, "assets": more})
 
 
-def select_topics(viewer: Viewer) -> Selection:
+def select_topics(viewer: Viewer, scope: Scope = WHOLE) -> Selection:
     """Return the SELECT of the topics that the viewer sees."""
-    return visible(sql.topic, viewer)
+    return scope.topics(visible(sql.topic, viewer))
 
 
-def select_collections(viewer: Viewer) -> Selection:
+def select_collections(viewer: Viewer, scope: Scope = WHOLE) -> Selection:
     """Return the SELECT of the collections that the viewer sees."""
-    return visible(sql.collection, viewer)
+    return scope.collections(visible(sql.collection, viewer))
 
 
-async def _load_slugs(snapshot: Snapshot, viewer: Viewer, pks: Sequence[int]) -> Mapping[int, str]:
+async def _load_slugs(snapshot: Snapshot, viewer: Viewer, scope: Scope, pks: Sequence[int]) -> Mapping[int, str]:
     """Return the slugs of those of the collections that the viewer sees, by pk. One statement."""
     collection = sql.collection
-    rows = select_collections(viewer).where(collection.c.pk.in_(sql.int_list(pks)))
+    rows = select_collections(viewer, scope).where(collection.c.pk.in_(sql.int_list(pks)))
     return {row.pk: row.slug for row in await snapshot.rows(rows)}
 
 

@@ -20,13 +20,21 @@ WriteLine = Callable[[ExportedLine], None]
 
 
 class ExportFormat(StrEnum):
-    """Format of an export."""
+    """Format of an export, by its name on the command line."""
 
     JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
     GRAPHML = "graphml"
 
+
+ENDINGS: Final[Mapping[ExportFormat, str]] = {
+    ExportFormat.JSONL: "jsonl",
+    ExportFormat.CSV: "zip",
+    ExportFormat.PARQUET: "zip",
+    ExportFormat.GRAPHML: "graphml",
+}
+"""Endings of the names of files."""
 
 _ROW_WRITERS: Final[Mapping[ExportFormat, Callable[[BinaryIO, Path], AbstractContextManager[WriteRow]]]] = {
     ExportFormat.CSV: zip_csv,

@@ -1,6 +1,7 @@
 """Export of users and groups.
 
-Members see the ids that users and groups have in the platform; anonymous visitors see those in Atoll only.
+Members see the ids that users and groups have in the platform; anonymous visitors see those in Atoll only. An export
+of some collections has all users and groups, not only those that its other lines name.
 """
 
 from collections import defaultdict
@@ -10,6 +11,7 @@ from typing import Any
 from permissions import Viewer, visible
 from resolvers.export.line import ExportedLines, build_line
 from resolvers.export.page import read_pages
+from resolvers.export.scope import WHOLE, Scope
 from store import sql
 from store.catalogue.lines import GroupLine, UserLine
 from store.database import Snapshot
@@ -20,7 +22,7 @@ IdByPk = Mapping[int, str]
 BUILT_IN_IDS = {EVERYONE_PK: "everyone", PUBLIC_PK: "public"}
 
 
-async def user_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+async def user_lines(snapshot: Snapshot, viewer: Viewer, _scope: Scope = WHOLE) -> ExportedLines:
     """Yield the users, by id. One statement for each page."""
     async for page in read_pages(snapshot, select_users(viewer), [_line_id(viewer)]):
         for row in page:
@@ -34,7 +36,7 @@ def _member_details(user: Any, viewer: Viewer) -> dict[str, Any]:
     return {"email": user.email, "isAdmin": user.is_admin, "isActive": None if user.is_active else False}
 
 
-async def group_lines(snapshot: Snapshot, viewer: Viewer) -> ExportedLines:
+async def group_lines(snapshot: Snapshot, viewer: Viewer, _scope: Scope = WHOLE) -> ExportedLines:
     """Yield the groups, by id, with those of their members that the viewer sees. Three statements for each page."""
     async for page in read_pages(snapshot, select_groups(viewer), [_line_id(viewer)]):
         user_pks: defaultdict[int, list[int]] = defaultdict(list)
@@ -57,12 +59,12 @@ async def load_ids(snapshot: Snapshot, viewer: Viewer, pks: Iterable[int | None]
     return BUILT_IN_IDS | {row.pk: row.line_id for row in await snapshot.rows(rows)}
 
 
-def select_users(viewer: Viewer) -> Selection:
+def select_users(viewer: Viewer, _scope: Scope = WHOLE) -> Selection:
     """Return the SELECT of the users that the viewer sees."""
     return _select_principals(viewer, PrincipalKind.USER)
 
 
-def select_groups(viewer: Viewer) -> Selection:
+def select_groups(viewer: Viewer, _scope: Scope = WHOLE) -> Selection:
     """Return the SELECT of the groups that the viewer sees."""
     return _select_principals(viewer, PrincipalKind.GROUP)
 

@@ -1,4 +1,4 @@
-"""Jobs: bulk changes too large for one request, queued and run in chunks.
+"""Jobs: bulk changes too large for one request, queued and run in chunks. Exports are jobs of their own kind.
 
 A chunk's results are committed with it, so that a job whose worker was killed resumes where it stopped. An ATOMIC job
 is one transaction. Each transaction uses the viewer's permissions as of its start.
@@ -6,6 +6,7 @@ is one transaction. Each transaction uses the viewer's permissions as of its sta
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +15,7 @@ from permissions import visible
 from permissions.permission import Permission, has_permission
 from permissions.viewer import viewer_by_pk
 from resolvers.limits import LIMITS
-from resolvers.write import undo_members, undo_transfer
+from resolvers.write import export_job, undo_members, undo_transfer
 from resolvers.write.bulk import BulkMode, ItemResult, changed_ids
 from resolvers.write.input import Input, InputReader, Position, Side, index_by_id
 from resolvers.write.membership_operations import (
@@ -43,6 +44,7 @@ PERMISSIONS: Mapping[JobKind, Permission] = {
     **dict.fromkeys(OPERATION_KINDS, Permission.SIGNED_IN),
     JobKind.ASSETS_TRANSFER: Permission.ADMIN,
     JobKind.CHANGES_UNDO: Permission.SIGNED_IN,
+    JobKind.EXPORT: Permission.SIGNED_IN,
 }
 """Site-wide permission that the user of a job must hold whenever it goes on, unless its input has another one."""
 MAX_ERRORS = 100  # stored with a failed job; each item is stored with its own error
@@ -95,8 +97,12 @@ async def cancel(tx: MutationTransaction, reader: InputReader) -> Result:
     return {"job": job.id}
 
 
-async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lambda: False) -> bool:
+async def run_next_job(
+    database: Database, is_stopping: Callable[[], bool] = lambda: False, export_folder: Path | None = None
+) -> bool:
     """Claim the oldest waiting job and run it to its end, or until `is_stopping`; return whether there was one.
+
+    Without a folder, exports fail.
 
     An exception ends the job as FAILED, unless the database is unavailable: then another worker resumes the job. The
     exception is raised again in both cases. Without a job, nothing is locked.
@@ -109,7 +115,9 @@ async def run_next_job(database: Database, is_stopping: Callable[[], bool] = lam
     if job is None:
         return False
     try:
-        if job.kind == JobKind.CHANGES_UNDO:
+        if job.kind == JobKind.EXPORT:
+            await export_job.run(database, job, export_folder, is_stopping)
+        elif job.kind == JobKind.CHANGES_UNDO:
             await _run_undo(database, job, is_stopping)
         elif job.input["mode"] == BulkMode.ATOMIC:
             await _run_atomic(database, job)

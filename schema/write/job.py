@@ -1,4 +1,4 @@
-"""Input and payload of the job mutation."""
+"""Input of `jobCancel`, and payload of mutations of a job."""
 
 import strawberry
 
@@ -15,9 +15,9 @@ class JobCancelInput:
     id: strawberry.ID = field("Id of the job.")
 
 
-@strawberry.type(description="Payload of `jobCancel`.")
+@strawberry.type(description="Payload of `jobCancel` and `exportCreate`.")
 class JobPayload:
-    """Payload of `jobCancel`."""
+    """Payload of `jobCancel` and `exportCreate`."""
 
-    job: Job | None = field("The cancelled job.", resolver=resolve.job)
+    job: Job | None = field("The cancelled or queued job.", resolver=resolve.job)
     user_errors: list[UserError] = user_errors()

@@ -8,6 +8,7 @@ from resolvers.write import asset as resolve_asset
 from resolvers.write import asset_collections as resolve_asset_collections
 from resolvers.write import collection as resolve_collection
 from resolvers.write import deployment as resolve_deployment
+from resolvers.write import export as resolve_export
 from resolvers.write import grant as resolve_grant
 from resolvers.write import job as resolve_job
 from resolvers.write import membership as resolve_membership
@@ -18,7 +19,7 @@ from resolvers.write import transfer as resolve_transfer
 from resolvers.write import undo as resolve_undo
 from resolvers.write import user as resolve_user
 from schema.field import mutation
-from schema.write import asset, collection, deployment, job, membership, token, topic, transfer, user
+from schema.write import asset, collection, deployment, export, job, membership, token, topic, transfer, user
 
 ADMIN = permission(Permission.ADMIN)
 MEMBER = permission(Permission.SIGNED_IN)
@@ -196,6 +197,13 @@ class Mutation:
         ADMIN,
         resolver=resolve_deployment.update_deployment,
         of=deployment.DeploymentUpdateInput,
+    )
+    export_create: job.JobPayload | None = mutation(
+        "Starts an export (download) of topics, collections, assets, memberships, uses and users that the viewer sees,"
+        " as a job. Its `downloadUrl` is the file. Members.",
+        MEMBER,
+        resolver=resolve_export.create,
+        of=export.ExportCreateInput,
     )
     job_cancel: job.JobPayload | None = mutation(
         "Cancels a job that the viewer started: a BEST_EFFORT job between two chunks, an ATOMIC one before it begins."
