@@ -148,9 +148,12 @@ def create_application(
     services = Services(
         schema,
         _document_rules(),
+        used_database,
         Hub(used_database),
+        authenticate,
         open_operation,
         take_over_claims,
+        uses_engine=settings.engine == Executor.ON,
         limits=limits_of_callers,
         observe=observers,
     )

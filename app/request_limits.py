@@ -120,7 +120,8 @@ class RequestLimits:
 
     def check(self, variables: Mapping[str, Any] | None, *, is_visitor: bool) -> CheckedRequest:
         """Check a request with these variables, which are not coerced yet."""
-        limits = SMALLER_COST_LIMITS if is_visitor or self._operation is OperationType.MUTATION else COST_LIMITS
+        is_query = self._operation is OperationType.QUERY
+        limits = COST_LIMITS if is_query and not is_visitor else SMALLER_COST_LIMITS
         cost = self._cost.of(variables)
         values = {**self._defaults, **(variables or {})}
         inputs = check_inputs(self._lists, values) if self._lists else CheckedInputs()

@@ -40,15 +40,21 @@ class Info:
 
 
 async def execute(
-    plan: Plan, context: Any, variables: VariableValues, queue: LoadQueue, check: Check = check_nothing
+    plan: Plan,
+    context: Any,
+    variables: VariableValues,
+    queue: LoadQueue,
+    check: Check = check_nothing,
+    *,
+    root: Any = None,
 ) -> Data:
-    """Return the data of the operation; no error occurred in it.
+    """Return the data of the operation with this root value; no error occurred in it.
 
     Calls `check` for each level of each type, and at the end; an exception ends the execution.
     Suspends only where a read of the queue does.
     Raises UnsupportedError if graphql-core has to execute the operation.
     """
-    (data,) = await complete(plan.root, [None], context, variables, queue, check=check)
+    (data,) = await complete(plan.root, [root], context, variables, queue, check=check)
     return data
 
 

@@ -187,7 +187,7 @@ class Plan:
 
 
 class Operation:
-    """A query of a document, and its plans."""
+    """A query or subscription of a document, and its plans."""
 
     def __init__(
         self, schema: Schema, definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]
@@ -219,13 +219,16 @@ class Operation:
 
 
 def compile_operation(schema: Schema, document: DocumentNode, operation_name: str | None) -> Operation:
-    """Return the query with that name, or the only one, of a valid document. Raises UnsupportedError for others."""
+    """Return the query or subscription with that name, or the only operation, of a valid document.
+
+    A plan of a subscription executes it for one event, which is the root value. Raises UnsupportedError for a mutation.
+    """
     if schema.config.default_resolver is not getattr:
         raise UnsupportedError("Attributes are read by a resolver of the schema's own.")
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     named = [each for each in operations if operation_name is None or (each.name and each.name.value == operation_name)]
-    if len(named) != 1 or named[0].operation is not OperationType.QUERY:
-        raise UnsupportedError("Only queries have plans.")
+    if len(named) != 1 or named[0].operation is OperationType.MUTATION:
+        raise UnsupportedError("Only queries and subscriptions have plans.")
     fragments = {}
     for node in document.definitions:
         if isinstance(node, FragmentDefinitionNode):
@@ -245,9 +248,9 @@ class _Compiler:
         self._plans: dict[tuple[Any, ...], ObjectPlan] = {}
 
     def compile(self) -> Plan:
-        root = self.graphql.query_type
+        root = self.graphql.get_root_type(self.operation.definition.operation)
         if root is None:
-            raise UnsupportedError("The schema has no queries.")
+            raise UnsupportedError("The schema has no such operations.")
         return Plan(self._object(root, self._collect(collect_fields, root, self.operation.definition)), self.schema)
 
     def compile_subfields(self, type_: GraphQLObjectType, selections: list[FieldDetails]) -> ObjectPlan:

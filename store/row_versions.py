@@ -15,7 +15,6 @@ from store.database import Snapshot
 from store.tables import RowKind
 
 _VERSION = select(sql.deployment.c.row_version)
-_WRITTEN = select(sql.deployment.c.revision, sql.deployment.c.row_version)
 _CHANGES = (
     select(sql.row_version.c.kind, sql.row_version.c.pk)
     .where(sql.row_version.c.version > bindparam("since", type_=BigInteger))
@@ -28,12 +27,6 @@ async def fetch_version(snapshot: Snapshot) -> int:
     """Return the version of the last write, 0 if there was none. One statement."""
     [row] = await snapshot.rows(_VERSION)
     return int(row.row_version)
-
-
-async def fetch_written(snapshot: Snapshot) -> tuple[int, int]:
-    """Return two numbers, one of which is greater after each write to objects, settings or grants. One statement."""
-    [row] = await snapshot.rows(_WRITTEN)
-    return int(row.revision), int(row.row_version)
 
 
 async def fetch_changes(snapshot: Snapshot, since: int, limit: int) -> dict[RowKind, list[int]] | None:

@@ -175,16 +175,16 @@ async def test_the_connections_of_a_user_and_of_the_process_are_limited(own_worl
             pass
 
 
-# 10,000 objects take 500 points.
+# 5,000 objects take 250 points.
 EXPENSIVE = """subscription($id: ID!) { collectionChanged(id: $id) {
   addedEdges { node { __typename } } removedAssetIds
-  collection { topic { collections(first: 100) { nodes { assets(first: 100) { nodes { __typename } } } } } }
+  collection { topic { collections(first: 40) { nodes { assets(first: 100) { nodes { __typename } } } } } }
 } }"""
 
 
 async def test_an_event_takes_points_and_waits_for_them(own_world: World) -> None:
     async with (
-        serve(own_world, rate_points=200, rate_burst=900) as live,
+        serve(own_world, rate_points=100, rate_burst=350) as live,
         live.subscribe("mei", EXPENSIVE, id=live.ids["members"]) as events,
     ):
         await events.next()
@@ -197,7 +197,7 @@ async def test_an_event_takes_points_and_waits_for_them(own_world: World) -> Non
 
 
 async def test_a_subscription_without_points_is_refused(own_world: World) -> None:
-    async with serve(own_world, rate_points=1, rate_burst=600) as live, live.socket("mei") as socket:
+    async with serve(own_world, rate_points=1, rate_burst=300) as live, live.socket("mei") as socket:
         await socket.send(**subscribe("1", EXPENSIVE, id=live.ids["members"]))
         assert (await socket.receive())["type"] == "next"
         await socket.send(**subscribe("2", EXPENSIVE, id=live.ids["members"]))

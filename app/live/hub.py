@@ -12,7 +12,7 @@ from typing import Final
 
 from store.database import Database
 from store.failure import StorageError
-from store.row_versions import fetch_written
+from store.recent_writes import RecentWrites, Written
 
 POLL_SECONDS: Final = 0.5
 """How often the hub looks for writes of other processes, if these do not notify it."""
@@ -32,6 +32,7 @@ class Hub:
     def __init__(self, database: Database) -> None:
         """Take the database, which is not read yet."""
         self._database = database
+        self.writes = RecentWrites()
         self._wakers: dict[asyncio.Event, bool] = {}
         self._running: asyncio.Task[None] | None = None
 
@@ -45,6 +46,7 @@ class Hub:
         wake = asyncio.Event()
         self._wakers[wake] = needs_every_look
         if self._running is None:
+            self.writes = RecentWrites()  # nobody has read those meanwhile
             self._running = asyncio.create_task(self._run())
         try:
             yield wake
@@ -58,7 +60,7 @@ class Hub:
         listener = self._database.write_listener()
         listening = None if listener is None else asyncio.create_task(listener.run())
         try:
-            written: tuple[int, int] | None = None
+            written: Written | None = None
             while True:
                 self._database.written.clear()
                 written = await self._look(written)
@@ -69,10 +71,10 @@ class Hub:
             if listening is not None:
                 listening.cancel()
 
-    async def _look(self, before: tuple[int, int] | None) -> tuple[int, int] | None:
+    async def _look(self, before: Written | None) -> Written | None:
         """Wake the subscriptions if something was written; return the state of the database."""
         try:
-            written = await self._database.read_one(fetch_written)
+            written = await self._database.read(self.writes.read)
         except StorageError as error:
             _log.warning("Subscriptions wait for the database: %s", error)
             return before

@@ -8,20 +8,20 @@ look is taken: the next one sums up all changes since the last event.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-from graphql import GraphQLError, OperationType
+from graphql import DocumentNode, GraphQLError, OperationType
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
-from strawberry.schema import BaseSchema
+from strawberry import Schema
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from app import errors
-from app.authentication import ClaimsChangedError
+from app.authentication import ClaimsChangedError, load_viewer
 from app.caller import DEADLINE_PASSED, Caller, CallerLimits
 from app.cost import root_field
 from app.documents import DocumentError, DocumentRules, parse_operation
@@ -32,6 +32,7 @@ from app.live.hub import Hub
 from app.live.turns import LookTurns
 from app.oidc_claims import Claims
 from app.operation import ObserveOperation, OperationRecord, current_operation
+from app.query_engine import Authenticate
 from app.request import GraphQLRequest
 from app.request_limits import (
     BUDGET_EXCEEDED,
@@ -41,16 +42,19 @@ from app.request_limits import (
     RequestLimits,
     ResponseSizeError,
     max_response_bytes,
+    spend_budget,
 )
+from engine import LoadQueue, Plan, UnsupportedError, compile_operation, execute
 from permissions import ErrorCode, OperationError, Viewer
 from permissions.permission import Permission, require
-from resolvers.context import OperationContext
+from resolvers.context import Context, OperationContext
 from resolvers.limits import current_rate
 from resolvers.subscription.collection import CollectionWatch
 from resolvers.subscription.job import JobWatch
 from resolvers.subscription.topic_tree import TopicTreeWatch
 from resolvers.subscription.watch import Event, States, Watch
 from schema.graph import graphql_schema
+from store.database import Database, Snapshot
 from store.database_use import current_use
 from store.failure import StorageError
 
@@ -77,11 +81,14 @@ _log = logging.getLogger(__name__)
 class Services:
     """Parts of the application that subscriptions use."""
 
-    schema: BaseSchema
+    schema: Schema
     rules: DocumentRules
+    database: Database
     hub: Hub
+    authenticate: Authenticate
     open_context: OpenContext
     sign_in: SignIn
+    uses_engine: bool = True
     limits: CallerLimits = field(default_factory=CallerLimits)
     observe: Sequence[ObserveOperation] = ()
     states: States = field(default_factory=States)
@@ -134,8 +141,9 @@ class Subscription:
         """Take the request. Raises SubscriptionError if it is no valid subscription within the limits."""
         self._client, self._request, self._services = client, graphql_request, services
         self._checked = self._check()
-        self._viewer: tuple[Viewer, int] | None = None
-        """Viewer of the last look, and version of the database that they saw."""
+        self._viewer: Viewer | None = None
+        self._row_version = -1
+        """Version of the database at the last look."""
 
     def _check(self) -> CheckedRequest:
         """Check the request, and create the watch. Raises SubscriptionError."""
@@ -163,6 +171,8 @@ class Subscription:
         except GraphQLError as error:
             raise self._error([error], is_early=False) from None
         self._watch = WATCHES[name](self._services.states, **arguments)
+        self._definition, self._variables = definition, variables
+        self._plan = _compile(schema, document, request, variables) if self._services.uses_engine else None
         return checked
 
     def _error(self, graphql_errors: list[GraphQLError], *, is_early: bool = True) -> SubscriptionError:
@@ -175,13 +185,13 @@ class Subscription:
 
         Raises SubscriptionError, and UnauthenticatedError when the token is not valid any more.
         """
-        is_first, is_known_change = True, True
+        is_first = must_look = True
         with self._services.hub.subscribe(needs_every_look=self._watch.needs_every_look) as wake:
             while True:
                 wake.clear()
                 event, response = None, b""
                 try:
-                    event, response = await self._look(is_first=is_first, must_look=is_known_change)
+                    event, response = await self._look(is_first=is_first, must_look=must_look)
                     is_first = False
                 except StorageError as failure:
                     if is_first:
@@ -193,7 +203,8 @@ class Subscription:
                     yield response
                     if event.is_last:
                         return
-                is_known_change = await _wait(wake, CHECK_SECONDS)
+                await _wait(wake, CHECK_SECONDS)
+                must_look = self._watch.is_concerned(self._services.hub.writes, self._row_version)
 
     async def _look(self, *, is_first: bool, must_look: bool) -> tuple[Event | None, bytes]:
         """Return the next event with its response, after a wait for the points that it takes; None without an event."""
@@ -229,19 +240,65 @@ class Subscription:
             await asyncio.sleep(seconds)
 
     async def _execute(self, record: OperationRecord, caller: Caller, *, must_look: bool) -> tuple[Event | None, bytes]:
-        request = self._request
-        async with self._services.open_context(caller.authorization, record.request_id) as context:
-            viewer = (context.viewer, context.viewer.row_version)
-            if not must_look and viewer == self._viewer and not self._watch.needs_every_look:
-                return None, b""
-            event = await self._watch.look(context)
-            self._viewer = viewer
+        """Look, and execute the operation for an event: by the engine if it can, else by graphql-core."""
+        event, response = None, None
+        if not must_look and not await self._is_changed(caller):
+            return None, b""
+        if self._plan is not None:
+            event, response = await self._run_plan(self._plan, record, caller)
             if event is None:
                 return None, b""
-            record.set_document(request.query, request.document_id)
-            self._checked.note(record)
-            caller.recognize()
-            caller.charge()
+        if response is None:
+            event, response = await self._run_graphql(record, caller)
+        if event is None:
+            return None, b""
+        if len(response) > max_response_bytes(is_visitor=False, is_mutation=False):
+            raise ResponseSizeError
+        self._watch.accept(event)
+        record.status, record.response_bytes = HTTPStatus.OK, len(response)
+        record.finish()
+        for observe in self._services.observe:
+            observe(record)
+        return event, response
+
+    async def _is_changed(self, caller: Caller) -> bool:
+        """Return whether the viewer is not as at the last look. Raises UnauthenticatedError."""
+        api_token, claims = await self._services.authenticate(caller.authorization)
+
+        async def identify(snapshot: Snapshot) -> Viewer:
+            return await load_viewer(snapshot, api_token, claims)
+
+        return await self._services.database.read_one(identify) != self._viewer
+
+    async def _run_plan(self, plan: Plan, record: OperationRecord, caller: Caller) -> tuple[Event | None, bytes | None]:
+        """Return the event and its response; no response if graphql-core has to execute the operation."""
+        api_token, claims = await self._services.authenticate(caller.authorization)
+
+        async def run(snapshot: Snapshot) -> tuple[Event | None, bytes | None]:
+            queue = LoadQueue()
+            context = Context(await load_viewer(snapshot, api_token, claims), snapshot, queue.batch)
+            event = await self._next_event(context, record, caller)
+            if event is None:
+                return None, None
+            try:
+                data = await execute(plan, context, self._variables, queue, spend_budget, root=event)
+            except (UnsupportedError, OperationError):
+                return event, None
+            except StorageError:
+                raise
+            except Exception:  # noqa: BLE001 - graphql-core executes the operation instead, and has the last word
+                _log.exception("The engine failed.")
+                return event, None
+            return event, self._checked.add_extensions(orjson.dumps({"data": data}))
+
+        return await self._services.database.read(run)
+
+    async def _run_graphql(self, record: OperationRecord, caller: Caller) -> tuple[Event | None, bytes]:
+        request = self._request
+        async with self._services.open_context(caller.authorization, record.request_id) as context:
+            event = await self._next_event(context, record, caller)
+            if event is None:
+                return None, b""
             result = await self._services.schema.execute(
                 request.query,
                 variable_values=request.variables,
@@ -253,26 +310,35 @@ class Subscription:
         if (failure := errors.storage_failure(result)) is not None:
             raise failure
         body = errors.response_body(result, record.request_id)
-        response = orjson.dumps(body)
-        if len(response) > max_response_bytes(is_visitor=False, is_mutation=False):
-            raise ResponseSizeError
-        self._watch.accept(event)
         record.count_errors(body)
-        record.status, record.response_bytes = HTTPStatus.OK, len(response)
-        record.finish()
-        for observe in self._services.observe:
-            observe(record)
-        return event, response
+        return event, orjson.dumps(body)
+
+    async def _next_event(self, context: Context, record: OperationRecord, caller: Caller) -> Event | None:
+        """Return the event for the viewer of the context, who pays for it. Raises HTTPError without the points."""
+        event = await self._watch.look(context)
+        self._viewer, self._row_version = context.viewer, context.viewer.row_version
+        if event is not None:
+            record.set_document(self._request.query, self._request.document_id)
+            record.set_operation(self._definition)
+            self._checked.note(record)
+            caller.recognize()
+            caller.charge()
+        return event
 
 
-async def _wait(wake: asyncio.Event, seconds: float) -> bool:
-    """Wait for a write, at most so long; return whether there was one."""
+def _compile(schema: Schema, document: DocumentNode, request: GraphQLRequest, variables: VariableValues) -> Plan | None:
+    """Return the plan of the subscription; None if graphql-core has to execute it."""
     try:
+        return compile_operation(schema, document, request.operation_name).plan(variables)
+    except UnsupportedError:
+        return None
+
+
+async def _wait(wake: asyncio.Event, seconds: float) -> None:
+    """Wait for a write, at most so long."""
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await wake.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _format(message: str, code: errors.Code) -> list[Any]:

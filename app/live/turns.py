@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from weakref import WeakValueDictionary
 
-LOOKS: Final = 4
+LOOKS: Final = 3
 """Looks at the same time in one process."""
 
 

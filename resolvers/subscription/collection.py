@@ -23,6 +23,7 @@ from resolvers.membership import member_edges
 from resolvers.subscription.watch import States, digest, is_too_large
 from store import sql
 from store.changes import fetch_revision
+from store.recent_writes import RecentWrites
 from store.rows import ChangeRow, CollectionRow
 from store.sql import Selection
 
@@ -103,15 +104,21 @@ class CollectionWatch:
         self._states, self._id, self._after = states, id, after
         self._scope = f"collectionChanged|{id}"
         self._state: CollectionState | None = None
+        self._pk: int | None = None
         self._revision = -1
         """Revision of the log up to which its changes are in the state."""
+
+    def is_concerned(self, writes: RecentWrites, since: int) -> bool:
+        """Return whether the collection, its members or their grants were written since the version."""
+        return self._pk is None or writes.collection_version(self._pk) > since
 
     async def look(self, context: Context) -> CollectionEvent | None:
         """Return the event since the last one; see `Watch`. Four statements, one more after a resume."""
         position = None if self._after is None else self._read_cursor(context.viewer, self._after)
-        collection = await context.loader(CollectionById).load(self._id)
+        collection = (await context.loader(CollectionById).fetch([self._id])).get(self._id)
         if collection is None:
             return self._end(context.viewer)
+        self._pk = collection.pk
         now = await self._read(context, collection)
         if self._state is not None:
             return self._compare(context.viewer, self._state.members, self._state, now)
@@ -144,7 +151,8 @@ class CollectionWatch:
         self, context: Context, position: Position, collection: CollectionRow, now: _Reading
     ) -> CollectionEvent | None:
         """Return the event since the position; None without a difference, in which case the state is known now."""
-        last = None if position.change_id is None else await context.loader(ChangeById).load(position.change_id)
+        ids = [] if position.change_id is None else [position.change_id]
+        last = (await context.loader(ChangeById).fetch(ids)).get(position.change_id or "")
         known_pk = last.pk if last is not None else 0 if position.change_id is None else None
         change = now.change if known_pk is not None and now.change is not None and now.change.pk > known_pk else None
         now = now._replace(change=change)

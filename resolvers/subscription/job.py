@@ -6,6 +6,7 @@ from resolvers.context import Context
 from resolvers.loaders import JobById
 from resolvers.subscription.watch import States
 from store.jobs import ACTIVE
+from store.recent_writes import RecentWrites
 from store.rows import JobRow
 
 
@@ -32,9 +33,13 @@ class JobWatch:
         self._id = id
         self._state: tuple[object, ...] | None = None
 
+    def is_concerned(self, _writes: RecentWrites, _since: int) -> bool:
+        """Return True: progress has no row version."""
+        return True
+
     async def look(self, context: Context) -> JobEvent | None:
         """Return the event if the job is not as it was; see `Watch`. One statement."""
-        row = await context.loader(JobById).load(self._id)
+        row = (await context.loader(JobById).fetch([self._id])).get(self._id)
         state = () if row is None else (row.status, row.done, row.is_cancelled, row.finished_at, len(row.change_ids))
         return None if state == self._state else JobEvent(row, state)
 

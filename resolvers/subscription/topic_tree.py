@@ -22,6 +22,7 @@ from resolvers.subscription.watch import States, digest, is_too_large
 from store import sql
 from store.changes import fetch_revision
 from store.ids import is_id
+from store.recent_writes import RecentWrites
 from store.rows import CollectionRow, TopicRow
 from store.sql import Selection
 from store.subject_type import SubjectType
@@ -65,6 +66,10 @@ class TopicTreeWatch:
         self._states, self._after = states, after
         self._state: Items | None = None
         self._revision = -1
+
+    def is_concerned(self, writes: RecentWrites, since: int) -> bool:
+        """Return whether a topic or collection was written since the version."""
+        return writes.tree_version > since
 
     async def look(self, context: Context) -> TopicTreeEvent | None:
         """Return the event since the last one; see `Watch`. Three statements, four after the first look."""

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from hashlib import blake2b
+from threading import Lock
 from typing import Any, Final, Protocol
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from resolvers.context import Context
 from resolvers.limits import LIMITS
 from resolvers.listing.listing import MAX_PAGE_SIZE
+from store.recent_writes import RecentWrites
 
 MAX_OBJECTS: Final = MAX_PAGE_SIZE
 """Most new objects in an event. A larger difference is an event that says to read the list again."""
@@ -34,9 +36,13 @@ class Watch(Protocol):
     needs_every_look: bool
     """Whether it depends on writes that do not change the revision of the database."""
 
+    def is_concerned(self, writes: RecentWrites, since: int) -> bool:
+        """Return whether writes since a row version may change what the viewer sees, if they are the same viewer."""
+
     async def look(self, context: Context) -> Event | None:
         """Return the event since the last one that was accepted; None if the viewer sees no difference.
 
+        Awaits nothing but statements of the snapshot, since it may run in a thread.
         Raises OperationError(BAD_CURSOR) for a cursor to resume from that is not the viewer's.
         """
 
@@ -48,22 +54,25 @@ class States:
     """States that cursors of this process stand for, so that a client that resumes here misses nothing.
 
     Equal states are one object, so that subscribers with the same sight share the memory. The oldest are dropped first.
+    Several threads may call the methods.
     """
 
     def __init__(self, max_items: int = 1_000_000) -> None:
         """Take the greatest number of objects in all states together, which takes 150 bytes each."""
         self._max_items, self._items = max_items, 0
+        self._lock = Lock()
         self._states: OrderedDict[tuple[str, Hashable], tuple[Any, ...]] = OrderedDict()
 
     def share(self, scope: str, content: Hashable, items: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the equal items that are kept, or keep these."""
         key = (scope, content)
-        kept = self._states.pop(key, None)
-        if kept is None:
-            self._items += len(items)
-        self._states[key] = kept or items
-        while self._items > self._max_items:
-            self._items -= len(self._states.popitem(last=False)[1])
+        with self._lock:
+            kept = self._states.pop(key, None)
+            if kept is None:
+                self._items += len(items)
+            self._states[key] = kept or items
+            while self._items > self._max_items:
+                self._items -= len(self._states.popitem(last=False)[1])
         return kept or items
 
     def find(self, scope: str, content: Hashable) -> tuple[Any, ...] | None:
