@@ -54,6 +54,8 @@ EXCEPTIONS = {
     "GroupMembersUpdateInput.groupId": "ids of groups",
     "JobCancelInput.id": "the viewer's own jobs",
     "ChangeUndoInput.jobId": "the viewer's own jobs",
+    "Subscription.jobUpdated(id:)": "the viewer's own jobs",
+    "ExportCreateInput.*Ids": "ids of topics and collections",
     "Token*Input.*": "the viewer's own tokens, and ids of users; covered by tests/test_token.py",
 }
 

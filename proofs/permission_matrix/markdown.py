@@ -30,7 +30,7 @@ SECTIONS = {
     "The asset": ("exists", "access", "content", "grants", "owned"),
     "Membership in collections": (
         *("collection", "listed", "uncollected", "contains", "add_targets", "not_contained"),
-        *("addable", "is_member", "removable"),
+        *("addable", "is_member", "removable", "event"),
     ),
     "History and audit log": (
         *("change", "history", "audit", "url_change", "url_audit", "grants_change", "grants_audit"),

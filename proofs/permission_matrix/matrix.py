@@ -93,6 +93,10 @@ removable      anonymous      any         any       no
 removable      administrator  any         any       -          yes           yes        yes        yes
 removable      member         any         any       no         no            no         no         yes
 
+event          anonymous      any         any       UNAUTHENTICATED
+event          any            hidden      any       absent
+event          any            any         any       no         yes           yes        yes        yes
+
 change         any            hidden      any       no
 change         anonymous      any         any       no
 change         any            any         any       no         yes           yes        yes        yes
@@ -169,6 +173,7 @@ DESCRIPTIONS = {
     "addable": "offered for another (INTERNAL) collection",
     "is_member": "offered for its own collection, marked as a member",
     "removable": "shown as removable",
+    "event": "added by an event of its collection, for a subscriber who saw an empty collection before",
     "change": "listed in the change that added it",
     "history": "that change in the collection's history",
     "audit": "that change in the audit log",

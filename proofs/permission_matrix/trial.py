@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from proofs.databases import Databases
 from proofs.determinism import lift_cost_limits
+from proofs.permission_matrix.events import EVENT_SURFACES
 from proofs.permission_matrix.exports import EXPORT_SURFACES
 from proofs.permission_matrix.matrix import (
     EQUIVALENT_STATUS,
@@ -28,7 +29,7 @@ from tests.conftest import GraphQLClient, World, set_public_sharing
 from tests.db_snapshot import db_snapshot
 
 MAX_REPORTED = 10
-SURFACES: Sequence[Surface] = (*QUERY_SURFACES, *EXPORT_SURFACES, *MUTATION_SURFACES)
+SURFACES: Sequence[Surface] = (*QUERY_SURFACES, *EVENT_SURFACES, *EXPORT_SURFACES, *MUTATION_SURFACES)
 SURFACES_WITHOUT_EFFECT = [surface for surface in SURFACES if not surface.request.has_effect]
 SURFACES_WITH_EFFECT = [surface for surface in SURFACES if surface.request.has_effect]
 
