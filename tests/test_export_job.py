@@ -298,6 +298,7 @@ async def test_a_file_stays_after_changes_that_hide_nothing_in_it(ask_own: Graph
         "UPDATE access_grant SET access = 2 WHERE asset_pk = {images} AND principal_pk = {lab}",
         "DELETE FROM membership WHERE collection_pk = {open} AND asset_pk = {blast}",
         "DELETE FROM group_member WHERE group_pk = {core}",
+        "DELETE FROM access_grant WHERE asset_pk = {hidden}",
     ):
         await write(ask_own, statement)
         assert [(await get(ask_own, "mei", id_)).status_code for id_ in (whole, scoped_, topics)] == [200, 200, 200]

@@ -16,6 +16,7 @@ from app.export import identify
 from app.tokens import create_token
 from proofs.interference.operations import Operation
 from proofs.proof import BrokenPromiseError
+from resolvers.export.access import FileAccess, load_access
 from resolvers.export.catalogue import catalogue_lines
 from resolvers.write.job import run_next_job
 from store.database import Database
@@ -57,6 +58,7 @@ class ServedWorld:
     def __init__(self, url: str, tokens: dict[str, str] | None = None) -> None:
         """Serve the database. `tokens` maps its users to their tokens."""
         self.url, self.tokens = url, tokens or {}
+        self._file_access: dict[str, FileAccess] = {}
         self.database = Database(url, operation_seconds=PATIENT_SECONDS)
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", _record_statement)
@@ -93,14 +95,21 @@ class ServedWorld:
         return answer
 
     async def export(self, who: str) -> list[bytes]:
-        """Return the lines that the viewer exports; none for a deactivated user."""
+        """Return the lines that the viewer exports, and whether the file before would be gone.
+
+        None for a deactivated user.
+        """
         identify_viewer = identify(None if who == ANONYMOUS else who, is_anonymous=who == ANONYMOUS)
         async with self.database.snapshot() as snapshot:
             try:
                 viewer = await identify_viewer(snapshot)
             except UserNotFoundError:
                 return []
-            return [orjson.dumps(line) async for line in catalogue_lines(snapshot, viewer)]
+            lines = [orjson.dumps(line) async for line in catalogue_lines(snapshot, viewer)]
+            access = await load_access(snapshot, viewer)
+        is_gone = not self._file_access.get(who, access).is_within(access)
+        self._file_access[who] = access
+        return [*lines, b"the file before is gone" if is_gone else b"the file before is available"]
 
     async def _run_jobs(self) -> None:
         """Run the queued jobs."""
