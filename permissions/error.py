@@ -10,6 +10,8 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     BAD_CURSOR = "BAD_CURSOR"
+    SYNC_TOKEN_EXPIRED = "SYNC_TOKEN_EXPIRED"  # noqa: S105 - a code, no password
+    SYNC_TOKEN_INVALID = "SYNC_TOKEN_INVALID"  # noqa: S105 - a code, no password
     UNAVAILABLE = "UNAVAILABLE"
 
 

@@ -1,16 +1,39 @@
 """Resolvers of the collection graph: all rows that are visible to the viewer, in flat pages."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.limits import LIMITS
 from resolvers.listing.connection import PageInfo
 from resolvers.loaders import AssetByPk, CollectionByPk, PrincipalByPk, RowByColumn, TopicByPk
-from resolvers.pull.page import PARTS, PageRequest, PullPage, PullPageByRequest
+from resolvers.pull.page import PageRequest, PullPage, PullPageByRequest
 from resolvers.pull.part import GraphPart
-from resolvers.pull.rows import MembershipByPair, UseByPair
+from resolvers.pull.row_set import (
+    MEMBERSHIP,
+    PARTS,
+    REMOVED_MEMBERSHIP,
+    REMOVED_OBJECT,
+    REMOVED_USE,
+    USE,
+    WITH_ID,
+)
+from resolvers.pull.rows import DigestByPk, MembershipByPair, RowByPair, UseByPair
+
+
+class MembershipKey(NamedTuple):
+    """Ids of the collection and the asset of a membership."""
+
+    collection_id: str
+    asset_id: str
+
+
+class AssetUseKey(NamedTuple):
+    """Ids of an asset and of one that it uses."""
+
+    asset_id: str
+    uses_asset_id: str
 
 
 def collection_graph(
@@ -19,64 +42,99 @@ def collection_graph(
     *,
     first: int | None = None,
     after: str | None = None,
+    since: str | None = None,
     include: Sequence[GraphPart] | None = None,
 ) -> Awaitable[PullPage]:
     """Return a page of a new pull, or of the stored one that the cursor belongs to.
 
-    Raises OperationError: BAD_USER_INPUT for a page size out of bounds, BAD_CURSOR for a cursor of another pull.
+    Raises OperationError: BAD_USER_INPUT for a page size out of bounds, BAD_CURSOR for a cursor of another pull, and
+    SYNC_TOKEN_INVALID or SYNC_TOKEN_EXPIRED for `since`.
     """
     size = LIMITS.graph_page_size if first is None else first
     if not 0 <= size <= LIMITS.graph_page_size:
         message = f"first is {size}; it must be from 0 to {LIMITS.graph_page_size:,}."
         raise OperationError(ErrorCode.BAD_USER_INPUT, message)
-    parts = tuple(part for part in PARTS if include is None or part in include)
-    page = context.loader(PullPageByRequest).load(PageRequest(parts, size, after))
+    parts = None if include is None else tuple(part for part in GraphPart if part in include)
+    page = context.loader(PullPageByRequest).load(PageRequest(size, after, since, parts))
     return cast("Awaitable[PullPage]", page)  # an error is raised where it is awaited
 
 
 async def topics(page: PullPage, context: Context) -> list[Any]:
     """Return the page's topics that are still visible."""
-    return await _load_existing(context, TopicByPk, page.keys[GraphPart.TOPICS])
+    return await _load_objects(page, context, TopicByPk, GraphPart.TOPICS)
 
 
 async def collections(page: PullPage, context: Context) -> list[Any]:
     """Return the page's collections that are still visible."""
-    return await _load_existing(context, CollectionByPk, page.keys[GraphPart.COLLECTIONS])
-
-
-async def _load_existing(
-    context: Context, loader: type[RowByColumn[int, Any]], keys: Sequence[Sequence[Any]]
-) -> list[Any]:
-    rows = await context.loader(loader).load_many([pk for pk, _ in keys])
-    return [row for row, (_, id_) in zip(rows, keys, strict=True) if row is not None and row.id == id_]
+    return await _load_objects(page, context, CollectionByPk, GraphPart.COLLECTIONS)
 
 
 async def assets(page: PullPage, context: Context) -> list[Any]:
     """Return the page's assets that are still visible."""
-    return _visible_ones(await context.loader(AssetByPk).load_many([pk for (pk,) in page.keys[GraphPart.ASSETS]]))
-
-
-async def memberships(page: PullPage, context: Context) -> list[Any]:
-    """Return the page's memberships that are still visible."""
-    return _visible_ones(await context.loader(MembershipByPair).load_many(map(tuple, page.keys[GraphPart.MEMBERSHIPS])))
-
-
-async def uses(page: PullPage, context: Context) -> list[Any]:
-    """Return the page's uses that are still visible."""
-    return _visible_ones(await context.loader(UseByPair).load_many(map(tuple, page.keys[GraphPart.USES])))
+    return await _load_objects(page, context, AssetByPk, GraphPart.ASSETS)
 
 
 async def users(page: PullPage, context: Context) -> list[Any]:
     """Return the page's users."""
-    return _visible_ones(await context.loader(PrincipalByPk).load_many([pk for (pk,) in page.keys[GraphPart.USERS]]))
+    return await _load_objects(page, context, PrincipalByPk, GraphPart.USERS)
 
 
-def _visible_ones(rows: Sequence[Any]) -> list[Any]:
-    return [row for row in rows if row is not None]
+async def _load_objects(
+    page: PullPage, context: Context, loader: type[RowByColumn[int, Any]], part: GraphPart
+) -> list[Any]:
+    """Return the page's rows of the part that are still visible and, if they have ids in the pull, still the same."""
+    rows = page.of(PARTS.index(part))
+    pks = [row[1] for row in rows]
+    load = context.loader(loader).load_many(pks)
+    if not page.is_first:
+        load_digests = context.loader(DigestByPk, part).load_many(pks)
+        digests = await load_digests
+        page.note_versions(context, rows, ([*row[:-1], digest] for row, digest in zip(rows, digests, strict=True)))
+    objects = zip(rows, await load, strict=True)
+    return [found for row, found in objects if found is not None and (row[0] not in WITH_ID or found.id == row[2])]
+
+
+async def memberships(page: PullPage, context: Context) -> list[Any]:
+    """Return the page's memberships that are still visible."""
+    return await _load_pairs(page, context, MembershipByPair, MEMBERSHIP)
+
+
+async def uses(page: PullPage, context: Context) -> list[Any]:
+    """Return the page's uses that are still visible."""
+    return await _load_pairs(page, context, UseByPair, USE)
+
+
+async def _load_pairs(page: PullPage, context: Context, loader: type[RowByPair], kind: int) -> list[Any]:
+    rows = page.of(kind)
+    found = await context.loader(loader).load_many((row[1], row[2]) for row in rows)
+    if not page.is_first:
+        viewer = context.viewer
+        page.note_versions(context, rows, (pair and loader.row_of_pull(viewer, pair) for pair in found))
+    return [pair for pair in found if pair is not None]
+
+
+def removed_ids(page: PullPage, _context: Context) -> list[str]:
+    """Return the ids of the page's removed objects."""
+    return [id_ for _, id_ in page.of(REMOVED_OBJECT)]
+
+
+def removed_memberships(page: PullPage, _context: Context) -> list[MembershipKey]:
+    """Return the page's removed memberships."""
+    return [MembershipKey(*ids) for _, *ids in page.of(REMOVED_MEMBERSHIP)]
+
+
+def removed_uses(page: PullPage, _context: Context) -> list[AssetUseKey]:
+    """Return the page's removed uses."""
+    return [AssetUseKey(*ids) for _, *ids in page.of(REMOVED_USE)]
+
+
+def sync_token(page: PullPage, context: Context) -> str | None:
+    """Return the token of the pull; None before its last page."""
+    return page.sync_token(context) if page.is_last else None
 
 
 def page_info(page: PullPage, context: Context) -> PageInfo:
     """Return the page's pagination information."""
     is_empty = page.start == page.end
     ends = [None if is_empty else page.cursor(context.viewer, position) for position in (page.start + 1, page.end)]
-    return PageInfo(page.end < page.size, page.start > 0, *ends)
+    return PageInfo(not page.is_last, page.start > 0, *ends)

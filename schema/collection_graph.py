@@ -38,6 +38,22 @@ class AssetUse:
     uses_asset_id: strawberry.ID = field("The id of the asset that is used.")
 
 
+@strawberry.type(description="Ids of a membership that was removed.")
+class MembershipKey:
+    """Ids of a membership that was removed."""
+
+    collection_id: strawberry.ID = field("The collection's id.")
+    asset_id: strawberry.ID = field("The asset's id.")
+
+
+@strawberry.type(description="Ids of a use of an asset that was removed.")
+class AssetUseKey:
+    """Ids of a use of an asset that was removed."""
+
+    asset_id: strawberry.ID = field("The id of the asset that used the other.")
+    uses_asset_id: strawberry.ID = field("The id of the asset that was used.")
+
+
 @strawberry.type(description="A page of the rows that are visible to the viewer, by kind.")
 class CollectionGraph:
     """A page of the rows that are visible to the viewer, by kind."""
@@ -46,7 +62,10 @@ class CollectionGraph:
     collections: list[Collection] = field("Collections.", resolver=resolve.collections)
     assets: list[Asset] = field("Assets.", OMITS_HIDDEN_ASSETS, resolver=resolve.assets)
     memberships: list[Membership] = field(
-        "Memberships, those of a collection in its order.", OMITS_HIDDEN_ASSETS, resolver=resolve.memberships
+        "Memberships, those of a collection in its order. With `since`, all of a collection if one of its memberships"
+        " or their order changed.",
+        OMITS_HIDDEN_ASSETS,
+        resolver=resolve.memberships,
     )
     uses: list[AssetUse] = field(
         "Uses by assets that the viewer has VIEWER access to, of assets that they can see; those of an asset in the"
@@ -58,6 +77,24 @@ class CollectionGraph:
         "Users. Members only; empty for anonymous visitors.",
         permission(Permission.SIGNED_IN, denied=DeniedResult.OMIT),
         resolver=resolve.users,
+    )
+    removed_ids: list[strawberry.ID] = field(
+        "Ids of topics, collections, assets and users that were visible to the viewer at the time of `since`, and are"
+        " deleted or hidden now.",
+        resolver=resolve.removed_ids,
+    )
+    removed_memberships: list[MembershipKey] = field(
+        "Memberships that were visible to the viewer at the time of `since`, and are removed or hidden now.",
+        resolver=resolve.removed_memberships,
+    )
+    removed_uses: list[AssetUseKey] = field(
+        "Uses that were visible to the viewer at the time of `since`, and are removed or hidden now.",
+        resolver=resolve.removed_uses,
+    )
+    sync_token: str | None = field(
+        "The token to pass as `since` the next time; null before the last page. It is valid for 30 days, for the same"
+        " viewer.",
+        resolver=resolve.sync_token,
     )
     page_info: PageInfo = field(
         "Pagination information: whether there are more pages, and the cursor to request the next one.",

@@ -99,9 +99,9 @@ class OwnQuery:
         arguments=collection_arguments(CollectionOrderField.NAME),
     )
     collection_graph: CollectionGraph | None = field(
-        "All rows that are visible to the viewer, member or visitor, in flat pages for analysts. They are fixed at the"
-        " first page, and the pages are served for an hour. Rows that are deleted or hidden from the viewer meanwhile"
-        " are omitted.",
+        "All rows that are visible to the viewer, member or visitor, in flat pages for analysts; or those that changed"
+        " since a sync token, with the keys of those that were removed or hidden. They are fixed at the first page, and"
+        " the pages are served for an hour. Rows that are deleted or hidden from the viewer meanwhile are omitted.",
         resolver=resolve_collection_graph.collection_graph,
         arguments={
             "first": argument(
@@ -110,8 +110,13 @@ class OwnQuery:
                 LIMITS.graph_page_size,
             ),
             "after": argument(str | None, "The `endCursor` of the page before; without it, a new pull begins."),
+            "since": argument(
+                str | None,
+                "The `syncToken` of an earlier pull, to get the changes since. The same on each page of a pull.",
+            ),
             "include": argument(
-                list[GraphPart] | None, "Parts to return, by default all. The same on each page of a pull."
+                list[GraphPart] | None,
+                "Parts to return, by default all, or those of `since`. The same on each page of a pull.",
             ),
         },
     )

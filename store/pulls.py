@@ -1,24 +1,32 @@
-"""Stored pulls: row sets of `collectionGraph`, each as one sequence of rows, from which pages are served."""
+"""Stored pulls: row sets of `collectionGraph`, each as one sequence of rows, from which pages are served.
+
+A sync compares the rows of an earlier pull with those that the viewer sees now, and stores two pulls: one with the
+rows, for the next sync token, and one with the difference, for the pages.
+"""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Self
 
 import orjson
-from sqlalchemy import Select, case, delete, insert, select, update
+from sqlalchemy import Select, Table, Update, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
+from store.database import Snapshot
 from store.ids import now_ms
 
 SERVED_MS = 3_600 * 1_000
 """How long pages of a pull are served after its first page."""
 
+TOKEN_MS = 30 * 24 * 3_600 * 1_000
+"""How long a sync token is valid."""
+
 CHUNK_ROWS = 4_096
 """Rows in a chunk: a page reads one or two chunks, however large the pull is."""
 
-MAX_PULLS = 20
+MAX_PULLS = 40
 """Most pulls that are stored for a user, and for all visitors together, who see the same rows."""
 
 _FAST = 1  # level of compression
@@ -27,23 +35,36 @@ Row = Sequence[Any]
 """Row of a pull: values that JSON can hold."""
 
 
+class Contents(NamedTuple):
+    """Contents of a pull: its parts, the rows in its pages, and others; see `store.tables.Pull`."""
+
+    parts: Sequence[str]
+    state_id: str | None
+    sent: Sequence[Row]
+    unsent: Sequence[Row]
+
+
 class NewPull(NamedTuple):
     """Pull that is not stored yet, with the compressed chunks of its rows."""
 
     id: str
     user_pk: int | None
+    parts: Sequence[str]
+    state_id: str | None
     digest: str
     size: int
     chunks: Sequence[bytes]
 
     @classmethod
-    def of_rows(cls, id_: str, user_pk: int | None, rows: Sequence[Row]) -> Self:
-        """Return the pull of these rows."""
+    def of_rows(cls, id_: str, user_pk: int | None, of: Contents) -> Self:
+        """Return the pull with these contents."""
+        rows = [*of.sent, *of.unsent]
         chunks = [orjson.dumps(rows[start : start + CHUNK_ROWS]) for start in range(0, len(rows), CHUNK_ROWS)]
-        digest = blake2b(digest_size=16)
+        digest = blake2b(orjson.dumps([of.parts, of.state_id]), digest_size=16)
         for chunk in chunks:
             digest.update(chunk)
-        return cls(id_, user_pk, digest.hexdigest(), len(rows), [zlib.compress(chunk, _FAST) for chunk in chunks])
+        compressed = [zlib.compress(chunk, _FAST) for chunk in chunks]
+        return cls(id_, user_pk, of.parts, of.state_id, digest.hexdigest(), len(of.sent), compressed)
 
 
 def rows_of_chunk(stored: bytes) -> list[Row]:
@@ -60,9 +81,9 @@ async def save_pull(connection: AsyncConnection, pull: NewPull) -> None:
     at = now_ms()
     await _delete(connection, select(sql.pull.c.pk).where(sql.pull.c.expires_at <= at))
     is_own = sql.pull.c.user_pk.is_not_distinct_from(pull.user_pk)
-    newest = select(sql.pull.c.pk).where(is_own).order_by(sql.pull.c.expires_at.desc(), sql.pull.c.pk.desc())
+    newest = select(sql.pull.c.pk).where(is_own).order_by(sql.pull.c.served_until.desc(), sql.pull.c.pk.desc())
     await _delete(connection, newest.offset(MAX_PULLS - 1))
-    values = {"id": pull.id, "user_pk": pull.user_pk, "digest": pull.digest, "size": pull.size}
+    values = {name: value for name, value in pull._asdict().items() if name != "chunks"} | {"torn": []}
     times = {"served_until": at + SERVED_MS, "expires_at": at + SERVED_MS}
     inserted = insert(sql.pull).values(values | times).returning(sql.pull.c.pk)
     pk = (await connection.execute(inserted)).scalar_one()
@@ -71,13 +92,38 @@ async def save_pull(connection: AsyncConnection, pull: NewPull) -> None:
         await connection.execute(insert(sql.pull_chunk), chunks)
 
 
-async def renew_pull(connection: AsyncConnection, pk: int) -> None:
+async def renew_pull(connection: AsyncConnection, id_: str) -> None:
     """Serve the pages of a stored pull for another hour. One statement."""
     until = now_ms() + SERVED_MS
+    await connection.execute(_extend(id_, until).values(served_until=until))
+
+
+async def keep_pull(connection: AsyncConnection, id_: str) -> None:
+    """Keep a stored pull for as long as a new sync token is valid. One statement."""
+    await connection.execute(_extend(id_, now_ms() + TOKEN_MS))
+
+
+async def add_torn_rows(connection: AsyncConnection, id_: str, keys: Sequence[Row]) -> None:
+    """Add keys to the torn rows of a stored pull, which no other viewer or walk then gets. Two statements."""
+    is_pull = sql.pull.c.id == id_
+    for [torn] in (await connection.execute(select(sql.pull.c.torn).where(is_pull))).all():
+        added = [list(key) for key in keys if list(key) not in torn]
+        await connection.execute(update(sql.pull).where(is_pull).values(torn=[*torn, *added], digest=id_))
+
+
+async def fetch_ids(snapshot: Snapshot, table: Table, pks: Iterable[int]) -> dict[int, str]:
+    """Return the ids of rows by primary key, for a viewer who saw them before. One statement.
+
+    They may be hidden from the viewer now: the ids say that they were removed.
+    """
+    rows = select(table.c.pk, table.c.id).where(table.c.pk.in_(sql.int_table("pks").select()))
+    return {row.pk: row.id for row in await snapshot.rows(rows, {"pks": sql.json_text(sorted(pks))})}
+
+
+def _extend(id_: str, until: int) -> Update:
+    """Return the UPDATE of a pull that expires at that time or later."""
     expires_at = case((sql.pull.c.expires_at < until, until), else_=sql.pull.c.expires_at)
-    await connection.execute(
-        update(sql.pull).where(sql.pull.c.pk == pk).values(served_until=until, expires_at=expires_at)
-    )
+    return update(sql.pull).where(sql.pull.c.id == id_).values(expires_at=expires_at)
 
 
 async def _delete(connection: AsyncConnection, pks: Select[tuple[int]]) -> None:

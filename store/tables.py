@@ -523,14 +523,20 @@ class JobItem(SQLModel, table=True):
 
 
 class Pull(SQLModel, table=True):
-    """Row set of a `collectionGraph`, as its viewer saw it at the first page. Its chunks have the rows."""
+    """Row set of a `collectionGraph`, as its viewer saw it at the first page, or the changes since another one.
+
+    The chunks have the rows: first those of all pages, then others that only the next sync reads.
+    """
 
     __tablename__ = "pull"
     __table_args__ = (Index("ix_pull_user", "user_pk", "digest"), Index("ix_pull_expires_at", "expires_at"))
     pk: int = _pk()
     id: str = _text(unique=True, default_factory=lambda: new_id("pul"))
     user_pk: int | None = Field(default=None, foreign_key="principal.pk")  # None for visitors
-    digest: str = _text()  # of the rows: a viewer who sees the same ones again gets the same pull
+    parts: list[str] = Field(sa_type=JSON)
+    state_id: str | None = _optional_text()  # of a difference, the pull with the rows that its viewer then has
+    torn: list[list[int]] = Field(sa_type=JSON)  # keys of rows of which the viewer may have another version
+    digest: str = _text()  # of the rows: a viewer who sees the same ones again gets the same pull, unless it is torn
     size: int  # number of rows in all pages
     served_until: int = _big_int()  # end of the time in which pages are served
     expires_at: int = _big_int()

@@ -5,12 +5,14 @@ from typing import Any
 from tests.conftest import GraphQLClient
 from tests.oracle import ANONYMOUS, VIEWER, Model
 
-ROWS = """topics { id name: slug } collections { id name: slug } assets { ... on AssetFields { id name: externalId } }
-  memberships { collectionId assetId addedAt addedBy { id } note } uses { assetId usesAssetId } users { id name }"""
+ROWS = """topics { id slug } collections { id slug } assets { ... on AssetFields { id externalId } }
+  memberships { collectionId assetId addedAt addedBy { id } note } uses { assetId usesAssetId }
+  users { id externalId }"""
 PULL = f"""query($first: Int, $after: String, $include: [GraphPart!]) {{
   collectionGraph(first: $first, after: $after, include: $include) {{ {ROWS}
     pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
 PARTS = ("topics", "collections", "assets", "memberships", "uses", "users")
+NAME_FIELDS = {"topics": "slug", "collections": "slug", "assets": "externalId", "users": "externalId"}
 
 Page = dict[str, Any]
 
@@ -36,7 +38,7 @@ async def pull(ask: GraphQLClient, who: str, first: int = 1_000, after: str | No
 def name_rows(rows: Page, model: Model) -> dict[str, list[Any]]:
     """Return the rows by names: objects sorted, and pairs in the order of their first object's list."""
     name_of = {id_: name for name, id_ in model.ids.items()}
-    objects = {part: sorted(row["name"] for row in rows[part]) for part in ("topics", "collections", "assets", "users")}
+    objects = {part: sorted(row[field] for row in rows[part]) for part, field in NAME_FIELDS.items()}
     members = [(name_of[row["collectionId"]], name_of[row["assetId"]]) for row in rows["memberships"]]
     uses = [(name_of[row["assetId"]], name_of[row["usesAssetId"]]) for row in rows["uses"]]
     return objects | {"memberships": _by_first(members), "uses": _by_first(uses)}
@@ -55,7 +57,7 @@ def expected_rows(model: Model, who: str) -> dict[str, list[Any]]:
         if used in assets
     ]
     topics = sorted(slug for slug in model.topic if model.sees_topic(who, slug))
-    users = [] if who == ANONYMOUS else sorted(line["name"] for line in model.users.values())
+    users = [] if who == ANONYMOUS else sorted(model.users)
     parts: dict[str, list[Any]] = {"topics": topics, "collections": collections, "assets": assets, "users": users}
     return parts | {"memberships": _by_first(members), "uses": _by_first(uses)}
 

@@ -80,7 +80,7 @@ async def test_a_membership_has_its_columns(ask_own: GraphQLClient) -> None:
         adder = await connection.scalar(select(sql.principal.c.pk).where(sql.principal.c.external_id == "olu"))
         await connection.execute(update(sql.membership).values(added_at=1_000, added_by_pk=adder, note="why"))
     rows = await pull(ask_own, "eve")
-    olu = next(user["id"] for user in rows["users"] if user["name"] == "olu")
+    olu = next(user["id"] for user in rows["users"] if user["externalId"] == "olu")
     columns = {"addedAt": "1970-01-01T00:00:01.000Z", "addedBy": {"id": olu}, "note": "why"}
     assert {(row["addedAt"], row["addedBy"]["id"], row["note"]) for row in rows["memberships"]} == {
         (columns["addedAt"], olu, "why")
@@ -114,7 +114,7 @@ async def test_rows_that_were_hidden_meanwhile_are_omitted(ask_own: GraphQLClien
         await connection.execute(delete(sql.grant).where(sql.grant.c.asset_pk == align, sql.grant.c.access < 4))
     rest = await pull(ask, "eve", 2, first["pageInfo"]["endCursor"])
     assert {part: first[part] + rest[part] for part in PARTS} == await pull(ask, "eve")
-    assert "align" not in {asset["name"] for asset in rest["assets"]}
+    assert "align" not in {asset["externalId"] for asset in rest["assets"]}
 
 
 async def test_visitors_see_nothing_more_after_sharing_is_turned_off(ask_own: GraphQLClient) -> None:

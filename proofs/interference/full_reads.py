@@ -178,6 +178,31 @@ SEARCH = Operation(
 )
 
 
+_GRAPH = [
+    *(Selection(name, "", selections=_leaves("id", "name", "updatedAt")) for name in ("topics", "collections")),
+    Selection(
+        "assets",
+        "Asset",
+        selections=[Selection(name, "", on="AssetFields") for name in ("id", "name", "status", "viewerAccess", "url")],
+    ),
+    _object("memberships", "collectionId", "assetId", "addedAt", "note"),
+    _object("uses", "assetId", "usesAssetId"),
+    _object("users", "id", "name"),
+    Selection("removedIds", ""),
+    _object("removedMemberships", "collectionId", "assetId"),
+    _object("removedUses", "assetId", "usesAssetId"),
+    Selection("syncToken", ""),
+    _object("pageInfo", "hasNextPage", "endCursor"),
+]
+
+
+def pull_graph(size: int, since: str | None) -> Operation:
+    """Return the query for the first page of a pull of all rows, or of those that changed since a sync token."""
+    arguments = {"first": Argument("Int", size)}
+    arguments |= {} if since is None else {"since": Argument("String", since)}
+    return Operation("query", [Selection("collectionGraph", "CollectionGraph", arguments, _GRAPH)])
+
+
 def full_reads(*, is_signed_in: bool) -> Sequence[Operation]:
     """Return the queries; only signed-in viewers read histories."""
     reads = (TREE, DESCENDANTS, COUNTS, MEMBERS, ASSETS, HOLDERS, SEARCH)

@@ -282,7 +282,7 @@ class OperationGenerator:
 
 
 _OMITTED = object()
-CURSOR_ARGUMENTS = ("after", "before")
+CURSOR_ARGUMENTS = ("after", "before", "since")
 PEOPLE_INPUTS = ("User", "Group", "Principal")
 """Beginnings of the names of inputs whose external ids are those of users and groups."""
 OMITTED = {
@@ -370,7 +370,7 @@ def _advance(selections: Sequence[Selection], data: Mapping[str, Any]) -> list[S
             continue  # a list of parents, each with cursors of its own
         continued = None
         cursor = next(find_cursors({name: value.get(name) for name in ("edges", "pageInfo")}), None)
-        if cursor is not None and field.type.endswith("Connection"):
+        if cursor is not None and (field.type.endswith("Connection") or field.type == "CollectionGraph"):
             forward = {name: argument for name, argument in field.arguments.items() if name not in {"last", "before"}}
             continued = replace(field, arguments=forward | {"after": Argument("String", cursor)})
         elif advanced := _advance(field.selections, value):
@@ -395,10 +395,10 @@ def _without_one_part(selections: Sequence[Selection]) -> Iterator[list[Selectio
 
 
 def find_cursors(response: Any) -> Iterator[str]:
-    """Yield every cursor in a response."""
+    """Yield every cursor and every sync token in a response."""
     if isinstance(response, dict):
         for name, value in response.items():
-            if isinstance(value, str) and ("cursor" in name or name in {"endCursor", "startCursor"}):
+            if isinstance(value, str) and ("cursor" in name or name in {"endCursor", "startCursor", "syncToken"}):
                 yield value
             else:
                 yield from find_cursors(value)

@@ -24,7 +24,7 @@ from permissions.visible import MEMBER_ACTIONS
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.interference.case import Case, Shrinker, Step
-from proofs.interference.full_reads import full_reads
+from proofs.interference.full_reads import full_reads, pull_graph
 from proofs.interference.hidden_changes import HiddenChanges, WorldChange
 from proofs.interference.operations import PREFIXES, Operation, OperationGenerator, Vocabulary, find_cursors, next_page
 from proofs.interference.served_world import ObservedResponse, ServedWorld
@@ -45,6 +45,7 @@ REPEATED = (
 )
 OTHERS_EVERY = 3  # one of so many queries is sent by someone else first
 UNDO_EVERY = 3  # one of so many rounds begins with undos
+PULL_EVERY = 2  # in one of so many rounds, the viewer pulls what changed since their last pull
 WALK_EVERY = 3  # in one of so many rounds, members move between two pages of a walk
 EXPORT_EVERY = 8  # after one of so many steps, the viewer exports the catalogue
 MOVES = 3  # of visible members past hidden ones, before each undo, and between two pages
@@ -65,6 +66,7 @@ class WorldPair:
     cursors: list[str] = field(default_factory=list)
     queries: list[Operation] = field(default_factory=list)
     following_page: Operation | None = None  # next page of the latest query
+    sync_token: str | None = None  # of the last pull
     checks: int = 0
 
     async def apply(self, step: Step) -> None:
@@ -86,6 +88,7 @@ class WorldPair:
         if step.action.kind == "query":
             self.queries.append(step.action)
             self.following_page = next_page(step.action, first.response.json())
+            self.sync_token = _sync_token(first) or self.sync_token
 
     async def _compare_exports(self) -> None:
         """Raise BrokenPromiseError if the viewer exports different lines from the two worlds."""
@@ -133,6 +136,8 @@ class CaseGenerator:
                     await self._undo_after_moves(pair)
                 if self._random.randrange(WALK_EVERY) == 0:
                     await self._walk_after_moves(pair)
+                if self._random.randrange(PULL_EVERY) == 0:
+                    await self._pull(pair)
                 if await self._compare_responses(pair, await self._apply_hidden_changes(pair)):
                     return pair.checks
             await pair.compare_models()
@@ -148,6 +153,14 @@ class CaseGenerator:
             model = await read_model(pair.changed.database)
             assert visible_state(model, pair.who) == before, f"This is not hidden from {pair.who}: {change}"
         return model
+
+    async def _pull(self, pair: WorldPair) -> None:
+        """Pull all rows, or those that changed since the last pull, and apply hidden changes between the pages."""
+        await self._apply(pair, pull_graph(self._random.choice((30, 1_000)), pair.sync_token))
+        while (page := pair.following_page) is not None and pair.queries[-1].selections[0].type == "CollectionGraph":
+            if self._random.randrange(2):
+                await self._apply_hidden_changes(pair)
+            await self._apply(pair, page)
 
     async def _undo_after_moves(self, pair: WorldPair) -> None:
         """Move visible members past hidden ones in the second world, and undo a change in both; then undo that."""
@@ -341,6 +354,13 @@ async def read_vocabulary(world: ServedWorld, model: Model, cursors: Sequence[st
         undoable_ids,
         [*model.users, *model.groups],
     )
+
+
+def _sync_token(answer: ObservedResponse) -> str | None:
+    """Return the sync token of a complete pull."""
+    graph = (answer.response.json().get("data") or {}).get("collectionGraph") or {}
+    token: str | None = graph.get("syncToken")
+    return token
 
 
 def _response_cursors(answer: ObservedResponse) -> list[str]:

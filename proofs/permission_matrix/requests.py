@@ -200,30 +200,42 @@ class BulkRequest(RequestForm):
 class GraphRequest(RequestForm):
     """Request for all rows that the viewer sees, page by page, for all surfaces at once.
 
-    Their part of the response counts, by list, the values of each row.
+    Their part of the response counts, by list, the values of each row. A sync right after it must have no row.
     """
 
     def document(self, surfaces: Sequence[Surface]) -> str:
         """Return the document of the surfaces."""
         texts = " ".join(surface.text for surface in surfaces)
-        fields = f"{texts} topics {{ id }} collections {{ id }} users {{ id }} pageInfo {{ hasNextPage endCursor }}"
-        return build_document("query", f"collectionGraph(first: 1000, after: $after) {{ {fields} }}")
+        removed = "removedIds removedMemberships { collectionId assetId } removedUses { assetId usesAssetId }"
+        fields = f"{texts} topics {{ id }} collections {{ id }} users {{ id }} {removed}"
+        info = "pageInfo { hasNextPage endCursor } syncToken"
+        return build_document("query", f"collectionGraph(after: $after, since: $since) {{ {fields} {info} }}")
 
     async def cells(self, client: ViewerClient, surfaces: Sequence[Surface], assets: Sequence[Asset]) -> Cells:
         """Yield the values of the surfaces."""
-        rows: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
-        after = None
-        while True:
-            page = (await client.execute(self.document(surfaces), {"after": after})).data["collectionGraph"]
-            info = page.pop("pageInfo")
-            for name, listed in page.items():
-                rows[name].update(tuple(row.values()) for row in listed)
-            if not info["hasNextPage"]:
-                break
-            after = info["endCursor"]
+        rows, token = await self._pull(client, surfaces, None)
+        changes, _ = await self._pull(client, surfaces, token)
+        if any(changes.values()):
+            raise BrokenPromiseError(f"{client.who} gets rows that did not change: {changes}")
         for surface, asset in product(surfaces, assets):
             if surface.applies_to(asset):
                 yield surface, asset, surface.extract(rows, client.ids[asset])
+
+    async def _pull(
+        self, client: ViewerClient, surfaces: Sequence[Surface], since: str | None
+    ) -> tuple[dict[str, Counter[tuple[str, ...]]], str]:
+        """Return the rows since the token, or all, and the next token."""
+        rows: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+        after = None
+        while True:
+            response = await client.execute(self.document(surfaces), {"after": after, "since": since})
+            page = response.data["collectionGraph"]
+            info, token = page.pop("pageInfo"), page.pop("syncToken")
+            for name, listed in page.items():
+                rows[name].update(tuple(row.values()) if isinstance(row, dict) else (row,) for row in listed)
+            if not info["hasNextPage"]:
+                return rows, token
+            after = info["endCursor"]
 
 
 def item_outcome(response: Response, surface: Surface, ids: Ids) -> str:

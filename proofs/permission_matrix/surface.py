@@ -14,7 +14,7 @@ from proofs.permission_matrix.world import Asset, Ids
 from tests.conftest import GraphQLClient
 
 UNKNOWN = f"ast_{'0' * 24}"
-VARIABLE_TYPES = {"external": "String!", "after": "String", "registrations": "[AssetRegistration!]!"}
+VARIABLE_TYPES = {"external": "String!", "after": "String", "since": "String", "registrations": "[AssetRegistration!]!"}
 LIST_VARIABLES = {
     "assets": ("asset",),
     "assetsAndUnknown": ("asset",),

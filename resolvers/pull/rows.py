@@ -1,6 +1,6 @@
-"""Loaders of the rows of a pull that are no objects: memberships and uses."""
+"""Loaders of the rows of a pull that are no objects (memberships and uses), and of the digests of objects."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Row, Table
@@ -8,15 +8,19 @@ from sqlalchemy import cast as sql_cast
 
 from permissions import Viewer, visible
 from permissions.visible import access, used_asset
+from resolvers.context import Context
 from resolvers.loaders import Loader
+from resolvers.pull.part import GraphPart, select_part
+from resolvers.pull.row_set import USE, digest, membership_row
 from store import sql
+from store.pulls import Row as PullRow
 from store.sql import Expression, Selection
 
 Pair = tuple[int, int]
 """Primary key of a membership (collection, asset) or of a use (asset, used asset)."""
 
 
-class _RowByPair(Loader[Pair, "Row[Any] | None"]):
+class RowByPair(Loader[Pair, "Row[Any] | None"]):
     """Visible row by its primary key of two columns; None if there is none."""
 
     missing = None
@@ -38,8 +42,13 @@ class _RowByPair(Loader[Pair, "Row[Any] | None"]):
         """Return the further columns of the rows."""
         raise NotImplementedError
 
+    @staticmethod
+    def row_of_pull(viewer: Viewer, pair: Any) -> PullRow:
+        """Return the row as it is in pulls."""
+        raise NotImplementedError
 
-class MembershipByPair(_RowByPair):
+
+class MembershipByPair(RowByPair):
     """Membership by collection and asset."""
 
     table = sql.membership
@@ -50,8 +59,13 @@ class MembershipByPair(_RowByPair):
         ids = [sql.collection.c.id.label("collection_id"), sql.asset.c.id.label("asset_id")]
         return [*ids, *sql.membership.c["added_at", "added_by_pk", "note"]]
 
+    @staticmethod
+    def row_of_pull(viewer: Viewer, pair: Any) -> PullRow:
+        """Return the row as it is in pulls."""
+        return membership_row(viewer, (pair.first_pk, pair.second_pk), pair.added_at, pair.added_by_pk, pair.note)
 
-class UseByPair(_RowByPair):
+
+class UseByPair(RowByPair):
     """Use by the asset and the one that it uses."""
 
     table = sql.asset_use
@@ -60,3 +74,34 @@ class UseByPair(_RowByPair):
         """Return the ids of both, and the viewer's access to the first."""
         ids = [sql.asset.c.id.label("asset_id"), used_asset.c.id.label("uses_asset_id")]
         return [*ids, access(sql.asset, viewer).label("viewer_access")]
+
+    @staticmethod
+    def row_of_pull(viewer: Viewer, pair: Any) -> PullRow:
+        """Return the row as it is in pulls."""
+        del viewer
+        return [USE, pair.first_pk, pair.second_pk]
+
+
+class DigestByPk(Loader[int, int | None]):
+    """Digest of all columns of an object that the viewer sees, by primary key; None if it is hidden."""
+
+    missing = None
+
+    def __init__(self, context: Context, part: GraphPart) -> None:
+        """Create the loader of a part."""
+        super().__init__(context)
+        self._part = part
+
+    @property
+    def cache_key(self) -> tuple[Hashable, ...]:
+        """Key of the SELECT, with the part."""
+        return (*super().cache_key, self._part)
+
+    async def fetch(self, keys: list[int]) -> Mapping[int, int | None]:
+        """Return the digests by key. One statement."""
+        return {row.pk: digest(row.facts) for row in await self.rows_of(keys)}
+
+    def select(self, viewer: Viewer) -> Selection:
+        """Return the SELECT of the facts."""
+        rows = select_part(self._part, viewer)
+        return rows.where(rows.selected_columns["pk"].in_(sql.int_table("keys").select()))

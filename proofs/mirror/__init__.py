@@ -1,0 +1,1 @@
+"""Proof that a copy kept by sync tokens equals a fresh pull."""

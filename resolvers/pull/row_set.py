@@ -1,0 +1,175 @@
+"""Row sets: everything that a viewer sees at one time, as rows of a pull, and the difference of two of them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from permissions import Viewer
+from resolvers.listing.statement_cache import cached
+from resolvers.loaders import NO_PK
+from resolvers.pull.part import GraphPart, select_members, select_part
+from store import sql
+from store.database import Snapshot
+from store.pulls import Row
+
+PARTS: Final = tuple(GraphPart)
+TOPIC, COLLECTION, ASSET, MEMBERSHIP, USE, USER = range(len(PARTS))
+MEMBERS, REMOVED_OBJECT, REMOVED_MEMBERSHIP, REMOVED_USE = range(len(PARTS), len(PARTS) + 4)
+"""Kinds of row, the first value of each: a part, or another kind.
+
+| row | further values |
+|---|---|
+| TOPIC, COLLECTION | primary key, id, digest of all columns that the viewer sees |
+| ASSET, USER | primary key, the same digest |
+| MEMBERSHIP | primary keys of collection and asset, time, primary key of the user, digest of the note |
+| USE | primary keys of both assets |
+| MEMBERS, for each collection; in no page | primary key and id |
+| removed rows | ids |
+
+SQLite may give the primary key of a deleted topic or collection to another one, therefore the ids.
+"""
+
+PAIRS: Final = frozenset({MEMBERSHIP, USE})
+WITH_ID: Final = frozenset({TOPIC, COLLECTION})
+OBJECTS: Final = (TOPIC, COLLECTION, ASSET, USER)
+
+
+COLLECTIONS_AT_ONCE: Final = 100
+"""Collections whose memberships a statement reads."""
+
+
+class Difference(NamedTuple):
+    """Changes from one row set to another: the rows that changed or appeared, and the keys of those that are missing.
+
+    Members of a collection, and uses by an asset, are all among the rows if one of them changed, or their order did.
+    Memberships have the id of the collection, all else primary keys, except topics and collections, which have ids.
+    """
+
+    rows: Sequence[Row]
+    topics_and_collections: Sequence[str]
+    assets: Sequence[int]
+    users: Sequence[int]
+    memberships: Sequence[tuple[str, int]]
+    uses: Sequence[tuple[int, int]]
+
+
+async def read_rows(snapshot: Snapshot, viewer: Viewer, part: GraphPart) -> Sequence[Row]:
+    """Return all rows of the part, in the order of the pages.
+
+    One statement; for memberships, one more for each COLLECTIONS_AT_ONCE, because a statement has limited time.
+    """
+    kind = PARTS.index(part)
+    statement = cached(("pull", viewer.kind, part), lambda: select_part(part, viewer))
+    found = await snapshot.rows(statement, viewer.parameters)
+    if kind == MEMBERSHIP:
+        return await _read_memberships(snapshot, viewer, {row.pk: row.id for row in found})
+    if kind == USE:
+        return [[kind, *pks] for each in found for pks in each.rows]
+    return sorted([kind, *row[:-1], digest(row.facts)] for row in found)
+
+
+async def _read_memberships(snapshot: Snapshot, viewer: Viewer, id_of: Mapping[int, str]) -> list[Row]:
+    statement = cached(("pull members", viewer.kind), lambda: select_members(viewer))
+    rows, pks = list[Row](), sorted(id_of)
+    for start in range(0, len(pks), COLLECTIONS_AT_ONCE):
+        parents = sql.json_text(pks[start : start + COLLECTIONS_AT_ONCE])
+        found = await snapshot.rows(statement, {"parents": parents, **viewer.parameters})
+        for pk, members in sorted(map(tuple, found), key=itemgetter(0)):
+            rows += [membership_row(viewer, (pk, asset_pk), *further) for asset_pk, *further in members]
+    return rows + [[MEMBERS, pk, id_of[pk]] for pk in pks]
+
+
+def membership_row(
+    viewer: Viewer, pks: tuple[int, int], added_at: int, added_by_pk: int | None, note: str | None
+) -> Row:
+    """Return the row of the membership with these primary keys. Visitors do not see the users who added assets."""
+    user_pk = added_by_pk if viewer.is_signed_in else None
+    return [MEMBERSHIP, *pks, added_at, user_pk, None if note is None else digest(note)]
+
+
+def digest(facts: str) -> int:
+    """Return a number that is another one for other facts."""
+    return int.from_bytes(blake2b(facts.encode(), digest_size=8).digest())
+
+
+def compare(before: Iterable[Row], after: Sequence[Row]) -> Difference:
+    """Return the difference of two row sets."""
+    old, new = _Index(before), _Index(after)
+    missing = {kind: [key for key in old.objects[kind] if key not in new.objects[kind]] for kind in OBJECTS}
+    changed = {
+        MEMBERSHIP: {new.pk_of[id_] for id_ in new.pk_of if old.members(id_) != new.members(id_)},
+        USE: {pk for pk in new.pairs[USE] if old.pairs[USE].get(pk) != new.pairs[USE][pk]},
+    }
+
+    def is_changed(row: Row) -> bool:
+        kind, pk = row[0], row[1]
+        if kind in PAIRS:
+            return pk in changed[kind]
+        known = old.objects[kind].get(_key(row))
+        return known is None or known[2:] != row[2:]  # an undo may have created the row again, with another primary key
+
+    return Difference(
+        [row for row in after if row[0] != MEMBERS and is_changed(row)],
+        [*missing[TOPIC], *missing[COLLECTION]],
+        missing[ASSET],
+        missing[USER],
+        [(id_, pk) for id_ in old.pk_of for pk in _missing_pks(old.members(id_), new.members(id_))],
+        [(pk, used) for pk, rows in old.pairs[USE].items() for used in _missing_pks(rows, new.pairs[USE].get(pk, ()))],
+    )
+
+
+class _Index:
+    """Rows of a row set by their keys."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.objects: dict[int, dict[Any, Row]] = {kind: {} for kind in OBJECTS}
+        self.pk_of: dict[str, int] = {}  # of collections with visible or hidden members
+        self.pairs: dict[int, dict[int, list[Row]]] = {kind: {} for kind in PAIRS}  # without kind and first key
+        for row in rows:
+            kind = row[0]
+            if kind in PAIRS:
+                self.pairs[kind].setdefault(row[1], []).append(row[2:])
+            elif kind == MEMBERS:
+                self.pk_of[row[2]] = row[1]
+            else:
+                self.objects[kind][_key(row)] = row
+
+    def members(self, collection_id: str) -> Sequence[Row]:
+        """Return the memberships of a collection, in its order."""
+        return self.pairs[MEMBERSHIP].get(self.pk_of.get(collection_id, NO_PK), ())
+
+
+def _key(row: Row) -> Any:
+    """Return the key of an object's row: its id, or its primary key."""
+    return row[2] if row[0] in WITH_ID else row[1]
+
+
+def _missing_pks(before: Sequence[Row], after: Sequence[Row]) -> list[int]:
+    """Return the second keys of the pairs that are missing."""
+    return sorted({row[0] for row in before} - {row[0] for row in after})
+
+
+def mark_torn(rows: Iterable[Row], keys: Iterable[Row]) -> list[Row]:
+    """Return the rows; those with the keys differ from any other, as the viewer may have another version of them."""
+    torn = {tuple(key) for key in keys}
+    return [[*row, None] if tuple(key_of(row)) in torn else row for row in rows]
+
+
+def key_of(row: Row) -> Row:
+    """Return the kind and the primary keys of a row that is not a removed one."""
+    return row[:3] if row[0] in PAIRS else row[:2]
+
+
+def removed_rows(difference: Difference, ids: dict[int, str], user_ids: dict[int, str]) -> Iterator[Row]:
+    """Yield the rows of removed objects, memberships and uses, given the ids of assets and users."""
+    for id_ in difference.topics_and_collections:
+        yield [REMOVED_OBJECT, id_]
+    for pk in difference.assets:
+        yield [REMOVED_OBJECT, ids[pk]]
+    for pk in difference.users:
+        yield [REMOVED_OBJECT, user_ids[pk]]
+    for collection_id, pk in difference.memberships:
+        yield [REMOVED_MEMBERSHIP, collection_id, ids[pk]]
+    for pk, used in difference.uses:
+        yield [REMOVED_USE, ids[pk], ids[used]]
