@@ -74,9 +74,9 @@ status that the API returns. A hidden object gets the same response, word for wo
 METHOD = """
 ## How this is tested
 This page is generated from `proofs/permission_matrix/matrix.py`, which is written by hand from the rules and shares no
-code with the product. `queries.py`, `events.py`, `mutations.py` and `exports.py` beside it list the {surfaces} surfaces,
-the places where the API, an event or an export exposes an asset; a test fails if a part of the schema concerns assets
-or accepts their ids and no surface uses it.
+code with the product. `queries.py`, `events.py`, `mutations.py` and `exports.py` beside it list the {surfaces}
+surfaces, the places where the API, an event or an export exposes an asset; a test fails if a part of the schema
+concerns assets or accepts their ids and no surface uses it.
 
 A world of {assets} assets has every access held in every way, in every status, in PUBLIC and INTERNAL collections. Four
 viewers read it with public sharing on and off: an anonymous visitor, a member, a member without grants, and an
