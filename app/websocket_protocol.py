@@ -1,7 +1,7 @@
 """WebSocket connections that end although their client does not read.
 
-uvicorn alone waits for the client before it sends a close frame, and closes a connection only after all that was
-written to it is read.
+uvicorn alone closes a connection only after the client has read all that was written to it, for which it waits for
+ever.
 """
 
 import logging
@@ -23,7 +23,7 @@ _log.setLevel(logging.WARNING)  # below that, uvicorn logs each handshake, with 
 
 
 class GuardedWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Protocol whose close frames do not wait for the client, and which aborts a connection that stays blocked."""
+    """Protocol that aborts the connection of a client that does not read its close frame."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         """Take uvicorn's arguments."""
@@ -46,6 +46,5 @@ class GuardedWebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """Send a message. Raises OSError if the client has left."""
         if message["type"] == "websocket.close":
-            self.writable.set()
             self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
         await super().send(message)

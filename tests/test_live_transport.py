@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from app.live.hub import Hub
 from app.websocket_protocol import MAX_MESSAGE_BYTES
@@ -19,7 +20,7 @@ from store import sql
 from store.database import Database
 from tests.cli_process import environment, run_server
 from tests.conftest import ANONYMOUS, World, settings_of
-from tests.live_server import COLLECTION_CHANGED, PROTOCOL, TREE_CHANGED, LiveServer, RunningServer, serve
+from tests.live_server import COLLECTION_CHANGED, PROTOCOL, TREE_CHANGED, LiveServer, RunningServer, Socket, serve
 from tests.test_live import add
 
 QUERY = "{ deployment { version } }"
@@ -371,3 +372,80 @@ async def test_a_server_that_drains_ends_subscriptions(own_world: World, backend
         await live.ask.close()
         await asyncio.to_thread(server.process.wait, 20)
     assert "Traceback" not in server.output
+
+
+@pytest.fixture
+def notified_only(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have hubs wait for notifications, which only PostgreSQL has."""
+    if backend == "sqlite":
+        pytest.skip("SQLite has no notifications.")
+    monkeypatch.setattr("app.live.hub.LISTENING_POLL_SECONDS", 60)
+
+
+@pytest.mark.usefixtures("notified_only")
+async def test_writes_of_other_processes_are_notified(live: LiveServer) -> None:
+    async with live.subscribe("mei", COLLECTION_CHANGED, id=live.ids["members"]) as events:
+        await events.next()
+        await asyncio.sleep(1)  # until it listens
+        await add(live, "members", "align")
+        assert (await events.next())["addedEdges"] != []
+
+
+@pytest.mark.usefixtures("notified_only")
+async def test_a_lost_listener_listens_again(live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.write_listener.RECONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("store.write_listener.CHECK_SECONDS", 0.2)
+    async with live.subscribe("mei", COLLECTION_CHANGED, id=live.ids["members"]) as events:
+        await events.next()
+        await asyncio.sleep(1)
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT 1'"
+        async with live.ask.database.snapshot() as snapshot:
+            ended = await snapshot.rows(text(f"{others} AND datname = current_database()"))
+        assert len(ended) == 1
+        await asyncio.sleep(2)
+        await add(live, "members", "align")
+        assert (await events.next())["addedEdges"] != []
+
+
+# 40 descriptions of 20,000 characters: clients take at most a megabyte.
+DESCRIPTIONS = " ".join(f"a{number}: description" for number in range(40))
+LONG = f"subscription($id: ID!) {{ collectionChanged(id: $id) {{ collection {{ {DESCRIPTIONS} }} }} }}"
+
+
+async def test_a_socket_that_is_never_read_is_closed(own_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.live.socket.SEND_SECONDS", 0.3)
+    monkeypatch.setattr("app.websocket_protocol.CLOSE_SECONDS", 0.3)
+    async with RunningServer(own_world, settings_of(own_world.url)) as running:
+        live = LiveServer(own_world, running.port)
+        await live.read_ids()
+        await live.write(update(sql.collection).values(description="x" * 20_000))
+        async with live.socket("mei") as blocked:
+            blocked.connection.transport.pause_reading()
+            for number in range(20):
+                await blocked.send(**subscribe(str(number), LONG, id=live.ids["members"]))
+            async with asyncio.timeout(30):
+                while running.server.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+                    await asyncio.sleep(0.1)
+            blocked.connection.transport.abort()
+        await live.ask.close()
+
+
+async def test_a_client_that_reads_again_gets_the_code_of_its_end(
+    own_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.live.socket.SEND_SECONDS", 0.3)
+    async with serve(own_world) as live:
+        await live.write(update(sql.collection).values(description="x" * 20_000))
+        async with live.socket("mei") as slow:
+            slow.connection.transport.pause_reading()
+            for number in range(20):
+                await slow.send(**subscribe(str(number), LONG, id=live.ids["members"]))
+            await asyncio.sleep(4)
+            slow.connection.transport.resume_reading()
+            with pytest.raises(ConnectionClosed, match="1013"):
+                await read_all(slow)
+
+
+async def read_all(socket: Socket) -> None:
+    while True:
+        await socket.receive()

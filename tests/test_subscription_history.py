@@ -1,4 +1,4 @@
-"""Mirrors that follow subscriptions through random histories equal what their viewers see, after each step."""
+"""Mirrors that follow subscriptions through random histories equal fresh reads, after each step."""
 
 import secrets
 from random import Random
@@ -45,7 +45,7 @@ class Mirror:
         raise NotImplementedError
 
     async def fresh(self, context: OperationContext) -> Any:
-        """Return what the viewer sees now."""
+        """Return the visible objects now."""
         raise NotImplementedError
 
     def apply(self, event: Any, fresh: Any) -> None:
@@ -53,7 +53,7 @@ class Mirror:
         raise NotImplementedError
 
     def check(self, fresh: Any, where: str) -> None:
-        """Fail unless the objects are what the viewer sees."""
+        """Fail unless the objects equal the visible ones."""
         raise NotImplementedError
 
     async def step(self, database: Database, writes: RecentWrites, where: str) -> bool:

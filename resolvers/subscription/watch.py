@@ -37,7 +37,7 @@ class Watch(Protocol):
     """Whether it depends on writes that do not change the revision of the database."""
 
     def is_concerned(self, writes: RecentWrites, since: int) -> bool:
-        """Return whether writes since a row version may change what the viewer sees, if they are the same viewer."""
+        """Return whether writes since a row version may cause an event, as far as the viewer is the same."""
 
     async def look(self, context: Context) -> Event | None:
         """Return the event since the last one that was accepted; None if the viewer sees no difference.
