@@ -38,6 +38,8 @@ from resolvers.listing import search as searching
 from resolvers.listing.aggregate import select_tags
 from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
+from resolvers.pull import part as pull_part
+from resolvers.pull import row_set
 from resolvers.write import membership as write_membership
 from resolvers.write import membership_operations, undo_members
 from resolvers.write.former_places import insert_records
@@ -788,6 +790,12 @@ LEAKS: Sequence[Leak] = (
         "index",
         "kept fragments are shared between levels of access",
         _replace(Selection, "key", _fragments_of_any_access),
+    ),
+    Leak("pulls", "a sync has assets whose hidden content changed", _replace(pull_part, "CONTENT", frozenset[str]())),
+    Leak(
+        "pulls",
+        "the pages of a pull count hidden memberships",
+        _replace(row_set, "select_members", lambda viewer: pull_part.select_members(unrestricted(viewer))),
     ),
 )
 

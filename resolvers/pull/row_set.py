@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -93,24 +94,16 @@ def digest(facts: str) -> int:
     return int.from_bytes(blake2b(facts.encode(), digest_size=8).digest())
 
 
-def compare(before: Iterable[Row], after: Sequence[Row]) -> Difference:
+def compare(before: Iterable[Row], after: Iterable[Row]) -> Difference:
     """Return the difference of two row sets."""
     old, new = _Index(before), _Index(after)
     missing = {kind: [key for key in old.objects[kind] if key not in new.objects[kind]] for kind in OBJECTS}
-    changed = {
-        MEMBERSHIP: {new.pk_of[id_] for id_ in new.pk_of if old.members(id_) != new.members(id_)},
-        USE: {pk for pk in new.pairs[USE] if old.pairs[USE].get(pk) != new.pairs[USE][pk]},
-    }
-
-    def is_changed(row: Row) -> bool:
-        kind, pk = row[0], row[1]
-        if kind in PAIRS:
-            return pk in changed[kind]
-        known = old.objects[kind].get(_key(row))
-        return known is None or known[2:] != row[2:]  # an undo may have created the row again, with another primary key
-
+    changed = {kind: _changed_objects(old.objects[kind], new.objects[kind]) for kind in OBJECTS}
+    members = [new.members(id_) for id_ in new.pk_of if _differ(old.members(id_), new.members(id_))]
+    uses = [rows for pk, rows in new.pairs[USE].items() if _differ(old.pairs[USE].get(pk, ()), rows)]
+    changed |= {MEMBERSHIP: list(chain.from_iterable(members)), USE: list(chain.from_iterable(uses))}
     return Difference(
-        [row for row in after if row[0] != MEMBERS and is_changed(row)],
+        [row for kind in range(len(PARTS)) for row in changed[kind]],
         [*missing[TOPIC], *missing[COLLECTION]],
         missing[ASSET],
         missing[USER],
@@ -119,21 +112,29 @@ def compare(before: Iterable[Row], after: Sequence[Row]) -> Difference:
     )
 
 
+def _changed_objects(old: Mapping[Any, Row], new: Mapping[Any, Row]) -> list[Row]:
+    return [row for key, row in new.items() if _differ([old[key]] if key in old else (), [row])]
+
+
+def _differ(old: Sequence[Row], new: Sequence[Row]) -> bool:
+    """Return whether rows differ, by more than their first primary key: an undo may have created the object again."""
+    return old != new and [row[2:] for row in old] != [row[2:] for row in new]
+
+
 class _Index:
     """Rows of a row set by their keys."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.objects: dict[int, dict[Any, Row]] = {kind: {} for kind in OBJECTS}
         self.pk_of: dict[str, int] = {}  # of collections with visible or hidden members
-        self.pairs: dict[int, dict[int, list[Row]]] = {kind: {} for kind in PAIRS}  # without kind and first key
-        for row in rows:
-            kind = row[0]
+        self.pairs: dict[int, dict[int, list[Row]]] = {kind: {} for kind in PAIRS}  # by the first primary key
+        for kind, of_kind in groupby(rows, itemgetter(0)):
             if kind in PAIRS:
-                self.pairs[kind].setdefault(row[1], []).append(row[2:])
+                self.pairs[kind] = {pk: list(pairs) for pk, pairs in groupby(of_kind, itemgetter(1))}
             elif kind == MEMBERS:
-                self.pk_of[row[2]] = row[1]
+                self.pk_of = {id_: pk for _, pk, id_ in of_kind}
             else:
-                self.objects[kind][_key(row)] = row
+                self.objects[kind] = {_key(row): row for row in of_kind}
 
     def members(self, collection_id: str) -> Sequence[Row]:
         """Return the memberships of a collection, in its order."""
@@ -146,14 +147,14 @@ def _key(row: Row) -> Any:
 
 
 def _missing_pks(before: Sequence[Row], after: Sequence[Row]) -> list[int]:
-    """Return the second keys of the pairs that are missing."""
-    return sorted({row[0] for row in before} - {row[0] for row in after})
+    """Return the second primary keys of the pairs that are missing."""
+    return [] if before == after else sorted({row[2] for row in before} - {row[2] for row in after})
 
 
 def mark_torn(rows: Iterable[Row], keys: Iterable[Row]) -> list[Row]:
     """Return the rows; those with the keys differ from any other, as the viewer may have another version of them."""
     torn = {tuple(key) for key in keys}
-    return [[*row, None] if tuple(key_of(row)) in torn else row for row in rows]
+    return [[*row, None] if torn and tuple(key_of(row)) in torn else row for row in rows]
 
 
 def key_of(row: Row) -> Row:
