@@ -154,11 +154,11 @@ class TreeMirror(Mirror):
 
     def apply(self, event: TopicTreeEvent, fresh: list[Item]) -> None:
         assert set(event.removed) <= set(self.items)
+        for id_ in event.removed:
+            self.siblings[self.items.pop(id_).parent_id].remove(id_)
         if event.reload:
             self.items, self.siblings = {}, {}
         changed = [item for item in fresh if event.reload or item.id in event.changed]
-        for id_ in event.removed:
-            self.siblings[self.items.pop(id_).parent_id].remove(id_)
         for item in changed:
             former = self.items.get(item.id)
             if former is not None and former.parent_id != item.parent_id:

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Integer, bindparam
+from sqlalchemy import Integer, String, bindparam, func
+from sqlalchemy import cast as sql_cast
 
 from permissions import Viewer, visible
 from permissions.visible import MEMBER_ACTIONS
@@ -168,10 +169,12 @@ def _select_collections(viewer: Viewer) -> Selection:
 def _select_last_change(viewer: Viewer) -> Selection:
     """Return the SELECT of the newest visible change of a topic or collection after a revision, but for members."""
     change = sql.change
+    is_member_order = func.coalesce(sql_cast(change.c.effect, String), "").contains('"members":')
     newest = visible(change, viewer).where(
         change.c.revision > bindparam("since", type_=Integer()),
         has_subject_of((SubjectType.TOPIC, SubjectType.COLLECTION)),
         change.c.action.not_in(MEMBER_ACTIONS),
+        ~is_member_order,
     )
     return newest.with_only_columns(change.c.id).order_by(change.c.pk.desc()).limit(1)
 
