@@ -9,6 +9,7 @@ these declarations. Libraries need the types of the columns declared again: in t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from store.tables import AppKind, AssetAccess, AssetKind, DataAssetKind
 
@@ -27,13 +28,13 @@ class AssetColumn:
     default: StrEnum | None = None  # for a missing value; assets of kinds without the column have NULL
     line: str | None = None  # name in a catalogue line, if it differs from the GraphQL name
 
-    @property
+    @cached_property
     def graph_name(self) -> str:
         """The field's name in GraphQL and the change log."""
         first, *rest = self.name.removesuffix("_pk").split("_")
         return first + "".join(part.capitalize() for part in rest)
 
-    @property
+    @cached_property
     def line_name(self) -> str:
         """The field's name in a catalogue line."""
         return self.line or self.graph_name

@@ -12,7 +12,10 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from app.commands.settings import read_settings
+from app.settings import SettingError
 from app.tokens import create_token
+from app.worker import run_worker
 from resolvers.export.catalogue import catalogue_lines
 from resolvers.export.file_format import ENDINGS, ExportFormat
 from resolvers.limits import LIMITS
@@ -534,3 +537,53 @@ async def test_the_job_of_a_user_who_was_deactivated_is_cancelled(ask_own: Graph
 
 def test_the_parts_of_an_export_are_those_of_the_graph() -> None:
     assert [*GraphPart] == ["TOPICS", "COLLECTIONS", "ASSETS", "MEMBERSHIPS", "USES", "USERS"]
+
+
+async def test_downloads_take_points_of_the_rate_limit(own_world: World, ask_own: GraphQLClient, folder: Path) -> None:
+    id_ = await exported(ask_own, folder, "mei")
+    settings = replace(settings_of(own_world.url), export_folder=str(folder), rate_points=1, rate_burst=45)
+    limited = GraphQLClient(own_world, settings)
+    try:
+        statuses = [(await get(limited, "mei", id_)).status_code for _ in range(5)]
+        refused = await get(limited, "mei", id_)
+    finally:
+        await limited.close()
+    assert statuses[:3] == [200, 200, 200]
+    assert (code_of(refused), int(refused.headers["retry-after"]) > 0) == ((429, "RATE_LIMITED"), True)
+
+
+async def test_a_download_is_below_the_prefix_of_the_deployment(
+    own_world: World, ask_own: GraphQLClient, folder: Path
+) -> None:
+    id_ = await exported(ask_own, folder, "mei")
+    settings = replace(settings_of(own_world.url), export_folder=str(folder), root_path="/atoll")
+    prefixed = GraphQLClient(own_world, settings)
+    try:
+        url = httpx.URL("http://atoll.test/atoll/graphql").join(f"exports/{id_}")
+        assert (await prefixed.client.get(url, headers=bearer(ask_own, "mei"))).status_code == 200
+    finally:
+        await prefixed.close()
+
+
+def test_the_folder_has_to_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATOLL_EXPORT_FOLDER", str(tmp_path))
+    assert read_settings().export_folder == str(tmp_path)
+    monkeypatch.setenv("ATOLL_EXPORT_FOLDER", str(tmp_path / "absent"))
+    with pytest.raises(SettingError) as error:
+        read_settings()
+    assert str(error.value) == (
+        f"ATOLL_EXPORT_FOLDER {tmp_path / 'absent'} is not a folder that Atoll can write to. Create it first."
+    )
+
+
+async def test_a_server_runs_exports_and_deletes_expired_files(
+    ask_own: GraphQLClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.worker.POLL_SECONDS", 0.01)
+    old = folder / "export-exp_old.zip"
+    old.touch()
+    os.utime(old, (0, 0))
+    async with run_worker(ask_own.database, folder), asyncio.timeout(60):
+        id_ = await started(ask_own, "mei")
+        while (await get(ask_own, "mei", id_)).status_code != 200 or old.exists():  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.05)

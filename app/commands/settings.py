@@ -2,6 +2,7 @@
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 from app.metrics_server import parse_address
 from app.oidc import create_issuer
@@ -19,10 +20,9 @@ def read_settings() -> Settings:
             parse_address(settings.metrics)
     except ValueError as error:
         raise SettingError(str(error)) from error
-    if settings.export_folder is not None and not os.access(settings.export_folder, os.R_OK | os.W_OK | os.X_OK):
-        raise SettingError(
-            f"ATOLL_EXPORT_FOLDER {settings.export_folder} is not a folder that Atoll can write to. Create it first."
-        )
+    folder = settings.export_folder
+    if folder is not None and not (Path(folder).is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
+        raise SettingError(f"ATOLL_EXPORT_FOLDER {folder} is not a folder that Atoll can write to. Create it first.")
     if settings.traces and find_spec("opentelemetry") is None:
         raise SettingError("ATOLL_TRACES needs OpenTelemetry. Run: pip install 'atoll[otel]'")
     return settings

@@ -4,17 +4,17 @@ Members beyond the first page of a collection are in lines of their own, so that
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any
 
 from permissions import Viewer, visible
-from resolvers.export.line import ExportedLine, ExportedLines, build_line, without_defaults
+from resolvers.export.line import ExportedLine, ExportedLines, build_line
 from resolvers.export.page import read_pages
 from resolvers.export.principal import IdByPk, load_ids
 from resolvers.export.scope import WHOLE, Scope
 from resolvers.pull.part import GraphPart
 from store import sql
 from store.catalogue.importer import DEFAULT_SOURCE
-from store.catalogue.lines import CollectionLine, MemberLine, MembersLine, TopicLine
+from store.catalogue.lines import CollectionLine, MembersLine, TopicLine
 from store.database import Snapshot
 from store.date_time import format_rfc_3339
 from store.sql import Expressions, Selection
@@ -23,17 +23,13 @@ COLLECTIONS_PER_PAGE = 100
 """Collections whose first members are read by one statement."""
 MEMBERS_PER_LINE = 500
 """Members with the longest ids and notes take less than the longest line that an import accepts."""
+LINES_PER_PAGE = 10
 
 Members = list[ExportedLine]
 
 
-class Membership(NamedTuple):
-    """Columns of a membership that an export has."""
-
-    asset_id: str
-    note: str | None
-    added_at: int
-    added_by_pk: int | None
+MembershipRow = Sequence[Any]
+"""Id of the asset, note, time of addition and pk of the adder: the first values of a row of `_select_members`."""
 
 
 async def topic_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> ExportedLines:
@@ -120,25 +116,26 @@ async def _load_first_members(snapshot: Snapshot, viewer: Viewer, pks: Sequence[
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == parents.c.value)
     statement = sql.per_parent(parents, rows.order_by(*_member_keys()).limit(MEMBERS_PER_LINE))
     by_parent = await snapshot.rows(statement, {"parents": sql.json_text(pks)})
-    members = {row.value: [Membership(*columns) for columns in row.rows] for row in by_parent}
-    adders = await load_ids(snapshot, viewer, [member.added_by_pk for each in members.values() for member in each])
-    return {pk: [_build_member(member, adders) for member in each] for pk, each in members.items()}
+    adders = await load_ids(snapshot, viewer, {added_by for row in by_parent for *_, added_by in row.rows})
+    return {row.value: [_build_member(member, adders) for member in row.rows] for row in by_parent}
 
 
 async def _further_members(snapshot: Snapshot, viewer: Viewer, pk: int) -> AsyncIterator[Members]:
-    """Yield the members of a collection after the first ones. Two statements for each page, which is a line."""
+    """Yield the members of a collection after the first ones, those of a line at once.
+
+    Two statements for each page, which is LINES_PER_PAGE lines.
+    """
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == pk)
-    is_first = True
-    async for page in read_pages(snapshot, rows, _member_keys(), MEMBERS_PER_LINE):
-        if not is_first:
-            members = [Membership(*row[: len(Membership._fields)]) for row in page]
-            adders = await load_ids(snapshot, viewer, [member.added_by_pk for member in members])
-            yield [_build_member(member, adders) for member in members]
-        is_first = False
+    start = MEMBERS_PER_LINE  # the first ones are in the line of the collection
+    async for page in read_pages(snapshot, rows, _member_keys(), MEMBERS_PER_LINE * LINES_PER_PAGE):
+        adders = await load_ids(snapshot, viewer, {added_by for _, _, _, added_by, *_ in page})
+        for index in range(start, len(page), MEMBERS_PER_LINE):
+            yield [_build_member(member, adders) for member in page[index : index + MEMBERS_PER_LINE]]
+        start = 0
 
 
 def _select_members(viewer: Viewer) -> Selection:
-    """Return the SELECT of the columns of `Membership`."""
+    """Return the SELECT of the values of a MembershipRow."""
     membership = sql.membership
     columns = (sql.asset.c.external_id, membership.c.note, membership.c.added_at, membership.c.added_by_pk)
     return visible(membership, viewer).with_only_columns(*columns)
@@ -148,11 +145,13 @@ def _member_keys() -> Expressions:
     return [sql.membership.c.rank, sql.membership.c.asset_pk]
 
 
-def _build_member(member: Membership, adders: IdByPk) -> ExportedLine:
-    values = {
-        "id": member.asset_id,
-        "note": member.note,
-        "addedAt": format_rfc_3339(member.added_at),
-        "addedBy": None if member.added_by_pk is None else adders.get(member.added_by_pk),
-    }
-    return without_defaults(MemberLine, values)
+def _build_member(row: MembershipRow, adders: IdByPk) -> ExportedLine:
+    """Return the fields of `MemberLine` without those that have their default, of which there may be millions."""
+    asset_id, note, added_at, added_by_pk, *_ = row
+    line = {"id": asset_id}
+    if note is not None:
+        line["note"] = note
+    line["addedAt"] = format_rfc_3339(added_at)
+    if added_by_pk in adders:
+        line["addedBy"] = adders[added_by_pk]
+    return line

@@ -1,6 +1,7 @@
 """Lines of an export: the fields of the import's models, in their order, without those that have their default."""
 
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 from typing import Any
 
 from store.catalogue.lines import Line
@@ -21,6 +22,12 @@ def without_defaults(model: type[Line], values: Mapping[str, Any]) -> ExportedLi
     """
     return {
         name: values[name]
-        for name, field in model.model_fields.items()
-        if field.is_required() or values.get(name, field.default) != field.default
+        for name, is_required, default in _fields(model)
+        if is_required or values.get(name, default) != default
     }
+
+
+@cache
+def _fields(model: type[Line]) -> list[tuple[str, bool, Any]]:
+    """Return name, whether it is required, and default of each field: Pydantic computes these each time."""
+    return [(name, field.is_required(), field.default) for name, field in model.model_fields.items()]
