@@ -8,8 +8,11 @@ import pytest
 from sqlalchemy import delete, update
 
 from app.tokens import revoke_token
+from resolvers.context import Context
+from resolvers.subscription.collection import CollectionWatch
 from resolvers.write.job import run_next_job
 from store import ids, sql
+from store.failure import Failure, StorageError
 from store.tables import AssetStatus
 from tests.conftest import ANONYMOUS, World, copied
 from tests.live_server import COLLECTION_CHANGED, JOB_UPDATED, TREE_CHANGED, Events, LiveServer, serve
@@ -427,3 +430,36 @@ async def test_subscriptions_are_for_members(live: LiveServer) -> None:
     async with live.socket() as socket:
         await socket.send(type="connection_init", payload=live.headers(ANONYMOUS))
         assert await socket.close_code() == (4403, "Sign in first: send a bearer token.")
+
+
+async def test_a_subscription_outlives_a_failure_of_the_database(
+    live: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.live.subscription.RETRY_SECONDS", 0.2)
+    async with live.subscribe("mei", COLLECTION_CHANGED, id=live.ids["members"]) as events:
+        await first(events)
+        failures = [StorageError(failure, "gone") for failure in (Failure.BUSY, Failure.FULL)]
+
+        async def fail(self: CollectionWatch, context: Context) -> Any:
+            if failures:
+                raise failures.pop()
+            return await look(self, context)
+
+        look = CollectionWatch.look
+        monkeypatch.setattr(CollectionWatch, "look", fail)
+        await add(live, "members", "align")
+        assert summary(await events.next()) == (["align"], [], False)
+        assert failures == []
+
+
+async def test_an_unexpected_failure_is_masked_and_ends_the_subscription(
+    live: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(CollectionWatch, "look", fail)
+    async with live.subscribe("mei", COLLECTION_CHANGED, id=live.ids["members"]) as events:
+        message = await events.end()
+    assert (message["type"], "secret" in str(message)) == ("error", False)
+    assert message["payload"][0]["extensions"]["code"] == "INTERNAL"

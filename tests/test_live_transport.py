@@ -17,7 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from app.live.hub import Hub
 from app.websocket_protocol import MAX_MESSAGE_BYTES
 from store import sql
-from store.database import Database
+from store.database import Database, Snapshot
+from store.recent_writes import RecentWrites
 from tests.cli_process import environment, run_server
 from tests.conftest import ANONYMOUS, World, settings_of
 from tests.live_server import COLLECTION_CHANGED, PROTOCOL, TREE_CHANGED, LiveServer, RunningServer, Socket, serve
@@ -449,3 +450,15 @@ async def test_a_client_that_reads_again_gets_the_code_of_its_end(
 async def read_all(socket: Socket) -> None:
     while True:
         await socket.receive()
+
+
+async def test_a_failed_look_for_writes_is_not_the_last(live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_writes: RecentWrites, _snapshot: Snapshot) -> None:
+        monkeypatch.undo()
+        raise RuntimeError("once")
+
+    async with live.subscribe("mei", COLLECTION_CHANGED, id=live.ids["members"]) as events:
+        await events.next()
+        monkeypatch.setattr(RecentWrites, "read", fail)
+        await add(live, "members", "align")
+        assert (await events.next())["addedEdges"] != []

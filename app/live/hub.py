@@ -78,6 +78,9 @@ class Hub:
         except StorageError as error:
             _log.warning("Subscriptions wait for the database: %s", error)
             return before
+        except Exception:  # noqa: BLE001 - one failed look must not be the last
+            _log.exception("A look for writes failed.")
+            return before
         for wake, needs_every_look in list(self._wakers.items()):
             if needs_every_look or written != before:
                 wake.set()
