@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, Self
 
 import orjson
-from sqlalchemy import Select, Table, Update, case, delete, insert, select, update
+from sqlalchemy import Select, Table, Update, and_, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import sql
@@ -27,7 +27,13 @@ CHUNK_ROWS = 4_096
 """Rows in a chunk: a page reads one or two chunks, however large the pull is."""
 
 MAX_PULLS = 40
-"""Most pulls that are stored for a user, and for all visitors together, who see the same rows."""
+"""Most pulls that are stored for a user, and as many differences."""
+
+MAX_VISITORS_PULLS = 20
+"""Most pulls with the same parts, and as many differences, that are stored for all visitors together.
+
+Visitors see the same rows, and so share pulls: only changes of these, and other parts, make another pull.
+"""
 
 _FAST = 1  # level of compression
 
@@ -38,7 +44,7 @@ Row = Sequence[Any]
 class Contents(NamedTuple):
     """Contents of a pull: its parts, the rows in its pages, and others; see `store.tables.Pull`."""
 
-    parts: Sequence[str]
+    parts: str
     state_id: str | None
     sent: Sequence[Row]
     unsent: Sequence[Row]
@@ -49,7 +55,7 @@ class NewPull(NamedTuple):
 
     id: str
     user_pk: int | None
-    parts: Sequence[str]
+    parts: str
     state_id: str | None
     digest: str
     size: int
@@ -74,15 +80,16 @@ def rows_of_chunk(stored: bytes) -> list[Row]:
 
 
 async def save_pull(connection: AsyncConnection, pull: NewPull) -> None:
-    """Store a pull, and delete expired ones and the user's oldest ones beyond MAX_PULLS. Six statements.
-
-    One more for each chunk on SQLite.
-    """
+    """Store a pull, and delete expired ones and the viewer's oldest ones beyond the limit. Six statements."""
     at = now_ms()
     await _delete(connection, select(sql.pull.c.pk).where(sql.pull.c.expires_at <= at))
-    is_own = sql.pull.c.user_pk.is_not_distinct_from(pull.user_pk)
-    newest = select(sql.pull.c.pk).where(is_own).order_by(sql.pull.c.served_until.desc(), sql.pull.c.pk.desc())
-    await _delete(connection, newest.offset(MAX_PULLS - 1))
+    limit, is_of_viewer = MAX_PULLS, sql.pull.c.user_pk == pull.user_pk
+    if pull.user_pk is None:
+        limit, is_of_viewer = MAX_VISITORS_PULLS, and_(sql.pull.c.user_pk.is_(None), sql.pull.c.parts == pull.parts)
+    is_difference = sql.pull.c.state_id.is_not(None)
+    alike = select(sql.pull.c.pk).where(is_of_viewer, is_difference if pull.state_id else ~is_difference)
+    newest_first = alike.order_by(sql.pull.c.served_until.desc(), sql.pull.c.pk.desc())
+    await _delete(connection, newest_first.offset(limit - 1))
     values = {name: value for name, value in pull._asdict().items() if name != "chunks"} | {"torn": []}
     times = {"served_until": at + SERVED_MS, "expires_at": at + SERVED_MS}
     inserted = insert(sql.pull).values(values | times).returning(sql.pull.c.pk)

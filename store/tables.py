@@ -533,7 +533,7 @@ class Pull(SQLModel, table=True):
     pk: int = _pk()
     id: str = _text(unique=True, default_factory=lambda: new_id("pul"))
     user_pk: int | None = Field(default=None, foreign_key="principal.pk")  # None for visitors
-    parts: list[str] = Field(sa_type=JSON)
+    parts: str = _text()  # separated by spaces
     state_id: str | None = _optional_text()  # of a difference, the pull with the rows that its viewer then has
     torn: list[list[int]] = Field(sa_type=JSON)  # keys of rows of which the viewer may have another version
     digest: str = _text()  # of the rows: a viewer who sees the same ones again gets the same pull, unless it is torn

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import delete, func, insert, literal, select, true, update
 
 from proofs.model_reader import read_model
+from resolvers.pull.part import GraphPart
 from store import sql
-from store.pulls import CHUNK_ROWS, MAX_PULLS, SERVED_MS
+from store.pulls import CHUNK_ROWS, MAX_PULLS, MAX_VISITORS_PULLS, SERVED_MS
 from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, World, set_public_sharing
 from tests.graph_client import PARTS, PULL, expected_rows, name_rows, next_page, pull
 
@@ -40,11 +41,16 @@ async def test_small_pages_have_the_same_rows_in_the_same_order(ask: GraphQLClie
 async def test_pages_across_chunks_have_every_row_once(ask: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = await pull(ask, "mei")
     for module in ("store.pulls", "resolvers.pull.page"):
-        monkeypatch.setattr(f"{module}.CHUNK_ROWS", 4)
+        monkeypatch.setattr(f"{module}.CHUNK_ROWS", 2)
     assert sum(map(len, whole.values())) < CHUNK_ROWS
     await forget_pulls(ask)
     assert await pull(ask, "mei", 3) == whole
     assert await pull(ask, "mei", 9) == whole
+    size = sum(map(len, whole.values()))
+    before_last = await next_page(ask, "mei", size - 1)
+    last = await next_page(ask, "mei", 7, before_last["pageInfo"]["endCursor"])
+    after_last = await next_page(ask, "mei", 7, last["pageInfo"]["endCursor"])
+    assert (last["pageInfo"]["hasNextPage"], after_last["pageInfo"]["endCursor"]) == (False, None)
 
 
 async def forget_pulls(ask: GraphQLClient) -> None:
@@ -176,6 +182,16 @@ async def test_a_user_has_a_number_of_pulls_at_most(ask_own: GraphQLClient) -> N
     for after in (*cursors[1:],):
         await next_page(ask, "eve", 1, after)
     await next_page(ask, "mei", 1, others)
+
+
+async def test_visitors_cannot_end_the_pulls_of_other_visitors(ask_own: GraphQLClient) -> None:
+    """Pull all combinations of parts, more than there are pulls of visitors."""
+    after = (await next_page(ask_own, ANONYMOUS, 1))["pageInfo"]["endCursor"]
+    combinations = [[part for bit, part in enumerate(GraphPart) if number >> bit & 1] for number in range(63)]
+    assert len(combinations) > MAX_VISITORS_PULLS
+    for parts in combinations:
+        await next_page(ask_own, ANONYMOUS, 1, include=parts)
+    await next_page(ask_own, ANONYMOUS, 1, after)
 
 
 async def test_hidden_writes_change_no_byte(ask_own: GraphQLClient) -> None:

@@ -14,7 +14,7 @@ from resolvers.pull.row_set import Difference, compare
 from store.pulls import Row
 from tests.conftest import ENDS_EARLY
 
-STEPS, MAX_STEPS = 150, 600
+STEPS, MAX_STEPS = 300, 600
 pytestmark = ENDS_EARLY
 
 

@@ -84,6 +84,13 @@ async def test_without_changes_a_sync_is_empty_and_the_token_the_same(ask: Graph
     assert second == {name: [] for name in LISTS} | {"syncToken": first["syncToken"]}
 
 
+@pytest.mark.usefixtures("engine_on")
+async def test_the_engine_answers(engine_answers: list[bytes | None], ask: GraphQLClient) -> None:
+    await sync(ask, "eve", (await sync(ask, "eve", None, 7))["syncToken"])
+    assert len(engine_answers) > 2
+    assert None not in engine_answers
+
+
 CHANGES: dict[str, tuple[str, str, Page]] = {
     "a renamed topic": ("eve", "UPDATE topic SET name = 'x' WHERE slug = 'empty'", {"topics": 1}),
     "a renamed collection": ("eve", "UPDATE collection SET name = 'x' WHERE pk = :open", {"collections": 1}),

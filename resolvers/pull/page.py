@@ -161,7 +161,7 @@ class PullPageByRequest(Loader[PageRequest, PullPage | OperationError | None]):
         chunks = await self.context.snapshot.rows(statement, {"id": id_, "now": now_ms(), **viewer.parameters})
         if not chunks:
             raise OperationError(ErrorCode.SYNC_TOKEN_EXPIRED, SINCE_EXPIRED)
-        parts = tuple(map(GraphPart, chunks[0].parts))
+        parts = tuple(part for part in PARTS if part in chunks[0].parts.split())
         stored = (rows_of_chunk(chunk.rows) for chunk in chunks if chunk.rows is not None)
         return parts, mark_torn(chain.from_iterable(stored), chunks[0].torn)
 
@@ -176,7 +176,7 @@ class PullPageByRequest(Loader[PageRequest, PullPage | OperationError | None]):
     ) -> NewPull:
         """Return the pull of these rows: a stored one with the same, or a new one that will be stored."""
         viewer = self.context.viewer
-        pull = NewPull.of_rows(new_id("pul"), viewer.user_pk, Contents(parts, state_id, sent, unsent))
+        pull = NewPull.of_rows(new_id("pul"), viewer.user_pk, Contents(" ".join(parts), state_id, sent, unsent))
         statement = cached(("pull by digest", viewer.kind), lambda: _select_pull(viewer))
         parameters = {"digest": pull.digest, "now": now_ms(), **viewer.parameters}
         # The same rows are the same pull, so that visitors cannot push each other's pulls out of the database.
@@ -190,18 +190,18 @@ class PullPageByRequest(Loader[PageRequest, PullPage | OperationError | None]):
         viewer, after = self.context.viewer, request.after
         assert after is not None  # noqa: S101 - `fetch` tells first pages from others
         id_, start = orjson.loads(cursor.unseal(viewer, request.scope, after))
-        end = start + request.first
         statement = cached(("pull page", viewer.kind), lambda: _select_chunks(viewer))
-        parameters = {"id": id_, "now": now_ms(), "start": start - CHUNK_ROWS, "end": end}
+        parameters = {"id": id_, "now": now_ms(), "start": start - CHUNK_ROWS, "end": start + request.first}
         chunks = await self.context.snapshot.rows(statement, {**parameters, **viewer.parameters})
         if not chunks:
             raise OperationError(ErrorCode.BAD_CURSOR, PAGES_EXPIRED)
         size = chunks[0].size
+        end = min(start + request.first, size)  # other rows follow, which are in no page
         rows = [
             row
             for chunk in chunks
-            if chunk.rows is not None
-            for row in rows_of_chunk(chunk.rows)[max(0, start - chunk.start) : min(end, size) - chunk.start]
+            if chunk.rows is not None and chunk.start < end
+            for row in rows_of_chunk(chunk.rows)[max(0, start - chunk.start) : end - chunk.start]
         ]
         return PullPage(request.scope, id_, chunks[0].state_id or id_, size, start, rows, is_first=False)
 

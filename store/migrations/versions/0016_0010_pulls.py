@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("pk", sa.Integer(), nullable=False),
         sa.Column("id", TEXT, nullable=False),
         sa.Column("user_pk", sa.Integer(), nullable=True),
-        sa.Column("parts", sa.JSON(), nullable=False),
+        sa.Column("parts", TEXT, nullable=False),
         sa.Column("state_id", TEXT, nullable=True),
         sa.Column("torn", sa.JSON(), nullable=False),
         sa.Column("digest", TEXT, nullable=False),
