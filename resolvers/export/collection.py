@@ -128,7 +128,7 @@ async def _further_members(snapshot: Snapshot, viewer: Viewer, pk: int) -> Async
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == pk)
     start = MEMBERS_PER_LINE  # the first ones are in the line of the collection
     async for page in read_pages(snapshot, rows, _member_keys(), MEMBERS_PER_LINE * LINES_PER_PAGE):
-        adders = await load_ids(snapshot, viewer, {added_by for _, _, _, added_by, *_ in page})
+        adders = await load_ids(snapshot, viewer, {row.added_by_pk for row in page})
         for index in range(start, len(page), MEMBERS_PER_LINE):
             yield [_build_member(member, adders) for member in page[index : index + MEMBERS_PER_LINE]]
         start = 0
