@@ -10,8 +10,9 @@ import sys
 from functools import lru_cache
 from typing import Any, Final
 
-from app import cli, documents, http_protocol, query_engine, request, turns
+from app import cli, documents, http_protocol, query_engine, request, turns, websocket_protocol
 from app.http_request import HTTPRequest
+from app.live import socket as live_socket
 from proofs.memory import settled_bytes
 from resolvers.listing import statement_cache
 
@@ -83,6 +84,8 @@ def main(port: str, fault: str | None = None) -> None:
     vars(http_protocol)["HEAD_SECONDS"] = HEAD_SECONDS
     vars(request)["BODY_SECONDS"] = BODY_SECONDS
     vars(turns)["WAIT_SECONDS"] = WAIT_SECONDS
+    vars(live_socket)["INITIALISATION_SECONDS"] = HEAD_SECONDS
+    vars(websocket_protocol)["CLOSE_SECONDS"] = HEAD_SECONDS
     vars(documents)["_parse_cached"] = lru_cache(CACHED_ENTRIES)(vars(documents)["_parse_cached"].__wrapped__)
     vars(query_engine)["CACHE_SIZE"] = CACHED_ENTRIES
     vars(statement_cache)["MAX_STATEMENTS"] = CACHED_ENTRIES
