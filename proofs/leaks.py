@@ -794,8 +794,8 @@ LEAKS: Sequence[Leak] = (
     Leak("pulls", "a sync has assets whose hidden content changed", _replace(pull_part, "CONTENT", frozenset[str]())),
     Leak(
         "pulls",
-        "the pages of a pull count hidden memberships",
-        _replace(row_set, "select_members", lambda viewer: pull_part.select_members(unrestricted(viewer))),
+        "the pages of a pull count hidden rows",
+        _replace(row_set, "select_part", lambda part, viewer: pull_part.select_part(part, unrestricted(viewer))),
     ),
 )
 

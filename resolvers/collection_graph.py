@@ -7,7 +7,7 @@ from permissions import ErrorCode, OperationError
 from resolvers.context import Context
 from resolvers.limits import LIMITS
 from resolvers.listing.connection import PageInfo
-from resolvers.loaders import AssetByPk, CollectionByPk, PrincipalByPk, RowByColumn, TopicByPk
+from resolvers.loaders import NO_PK, AssetByPk, CollectionByPk, PrincipalByPk, RowByColumn, TopicByPk
 from resolvers.pull.page import PageRequest, PullPage, PullPageByRequest
 from resolvers.pull.part import GraphPart
 from resolvers.pull.row_set import (
@@ -84,13 +84,12 @@ async def _load_objects(
 ) -> list[Any]:
     """Return the page's rows of the part that are still visible and, if they have ids in the pull, still the same."""
     rows = page.of(PARTS.index(part))
-    pks = [row[1] for row in rows]
+    pks = [row[1] for row in rows] or [NO_PK]  # so that the statements do not depend on the rows of the page
     load = context.loader(loader).load_many(pks)
     if not page.is_first:
-        load_digests = context.loader(DigestByPk, part).load_many(pks)
-        digests = await load_digests
-        page.note_versions(context, rows, ([*row[:-1], digest] for row, digest in zip(rows, digests, strict=True)))
-    objects = zip(rows, await load, strict=True)
+        digests = await context.loader(DigestByPk, part).load_many(pks)
+        page.note_versions(context, rows, [[*row[:-1], digest] for row, digest in zip(rows, digests, strict=False)])
+    objects = zip(rows, await load, strict=False)
     return [found for row, found in objects if found is not None and (row[0] not in WITH_ID or found.id == row[2])]
 
 
@@ -106,10 +105,11 @@ async def uses(page: PullPage, context: Context) -> list[Any]:
 
 async def _load_pairs(page: PullPage, context: Context, loader: type[RowByPair], kind: int) -> list[Any]:
     rows = page.of(kind)
-    found = await context.loader(loader).load_many((row[1], row[2]) for row in rows)
+    keys = [(row[1], row[2]) for row in rows] or [(NO_PK, NO_PK)]
+    found = (await context.loader(loader).load_many(keys))[: len(rows)]
     if not page.is_first:
         viewer = context.viewer
-        page.note_versions(context, rows, (pair and loader.row_of_pull(viewer, pair) for pair in found))
+        page.note_versions(context, rows, [pair and loader.row_of_pull(viewer, pair) for pair in found])
     return [pair for pair in found if pair is not None]
 
 

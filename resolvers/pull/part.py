@@ -35,8 +35,8 @@ CONTENT: Final = frozenset(column.name for column in ASSET_COLUMNS if column.acc
 def select_part(part: GraphPart, viewer: Viewer) -> Selection:
     """Return the SELECT of all rows of the part that are visible to the viewer, with their keys.
 
-    Rows of objects have `facts`, the text of all columns that the viewer sees. Those of memberships are the
-    collections, see `select_members`. The one of uses has all `rows`.
+    Rows of objects have `facts`, the text of all columns that the viewer sees. Those of memberships have the `rows` of
+    a collection, in its order: asset, time, user and note. Those of uses have all `rows`.
     """
     return _SELECTS[part](viewer)
 
@@ -74,21 +74,17 @@ def _assets(viewer: Viewer) -> Selection:
     return rows.with_only_columns(asset.c.pk, facts, maintain_column_froms=True)
 
 
-def select_members(viewer: Viewer) -> Selection:
-    """Return the SELECT of the visible memberships of the collections in the parameter `parents`, in their order.
-
-    The `rows` of each have asset, time, user and note. Visitors do not see the users who added assets.
-    """
-    parents, membership = sql.int_table("parents"), sql.membership
-    columns = membership.c["asset_pk", "added_at", "added_by_pk", "note"]
-    members = visible(membership, viewer).with_only_columns(*columns)
-    members = members.where(membership.c.collection_pk == parents.c.value)
-    return sql.per_parent(parents, members.order_by(membership.c.rank, membership.c.asset_pk))
-
-
 def _memberships(viewer: Viewer) -> Selection:
-    """Return the collections whose memberships `select_members` selects."""
-    return visible(sql.collection, viewer).with_only_columns(sql.collection.c.pk, sql.collection.c.id)
+    collection, membership = sql.collection.alias("of_members"), sql.membership
+    collections = visible(collection, viewer).with_only_columns(collection.c.pk.label("value"), collection.c.id)
+    parents = collections.subquery("parents")
+    members = (
+        visible(membership, viewer)
+        .with_only_columns(*membership.c["asset_pk", "added_at", "added_by_pk", "note"])
+        .where(membership.c.collection_pk == parents.c.value)
+        .order_by(membership.c.rank, membership.c.asset_pk)
+    )
+    return sql.per_parent(parents, members).add_columns(parents.c.id)
 
 
 def _uses(viewer: Viewer) -> Selection:

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 from permissions import Viewer
 from resolvers.listing.statement_cache import cached
 from resolvers.loaders import NO_PK
-from resolvers.pull.part import GraphPart, select_members, select_part
-from store import sql
+from resolvers.pull.part import GraphPart, select_part
 from store.database import Snapshot
 from store.pulls import Row
 
@@ -36,10 +35,6 @@ WITH_ID: Final = frozenset({TOPIC, COLLECTION})
 OBJECTS: Final = (TOPIC, COLLECTION, ASSET, USER)
 
 
-COLLECTIONS_AT_ONCE: Final = 100
-"""Collections whose memberships a statement reads."""
-
-
 class Difference(NamedTuple):
     """Changes from one row set to another: the rows that changed or appeared, and the keys of those that are missing.
 
@@ -56,29 +51,22 @@ class Difference(NamedTuple):
 
 
 async def read_rows(snapshot: Snapshot, viewer: Viewer, part: GraphPart) -> Sequence[Row]:
-    """Return all rows of the part, in the order of the pages.
-
-    One statement; for memberships, one more for each COLLECTIONS_AT_ONCE, because a statement has limited time.
-    """
+    """Return all rows of the part, in the order of the pages; those of no page are last. One statement."""
     kind = PARTS.index(part)
     statement = cached(("pull", viewer.kind, part), lambda: select_part(part, viewer))
     found = await snapshot.rows(statement, viewer.parameters)
     if kind == MEMBERSHIP:
-        return await _read_memberships(snapshot, viewer, {row.pk: row.id for row in found})
+        collections = sorted(map(tuple, found), key=itemgetter(0))
+        members = [[MEMBERS, pk, id_] for pk, _, id_ in collections]
+        return [_membership(viewer, pk, columns) for pk, rows, _ in collections for columns in rows] + members
     if kind == USE:
         return [[kind, *pks] for each in found for pks in each.rows]
     return sorted([kind, *row[:-1], digest(row.facts)] for row in found)
 
 
-async def _read_memberships(snapshot: Snapshot, viewer: Viewer, id_of: Mapping[int, str]) -> list[Row]:
-    statement = cached(("pull members", viewer.kind), lambda: select_members(viewer))
-    rows, pks = list[Row](), sorted(id_of)
-    for start in range(0, len(pks), COLLECTIONS_AT_ONCE):
-        parents = sql.json_text(pks[start : start + COLLECTIONS_AT_ONCE])
-        found = await snapshot.rows(statement, {"parents": parents, **viewer.parameters})
-        for pk, members in sorted(map(tuple, found), key=itemgetter(0)):
-            rows += [membership_row(viewer, (pk, asset_pk), *further) for asset_pk, *further in members]
-    return rows + [[MEMBERS, pk, id_of[pk]] for pk in pks]
+def _membership(viewer: Viewer, pk: int, columns: Sequence[Any]) -> Row:
+    asset_pk, *further = columns
+    return membership_row(viewer, (pk, asset_pk), *further)
 
 
 def membership_row(
