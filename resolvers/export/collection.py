@@ -4,7 +4,7 @@ Members beyond the first page of a collection are in lines of their own, so that
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from permissions import Viewer, visible
 from resolvers.export.line import ExportedLine, ExportedLines, build_line
@@ -115,7 +115,7 @@ async def _load_first_members(snapshot: Snapshot, viewer: Viewer, pks: Sequence[
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == parents.c.value)
     statement = sql.per_parent(parents, rows.order_by(*_member_keys()).limit(MEMBERS_PER_LINE))
     by_parent = await snapshot.rows(statement, {"parents": sql.json_text(pks)})
-    adders = await load_ids(snapshot, viewer, {added_by for row in by_parent for *_, added_by in row.rows})
+    adders = await load_ids(snapshot, viewer, {member[3] for row in by_parent for member in row.rows})
     return {row.value: [_build_member(member, adders) for member in row.rows] for row in by_parent}
 
 
@@ -127,9 +127,10 @@ async def _further_members(snapshot: Snapshot, viewer: Viewer, pk: int) -> Async
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == pk)
     start = MEMBERS_PER_LINE  # the first ones are in the line of the collection
     async for page in read_pages(snapshot, rows, _member_keys(), MEMBERS_PER_LINE * LINES_PER_PAGE):
-        adders = await load_ids(snapshot, viewer, {added_by for _, _, _, added_by, *_ in page})
-        for index in range(start, len(page), MEMBERS_PER_LINE):
-            yield [_build_member(member, adders) for member in page[index : index + MEMBERS_PER_LINE]]
+        members = cast("Sequence[MembershipRow]", page)
+        adders = await load_ids(snapshot, viewer, {member[3] for member in members})
+        for index in range(start, len(members), MEMBERS_PER_LINE):
+            yield [_build_member(member, adders) for member in members[index : index + MEMBERS_PER_LINE]]
         start = 0
 
 
