@@ -31,7 +31,7 @@ class CreatedLink(NamedTuple):
 
 
 async def add_file(
-    connection: AsyncConnection, id_: str, user_pk: int, *, format_: str, name: str, access: Mapping[str, str]
+    connection: AsyncConnection, id_: str, user_pk: int, *, format_: str, name: str, access: Mapping[str, Any]
 ) -> None:
     """Record the file of a job, and forget files that expired long ago. Three statements."""
     now = now_ms()

@@ -286,6 +286,10 @@ async def test_a_deleted_collection_takes_the_file_along(ask_own: GraphQLClient,
     bare = next(node["id"] for node in nodes["collections"]["nodes"] if node["slug"] == "bare")
     await Mutation("collectionDelete", "deletedCollectionId")(ask_own, "ada", id=bare)
     assert code_of(await get(ask_own, "eve", id_)) == (410, "GONE")
+    new = Mutation("collectionCreate", "collection { id }")
+    genomics = next(node["id"] for node in nodes["topics"]["nodes"] if node["slug"] == "genomics")
+    await new(ask_own, "ada", topicId=genomics, name="Bare", visibility="PUBLIC")
+    assert code_of(await get(ask_own, "eve", id_)) == (410, "GONE")  # although its pk may be that of the deleted one
 
 
 async def test_a_file_stays_after_changes_that_hide_nothing_in_it(ask_own: GraphQLClient, folder: Path) -> None:

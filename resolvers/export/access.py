@@ -2,21 +2,23 @@
 
 import base64
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pyroaring import BitMap
 from sqlalchemy import Row
 
-from permissions import Viewer, visible
+from permissions import Viewer
 from permissions.permission import is_group_member
+from resolvers.export.asset import select_assets
+from resolvers.export.collection import select_collections, select_topics
 from resolvers.export.page import read_pages
 from resolvers.export.principal import select_groups
 from resolvers.export.scope import WHOLE, Scope
 from resolvers.pull.part import GraphPart
 from store import sql
 from store.database import Snapshot
-from store.sql import Selection
+from store.sql import Expression, Selection
 from store.tables import AssetAccess
 
 PAGE_SIZE = 20_000
@@ -24,30 +26,40 @@ PAGE_SIZE = 20_000
 
 @dataclass(frozen=True)
 class FileAccess:
-    """Pks of the objects of each kind that the viewer sees."""
+    """Objects of each kind that the viewer sees: assets by pk, as bitmaps, and others by id.
 
-    topics: BitMap
-    collections: BitMap
-    assets: BitMap
-    contents: BitMap
-    """Assets whose content the viewer sees."""
-    grants: BitMap
-    """Assets whose grants the viewer sees."""
-    groups: BitMap
+    Assets are never deleted. The pk of another object may become that of a new one.
+    """
+
+    topics: set[str] = field(default_factory=set)
+    collections: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
     """Groups whose members the viewer sees."""
+    assets: BitMap = field(default_factory=BitMap)
+    contents: BitMap = field(default_factory=BitMap)
+    """Assets whose content the viewer sees."""
+    grants: BitMap = field(default_factory=BitMap)
+    """Assets whose grants the viewer sees."""
 
     def is_within(self, other: Self) -> bool:
         """Return whether the other access has all that this one has."""
-        return all(pks.issubset(getattr(other, name)) for name, pks in vars(self).items())
+        return all(objects.issubset(getattr(other, name)) for name, objects in vars(self).items())
 
-    def to_json(self) -> dict[str, str]:
-        """Return the bitmaps by name. A thousand consecutive pks take some bytes."""
-        return {name: base64.b64encode(pks.serialize()).decode() for name, pks in vars(self).items()}
+    def to_json(self) -> dict[str, Any]:
+        """Return the objects by name. In a bitmap, a thousand consecutive pks take some bytes."""
+        return {
+            name: base64.b64encode(objects.serialize()).decode() if isinstance(objects, BitMap) else sorted(objects)
+            for name, objects in vars(self).items()
+        }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, str]) -> Self:
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the access that `to_json` serialized."""
-        return cls(**{name: BitMap.deserialize(base64.b64decode(pks)) for name, pks in stored.items()})
+        objects: dict[str, Any] = {
+            name: BitMap.deserialize(base64.b64decode(each)) if isinstance(each, str) else set(each)
+            for name, each in stored.items()
+        }
+        return cls(**objects)
 
 
 async def load_access(snapshot: Snapshot, viewer: Viewer, scope: Scope = WHOLE) -> FileAccess:
@@ -55,23 +67,23 @@ async def load_access(snapshot: Snapshot, viewer: Viewer, scope: Scope = WHOLE) 
 
     The rows of memberships and uses need none of their own: a viewer sees them if they see the objects.
     """
-    access = FileAccess(BitMap(), BitMap(), BitMap(), BitMap(), BitMap(), BitMap())
+    access = FileAccess()
     if GraphPart.TOPICS in scope.parts:
-        await _add_pks(access.topics, snapshot, scope.topics(visible(sql.topic, viewer)), sql.topic.c.pk)
+        rows = _rows(snapshot, select_topics(viewer, scope), sql.topic.c.pk)
+        access.topics.update([row.id async for row in rows])
     if GraphPart.COLLECTIONS in scope.parts:
-        rows = scope.collections(visible(sql.collection, viewer))
-        await _add_pks(access.collections, snapshot, rows, sql.collection.c.pk)
+        rows = _rows(snapshot, select_collections(viewer, scope), sql.collection.c.pk)
+        access.collections.update([row.id async for row in rows])
     if scope.parts & {GraphPart.ASSETS, GraphPart.MEMBERSHIPS}:
         await _add_assets(access, snapshot, viewer, scope)
     if GraphPart.USERS in scope.parts:
-        async for group in _rows(snapshot, select_groups(viewer), sql.principal.c.pk):
-            if is_group_member(viewer, group):
-                access.groups.add(group.pk)
+        rows = _rows(snapshot, select_groups(viewer), sql.principal.c.pk)
+        access.groups.update([row.id async for row in rows if is_group_member(viewer, row)])
     return access
 
 
 async def _add_assets(access: FileAccess, snapshot: Snapshot, viewer: Viewer, scope: Scope) -> None:
-    rows = scope.assets(visible(sql.asset, viewer), viewer)
+    rows = select_assets(viewer, scope)
     columns = rows.selected_columns
     narrow = rows.with_only_columns(columns.pk, columns.viewer_access, maintain_column_froms=True)
     async for row in _rows(snapshot, narrow, sql.asset.c.pk):
@@ -82,12 +94,7 @@ async def _add_assets(access: FileAccess, snapshot: Snapshot, viewer: Viewer, sc
             access.grants.add(row.pk)
 
 
-async def _add_pks(pks: BitMap, snapshot: Snapshot, rows: Selection, pk: Any) -> None:
-    async for row in _rows(snapshot, rows.with_only_columns(pk, maintain_column_froms=True), pk):
-        pks.add(row.pk)
-
-
-async def _rows(snapshot: Snapshot, rows: Selection, pk: Any) -> AsyncIterator[Row[Any]]:
+async def _rows(snapshot: Snapshot, rows: Selection, pk: Expression) -> AsyncIterator[Row[Any]]:
     async for page in read_pages(snapshot, rows, [pk], PAGE_SIZE):
         for row in page:
             yield row

@@ -116,7 +116,7 @@ async def _load_first_members(snapshot: Snapshot, viewer: Viewer, pks: Sequence[
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == parents.c.value)
     statement = sql.per_parent(parents, rows.order_by(*_member_keys()).limit(MEMBERS_PER_LINE))
     by_parent = await snapshot.rows(statement, {"parents": sql.json_text(pks)})
-    adders = await load_ids(snapshot, viewer, {added_by for row in by_parent for *_, added_by in row.rows})
+    adders = await load_ids(snapshot, viewer, {member[3] for row in by_parent for member in row.rows})
     return {row.value: [_build_member(member, adders) for member in row.rows] for row in by_parent}
 
 
