@@ -30,7 +30,7 @@ COLLECTIONS = [f"collection-{number}" for number in range(3)]
 # Importing takes seconds: one process imports, and forks each child to be killed. A child adds all assets to one
 # collection after another, then removes them, and so on; it prints each acknowledged batch.
 FORKER = """
-import asyncio, itertools, json, os, sys
+import asyncio, gc, itertools, json, os, sys
 import aiosqlite, asyncpg, httpx
 from app.application import create_application
 from app.settings import Settings
@@ -52,6 +52,7 @@ async def change(asked):
             os.write(1, b"%d\\n" % batch)
 
 create_application(Settings())  # builds the schema once for all children
+gc.freeze()  # as a server does: a collection in a child would copy the pages of all objects
 
 for line in sys.stdin:
     child = os.fork()

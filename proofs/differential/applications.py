@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from itertools import count
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -65,11 +67,11 @@ class Server:
         headers = {"x-request-id": "r", "accept-encoding": "identity"}
         self._client = httpx.AsyncClient(transport=self._transport, base_url="http://atoll", headers=headers)
 
-    async def send(self, who: str, request: Request) -> Response:
-        """Send the request as the viewer, at a fixed time and with fixed ids."""
+    async def send(self, who: str, request: Request, number: int = 0) -> Response:
+        """Send the request as the viewer, at a fixed time and with ids that follow from the number."""
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self._tokens[who]}"}
         await self._transport.refresh()
-        with _fix_environment():
+        with _fix_environment(number):
             response = await self._client.post("/graphql", json=request.body(), headers=headers)
         return Response(response.status_code, sorted(response.headers.multi_items()), response.content)
 
@@ -85,15 +87,17 @@ class Pair:
 
     reference: Server
     engine: Server
+    _numbers: Iterator[int] = field(default_factory=count)
 
     async def compare(self, who: str, request: Request) -> tuple[Response, str]:
         """Send the request to both. Returns the reference's response, and the difference, "" if there is none.
 
         An error that the engine logs is a difference, although graphql-core then responds.
         """
-        first = await self.reference.send(who, request)
+        number = next(self._numbers)  # queries of the graph store pulls, whose ids must not be equal
+        first = await self.reference.send(who, request, number)
         ENGINE_ERRORS.take()
-        second = await self.engine.send(who, request)
+        second = await self.engine.send(who, request, number)
         failure = ENGINE_ERRORS.take()
         return first, f"the engine failed: {failure}" if failure else find_difference(first, second)
 
@@ -152,7 +156,9 @@ def _nulled_parent(path: Sequence[str | int], data: Any) -> Sequence[str | int] 
 
 
 @contextmanager
-def _fix_environment() -> Iterator[None]:
+def _fix_environment(number: int) -> Iterator[None]:
     # Bulk mutations of more than two items are jobs elsewhere: here all are executed in the request.
-    with fix_ids_and_time(UNUSED_SEED), patch("resolvers.write.membership.INLINE_BULK_ITEMS", 1_000):
+    inline = patch("resolvers.write.membership.INLINE_BULK_ITEMS", 1_000)
+    ids = patch("store.ids.random_bytes", Random(UNUSED_SEED + number).randbytes)
+    with fix_ids_and_time(UNUSED_SEED), ids, inline:
         yield
