@@ -154,6 +154,12 @@ def _select_values(elements: FunctionElement[Any], type_: TypeEngine[Any]) -> Se
     return select(elements.table_valued(column("value", type_), name="value").c.value)
 
 
+def int_pairs(parameter: str) -> Select[Any]:
+    """Return a SELECT of the pairs of integers in the parameter, such as `[[1,2],[3,4]]`, as the right side of IN."""
+    columns: list[Any] = [cast(value, BigInteger) for value in json_columns(parameter, "bigint", "bigint")]
+    return select(*columns)
+
+
 def insert_rows(into: Table, names: Sequence[str]) -> Insert:
     """Return an INSERT of the rows in the parameter `rows`, a JSON text such as `[[1,"a"],[2,null]]`.
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import count
-from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -27,7 +26,9 @@ REFERENCE, ENGINE = "reference", "on"
 """Values of the setting that chooses the executor: graphql-core, or the engine."""
 
 UNUSED_SEED = 1_000_000
-"""Seed of ids that no mutation made before."""
+"""First seed of ids that no mutation made before."""
+
+_seeds = count(UNUSED_SEED)
 
 INTERNAL_ERROR = '"code":"INTERNAL"'
 """Part of the response to an unhandled exception, which no operation may cause."""
@@ -67,11 +68,11 @@ class Server:
         headers = {"x-request-id": "r", "accept-encoding": "identity"}
         self._client = httpx.AsyncClient(transport=self._transport, base_url="http://atoll", headers=headers)
 
-    async def send(self, who: str, request: Request, number: int = 0) -> Response:
-        """Send the request as the viewer, at a fixed time and with ids that follow from the number."""
+    async def send(self, who: str, request: Request, seed: int | None = None) -> Response:
+        """Send the request as the viewer, at a fixed time and with the ids of the seed, or else of an unused one."""
         headers = {} if who == ANONYMOUS else {"authorization": f"Bearer {self._tokens[who]}"}
         await self._transport.refresh()
-        with _fix_environment(number):
+        with _fix_environment(next(_seeds) if seed is None else seed):
             response = await self._client.post("/graphql", json=request.body(), headers=headers)
         return Response(response.status_code, sorted(response.headers.multi_items()), response.content)
 
@@ -87,17 +88,16 @@ class Pair:
 
     reference: Server
     engine: Server
-    _numbers: Iterator[int] = field(default_factory=count)
 
     async def compare(self, who: str, request: Request) -> tuple[Response, str]:
         """Send the request to both. Returns the reference's response, and the difference, "" if there is none.
 
         An error that the engine logs is a difference, although graphql-core then responds.
         """
-        number = next(self._numbers)  # queries of the graph store pulls, whose ids must not be equal
-        first = await self.reference.send(who, request, number)
+        seed = next(_seeds)  # a query stores a pull under a new id
+        first = await self.reference.send(who, request, seed)
         ENGINE_ERRORS.take()
-        second = await self.engine.send(who, request, number)
+        second = await self.engine.send(who, request, seed)
         failure = ENGINE_ERRORS.take()
         return first, f"the engine failed: {failure}" if failure else find_difference(first, second)
 
@@ -156,9 +156,7 @@ def _nulled_parent(path: Sequence[str | int], data: Any) -> Sequence[str | int] 
 
 
 @contextmanager
-def _fix_environment(number: int) -> Iterator[None]:
+def _fix_environment(seed: int) -> Iterator[None]:
     # Bulk mutations of more than two items are jobs elsewhere: here all are executed in the request.
-    inline = patch("resolvers.write.membership.INLINE_BULK_ITEMS", 1_000)
-    ids = patch("store.ids.random_bytes", Random(UNUSED_SEED + number).randbytes)
-    with fix_ids_and_time(UNUSED_SEED), ids, inline:
+    with fix_ids_and_time(seed), patch("resolvers.write.membership.INLINE_BULK_ITEMS", 1_000):
         yield

@@ -3,8 +3,7 @@
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Row, Table
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import Row, Table, tuple_
 
 from permissions import Viewer, visible
 from permissions.visible import access, used_asset
@@ -32,11 +31,10 @@ class RowByPair(Loader[Pair, "Row[Any] | None"]):
 
     def select(self, viewer: Viewer) -> Selection:
         """Return the SELECT of the rows."""
-        keys = [sql_cast(key, BigInteger) for key in sql.json_columns("keys", "bigint", "bigint")]
         pair = list(self.table.primary_key.columns)
         columns = [pair[0].label("first_pk"), pair[1].label("second_pk"), *self.columns(viewer)]
         rows = visible(self.table, viewer).with_only_columns(*columns, maintain_column_froms=True)
-        return rows.where(*(column == key for column, key in zip(pair, keys, strict=True)))
+        return rows.where(tuple_(*pair).in_(sql.int_pairs("keys")))
 
     def columns(self, viewer: Viewer) -> list[Expression]:
         """Return the further columns of the rows."""
