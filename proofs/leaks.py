@@ -30,6 +30,7 @@ from proofs.interference.world import USERS
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers import asset, change, collection, context, loaders, membership, node
 from resolvers import filter as filters
+from resolvers.export import access as export_access
 from resolvers.export import asset as export_asset
 from resolvers.export import collection as export_collection
 from resolvers.export import principal as export_principal
@@ -775,6 +776,11 @@ LEAKS: Sequence[Leak] = (
         "exports",
         "an export has the members of every group",
         _replace(export_principal, "visible", _export_of_all(sql.group_member)),
+    ),
+    Leak(
+        "exports",
+        "the file of an export ends with an asset that is hidden from the viewer",
+        _replace(export_access, "select_assets", lambda viewer, _scope: select_unrestricted(sql.asset, viewer)),
     ),
     Leak("facets", "a tag is spelt as most assets do", _replace(aggregate, "select_tags", _spell_like_all_assets)),
     Leak("index", "the index shows assets without a grant", _index_without_grants),

@@ -78,6 +78,7 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         ("a move past hidden rows changes the place of a cursor", 0),
         ("an export has hidden members", 0),
         ("an export has grants", 0),
+        ("the file of an export ends", 1),
         ("a tag is spelt as most assets do", 23),
         ("tokens are visible to everyone", 0),
         ("a change lists hidden assets", 0),
