@@ -16,7 +16,7 @@ class AllowedHosts:
     """Names in `Host` headers that are answered. `*.example.org` allows all names below example.org."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Take the names, without ports. None at all allow every name."""
+        """Take the names, without ports. Without names, every name is allowed."""
         lowered = [name.lower() for name in names]
         self._names = frozenset(lowered)
         self._suffixes = tuple(name[1:] for name in lowered if name.startswith("*."))

@@ -133,8 +133,8 @@ class IsMovedAgain(_ChangeLoader):
         """Return the condition that a place was changed."""
         del viewer
         has_place = sql_cast(LATER.c.effect, String).contains('"place":')
-        is_move = (LATER.c.action == ChangeAction.REORDERED) | LATER.c.subject_id.startswith("col_")
-        return is_overridden(sql.change, has_place & is_move)
+        # What exists was restored to its place after each deletion.
+        return is_overridden(sql.change, has_place & (LATER.c.action != ChangeAction.DELETED))
 
 
 class KeepsMembers(_ChangeLoader):

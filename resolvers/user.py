@@ -25,7 +25,7 @@ class GroupReference(Protocol):
 
 
 class UserReference(Protocol):
-    """One-of input that names a user by one of three fields; the others are no text."""
+    """One-of input that names a user by one of three fields; the others are unset."""
 
     id: str | None
     external_id: str | None

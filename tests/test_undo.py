@@ -18,7 +18,7 @@ from store.date_time import format_rfc_3339
 from store.transfer import plan_return
 from tests.conftest import ANONYMOUS, GraphQLClient, set_public_sharing
 from tests.mutations import Mutation, assert_unchanged, error_paths, refusal_code
-from tests.test_collection_write import ids
+from tests.test_collection_write import ids, tree
 from tests.test_every_mutation import ACTS, Act, filled, mutate, prepare_world
 from tests.test_membership_write import ADD, REMOVE, held
 from tests.test_membership_write import ids as asset_ids
@@ -360,6 +360,29 @@ async def test_assets_return_to_their_places_unless_they_were_moved_again(ask_ow
     await UNDO(ask_own, "ada", changeId=second["change"]["id"])
     await UNDO(ask_own, "ada", changeId=first["change"]["id"])
     assert await held(ask_own, "open") == before
+
+
+@pytest.mark.parametrize(("kind", "slug"), [("collection", "bare"), ("topic", "empty")])
+async def test_a_deletion_that_was_undone_prevents_no_undo_of_a_move(
+    ask_own: GraphQLClient, kind: str, slug: str
+) -> None:
+    id_ = (await ids(ask_own))[slug]
+    reorder = Mutation(f"{kind}Reorder", "changes { id }")
+    delete = DELETE if kind == "collection" else DELETE_TOPIC
+
+    async def places() -> list[tuple[str, list[str]]]:
+        return list((await tree(ask_own, "ada")).items())
+
+    before = await places()
+    moved = await reorder(ask_own, "ada", id=id_, position={"atStart": True})
+    at_start = await places()
+    back = (await UNDO(ask_own, "ada", changeId=moved["changes"][0]["id"]))["changes"][0]["id"]
+    await delete(ask_own, "ada", id=id_)
+    await UNDO(ask_own, "ada", changeId=(await newest(ask_own))[0].id)
+    assert await places() == before != at_start
+    assert (await change(ask_own, back))["canUndo"]
+    await UNDO(ask_own, "ada", changeId=back)
+    assert await places() == at_start
 
 
 async def test_a_conflict_of_an_asset_names_the_later_change_that_the_viewer_sees(ask_own: GraphQLClient) -> None:

@@ -108,13 +108,18 @@ async def undo_reordered(tx: MutationTransaction, reader: InputReader, change: C
     path = await _get_path(tx, reader, change)
     collection, current, place = path[0], TreePosition.of(path), effect_of(change)["place"]
     is_elsewhere = any(current.log_fields[field] != place[field] for field in current.log_fields)
-    moves = [row for row in await later_changes(tx, change) if "place" in (row.effect or {})]
+    moves = [row for row in await later_changes(tx, change) if _is_move(row)]
     if is_elsewhere or is_overridden(moves):
-        await add_conflict(tx, reader, change, "The collection's place", lambda row: "place" in (row.effect or {}))
+        await add_conflict(tx, reader, change, "The collection's place", _is_move)
     reader.raise_errors()
     before = await _next_sibling(tx, current, place, [collection.id])
     log_id = await write_rank(tx, collection, current, before, **undone(change))
     return {"subjects": [collection.id], "changes": [log_id]}
+
+
+def _is_move(change: ChangeRow) -> bool:
+    """Return whether a change moved its collection; a collection that exists was restored after each deletion."""
+    return change.action != ChangeAction.DELETED and "place" in (change.effect or {})
 
 
 async def undo_deleted(tx: MutationTransaction, reader: InputReader, change: ChangeRow) -> Result:
