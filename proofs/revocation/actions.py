@@ -19,6 +19,7 @@ from tests.oracle import Line
 
 OWNER, ADMINISTRATOR = "olu", "ada"
 ISSUER_KEY = signing_key("k1", "ES256")
+REFUSED = "a server refused a write: {}"
 Client = httpx.AsyncClient
 
 
@@ -35,11 +36,18 @@ class Deployment:
 
     async def mutate(self, client: Client, who: str, name: str, **mutation_input: Any) -> None:
         """Send a mutation. Raises BrokenPromiseError if it is refused."""
-        body = {"query": Mutation(name, "__typename").query, "variables": {"input": mutation_input}}
-        headers = {"authorization": f"Bearer {self.tokens[who]}"}
-        response = (await client.post("/graphql", json=body, headers=headers)).json()
-        if "errors" in response or response["data"][name]["userErrors"]:
-            raise BrokenPromiseError(f"a server refused a write: {response}")
+        query = Mutation(name, "__typename").query
+        data = await _send(client, self.tokens[who], query=query, variables={"input": mutation_input})
+        if data[name]["userErrors"]:
+            raise BrokenPromiseError(REFUSED.format(data))
+
+
+async def _send(client: Client, token: str, **body: Any) -> Any:
+    """Send an operation and return its data. Raises BrokenPromiseError for errors."""
+    response = (await client.post("/graphql", json=body, headers={"authorization": f"Bearer {token}"})).json()
+    if "errors" in response:
+        raise BrokenPromiseError(REFUSED.format(response))
+    return response["data"]
 
 
 Action = Callable[[Deployment, Client], Awaitable[None]]
@@ -149,11 +157,8 @@ def sign_in(user: str, *groups: str, shares: str | None = None) -> Action:
     async def run(deployment: Deployment, client: Client) -> None:
         at = time.time()
         token = deployment.issuer.token(ISSUER_KEY, sub=user, iat=at, exp=at + 3_600, groups=list(groups))
-        query = {"query": "{ viewer { groups { nodes { id name } } } }"}
-        response = (await client.post("/graphql", json=query, headers={"authorization": f"Bearer {token}"})).json()
-        if "errors" in response:
-            raise BrokenPromiseError(f"a server refused a write: {response}")
-        ids = {group["name"]: group["id"] for group in response["data"]["viewer"]["groups"]["nodes"]}
+        data = await _send(client, token, query="{ viewer { groups { nodes { id name } } } }")
+        ids = {group["name"]: group["id"] for group in data["viewer"]["groups"]["nodes"]}
         if shares is not None:
             grants = [{"to": {"groupId": ids[groups[0]]}, "access": "VIEWER"}]
             await deployment.mutate(client, OWNER, "assetGrantsUpdate", assetId=deployment.ids[shares], set=grants)
