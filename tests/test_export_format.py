@@ -3,6 +3,7 @@
 import io
 import os
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from subprocess import Popen
@@ -24,8 +25,8 @@ from store.catalogue.lines import AnyLine, Line
 from store.database import Database
 from store.new_file import UnwritableFileError
 from tests.cli_process import CommandRunner
-from tests.conftest import ANONYMOUS, GraphQLClient, World
-from tests.export_files import assert_has_rows, expected_tables, read_csv
+from tests.conftest import ANONYMOUS, VIEWERS, GraphQLClient, World
+from tests.export_files import Tables, assert_has_rows, expected_tables, read_csv, read_parquet
 from tests.test_export import ODD_DESCRIPTIONS, ODD_NAMES, OPERATOR, export, parse
 
 FORMATS = [ExportFormat.CSV, ExportFormat.PARQUET, ExportFormat.GRAPHML]
@@ -41,6 +42,65 @@ async def test_a_viewer_gets_the_rows_of_json_lines_in_each_format(
     expected = expected_tables(parse(await export(ask.database, tmp_path, who)), is_signed_in=who != ANONYMOUS)
     assert_has_rows(format_, await export(ask.database, tmp_path, who, format_), expected)
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+ROWS_OF_GRAPH = """{ collectionGraph {
+  topics { id slug name description }
+  collections { id slug name description visibility topic { slug } parent { slug } }
+  assets { ... on AssetFields { id externalId status name description tags license doi url version createdAt updatedAt
+    owner { id externalId } } ... on DataAsset { sizeBytes } }
+  memberships { collectionId assetId note addedAt addedBy { externalId } }
+  uses { assetId usesAssetId }
+  users { externalId name email isAdmin isActive }
+  pageInfo { hasNextPage } } }"""
+
+
+@pytest.mark.parametrize("who", VIEWERS)
+async def test_a_viewer_exports_the_rows_of_the_collection_graph(ask: GraphQLClient, tmp_path: Path, who: str) -> None:
+    pulled = (await ask(who, ROWS_OF_GRAPH))["collectionGraph"]
+    assert not pulled.pop("pageInfo")["hasNextPage"]
+    exported = read_parquet(await export(ask.database, tmp_path, who, ExportFormat.PARQUET))
+    if who == ANONYMOUS:
+        exported["users"] = []  # the owners, whom the graph has as fields of assets
+    for table, rows in _tables_of(pulled).items():
+        columns = sorted(set().union(*rows))
+        assert _values(exported[table], columns) == _values(rows, columns), table
+
+
+def _values(rows: list[dict[str, Any]], columns: list[str]) -> list[str]:
+    """Return the values of each row in these columns, as texts, sorted."""
+    return sorted(repr([row.get(column) for column in columns]) for row in rows)
+
+
+def _tables_of(pulled: dict[str, Any]) -> Tables:
+    """Return the rows of a pull as those of tables: with the ids and slugs of exports, and with positions."""
+    names = {
+        row["id"]: row.get("slug") or row["externalId"] for part in ("collections", "assets") for row in pulled[part]
+    }
+    positions = Counter[str]()
+    tables: Tables = {
+        part: [_as_table_row(row) for row in pulled[part]] for part in ("topics", "collections", "assets")
+    }
+    tables["users"] = [_as_table_row(row) for row in pulled["users"]]
+    tables["uses"] = [{"asset": names[row["assetId"]], "uses": names[row["usesAssetId"]]} for row in pulled["uses"]]
+    tables["memberships"] = []
+    for row in pulled["memberships"]:
+        collection, asset = row.pop("collectionId"), row.pop("assetId")
+        positions[collection] += 1
+        ids = {"collection": names[collection], "asset": names[asset], "position": positions[collection]}
+        tables["memberships"].append(_as_table_row(row) | ids)
+    return tables
+
+
+def _as_table_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of the graph with the columns that a table has, references as ids and slugs."""
+    named = {name: value for name, value in row.items() if name != "id"}
+    if "externalId" in named:
+        named["id"] = named.pop("externalId")
+    for name, value in named.items():
+        if isinstance(value, dict):
+            named[name] = value.get("slug") or value["externalId"] or value["id"]
+    return named
 
 
 @pytest.mark.parametrize("format_", FORMATS)
