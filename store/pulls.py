@@ -114,7 +114,8 @@ async def add_torn_rows(connection: AsyncConnection, id_: str, keys: Sequence[Ro
     """Add keys to the torn rows of a stored pull, which no other viewer or walk then gets. Two statements."""
     is_pull = sql.pull.c.id == id_
     for [torn] in (await connection.execute(select(sql.pull.c.torn).where(is_pull))).all():
-        added = [list(key) for key in keys if list(key) not in torn]
+        known = set(map(tuple, torn))
+        added = [list(key) for key in keys if tuple(key) not in known]
         await connection.execute(update(sql.pull).where(is_pull).values(torn=[*torn, *added], digest=id_))
 
 
