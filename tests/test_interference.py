@@ -1,6 +1,7 @@
 """Non-interference: two worlds that differ only in hidden data respond identically; planted leaks are found."""
 
 import secrets
+from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -88,6 +89,16 @@ async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases
     if databases.backend == "sqlite":  # leaks are the same on both backends
         (leak,) = (each for each in LEAKS if each.fault.startswith(fault))
         assert await checks_until_found(databases, leak, seed) is not None
+
+
+async def test_an_export_that_fails_breaks_the_promise(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> AsyncIterator[Line]:
+        raise KeyError
+        yield {}
+
+    monkeypatch.setattr("proofs.interference.served_world.catalogue_lines", fail)
+    with pytest.raises(BrokenPromiseError, match="An export fails"):
+        await CaseGenerator(Random(1)).run(databases)
 
 
 async def test_a_failing_case_is_shrunk_and_reported_for_reproduction(databases: Databases) -> None:

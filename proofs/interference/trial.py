@@ -91,8 +91,11 @@ class WorldPair:
             self.sync_token = _sync_token(first) or self.sync_token
 
     async def _compare_exports(self) -> None:
-        """Raise BrokenPromiseError if the viewer exports different lines from the two worlds."""
-        first, second = [await world.export(self.who) for world in (self.original, self.changed)]
+        """Raise BrokenPromiseError if the viewer exports different lines from the two worlds, or an export fails."""
+        try:
+            first, second = [await world.export(self.who) for world in (self.original, self.changed)]
+        except Exception as error:
+            raise BrokenPromiseError(f"An export fails: {error!r}") from error
         self.checks += 1
         for one, other in zip_longest(first, second):
             if one != other:
