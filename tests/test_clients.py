@@ -4,11 +4,8 @@ Each runs the code of docs/clients. Those in JavaScript have their own tests, `t
 """
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -17,18 +14,14 @@ from typing import Any
 import pytest
 
 from tests.cli_process import Server, environment, run_server
+from tests.client_process import CLIENTS, install_python_clients, run, run_python
 from tests.conftest import World
-from tests.locked_packages import install_python_packages
 from tests.node import node_for
 
 ROOT = Path(__file__).parents[1]
-CLIENTS = Path(__file__).parent / "clients"
 DOCS = ROOT / "docs" / "clients"
 PAGE = ROOT / "docs" / "clients.md"
-# The clients in Python need another graphql-core than Atoll.
-PYTHON_PACKAGES = ROOT / "build" / "clients"
 JAVASCRIPT = {path.name.removesuffix(".test.mjs"): path for path in sorted(CLIENTS.glob("*.test.mjs"))}
-SECONDS = 120
 
 
 @pytest.fixture
@@ -66,8 +59,7 @@ def compile_clients(folder: Path) -> None:
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
     """Return a folder with the clients in Python."""
-    PYTHON_PACKAGES.parent.mkdir(exist_ok=True)
-    install_python_packages(CLIENTS / "requirements.lock", PYTHON_PACKAGES)
+    install_python_clients()
     return copy_docs(tmp_path / "python")
 
 
@@ -76,20 +68,6 @@ def copy_docs(folder: Path) -> Path:
     shutil.copytree(DOCS, folder, dirs_exist_ok=True)
     shutil.copy(ROOT / "schema.graphql", folder)
     return folder
-
-
-def run(folder: Path, *command: str, **variables: str) -> str:
-    """Run the command in the folder and return its output; fail with the output unless it succeeds."""
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | variables, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def run_python(folder: Path, *arguments: str) -> str:
-    """Run Python with the packages of the clients and no others."""
-    return run(folder, sys.executable, "-S", *arguments, PYTHONPATH=str(PYTHON_PACKAGES))
 
 
 @pytest.mark.parametrize("client", JAVASCRIPT)
