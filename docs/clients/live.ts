@@ -47,19 +47,22 @@ export function resuming<Client extends object>(client: Client): Client & Subscr
   };
 }
 
-/** Loads a list again for events that need it, and once more after an event that came meanwhile. */
+/** Loads a list again for events that need it, and once more for an event that came meanwhile or after a failure. */
 export function createReload(load: () => Promise<unknown>): (isNeeded: boolean) => Promise<void> {
   let isLoading = false;
   let isStale = false;
   return async (isNeeded) => {
-    isStale = isLoading;
-    if (isLoading || !isNeeded) return;
+    isStale ||= isNeeded || isLoading;
+    if (isLoading) return;
     isLoading = true;
     try {
-      do {
+      while (isStale) {
         isStale = false;
         await load();
-      } while (isStale);
+      }
+    } catch (failure) {
+      isStale = true;
+      console.error(failure);
     } finally {
       isLoading = false;
     }

@@ -36,7 +36,7 @@ export const shown = ({ name, assetCounts, assets }) => ({
 
 const read = async (who) => shown((await request(who, PAGE)).collection);
 
-async function write(who, mutation, input) {
+export async function write(who, mutation, input) {
   const type = `${mutation[0].toUpperCase()}${mutation.slice(1)}Input`;
   const payload = await request(
     who,

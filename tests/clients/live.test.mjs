@@ -7,14 +7,14 @@ import { print } from 'graphql';
 import relay from 'relay-runtime';
 import WebSocket from 'ws';
 import * as apollo from './apollo.js';
-import { assertFollows, shown } from './follow.mjs';
+import { assertFollows, shown, write } from './follow.mjs';
 import { CollectionChangedDocument, CollectionPageDocument } from './gql/graphql.js';
-import { applyEvent, connectSocket, connectStream, createReload } from './live.js';
+import { applyEvent, connectSocket, connectStream, createReload, resuming } from './live.js';
 import pageQuery from './relay/__generated__/collectionsPageQuery.graphql.js';
 import { createEnvironment } from './relay/environment.js';
 import { followCollection as followInRelay } from './relay/live.js';
 import * as urql from './urql.js';
-import { eventually, request, tokenOf, url } from './world.mjs';
+import { eventually, readIds, request, tokenOf, url } from './world.mjs';
 
 const { ConnectionHandler, createOperationDescriptor, fetchQuery, getRequest } = relay;
 const variables = { slug: 'members', first: 100 };
@@ -36,18 +36,25 @@ async function followPlainly(who, subscriptions, id) {
   return { shown: () => shown(collection), dump: () => JSON.stringify(collection), stop };
 }
 
-test('a list is loaded again after an event that came while it was loading', async () => {
+test('a list is loaded again after an event that came while it was loading, and after a failure', async (t) => {
+  const logged = t.mock.method(console, 'error', () => {});
   const loads = [];
-  const reload = createReload(() => new Promise((resolve) => loads.push(resolve)));
-  reload(false);
+  const reload = createReload(() => new Promise((resolve, reject) => loads.push({ resolve, reject })));
+  await reload(false);
   assert.equal(loads.length, 0);
   const loaded = reload(true);
   reload(false);
-  loads[0]();
+  loads[0].resolve();
   await eventually(() => assert.equal(loads.length, 2));
-  loads[1]();
+  loads[1].reject('unreachable');
   await loaded;
-  assert.equal(loads.length, 2);
+  assert.deepEqual(logged.mock.calls.map((call) => call.arguments), [['unreachable']]);
+  const repeated = reload(false);
+  assert.equal(loads.length, 3);
+  loads[2].resolve();
+  await repeated;
+  await reload(false);
+  assert.equal(loads.length, 3);
 });
 
 test('graphql-ws', () => assertFollows(socket, followPlainly));
@@ -97,3 +104,28 @@ test('Relay', () =>
       stop: () => (unfollow(), dispose()),
     };
   }));
+
+test('Relay leaves added edges to a page that is not loaded yet', async () => {
+  const subscriptions = resuming(socket(url, 'mei'));
+  const environment = createEnvironment(url, tokenOf('mei'), subscriptions);
+  const operation = createOperationDescriptor(getRequest(pageQuery), { slug: 'open', first: 3 });
+  const { dispose } = environment.retain(operation);
+  const read = () => environment.lookup(operation.fragment).data.collection;
+  const load = (after) => fetchQuery(environment, pageQuery, { slug: 'open', first: 3, after }).toPromise();
+  const { asset, collection } = await readIds();
+  let loads = 0;
+  const connectionId = ConnectionHandler.getConnectionID(collection.open, 'Collection_assets');
+  const unfollow = followInRelay(environment, collection.open, connectionId, () => load().then(() => (loads += 1)));
+  try {
+    await eventually(() => assert.deepEqual([loads, shown(read()).total], [1, 4]));
+    await write('olu', 'collectionAssetsAdd', { collectionId: collection.open, assetIds: [asset.explore] });
+    await eventually(() => assert.equal(shown(read()).total, 5));
+    assert.deepEqual(shown(read()).names, ['lens', 'align', 'blast']);
+    await load(read().assets.pageInfo.endCursor);
+    assert.deepEqual(shown(read()).names, ['lens', 'align', 'blast', 'count', 'explore']);
+    assert.equal(loads, 1);
+  } finally {
+    unfollow();
+    dispose();
+  }
+});
