@@ -118,7 +118,7 @@ def test_relay_and_generated_documents_are_requested_by_their_ids(own_world: Wor
     manifests[0].write_text("{}", encoding="ascii")
     compile_clients(folder)
     # A document without its text is answered only if the server knows its id.
-    replace_in(folder / "relay" / "environment.js", "query: text", "query: undefined")
+    replace_in(folder / "relay" / "environment.js", "query: text ??", "query:")
     replace_in(folder / "typed.js", "print(document)", "undefined")
     documents = ",".join(map(str, manifests))
     with run_server(tmp_path, environment(DATABASE_URL=own_world.url, DOCUMENTS=documents)) as server:

@@ -11,8 +11,9 @@ import {
 } from 'relay-runtime';
 import type { SubscriptionClient } from '../live.js';
 
+// graphql-ws takes no request without a query.
 const createBody = ({ id, name, text }: RequestParameters, variables: Variables) =>
-  ({ documentId: id ?? undefined, operationName: name, query: text ?? undefined, variables });
+  ({ documentId: id ?? undefined, operationName: name, query: text ?? '', variables });
 
 export function createEnvironment(url: string, token?: string, subscriptions?: SubscriptionClient): Environment {
   const send: FetchFunction = async (request, variables) => {
