@@ -1,4 +1,4 @@
-"""Clients of other projects against a server: Relay, Apollo Client, urql, GraphQL Code Generator, gql, ariadne-codegen.
+"""Clients of other projects against a server: in JavaScript (with subscriptions) and Python.
 
 Each runs the code of docs/clients. Those in JavaScript have their own tests, `tests/clients/*.test.mjs`.
 """
@@ -96,12 +96,13 @@ def test_relay_and_generated_documents_are_requested_by_their_ids(own_world: Wor
     manifests[0].write_text("{}", encoding="ascii")
     compile_clients(folder)
     # A document without its text is answered only if the server knows its id.
-    replace_in(folder / "relay" / "environment.js", "query: text", "query: undefined")
+    replace_in(folder / "relay" / "environment.js", "query: text ??", "query:")
     replace_in(folder / "typed.js", "print(document)", "undefined")
     documents = ",".join(map(str, manifests))
     with run_server(tmp_path, environment(DATABASE_URL=own_world.url, DOCUMENTS=documents)) as server:
         run_javascript("relay", folder, server, own_world)
         run_javascript("codegen", folder, server, own_world)
+        run_javascript("live", folder, server, own_world)
 
 
 def setting_in_docs(name: str) -> str:
@@ -151,10 +152,10 @@ def test_ariadne_codegen_reads_pages_scalars_and_codes_of_errors(
     assert run_as("olu", "ariadne_client_sync.py") == ["blast", "genomes"]
 
 
-def test_code_in_the_docs_is_that_of_the_tests() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize(("page", "languages"), [(PAGE, r"\w+"), (ROOT / "docs" / "live.md", "ts")])
+def test_code_in_the_docs_is_that_of_the_tests(page: Path, languages: str) -> None:
     files = [path.read_text(encoding="utf-8") for path in (*DOCS.rglob("*"), *CLIENTS.iterdir()) if path.is_file()]
-    blocks = re.findall(r"^```\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(rf"^```{languages}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert blocks
     assert [block for block in blocks if not any(contains(file, block) for file in files)] == []
 
@@ -169,7 +170,7 @@ def test_versions_in_the_docs_are_those_of_the_tests() -> None:
         for names, versions in rows
         for name, version in zip(names.split(", "), versions.split(", "), strict=True)
     }
-    assert len(named) == 9
+    assert len(named) == 11
     assert named == {name: tested.get(name) for name in named}
 
 

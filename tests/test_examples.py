@@ -32,7 +32,7 @@ from starlette.applications import Starlette
 
 from app import demo
 from app.application import create_application
-from app.commands.serve import serve
+from app.commands.serve import serve as serve_command
 from app.graphiql import EXAMPLES as FOLDER
 from app.graphiql import Example, build, read_examples
 from app.graphiql.example import GROUPS, ROLES
@@ -45,10 +45,11 @@ from store.database import Database
 from store.migrate import migrate
 from tests.cli_process import free_port
 from tests.conftest import ANONYMOUS, GraphQLClient, World, set_public_sharing, write_lines
+from tests.live_server import serve
 from tests.missing import REAL_CATALOGUE, needs_real_catalogue, skip_or_fail
 from tests.postgres import Postgres
 
-EXAMPLES = read_examples(FOLDER)
+ALL_EXAMPLES = read_examples(FOLDER)
 DEMO_ACCOUNTS = {
     "administrators": "user:ada",
     "owners": "user:olu",
@@ -56,6 +57,8 @@ DEMO_ACCOUNTS = {
     "anyone": ANONYMOUS,
 }
 """The user of the first account of each role."""
+SUBSCRIPTIONS = [example for example in ALL_EXAMPLES if example.group == GROUPS["live"]]
+EXAMPLES = [example for example in ALL_EXAMPLES if example not in SUBSCRIPTIONS]
 UNDO = next(example for example in EXAMPLES if "changeUndo" in example.query)
 WITHOUT_UNDO = [example for example in EXAMPLES if example is not UNDO]
 DEMO = [orjson.loads(line) for line in demo.CATALOGUE.read_bytes().splitlines()]
@@ -102,7 +105,7 @@ def _is_mutation(example: Example) -> bool:
     return _operation(example).operation is OperationType.MUTATION
 
 
-def _mutation(example: Example) -> str:
+def _field(example: Example) -> str:
     (field,) = _operation(example).selection_set.selections
     assert isinstance(field, FieldNode)
     return field.name.value
@@ -134,7 +137,7 @@ def _assert_accepted(opened: Example, response: httpx.Response) -> None:
     answer = response.json()
     assert "errors" not in answer, (opened.title, answer["errors"])
     if _is_mutation(opened) and _is_filled(opened):
-        payload = answer["data"][_mutation(opened)]
+        payload = answer["data"][_field(opened)]
         assert payload["userErrors"] == [], opened.title
         assert payload.get("summary", {}).get("failed", 0) == 0, opened.title
 
@@ -153,7 +156,7 @@ async def _responses(
         if _is_dry_run(example):
             opened = _with_input(opened, dryRun=False)
             response = await _run(ask, who, opened)
-            change = response.json()["data"][_mutation(opened)].get("change")
+            change = response.json()["data"][_field(opened)].get("change")
             yield opened, response
             if change:
                 undo = _with_input(UNDO, changeId=change["id"], dryRun=False)
@@ -192,15 +195,21 @@ async def ask_demo(empty_url: str) -> AsyncIterator[GraphQLClient]:
 
 
 def test_there_are_examples_of_each_group_for_each_role() -> None:
-    assert {example.group for example in EXAMPLES} == set(GROUPS.values())
+    assert {example.group for example in ALL_EXAMPLES} == set(GROUPS.values())
     assert {example.role for example in EXAMPLES} == set(ROLES)
     assert {account[2] for account in demo.ACCOUNTS} | {demo.ANONYMOUS.role} == set(ROLES)
 
 
 def test_titles_of_examples_are_short_and_unique() -> None:
-    titles = [example.title for example in EXAMPLES]
+    titles = [example.title for example in ALL_EXAMPLES]
     assert len(set(titles)) == len(titles)
     assert [title for title in titles if len(title) > LONGEST_TITLE] == []
+
+
+def test_every_subscription_has_an_example() -> None:
+    root = build_schema(print_schema()).subscription_type
+    assert root is not None
+    assert sorted(map(_field, SUBSCRIPTIONS)) == sorted(root.fields)
 
 
 def test_every_topic_mutation_and_every_bulk_mutation_has_an_example() -> None:
@@ -212,15 +221,15 @@ def test_every_topic_mutation_and_every_bulk_mutation_has_an_example() -> None:
     }
     assert bulk >= {"topicMerge", "collectionAssetsAdd", "assetCollectionsUpdate", "assetsRegister"}
     topics = {name for name in inputs if name.startswith("topic")}
-    assert (topics | bulk) - {_mutation(example) for example in filter(_is_mutation, EXAMPLES)} == set()
+    assert (topics | bulk) - {_field(example) for example in filter(_is_mutation, EXAMPLES)} == set()
 
 
 def test_an_example_of_a_mutation_is_a_dry_run_if_there_is_one() -> None:
     inputs = _inputs()
     mutations = list(filter(_is_mutation, EXAMPLES))
-    assert {_mutation(example) for example in mutations} >= {"topicCreate", "topicMerge"}
+    assert {_field(example) for example in mutations} >= {"topicCreate", "topicMerge"}
     for example in mutations:
-        assert _variables(example)["input"].get("dryRun", False) is ("dryRun" in inputs[_mutation(example)])
+        assert _variables(example)["input"].get("dryRun", False) is ("dryRun" in inputs[_field(example)])
 
 
 def _inputs() -> dict[str, dict[str, GraphQLInputType]]:
@@ -338,11 +347,29 @@ async def test_every_example_of_the_demo_succeeds_with_few_statements(ask_demo: 
     assert ran == {example.title for example in EXAMPLES}
 
 
+async def test_every_subscription_of_the_demo_begins_with_an_event(
+    empty_url: str, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.write.membership.INLINE_BULK_ITEMS", 1)
+    addition = next(example for example in filter(_is_mutation, EXAMPLES) if _field(example) == "collectionAssetsAdd")
+    async with serve(await _imported(empty_url, demo.CATALOGUE)) as live:
+        owner = DEMO_ACCOUNTS["owners"]
+        opened = _with_input(await _open(live.ask, fill, owner, addition), dryRun=False)
+        _assert_accepted(opened, await _run(live.ask, owner, opened))
+        for example in SUBSCRIPTIONS:
+            who = DEMO_ACCOUNTS[example.role]
+            opened = await _open(live.ask, fill, who, example)
+            assert _is_filled(opened), opened.title
+            async with live.subscribe(who, opened.query, **_variables(opened)) as events:
+                event = await events.next()
+            assert event["status" if _field(example) == "jobUpdated" else "cursor"], opened.title
+
+
 async def test_a_dry_run_forecasts_the_real_run(ask_demo: GraphQLClient, fill: Fill) -> None:
     examples = list(filter(_is_dry_run, WITHOUT_UNDO))
-    assert {"topicMerge", "topicDelete", "collectionDelete", "collectionAssetsMove"} <= set(map(_mutation, examples))
+    assert {"topicMerge", "topicDelete", "collectionDelete", "collectionAssetsMove"} <= set(map(_field, examples))
     payloads = [
-        response.json()["data"][_mutation(opened)]
+        response.json()["data"][_field(opened)]
         async for opened, response in _responses(ask_demo, fill, examples)
         if opened.title != UNDO.title
     ]
@@ -487,17 +514,17 @@ def test_the_demo_offers_the_examples_and_an_account_for_each_role(
     monkeypatch.setenv("ATOLL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/demo.db")
     monkeypatch.setattr("app.commands.serve.uvicorn.run", lambda app, **_options: served.append(app))
     before = signal.getsignal(signal.SIGTERM)
-    serve(port=free_port(), with_demo=True)
+    serve_command(port=free_port(), with_demo=True)
     signal.signal(signal.SIGTERM, before)  # `serve` replaces the handler
     config = asyncio.run(_config(served[0]))
-    assert [Example(**example) for example in config["examples"]] == EXAMPLES
+    assert [Example(**example) for example in config["examples"]] == ALL_EXAMPLES
     assert {account["role"] for account in config["accounts"]} == set(ROLES)
 
 
 async def test_other_deployments_offer_the_examples_and_no_account(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/untouched.db"
     config = await _config(create_application(Settings(database_url=url, graphiql=True)))
-    assert [Example(**example) for example in config["examples"]] == EXAMPLES
+    assert [Example(**example) for example in config["examples"]] == ALL_EXAMPLES
     assert config["accounts"] == []
 
 

@@ -6,7 +6,10 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import strawberry
 import uvicorn
@@ -21,6 +24,9 @@ from strawberry.asgi import GraphQL
 from app import graphiql
 from app.graphiql import Account, Example, build_routes, serve_page
 from tests.chromium import Chromium, Page
+from tests.cli_process import Server, environment
+from tests.cli_process import run_server as run_atoll
+from tests.conftest import World
 from tests.missing import skip_or_fail
 
 ANN = Account("Ann", "A member who owns two capsules.", "members", "ann-token")
@@ -70,13 +76,19 @@ class Viewer:
 
 
 def sent_token(info: strawberry.Info) -> str | None:
-    header = info.context["request"].headers.get("authorization")
+    headers = info.context.get("connection_params") or info.context["request"].headers
+    header = headers.get("authorization")
     return None if header is None else str(header).removeprefix("Bearer ")
 
 
 def words(info: strawberry.Info) -> list[str]:
     """Return the words that the account sees."""
     return {"ann-token": ["hello", "reef"], "root-token": ["hello", "lagoon"]}.get(sent_token(info) or "", [])
+
+
+def name_of(token: str | None) -> str:
+    """Return the name of the account with the token."""
+    return next((account.name for account in ACCOUNTS if account.token == token), f"nobody: {token}")
 
 
 @strawberry.type
@@ -97,8 +109,7 @@ class Query:
     @strawberry.field
     def viewer_name(self, info: strawberry.Info) -> str:
         """Return the name of the account whose bearer token was sent."""
-        token = sent_token(info)
-        return next((account.name for account in ACCOUNTS if account.token == token), f"nobody: {token}")
+        return name_of(sent_token(info))
 
     @strawberry.field
     def echo(self, word: str) -> str:
@@ -116,6 +127,11 @@ class Subscription:
         """Yield the numbers from 1."""
         for number in range(1, to + 1):
             yield number
+
+    @strawberry.subscription
+    async def viewer_name(self, info: strawberry.Info) -> AsyncGenerator[str, None]:
+        """Yield the name of the account whose bearer token was sent."""
+        yield name_of(sent_token(info))
 
 
 class Endpoint:
@@ -227,6 +243,14 @@ def open_example(tab: Page, title: str) -> None:
     tab.click("#example")
     tab.wait_for("document.getElementById('example').ariaCurrent === 'true'")
     tab.evaluate("document.getElementById('example').removeAttribute('id')")
+
+
+def ask(server: Server, token: str, query: str, **variables: object) -> Any:
+    """Run an operation with the token and return its data."""
+    body = {"query": query, "variables": variables}
+    answer = httpx.post(f"{server.url}/graphql", json=body, headers={"authorization": f"Bearer {token}"}).json()
+    assert "errors" not in answer, answer
+    return answer["data"]
 
 
 def titles(tab: Page) -> list[str]:
@@ -343,6 +367,44 @@ def test_a_subscription_shows_its_results(browser: Chromium, demonstration: str)
     tab.wait_for(f"({text_of('response.json')}).includes('3')")
     assert json.loads(tab.evaluate(text_of("response.json"))) == {"data": {"count": 3}}
     assert_no_problems(tab, demonstration)
+
+
+def test_a_subscription_runs_as_the_chosen_account_or_the_token_in_the_headers(
+    browser: Chromium, demonstration: str
+) -> None:
+    tab = ready(browser.open(f"{demonstration}/graphql"), "viewerName")
+    type_into(tab, "operation.graphql", "subscription { viewerName }")
+    assert run(tab) == {"data": {"viewerName": "Ann"}}
+    choose(tab, "Run as", "Root")
+    assert run(tab) == {"data": {"viewerName": "Root"}}
+    type_into(tab, "request-headers.json", '{"Authorization": "Bearer ann-token"}')
+    assert run(tab) == {"data": {"viewerName": "Ann"}}
+    assert_no_problems(tab, demonstration)
+
+
+def test_a_subscription_shows_what_another_account_adds(browser: Chromium, own_world: World, tmp_path: Path) -> None:
+    with run_atoll(tmp_path, environment(DATABASE_URL=own_world.url, GRAPHIQL="1")) as server:
+        ids = 'assets(query: "align") { nodes { ... on AssetFields { id } } } collection(by: {slug: "members"}) { id }'
+        found = ask(server, own_world.tokens["olu"], f"{{ {ids} }}")
+        tab = ready(browser.open(f"{server.url}/graphql"), "query")
+        tab.click(".atoll-token input")
+        tab.type_text(own_world.tokens["mei"])
+        open_example(tab, "Changes of a collection")
+        type_into(tab, "variables.json", json.dumps(found["collection"]))
+        time.sleep(0.3)  # GraphiQL reads its editors a tenth of a second after a change
+        tab.click(".graphiql-execute-button")
+        tab.wait_for(f"({text_of('response.json')}).includes('\"reload\": true')")
+        add = (
+            "mutation($input: CollectionAssetsAddInput!) { collectionAssetsAdd(input: $input) { userErrors { code } } }"
+        )
+        [asset] = found["assets"]["nodes"]
+        given = {"collectionId": found["collection"]["id"], "assetIds": [asset["id"]]}
+        ask(server, own_world.tokens["olu"], add, input=given)
+        tab.wait_for(f"({text_of('response.json')}).includes('ASSETS_ADDED')")
+        event = json.loads(tab.evaluate(text_of("response.json")))["data"]["collectionChanged"]
+        assert [edge["node"]["name"] for edge in event["addedEdges"]] == ["align"]
+        assert (event["reload"], event["change"]["actor"]) == (False, {"name": "olu"})
+        assert_no_problems(tab, server.url)
 
 
 def test_a_proxy_may_serve_the_page_below_a_prefix(browser: Chromium) -> None:

@@ -20,6 +20,7 @@ GROUPS = {
     "sharing": "Sharing",
     "people": "People",
     "audit": "Audit and undo",
+    "live": "Subscriptions",
     "analysis": "Analysis",
 }
 ROLES = ("anyone", "members", "owners", "administrators")

@@ -1,6 +1,7 @@
 import {
   ApolloClient,
   type ApolloCache,
+  ApolloLink,
   CombinedGraphQLErrors,
   type FieldPolicy,
   HttpLink,
@@ -8,7 +9,10 @@ import {
   type Reference,
   type TypePolicies,
 } from '@apollo/client';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { relayStylePagination } from '@apollo/client/utilities';
+import { CollectionChangedDocument } from './gql/graphql.js';
+import { createReload, type SubscriptionClient } from './live.js';
 import { possibleTypes } from './possible_types.js';
 
 interface Edge {
@@ -94,12 +98,20 @@ export const typePolicies: TypePolicies = {
   Topic: { fields: { collections: list(...collections), history: list() } },
 };
 
-export function createClient(uri: string, token?: string): ApolloClient {
+export function createClient(uri: string, token?: string, subscriptions?: SubscriptionClient): ApolloClient {
+  const http = new HttpLink({ uri, headers: token ? { authorization: `Bearer ${token}` } : {} });
   return new ApolloClient({
     cache: new InMemoryCache({ possibleTypes, typePolicies }),
-    link: new HttpLink({ uri, headers: token ? { authorization: `Bearer ${token}` } : {} }),
+    link: subscriptions ? withSubscriptions(http, subscriptions) : http,
   });
 }
+
+const withSubscriptions = (http: ApolloLink, subscriptions: SubscriptionClient) =>
+  ApolloLink.split(
+    ({ operationType }) => operationType === 'subscription',
+    new GraphQLWsLink(subscriptions as never),
+    http,
+  );
 
 /** Appends the edges that a mutation added to the collection's list. Lists in other orders are loaded again. */
 export function appendEdges(cache: ApolloCache, collectionId: string, added: readonly { node: { id?: string } }[]): void {
@@ -127,6 +139,25 @@ export function deleteEdges(cache: ApolloCache, collectionId: string, removedIds
       },
     },
   });
+}
+
+/** Changes the collection's list by events until the returned function is called. `load` reads the list again. */
+export function followCollection(client: ApolloClient, id: string, load: () => Promise<unknown>): () => void {
+  const { cache } = client;
+  const reload = createReload(() => {
+    cache.evict({ id: cache.identify({ __typename: 'Collection', id })!, fieldName: 'assets', broadcast: false });
+    return load();
+  });
+  const events = client.subscribe({ query: CollectionChangedDocument, variables: { id } });
+  const subscription = events.subscribe(({ data }) => {
+    const event = data?.collectionChanged;
+    if (!event) return;
+    deleteEdges(cache, id, [...event.removedAssetIds, ...event.addedEdges.map(({ node }) => node.id)]);
+    appendEdges(cache, id, event.addedEdges);
+    cache.gc();
+    void reload(event.reload);
+  });
+  return () => subscription.unsubscribe();
 }
 
 const isDefault = (storeFieldName: string) => storeFieldName === 'assets' || storeFieldName === 'assets:{}';

@@ -1,7 +1,9 @@
 import { type Cache, cacheExchange, type Resolver } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
-import { Client, type CombinedError, fetchExchange } from '@urql/core';
+import { Client, type CombinedError, fetchExchange, subscriptionExchange } from '@urql/core';
+import { CollectionChangedDocument } from './gql/graphql.js';
 import { introspection } from './introspection.js';
+import { createReload, type SubscriptionClient } from './live.js';
 
 const list: Resolver = relayPagination();
 const listsOfAsset = { collections: list, usedBy: list, uses: list };
@@ -47,7 +49,12 @@ function reloadAssets(cache: Cache, collectionId: string): void {
   }
 }
 
-export function createClient(url: string, token?: string, fetcher: typeof fetch = fetch): Client {
+interface Options {
+  fetcher?: typeof fetch;
+  subscriptions?: SubscriptionClient;
+}
+
+export function createClient(url: string, token?: string, { fetcher = fetch, subscriptions }: Options = {}): Client {
   const cache = cacheExchange({
     schema: introspection,
     // The viewer and the deployment are one object each: components share them, also without their id.
@@ -64,9 +71,23 @@ export function createClient(url: string, token?: string, fetcher: typeof fetch 
     url,
     fetch: fetcher,
     preferGetMethod: false,
-    exchanges: [cache, fetchExchange],
+    exchanges: [cache, fetchExchange, ...(subscriptions ? [exchangeOf(subscriptions)] : [])],
     fetchOptions: token ? { headers: { authorization: `Bearer ${token}` } } : {},
   });
+}
+
+const exchangeOf = (client: SubscriptionClient) =>
+  subscriptionExchange({
+    forwardSubscription: ({ query = '', variables }) => ({
+      subscribe: (sink) => ({ unsubscribe: client.subscribe({ query, variables }, sink as never) }),
+    }),
+  });
+
+/** Loads the collection's list again for each event, by `load`, until the returned function is called. */
+export function followCollection(client: Client, id: string, load: () => Promise<unknown>): () => void {
+  const reload = createReload(load);
+  const events = client.subscription(CollectionChangedDocument, { id });
+  return events.subscribe(({ data }) => void (data && reload(true))).unsubscribe;
 }
 
 /** Returns the codes of a failed operation's errors. */

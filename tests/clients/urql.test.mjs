@@ -22,7 +22,7 @@ beforeEach(async () => {
     requests.push(JSON.parse(init.body).operationName);
     return fetch(input, init);
   };
-  client = createClient(url, tokenOf('olu'), record);
+  client = createClient(url, tokenOf('olu'), { fetcher: record });
 });
 
 // A component that shows the results of a query until the end of the test.

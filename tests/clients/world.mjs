@@ -46,7 +46,7 @@ export const settle = () => wait(200);
 export async function eventually(check) {
   for (let tries = 100; ; tries -= 1) {
     try {
-      return check();
+      return await check();
     } catch (failure) {
       if (!tries) throw failure;
       await wait(100);

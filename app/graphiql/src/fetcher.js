@@ -1,4 +1,4 @@
-// Fetcher of GraphiQL: queries and mutations by POST, subscriptions over a WebSocket.
+// Fetcher of GraphiQL: queries and mutations by POST, each subscription over a WebSocket of its own.
 
 import { getOperationAST } from "graphql";
 import { createClient } from "graphql-ws";
@@ -8,16 +8,10 @@ const PATH = "graphql";
 
 /** Return a GraphiQL fetcher. It calls `token()` for each operation; null or "" is an anonymous visitor. */
 export function createFetcher(token) {
-  const socket = createClient({
-    url: () => Object.assign(new URL(PATH, location), { protocol: location.protocol.replace("http", "ws") }).href,
-    connectionParams: () => authorization(token()),
-    retryAttempts: 0,
-  });
-  return (operation, { headers, documentAST } = {}) => {
+  return (operation, { headers: typed, documentAST } = {}) => {
     const definition = documentAST && getOperationAST(documentAST, operation.operationName);
-    return definition?.operation === "subscription"
-      ? subscription(socket, operation)
-      : post(operation, { ...authorization(token()), ...lowerCased(headers) });
+    const headers = { ...authorization(token()), ...lowerCased(typed) };
+    return definition?.operation === "subscription" ? subscription(operation, headers) : post(operation, headers);
   };
 }
 
@@ -61,7 +55,13 @@ function failure(message) {
   return { errors: [{ message }] };
 }
 
-function subscription(socket, operation) {
+// The token of a socket cannot change, and tabs may have different ones.
+function subscription(operation, headers) {
+  const socket = createClient({
+    url: () => Object.assign(new URL(PATH, location), { protocol: location.protocol.replace("http", "ws") }).href,
+    connectionParams: headers,
+    retryAttempts: 0,
+  });
   return {
     subscribe: ({ next, error, complete }) => ({
       unsubscribe: socket.subscribe(operation, { next, complete, error: (problem) => error(readable(problem)) }),

@@ -312,3 +312,21 @@ graphql`
     }
   }
 `;
+
+graphql`
+  subscription collectionsChangedSubscription($id: ID!, $after: String) {
+    collectionChanged(id: $id, after: $after) {
+      cursor
+      reload
+      collection {
+        id
+        name
+        ...collections_counts @relay(mask: false)
+      }
+      addedEdges {
+        ...collections_member @relay(mask: false)
+      }
+      removedAssetIds
+    }
+  }
+`;

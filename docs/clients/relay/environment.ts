@@ -1,7 +1,22 @@
-import { Environment, type FetchFunction, Network, RecordSource, Store } from 'relay-runtime';
+import {
+  Environment,
+  type FetchFunction,
+  Network,
+  Observable,
+  RecordSource,
+  type RequestParameters,
+  Store,
+  type SubscribeFunction,
+  type Variables,
+} from 'relay-runtime';
+import type { SubscriptionClient } from '../live.js';
 
-export function createEnvironment(url: string, token?: string): Environment {
-  const send: FetchFunction = async ({ id, name, text }, variables) => {
+// graphql-ws takes no request without a query.
+const createBody = ({ id, name, text }: RequestParameters, variables: Variables) =>
+  ({ documentId: id ?? undefined, operationName: name, query: text ?? '', variables });
+
+export function createEnvironment(url: string, token?: string, subscriptions?: SubscriptionClient): Environment {
+  const send: FetchFunction = async (request, variables) => {
     const response = await fetch(url, {
       method: 'POST',
       headers: {
@@ -9,11 +24,13 @@ export function createEnvironment(url: string, token?: string): Environment {
         'content-type': 'application/json',
         ...(token && { authorization: `Bearer ${token}` }),
       },
-      body: JSON.stringify({ documentId: id ?? undefined, operationName: name, query: text ?? undefined, variables }),
+      body: JSON.stringify(createBody(request, variables)),
     });
     return response.json();
   };
-  return new Environment({ network: Network.create(send), store: new Store(new RecordSource()) });
+  const subscribe: SubscribeFunction = (request, variables) =>
+    Observable.create((sink) => subscriptions?.subscribe(createBody(request, variables) as never, sink as never));
+  return new Environment({ network: Network.create(send, subscribe), store: new Store(new RecordSource()) });
 }
 
 interface CodedError {
