@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from app.live.hub import Hub
-from app.websocket_protocol import MAX_MESSAGE_BYTES
+from resolvers.limits import LIMITS
 from store import sql
 from store.database import Database, Snapshot
 from store.recent_writes import RecentWrites
@@ -113,7 +113,7 @@ async def test_a_subscription_before_the_initialisation_is_refused(live: LiveSer
 
 async def test_a_message_that_is_too_large_closes_the_socket(live: LiveServer) -> None:
     async with live.socket("mei") as socket:
-        await socket.send(type="ping", payload={"x": "x" * MAX_MESSAGE_BYTES})
+        await socket.send(type="ping", payload={"x": "x" * LIMITS.message_bytes})
         assert (await socket.close_code())[0] == 1009
 
 

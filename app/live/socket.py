@@ -20,6 +20,7 @@ from app.live.error import CloseCode, ConnectionEndError, SubscriptionError
 from app.live.subscription import Client, Services, Subscription
 from app.request import validate_members
 from app.trusted_documents import TrustedDocuments
+from resolvers.limits import LIMITS
 
 PROTOCOL: Final = "graphql-transport-ws"
 
@@ -28,9 +29,6 @@ INITIALISATION_SECONDS: Final = 5
 
 SEND_SECONDS: Final = 20
 """Longest wait until a client has read the previous messages."""
-
-MAX_SUBSCRIPTIONS: Final = 20
-"""Most subscriptions of one socket at the same time."""
 
 MAX_ID_CHARACTERS: Final = 100
 
@@ -157,8 +155,8 @@ class Socket:
             raise ConnectionEndError(CloseCode.BAD_REQUEST, MALFORMED)
         if id_ in self._subscriptions:
             raise ConnectionEndError(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {id_[:50]} already exists")
-        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            problem = f"At most {MAX_SUBSCRIPTIONS} subscriptions are allowed on one WebSocket. Open another."
+        if len(self._subscriptions) >= LIMITS.subscriptions:
+            problem = f"At most {LIMITS.subscriptions} subscriptions are allowed on one WebSocket. Open another."
             body = errors.error_body(RequestErrorCode.LIMIT_EXCEEDED, problem)
             await self._send(id=id_, type="error", payload=body["errors"])
             return

@@ -48,7 +48,7 @@ from engine import LoadQueue, Plan, UnsupportedError, compile_operation, execute
 from permissions import ErrorCode, OperationError, Viewer
 from permissions.permission import Permission, require
 from resolvers.context import Context, OperationContext
-from resolvers.limits import current_rate
+from resolvers.limits import current_server_limits
 from resolvers.subscription.collection import CollectionWatch
 from resolvers.subscription.job import JobWatch
 from resolvers.subscription.topic_tree import TopicTreeWatch
@@ -213,7 +213,7 @@ class Subscription:
             caller = self._client.caller(record)
             current_operation.set(record)
             current_use.set(record.use)
-            current_rate.set(None if self._services.limits.rate is None else self._services.limits.rate.users.rate)
+            current_server_limits.set(self._services.limits.of_server())
             try:
                 async with (
                     self._services.turns.take(self._client.user_id),
