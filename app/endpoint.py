@@ -186,6 +186,7 @@ class Endpoint(GraphQL[object, None]):
             raise caller.refusal(seconds)
         graphql_request = await read_request(request, self._documents, self._cors_origins)
         if self._live is not None and may_stream and self._live.is_subscription(graphql_request):
+            caller.settle(HTTPStatus.OK)  # for the parsing of the document
             record.is_page = True
             stream = await self._live.open_stream(request, graphql_request)
             await self._live.send_stream(stream, request.receive, send)

@@ -94,6 +94,8 @@ async def test_messages_out_of_place_close_the_socket(live: LiveServer, message:
     [
         *("", "{", "null", "3", "[]", '["ping"]', '"ping"', "{}", '{"type": null}', '{"type": {}}', "1" * 5_000),
         *("[" * 60_000, b'{"type":"ping"}', b"\xff\xfe", '{"type":"connection_init","payload":[]}'),
+        '{"type":"ping","payload":{"a":"\\u0000"}}',
+        '{"type":"ping","payload":' + '{"a":' * 300 + "1" + "}" * 301,  # more levels than orjson writes
     ],
 )
 async def test_malformed_frames_close_the_socket_without_a_failure(
@@ -138,6 +140,15 @@ async def test_what_is_no_valid_subscription_ends_with_its_error(live: LiveServe
         assert message["payload"][0]["extensions"]["code"] == code
         await socket.send(**subscribe())  # the id is free, and the socket is open
         assert (await socket.receive())["type"] == "next"
+
+
+async def test_a_value_that_databases_cannot_store_closes_the_socket(
+    live: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with live.socket("mei") as socket:
+        await socket.send(**subscribe("1", COLLECTION_CHANGED, id="col_\0"))
+        assert (await socket.close_code())[0] == 4400
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_a_completed_subscription_sends_nothing(live: LiveServer) -> None:
@@ -186,7 +197,7 @@ EXPENSIVE = """subscription($id: ID!) { collectionChanged(id: $id) {
 
 async def test_an_event_takes_points_and_waits_for_them(own_world: World) -> None:
     async with (
-        serve(own_world, rate_points=100, rate_burst=350) as live,
+        serve(own_world, rate_points=50, rate_burst=350) as live,
         live.subscribe("mei", EXPENSIVE, id=live.ids["members"]) as events,
     ):
         await events.next()
@@ -204,6 +215,31 @@ async def test_a_subscription_without_points_is_refused(own_world: World) -> Non
         assert (await socket.receive())["type"] == "next"
         await socket.send(**subscribe("2", EXPENSIVE, id=live.ids["members"]))
         assert (await socket.receive())["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+MANY_MISTAKES = "subscription { " + " ".join(f"missing{number:04}" for number in range(60)) + " }"
+
+
+async def test_a_refused_document_takes_the_points_of_its_parsing(own_world: World) -> None:
+    async with serve(own_world, rate_points=1, rate_burst=40) as live:
+        async with live.socket("mei") as socket:
+            codes = []
+            for number in range(10):
+                await socket.send(**subscribe(str(number), f"{MANY_MISTAKES} # {number} {own_world.url}"))
+                codes.append((await socket.receive())["payload"][0]["extensions"]["code"])
+        assert codes[0] == "GRAPHQL_VALIDATION_FAILED"
+        assert "RATE_LIMITED" in codes
+
+
+async def test_a_refused_document_of_a_stream_takes_the_points_of_its_parsing(own_world: World) -> None:
+    async with serve(own_world, rate_points=1, rate_burst=40) as live:
+        statuses = []
+        for number in range(10):
+            async with live.stream("mei", f"{MANY_MISTAKES} # {number} {own_world.url}") as stream:
+                statuses.append(stream.response.status_code)
+                await stream.response.aread()
+        assert statuses[0] == 200
+        assert 429 in statuses
 
 
 class BlockedClient:

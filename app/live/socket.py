@@ -18,7 +18,7 @@ from app.http_request import HTTPRequest
 from app.live.connections import LiveConnections
 from app.live.error import CloseCode, ConnectionEndError, SubscriptionError
 from app.live.subscription import Client, Services, Subscription
-from app.request import validate_members
+from app.request import parse_object, validate_members
 from app.trusted_documents import TrustedDocuments
 from resolvers.limits import LIMITS
 
@@ -240,12 +240,21 @@ def _authorization(payload: Any) -> bytes | None:
 def _parse(text: str | None) -> dict[str, Any]:
     """Return the object in a message. Raises ConnectionEndError for anything else."""
     try:
-        message = orjson.loads(text or "")
-    except orjson.JSONDecodeError:
-        message = None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        message = parse_object((text or "").encode(), "message")
+    except HTTPError:
+        message = {}
+    if not isinstance(message.get("type"), str):
         raise ConnectionEndError(CloseCode.BAD_REQUEST, MALFORMED)
     return message
+
+
+def _can_be_sent(payload: dict[str, Any]) -> bool:
+    """Return whether the payload can be written as JSON again, which can have fewer levels than JSON that is read."""
+    try:
+        orjson.dumps(payload)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _id(message: dict[str, Any]) -> str:
@@ -258,6 +267,6 @@ def _id(message: dict[str, Any]) -> str:
 def _payload(message: dict[str, Any]) -> dict[str, Any]:
     """Return the payload of a ping, which its pong has too."""
     payload = message.get("payload")
-    if payload is not None and not isinstance(payload, dict):
+    if payload is not None and (not isinstance(payload, dict) or not _can_be_sent(payload)):
         raise ConnectionEndError(CloseCode.BAD_REQUEST, MALFORMED)
     return {} if payload is None else {"payload": payload}
