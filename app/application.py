@@ -223,6 +223,7 @@ def create_application(
         root_path=settings.root_path,
     )
     application.state.memory = memory
+    application.state.services = services
     return application
 
 
