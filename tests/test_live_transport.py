@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -171,6 +172,17 @@ async def test_a_socket_has_at_most_20_subscriptions(live: LiveServer) -> None:
         received = {message["id"]: message for message in [await socket.receive() for _ in range(21)]}
         assert {message["type"] for id_, message in received.items() if id_ != "20"} == {"next"}
         assert received["20"]["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+
+
+async def test_a_socket_stays_open_after_thousands_of_refused_subscriptions(live: LiveServer) -> None:
+    async with live.socket("mei") as socket:
+        sending = asyncio.gather(*(socket.send(**subscribe(str(number))) for number in range(10_000)))
+        received = Counter([(await socket.receive())["type"] for _ in range(10_000)])
+        await sending
+        assert received == {"next": 20, "error": 9_980}
+        await socket.send(type="complete", id="0")
+        await socket.send(**subscribe("again"))
+        assert (await socket.receive())["type"] == "next"
 
 
 async def test_the_connections_of_a_user_and_of_the_process_are_limited(own_world: World) -> None:
