@@ -138,6 +138,7 @@ def create_application(
     limits_of_callers = CallerLimits(
         operation_seconds=settings.operation_seconds,
         rate=settings.rate and RateLimit(settings.rate, clock),
+        live_connections_of_user=settings.max_live_connections_of_user,
         in_progress=OperationsInProgress(settings.max_operations),
     )
     drain = Drain(settings.drain_seconds)
@@ -222,6 +223,7 @@ def create_application(
         root_path=settings.root_path,
     )
     application.state.memory = memory
+    application.state.services = services
     return application
 
 

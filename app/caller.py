@@ -19,6 +19,7 @@ from app.settings import Settings
 from app.token_owners import TokenOwners
 from app.turns import Turns, ViewerKey
 from permissions.error import ErrorCode
+from resolvers.limits import ServerLimits
 
 Result = TypeVar("Result")
 
@@ -38,6 +39,11 @@ class CallerLimits:
     in_progress: OperationsInProgress = field(default_factory=lambda: OperationsInProgress(Settings.max_operations))
     turns: Turns = field(default_factory=Turns)
     owners: TokenOwners = field(default_factory=TokenOwners)
+    live_connections_of_user: int | None = None
+
+    def of_server(self) -> ServerLimits:
+        """Return the limits of a user as `deployment.limits` lists them."""
+        return ServerLimits(None if self.rate is None else self.rate.users.rate, self.live_connections_of_user)
 
 
 class Caller:

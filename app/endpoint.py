@@ -38,7 +38,7 @@ from app.request_limits import (
 )
 from app.response import RawResponse, encode_answer, json_response, page_response
 from app.trusted_documents import TrustedDocuments
-from resolvers.limits import current_rate
+from resolvers.limits import current_server_limits
 from store.database_use import current_use
 from store.failure import Failure, StorageError
 
@@ -99,7 +99,7 @@ class Endpoint(GraphQL[object, None]):
         self._sign_in, self._run_query, self._live = sign_in, run_query, live
         self._limits = limits or CallerLimits()
         self._documents, self._cors_origins = documents or TrustedDocuments(), cors_origins
-        self._rate = None if self._limits.rate is None else self._limits.rate.users.rate
+        self._server_limits = self._limits.of_server()
         self._observe, self._is_traced = tuple(observe), is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,7 +115,11 @@ class Endpoint(GraphQL[object, None]):
         if self._is_traced:
             record.trace(request.first_header(b"traceparent").decode("latin-1"))
         caller = Caller(request, record, self._limits)
-        tokens = current_operation.set(record), current_use.set(record.use), current_rate.set(self._rate)
+        tokens = (
+            current_operation.set(record),
+            current_use.set(record.use),
+            current_server_limits.set(self._server_limits),
+        )
         try:
             response = await self._response(request, caller, send)
             if response is None:
@@ -132,7 +136,7 @@ class Endpoint(GraphQL[object, None]):
         finally:
             current_operation.reset(tokens[0])
             current_use.reset(tokens[1])
-            current_rate.reset(tokens[2])
+            current_server_limits.reset(tokens[2])
             self._finish(record)
 
     def _finish(self, record: OperationRecord) -> None:
@@ -182,6 +186,7 @@ class Endpoint(GraphQL[object, None]):
             raise caller.refusal(seconds)
         graphql_request = await read_request(request, self._documents, self._cors_origins)
         if self._live is not None and may_stream and self._live.is_subscription(graphql_request):
+            caller.settle(HTTPStatus.OK)  # for the parsing of the document
             record.is_page = True
             stream = await self._live.open_stream(request, graphql_request)
             await self._live.send_stream(stream, request.receive, send)

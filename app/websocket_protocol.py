@@ -12,9 +12,6 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_MESSAGE_BYTES: Final = 64 * 1024
-"""Maximum size of a message of a client. A larger one ends the connection with the code 1009."""
-
 CLOSE_SECONDS: Final = 10
 """How long a client may take to read the close frame, and to answer it."""
 

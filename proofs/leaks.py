@@ -34,13 +34,15 @@ from resolvers.export import access as export_access
 from resolvers.export import asset as export_asset
 from resolvers.export import collection as export_collection
 from resolvers.export import principal as export_principal
-from resolvers.listing import aggregate, count, listing, page, part, timeline
+from resolvers.listing import aggregate, count, cursor, listing, page, part, timeline
 from resolvers.listing import search as searching
 from resolvers.listing.aggregate import select_tags
 from resolvers.listing.statement_cache import clear
 from resolvers.order import asset_sort_keys
 from resolvers.pull import part as pull_part
 from resolvers.pull import row_set
+from resolvers.subscription import collection as watch_collection
+from resolvers.subscription import topic_tree as watch_tree
 from resolvers.write import membership as write_membership
 from resolvers.write import membership_operations, undo_members
 from resolvers.write.former_places import insert_records
@@ -620,6 +622,19 @@ def _export_hidden_members() -> Patch:
     return patch.object(export_collection, "_select_members", lambda viewer: members(unrestricted(viewer)))
 
 
+@contextmanager
+def _event_cursors_with_revision() -> Iterator[None]:
+    """Seal the revision of the log in the cursors of a collection's events."""
+    event = watch_collection.CollectionWatch._event  # noqa: SLF001 - the fault is planted in it
+
+    def event_with_revision(self: Any, viewer: Viewer, now: Any, **difference: Any) -> Any:
+        sealed = cursor.seal(viewer, "collectionChanged", b"%d" % now.revision)
+        return replace(event(self, viewer, now, **difference), cursor=sealed)
+
+    with patch.object(watch_collection.CollectionWatch, "_event", event_with_revision):
+        yield
+
+
 LEAKS: Sequence[Leak] = (
     Leak(
         "lists",
@@ -782,6 +797,22 @@ LEAKS: Sequence[Leak] = (
         "the file of an export ends with an asset that is hidden from the viewer",
         _replace(export_access, "select_assets", lambda viewer, _scope: select_unrestricted(sql.asset, viewer)),
     ),
+    Leak(
+        "events",
+        "an event is sent for a change of hidden assets",
+        lambda: _unrestricted_function(watch_collection, "_select_last_change"),
+    ),
+    Leak(
+        "events",
+        "an event removes an asset that was never visible",
+        lambda: _unrestricted_function(watch_collection, "_select_members"),
+    ),
+    Leak(
+        "events",
+        "an event is sent for a hidden collection",
+        lambda: _unrestricted_function(watch_tree, "_select_collections"),
+    ),
+    Leak("events", "the cursor of an event contains the revision of the log", _event_cursors_with_revision),
     Leak("facets", "a tag is spelt as most assets do", _replace(aggregate, "select_tags", _spell_like_all_assets)),
     Leak("index", "the index shows assets without a grant", _index_without_grants),
     Leak("index", "the index has hidden members", _replace(Sight, "members", _all_members)),

@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from resolvers.context import Context
-from resolvers.limits import LIMITS, VISITOR_LIMITS, Limits, current_rate
+from resolvers.limits import LIMITS, VISITOR_LIMITS, Limits, current_server_limits
 from store.ids import ID_LENGTH
 
 DEPLOYMENT_ID = "dep_" + "0" * ID_LENGTH
@@ -22,7 +22,8 @@ class Deployment(NamedTuple):
 
 def deployment(_root: None, context: Context) -> Deployment:
     """Return the deployment as of the operation's snapshot."""
-    limits, rate = LIMITS, current_rate.get()
+    rate, live_connections = current_server_limits.get()
+    limits = LIMITS._replace(live_connections=live_connections)
     if not context.viewer.is_signed_in:
         limits, rate = VISITOR_LIMITS, rate and rate.of_visitors()
     if rate is not None:

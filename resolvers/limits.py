@@ -4,6 +4,8 @@ from contextvars import ContextVar
 from typing import Final, NamedTuple, Self
 
 from resolvers.listing.listing import MAX_PAGE_SIZE
+from store.jobs import RETENTION_DAYS
+from store.pulls import SERVED_MINUTES, TOKEN_DAYS
 from store.tables import MAX_COLLECTION_DEPTH
 
 VISITOR_SHARE: Final = 4
@@ -26,8 +28,16 @@ class Rate(NamedTuple):
         return self._replace(points=max(self.points // VISITOR_SHARE, 1), burst=max(self.burst // VISITOR_SHARE, 1))
 
 
-current_rate: Final[ContextVar[Rate | None]] = ContextVar("current_rate", default=None)
-"""Rate limit of the server that answers here; None if it has none."""
+class ServerLimits(NamedTuple):
+    """Limits of a user that the settings of a server declare; None for a limit that it does not have."""
+
+    rate: Rate | None = None
+    live_connections: int | None = None
+
+
+NO_SERVER_LIMITS: Final = ServerLimits()
+current_server_limits: Final[ContextVar[ServerLimits]] = ContextVar("current_server_limits", default=NO_SERVER_LIMITS)
+"""Limits of the server that answers here."""
 
 
 class Limits(NamedTuple):
@@ -49,16 +59,22 @@ class Limits(NamedTuple):
     response_bytes: int = 16 * 1024 * 1024
     page_size: int = MAX_PAGE_SIZE
     graph_page_size: int = 1_000
+    graph_page_minutes: int = SERVED_MINUTES
+    sync_token_days: int = TOKEN_DAYS
     list_items: int = 100
     bulk_items: int = 100_000
     inline_bulk_items: int = 1_000
     active_jobs: int = 3  # of one user: all users share the workers
     daily_job_items: int = 1_000_000  # of one user: their results are kept for a week
     daily_exports: int = 10  # of one user: their files are kept for a week
+    export_days: int = RETENTION_DAYS
     daily_idempotency_keys: int = 10_000  # of one user: the results are kept for a day
     active_tokens: int = 50  # of one user: so that a list of them stays readable
     token_days: int = 90
     collection_depth: int = MAX_COLLECTION_DEPTH
+    live_connections: int | None = None  # the server's setting
+    subscriptions: int = 20  # of one socket
+    message_bytes: int = 64 * 1024
     rate_points: int | None = None  # the server's setting
     rate_burst: int | None = None
 

@@ -35,6 +35,10 @@ class Limits:
     )
     page_size: int = field("The maximum number of items per page.")
     graph_page_size: int = field("The maximum number of rows per page of `collectionGraph`.")
+    graph_page_minutes: int = field(
+        "How long the further pages of `collectionGraph` are available after a page, in minutes."
+    )
+    sync_token_days: int = field("How long a `syncToken` is valid, in days.")
     list_items: int = field("The maximum number of values in a list of an argument or an input, unless it has another.")
     bulk_items: int = field("The maximum number of items in a bulk mutation.")
     inline_bulk_items: int = field(
@@ -43,10 +47,17 @@ class Limits:
     active_jobs: int = field("The maximum number of active jobs of a user.")
     daily_job_items: int = field("The maximum number of items in all jobs that a user starts within 24 hours.")
     daily_exports: int = field("The maximum number of exports that a user starts within 24 hours.")
+    export_days: int = field("How long the file of an export is available, in days.")
     daily_idempotency_keys: int = field("The maximum number of idempotency keys of a user within 24 hours.")
     active_tokens: int = field("The maximum number of valid API tokens of a user who creates one by `tokenCreate`.")
     token_days: int = field("The maximum lifetime of a token that `tokenCreate` creates, in days.")
     collection_depth: int = field("The maximum depth of nested collections.")
+    live_connections: int | None = field(
+        "The maximum number of WebSockets and event streams of a user in each process of the server. Null for visitors,"
+        " who cannot subscribe."
+    )
+    subscriptions: int = field("The maximum number of subscriptions of a WebSocket at the same time.")
+    message_bytes: int = field("The maximum size of a client's message in a WebSocket.")
     rate_points: int | None = field(
         "The points that the viewer gets each second, up to `rateBurst`. An operation at the limit of `objects`,"
         " `fields` or `reads` takes 1,000 points, and others in proportion, at least 1. Each value of a list in the"

@@ -13,7 +13,8 @@ from store.ids import new_id, now_ms
 from store.tables import JobKind, JobStatus
 
 LEASE_MS = 15 * 1_000  # another worker may claim a job whose lease was not renewed for this long
-RETENTION_MS = 7 * 24 * 3_600 * 1_000
+RETENTION_DAYS = 7
+RETENTION_MS = RETENTION_DAYS * 24 * 3_600 * 1_000
 ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 

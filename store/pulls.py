@@ -17,11 +17,13 @@ from store import sql
 from store.database import Snapshot
 from store.ids import now_ms
 
-SERVED_MS = 3_600 * 1_000
+SERVED_MINUTES = 60
 """How long pages of a pull are served after its first page."""
 
-TOKEN_MS = 30 * 24 * 3_600 * 1_000
+TOKEN_DAYS = 30
 """How long a sync token is valid."""
+
+SERVED_MS, TOKEN_MS = SERVED_MINUTES * 60 * 1_000, TOKEN_DAYS * 24 * 3_600 * 1_000
 
 CHUNK_ROWS = 4_096
 """Rows in a chunk: a page reads one or two chunks, however large the pull is."""

@@ -197,6 +197,20 @@ async def test_only_the_viewer_who_started_it_gets_the_file(ask_own: GraphQLClie
     assert job == {"job": None}
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["%00", "job_%00", "..%2f..%2fetc%2fpasswd", "../exports", "%2e%2e/atoll.db", "job_' OR 1=1", "%ff", "x" * 4_000],
+)
+async def test_a_path_that_names_no_export_is_not_found(ask_own: GraphQLClient, folder: Path, path: str) -> None:
+    await exported(ask_own, folder, "mei")
+    (file,) = [each.name for each in folder.iterdir() if not each.name.startswith(".")]
+    for each in (path, file, f"..%2f{folder.name}%2f{file}"):
+        response = await ask_own.client.get(
+            httpx.URL(f"http://atoll.test/exports/{each}"), headers=bearer(ask_own, "mei")
+        )
+        assert response.status_code == 404, response.text
+
+
 async def test_ranges_and_head(ask_own: GraphQLClient, folder: Path) -> None:
     id_ = await exported(ask_own, folder, "mei")
     whole = await get(ask_own, "mei", id_)

@@ -18,6 +18,7 @@ from proofs.interference.operations import (
     Selection,
     Vocabulary,
 )
+from proofs.interference.subscriber import Subscriber
 from proofs.interference.trial import CaseGenerator, create_world, trial
 from proofs.interference.world import VIEWERS, public_id, random_catalogue
 from proofs.leaks import LEAKS, checks_until_found, disable_logging
@@ -83,9 +84,13 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         ("a tag is spelt as most assets do", 23),
         ("tokens are visible to everyone", 0),
         ("a change lists hidden assets", 0),
+        ("an event is sent for a change of hidden assets", 2),
+        ("an event removes an asset that was never visible", 2),
+        ("an event is sent for a hidden collection", 10),
+        ("the cursor of an event contains the revision", 0),
     ],
 )
-async def test_a_leak_of_index_undo_walk_or_export_is_found(databases: Databases, fault: str, seed: int) -> None:
+async def test_a_leak_of_index_undo_walk_export_or_event_is_found(databases: Databases, fault: str, seed: int) -> None:
     if databases.backend == "sqlite":  # leaks are the same on both backends
         (leak,) = (each for each in LEAKS if each.fault.startswith(fault))
         assert await checks_until_found(databases, leak, seed) is not None
@@ -99,6 +104,21 @@ async def test_an_export_that_fails_breaks_the_promise(databases: Databases, mon
     monkeypatch.setattr("proofs.interference.served_world.catalogue_lines", fail)
     with pytest.raises(BrokenPromiseError, match="An export fails"):
         await CaseGenerator(Random(1)).run(databases)
+
+
+async def test_events_are_compared(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[bytes | None] = []
+    look = Subscriber.look
+
+    async def record(self: Subscriber) -> bytes | None:
+        received.append(await look(self))
+        return received[-1]
+
+    monkeypatch.setattr(Subscriber, "look", record)
+    await CaseGenerator(Random(5)).run(databases)
+    events = [event for event in received if event is not None and b'"cursor"' in event]
+    assert len([event for event in events if b'"reload":false' in event]) >= 4, "two in each world"
+    assert None in received
 
 
 async def test_a_failing_case_is_shrunk_and_reported_for_reproduction(databases: Databases) -> None:
@@ -120,6 +140,8 @@ async def test_a_failing_case_is_shrunk_and_reported_for_reproduction(databases:
 def random_operation(seed: int) -> Operation:
     """Return the operation of that seed."""
     generator = OperationGenerator(Random(seed), VOCABULARY)
+    if seed % 12 == 1:
+        return generator.subscription()
     return generator.mutation() if seed % 3 == 0 else generator.query()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from app.live.hub import Hub
-from app.websocket_protocol import MAX_MESSAGE_BYTES
+from resolvers.limits import LIMITS
 from store import sql
 from store.database import Database, Snapshot
 from store.recent_writes import RecentWrites
@@ -94,6 +95,8 @@ async def test_messages_out_of_place_close_the_socket(live: LiveServer, message:
     [
         *("", "{", "null", "3", "[]", '["ping"]', '"ping"', "{}", '{"type": null}', '{"type": {}}', "1" * 5_000),
         *("[" * 60_000, b'{"type":"ping"}', b"\xff\xfe", '{"type":"connection_init","payload":[]}'),
+        '{"type":"ping","payload":{"a":"\\u0000"}}',
+        '{"type":"ping","payload":' + '{"a":' * 300 + "1" + "}" * 301,  # more levels than orjson writes
     ],
 )
 async def test_malformed_frames_close_the_socket_without_a_failure(
@@ -113,7 +116,7 @@ async def test_a_subscription_before_the_initialisation_is_refused(live: LiveSer
 
 async def test_a_message_that_is_too_large_closes_the_socket(live: LiveServer) -> None:
     async with live.socket("mei") as socket:
-        await socket.send(type="ping", payload={"x": "x" * MAX_MESSAGE_BYTES})
+        await socket.send(type="ping", payload={"x": "x" * LIMITS.message_bytes})
         assert (await socket.close_code())[0] == 1009
 
 
@@ -140,6 +143,15 @@ async def test_what_is_no_valid_subscription_ends_with_its_error(live: LiveServe
         assert (await socket.receive())["type"] == "next"
 
 
+async def test_a_value_that_databases_cannot_store_closes_the_socket(
+    live: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with live.socket("mei") as socket:
+        await socket.send(**subscribe("1", COLLECTION_CHANGED, id="col_\0"))
+        assert (await socket.close_code())[0] == 4400
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 async def test_a_completed_subscription_sends_nothing(live: LiveServer) -> None:
     async with live.socket("mei") as socket:
         await socket.send(**subscribe("1", COLLECTION_CHANGED, id=live.ids["members"]))
@@ -160,6 +172,17 @@ async def test_a_socket_has_at_most_20_subscriptions(live: LiveServer) -> None:
         received = {message["id"]: message for message in [await socket.receive() for _ in range(21)]}
         assert {message["type"] for id_, message in received.items() if id_ != "20"} == {"next"}
         assert received["20"]["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+
+
+async def test_a_socket_stays_open_after_thousands_of_refused_subscriptions(live: LiveServer) -> None:
+    async with live.socket("mei") as socket:
+        sending = asyncio.gather(*(socket.send(**subscribe(str(number))) for number in range(10_000)))
+        received = Counter([(await socket.receive())["type"] for _ in range(10_000)])
+        await sending
+        assert received == {"next": 20, "error": 9_980}
+        await socket.send(type="complete", id="0")
+        await socket.send(**subscribe("again"))
+        assert (await socket.receive())["type"] == "next"
 
 
 async def test_the_connections_of_a_user_and_of_the_process_are_limited(own_world: World) -> None:
@@ -186,7 +209,7 @@ EXPENSIVE = """subscription($id: ID!) { collectionChanged(id: $id) {
 
 async def test_an_event_takes_points_and_waits_for_them(own_world: World) -> None:
     async with (
-        serve(own_world, rate_points=100, rate_burst=350) as live,
+        serve(own_world, rate_points=50, rate_burst=350) as live,
         live.subscribe("mei", EXPENSIVE, id=live.ids["members"]) as events,
     ):
         await events.next()
@@ -204,6 +227,31 @@ async def test_a_subscription_without_points_is_refused(own_world: World) -> Non
         assert (await socket.receive())["type"] == "next"
         await socket.send(**subscribe("2", EXPENSIVE, id=live.ids["members"]))
         assert (await socket.receive())["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+MANY_MISTAKES = "subscription { " + " ".join(f"missing{number:04}" for number in range(60)) + " }"
+
+
+async def test_a_refused_document_takes_the_points_of_its_parsing(own_world: World) -> None:
+    async with serve(own_world, rate_points=1, rate_burst=40) as live:
+        async with live.socket("mei") as socket:
+            codes = []
+            for number in range(10):
+                await socket.send(**subscribe(str(number), f"{MANY_MISTAKES} # {number} {own_world.url}"))
+                codes.append((await socket.receive())["payload"][0]["extensions"]["code"])
+        assert codes[0] == "GRAPHQL_VALIDATION_FAILED"
+        assert "RATE_LIMITED" in codes
+
+
+async def test_a_refused_document_of_a_stream_takes_the_points_of_its_parsing(own_world: World) -> None:
+    async with serve(own_world, rate_points=1, rate_burst=40) as live:
+        statuses = []
+        for number in range(10):
+            async with live.stream("mei", f"{MANY_MISTAKES} # {number} {own_world.url}") as stream:
+                statuses.append(stream.response.status_code)
+                await stream.response.aread()
+        assert statuses[0] == 200
+        assert 429 in statuses
 
 
 class BlockedClient:

@@ -33,6 +33,20 @@ async def ask_either(world: World, request: pytest.FixtureRequest) -> AsyncItera
 
 
 @pytest.mark.parametrize("who", ["mei", ANONYMOUS])
+async def test_the_limits_of_pulls_exports_and_subscriptions_are_listed(ask_either: GraphQLClient, who: str) -> None:
+    expected = {
+        "graphPageMinutes": 60,
+        "syncTokenDays": 30,
+        "exportDays": 7,
+        "liveConnections": None if who == ANONYMOUS else Settings.max_live_connections_of_user,
+        "subscriptions": 20,
+        "messageBytes": 65_536,
+    }
+    data = await ask_either(who, f"{{ deployment {{ limits {{ {' '.join(expected)} }} }} }}")
+    assert data["deployment"]["limits"] == expected
+
+
+@pytest.mark.parametrize("who", ["mei", ANONYMOUS])
 async def test_every_response_has_the_cost_and_the_limits_of_the_viewer(ask_either: GraphQLClient, who: str) -> None:
     limits = VISITOR_LIMITS if who == ANONYMOUS else LIMITS
     response = (await ask_either.response(who, LIMITS_OF_VIEWER)).json()

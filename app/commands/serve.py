@@ -26,7 +26,8 @@ from app.metrics_server import parse_address, serve_metrics
 from app.operation import ObserveOperation
 from app.operation_log import OperationLog
 from app.settings import LogFormat, Settings
-from app.websocket_protocol import MAX_MESSAGE_BYTES, GuardedWebSocketProtocol
+from app.websocket_protocol import GuardedWebSocketProtocol
+from resolvers.limits import LIMITS
 from store.database import Database
 from store.error import DatabaseUnusableError
 
@@ -95,7 +96,7 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
         "server_header": False,
         "http": partial(GuardedProtocol, open_connections=Connections(settings.max_connections)),
         "ws": GuardedWebSocketProtocol,
-        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_max_size": LIMITS.message_bytes,  # a larger message ends the connection with the code 1009
         "ws_per_message_deflate": False,  # a compression context takes more memory than the rest of a connection
         "timeout_keep_alive": settings.idle_seconds,
         "timeout_graceful_shutdown": GRACEFUL_SECONDS,

@@ -18,8 +18,9 @@ from app.http_request import HTTPRequest
 from app.live.connections import LiveConnections
 from app.live.error import CloseCode, ConnectionEndError, SubscriptionError
 from app.live.subscription import Client, Services, Subscription
-from app.request import validate_members
+from app.request import parse_object, validate_members
 from app.trusted_documents import TrustedDocuments
+from resolvers.limits import LIMITS
 
 PROTOCOL: Final = "graphql-transport-ws"
 
@@ -28,9 +29,6 @@ INITIALISATION_SECONDS: Final = 5
 
 SEND_SECONDS: Final = 20
 """Longest wait until a client has read the previous messages."""
-
-MAX_SUBSCRIPTIONS: Final = 20
-"""Most subscriptions of one socket at the same time."""
 
 MAX_ID_CHARACTERS: Final = 100
 
@@ -157,8 +155,8 @@ class Socket:
             raise ConnectionEndError(CloseCode.BAD_REQUEST, MALFORMED)
         if id_ in self._subscriptions:
             raise ConnectionEndError(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {id_[:50]} already exists")
-        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            problem = f"At most {MAX_SUBSCRIPTIONS} subscriptions are allowed on one WebSocket. Open another."
+        if len(self._subscriptions) >= LIMITS.subscriptions:
+            problem = f"At most {LIMITS.subscriptions} subscriptions are allowed on one WebSocket. Open another."
             body = errors.error_body(RequestErrorCode.LIMIT_EXCEEDED, problem)
             await self._send(id=id_, type="error", payload=body["errors"])
             return
@@ -242,12 +240,21 @@ def _authorization(payload: Any) -> bytes | None:
 def _parse(text: str | None) -> dict[str, Any]:
     """Return the object in a message. Raises ConnectionEndError for anything else."""
     try:
-        message = orjson.loads(text or "")
-    except orjson.JSONDecodeError:
-        message = None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        message = parse_object((text or "").encode(), "message")
+    except HTTPError:
+        message = {}
+    if not isinstance(message.get("type"), str):
         raise ConnectionEndError(CloseCode.BAD_REQUEST, MALFORMED)
     return message
+
+
+def _can_be_sent(payload: dict[str, Any]) -> bool:
+    """Return whether the payload can be written as JSON again, which can have fewer levels than JSON that is read."""
+    try:
+        orjson.dumps(payload)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _id(message: dict[str, Any]) -> str:
@@ -260,6 +267,6 @@ def _id(message: dict[str, Any]) -> str:
 def _payload(message: dict[str, Any]) -> dict[str, Any]:
     """Return the payload of a ping, which its pong has too."""
     payload = message.get("payload")
-    if payload is not None and not isinstance(payload, dict):
+    if payload is not None and (not isinstance(payload, dict) or not _can_be_sent(payload)):
         raise ConnectionEndError(CloseCode.BAD_REQUEST, MALFORMED)
     return {} if payload is None else {"payload": payload}

@@ -48,7 +48,7 @@ from engine import LoadQueue, Plan, UnsupportedError, compile_operation, execute
 from permissions import ErrorCode, OperationError, Viewer
 from permissions.permission import Permission, require
 from resolvers.context import Context, OperationContext
-from resolvers.limits import current_rate
+from resolvers.limits import current_server_limits
 from resolvers.subscription.collection import CollectionWatch
 from resolvers.subscription.job import JobWatch
 from resolvers.subscription.topic_tree import TopicTreeWatch
@@ -140,10 +140,23 @@ class Subscription:
     def __init__(self, client: Client, graphql_request: GraphQLRequest, services: Services) -> None:
         """Take the request. Raises SubscriptionError if it is no valid subscription within the limits."""
         self._client, self._request, self._services = client, graphql_request, services
-        self._checked = self._check()
+        self._checked = self._charge_and_check()
         self._viewer: Viewer | None = None
         self._row_version = -1
         """Version of the database at the last look."""
+        self._is_first = self._must_look = True
+
+    def _charge_and_check(self) -> CheckedRequest:
+        """Check the request, and take the points for parsing it, also if it is refused. Raises SubscriptionError."""
+        record = OperationRecord(self._client.request_id)
+        current_operation.set(record)
+        caller = self._client.caller(record)
+        if seconds := caller.seconds_until_credit():
+            raise SubscriptionError(_format_http(caller.refusal(seconds)))
+        try:
+            return self._check()
+        finally:
+            caller.settle(HTTPStatus.OK)
 
     def _check(self) -> CheckedRequest:
         """Check the request, and create the watch. Raises SubscriptionError."""
@@ -185,16 +198,13 @@ class Subscription:
 
         Raises SubscriptionError, and UnauthenticatedError when the token is not valid any more.
         """
-        is_first = must_look = True
         with self._services.hub.subscribe(needs_every_look=self._watch.needs_every_look) as wake:
             while True:
                 wake.clear()
-                event, response = None, b""
                 try:
-                    event, response = await self._look(is_first=is_first, must_look=must_look)
-                    is_first = False
+                    event, response = await self.look()
                 except StorageError as failure:
-                    if is_first:
+                    if self._is_first:
                         raise SubscriptionError(_format_http(errors.storage_http_error(failure))) from None
                     _log.warning("A subscription waits for the database: %s", failure)
                     await asyncio.sleep(RETRY_SECONDS)
@@ -204,26 +214,35 @@ class Subscription:
                     if event.is_last:
                         return
                 await _wait(wake, CHECK_SECONDS)
-                must_look = self._watch.is_concerned(self._services.hub.writes, self._row_version)
 
-    async def _look(self, *, is_first: bool, must_look: bool) -> tuple[Event | None, bytes]:
+    async def look(self) -> tuple[Event | None, bytes]:
+        """Return the next event with its response; None if the writes that the hub knows caused none.
+
+        Raises StorageError, and the errors of `results`.
+        """
+        self._must_look = self._must_look or self._watch.is_concerned(self._services.hub.writes, self._row_version)
+        event, response = await self._pay_and_execute()
+        self._is_first = self._must_look = False
+        return event, response
+
+    async def _pay_and_execute(self) -> tuple[Event | None, bytes]:
         """Return the next event with its response, after a wait for the points that it takes; None without an event."""
         while True:
             record = OperationRecord(self._client.request_id)
             caller = self._client.caller(record)
             current_operation.set(record)
             current_use.set(record.use)
-            current_rate.set(None if self._services.limits.rate is None else self._services.limits.rate.users.rate)
+            current_server_limits.set(self._services.limits.of_server())
             try:
                 async with (
                     self._services.turns.take(self._client.user_id),
                     asyncio.timeout(self._services.limits.operation_seconds),
                 ):
-                    return await self._execute(record, caller, must_look=must_look)
+                    return await self._execute(record, caller)
             except UnauthenticatedError:
                 raise
             except HTTPError as refusal:
-                if is_first or refusal.code != RequestErrorCode.RATE_LIMITED:
+                if self._is_first or refusal.code != RequestErrorCode.RATE_LIMITED:
                     raise SubscriptionError(_format_http(refusal)) from None
                 seconds = int(refusal.headers["retry-after"])
             except TimeoutError:
@@ -239,10 +258,10 @@ class Subscription:
                 raise SubscriptionError(_format(message, RequestErrorCode.LIMIT_EXCEEDED)) from None
             await asyncio.sleep(seconds)
 
-    async def _execute(self, record: OperationRecord, caller: Caller, *, must_look: bool) -> tuple[Event | None, bytes]:
+    async def _execute(self, record: OperationRecord, caller: Caller) -> tuple[Event | None, bytes]:
         """Look, and execute the operation for an event: by the engine if it can, else by graphql-core."""
         event, response = None, None
-        if not must_look and not await self._is_changed(caller):
+        if not self._must_look and not await self._is_changed(caller):
             return None, b""
         if self._plan is not None:
             event, response = await self._run_plan(self._plan, record, caller)

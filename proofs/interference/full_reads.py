@@ -196,6 +196,36 @@ _GRAPH = [
 ]
 
 
+_CHANGE = Selection(
+    "change",
+    "Change",
+    selections=[*_leaves("id", "action", "at"), _list_field("assets", "Asset", interface="AssetFields")],
+)
+
+
+def subscribe_to_tree() -> Operation:
+    """Return the subscription to the tree of topics and collections."""
+    objects = [_object(name, "id", "name", "version") for name in ("topics", "collections")]
+    fields = [*_leaves("cursor", "reload", "removedIds"), *objects, _CHANGE]
+    return Operation("subscription", [Selection("topicTreeChanged", "TopicTreeEvent", selections=fields)])
+
+
+def subscribe_to_collection(id_: str) -> Operation:
+    """Return the subscription to a collection."""
+    node = Selection("node", "Asset", selections=[Selection(name, "", on="AssetFields") for name in ("id", "name")])
+    edges = Selection("addedEdges", "", selections=[*_leaves("addedAt", "note"), node])
+    fields = [*_leaves("cursor", "reload", "removedAssetIds"), _object("collection", "name", "version"), edges, _CHANGE]
+    arguments = {"id": Argument("ID!", id_)}
+    return Operation("subscription", [Selection("collectionChanged", "CollectionEvent", arguments, fields)])
+
+
+def resume(subscription: Operation, cursor: str) -> Operation:
+    """Return the subscription from after an event on."""
+    [field] = subscription.selections
+    arguments = {**field.arguments, "after": Argument("String", cursor)}
+    return replace(subscription, selections=[replace(field, arguments=arguments)])
+
+
 def pull_graph(size: int, since: str | None) -> Operation:
     """Return the query for the first page of a pull of all rows, or of those that changed since a sync token."""
     arguments = {"first": Argument("Int", size)}

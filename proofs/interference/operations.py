@@ -74,9 +74,9 @@ class Selection:
 
 @dataclass(frozen=True)
 class Operation:
-    """Query or mutation."""
+    """Query, mutation or subscription."""
 
-    kind: str  # query or mutation
+    kind: str  # query, mutation or subscription
     selections: Sequence[Selection]
 
     def render(self) -> tuple[str, dict[str, Any]]:
@@ -130,6 +130,14 @@ class OperationGenerator:
         may = [name for name in sorted(known) if name not in OMITTED and self._may_select(known[name])]
         name = self._random.choice(names or may or sorted(known))
         return Operation("mutation", [self._field(name, known[name], 0, 0)])
+
+    def subscription(self) -> Operation:
+        """Generate a subscription."""
+        self._composites_left = MAX_COMPOSITES
+        assert SCHEMA.subscription_type
+        known = SCHEMA.subscription_type.fields
+        name = self._random.choice(sorted(known))
+        return Operation("subscription", [self._field(name, known[name], 0, 0)])
 
     def undo(self, *, latest: bool = False) -> Operation:
         """Generate an undo of a change that can be undone, or of the latest of them."""

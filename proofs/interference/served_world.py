@@ -15,6 +15,7 @@ from app.application import create_application
 from app.export import identify
 from app.tokens import create_token
 from proofs.interference.operations import Operation
+from proofs.interference.subscriber import Subscriber
 from proofs.proof import BrokenPromiseError
 from resolvers.export.access import FileAccess, load_access
 from resolvers.export.catalogue import catalogue_lines
@@ -63,7 +64,9 @@ class ServedWorld:
         for engine in self.database.engines:
             event.listen(engine.sync_engine, "before_cursor_execute", _record_statement)
         self.database.observe_reads(lambda statement, _values: _record_statement(None, None, statement))
-        self._transport = InProcessTransport(create_application(settings_of(url), database=self.database))
+        application = create_application(settings_of(url), database=self.database)
+        self._services = application.state.services
+        self._transport = InProcessTransport(application)
         self._client = httpx.AsyncClient(
             transport=self._transport, base_url="http://atoll", headers={"x-request-id": "r"}
         )
@@ -93,6 +96,10 @@ class ServedWorld:
             _statements.reset(token)
         await self._run_jobs()
         return answer
+
+    def subscribe(self, who: str, operation: Operation) -> Subscriber:
+        """Return a new subscriber, who has not looked yet."""
+        return Subscriber(self._services, None if who == ANONYMOUS else self.tokens[who], operation)
 
     async def export(self, who: str) -> list[bytes]:
         """Return the lines that the viewer exports, and whether the file before would be gone.

@@ -1,9 +1,9 @@
 """Non-interference: two worlds that differ only in data hidden from a viewer give that viewer identical responses.
 
 A trial makes a world and a copy of it, and applies changes hidden from the viewer to the copy. Then it sends the same
-operations to both and compares status, headers, body and, for queries, the SQL statements; now and then, it compares
-exports. The viewer's mutations run in both. No expected responses are needed: any channel that leaks hidden data makes
-the two differ.
+operations to both and compares status, headers, body and, for queries, the SQL statements. After writes, it compares
+the events of the viewer's subscriptions, and now and then, exports. The viewer's mutations run in both. No expected
+responses are needed: any channel that leaks hidden data makes the two differ.
 
 Source: Goguen and Meseguer, "Security Policies and Security Models", 1982.
 """
@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import orjson
 from sqlalchemy import or_, select
 
 from app.tokens import DEFAULT_NAME
@@ -24,12 +25,28 @@ from permissions.visible import MEMBER_ACTIONS
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.interference.case import Case, Shrinker, Step
-from proofs.interference.full_reads import full_reads, pull_graph
+from proofs.interference.full_reads import (
+    full_reads,
+    pull_graph,
+    resume,
+    subscribe_to_collection,
+    subscribe_to_tree,
+)
 from proofs.interference.hidden_changes import HiddenChanges, WorldChange
 from proofs.interference.operations import PREFIXES, Operation, OperationGenerator, Vocabulary, find_cursors, next_page
 from proofs.interference.served_world import ObservedResponse, ServedWorld
+from proofs.interference.subscriber import Subscriber
 from proofs.interference.walks import CURSORS, change_own_member, choose_collection, page_of
-from proofs.interference.world import NAMES, NEAR_NAMES, TAGS, USERS, VIEWERS, initial_statements, random_catalogue
+from proofs.interference.world import (
+    NAMES,
+    NEAR_NAMES,
+    TAGS,
+    USERS,
+    VIEWERS,
+    initial_statements,
+    public_id,
+    random_catalogue,
+)
 from proofs.model_reader import read_model
 from proofs.proof import BrokenPromiseError, Proof
 from resolvers.listing.listing import MAX_PAGE_SIZE
@@ -48,12 +65,23 @@ UNDO_EVERY = 3  # one of so many rounds begins with undos
 PULL_EVERY = 2  # in one of so many rounds, the viewer pulls what changed since their last pull
 WALK_EVERY = 3  # in one of so many rounds, members move between two pages of a walk
 EXPORT_EVERY = 8  # after one of so many steps, the viewer exports the catalogue
+SUBSCRIPTIONS = 3  # at the same time
+SUBSCRIBE_EVERY = 2  # in one of so many rounds, a subscription is added
+UNSEEN_EVERY = 3  # after one of so many writes, subscribers do not look, so that an event sums up several
 MOVES = 3  # of visible members past hidden ones, before each undo, and between two pages
 PERMISSIONS = dict.fromkeys(USERS, ("SIGNED_IN",)) | {USERS[0]: ("SIGNED_IN", "ADMIN"), ANONYMOUS: ()}
 CONTENT_MUTATIONS = ("assetsRegister", "assetsTransfer", "groupMembersUpdate")
 """Mutations by which administrators can get access to the content of assets: as their owner, or by a group."""
 INTERNAL_ERROR = '"code":"INTERNAL"'
 """Part of the response to an unhandled exception, which no operation may cause."""
+
+
+class SubscriptionPair(NamedTuple):
+    """Subscription in both worlds."""
+
+    operation: Operation
+    original: Subscriber
+    changed: Subscriber
 
 
 @dataclass
@@ -67,10 +95,39 @@ class WorldPair:
     queries: list[Operation] = field(default_factory=list)
     following_page: Operation | None = None  # next page of the latest query
     sync_token: str | None = None  # of the last pull
+    subscriptions: list[SubscriptionPair] = field(default_factory=list)
+    event_cursors: list[tuple[Operation, str]] = field(default_factory=list)
     checks: int = 0
 
     async def apply(self, step: Step) -> None:
-        """Apply a step. Raises BrokenPromiseError if the worlds respond differently."""
+        """Apply a step. Raises BrokenPromiseError if the worlds respond differently, or send different events."""
+        if isinstance(step.action, Operation) and step.action.kind == "subscription":
+            subscribers = [world.subscribe(self.who, step.action) for world in (self.original, self.changed)]
+            self.subscriptions.append(SubscriptionPair(step.action, *subscribers))
+            del self.subscriptions[:-SUBSCRIPTIONS]
+            await self._compare_events(self.subscriptions[-1], step.number)
+            return
+        await self._apply_change_or_operation(step)
+        is_query = isinstance(step.action, Operation) and step.action.kind == "query"
+        if not is_query and step.number % UNSEEN_EVERY:
+            for pair in self.subscriptions:
+                await self._compare_events(pair, step.number)
+
+    async def _compare_events(self, pair: SubscriptionPair, number: int) -> None:
+        """Raise BrokenPromiseError unless both worlds send the same event of a subscription, or none."""
+        events = []
+        for subscriber in (pair.original, pair.changed):
+            with fix_environment(number):
+                events.append(await subscriber.look())
+        self.checks += 1
+        first, second = events
+        if first != second or INTERNAL_ERROR.encode() in (first or b""):
+            raise BrokenPromiseError(f"An event differs:\n  original: {first!r}\n  changed:  {second!r}")
+        if first is not None:
+            cursors = list(find_cursors(orjson.loads(first)))
+            self.event_cursors += [(pair.operation, cursor) for cursor in cursors[:1]]
+
+    async def _apply_change_or_operation(self, step: Step) -> None:
         if isinstance(step.action, WorldChange):
             self.cursors += await apply_change(self.changed, step)
             return
@@ -134,7 +191,11 @@ class CaseGenerator:
         finally:
             await world.close()
         async with open_pair(databases, world, self.case.who) as pair:
+            if pair.who != ANONYMOUS:
+                await self._subscribe_to_all(pair)
             for _ in range(ROUNDS):
+                if self._random.randrange(SUBSCRIBE_EVERY) == 0:
+                    await self._apply(pair, await self._next_subscription(pair))
                 if pair.who != ANONYMOUS and self._random.randrange(UNDO_EVERY) == 0:
                     await self._undo_after_moves(pair)
                 if self._random.randrange(WALK_EVERY) == 0:
@@ -165,6 +226,23 @@ class CaseGenerator:
                 await self._apply_hidden_changes(pair)
             await self._apply(pair, page)
 
+    async def _subscribe_to_all(self, pair: WorldPair) -> None:
+        """Subscribe to the tree and to two collections, visible or not."""
+        await self._apply(pair, subscribe_to_tree())
+        for slug in ("held-0", "held-1"):  # these exist in every world
+            await self._apply(pair, subscribe_to_collection(public_id("col", slug)))
+
+    async def _next_subscription(self, pair: WorldPair) -> Operation:
+        """Return a subscription: from after an earlier event on, to a collection, or a random one."""
+        kind = self._random.randrange(3)
+        if kind == 0 and pair.event_cursors:
+            return resume(*self._random.choice(pair.event_cursors[-10:]))
+        model = await read_model(pair.changed.database)
+        if kind == 1:
+            return subscribe_to_collection(model.ids[self._random.choice(sorted(model.collection))])
+        words = await read_vocabulary(pair.changed, model, pair.cursors)
+        return OperationGenerator(self._random, words, PERMISSIONS[pair.who]).subscription()
+
     async def _undo_after_moves(self, pair: WorldPair) -> None:
         """Move visible members past hidden ones in the second world, and undo a change in both; then undo that."""
         for is_second in (False, True):
@@ -183,6 +261,8 @@ class CaseGenerator:
         slug = choose_collection(self._random, model, pair.who)
         if slug is None:
             return
+        if pair.who != ANONYMOUS:
+            await self._apply(pair, subscribe_to_collection(model.ids[slug]))
         known = len(pair.cursors)
         await self._apply(pair, page_of(model.ids[slug], MAX_PAGE_SIZE))
         cursors = pair.cursors[known:]
