@@ -107,10 +107,11 @@ async def _load_pairs(page: PullPage, context: Context, loader: type[RowByPair],
     rows = page.of(kind)
     keys = [(row[1], row[2]) for row in rows] or [(NO_PK, NO_PK)]
     found = (await context.loader(loader).load_many(keys))[: len(rows)]
+    pairs = [pair for pair in found if pair is not None]
     if not page.is_first:
-        viewer = context.viewer
-        page.note_versions(context, rows, [pair and loader.row_of_pull(viewer, pair) for pair in found])
-    return [pair for pair in found if pair is not None]
+        versions = iter(loader.rows_of_pull(context.viewer, pairs))
+        page.note_versions(context, rows, [None if pair is None else next(versions) for pair in found])
+    return pairs
 
 
 def removed_ids(page: PullPage, _context: Context) -> list[str]:

@@ -1,7 +1,7 @@
 """Change log: each write appends its changes, all with the next revision number, in its own transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +12,9 @@ from store.database import Snapshot
 from store.ids import new_id, now_ms
 from store.tables import ChangeAction
 from store.text import fold_name
+
+REVISION: Final = select(sql.deployment.c.revision)
+"""SELECT of the revision of the last write, 0 if there was none."""
 
 LoggedFieldChange = Mapping[str, str | None]
 """A field change: the keys are `field`, `before` and `after`."""
@@ -191,5 +194,5 @@ async def open_change_log(connection: AsyncConnection, request_id: str) -> Chang
 
 async def fetch_revision(snapshot: Snapshot) -> int:
     """Return the revision of the last write, 0 if there was none. One statement."""
-    [row] = await snapshot.rows(select(sql.deployment.c.revision))
+    [row] = await snapshot.rows(REVISION)
     return int(row.revision)

@@ -25,8 +25,8 @@ TOKEN_DAYS = 30
 
 SERVED_MS, TOKEN_MS = SERVED_MINUTES * 60 * 1_000, TOKEN_DAYS * 24 * 3_600 * 1_000
 
-CHUNK_ROWS = 4_096
-"""Rows in a chunk: a page reads one or two chunks, however large the pull is."""
+CHUNK_ROWS = 1_000
+"""Rows in a chunk, as many as in the largest page: pages read one or two chunks, however large the pull is."""
 
 MAX_PULLS = 40
 """Most pulls that are stored for a user, and as many differences."""

@@ -121,6 +121,14 @@ class json_rows_agg(FunctionElement[Any]):  # noqa: N801 - reads as the SQL func
     inherit_cache = True
 
 
+class _TextAggregate(FunctionElement[str]):
+    """Aggregate of a text over all rows, in the subquery's order, separated by spaces; empty for no rows."""
+
+    name = "text_aggregate"
+    type = String()
+    inherit_cache = True
+
+
 # A list is passed as one JSON parameter, so that the SQL text and its cached plan are the same for any length.
 
 
@@ -214,6 +222,12 @@ def json_values(rows: Select[Any], *correlated: FromClause) -> ColumnElement[str
     return cast(array, String) + literal_column("''")
 
 
+def text_values(rows: Select[Any], *correlated: FromClause) -> ColumnElement[str]:
+    """Return a scalar subquery: the texts of the only column of a correlated SELECT, separated by spaces."""
+    values = rows.correlate(*correlated).subquery()
+    return select(_TextAggregate(*values.c)).correlate(*correlated).scalar_subquery()
+
+
 def compile_as(construct: type[FunctionElement[Any]], *, sqlite: str, postgresql: str) -> None:
     """Set the SQL of a construct on each database: `{0}` is its first argument, `{all}` the list of all of them."""
     compiles(construct)(_compiler_of(sqlite))  # also for `str(statement)`
@@ -246,3 +260,8 @@ compile_as(_Elements, sqlite="json_each({0})", postgresql="json_array_elements({
 compile_as(_Element, sqlite="json_extract({0}, '$[{1}]')", postgresql="({0} ->> {1})::{2}")
 compile_as(json_row, sqlite="json_array({all})", postgresql="json_build_array({all})")
 compile_as(json_rows_agg, sqlite="json_group_array({0})", postgresql="coalesce(json_agg({0}), '[]'::json)")
+compile_as(
+    _TextAggregate,
+    sqlite="coalesce(group_concat({0}, ' '), '')",
+    postgresql="coalesce(string_agg({0}, ' '), '')",
+)

@@ -298,7 +298,7 @@ async def test_the_number_of_statements_does_not_depend_on_the_data(ask: GraphQL
 
 async def test_pages_join_to_the_whole(ask: GraphQLClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = await export(ask.database, tmp_path)
-    monkeypatch.setattr("resolvers.export.page.read_pages.__defaults__", (2,))
+    monkeypatch.setattr("resolvers.export.page.read_pages.__defaults__", (2, 0))
     monkeypatch.setattr("resolvers.export.collection.COLLECTIONS_PER_PAGE", 2)
     assert await export(ask.database, tmp_path) == whole
 

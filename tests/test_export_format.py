@@ -108,7 +108,7 @@ async def test_rows_do_not_depend_on_pages_lines_and_groups(
     ask: GraphQLClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: ExportFormat
 ) -> None:
     whole = await export(ask.database, tmp_path, format_=format_)
-    monkeypatch.setattr("resolvers.export.page.read_pages.__defaults__", (2,))
+    monkeypatch.setattr("resolvers.export.page.read_pages.__defaults__", (2, 0))
     monkeypatch.setattr("resolvers.export.collection.COLLECTIONS_PER_PAGE", 2)
     monkeypatch.setattr("resolvers.export.collection.MEMBERS_PER_LINE", 3)
     assert await export(ask.database, tmp_path, format_=format_) == whole

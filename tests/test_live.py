@@ -8,10 +8,14 @@ import pytest
 from sqlalchemy import delete, update
 
 from app.tokens import revoke_token
+from engine import LoadQueue
+from permissions.viewer import viewer_by_token
 from resolvers.context import Context
-from resolvers.subscription.collection import CollectionWatch
+from resolvers.subscription.collection import CollectionEvent, CollectionWatch
+from resolvers.subscription.watch import States
 from resolvers.write.job import run_next_job
 from store import ids, sql
+from store.database import Snapshot
 from store.failure import Failure, StorageError
 from store.tables import AssetStatus
 from tests.conftest import ANONYMOUS, World, copied
@@ -109,6 +113,26 @@ async def test_a_changed_name_of_the_collection_is_an_event(live: LiveServer) ->
         event = await events.next()
         assert (event["collection"], summary(event)) == ({"name": "All members"}, ([], [], False))
         assert event["change"] == {"action": "UPDATED"}
+
+
+async def test_a_look_takes_one_statement_and_equal_sights_share_their_members(live: LiveServer) -> None:
+    states, found = States(), []
+
+    async def look(snapshot: Snapshot) -> CollectionEvent | None:
+        viewer = await viewer_by_token(snapshot, live.world.tokens["mei"])
+        assert viewer is not None
+        live.ask.statements.clear()
+        watch = CollectionWatch(states, id=live.ids["members"])
+        return await watch.look(Context(viewer, snapshot, LoadQueue().batch))
+
+    for _ in range(2):
+        event = await live.ask.database.read(look)
+        assert len(live.ask.statements) == 1
+        assert event is not None
+        assert event.state is not None
+        found.append(event.state.members)
+    assert found[0] is found[1]
+    assert live.ids["blast"] in found[0].ids
 
 
 async def hidden_writes(live: LiveServer) -> None:

@@ -17,7 +17,7 @@ from tests.postgres import Postgres
 
 PEERS = Path(__file__).parent / "servers"
 FAR_FUTURE = 4_102_444_800_000  # milliseconds; the peers' copy of the token never expires
-WITHOUT_RATE_LIMIT = {"ATOLL_RATE_POINTS": "0"}
+WITHOUT_LIMITS = {"ATOLL_RATE_POINTS": "0", "ATOLL_MAX_CONNECTIONS": "2000"}
 ATOLL, ATOLL_POSTGRESQL = "Atoll", "Atoll, PostgreSQL"
 STRAWBERRY, MERCURIUS, MERCURIUS_JIT = "plain Strawberry", "Mercurius", "Mercurius + jit"
 POSTGRAPHILE, FLOOR = "PostGraphile 5", "SQL floor"
@@ -102,7 +102,7 @@ def list_servers(databases: Databases, tokens: Mapping[str, str], names: set[str
         found[name] = Server(name, command, dialect, tokens[name], log, environment, companions)
 
     database = {"DATABASE": str(databases.peers)}
-    add(ATOLL, python(*SERVE), connections, {"ATOLL_DATABASE_URL": databases.atoll_url} | WITHOUT_RATE_LIMIT)
+    add(ATOLL, python(*SERVE), connections, {"ATOLL_DATABASE_URL": databases.atoll_url} | WITHOUT_LIMITS)
     add(STRAWBERRY, python(*UVICORN, "benchmarks.race.servers.plain_strawberry:app"), lists, database)
     add(FLOOR, python(*UVICORN, "benchmarks.race.servers.sql_floor:app"), lists, database)
     if node is not None:
@@ -115,7 +115,7 @@ def list_servers(databases: Databases, tokens: Mapping[str, str], names: set[str
             ATOLL_POSTGRESQL,
             python(*SERVE),
             connections,
-            {"ATOLL_DATABASE_URL": postgres.url("atoll")} | WITHOUT_RATE_LIMIT,
+            {"ATOLL_DATABASE_URL": postgres.url("atoll")} | WITHOUT_LIMITS,
             companions,
         )
         if node is not None:

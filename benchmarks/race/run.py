@@ -19,6 +19,8 @@ from benchmarks.race import competitors, contest
 from benchmarks.race.catch_up import measure_catch_up
 from benchmarks.race.competitors import ATOLL, ATOLL_POSTGRESQL, NAMES, PEERS, POSTGRAPHILE, Databases
 from benchmarks.race.contest import Plan, Row
+from benchmarks.race.export import compare_exports
+from benchmarks.race.live import measure_events
 from benchmarks.race.pull import pull
 from benchmarks.race.server import LOAD_CORE, Server, ServerStartError
 from benchmarks.race.world import Sizes, World
@@ -35,6 +37,8 @@ OPERATIONS = {
     "ND": "N while another connection sends D in a loop",
     "W": f"D, N and T while another process of Atoll writes {WRITES_PER_SECOND} times a second; Atoll only",
     "G": "all memberships, pulled by pages, beside statements by hand; Atoll only",
+    "X": "export and pull of all that the viewer sees, beside a bare read and write; Atoll only",
+    "L": "an event to 200 and 1,000 subscribers; Atoll only",
     "P": "asset panel with search and facets, beside a statement by hand; Atoll only",
     "B": "addition of 1,000 assets, beside a bare executemany; Atoll only",
 }
@@ -106,7 +110,7 @@ class Run:
 
 def run(request: Request, progress: Progress) -> Results:
     """Measure; exit if two servers answer differently or a request fails."""
-    needs_servers = not {*LOADED, "ND", "W", "G"}.isdisjoint(request.operations)
+    needs_servers = not {*LOADED, "ND", "W", "G", "X", "L"}.isdisjoint(request.operations)
     names = set(request.servers) if needs_servers else set[str]()
     bar = Bar(progress, _count_steps(request))
     node, missing = competitors.prepare_node(NODE_FOLDER, names, bar.step)
@@ -137,7 +141,7 @@ def _count_steps(request: Request) -> int:
     return (
         5
         + loads * request.rounds
-        + atolls * ("G" in operations)
+        + atolls * len({"G", "X", "L"} & operations)
         + 2 * (1 + 3 * ("P" in operations) + ("B" in operations))
     )
 
@@ -204,12 +208,28 @@ def _load_atoll(this: Run, servers: Sequence[Server]) -> None:
         achieved = f"between {min(rates):.1f} and {max(rates):.1f} a second"
         this.results.remarks.append(f"Writes beside WD, WN and WT: {achieved}.")
         for server in servers:
-            seconds = measure_catch_up(server, server.environment["ATOLL_DATABASE_URL"], membership)
+            seconds = measure_catch_up(server, _url(server), membership)
             this.results.remarks.append(f"{server.name}: the index follows a write in {seconds * 1_000:.2f} ms.")
     if "G" in this.request.operations:
         for server in servers:
             this.plan.advance(f"G: {server.name}")
             this.results.comparisons.append(pull(server, this.databases.world, this.databases.peers))
+    if "X" in this.request.operations:
+        for server in servers:
+            this.plan.advance(f"X: {server.name}")
+            this.results.comparisons += compare_exports(server, _url(server), this.databases.world)
+    if "L" in this.request.operations:
+        membership = Membership(this.databases.world)
+        for server in servers:
+            this.plan.advance(f"L: {server.name}")
+            reached = measure_events(server, _url(server), this.databases.world, membership)
+            times = " and ".join(f"{count:,} subscribers in {each:.2f} s" for count, each in reached.items())
+            this.results.remarks.append(f"{server.name}: an event reaches {times}.")
+
+
+def _url(server: Server) -> str:
+    """Return the URL of the database of an Atoll."""
+    return server.environment["ATOLL_DATABASE_URL"]
 
 
 def _compare_by_hand(this: Run) -> None:

@@ -15,12 +15,12 @@ from proofs.permission_matrix import extractors
 from proofs.permission_matrix.surface import Cells, RequestForm, ResponsePart, Surface, ViewerClient
 from proofs.permission_matrix.world import Asset, Ids
 from resolvers.context import open_context
-from resolvers.subscription.collection import CollectionEvent, CollectionState, CollectionWatch
+from resolvers.subscription.collection import CollectionEvent, CollectionState, CollectionWatch, Members
 from resolvers.subscription.watch import States
 from schema.graph import build_schema
 from tests.conftest import ANONYMOUS
 
-EMPTY = CollectionState((), version=0, change_id=None)
+EMPTY = CollectionState(Members.of_text(""), version=0, change_id=None)
 DOCUMENT = """subscription($id: ID!) { collectionChanged(id: $id) {
   cursor collectionId reload removedAssetIds collection { id } change { id }
   addedEdges { node { ... on AssetFields { id } } }

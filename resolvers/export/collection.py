@@ -57,6 +57,7 @@ async def collection_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> 
         own_ids = await _load_own_ids(snapshot, viewer, "collection", [row.id for row in page])
         has_members = GraphPart.MEMBERSHIPS in scope.parts
         members = await _load_first_members(snapshot, viewer, [row.pk for row in page]) if has_members else {}
+        adders = await load_ids(snapshot, viewer, {member[3] for rows in members.values() for member in rows})
         for row in page:
             first = members.get(row.pk, [])
             yield build_line(
@@ -70,10 +71,10 @@ async def collection_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> 
                     "parent": parents.get(row.parent_pk),
                     "visibility": row.visibility,
                     "description": row.description,
-                    "assets": first,
+                    "assets": [_build_member(member, adders) for member in first[:MEMBERS_PER_LINE]],
                 },
             )
-            if len(first) == MEMBERS_PER_LINE:
+            if len(first) > MEMBERS_PER_LINE:
                 async for more in _further_members(snapshot, viewer, row.pk):
                     yield build_line(MembersLine, "members", {"collection": row.slug, "assets": more})
 
@@ -110,28 +111,27 @@ async def _load_own_ids(snapshot: Snapshot, viewer: Viewer, kind: str, ids: Sequ
     return {row.object_id: row.external_id for row in await snapshot.rows(rows)}
 
 
-async def _load_first_members(snapshot: Snapshot, viewer: Viewer, pks: Sequence[int]) -> Mapping[int, Members]:
-    """Return the first members of each collection. Two statements."""
+async def _load_first_members(
+    snapshot: Snapshot, viewer: Viewer, pks: Sequence[int]
+) -> Mapping[int, Sequence[MembershipRow]]:
+    """Return the first members of each collection, one more than a line has if there are. One statement."""
     parents = sql.int_table("parents")
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == parents.c.value)
-    statement = sql.per_parent(parents, rows.order_by(*_member_keys()).limit(MEMBERS_PER_LINE))
-    by_parent = await snapshot.rows(statement, {"parents": sql.json_text(pks)})
-    adders = await load_ids(snapshot, viewer, {member[3] for row in by_parent for member in row.rows})
-    return {row.value: [_build_member(member, adders) for member in row.rows] for row in by_parent}
+    statement = sql.per_parent(parents, rows.order_by(*_member_keys()).limit(MEMBERS_PER_LINE + 1))
+    return {row.value: row.rows for row in await snapshot.rows(statement, {"parents": sql.json_text(pks)})}
 
 
 async def _further_members(snapshot: Snapshot, viewer: Viewer, pk: int) -> AsyncIterator[Members]:
-    """Yield the members of a collection after the first ones, those of a line at once.
+    """Yield the members of a collection after those of its line, those of a line at once.
 
     Two statements for each page, which is LINES_PER_PAGE lines.
     """
     rows = _select_members(viewer).where(sql.membership.c.collection_pk == pk)
-    start = MEMBERS_PER_LINE  # the first ones are in the line of the collection
-    async for page in read_pages(snapshot, rows, _member_keys(), MEMBERS_PER_LINE * LINES_PER_PAGE):
+    size = MEMBERS_PER_LINE * LINES_PER_PAGE
+    async for page in read_pages(snapshot, rows, _member_keys(), size, skip=MEMBERS_PER_LINE):
         adders = await load_ids(snapshot, viewer, {row.added_by_pk for row in page})
-        for index in range(start, len(page), MEMBERS_PER_LINE):
-            yield [_build_member(member, adders) for member in page[index : index + MEMBERS_PER_LINE]]
-        start = 0
+        for start in range(0, len(page), MEMBERS_PER_LINE):
+            yield [_build_member(member, adders) for member in page[start : start + MEMBERS_PER_LINE]]
 
 
 def _select_members(viewer: Viewer) -> Selection:

@@ -12,12 +12,15 @@ PAGE_SIZE = 1_000
 
 
 async def read_pages(
-    snapshot: Snapshot, rows: Selection, keys: Expressions, size: int = PAGE_SIZE
+    snapshot: Snapshot, rows: Selection, keys: Expressions, size: int = PAGE_SIZE, skip: int = 0
 ) -> AsyncIterator[Sequence[Row[Any]]]:
-    """Yield the rows in the order of the keys, which are never null and unique together. One statement a page."""
+    """Yield the rows in the order of the keys, which are never null and unique together. One statement a page.
+
+    The first `skip` rows are left out.
+    """
     ordered = rows.add_columns(*(key.label(f"key_{index}") for index, key in enumerate(keys)))
     ordered = ordered.order_by(*keys).limit(size)
-    following = ordered
+    following = ordered.offset(skip)
     while page := await snapshot.rows(following):
         yield page
         if len(page) < size:

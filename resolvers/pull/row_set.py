@@ -58,23 +58,22 @@ async def read_rows(snapshot: Snapshot, viewer: Viewer, part: GraphPart) -> Sequ
     if kind == MEMBERSHIP:
         collections = sorted(map(tuple, found), key=itemgetter(0))
         members = [[MEMBERS, pk, id_] for pk, _, id_ in collections]
-        return [_membership(viewer, pk, columns) for pk, rows, _ in collections for columns in rows] + members
+        return membership_rows(viewer, ((pk, *row) for pk, rows, _ in collections for row in rows)) + members
     if kind == USE:
         return [[kind, *pks] for each in found for pks in each.rows]
     return sorted([kind, *row[:-1], digest(row.facts)] for row in found)
 
 
-def _membership(viewer: Viewer, pk: int, columns: Sequence[Any]) -> Row:
-    asset_pk, *further = columns
-    return membership_row(viewer, (pk, asset_pk), *further)
+def membership_rows(viewer: Viewer, memberships: Iterable[Sequence[Any]]) -> list[Row]:
+    """Return the rows of memberships: primary keys of collection and asset, time, primary key of the user, and note.
 
-
-def membership_row(
-    viewer: Viewer, pks: tuple[int, int], added_at: int, added_by_pk: int | None, note: str | None
-) -> Row:
-    """Return the row of the membership with these primary keys. Visitors do not see the users who added assets."""
-    user_pk = added_by_pk if viewer.is_signed_in else None
-    return [MEMBERSHIP, *pks, added_at, user_pk, None if note is None else digest(note)]
+    Visitors do not see the users who added assets.
+    """
+    sees_users = viewer.is_signed_in
+    return [
+        [MEMBERSHIP, pk, asset_pk, added_at, user_pk if sees_users else None, None if note is None else digest(note)]
+        for pk, asset_pk, added_at, user_pk, note in memberships
+    ]
 
 
 def digest(facts: str) -> int:

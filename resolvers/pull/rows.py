@@ -1,6 +1,7 @@
 """Loaders of the rows of a pull that are no objects (memberships and uses), and of the digests of objects."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from sqlalchemy import Row, Table, tuple_
@@ -10,7 +11,7 @@ from permissions.visible import access, used_asset
 from resolvers.context import Context
 from resolvers.loaders import Loader
 from resolvers.pull.part import GraphPart, select_part
-from resolvers.pull.row_set import USE, digest, membership_row
+from resolvers.pull.row_set import USE, digest, membership_rows
 from store import sql
 from store.pulls import Row as PullRow
 from store.sql import Expression, Selection
@@ -41,8 +42,8 @@ class RowByPair(Loader[Pair, "Row[Any] | None"]):
         raise NotImplementedError
 
     @staticmethod
-    def row_of_pull(viewer: Viewer, pair: Any) -> PullRow:
-        """Return the row as it is in pulls."""
+    def rows_of_pull(viewer: Viewer, pairs: Sequence[Any]) -> list[PullRow]:
+        """Return the rows as they are in pulls."""
         raise NotImplementedError
 
 
@@ -58,9 +59,10 @@ class MembershipByPair(RowByPair):
         return [*ids, *sql.membership.c["added_at", "added_by_pk", "note"]]
 
     @staticmethod
-    def row_of_pull(viewer: Viewer, pair: Any) -> PullRow:
-        """Return the row as it is in pulls."""
-        return membership_row(viewer, (pair.first_pk, pair.second_pk), pair.added_at, pair.added_by_pk, pair.note)
+    def rows_of_pull(viewer: Viewer, pairs: Sequence[Any]) -> list[PullRow]:
+        """Return the rows as they are in pulls."""
+        columns = attrgetter("first_pk", "second_pk", "added_at", "added_by_pk", "note")
+        return membership_rows(viewer, map(columns, pairs))
 
 
 class UseByPair(RowByPair):
@@ -74,10 +76,10 @@ class UseByPair(RowByPair):
         return [*ids, access(sql.asset, viewer).label("viewer_access")]
 
     @staticmethod
-    def row_of_pull(viewer: Viewer, pair: Any) -> PullRow:
-        """Return the row as it is in pulls."""
+    def rows_of_pull(viewer: Viewer, pairs: Sequence[Any]) -> list[PullRow]:
+        """Return the rows as they are in pulls."""
         del viewer
-        return [USE, pair.first_pk, pair.second_pk]
+        return [[USE, pair.first_pk, pair.second_pk] for pair in pairs]
 
 
 class DigestByPk(Loader[int, int | None]):

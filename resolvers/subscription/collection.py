@@ -8,10 +8,11 @@ digest of the cursor, the viewer's sight has changed meanwhile, and the event sa
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from functools import cached_property, partial
+from typing import Any, Final, NamedTuple, Self
 
 import orjson
-from sqlalchemy import Integer, String, bindparam
+from sqlalchemy import Integer, String, bindparam, cast, true
 
 from permissions import ErrorCode, OperationError, Viewer, visible
 from resolvers.context import Context
@@ -22,24 +23,47 @@ from resolvers.loaders import ChangeById, CollectionById
 from resolvers.membership import member_edges
 from resolvers.subscription.watch import States, digest, is_too_large
 from store import sql
-from store.changes import fetch_revision
+from store.changes import REVISION
 from store.recent_writes import RecentWrites
 from store.rows import ChangeRow, CollectionRow
 from store.sql import Selection
 
+_COLLECTION_ID: Final = bindparam("collection_id", type_=String())
+
 MAX_CHANGED_MEMBERS: Final = 5_000
 """Most logged changes of members that a resume reads."""
 
-
-class Member(NamedTuple):
-    """A visible member of a collection."""
-
-    id: str
-    added_at: int
+SEPARATOR: Final = ":"
+"""Character between the id and the time of a member."""
 
 
-Members = tuple[Member, ...]
-"""Members in the order of the collection."""
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Visible members of a collection in its order. Equal ones are one object, see `States`."""
+
+    items: tuple[str, ...]
+    """Id of the asset and time of its addition: an asset that was removed and added again is another member."""
+    order: str
+    """Digest of the items."""
+
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """Return the members in the text, separated by spaces."""
+        return cls(tuple(text.split()), digest(text))
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return len(self.items)
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of the items in any order."""
+        return digest(" ".join(sorted(self.items)))
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Ids of the assets."""
+        return [item.partition(SEPARATOR)[0] for item in self.items]
 
 
 class Position(NamedTuple):
@@ -63,7 +87,7 @@ class CollectionState(NamedTuple):
     @property
     def position(self) -> Position:
         """Content of the cursor of the state."""
-        return Position(digest(sorted(self.members)), digest(self.members), self.version, self.change_id)
+        return Position(self.members.content, self.members.order, self.version, self.change_id)
 
 
 @dataclass(frozen=True)
@@ -89,7 +113,6 @@ class _Reading(NamedTuple):
     """State of a collection, and the newest visible change that the watch does not know yet."""
 
     state: CollectionState
-    rows: Sequence[Any]
     change: Any | None
     revision: int
 
@@ -113,18 +136,16 @@ class CollectionWatch:
         return self._pk is None or writes.collection_version(self._pk) > since
 
     async def look(self, context: Context) -> CollectionEvent | None:
-        """Return the event since the last one; see `Watch`. Four statements, one more after a resume."""
+        """Return the event since the last one; see `Watch`. One statement, up to three more after a resume."""
         position = None if self._after is None else self._read_cursor(context.viewer, self._after)
-        collection = (await context.loader(CollectionById).fetch([self._id])).get(self._id)
-        if collection is None:
+        now = await self._read(context)
+        if now is None:
             return self._end(context.viewer)
-        self._pk = collection.pk
-        now = await self._read(context, collection)
         if self._state is not None:
             return self._compare(context.viewer, self._state.members, self._state, now)
         if position is None:
             return self._event(context.viewer, now, change=None, reload=True)
-        return await self._resume(context, position, collection, now)
+        return await self._resume(context, position, now)
 
     def accept(self, event: CollectionEvent) -> None:
         """Take the event as delivered."""
@@ -133,23 +154,20 @@ class CollectionWatch:
     def _read_cursor(self, viewer: Viewer, after: str) -> Position:
         return Position(*orjson.loads(cursor.unseal(viewer, self._scope, after)))
 
-    async def _read(self, context: Context, collection: CollectionRow) -> _Reading:
+    async def _read(self, context: Context) -> _Reading | None:
+        """Return the state of the collection; None if it is not visible."""
         viewer, known = context.viewer, None if self._state is None else self._state.change_id
-        revision = await fetch_revision(context.snapshot)
-        parameters = {**viewer.parameters, "collection_pk": collection.pk, "collection_id": self._id}
-        changes = cached((viewer.kind, "last change of a collection"), lambda: _select_last_change(viewer))
-        rows = await context.snapshot.rows(changes, {**parameters, "since": self._revision})
-        change = next(iter(rows), None)
-        members = cached((viewer.kind, "members of a collection"), lambda: _select_members(viewer))
-        rows = await context.snapshot.rows(members, parameters)
-        state = CollectionState(
-            tuple(Member(row.id, row.added_at) for row in rows), collection.version, change.id if change else known
-        )
-        return _Reading(state, rows, change, revision)
+        statement = cached((viewer.kind, "state of a collection"), lambda: _select_state(viewer))
+        values = {"collection_id": self._id, "since": self._revision}
+        for row in await context.snapshot.rows(statement, {**viewer.parameters, **values}):
+            self._pk = row.collection_pk
+            members = self._states.share(self._scope, digest(row.members), partial(Members.of_text, row.members))
+            change = None if row.id is None else row
+            state = CollectionState(members, row.version, row.id or known)
+            return _Reading(state, change, row.revision)
+        return None
 
-    async def _resume(
-        self, context: Context, position: Position, collection: CollectionRow, now: _Reading
-    ) -> CollectionEvent | None:
+    async def _resume(self, context: Context, position: Position, now: _Reading) -> CollectionEvent | None:
         """Return the event since the position; None without a difference, in which case the state is known now."""
         ids = [] if position.change_id is None else [position.change_id]
         last = (await context.loader(ChangeById).fetch(ids)).get(position.change_id or "")
@@ -158,49 +176,50 @@ class CollectionWatch:
         now = now._replace(change=change)
         if change is None:
             now = now._replace(state=now.state._replace(change_id=position.change_id))
-        before = CollectionState((), position.version, position.change_id)
+        before = CollectionState(now.state.members, position.version, position.change_id)
         if now.state.position == position:
             return self._compare(context.viewer, now.state.members, before, now)
-        members: Members | None = self._states.find(self._scope, position)
+        members = self._states.find(self._scope, position.order)
         if members is not None:
             return self._compare(context.viewer, members, before, now)
-        former = None if known_pk is None else await self._former_members(context, collection, known_pk, now.rows)
-        if former is None or digest(sorted(former)) != position.members:
+        former = None if known_pk is None else await self._former_members(context, known_pk)
+        if former is None or former.content != position.members:
             return self._event(context.viewer, now, change=change, reload=True)
-        return self._compare(context.viewer, former, before, now, reload=digest(former) != position.order)
+        return self._compare(context.viewer, former, before, now, reload=former.order != position.order)
 
-    async def _former_members(
-        self, context: Context, collection: CollectionRow, since: int, rows: Sequence[Any]
-    ) -> Members | None:
+    async def _former_members(self, context: Context, since: int) -> Members | None:
         """Return the members before the changes after one, as far as they are visible; None if there are too many.
 
-        The first change of a member after that time has the former membership. One statement.
+        The first change of a member after that time has the former membership. Two statements.
         """
         viewer = context.viewer
         statement = cached((viewer.kind, "changed members"), lambda: _select_changed_members(viewer))
-        parameters = {**viewer.parameters, "collection_id": collection.id, "since": since}
+        parameters = {**viewer.parameters, "collection_id": self._id, "since": since}
         changed = await context.snapshot.rows(statement, {**parameters, "max_rows": MAX_CHANGED_MEMBERS + 1})
         if len(changed) > MAX_CHANGED_MEMBERS:
             return None
+        members = cached((viewer.kind, "members of a collection"), lambda: _select_places(viewer))
+        rows = await context.snapshot.rows(members, {**viewer.parameters, "collection_id": self._id})
         places: dict[str, Any] = {row.id: row for row in rows}
         places |= {row.id: row for row in reversed(changed)}
-        members = [row for row in places.values() if row.rank is not None]
-        members.sort(key=lambda row: (row.rank, row.pk))
-        return tuple(Member(row.id, row.added_at) for row in members)
+        former = [row for row in places.values() if row.rank is not None]
+        former.sort(key=lambda row: (row.rank, row.pk))
+        return Members.of_text(" ".join(f"{row.id}{SEPARATOR}{row.added_at}" for row in former))
 
     def _compare(
         self, viewer: Viewer, members: Members, before: CollectionState, now: _Reading, *, reload: bool = False
     ) -> CollectionEvent | None:
         """Return the event for the difference; None without one."""
         added, removed = _difference(members, now.state.members)
-        if not reload and members == now.state.members and now.change is None and before.version == now.state.version:
+        is_equal = (members.order, before.version) == (now.state.members.order, now.state.version)
+        if is_equal and not reload and now.change is None:
             self._state, self._revision, self._after = now.state, now.revision, None
             return None
         if is_too_large(added, removed):
             return self._event(viewer, now, change=now.change, reload=True)
         changed = {*added, *removed}
-        expected = [*(member.id for member in members if member.id not in changed), *added]
-        reload = reload or expected != [member.id for member in now.state.members]
+        expected = [*(id_ for id_ in members.ids if id_ not in changed), *added]
+        reload = reload or expected != now.state.members.ids
         return self._event(viewer, now, change=now.change, added=added, removed=removed, reload=reload)
 
     def _event(
@@ -213,16 +232,13 @@ class CollectionWatch:
         added: Sequence[str] = (),
         removed: Sequence[str] = (),
     ) -> CollectionEvent:
-        position = now.state.position
-        state = now.state._replace(members=self._states.share(self._scope, position, now.state.members))
-        sealed = cursor.seal(viewer, self._scope, orjson.dumps(tuple(position)))
+        sealed = cursor.seal(viewer, self._scope, orjson.dumps(tuple(now.state.position)))
         change_id = None if change is None else change.id
-        return CollectionEvent(sealed, self._id, change_id, added, removed, reload, state, now.revision)
+        return CollectionEvent(sealed, self._id, change_id, added, removed, reload, now.state, now.revision)
 
     def _end(self, viewer: Viewer) -> CollectionEvent:
         """Return the event of a collection that is not visible: the same whether it exists or not."""
-        members = () if self._state is None else self._state.members
-        removed = [member.id for member in members]
+        removed = [] if self._state is None else self._state.members.ids
         removed = [] if is_too_large([], removed) else removed
         position = Position("", "", 0, None)
         sealed = cursor.seal(viewer, self._scope, orjson.dumps(tuple(position)))
@@ -231,40 +247,56 @@ class CollectionWatch:
 
 def _difference(before: Members, now: Members) -> tuple[list[str], list[str]]:
     """Return the ids of the members that were added, or again, in their order, and of those that are gone."""
-    if before == now:
+    if before.order == now.order:
         return [], []
-    known, present = set(before), {member.id for member in now}
+    new, gone, present = {*now.items}.difference(before.items), {*before.items}.difference(now.items), {*now.ids}
     return (
-        [member.id for member in now if member not in known],
-        [member.id for member in before if member.id not in present],
+        [id_ for id_, item in zip(now.ids, now.items, strict=True) if item in new],
+        [id_ for id_, item in zip(before.ids, before.items, strict=True) if item in gone and id_ not in present],
+    )
+
+
+def _select_state(viewer: Viewer) -> Selection:
+    """Return the SELECT of a collection's members as a text, the revision, and its newest visible change after one."""
+    collection, membership = sql.collection.alias("watched"), sql.membership
+    rows = _select_members(viewer).where(membership.c.collection_pk == collection.c.pk)
+    item = sql.asset.c.id + SEPARATOR + cast(membership.c.added_at, String)
+    members = sql.text_values(rows.with_only_columns(item, maintain_column_froms=True), collection)
+    change = _select_last_change(viewer).subquery()
+    watched = visible(collection, viewer).where(collection.c.id == _COLLECTION_ID).outerjoin(change, true())
+    columns = (collection.c.pk.label("collection_pk"), collection.c.version, members.label("members"))
+    return watched.with_only_columns(
+        *columns, REVISION.scalar_subquery().label("revision"), change.c.id, change.c.pk, maintain_column_froms=True
     )
 
 
 def _select_members(viewer: Viewer) -> Selection:
     membership = sql.membership
-    members = visible(membership, viewer).where(
-        membership.c.collection_pk == bindparam("collection_pk", type_=Integer())
-    )
-    columns = (sql.asset.c.id, sql.asset.c.pk, membership.c.added_at, membership.c.rank)
-    ordered = members.order_by(membership.c.rank, membership.c.asset_pk)
-    return ordered.with_only_columns(*columns, maintain_column_froms=True)
+    return visible(membership, viewer).order_by(membership.c.rank, membership.c.asset_pk)
 
 
 def _select_last_change(viewer: Viewer) -> Selection:
     """Return the SELECT of the newest visible change of a collection after a revision."""
     change = sql.change
     newest = visible(change, viewer).where(
-        change.c.subject_id == bindparam("collection_id", type_=String()),
+        change.c.subject_id == _COLLECTION_ID,
         change.c.revision > bindparam("since", type_=Integer()),
     )
     return newest.with_only_columns(change.c.id, change.c.pk).order_by(change.c.pk.desc()).limit(1)
+
+
+def _select_places(viewer: Viewer) -> Selection:
+    """Return the SELECT of the visible members of a collection, with their place."""
+    columns = (sql.asset.c.id, sql.asset.c.pk, sql.membership.c.added_at, sql.membership.c.rank)
+    members = visible(sql.membership, viewer).where(sql.collection.c.id == _COLLECTION_ID)
+    return members.with_only_columns(*columns, maintain_column_froms=True)
 
 
 def _select_changed_members(viewer: Viewer) -> Selection:
     """Return the SELECT of the visible members that visible changes after one touched, with their former place."""
     change, changed = sql.change, sql.change_asset
     changes = visible(change, viewer).where(
-        change.c.subject_id == bindparam("collection_id", type_=String()),
+        change.c.subject_id == _COLLECTION_ID,
         change.c.pk > bindparam("since", type_=Integer()),
     )
     touched = visible(sql.asset, viewer).join(changed, changed.c.asset_pk == sql.asset.c.pk)

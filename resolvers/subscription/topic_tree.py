@@ -109,7 +109,7 @@ class TopicTreeWatch:
             () if is_large else changed,
             () if is_large else removed,
             reload,
-            self._states.share(SCOPE, position, items),
+            self._states.share(SCOPE, position, lambda: items),
             revision,
         )
 

@@ -1,10 +1,10 @@
 """Watches: the state at a subscriber's last event, and the next event with the difference."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Sized
 from hashlib import blake2b
 from threading import Lock
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 
@@ -20,6 +20,8 @@ MAX_REMOVED: Final = LIMITS.inline_bulk_items
 """Most removed ids in an event."""
 
 DIGEST_BYTES: Final = 16
+
+S = TypeVar("S", bound=Sized)
 
 
 class Event(Protocol):
@@ -58,25 +60,26 @@ class States:
     """
 
     def __init__(self, max_items: int = 1_000_000) -> None:
-        """Take the greatest number of objects in all states together, which takes 150 bytes each."""
+        """Take the greatest number of objects in all states together, which takes 200 bytes each."""
         self._max_items, self._items = max_items, 0
         self._lock = Lock()
-        self._states: OrderedDict[tuple[str, Hashable], tuple[Any, ...]] = OrderedDict()
+        self._states: OrderedDict[tuple[str, Hashable], Any] = OrderedDict()
 
-    def share(self, scope: str, content: Hashable, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the equal items that are kept, or keep these."""
+    def share(self, scope: str, content: Hashable, build: Callable[[], S]) -> S:
+        """Return the state with this content that is kept, or build and keep it."""
         key = (scope, content)
         with self._lock:
-            kept = self._states.pop(key, None)
-            if kept is None:
-                self._items += len(items)
-            self._states[key] = kept or items
+            state: S | None = self._states.pop(key, None)
+            if state is None:
+                state = build()
+                self._items += len(state)
+            self._states[key] = state
             while self._items > self._max_items:
                 self._items -= len(self._states.popitem(last=False)[1])
-        return kept or items
+        return state
 
-    def find(self, scope: str, content: Hashable) -> tuple[Any, ...] | None:
-        """Return the items of the state; None if they are not kept."""
+    def find(self, scope: str, content: Hashable) -> Any:
+        """Return the state; None if it is not kept."""
         return self._states.get((scope, content))
 
 
