@@ -29,7 +29,8 @@ class Step:
         who = f", by {self.action.who}" if self.action.who else ""
         operation = self.action.operation
         text = _format_operation(operation) if operation else ";\n".join(self.action.statements)
-        return f"-- {self.action.name}{who}:\n{text}"
+        where = " in both worlds" if self.action.in_both else ""
+        return f"-- {self.action.name}{who}{where}:\n{text}"
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,16 @@ ADMIN = USERS[0]
 
 @dataclass(frozen=True)
 class WorldChange:
-    """Change that the viewer must not notice: SQL statements, or an operation by someone else."""
+    """Change that the viewer must not notice: SQL statements, or an operation by someone else.
+
+    One that both worlds have may be visible.
+    """
 
     name: str
     statements: Sequence[str] = ()
     who: str = ""
     operation: Operation | None = None
+    in_both: bool = False
 
 
 class HiddenChanges:
@@ -465,7 +469,7 @@ class HiddenChanges:
             "assetIds": self._ids(owner_and_assets[1]),
             "position": position,
         }
-        return self._mutation(
+        return mutation_change(
             "collectionAssetsAdd", owner_and_assets[0], mutation_input | {"mode": "BEST_EFFORT", "note": "secret"}
         )
 
@@ -476,7 +480,7 @@ class HiddenChanges:
             return None
         slug, asset = self.chooser.choose(*memberships)
         mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset])}
-        return self._mutation("collectionAssetsRemove", self.chooser.choose(*self.other_users), mutation_input)
+        return mutation_change("collectionAssetsRemove", self.chooser.choose(*self.other_users), mutation_input)
 
     def reorder_asset(self) -> WorldChange | None:
         """Reorder a hidden member as an administrator."""
@@ -487,7 +491,7 @@ class HiddenChanges:
         neighbours = [neighbour for neighbour in self._neighbours(slug) if self._id(asset) not in neighbour.values()]
         position = self.chooser.choose({"atStart": True}, {"atEnd": True}, *neighbours)
         mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
-        return self._mutation("collectionAssetsReorder", ADMIN, mutation_input)
+        return mutation_change("collectionAssetsReorder", ADMIN, mutation_input)
 
     def move_past_hidden(self, within: str | None = None) -> WorldChange | None:
         """Move a visible member past hidden ones as an administrator, so that the visible order stays.
@@ -508,7 +512,7 @@ class HiddenChanges:
         owned = [move for move in moves if move[1] not in self.unowned_assets]
         slug, asset, position = self.chooser.choose(*(owned or moves))
         mutation_input = {"collectionId": self._id(slug), "assetIds": self._ids([asset]), "position": position}
-        return self._mutation("collectionAssetsReorder", ADMIN, mutation_input)
+        return mutation_change("collectionAssetsReorder", ADMIN, mutation_input)
 
     def award_asset(self) -> WorldChange | None:
         """Award or withdraw the gold standard of a hidden asset as an administrator."""
@@ -519,7 +523,7 @@ class HiddenChanges:
             "awarded": self.chooser.happens(5),
             "note": "secret",
         }
-        return self._mutation("assetGoldStandardSet", ADMIN, mutation_input)
+        return mutation_change("assetGoldStandardSet", ADMIN, mutation_input)
 
     def update_grants(self) -> WorldChange | None:
         """Grant another user access to an asset whose grants the viewer does not see, or revoke it, as its owner."""
@@ -535,7 +539,7 @@ class HiddenChanges:
             if self.chooser.happens(5)
             else {"revoke": [to]}
         )
-        return self._mutation("assetGrantsUpdate", owner, {"assetId": self._id(asset)} | mutation_input)
+        return mutation_change("assetGrantsUpdate", owner, {"assetId": self._id(asset)} | mutation_input)
 
     def register_asset(self) -> WorldChange | None:
         """Register a hidden asset again as an administrator."""
@@ -548,7 +552,7 @@ class HiddenChanges:
             "ownerId": self._id(line["owner"]),
             "name": "secret",
         }
-        return self._mutation("assetsRegister", ADMIN, {"assets": [registration | {"url": "https://secret.org"}]})
+        return mutation_change("assetsRegister", ADMIN, {"assets": [registration | {"url": "https://secret.org"}]})
 
     def register_content(self) -> WorldChange | None:
         """Register an asset again, as the viewer, an administrator, with content that they do not see afterwards."""
@@ -562,7 +566,7 @@ class HiddenChanges:
             "ownerId": self._id(line["owner"]),
         }
         mutation_input = {"assets": [registration | {"url": self.chooser.choose("https://secret.org", None)}]}
-        return self._mutation("assetsRegister", ADMIN, mutation_input)
+        return mutation_change("assetsRegister", ADMIN, mutation_input)
 
     def delete_collection(self) -> WorldChange | None:
         """Delete a hidden collection whose parent is not visible, as an administrator."""
@@ -570,7 +574,7 @@ class HiddenChanges:
         candidates = [slug for slug, parent in parents.items() if parent is None or parent in self.hidden_collections]
         if not candidates or self.who == ADMIN:
             return None
-        return self._mutation("collectionDelete", ADMIN, {"id": self._id(self.chooser.choose(*candidates))})
+        return mutation_change("collectionDelete", ADMIN, {"id": self._id(self.chooser.choose(*candidates))})
 
     def update_collection(self) -> WorldChange | None:
         """Rename a hidden collection as an administrator."""
@@ -580,14 +584,14 @@ class HiddenChanges:
             "id": self._id(self.chooser.choose(*self.hidden_collections)),
             "name": f"secret {self.number}",
         }
-        return self._mutation("collectionUpdate", ADMIN, mutation_input)
+        return mutation_change("collectionUpdate", ADMIN, mutation_input)
 
     def create_topic(self) -> WorldChange | None:
         """Create an empty topic as an administrator. Only for an anonymous viewer, who does not see empty topics."""
         if self.who != ANONYMOUS:
             return None
         position = self.chooser.choose({"atStart": True}, {"atEnd": True})
-        return self._mutation("topicCreate", ADMIN, {"name": f"secret {self.number}", "position": position})
+        return mutation_change("topicCreate", ADMIN, {"name": f"secret {self.number}", "position": position})
 
     # Helpers.
 
@@ -653,13 +657,6 @@ class HiddenChanges:
     def _neighbours(self, slug: str) -> list[dict[str, Any]]:
         return [{side: self._id(asset)} for asset in self.model.members[slug] for side in ("afterId", "beforeId")]
 
-    def _mutation(self, mutation: str, who: str, mutation_input: dict[str, Any]) -> WorldChange:
-        kind = f"{mutation[0].upper()}{mutation[1:]}Input!"
-        selected = Selection(
-            mutation, "", {"input": Argument(kind, mutation_input)}, [Selection("__typename", "String")]
-        )
-        return WorldChange(mutation, who=who, operation=Operation("mutation", [selected]))
-
     def _insert_member(self, slug: str, asset: str) -> str:
         rank = self.chooser.choose(1, 7, 2**20 + 1, 2**21 - 1, 2**50)
         condition = f"collection.slug = {sql_literal(slug)} AND asset.external_id = {sql_literal(asset)}"
@@ -677,6 +674,13 @@ class HiddenChanges:
 
     def _ids(self, names: Sequence[str]) -> list[str]:
         return [self.model.ids[name] for name in names]
+
+
+def mutation_change(mutation: str, who: str, mutation_input: dict[str, Any], *, in_both: bool = False) -> WorldChange:
+    """Return the change that a mutation by someone makes."""
+    kind = f"{mutation[0].upper()}{mutation[1:]}Input!"
+    selected = Selection(mutation, "", {"input": Argument(kind, mutation_input)}, [Selection("__typename", "String")])
+    return WorldChange(mutation, who=who, operation=Operation("mutation", [selected]), in_both=in_both)
 
 
 def _with_input(selected: Selection, argument: str, mutation_input: Argument) -> Operation:

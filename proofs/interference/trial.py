@@ -25,6 +25,7 @@ from permissions.visible import MEMBER_ACTIONS
 from proofs.databases import Databases
 from proofs.determinism import fix_ids_and_time
 from proofs.interference.case import Case, Shrinker, Step
+from proofs.interference.deletion import SLUG, add_to_deletion, create_collection, delete_collection, read_change
 from proofs.interference.full_reads import (
     full_reads,
     pull_graph,
@@ -129,6 +130,8 @@ class WorldPair:
 
     async def _apply_change_or_operation(self, step: Step) -> None:
         if isinstance(step.action, WorldChange):
+            if step.action.in_both:
+                await apply_change(self.original, step)
             self.cursors += await apply_change(self.changed, step)
             return
         with fix_environment(step.number):
@@ -204,6 +207,7 @@ class CaseGenerator:
                     await self._pull(pair)
                 if await self._compare_responses(pair, await self._apply_hidden_changes(pair)):
                     return pair.checks
+            await self._read_deletion(pair)
             await pair.compare_models()
             return pair.checks
 
@@ -279,6 +283,20 @@ class CaseGenerator:
             for name in ("after", "before"):
                 await self._apply(pair, page_of(model.ids[slug], self._random.randint(1, 3), **{name: cursor}))
 
+    async def _read_deletion(self, pair: WorldPair) -> None:
+        """Delete a collection in both worlds, one that had a hidden asset in the second, and read the deletion."""
+        model = await read_model(pair.changed.database)
+        hidden = [asset for asset in model.asset if not model.sees_asset(pair.who, asset)]
+        if not hidden or pair.who == ANONYMOUS:  # visitors see no changes
+            return
+        await self._apply(pair, create_collection(model))
+        model = await read_model(pair.changed.database)
+        await self._apply(pair, delete_collection(model))
+        await self._apply(pair, add_to_deletion(model.ids[SLUG], self._random.choice(hidden)))
+        async with pair.changed.database.snapshot() as snapshot:
+            [deletion] = await snapshot.rows(select(sql.change.c.id).order_by(sql.change.c.pk.desc()).limit(1))
+        await self._apply(pair, read_change(deletion.id))
+
     async def _compare_responses(self, pair: WorldPair, model: Model) -> bool:
         """Send operations to both worlds. Returns True if the viewer may have made the differences visible."""
         words = await read_vocabulary(pair.changed, model, pair.cursors)
@@ -351,6 +369,7 @@ async def replay(databases: Databases, case: Case) -> str | None:
                 await pair.apply(step)
                 if (
                     isinstance(step.action, WorldChange)
+                    and not step.action.in_both
                     and visible_state(await read_model(pair.changed.database), case.who) != before
                 ):
                     return None  # without the removed parts, the change is visible
