@@ -146,12 +146,18 @@ def normalize_errors(content: bytes) -> bytes:
 
 
 def _nulled_parent(path: Sequence[str | int], data: Any) -> Sequence[str | int] | None:
-    """Return the path of the parent that is null because the value at the path is; None if only that value is null."""
+    """Return the path of the parent that is null because the value at the path is; None if only that value is null.
+
+    Of a path that does not fit the data, return the part that does.
+    """
     value = data
     for depth, key in enumerate(path):
         if value is None:
             return path[:depth]
-        value = value[key]
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return path[:depth]
     return None
 
 
