@@ -83,13 +83,13 @@ def _cache_responses() -> None:
     """Cache the response to a viewer's query."""
     cache, response = Cache(), getattr(Endpoint, "_response")  # noqa: B009 - private to the class
 
-    async def stale(self: Endpoint, request: HTTPRequest, request_id: str) -> Any:
+    async def stale(self: Endpoint, request: HTTPRequest, *arguments: Any) -> Any:
         body = await Request(request.scope, request.receive).body()
         received = HTTPRequest(request.scope, _receive_again(body, request.receive))
         if b"mutation" in body:
-            return await response(self, received, request_id)
+            return await response(self, received, *arguments)
         key = (request.first_header(b"authorization"), body)
-        return await cache.get(key, lambda: response(self, received, request_id))
+        return await cache.get(key, lambda: response(self, received, *arguments))
 
     setattr(Endpoint, "_response", stale)  # noqa: B010 - private to the class
 

@@ -19,7 +19,8 @@ from app.live.hub import Hub
 from resolvers.limits import LIMITS
 from store import sql
 from store.database import Database, Snapshot
-from store.recent_writes import RecentWrites
+from store.failure import Failure, StorageError
+from store.recent_writes import RecentWrites, Written
 from tests.cli_process import environment, run_server
 from tests.conftest import ANONYMOUS, World, settings_of
 from tests.live_server import COLLECTION_CHANGED, PROTOCOL, TREE_CHANGED, LiveServer, RunningServer, Socket, serve
@@ -389,6 +390,34 @@ async def test_a_hub_without_notifications_polls(own_world: World, backend: str)
             await wake.wait()
     await database.close()
     await other.close()
+
+
+class IdleListener:
+    """Listener that is connected, and gets no notification."""
+
+    is_connected = True
+
+    async def run(self) -> None:
+        """Do nothing until cancelled."""
+        await asyncio.sleep(60)
+
+
+async def test_a_hub_repeats_a_failed_look_soon(own_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, failures = Database(own_world.url), [StorageError(Failure.BUSY, "The database is busy.")]
+    read = RecentWrites.read
+
+    async def fail_once(self: RecentWrites, snapshot: Snapshot) -> Written:
+        if failures:
+            raise failures.pop()
+        return await read(self, snapshot)
+
+    monkeypatch.setattr(RecentWrites, "read", fail_once)
+    monkeypatch.setattr(Database, "write_listener", lambda _database: IdleListener())
+    monkeypatch.setattr("app.live.hub.LISTENING_POLL_SECONDS", 60)
+    with Hub(database).subscribe(needs_every_look=False) as wake:
+        async with asyncio.timeout(10):
+            await wake.wait()
+    await database.close()
 
 
 async def test_a_hub_sleeps_while_nobody_is_subscribed(own_world: World) -> None:

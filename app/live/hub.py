@@ -63,24 +63,25 @@ class Hub:
             written: Written | None = None
             while True:
                 self._database.written.clear()
-                written = await self._look(written)
+                found = await self._look(written)
+                written = found or written
                 is_notified = listener is not None and listener.is_connected
                 await asyncio.sleep(REST_SECONDS)
-                await self._wait(LISTENING_POLL_SECONDS if is_notified else POLL_SECONDS)
+                await self._wait(LISTENING_POLL_SECONDS if found and is_notified else POLL_SECONDS)
         finally:
             if listening is not None:
                 listening.cancel()
 
     async def _look(self, before: Written | None) -> Written | None:
-        """Wake the subscriptions if something was written; return the state of the database."""
+        """Wake the subscriptions if something was written; return the state of the database, None if a look failed."""
         try:
             written = await self._database.read(self.writes.read)
         except StorageError as error:
             _log.warning("Subscriptions wait for the database: %s", error)
-            return before
+            return None
         except Exception:  # noqa: BLE001 - one failed look must not be the last
             _log.exception("A look for writes failed.")
-            return before
+            return None
         for wake, needs_every_look in list(self._wakers.items()):
             if needs_every_look or written != before:
                 wake.set()

@@ -55,7 +55,6 @@ EXCEPTIONS = {
     "JobCancelInput.id": "the viewer's own jobs",
     "ChangeUndoInput.jobId": "the viewer's own jobs",
     "Subscription.jobUpdated(id:)": "the viewer's own jobs",
-    "ExportCreateInput.*Ids": "ids of topics and collections",
     "Token*Input.*": "the viewer's own tokens, and ids of users; covered by tests/test_token.py",
 }
 

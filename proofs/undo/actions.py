@@ -22,7 +22,9 @@ class MutationDrawing(WriteDrawing):
             return self.transfer()  # back to the user who writes
         if self._is_so(0.6):
             return super().draw()
-        kinds = [self.edit_topic, self.edit_collection, self.delete_topic, self.award, self.turn_sharing]
+        has_another = len(self._model.topics(ADMINISTRATOR)) > 1
+        delete_topic = [self.delete_topic] if has_another else []
+        kinds = [self.edit_topic, self.edit_collection, *delete_topic, self.award, self.turn_sharing]
         return self._random.choice([*kinds, self.update_collections, self.grant, self.transfer])()
 
     def edit_topic(self) -> Write:
