@@ -22,6 +22,7 @@ from proofs.failing_calls.trial import FAILING_CALLS
 from proofs.interference.trial import INTERFERENCE
 from proofs.leaks import PLANTED
 from proofs.malformed.trial import MALFORMED
+from proofs.mirror.trial import MIRROR
 from proofs.mutants import score as mutants
 from proofs.oracle.trial import ORACLE
 from proofs.permission_matrix.trial import PERMISSION_MATRIX
@@ -29,6 +30,7 @@ from proofs.proof import BrokenPromiseError, Proof
 from proofs.record import RECORD, Run, Runs, add_checks, format_record, load_runs, save_run
 from proofs.reimports.trial import REIMPORTS
 from proofs.revocation.trial import REVOCATION
+from proofs.subscribers.trial import SUBSCRIBERS
 from proofs.token_forgery.trial import TOKEN_FORGERY
 from proofs.undo.trial import UNDO
 from proofs.walks.trial import WALKS
@@ -50,6 +52,8 @@ PROOFS: dict[str, Proof] = {
         WALKS,
         REIMPORTS,
         UNDO,
+        MIRROR,
+        SUBSCRIBERS,
     )
 }
 MUTANTS = "mutants"
