@@ -118,18 +118,22 @@ class OperationCost:
         return cost
 
     def _walk(self, variables: dict[str, Any]) -> Cost:
-        root = self._schema.get_root_type(self._definition.operation)
-        assert root is not None  # noqa: S101 - a valid document has operations of the schema's root types only
+        root = root_type(self._schema, self._definition)
         return _Walk(self._schema, self._definition, self._fragments, variables).of(root)
+
+
+def root_type(schema: GraphQLSchema, definition: OperationDefinitionNode) -> GraphQLObjectType:
+    """Return the root type of a valid operation."""
+    root = schema.get_root_type(definition.operation)
+    assert root is not None  # noqa: S101 - a valid document has operations of the schema's root types only
+    return root
 
 
 def root_field(
     schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode, variables: VariableValues
 ) -> FieldDetails:
     """Return the only field at the root of a valid subscription."""
-    root = schema.get_root_type(definition.operation)
-    assert root is not None  # noqa: S101 - a valid document has operations of the schema's root types only
-    collected = collect_fields(schema, _fragments(document), variables, root, definition)
+    collected = collect_fields(schema, _fragments(document), variables, root_type(schema, definition), definition)
     return next(iter(collected.grouped_field_set.values()))[0]
 
 

@@ -61,7 +61,7 @@ async def test_a_viewer_exports_the_rows_of_the_collection_graph(ask: GraphQLCli
     assert not pulled.pop("pageInfo")["hasNextPage"]
     exported = read_parquet(await export(ask.database, tmp_path, who, ExportFormat.PARQUET))
     if who == ANONYMOUS:
-        exported["users"] = []  # the owners, whom the graph has as fields of assets
+        exported["users"] = []  # these are owners, which the graph has as fields of assets
     for table, rows in _tables_of(pulled).items():
         columns = sorted(set().union(*rows))
         assert _values(exported[table], columns) == _values(rows, columns), table

@@ -23,7 +23,7 @@ from strawberry.types.graphql import OperationType as StrawberryOperationType
 from app import errors
 from app.authentication import ClaimsChangedError, load_viewer
 from app.caller import DEADLINE_PASSED, Caller, CallerLimits
-from app.cost import root_field
+from app.cost import root_field, root_type
 from app.documents import DocumentError, DocumentRules, parse_operation
 from app.errors import HTTPError, RequestErrorCode, UnauthenticatedError
 from app.http_request import HTTPRequest
@@ -176,11 +176,9 @@ class Subscription:
         if not isinstance(variables, VariableValues):
             raise self._error(variables, is_early=False)
         details = root_field(graphql, document, definition, variables)
-        root = graphql.subscription_type
-        assert root is not None  # noqa: S101 - a valid document has no subscription otherwise
         name = details.node.name.value
         try:
-            arguments = get_argument_values(root.fields[name], details.node, variables)
+            arguments = get_argument_values(root_type(graphql, definition).fields[name], details.node, variables)
         except GraphQLError as error:
             raise self._error([error], is_early=False) from None
         self._watch = WATCHES[name](self._services.states, **arguments)
