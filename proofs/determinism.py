@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from random import Random
 from unittest.mock import patch
 
@@ -10,6 +11,7 @@ from app.cost import COST_CAP, Cost
 NO_LIMITS = Cost(*[COST_CAP] * len(Cost._fields))
 START = 1_800_000_000
 """Time at which trials start, in seconds since 1970 UTC."""
+_separate_random: ContextVar[Random | None] = ContextVar("separate_random", default=None)
 
 
 @contextmanager
@@ -24,12 +26,26 @@ def lift_cost_limits() -> Iterator[None]:
 def fix_ids_and_time(number: int) -> Iterator[None]:
     """Derive ids and the current time from the number, and lift the limits of cost."""
     random, nanoseconds = Random(number), (START + number) * 1_000_000_000
+
+    def random_bytes(size: int) -> bytes:
+        return (_separate_random.get() or random).randbytes(size)
+
     with (
         lift_cost_limits(),
-        patch("store.ids.random_bytes", random.randbytes),
+        patch("store.ids.random_bytes", random_bytes),
         patch("store.ids.clock_ns", lambda: nanoseconds),
         # On a busy machine, their expiry would be a false alarm.
         patch("store.sqlite_limit.STATEMENT_SECONDS", 60),
         patch("app.turns.WAIT_SECONDS", 60),
     ):
         yield
+
+
+@contextmanager
+def separate_ids(number: int) -> Iterator[None]:
+    """Derive the ids that this task creates from the number alone; they are not taken from those of the others."""
+    token = _separate_random.set(Random(f"separate {number}"))
+    try:
+        yield
+    finally:
+        _separate_random.reset(token)

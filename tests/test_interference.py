@@ -8,19 +8,21 @@ import pytest
 from graphql import GraphQLObjectType, parse, validate
 
 from proofs.databases import Databases
-from proofs.interference.full_reads import full_reads
-from proofs.interference.hidden_changes import CHANGES, HiddenChanges
+from proofs.interference.case import Case, Step
+from proofs.interference.full_reads import full_reads, pull_graph
+from proofs.interference.hidden_changes import CHANGES, HiddenChanges, WorldChange
 from proofs.interference.operations import (
     OMITTED,
     SCHEMA,
+    Argument,
     Operation,
     OperationGenerator,
     Selection,
     Vocabulary,
 )
 from proofs.interference.subscriber import Subscriber
-from proofs.interference.trial import CaseGenerator, create_world, trial
-from proofs.interference.world import VIEWERS, public_id, random_catalogue
+from proofs.interference.trial import CaseGenerator, create_world, replay, trial
+from proofs.interference.world import USERS, VIEWERS, public_id, random_catalogue
 from proofs.leaks import LEAKS, checks_until_found, disable_logging
 from proofs.proof import BrokenPromiseError
 from tests.conftest import ENDS_EARLY
@@ -119,6 +121,18 @@ async def test_events_are_compared(databases: Databases, monkeypatch: pytest.Mon
     events = [event for event in received if event is not None and b'"cursor"' in event]
     assert len([event for event in events if b'"reload":false' in event]) >= 4, "two in each world"
     assert None in received
+
+
+async def test_a_pull_beside_a_mutation_does_not_change_the_ids_that_it_creates(databases: Databases) -> None:
+    viewer, other = USERS[:2]
+    token = Selection("token", "ApiToken", {}, [Selection("id", "ID")])
+    create = Selection(
+        "tokenCreate", "TokenCreatePayload", {"input": Argument("TokenCreateInput!", {"name": "Own"})}, [token]
+    )
+    pull = WorldChange("others read", who=other, operation=pull_graph(1, None))
+    lines = random_catalogue(Random(1))
+    steps = [Step(number, Operation("mutation", [create]), [pull] * 3) for number in range(1, 5)]
+    assert await replay(databases, Case(lines, (), viewer, steps=steps)) is None
 
 
 async def test_a_failing_case_is_shrunk_and_reported_for_reproduction(databases: Databases) -> None:

@@ -25,7 +25,8 @@ class Step:
     def __str__(self) -> str:
         """Format the step for reproduction."""
         if isinstance(self.action, Operation):
-            return f"-- operation in both worlds:\n{_format_operation(self.action)}"
+            beside = "".join(f"\nbeside it, {change}" for change in self.concurrent)
+            return f"-- operation in both worlds:\n{_format_operation(self.action)}{beside}"
         who = f", by {self.action.who}" if self.action.who else ""
         operation = self.action.operation
         text = _format_operation(operation) if operation else ";\n".join(self.action.statements)

@@ -23,7 +23,7 @@ from sqlalchemy import or_, select
 from app.tokens import DEFAULT_NAME
 from permissions.visible import MEMBER_ACTIONS
 from proofs.databases import Databases
-from proofs.determinism import fix_ids_and_time
+from proofs.determinism import fix_ids_and_time, separate_ids
 from proofs.interference.case import Case, Shrinker, Step
 from proofs.interference.deletion import SLUG, add_to_deletion, create_collection, delete_collection, read_change
 from proofs.interference.full_reads import (
@@ -137,7 +137,7 @@ class WorldPair:
         with fix_environment(step.number):
             first = await self.original.send(self.who, step.action)
         with fix_environment(step.number):
-            beside = [self.changed.send(change.who, change.operation) for change in step.concurrent if change.operation]
+            beside = [self._send_beside(change, step.number) for change in step.concurrent]
             second, *_ = await asyncio.gather(self.changed.send(self.who, step.action), *beside)
         self.checks += 1
         if first.observable() != second.observable() or INTERNAL_ERROR in first.response.text:
@@ -149,6 +149,12 @@ class WorldPair:
             self.queries.append(step.action)
             self.following_page = next_page(step.action, first.response.json())
             self.sync_token = _sync_token(first) or self.sync_token
+
+    async def _send_beside(self, change: WorldChange, number: int) -> ObservedResponse:
+        """Send a query to the second world beside an operation, whose ids do not depend on a pull that this stores."""
+        assert change.operation is not None
+        with separate_ids(number):
+            return await self.changed.send(change.who, change.operation)
 
     async def _compare_exports(self) -> None:
         """Raise BrokenPromiseError if the viewer exports different lines from the two worlds, or an export fails."""
