@@ -13,6 +13,7 @@ import { applyEvent, connectSocket, connectStream, createReload, resuming } from
 import pageQuery from './relay/__generated__/collectionsPageQuery.graphql.js';
 import { createEnvironment } from './relay/environment.js';
 import { followCollection as followInRelay } from './relay/live.js';
+import { assertFollowsTree } from './tree.mjs';
 import * as urql from './urql.js';
 import { eventually, readIds, request, tokenOf, url } from './world.mjs';
 
@@ -60,6 +61,10 @@ test('a list is loaded again after an event that came while it was loading, and 
 test('graphql-ws', () => assertFollows(socket, followPlainly));
 
 test('graphql-sse', () => assertFollows(stream, followPlainly));
+
+test('the tree by graphql-ws', () => assertFollowsTree(socket));
+
+test('the tree by graphql-sse', () => assertFollowsTree(stream));
 
 test('Apollo Client', () =>
   assertFollows(socket, async (who, subscriptions, id) => {
