@@ -27,7 +27,7 @@ JAVASCRIPT = {path.name.removesuffix(".test.mjs"): path for path in sorted(CLIEN
 @pytest.fixture
 def server(own_world: World, tmp_path: Path) -> Iterator[Server]:
     """Serve a copy of the world, which the test may change."""
-    with run_server(tmp_path, environment(DATABASE_URL=own_world.url)) as running:
+    with run_server(tmp_path, environment(DATABASE_URL=own_world.url, EXPORT_FOLDER=str(tmp_path))) as running:
         yield running
 
 
@@ -99,7 +99,8 @@ def test_relay_and_generated_documents_are_requested_by_their_ids(own_world: Wor
     replace_in(folder / "relay" / "environment.js", "query: text ??", "query:")
     replace_in(folder / "typed.js", "print(document)", "undefined")
     documents = ",".join(map(str, manifests))
-    with run_server(tmp_path, environment(DATABASE_URL=own_world.url, DOCUMENTS=documents)) as server:
+    settings = {"DATABASE_URL": own_world.url, "DOCUMENTS": documents, "EXPORT_FOLDER": str(tmp_path)}
+    with run_server(tmp_path, environment(**settings)) as server:
         run_javascript("relay", folder, server, own_world)
         run_javascript("codegen", folder, server, own_world)
         run_javascript("live", folder, server, own_world)

@@ -66,6 +66,27 @@ test('the tree by graphql-ws', () => assertFollowsTree(socket));
 
 test('the tree by graphql-sse', () => assertFollowsTree(stream));
 
+// Follows an export until the server ends the subscription, and downloads the file.
+async function assertExport(connectClient) {
+  const mutation = 'mutation { exportCreate(input: { format: JSONL }) { job { id } } }';
+  const { id } = (await request('mei', mutation)).exportCreate.job;
+  const query = 'subscription($id: ID!) { jobUpdated(id: $id) { status done total downloadUrl } }';
+  const jobs = [];
+  await new Promise((resolve, reject) => {
+    const sink = { next: ({ data }) => jobs.push(data.jobUpdated), error: reject, complete: resolve };
+    connectClient(url, 'mei').subscribe({ query, variables: { id } }, sink);
+  });
+  const { status, done, total, downloadUrl } = jobs.at(-1);
+  assert.deepEqual([status, done], ['SUCCEEDED', total]);
+  const headers = { authorization: `Bearer ${tokenOf('mei')}` };
+  const lines = (await (await fetch(new URL(downloadUrl, url), { headers })).text()).trim().split('\n');
+  assert.equal(lines.length, total);
+}
+
+test('a job by graphql-ws', () => assertExport(socket));
+
+test('a job by graphql-sse', () => assertExport(stream));
+
 test('Apollo Client', () =>
   assertFollows(socket, async (who, subscriptions, id) => {
     const client = apollo.createClient(url, tokenOf(who), subscriptions);
