@@ -58,9 +58,10 @@ async def export_catalogue(
     """
     if file != STANDARD_OUTPUT:
         check_target(file, "catalogue.jsonl", replace=replace)
-    counts: Counter[str] = Counter()
-    async with database.snapshot() as snapshot:
+
+    async def export(snapshot: Snapshot) -> Counter[str]:
         viewer = await identify_viewer(snapshot)
+        counts: Counter[str] = Counter()
         total = await count_objects(snapshot, viewer) if report else 0
         folder = None if file == STANDARD_OUTPUT else file.parent
         with (
@@ -72,7 +73,9 @@ async def export_catalogue(
                 _count(counts, line)
                 if report and line["kind"] != "members":
                     report(sum(counts[kind] for kind in COUNTED_KINDS), total)
-    return counts
+        return counts
+
+    return await database.read_long(export)
 
 
 @contextmanager

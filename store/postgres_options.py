@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, func, select, true
 from sqlalchemy.engine import URL
 
 from store.error import SETTING, DatabaseUrlError
@@ -19,6 +19,12 @@ POOLED_WRITE_SETTINGS: Final = (
     "select set_config('lock_timeout', '5000', true), set_config('statement_timeout', '30000', true)"
 )
 """Statement of a write transaction through a pooler: its session keeps no settings."""
+
+PLAN_FOR_VALUES: Final = select(func.set_config("plan_cache_mode", "force_custom_plan", true()))
+"""Statement of a transaction, all of whose others are planned for the values of their parameters.
+
+A plan for any values expects few grants, and would sort all assets that a viewer sees for each page of them.
+"""
 
 _SHARED_SETTINGS: Final = {"application_name": "atoll", "timezone": "UTC"}
 _CACHE_SIZES: Final = ("statement_cache_size", "prepared_statement_cache_size")

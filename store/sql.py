@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    func,
     insert,
     literal_column,
     select,
@@ -226,6 +227,12 @@ def text_values(rows: Select[Any], *correlated: FromClause) -> ColumnElement[str
     """Return a scalar subquery: the texts of the only column of a correlated SELECT, separated by spaces."""
     values = rows.correlate(*correlated).subquery()
     return select(_TextAggregate(*values.c)).correlate(*correlated).scalar_subquery()
+
+
+def count_members(collection: FromClause) -> ColumnElement[int]:
+    """Return the number of a collection's members, hidden ones included. It limits reads, and is never shown."""
+    members = select(func.count()).select_from(membership).where(membership.c.collection_pk == collection.c.pk)
+    return members.correlate(collection).scalar_subquery()
 
 
 def compile_as(construct: type[FunctionElement[Any]], *, sqlite: str, postgresql: str) -> None:

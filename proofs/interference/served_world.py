@@ -20,7 +20,7 @@ from proofs.proof import BrokenPromiseError
 from resolvers.export.access import FileAccess, load_access
 from resolvers.export.catalogue import catalogue_lines
 from resolvers.write.job import run_next_job
-from store.database import Database
+from store.database import Database, Snapshot
 from store.users import UserNotFoundError
 from tests.conftest import PATIENT_SECONDS, settings_of
 from tests.in_process import InProcessTransport
@@ -107,13 +107,16 @@ class ServedWorld:
         None for a deactivated user.
         """
         identify_viewer = identify(None if who == ANONYMOUS else who, is_anonymous=who == ANONYMOUS)
-        async with self.database.snapshot() as snapshot:
-            try:
-                viewer = await identify_viewer(snapshot)
-            except UserNotFoundError:
-                return []
+
+        async def read(snapshot: Snapshot) -> tuple[list[bytes], FileAccess]:
+            viewer = await identify_viewer(snapshot)
             lines = [orjson.dumps(line) async for line in catalogue_lines(snapshot, viewer)]
-            access = await load_access(snapshot, viewer)
+            return lines, await load_access(snapshot, viewer)
+
+        try:
+            lines, access = await self.database.read_long(read)
+        except UserNotFoundError:
+            return []
         is_gone = not self._file_access.get(who, access).is_within(access)
         self._file_access[who] = access
         return [*lines, b"the file before is gone" if is_gone else b"the file before is available"]

@@ -43,8 +43,12 @@ class _Related:
 
 async def asset_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> ExportedLines:
     """Yield the assets, by id. Four statements for each page."""
+    select_grants, select_uses = _select_grants(viewer), _select_uses(viewer, scope)
     async for page in read_pages(snapshot, select_assets(viewer, scope), [sql.asset.c.external_id]):
-        related = await _load_related(snapshot, viewer, scope, page)
+        grants = await _load_of(snapshot, select_grants, [row.pk for row in page if sees_grants(viewer, row)])
+        has_uses = GraphPart.USES in scope.parts
+        uses = await _load_of(snapshot, select_uses, [row.pk for row in page if has_uses and sees_content(row)])
+        related = await _load_related(snapshot, viewer, page, grants, uses)
         for row in page:
             yield _build(cast("AssetRow", row), related)
 
@@ -54,25 +58,46 @@ def select_assets(viewer: Viewer, scope: Scope = WHOLE) -> Selection:
     return scope.assets(visible(sql.asset, viewer), viewer)
 
 
-async def _load_related(snapshot: Snapshot, viewer: Viewer, scope: Scope, assets: Sequence[Any]) -> _Related:
-    pks = [asset.pk for asset in assets]
-    uses = await _load_uses(snapshot, viewer, scope, pks) if GraphPart.USES in scope.parts else {}
-    access_by_grantee: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for grant in await snapshot.rows(visible(sql.grant, viewer).where(sql.grant.c.asset_pk.in_(sql.int_list(pks)))):
-        access_by_grantee[grant.asset_pk][grant.principal_pk] = grant.access
-    grantees = {pk for accesses in access_by_grantee.values() for pk in accesses}
-    ids = await load_ids(snapshot, viewer, grantees | {asset.owner_pk for asset in assets})
-    return _Related(uses, access_by_grantee, ids)
+def sees_content(asset: Any) -> bool:
+    """Return whether the viewer of a row of assets sees the content of the asset."""
+    return bool(asset.viewer_access >= AssetAccess.VIEWER)
 
 
-async def _load_uses(snapshot: Snapshot, viewer: Viewer, scope: Scope, pks: Sequence[int]) -> Mapping[int, list[str]]:
-    uses: defaultdict[int, list[str]] = defaultdict(list)
+def sees_grants(viewer: Viewer, asset: Any) -> bool:
+    """Return whether the viewer sees the grants on the asset of a row."""
+    return bool(viewer.is_admin or asset.viewer_access >= AssetAccess.OWNER)
+
+
+async def _load_of(snapshot: Snapshot, rows: Selection, pks: Sequence[int]) -> Sequence[Any]:
+    """Return the rows of these assets. One statement, none without assets."""
+    return await snapshot.rows(rows, {"keys": sql.json_text(pks)}) if pks else ()
+
+
+def _select_grants(viewer: Viewer) -> Selection:
+    """Return the SELECT of the visible grants on the assets in the parameter `keys`."""
+    return visible(sql.grant, viewer).where(sql.grant.c.asset_pk.in_(sql.int_table("keys").select()))
+
+
+def _select_uses(viewer: Viewer, scope: Scope) -> Selection:
+    """Return the SELECT of the ids of assets in the scope that those in the parameter `keys` use, in order."""
     use = sql.asset_use
-    used = visible(use, viewer).where(use.c.asset_pk.in_(sql.int_list(pks))).order_by(use.c.rank, use.c.uses_pk)
-    used = scope.assets(used, viewer, use.c.uses_pk)
-    for row in await snapshot.rows(used.with_only_columns(use.c.asset_pk, used_asset.c.external_id)):
-        uses[row.asset_pk].append(row.external_id)
-    return uses
+    used = visible(use, viewer).where(use.c.asset_pk.in_(sql.int_table("keys").select()))
+    used = scope.assets(used, viewer, use.c.uses_pk).order_by(use.c.rank, use.c.uses_pk)
+    return used.with_only_columns(use.c.asset_pk, used_asset.c.external_id)
+
+
+async def _load_related(
+    snapshot: Snapshot, viewer: Viewer, assets: Sequence[Any], grants: Sequence[Any], uses: Sequence[Any]
+) -> _Related:
+    access_by_grantee: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for grant in grants:
+        access_by_grantee[grant.asset_pk][grant.principal_pk] = grant.access
+    used_ids: defaultdict[int, list[str]] = defaultdict(list)
+    for use in uses:
+        used_ids[use.asset_pk].append(use.external_id)
+    grantees = {grant.principal_pk for grant in grants}
+    ids = await load_ids(snapshot, viewer, grantees | {asset.owner_pk for asset in assets})
+    return _Related(used_ids, access_by_grantee, ids)
 
 
 def _build(asset: AssetRow, related: _Related) -> ExportedLine:

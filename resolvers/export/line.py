@@ -21,9 +21,9 @@ def without_defaults(model: type[Line], values: Mapping[str, Any]) -> ExportedLi
     A field that is required has to be among the values.
     """
     return {
-        name: values[name]
+        name: value
         for name, is_required, default in _fields(model)
-        if is_required or values.get(name, default) != default
+        if (value := values[name] if is_required else values.get(name, default)) is not default and value != default
     }
 
 

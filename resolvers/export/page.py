@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, literal, tuple_
+from sqlalchemy import Row, bindparam, tuple_
 
 from store.database import Snapshot
 from store.sql import Expressions, Selection
@@ -18,13 +18,14 @@ async def read_pages(
 
     The first `skip` rows are left out.
     """
+    names = [f"after_{index}" for index in range(len(keys))]
     ordered = rows.add_columns(*(key.label(f"key_{index}") for index, key in enumerate(keys)))
     ordered = ordered.order_by(*keys).limit(size)
-    following = ordered.offset(skip)
-    while page := await snapshot.rows(following):
+    after = tuple_(*(bindparam(name, type_=key.type) for name, key in zip(names, keys, strict=True)))
+    following = ordered.where(tuple_(*keys) > after)
+    page = await snapshot.rows(ordered.offset(skip))
+    while page:
         yield page
         if len(page) < size:
             return
-        last = page[-1][-len(keys) :]
-        after = tuple_(*(literal(value, key.type) for key, value in zip(keys, last, strict=True)))
-        following = ordered.where(tuple_(*keys) > after)
+        page = await snapshot.rows(following, dict(zip(names, page[-1][-len(keys) :], strict=True)))

@@ -12,6 +12,7 @@ from permissions import Viewer, visible
 from resolvers.export.line import ExportedLines, build_line
 from resolvers.export.page import read_pages
 from resolvers.export.scope import WHOLE, Scope
+from resolvers.listing.statement_cache import cached
 from store import sql
 from store.catalogue.lines import GroupLine, UserLine
 from store.database import Snapshot
@@ -54,9 +55,17 @@ async def load_ids(snapshot: Snapshot, viewer: Viewer, pks: Iterable[int | None]
 
     One statement.
     """
-    among = sql.principal.c.pk.in_(sql.int_list(sorted({pk for pk in pks if pk is not None})))
-    rows = visible(sql.principal, viewer).where(among).add_columns(_line_id(viewer).label("line_id"))
-    return BUILT_IN_IDS | {row.pk: row.line_id for row in await snapshot.rows(rows)}
+    keys = sql.json_text(sorted({pk for pk in pks if pk is not None}))
+    statement = cached((viewer.kind, "ids in lines"), lambda: _select_ids(viewer))
+    rows = await snapshot.rows(statement, {**viewer.parameters, "keys": keys})
+    return BUILT_IN_IDS | {row.pk: row.line_id for row in rows}
+
+
+def _select_ids(viewer: Viewer) -> Selection:
+    """Return the SELECT of pks and ids in lines of the visible principals with the pks in the parameter `keys`."""
+    principal = sql.principal
+    rows = visible(principal, viewer).where(principal.c.pk.in_(sql.int_table("keys").select()))
+    return rows.with_only_columns(principal.c.pk, _line_id(viewer).label("line_id"), maintain_column_froms=True)
 
 
 def select_users(viewer: Viewer, _scope: Scope = WHOLE) -> Selection:

@@ -133,25 +133,28 @@ async def _write_in_thread(
 
 async def _write(url: str, job: ClaimedJob, file: Path, progress: _Progress) -> FileAccess:
     """Write the file as the user of the job; return the access that it relies on."""
+
+    async def export(snapshot: Snapshot) -> FileAccess:
+        viewer = await viewer_by_pk(snapshot, job.user_pk)
+        if viewer is None:
+            raise _StoppedError
+        scope = await _find_scope(snapshot, viewer, job)
+        progress.total = await count_objects(snapshot, viewer, scope)
+        with (
+            new_file(file) as temporary,
+            temporary.open("wb") as stream,
+            line_writer(ExportFormat(job.input["format"]), stream, file.parent, is_signed_in=True) as write_line,
+        ):
+            async for line in catalogue_lines(snapshot, viewer, scope):
+                if progress.must_stop:
+                    raise _StoppedError
+                write_line(line)
+                progress.done += line["kind"] != "members"
+        return await load_access(snapshot, viewer, scope)
+
     database = Database(url, operation_seconds=UNLIMITED_SECONDS)
     try:
-        async with database.snapshot() as snapshot:
-            viewer = await viewer_by_pk(snapshot, job.user_pk)
-            if viewer is None:
-                raise _StoppedError
-            scope = await _find_scope(snapshot, viewer, job)
-            progress.total = await count_objects(snapshot, viewer, scope)
-            with (
-                new_file(file) as temporary,
-                temporary.open("wb") as stream,
-                line_writer(ExportFormat(job.input["format"]), stream, file.parent, is_signed_in=True) as write_line,
-            ):
-                async for line in catalogue_lines(snapshot, viewer, scope):
-                    if progress.must_stop:
-                        raise _StoppedError
-                    write_line(line)
-                    progress.done += line["kind"] != "members"
-            return await load_access(snapshot, viewer, scope)
+        return await database.read_long(export)
     finally:
         await database.close()
 
