@@ -155,6 +155,7 @@ def create_application(
         open_operation,
         take_over_claims,
         uses_engine=settings.engine == Executor.ON,
+        memory=memory,
         limits=limits_of_callers,
         observe=observers,
     )

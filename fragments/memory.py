@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -109,6 +110,16 @@ class Memory:
                 return completed
         return None
 
+    async def members_of(self, viewer: Viewer, collection_pk: int, version: int) -> "MembersAt | None":
+        """Return the assets of a collection that a member sees, not before a version; None without an index."""
+        if self._index is not None and self._index.version < version:
+            await self._catch_up()
+        index = self._index
+        if index is None:
+            self.start()
+            return None
+        return MembersAt(replace(viewer, row_version=index.version), index.members_of(viewer, collection_pk))
+
     def _complete(self, program: Program, run: Run, index: VisibilityIndex, found: "_Found") -> bytes | None:
         """Keep what was missing for a run, and run the program again; None if others wrote meanwhile."""
         versions = {index.version, run.viewer.row_version, found.viewer.row_version}
@@ -160,6 +171,14 @@ class Memory:
         except Exception:  # noqa: BLE001 - the engine answers without the index
             self._next_build = time.monotonic() + RETRY_SECONDS
             _log.exception("The index cannot be built. Queries are executed without it.")
+
+
+class MembersAt(NamedTuple):
+    """Visible assets of a collection: ids and times of addition, in its order."""
+
+    viewer: Viewer
+    """The viewer as of whose version they are."""
+    members: Sequence[tuple[str, int]]
 
 
 class _Found(NamedTuple):

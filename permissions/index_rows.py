@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import FromClause, Row, Select, select
+from sqlalchemy import FromClause, Row, select
 
 from store import sql
 from store.database import Snapshot
@@ -63,6 +63,7 @@ class IndexRows(NamedTuple):
     topics: Sequence[TopicRow]
     collections: Sequence[CollectionRow]
     members: Mapping[int, Sequence[int]]  # in the order of the collection
+    added_at: Mapping[int, Sequence[int]]  # when each of them was added
     assets: Sequence[AssetGroup]
     grants: Sequence[GrantGroup]
 
@@ -72,18 +73,18 @@ async def read_all(snapshot: Snapshot) -> IndexRows:
     version = await fetch_version(snapshot)
     topics = [TopicRow._make(row) for row in await snapshot.rows(_TOPICS.all)]
     collections = [CollectionRow._make(row) for row in await snapshot.rows(_COLLECTIONS.all)]
-    members = dict(map(tuple, await snapshot.rows(_MEMBERS.all)))
+    members = await snapshot.rows(_MEMBERS.all)
     assets = [AssetGroup._make(row) for row in await snapshot.rows(_ASSETS.all)]
     grants = [GrantGroup._make(row) for row in await snapshot.rows(_GRANTS.all)]
     changed = {
         RowKind.TOPIC: [row.pk for row in topics],
         RowKind.COLLECTION: [row.pk for row in collections],
-        RowKind.MEMBERS: list(members),
+        RowKind.MEMBERS: [row.value for row in members],
         RowKind.ASSET: [pk for group in assets for pk in group.pks],
         RowKind.GRANTS: [],
         RowKind.PRINCIPAL: [],
     }
-    return IndexRows(version, changed, topics, collections, members, assets, grants)
+    return IndexRows(version, changed, topics, collections, *_by_collection(members), assets, grants)
 
 
 async def read_changed(snapshot: Snapshot, since: int, limit: int) -> IndexRows | None:
@@ -102,10 +103,15 @@ async def read_changed(snapshot: Snapshot, since: int, limit: int) -> IndexRows 
         changed,
         [TopicRow._make(row) for row in await read(_TOPICS, RowKind.TOPIC)],
         [CollectionRow._make(row) for row in await read(_COLLECTIONS, RowKind.COLLECTION)],
-        dict(map(tuple, await read(_MEMBERS, RowKind.MEMBERS))),
+        *_by_collection(await read(_MEMBERS, RowKind.MEMBERS)),
         [AssetGroup._make(row) for row in await read(_ASSETS, *ASSET_KINDS)],
         [GrantGroup._make(row) for row in await read(_GRANTS, *ASSET_KINDS)],
     )
+
+
+def _by_collection(rows: Sequence[Row[Any]]) -> tuple[dict[int, Sequence[int]], dict[int, Sequence[int]]]:
+    """Return the members of each collection, and when they were added."""
+    return {row.value: row.members for row in rows}, {row.value: row.added_at for row in rows}
 
 
 class _Statements(NamedTuple):
@@ -124,14 +130,18 @@ def _members() -> _Statements:
     def of(collections: FromClause) -> Selection:
         membership = sql.membership
         ordered = (
-            select(membership.c.asset_pk)
+            select(membership.c.asset_pk, membership.c.added_at)
             .where(membership.c.collection_pk == collections.c.value)
             .order_by(membership.c.rank, membership.c.asset_pk)
             .correlate(collections)
             .subquery("ordered")
         )
-        pks: Select[tuple[object]] = select(sql.json_rows_agg(ordered.c.asset_pk)).select_from(ordered)
-        return select(collections.c.value, pks.correlate(collections).scalar_subquery())
+        columns = {"members": ordered.c.asset_pk, "added_at": ordered.c.added_at}
+        lists = (
+            select(sql.json_rows_agg(column)).select_from(ordered).correlate(collections).scalar_subquery().label(name)
+            for name, column in columns.items()
+        )
+        return select(collections.c.value, *lists)
 
     return _Statements(of(select(sql.collection.c.pk.label("value")).subquery("collections")), of(_KEYS))
 

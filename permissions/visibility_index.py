@@ -126,7 +126,7 @@ class Sight:
             held.difference_update(changed)
             for principal in self.viewer.principals:
                 held.update(index.granted[level].get(principal, _EMPTY) & changed)
-        visible = index.assets if self.viewer.is_admin else self._at_least[0] - (index.owners_only - self._at_least[-1])
+        visible = index.visible(self.viewer, index.assets, self._at_least[0], self._at_least[-1])
         if not self.viewer.is_signed_in:
             visible &= BitMap.union(_EMPTY, *map(index.member_set, self.outline.collection_ids))
         after = visible & changed
@@ -156,6 +156,7 @@ class VisibilityIndex:
         self.asset_by_id: dict[str, int] = {}
         self.asset_ids: dict[int, str] = {}
         self.members: dict[int, array[int]] = {}
+        self._added_at: dict[int, array[int]] = {}
         self._member_sets: dict[int, BitMap] = {}
         self._topics: dict[int, TopicRow] = {}
         self._collections: dict[int, CollectionRow] = {}
@@ -188,6 +189,24 @@ class VisibilityIndex:
             self._outlines[viewer.kind] = outline
         return outline
 
+    def members_of(self, viewer: Viewer, collection_pk: int) -> list[tuple[str, int]]:
+        """Return id and time of addition of the assets of a collection that a member sees, in its order.
+
+        It makes no sight: many subscribers each look at one collection. The viewer must be of the index's version.
+        """
+        among, ids = self.member_set(collection_pk), self.asset_ids
+        granted, owned = (
+            BitMap.union(_EMPTY, *(held.get(principal, _EMPTY) & among for principal in viewer.principals))
+            for held in (self.granted[0], self.granted[-1])
+        )
+        visible = self.visible(viewer, among, granted, owned)
+        rows = zip(self.members.get(collection_pk, NOBODY), self._added_at.get(collection_pk, NOBODY), strict=True)
+        return [(ids[pk], added_at) for pk, added_at in rows if pk in visible]
+
+    def visible(self, viewer: Viewer, assets: BitMap, granted: BitMap, owned: BitMap) -> BitMap:
+        """Return those of the assets that a member sees, who has grants on some and owns some of them."""
+        return assets if viewer.is_admin else granted - (self.owners_only - owned)
+
     def member_set(self, collection_pk: int) -> BitMap:
         """Return all members of a collection, hidden ones included."""
         return self._member_sets.get(collection_pk, _EMPTY)
@@ -206,7 +225,7 @@ class VisibilityIndex:
         changed = BitMap(rows.changed[RowKind.ASSET]) | BitMap(rows.changed[RowKind.GRANTS])
         if changed:
             self._update_assets(changed, rows.assets, rows.grants)
-        self._update_members(rows.changed[RowKind.MEMBERS], rows.members)
+        self._update_members(rows.changed[RowKind.MEMBERS], rows)
         _replace(self._topics, rows.changed[RowKind.TOPIC], rows.topics)
         _replace(self._collections, rows.changed[RowKind.COLLECTION], rows.collections)
         if rows.changed[RowKind.TOPIC] or rows.changed[RowKind.COLLECTION]:
@@ -248,10 +267,11 @@ class VisibilityIndex:
             if pk in self.asset_ids:
                 del self.asset_by_id[self.asset_ids.pop(pk)]
 
-    def _update_members(self, changed: Iterable[int], members: Mapping[int, Sequence[int]]) -> None:
+    def _update_members(self, changed: Iterable[int], rows: IndexRows) -> None:
         for collection_pk in changed:
-            order = members.get(collection_pk, ())
+            order = rows.members.get(collection_pk, ())
             self.members[collection_pk], self._member_sets[collection_pk] = _pks(order), BitMap(order)
+            self._added_at[collection_pk] = array("q", rows.added_at.get(collection_pk, ()))
             for sight in self._sights.values():
                 sight.forget_members(collection_pk)
 

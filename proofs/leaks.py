@@ -22,7 +22,7 @@ from fragments.selection import Selection
 from permissions import ErrorCode, OperationError, Viewer, directive, visibility_index, visible
 from permissions import viewer as viewer_module
 from permissions.permission import Permission, has_asset_permission, has_permission
-from permissions.visibility_index import Sight
+from permissions.visibility_index import Sight, VisibilityIndex
 from permissions.visible import access, asset_exists, change_exists, restrict_to_access, used_asset
 from proofs.databases import Databases
 from proofs.interference.trial import CaseGenerator
@@ -603,6 +603,12 @@ def _all_members(self: Any, collection_pk: int) -> Any:
     return self._index.members.get(collection_pk, ())
 
 
+def _index_with_hidden_members() -> Patch:
+    """Plant a fault: subscribers get hidden assets from the index."""
+    members = VisibilityIndex.members_of
+    return patch.object(VisibilityIndex, "members_of", lambda self, viewer, pk: members(self, unrestricted(viewer), pk))
+
+
 def _count_all_members(self: Any, collection_pk: int) -> Any:
     return self._index.count(self._index.member_set(collection_pk))
 
@@ -836,6 +842,7 @@ LEAKS: Sequence[Leak] = (
     Leak("facets", "a tag is spelt as most assets do", _replace(aggregate, "select_tags", _spell_like_all_assets)),
     Leak("index", "the index shows assets without a grant", _index_without_grants),
     Leak("index", "the index has hidden members", _replace(Sight, "members", _all_members)),
+    Leak("index", "an event has assets that are hidden", _index_with_hidden_members),
     Leak("index", "the index counts hidden members", _replace(Sight, "count_members", _count_all_members)),
     Leak(
         "index",

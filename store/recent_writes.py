@@ -33,6 +33,11 @@ class RecentWrites:
         self._everything, self.tree_version = -1, 0
         self._read_version: int | None = None
 
+    @property
+    def row_version(self) -> int:
+        """Version up to which the writes are known."""
+        return -1 if self._read_version is None else self._read_version
+
     def collection_version(self, pk: int) -> int:
         """Return the version of the last write that may concern a collection: itself, its members, or their grants."""
         return max(self._collections.get(pk, 0), self._everything)

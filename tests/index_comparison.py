@@ -1,7 +1,7 @@
 """Comparison of the visibility index with SELECTs of `visible` and with an index that is built new."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +81,7 @@ def indexed_contents(index: VisibilityIndex, viewer: Viewer) -> Contents:
         "assets": {sight.asset_ids[pk]: (pk, sight.access(pk)) for pk in sight.assets},
         "members": {pk: list(sight.members(pk)) for pk in outline.collection_ids if sight.members(pk)},
         "counts": {pk: _counts(*sight.count_members(pk)) for pk in outline.collection_ids if sight.members(pk)},
+        "added": {pk: members for pk in outline.collection_ids if (members := _members(index, viewer, pk))},
         "topics": list(outline.topics),
         "topic_ids": (outline.topic_by_id, set(outline.topic_by_slug)),
         "collections": list(outline.collections_by_name),
@@ -94,7 +95,7 @@ def indexed_contents(index: VisibilityIndex, viewer: Viewer) -> Contents:
 async def selected_contents(snapshot: Snapshot, viewer: Viewer) -> Contents:
     """Return the contents by `visible`, in the orders of the resolvers' lists."""
     assets = await snapshot.rows(visible(sql.asset, viewer))
-    kinds = {row.pk: (row.kind, row.is_gold) for row in assets}
+    kinds, ids = {row.pk: (row.kind, row.is_gold) for row in assets}, {row.pk: row.id for row in assets}
     members = await _rows(snapshot, sql.membership, viewer, CollectionAssets().sort_keys(viewer))
     grouped = _grouped((row.collection_pk, row.asset_pk) for row in members)
     topics = await _rows(snapshot, sql.topic, viewer, Topics().sort_keys(viewer))
@@ -108,6 +109,7 @@ async def selected_contents(snapshot: Snapshot, viewer: Viewer) -> Contents:
         "assets": {row.id: (row.pk, row.viewer_access) for row in assets},
         "members": grouped,
         "counts": {pk: _count(kinds[asset] for asset in held) for pk, held in grouped.items()},
+        "added": _added(ids, members) if viewer.is_signed_in else {},
         "topics": [row.pk for row in topics],
         "topic_ids": ({row.id: row.pk for row in topics}, {row.slug for row in topics}),
         "collections": [row.pk for row in named],
@@ -116,6 +118,18 @@ async def selected_contents(snapshot: Snapshot, viewer: Viewer) -> Contents:
         "top_level": _grouped((row.topic_pk, row.pk) for row in placed if row.pk in top),
         "children": _grouped((row.parent_pk, row.pk) for row in nested if row.parent_pk in shown),
     }
+
+
+def _members(index: VisibilityIndex, viewer: Viewer, collection_pk: int) -> list[tuple[str, int]]:
+    return index.members_of(viewer, collection_pk) if viewer.is_signed_in else []
+
+
+def _added(ids: Mapping[int, str], rows: Sequence[Any]) -> dict[int, list[tuple[str, int]]]:
+    """Return id and time of addition of the members of each collection. Visitors do not need them."""
+    added = defaultdict[int, list[tuple[str, int]]](list)
+    for row in rows:
+        added[row.collection_pk].append((ids[row.asset_pk], row.added_at))
+    return added
 
 
 async def _rows(snapshot: Snapshot, table: FromClause, viewer: Viewer, keys: Iterable[Any]) -> Sequence[Any]:

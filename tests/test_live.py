@@ -464,10 +464,10 @@ async def test_a_subscription_outlives_a_failure_of_the_database(
         await first(events)
         failures = [StorageError(failure, "gone") for failure in (Failure.BUSY, Failure.FULL)]
 
-        async def fail(self: CollectionWatch, context: Context) -> Any:
+        async def fail(self: CollectionWatch, *arguments: Any) -> Any:
             if failures:
                 raise failures.pop()
-            return await look(self, context)
+            return await look(self, *arguments)
 
         look = CollectionWatch.look
         monkeypatch.setattr(CollectionWatch, "look", fail)

@@ -45,6 +45,7 @@ from app.request_limits import (
     spend_budget,
 )
 from engine import LoadQueue, Plan, UnsupportedError, compile_operation, execute
+from fragments.memory import MembersAt, Memory
 from permissions import ErrorCode, OperationError, Viewer
 from permissions.permission import Permission, require
 from resolvers.context import Context, OperationContext
@@ -52,7 +53,7 @@ from resolvers.limits import current_server_limits
 from resolvers.subscription.collection import CollectionWatch
 from resolvers.subscription.job import JobWatch
 from resolvers.subscription.topic_tree import TopicTreeWatch
-from resolvers.subscription.watch import Event, States, Watch
+from resolvers.subscription.watch import Event, KnownMembers, States, Watch
 from schema.graph import graphql_schema
 from store.database import Database, Snapshot
 from store.database_use import current_use
@@ -89,6 +90,7 @@ class Services:
     open_context: OpenContext
     sign_in: SignIn
     uses_engine: bool = True
+    memory: Memory | None = None
     limits: CallerLimits = field(default_factory=CallerLimits)
     observe: Sequence[ObserveOperation] = ()
     states: States = field(default_factory=States)
@@ -290,11 +292,13 @@ class Subscription:
     async def _run_plan(self, plan: Plan, record: OperationRecord, caller: Caller) -> tuple[Event | None, bytes | None]:
         """Return the event and its response; no response if graphql-core has to execute the operation."""
         api_token, claims = await self._services.authenticate(caller.authorization)
+        known = await self._find_members()
 
         async def run(snapshot: Snapshot) -> tuple[Event | None, bytes | None]:
             queue = LoadQueue()
             context = Context(await load_viewer(snapshot, api_token, claims), snapshot, queue.batch)
-            event = await self._next_event(context, record, caller)
+            members = known.members if known is not None and known.viewer == context.viewer else None
+            event = await self._next_event(context, record, caller, members)
             if event is None:
                 return None, None
             try:
@@ -330,9 +334,21 @@ class Subscription:
         record.count_errors(body)
         return event, orjson.dumps(body)
 
-    async def _next_event(self, context: Context, record: OperationRecord, caller: Caller) -> Event | None:
+    async def _find_members(self) -> MembersAt | None:
+        """Return what the viewer of the last look sees of the collection by now, without a statement; None if unknown.
+
+        It is as of the next snapshot unless somebody writes meanwhile, or the viewer is not the same any more.
+        """
+        services, collection_pk = self._services, self._watch.collection_pk
+        if services.memory is None or self._viewer is None or collection_pk is None:
+            return None
+        return await services.memory.members_of(self._viewer, collection_pk, services.hub.writes.row_version)
+
+    async def _next_event(
+        self, context: Context, record: OperationRecord, caller: Caller, members: KnownMembers | None = None
+    ) -> Event | None:
         """Return the event for the viewer of the context, who pays for it. Raises HTTPError without the points."""
-        event = await self._watch.look(context)
+        event = await self._watch.look(context, members)
         self._viewer, self._row_version = context.viewer, context.viewer.row_version
         if event is not None:
             record.set_document(self._request.query, self._request.document_id)

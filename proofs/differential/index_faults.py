@@ -1,6 +1,6 @@
 """Planted faults of the visibility index, of kept fragments and of the guard. The test of writes must find each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from fragments.cache import FragmentCache, SelectionKey
 from fragments.memory import read_missing
 from fragments.run import Run
 from fragments.selection import Selection
+from permissions.index_rows import IndexRows
 from permissions.viewer import Viewer, anonymous_viewer
 from permissions.visibility_index import Outline, Sight, VisibilityIndex
 from proofs.differential.engine_faults import EngineFault
@@ -34,8 +35,8 @@ def _ignore(*_: object) -> None:
     return None
 
 
-def _update_new_members_only(index: Any, changed: Iterable[int], members: Mapping[int, Sequence[int]]) -> None:
-    _update_members(index, [pk for pk in changed if pk not in index.members], members)
+def _update_new_members_only(index: Any, changed: Iterable[int], rows: IndexRows) -> None:
+    _update_members(index, [pk for pk in changed if pk not in index.members], rows)
 
 
 def _update_without_grants(sight: Any, changed: Any) -> None:

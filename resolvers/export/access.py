@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from permissions import Viewer
 from permissions.permission import is_group_member
-from resolvers.export.asset import sees_content, sees_grants, select_assets
+from resolvers.export.asset import select_assets
 from resolvers.export.collection import select_collections, select_topics
 from resolvers.export.page import read_pages
 from resolvers.export.principal import select_groups
@@ -19,6 +19,7 @@ from resolvers.pull.part import GraphPart
 from store import sql
 from store.database import Snapshot
 from store.sql import Expression, Selection
+from store.tables import AssetAccess
 
 PAGE_SIZE = 20_000
 
@@ -87,9 +88,9 @@ async def _add_assets(access: FileAccess, snapshot: Snapshot, viewer: Viewer, sc
     narrow = rows.with_only_columns(columns.pk, columns.viewer_access, maintain_column_froms=True)
     async for row in _rows(snapshot, narrow, sql.asset.c.pk):
         access.assets.add(row.pk)
-        if GraphPart.ASSETS in scope.parts and sees_content(row):
+        if GraphPart.ASSETS in scope.parts and row.viewer_access >= AssetAccess.VIEWER:
             access.contents.add(row.pk)
-        if GraphPart.ASSETS in scope.parts and sees_grants(viewer, row):
+        if GraphPart.ASSETS in scope.parts and (viewer.is_admin or row.viewer_access >= AssetAccess.OWNER):
             access.grants.add(row.pk)
 
 

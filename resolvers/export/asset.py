@@ -45,9 +45,9 @@ async def asset_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> Expor
     """Yield the assets, by id. Four statements for each page."""
     select_grants, select_uses = _select_grants(viewer), _select_uses(viewer, scope)
     async for page in read_pages(snapshot, select_assets(viewer, scope), [sql.asset.c.external_id]):
-        grants = await _load_of(snapshot, select_grants, [row.pk for row in page if sees_grants(viewer, row)])
-        has_uses = GraphPart.USES in scope.parts
-        uses = await _load_of(snapshot, select_uses, [row.pk for row in page if has_uses and sees_content(row)])
+        keys = {"keys": sql.json_text([row.pk for row in page])}
+        grants = await snapshot.rows(select_grants, keys)
+        uses = await snapshot.rows(select_uses, keys) if GraphPart.USES in scope.parts else ()
         related = await _load_related(snapshot, viewer, page, grants, uses)
         for row in page:
             yield _build(cast("AssetRow", row), related)
@@ -56,21 +56,6 @@ async def asset_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> Expor
 def select_assets(viewer: Viewer, scope: Scope = WHOLE) -> Selection:
     """Return the SELECT of the assets that the viewer sees."""
     return scope.assets(visible(sql.asset, viewer), viewer)
-
-
-def sees_content(asset: Any) -> bool:
-    """Return whether the viewer of a row of assets sees the content of the asset."""
-    return bool(asset.viewer_access >= AssetAccess.VIEWER)
-
-
-def sees_grants(viewer: Viewer, asset: Any) -> bool:
-    """Return whether the viewer sees the grants on the asset of a row."""
-    return bool(viewer.is_admin or asset.viewer_access >= AssetAccess.OWNER)
-
-
-async def _load_of(snapshot: Snapshot, rows: Selection, pks: Sequence[int]) -> Sequence[Any]:
-    """Return the rows of these assets. One statement, none without assets."""
-    return await snapshot.rows(rows, {"keys": sql.json_text(pks)}) if pks else ()
 
 
 def _select_grants(viewer: Viewer) -> Selection:

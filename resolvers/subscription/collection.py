@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
-from sqlalchemy import Integer, String, bindparam, cast, true
+from sqlalchemy import ColumnElement, Integer, String, bindparam, cast, true
 
 from permissions import ErrorCode, OperationError, Viewer, visible
 from resolvers.context import Context
@@ -21,7 +21,7 @@ from resolvers.listing.connection import Edge
 from resolvers.listing.statement_cache import cached
 from resolvers.loaders import ChangeById, CollectionById
 from resolvers.membership import member_edges
-from resolvers.subscription.watch import States, digest, is_too_large
+from resolvers.subscription.watch import KnownMembers, States, digest, is_too_large
 from store import sql
 from store.changes import REVISION
 from store.recent_writes import RecentWrites
@@ -135,10 +135,15 @@ class CollectionWatch:
         """Return whether the collection, its members or their grants were written since the version."""
         return self._pk is None or writes.collection_version(self._pk) > since
 
-    async def look(self, context: Context) -> CollectionEvent | None:
+    @property
+    def collection_pk(self) -> int | None:
+        """The collection, after it was read for the first time."""
+        return self._pk
+
+    async def look(self, context: Context, members: KnownMembers | None = None) -> CollectionEvent | None:
         """Return the event since the last one; see `Watch`. One statement, up to three more after a resume."""
         position = None if self._after is None else self._read_cursor(context.viewer, self._after)
-        now = await self._read(context)
+        now = await self._read(context, members)
         if now is None:
             return self._end(context.viewer)
         if self._state is not None:
@@ -154,14 +159,22 @@ class CollectionWatch:
     def _read_cursor(self, viewer: Viewer, after: str) -> Position:
         return Position(*orjson.loads(cursor.unseal(viewer, self._scope, after)))
 
-    async def _read(self, context: Context) -> _Reading | None:
+    async def _read(self, context: Context, known_members: KnownMembers | None) -> _Reading | None:
         """Return the state of the collection; None if it is not visible."""
         viewer, known = context.viewer, None if self._state is None else self._state.change_id
-        statement = cached((viewer.kind, "state of a collection"), lambda: _select_state(viewer))
+        reads_members = known_members is None
+        key = (viewer.kind, "state of a collection", reads_members)
+        statement = cached(key, lambda: _select_state(viewer, reads_members=reads_members))
         values = {"collection_id": self._id, "since": self._revision}
         for row in await context.snapshot.rows(statement, {**viewer.parameters, **values}):
+            if known_members is None:
+                text = row.members
+            elif row.collection_pk == self._pk:
+                text = " ".join(f"{id_}{SEPARATOR}{added_at}" for id_, added_at in known_members)
+            else:  # it was deleted and came back
+                return await self._read(context, None)
             self._pk = row.collection_pk
-            members = self._states.share(self._scope, digest(row.members), partial(Members.of_text, row.members))
+            members = self._states.share(self._scope, digest(text), partial(Members.of_text, text))
             change = None if row.id is None else row
             state = CollectionState(members, row.version, row.id or known)
             return _Reading(state, change, row.revision)
@@ -256,23 +269,32 @@ def _difference(before: Members, now: Members) -> tuple[list[str], list[str]]:
     )
 
 
-def _select_state(viewer: Viewer) -> Selection:
-    """Return the SELECT of a collection's members as a text, the revision, and its newest visible change after one."""
-    collection, membership = sql.collection.alias("watched"), sql.membership
-    rows = _select_members(viewer).where(membership.c.collection_pk == collection.c.pk)
-    item = sql.asset.c.id + SEPARATOR + cast(membership.c.added_at, String)
-    members = sql.text_values(rows.with_only_columns(item, maintain_column_froms=True), collection)
+def _select_state(viewer: Viewer, *, reads_members: bool) -> Selection:
+    """Return the SELECT of a collection, the revision, and its newest visible change after one.
+
+    Of the members it has a text, if they are to be read.
+    """
+    collection = sql.collection.alias("watched")
     change = _select_last_change(viewer).subquery()
     watched = visible(collection, viewer).where(collection.c.id == _COLLECTION_ID).outerjoin(change, true())
-    columns = (collection.c.pk.label("collection_pk"), collection.c.version, members.label("members"))
-    return watched.with_only_columns(
-        *columns, REVISION.scalar_subquery().label("revision"), change.c.id, change.c.pk, maintain_column_froms=True
-    )
+    columns = [collection.c.pk.label("collection_pk"), collection.c.version, change.c.id, change.c.pk]
+    columns.append(REVISION.scalar_subquery().label("revision"))
+    if reads_members:
+        columns.append(_select_member_text(viewer).label("members"))
+    return watched.with_only_columns(*columns, maintain_column_froms=True)
+
+
+def _select_member_text(viewer: Viewer) -> ColumnElement[str]:
+    """Return the subquery of the members as a text. Not correlated, so that PostgreSQL joins instead of looping."""
+    membership = sql.membership
+    item = sql.asset.c.id + SEPARATOR + cast(membership.c.added_at, String)
+    members = _select_members(viewer).with_only_columns(item, maintain_column_froms=True)
+    return sql.text_values(members.order_by(membership.c.rank, membership.c.asset_pk))
 
 
 def _select_members(viewer: Viewer) -> Selection:
-    membership = sql.membership
-    return visible(membership, viewer).order_by(membership.c.rank, membership.c.asset_pk)
+    """Return the SELECT of the visible members of the collection."""
+    return visible(sql.membership, viewer).where(sql.collection.c.id == _COLLECTION_ID)
 
 
 def _select_last_change(viewer: Viewer) -> Selection:
@@ -288,8 +310,7 @@ def _select_last_change(viewer: Viewer) -> Selection:
 def _select_places(viewer: Viewer) -> Selection:
     """Return the SELECT of the visible members of a collection, with their place."""
     columns = (sql.asset.c.id, sql.asset.c.pk, sql.membership.c.added_at, sql.membership.c.rank)
-    members = visible(sql.membership, viewer).where(sql.collection.c.id == _COLLECTION_ID)
-    return members.with_only_columns(*columns, maintain_column_froms=True)
+    return _select_members(viewer).with_only_columns(*columns, maintain_column_froms=True)
 
 
 def _select_changed_members(viewer: Viewer) -> Selection:

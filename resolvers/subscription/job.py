@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from resolvers.context import Context
 from resolvers.loaders import JobById
-from resolvers.subscription.watch import States
+from resolvers.subscription.watch import KnownMembers, States
 from store.jobs import ACTIVE
 from store.recent_writes import RecentWrites
 from store.rows import JobRow
@@ -27,6 +27,7 @@ class JobWatch:
     """Watch of one job."""
 
     needs_every_look = True  # the progress of a job is no change
+    collection_pk = None
 
     def __init__(self, _states: States, *, id: str) -> None:
         """Take the job's id."""
@@ -37,7 +38,7 @@ class JobWatch:
         """Return True: progress has no row version."""
         return True
 
-    async def look(self, context: Context) -> JobEvent | None:
+    async def look(self, context: Context, _members: KnownMembers | None = None) -> JobEvent | None:
         """Return the event if the job is not as it was; see `Watch`. One statement."""
         row = (await context.loader(JobById).fetch([self._id])).get(self._id)
         state = () if row is None else (row.status, row.done, row.is_cancelled, row.finished_at, len(row.change_ids))

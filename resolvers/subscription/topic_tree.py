@@ -19,7 +19,7 @@ from resolvers.filter import has_subject_of
 from resolvers.listing import cursor
 from resolvers.listing.statement_cache import cached
 from resolvers.loaders import CollectionById, TopicById, load_visible
-from resolvers.subscription.watch import States, digest, is_too_large
+from resolvers.subscription.watch import KnownMembers, States, digest, is_too_large
 from store import sql
 from store.changes import fetch_revision
 from store.ids import is_id
@@ -61,6 +61,7 @@ class TopicTreeWatch:
     """Watch of the tree."""
 
     needs_every_look = False
+    collection_pk = None
 
     def __init__(self, states: States, *, after: str | None = None) -> None:
         """Take the states of the process and the cursor to resume from."""
@@ -72,7 +73,7 @@ class TopicTreeWatch:
         """Return whether a topic or collection was written since the version."""
         return writes.tree_version > since
 
-    async def look(self, context: Context) -> TopicTreeEvent | None:
+    async def look(self, context: Context, _members: KnownMembers | None = None) -> TopicTreeEvent | None:
         """Return the event since the last one; see `Watch`. Three statements, four after the first look."""
         position = None if self._after is None else cursor.unseal(context.viewer, SCOPE, self._after)
         revision, items = await fetch_revision(context.snapshot), await _read(context)

@@ -21,6 +21,9 @@ MAX_REMOVED: Final = LIMITS.inline_bulk_items
 
 DIGEST_BYTES: Final = 16
 
+KnownMembers = Sequence[tuple[str, int]]
+"""Ids of assets, and when they were added, in the order of the collection."""
+
 S = TypeVar("S", bound=Sized)
 
 
@@ -41,9 +44,14 @@ class Watch(Protocol):
     def is_concerned(self, writes: RecentWrites, since: int) -> bool:
         """Return whether writes since a row version may cause an event, as far as the viewer is the same."""
 
-    async def look(self, context: Context) -> Event | None:
+    @property
+    def collection_pk(self) -> int | None:
+        """Collection whose visible assets `look` needs; None for none, or if it does not know it yet."""
+
+    async def look(self, context: Context, members: KnownMembers | None = None, /) -> Event | None:
         """Return the event since the last one that was accepted; None if the viewer sees no difference.
 
+        `members` are the visible assets of the collection as of the snapshot, if they are known. Else it reads them.
         Awaits nothing but statements of the snapshot, since it may run in a thread.
         Raises OperationError(BAD_CURSOR) for a cursor to resume from that is not the viewer's.
         """
