@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Unpack
 
-from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, or_, tuple_
+from sqlalchemy import CTE, ColumnElement, FromClause, SelectBase, and_, exists, or_, tuple_
 
 from permissions import Viewer, visible
 from permissions.may import is_eligible, may_remove
@@ -48,7 +48,15 @@ class CollectionAssets(Listing):
     def select_rows(self, viewer: Viewer, parents: FromClause) -> Selection:
         """Return the visible memberships whose assets match the filter."""
         members = visible(sql.membership, viewer).where(sql.membership.c.collection_pk == parents.c.value)
+        if self.filter.ids is not None:
+            members = members.where(self.has_ids(sql.text_list(self.filter.ids)))
         return members.where(*self.filter.conditions(viewer))
+
+    def has_ids(self, ids: SelectBase) -> ColumnElement[bool]:
+        """Return the condition on the membership, so that the collection's other assets are not looked up."""
+        asset = sql.asset.alias()
+        rows = asset.select().with_only_columns(asset.c.pk).where(asset.c.id.in_(ids))
+        return sql.membership.c.asset_pk.in_(rows)
 
     def sort_keys(self, viewer: Viewer) -> Expressions:
         """Return the sort keys, with the asset to break ties."""

@@ -90,6 +90,7 @@ async def test_a_planted_leak_is_found(databases: Databases, number: int) -> Non
         ("an event removes an asset that was never visible", 2),
         ("an event is sent for a hidden collection", 10),
         ("the cursor of an event contains the revision", 0),
+        ("an event has assets that are hidden", 0),
     ],
 )
 async def test_a_leak_of_index_undo_walk_export_or_event_is_found(databases: Databases, fault: str, seed: int) -> None:

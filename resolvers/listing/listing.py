@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
-from sqlalchemy import BigInteger, FromClause, bindparam
+from sqlalchemy import BigInteger, ColumnElement, FromClause, SelectBase, bindparam
 
 from permissions import Viewer
 from permissions.visible import restrict_to_access
@@ -131,6 +131,11 @@ class Listing:
         """
         del parent, keys, rows
         return []
+
+    def has_ids(self, ids: SelectBase) -> ColumnElement[bool]:
+        """Return the condition that a row has one of the ids in the SELECT."""
+        condition: ColumnElement[bool] = self.table.c.id.in_(ids)
+        return condition
 
     def select_edge_columns(self, viewer: Viewer, parents: FromClause) -> Expressions:
         """Return the expressions of `edge_columns`, in the same order."""

@@ -118,7 +118,7 @@ def select_neighbours(listing: Listing, viewer: Viewer) -> Selection:
     parents, table, keys = sql.int_table("parents"), listing.table, listing.sort_keys(viewer)
     rows = accessible_rows(listing, viewer, parents)
     columns = (table.c.id.label("id"), *(key.label(f"key{index}") for index, key in enumerate(keys)))
-    requested = rows.where(table.c.id.in_(sql.text_table("ids").select())).correlate(parents)
+    requested = rows.where(listing.has_ids(sql.text_table("ids").select())).correlate(parents)
     row = requested.with_only_columns(*columns, maintain_column_froms=True).subquery("requested")
     row_keys = tuple_(*list(row.c)[1:])
 
