@@ -335,9 +335,9 @@ class Subscription:
         return event, orjson.dumps(body)
 
     async def _find_members(self) -> MembersAt | None:
-        """Return what the viewer of the last look sees of the collection by now, without a statement; None if unknown.
+        """Return the assets of the collection that the viewer of the last look may see now; None without an index.
 
-        It is as of the next snapshot unless somebody writes meanwhile, or the viewer is not the same any more.
+        They are right for the next snapshot unless somebody writes meanwhile, or the viewer is not the same any more.
         """
         services, collection_pk = self._services, self._watch.collection_pk
         if services.memory is None or self._viewer is None or collection_pk is None:
