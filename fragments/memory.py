@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -118,7 +117,7 @@ class Memory:
         if index is None:
             self.start()
             return None
-        return MembersAt(replace(viewer, row_version=index.version), index.members_of(viewer, collection_pk))
+        return MembersAt(viewer, index.version, index.members_of(viewer, collection_pk))
 
     def _complete(self, program: Program, run: Run, index: VisibilityIndex, found: "_Found") -> bytes | None:
         """Keep what was missing for a run, and run the program again; None if others wrote meanwhile."""
@@ -174,11 +173,16 @@ class Memory:
 
 
 class MembersAt(NamedTuple):
-    """Visible assets of a collection: ids and times of addition, in its order."""
+    """Assets of a collection that a viewer sees at a version of the database."""
 
     viewer: Viewer
-    """The viewer as of whose version they are."""
+    version: int
     members: Sequence[tuple[str, int]]
+    """Ids and times of addition, in the order of the collection."""
+
+    def are_right_for(self, viewer: Viewer) -> bool:
+        """Return whether the viewer of a snapshot is the same, and nothing was written between the two."""
+        return (self.viewer, self.version) == (viewer, viewer.row_version)
 
 
 class _Found(NamedTuple):

@@ -9,7 +9,8 @@ from sqlalchemy import delete, update
 
 from app.tokens import revoke_token
 from engine import LoadQueue
-from permissions.viewer import viewer_by_token
+from fragments.memory import MembersAt, Memory
+from permissions.viewer import Viewer, viewer_by_token
 from resolvers.context import Context
 from resolvers.subscription.collection import CollectionEvent, CollectionWatch
 from resolvers.subscription.watch import States
@@ -95,6 +96,23 @@ async def test_additions_removals_and_moves_are_events(live: LiveServer) -> None
         await run(live, MOVE, "olu", assetIds=[live.ids["blast"]], **there)
         assert summary(await events.next()) == ([], [live.ids["blast"]], False)
         await events.assert_quiet()
+
+
+@pytest.mark.usefixtures("engine_on")
+@pytest.mark.parametrize("age", [0, 1], ids=["the same", "another"])
+async def test_members_in_the_index_count_only_if_they_are_of_the_version_of_the_snapshot(
+    live: LiveServer, monkeypatch: pytest.MonkeyPatch, age: int
+) -> None:
+    async def no_members(_memory: Memory, viewer: Viewer, _collection_pk: int, version: int) -> MembersAt:
+        return MembersAt(viewer, version - age, [])
+
+    async with live.subscribe("mei", COLLECTION_CHANGED, id=live.ids["members"]) as events:
+        await first(events)
+        monkeypatch.setattr(Memory, "members_of", no_members)
+        await add(live, "members", "align")
+        event = await events.next()
+        assert names(event) == (["align"] if age else [])
+        assert bool(event["removedAssetIds"]) == (not age)
 
 
 async def test_an_event_says_to_read_the_list_again_when_the_visible_order_changed(live: LiveServer) -> None:

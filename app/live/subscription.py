@@ -297,7 +297,7 @@ class Subscription:
         async def run(snapshot: Snapshot) -> tuple[Event | None, bytes | None]:
             queue = LoadQueue()
             context = Context(await load_viewer(snapshot, api_token, claims), snapshot, queue.batch)
-            members = known.members if known is not None and known.viewer == context.viewer else None
+            members = known.members if known is not None and known.are_right_for(context.viewer) else None
             event = await self._next_event(context, record, caller, members)
             if event is None:
                 return None, None
