@@ -123,9 +123,10 @@ class OperationCost:
 
 
 def root_type(schema: GraphQLSchema, definition: OperationDefinitionNode) -> GraphQLObjectType:
-    """Return the root type of a valid operation."""
+    """Return the root type of an operation. Raises ValueError if the schema has none, so that it is not valid."""
     root = schema.get_root_type(definition.operation)
-    assert root is not None  # noqa: S101 - a valid document has operations of the schema's root types only
+    if root is None:
+        raise ValueError(f"The schema has no root type for a {definition.operation.value}.")
     return root
 
 

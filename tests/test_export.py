@@ -293,7 +293,7 @@ async def test_the_number_of_statements_does_not_depend_on_the_data(ask: GraphQL
         ask.statements.clear()
         await export(ask.database, tmp_path, who)
         counts.append(len(ask.statements))
-    expected = 16 if ask.database.is_sqlite else 17  # PostgreSQL is first told how to plan them
+    expected = 16 if ask.database.is_sqlite else 17  # on PostgreSQL, one statement sets how the others are planned
     assert counts[:3] == [expected] * 3
 
 
