@@ -601,7 +601,7 @@ async def test_a_server_runs_exports_and_deletes_expired_files(
     old = folder / "export-exp_old.zip"
     old.touch()
     os.utime(old, (0, 0))
+    id_ = await started(ask_own, "mei")  # as queued, which it would not stay beside the worker
     async with run_worker(ask_own.database, folder), asyncio.timeout(60):
-        id_ = await started(ask_own, "mei")
         while (await get(ask_own, "mei", id_)).status_code != 200 or old.exists():  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.05)
