@@ -136,7 +136,7 @@ class List:
             field = _find_field(plan, name)
             if declared is None:
                 columns.append(lambda _run, _pages, _pks: repeat(orjson.dumps(plan.type.name)))
-            elif declared.resolver is None and declared.python_name == "cursor":
+            elif declared.python_name == "cursor":
                 columns.append(lambda run, pages, _pks: self._cursors(run, pages))
             elif field and declared.resolver is None and declared.python_name == "node" and not declared.extensions:
                 columns.append(_nodes_column(compile_rows(_object_shape(field), self._of)))

@@ -9,6 +9,7 @@ from permissions.permission import Permission
 from resolvers import change as resolve_change
 from resolvers import collection as resolve
 from resolvers import membership as resolve_membership
+from resolvers.listing import connection as resolve_connection
 from schema.arguments import collection_arguments
 from schema.asset import Asset
 from schema.change import ChangeConnection
@@ -159,7 +160,7 @@ class CollectionEdge:
 class CollectionAssetEdge:
     """A membership: an asset in a collection."""
 
-    cursor: str = field("The asset's cursor in the list.")
+    cursor: str = field("The asset's cursor in the list.", resolver=resolve_connection.edge_cursor)
     node: Asset = field("The asset.")
     added_at: DateTime = field("The date and time when the asset was added to the collection.")
     added_by: User | None = field(

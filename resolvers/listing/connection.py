@@ -1,5 +1,6 @@
 """Connections: lists that are not fetched yet; each selected field (`nodes`, `totalCount`, …) fetches its own part."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypedDict, Unpack
 
@@ -92,6 +93,30 @@ class Edge:
         """Cursor of the node in the list."""
         return cursor_of(self._connection, self._page, self._index)
 
+    def load_cursor(self) -> str | Awaitable[str]:
+        """Return the cursor, or an awaitable of it if that has to be read."""
+        return self.cursor
+
+
+class UnpagedEdge(Edge):
+    """Edge of a ranked list that is on no page, so that the ids around it in the list are read for its cursor."""
+
+    __slots__ = ()
+
+    async def load_cursor(self) -> str:
+        """Return the cursor that the node has in the list without its filter."""
+        connection, item = self._connection, self._page.items[self._index]
+        chains = connection.context.loader(ChainByRow, connection.listing.without_filter())
+        chain = await chains.load((connection.parent_pk, item.id))
+        assert chain is not None  # noqa: S101 - the list without its filter has all rows of the list
+        page = Page([item], has_more=False, preceding=chain.before, following=chain.after)
+        return cursor_of(connection, page, 0)
+
+
+def edge_cursor(edge: Edge, _context: Context) -> str | Awaitable[str]:
+    """Return the cursor of the node in its list."""
+    return edge.load_cursor()
+
 
 async def page_nodes(connection: Connection, context: Context) -> list[Any]:
     """Return the rows of the page's nodes."""
@@ -103,27 +128,22 @@ async def page_nodes(connection: Connection, context: Context) -> list[Any]:
 
 async def page_edges(connection: Connection, context: Context) -> list[Edge]:
     """Return the edges of the page."""
+    return await _build_edges(Edge, connection, context)
+
+
+async def _build_edges(kind: type[Edge], connection: Connection, context: Context) -> list[Edge]:
     nodes, page = await page_nodes(connection, context), await connection.page()
-    return [Edge(connection, page, index, node) for index, node in enumerate(nodes)]
+    return [kind(connection, page, index, node) for index, node in enumerate(nodes)]
 
 
 async def edges_of_list(context: Context, listing: Listing, parent: NodeRow, size: int) -> list[Edge]:
     """Return the edges of the first `size` items of a parent's list, in its order.
 
-    Their cursors are those of the list without its filter: the edges are no page.
+    Their cursors are those of the list without its filter: the edges are no page. In a ranked list, one statement reads
+    all that are selected.
     """
     connection = Connection(context, listing, PageBounds(size), parent)
-    edges = await page_edges(connection, context)
-    if not listing.is_ranked:
-        return edges
-    items = (await connection.page()).items
-    chains = context.loader(ChainByRow, listing.without_filter())
-    pages = [
-        Page([item], has_more=False, preceding=chain.before, following=chain.after)
-        for item, chain in zip(items, await chains.load_many([(parent.pk, item.id) for item in items]), strict=True)
-        if chain is not None
-    ]
-    return [Edge(connection, page, 0, edge.node) for page, edge in zip(pages, edges, strict=True)]
+    return await _build_edges(UnpagedEdge if listing.is_ranked else Edge, connection, context)
 
 
 @dataclass(frozen=True)
