@@ -87,8 +87,8 @@ async def _load_related(
 
 def _build(asset: AssetRow, related: _Related) -> ExportedLine:
     names, read = _columns(asset.viewer_access)
-    values: dict[str, Any] = dict(zip(names, read(asset), strict=True))
-    values |= {
+    values = {
+        **dict(zip(names, read(asset), strict=True)),
         "id": asset.external_id,
         "owner": related.principal_ids[asset.owner_pk],
         "grants": _grants(asset, related),
@@ -103,8 +103,12 @@ def _build(asset: AssetRow, related: _Related) -> ExportedLine:
 
 @cache
 def _columns(viewer_access: int) -> tuple[Sequence[str], Callable[[object], tuple[Any, ...]]]:
-    """Return the names in lines of the columns that a viewer with this access sees, and the reader of their values."""
-    columns = [column for column in ASSET_COLUMNS if column.access <= viewer_access]
+    """Return the names in lines of the columns that a viewer with this access sees, and the reader of their values.
+
+    The status is not among them, which several fields of a line say.
+    """
+    fields = AssetLine.model_fields
+    columns = [column for column in ASSET_COLUMNS if column.access <= viewer_access and column.line_name in fields]
     return [column.line_name for column in columns], attrgetter(*(column.name for column in columns))
 
 

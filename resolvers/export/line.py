@@ -20,14 +20,16 @@ def without_defaults(model: type[Line], values: Mapping[str, Any]) -> ExportedLi
 
     A field that is required has to be among the values.
     """
+    defaults = _defaults(model)
+    complete = {**defaults, **values}
     return {
         name: value
-        for name, is_required, default in _fields(model)
-        if (value := values[name] if is_required else values.get(name, default)) is not default and value != default
+        for (name, value), default in zip(complete.items(), defaults.values(), strict=True)
+        if value is not default and value != default
     }
 
 
 @cache
-def _fields(model: type[Line]) -> list[tuple[str, bool, Any]]:
-    """Return name, whether it is required, and default of each field: Pydantic computes these each time."""
-    return [(name, field.is_required(), field.default) for name, field in model.model_fields.items()]
+def _defaults(model: type[Line]) -> Mapping[str, Any]:
+    """Return the default of each field: Pydantic computes these each time."""
+    return {name: field.default for name, field in model.model_fields.items()}
