@@ -37,7 +37,6 @@ class CollectionEvent:
     change: Change | None = field(
         "The last change of the collection or its assets since the previous event. Null if none is visible, such as"
         " when only the viewer's access to an asset changed.",
-        resolver=resolve_collection.change,
     )
     added_edges: list[CollectionAssetEdge] = field(
         "Edges of the assets that were added, or became visible to the viewer, in the order of the collection. They"
@@ -64,7 +63,6 @@ class TopicTreeEvent:
     cursor: str = field("The event's cursor, to resume from with `after`.")
     change: Change | None = field(
         "The last change of a topic or collection since the previous event; null if none is visible.",
-        resolver=resolve_collection.change,
     )
     topics: list[Topic] = field("The topics that are new or changed.", resolver=resolve_topic_tree.topics)
     collections: list[Collection] = field(

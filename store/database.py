@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from store.error import parse_database_url
 from store.failure import DriverErrors, Failure, StorageError
-from store.postgres_options import PLAN_FOR_VALUES, POOLED_WRITE_SETTINGS, PostgresOptions
+from store.postgres_options import PLAN_FOR_VALUES, PLAN_ONCE, POOLED_WRITE_SETTINGS, PostgresOptions
 from store.postgres_reader import PostgresReader
 from store.reader_threads import ReaderThreads
 from store.search.index import index_stale_rows
@@ -113,7 +113,7 @@ class Database:
         self._pending_writes: set[asyncio.Task[Any]] = set()
         self.job_queued = asyncio.Event()
         self.written = asyncio.Event()  # set after each write of this process
-        self._query_reader: ReaderThreads | PostgresReader  # for `read`, `read_one` and `read_long`
+        self._query_reader: ReaderThreads | PostgresReader  # for the methods named `read…`
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.postgres_options: PostgresOptions | None = None
         self.file = SQLiteFile(str(self.url.database)) if self.is_sqlite else None
@@ -210,6 +210,13 @@ class Database:
         """
         return await self._read(self._query_reader.run_one, operation)
 
+    async def read_few(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
+        """Run an operation like `read` whose statements read few rows each, and which is run often.
+
+        PostgreSQL plans each of its statements once in a session: to plan one takes longer than to run it.
+        """
+        return await self._read(self._query_reader.run, self._after(PLAN_ONCE, operation))
+
     async def read_long(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
         """Run an operation like `read` whose statements read many rows. It is run once.
 
@@ -217,18 +224,26 @@ class Database:
         """
         if self.is_sqlite:
             return await self.read(operation)
-
-        async def plan_and_run(snapshot: Snapshot) -> R:
-            await snapshot.rows(PLAN_FOR_VALUES)
-            return await operation(snapshot)
-
         run: Callable[..., Coroutine[Any, Any, R]] = self._query_reader.run
         watchdog = Watchdog(self.url, self.operation_seconds)
         try:
             with watchdog:
-                return await run(plan_and_run, watchdog)
+                return await run(self._after(PLAN_FOR_VALUES, operation), watchdog)
         finally:
             watchdog.stop()
+
+    def _after(
+        self, setting: Executable, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]
+    ) -> Callable[[Snapshot], Coroutine[Any, Any, R]]:
+        """Return the operation after the statement that changes a setting of PostgreSQL for its transaction."""
+        if self.is_sqlite:
+            return operation
+
+        async def set_and_run(snapshot: Snapshot) -> R:
+            await snapshot.rows(setting)
+            return await operation(snapshot)
+
+        return set_and_run
 
     async def _read(self, run: Callable[..., Coroutine[Any, Any, R]], operation: Any) -> R:
         if self.is_sqlite:

@@ -26,6 +26,13 @@ PLAN_FOR_VALUES: Final = select(func.set_config("plan_cache_mode", "force_custom
 A plan for any values expects few grants, and would sort all assets that a viewer sees for each page of them.
 """
 
+PLAN_ONCE: Final = select(func.set_config("plan_cache_mode", "force_generic_plan", true()))
+"""Statement of a transaction, all of whose others are planned once in each session, for any values.
+
+To plan a statement with permissions takes a millisecond or two. Left alone, PostgreSQL does so for each execution, as
+it expects more rows for other values.
+"""
+
 _SHARED_SETTINGS: Final = {"application_name": "atoll", "timezone": "UTC"}
 _CACHE_SIZES: Final = ("statement_cache_size", "prepared_statement_cache_size")
 _NUMBERS: Final = (*_CACHE_SIZES, "timeout", "command_timeout", "max_cached_statement_lifetime")

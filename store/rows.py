@@ -2,10 +2,13 @@
 
 At run time each type is SQLAlchemy's `Row`. The type checker sees the columns of the table, as declared in `tables.py`,
 and those that `permissions.visible` adds. State the type in the code that fetches a row: as the type parameter of a
-loader (`RowByColumn[int, AssetRow]`), otherwise by an annotation or a cast.
+loader (`RowByColumn[int, AssetRow]`), otherwise by an annotation or a cast. A row that is a part of a fetched one is of
+a `row_type`.
 """
 
-from typing import TYPE_CHECKING
+from collections import namedtuple
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row
 
@@ -40,3 +43,9 @@ else:
 
 NodeRow = ApiTokenRow | AssetRow | ChangeRow | CollectionRow | JobRow | PrincipalRow | TopicRow
 """A row of any table whose objects have a public id."""
+
+
+@cache
+def row_type(name: str, columns: tuple[str, ...]) -> Any:
+    """Return the type of rows that are a part of other rows, with these columns."""
+    return namedtuple(name, columns)  # noqa: PYI024 - its fields are known at run time only

@@ -312,7 +312,7 @@ class Subscription:
                 return event, None
             return event, self._checked.add_extensions(orjson.dumps({"data": data}))
 
-        return await self._services.database.read(run)
+        return await self._services.database.read_few(run)
 
     async def _run_graphql(self, record: OperationRecord, caller: Caller) -> tuple[Event | None, bytes]:
         request = self._request

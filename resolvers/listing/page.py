@@ -1,17 +1,16 @@
 """Pages of lists by keyset pagination; one SELECT for any number of parents, which stops at the end of each page."""
 
-from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, FromClause, Table, bindparam, tuple_
+from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, tuple_
 
 from permissions import Viewer
 from resolvers.listing.chain import IDS_AFTER, IDS_BEFORE, Chain
 from resolvers.listing.listing import DEFAULT_PAGE_SIZE, Listing, accessible_rows
 from store import sql
+from store.rows import row_type
 from store.sql import Expressions, Selection
 
 KEYS_AT = 2  # index of the first sort key in a fetched row, after the pk and the id
@@ -159,13 +158,13 @@ def fetch_limit(listing: Listing, bounds: PageBounds) -> int:
 
 def build_page(rows: list[list[Any]], listing: Listing, bounds: PageBounds, edges: Sequence[PageEdge] = ()) -> Page:
     """Build a page of fetched rows `[pk, id, *sort keys, *edge columns, *row]`, given the edges of its cursors."""
-    row_type = _row_type(listing.table) if listing.inlines_rows else None
-    width = len(listing.table.c) if row_type else 0
+    row_of = row_type(listing.table.name, tuple(listing.table.c.keys())) if listing.inlines_rows else None
+    width = len(listing.table.c) if row_of else 0
     items = []
     for pk, id_, *rest in rows[: bounds.size]:
         row_at = len(rest) - width
         edge_at = row_at - len(listing.edge_columns)
-        row = row_type(*rest[row_at:]) if row_type else None
+        row = row_of(*rest[row_at:]) if row_of else None
         items.append(PageItem(pk, id_, rest[:edge_at], rest[edge_at:row_at], row))
     beyond = {edge.is_after: edge.beyond for edge in edges}
     preceding, following = beyond.get(True, ()), beyond.get(False, ())
@@ -207,8 +206,3 @@ def _keyset_condition(keys: Expressions, shape: KeysetShape, *, is_ascending: bo
     if shape.is_inclusive:
         return row >= values if is_ascending else row <= values
     return row > values if is_ascending else row < values
-
-
-@cache
-def _row_type(table: Table) -> Any:
-    return namedtuple(table.name, table.c.keys())  # noqa: PYI024 - its fields are the table's columns

@@ -25,10 +25,11 @@ from resolvers.subscription.watch import KnownMembers, States, digest, is_too_la
 from store import sql
 from store.changes import REVISION
 from store.recent_writes import RecentWrites
-from store.rows import ChangeRow, CollectionRow
-from store.sql import Selection
+from store.rows import ChangeRow, CollectionRow, row_type
+from store.sql import Expression, Selection
 
 _COLLECTION_ID: Final = bindparam("collection_id", type_=String())
+_CHANGE_COLUMNS: Final = (*sql.change.c.keys(), "subject_access")
 
 MAX_CHANGED_MEMBERS: Final = 5_000
 """Most logged changes of members that a resume reads."""
@@ -96,7 +97,8 @@ class CollectionEvent:
 
     cursor: str
     collection_id: str
-    change_id: str | None
+    change: ChangeRow | None
+    """Last visible change since the previous event; None if only the viewer's sight changed."""
     added: Sequence[str]
     removed: Sequence[str]
     reload: bool
@@ -113,7 +115,7 @@ class _Reading(NamedTuple):
     """State of a collection, and the newest visible change that the watch does not know yet."""
 
     state: CollectionState
-    change: Any | None
+    change: ChangeRow | None
     revision: int
 
 
@@ -175,8 +177,8 @@ class CollectionWatch:
                 return await self._read(context, None)
             self._pk = row.collection_pk
             members = self._states.share(self._scope, digest(text), partial(Members.of_text, text))
-            change = None if row.id is None else row
-            state = CollectionState(members, row.version, row.id or known)
+            change = None if row.change_pk is None else _build_change(row)
+            state = CollectionState(members, row.version, known if change is None else change.id)
             return _Reading(state, change, row.revision)
         return None
 
@@ -240,14 +242,13 @@ class CollectionWatch:
         viewer: Viewer,
         now: _Reading,
         *,
-        change: Any,
+        change: ChangeRow | None,
         reload: bool,
         added: Sequence[str] = (),
         removed: Sequence[str] = (),
     ) -> CollectionEvent:
         sealed = cursor.seal(viewer, self._scope, orjson.dumps(tuple(now.state.position)))
-        change_id = None if change is None else change.id
-        return CollectionEvent(sealed, self._id, change_id, added, removed, reload, now.state, now.revision)
+        return CollectionEvent(sealed, self._id, change, added, removed, reload, now.state, now.revision)
 
     def _end(self, viewer: Viewer) -> CollectionEvent:
         """Return the event of a collection that is not visible: the same whether it exists or not."""
@@ -272,12 +273,13 @@ def _difference(before: Members, now: Members) -> tuple[list[str], list[str]]:
 def _select_state(viewer: Viewer, *, reads_members: bool) -> Selection:
     """Return the SELECT of a collection, the revision, and its newest visible change after one.
 
-    Of the members it has a text, if they are to be read.
+    The columns of the change come first. Of the members it has a text, if they are to be read.
     """
     collection = sql.collection.alias("watched")
     change = _select_last_change(viewer).subquery()
     watched = visible(collection, viewer).where(collection.c.id == _COLLECTION_ID).outerjoin(change, true())
-    columns = [collection.c.pk.label("collection_pk"), collection.c.version, change.c.id, change.c.pk]
+    columns: list[Expression] = [change.c[name].label(f"change_{name}") for name in _CHANGE_COLUMNS]
+    columns += [collection.c.pk.label("collection_pk"), collection.c.version]
     columns.append(REVISION.scalar_subquery().label("revision"))
     if reads_members:
         columns.append(_select_member_text(viewer).label("members"))
@@ -297,6 +299,12 @@ def _select_members(viewer: Viewer) -> Selection:
     return visible(sql.membership, viewer).where(sql.collection.c.id == _COLLECTION_ID)
 
 
+def _build_change(row: Any) -> ChangeRow:
+    """Return the change among the columns of a row of `_select_state`."""
+    change: ChangeRow = row_type("change", _CHANGE_COLUMNS)(*row[: len(_CHANGE_COLUMNS)])
+    return change
+
+
 def _select_last_change(viewer: Viewer) -> Selection:
     """Return the SELECT of the newest visible change of a collection after a revision."""
     change = sql.change
@@ -304,7 +312,7 @@ def _select_last_change(viewer: Viewer) -> Selection:
         change.c.subject_id == _COLLECTION_ID,
         change.c.revision > bindparam("since", type_=Integer()),
     )
-    return newest.with_only_columns(change.c.id, change.c.pk).order_by(change.c.pk.desc()).limit(1)
+    return newest.order_by(change.c.pk.desc()).limit(1)
 
 
 def _select_places(viewer: Viewer) -> Selection:
@@ -340,11 +348,6 @@ def collection_changed(event: CollectionEvent | None, _context: Context, **_argu
 async def collection(event: CollectionEvent, context: Context) -> CollectionRow | None:
     """Return the collection; None once it is deleted or no longer visible."""
     return await context.loader(CollectionById).load(event.collection_id)
-
-
-async def change(event: Any, context: Context) -> ChangeRow | None:
-    """Return the last visible change since the previous event; None if only the viewer's sight changed."""
-    return None if event.change_id is None else await context.loader(ChangeById).load(event.change_id)
 
 
 def added_edges(event: CollectionEvent, context: Context) -> Awaitable[list[Edge]]:

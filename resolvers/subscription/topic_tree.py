@@ -7,7 +7,7 @@ tree, else an event that says to read it again: the tree is small.
 from collections import defaultdict
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from sqlalchemy import Integer, String, bindparam, func
 from sqlalchemy import cast as sql_cast
@@ -24,7 +24,7 @@ from store import sql
 from store.changes import fetch_revision
 from store.ids import is_id
 from store.recent_writes import RecentWrites
-from store.rows import CollectionRow, TopicRow
+from store.rows import ChangeRow, CollectionRow, TopicRow
 from store.sql import Selection
 from store.subject_type import SubjectType
 
@@ -48,7 +48,7 @@ class TopicTreeEvent:
     """Difference between two states of the tree."""
 
     cursor: str
-    change_id: str | None
+    change: ChangeRow | None
     changed: Sequence[str]
     removed: Sequence[str]
     reload: bool
@@ -80,25 +80,25 @@ class TopicTreeWatch:
         before = self._state
         if before is None and position is not None:
             before = items if digest(items).encode() == position else self._states.find(SCOPE, position)
-        change_id = await self._last_change(context) if self._revision >= 0 else None
-        if before == items and change_id is None:
+        change = await self._last_change(context) if self._revision >= 0 else None
+        if before == items and change is None:
             self._state, self._revision, self._after = items, revision, None
             return None
-        return self._event(context.viewer, before, items, change_id, revision)
+        return self._event(context.viewer, before, items, change, revision)
 
     def accept(self, event: TopicTreeEvent) -> None:
         """Take the event as delivered."""
         self._state, self._revision, self._after = event.state, event.revision, None
 
-    async def _last_change(self, context: Context) -> str | None:
-        """Return the id of the newest visible change of the tree since the last look. One statement."""
+    async def _last_change(self, context: Context) -> ChangeRow | None:
+        """Return the newest visible change of the tree since the last look. One statement."""
         viewer = context.viewer
         statement = cached((viewer.kind, "last change of the tree"), lambda: _select_last_change(viewer))
         rows = await context.snapshot.rows(statement, {**viewer.parameters, "since": self._revision})
-        return next((row.id for row in rows), None)
+        return cast("ChangeRow | None", next(iter(rows), None))
 
     def _event(
-        self, viewer: Viewer, before: Items | None, items: Items, change_id: str | None, revision: int
+        self, viewer: Viewer, before: Items | None, items: Items, change: ChangeRow | None, revision: int
     ) -> TopicTreeEvent:
         changed, removed = ([], []) if before is None else _difference(before, items)
         is_large = is_too_large(changed, removed)
@@ -106,7 +106,7 @@ class TopicTreeWatch:
         position = digest(items).encode()
         return TopicTreeEvent(
             cursor.seal(viewer, SCOPE, position),
-            change_id,
+            change,
             () if is_large else changed,
             () if is_large else removed,
             reload,
@@ -177,7 +177,7 @@ def _select_last_change(viewer: Viewer) -> Selection:
         change.c.action.not_in(MEMBER_ACTIONS),
         ~is_member_order,
     )
-    return newest.with_only_columns(change.c.id).order_by(change.c.pk.desc()).limit(1)
+    return newest.order_by(change.c.pk.desc()).limit(1)
 
 
 def topic_tree_changed(event: TopicTreeEvent | None, _context: Context, **_arguments: object) -> TopicTreeEvent | None:
