@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from store import sql
@@ -197,6 +197,18 @@ async def test_a_reader_sees_one_snapshot_from_its_first_statement_on(database: 
         assert (await revision(early), await revision(late)) == (before, before + 1)
     async with database.snapshot() as now:
         assert await revision(now) == before + 2
+
+
+async def test_each_way_of_reading_has_its_plans_on_postgresql(database: Database) -> None:
+    if database.is_sqlite:
+        return
+
+    async def plan_mode(snapshot: Snapshot) -> str:
+        [row] = await snapshot.rows(select(func.current_setting("plan_cache_mode").label("mode")))
+        return str(row.mode)
+
+    modes = [await read(plan_mode) for read in (database.read_few, database.read, database.read_long, database.read)]
+    assert modes == ["force_generic_plan", "auto", "force_custom_plan", "auto"]
 
 
 async def test_concurrent_writers_lose_no_update(database: Database) -> None:

@@ -32,6 +32,12 @@ _FIELDS_OF_STATUS: Mapping[str, Mapping[str, object]] = {
 }
 
 
+_COLUMNS = (
+    *("pk", "external_id", "owner_pk", "created_at", "updated_at", "gold_at", "gold_note", "viewer_access"),
+    *(column.name for column in ASSET_COLUMNS),
+)
+
+
 @dataclass(frozen=True)
 class _Related:
     """Uses and grants of a page of assets, by the asset's pk, and the ids of principals."""
@@ -44,7 +50,10 @@ class _Related:
 async def asset_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> ExportedLines:
     """Yield the assets, by id. Four statements for each page."""
     select_grants, select_uses = _select_grants(viewer), _select_uses(viewer, scope)
-    async for page in read_pages(snapshot, select_assets(viewer, scope), [sql.asset.c.external_id]):
+    assets = select_assets(viewer, scope)
+    columns = [assets.selected_columns[name] for name in _COLUMNS]
+    rows = assets.with_only_columns(*columns, maintain_column_froms=True)
+    async for page in read_pages(snapshot, rows, [sql.asset.c.external_id]):
         keys = {"keys": sql.json_text([row.pk for row in page])}
         grants = await snapshot.rows(select_grants, keys)
         uses = await snapshot.rows(select_uses, keys) if GraphPart.USES in scope.parts else ()
@@ -117,7 +126,9 @@ def _grants(asset: AssetRow, related: _Related) -> list[ExportedLine]:
 
     A holder who is hidden from the viewer is omitted: the file has no line to refer to.
     """
-    accesses = related.access_by_grantee.get(asset.pk, {})
+    accesses = related.access_by_grantee.get(asset.pk)
+    if accesses is None:  # which most viewers have for most assets
+        return []
     grants = [
         {"to": related.principal_ids[pk], "role": AssetAccess(access).name}
         for pk, access in accesses.items()

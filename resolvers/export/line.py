@@ -11,8 +11,8 @@ ExportedLines = AsyncIterator[ExportedLine]
 
 
 def build_line(model: type[Line], kind: str, values: Mapping[str, Any]) -> ExportedLine:
-    """Return the line of that kind with these values by field."""
-    return without_defaults(model, {"kind": kind, **values})
+    """Return the line of that kind with these values by field, as `without_defaults` does."""
+    return _omit_defaults(_defaults(model), {**_defaults(model), **values, "kind": kind})
 
 
 def without_defaults(model: type[Line], values: Mapping[str, Any]) -> ExportedLine:
@@ -20,11 +20,14 @@ def without_defaults(model: type[Line], values: Mapping[str, Any]) -> ExportedLi
 
     A field that is required has to be among the values.
     """
-    defaults = _defaults(model)
-    complete = {**defaults, **values}
+    return _omit_defaults(_defaults(model), {**_defaults(model), **values})
+
+
+def _omit_defaults(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> ExportedLine:
+    """Return the values that are no defaults, given those of the same fields in the same order."""
     return {
         name: value
-        for (name, value), default in zip(complete.items(), defaults.values(), strict=True)
+        for (name, value), default in zip(values.items(), defaults.values(), strict=True)
         if value is not default and value != default
     }
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, tuple_
 from store.database import Snapshot
 from store.sql import Expressions, Selection
 
-PAGE_SIZE = 1_000
+PAGE_SIZE = 4_000
 
 
 async def read_pages(
