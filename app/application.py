@@ -1,6 +1,5 @@
 """ASGI application: routes, health checks, and the context of each operation."""
 
-import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -25,6 +24,7 @@ from app.drain import Drain, closing
 from app.endpoint import Endpoint
 from app.errors import RequestErrorCode, error_body
 from app.export_download import ExportDownload
+from app.garbage import collect_garbage_seldom
 from app.graphiql import EXAMPLES, Account
 from app.guarded_executor import GuardedExecutor
 from app.hosts import AllowedHosts
@@ -59,8 +59,6 @@ from store.migrate import is_newer, is_usable
 from store.readiness import ready_revision
 
 GRAPHQL_PATH = "/graphql"
-
-GC_THRESHOLDS = (50_000, 20, 20)
 
 _log = logging.getLogger(__name__)
 
@@ -179,7 +177,7 @@ def create_application(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        _collect_garbage_seldom()
+        collect_garbage_seldom()
         if memory is not None:
             memory.start()
         async with AsyncExitStack() as stack:
@@ -273,17 +271,6 @@ def _context_opener(
             yield context
 
     return open_for_request
-
-
-def _collect_garbage_seldom() -> None:
-    """Exempt the objects of the start, such as the schema, from garbage collection, and collect others less often.
-
-    An operation makes tens of thousands of objects, and frees all of them by itself. With Python's thresholds, looking
-    for cycles among them took as long as executing it.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _without_prefix(scope: Scope, prefix: str) -> Scope:

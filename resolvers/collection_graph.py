@@ -19,7 +19,7 @@ from resolvers.pull.row_set import (
     USE,
     WITH_ID,
 )
-from resolvers.pull.rows import DigestByPk, MembershipByPair, RowByPair, UseByPair
+from resolvers.pull.rows import DigestsByPks, MembershipsByPairs, RowsByPairs, UsesByPairs
 
 
 class MembershipKey(NamedTuple):
@@ -87,7 +87,7 @@ async def _load_objects(
     pks = [row[1] for row in rows] or [NO_PK]  # so that the statements do not depend on the rows of the page
     load = context.loader(loader).load_many(pks)
     if not page.is_first:
-        digests = await context.loader(DigestByPk, part).load_many(pks)
+        digests = await context.loader(DigestsByPks, part).load(tuple(pks))
         page.note_versions(context, rows, [[*row[:-1], digest] for row, digest in zip(rows, digests, strict=False)])
     objects = zip(rows, await load, strict=False)
     return [found for row, found in objects if found is not None and (row[0] not in WITH_ID or found.id == row[2])]
@@ -95,18 +95,18 @@ async def _load_objects(
 
 async def memberships(page: PullPage, context: Context) -> list[Any]:
     """Return the page's memberships that are still visible."""
-    return await _load_pairs(page, context, MembershipByPair, MEMBERSHIP)
+    return await _load_pairs(page, context, MembershipsByPairs, MEMBERSHIP)
 
 
 async def uses(page: PullPage, context: Context) -> list[Any]:
     """Return the page's uses that are still visible."""
-    return await _load_pairs(page, context, UseByPair, USE)
+    return await _load_pairs(page, context, UsesByPairs, USE)
 
 
-async def _load_pairs(page: PullPage, context: Context, loader: type[RowByPair], kind: int) -> list[Any]:
+async def _load_pairs(page: PullPage, context: Context, loader: type[RowsByPairs], kind: int) -> list[Any]:
     rows = page.of(kind)
     keys = [(row[1], row[2]) for row in rows] or [(NO_PK, NO_PK)]
-    found = (await context.loader(loader).load_many(keys))[: len(rows)]
+    found = (await context.loader(loader).load(tuple(keys)))[: len(rows)]
     pairs = [pair for pair in found if pair is not None]
     if not page.is_first:
         versions = iter(loader.rows_of_pull(context.viewer, pairs))

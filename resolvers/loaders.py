@@ -66,7 +66,7 @@ class Loader(Generic[K, V]):
         """Return the SELECT of the rows of the keys, which are the parameter `keys`."""
         raise NotImplementedError
 
-    async def rows_of(self, keys: list[K], **parameters: object) -> Sequence[Any]:
+    async def rows_of(self, keys: Sequence[object], **parameters: object) -> Sequence[Any]:
         """Return the rows that `select` selects for the keys."""
         viewer = self.context.viewer
         statement = cached((viewer.kind, *self.cache_key), lambda: self.select(viewer))

@@ -15,6 +15,7 @@ from app.commands.database import migrate_and_run, require_usable, run_with_data
 from app.commands.settings import read_settings
 from app.commands.terminal import FAILURE, USAGE, exit_on_sigterm, exit_with, progress_bar
 from app.export import STANDARD_OUTPUT, Identify, OutputClosedError, export_catalogue, identify
+from app.garbage import collect_garbage_seldom
 from app.import_report import format_counts, format_import
 from app.settings import Settings
 from resolvers.export import parquet_file
@@ -146,6 +147,7 @@ async def _export(
     database: Database, file: Path, viewer: Identify, format_: ExportFormat, *, replace: bool
 ) -> Counter[str]:
     await require_usable(database)
+    collect_garbage_seldom()
     with progress_bar(MofNCompleteColumn()) as bar:
         task = bar.add_task(f"Exporting to {file.name}")
 

@@ -14,6 +14,7 @@ import asyncpg
 import orjson
 
 from app.export import export_catalogue, identify
+from app.garbage import collect_garbage_seldom
 from benchmarks.comparison import Comparison, compare_medians
 from benchmarks.race.competitors import libpq_url
 from benchmarks.race.server import Server
@@ -48,6 +49,7 @@ Membership = tuple[str, str]
 
 def compare_exports(server: Server, url: str, world: World) -> list[Comparison]:
     """Compare export, bare read and pull; exit if their memberships differ."""
+    collect_garbage_seldom()  # as the command does
     principals = [1, 2, world.viewer_pk, *world.viewer_group_pks]
     with tempfile.TemporaryDirectory(prefix="atoll-bench-") as folder:
         exported, bare = Path(folder) / "export.jsonl", Path(folder) / "bare.jsonl"

@@ -1,8 +1,9 @@
-"""Loaders of the rows of a pull that are no objects (memberships and uses), and of the digests of objects."""
+"""Loaders of the rows of a page that are no objects (memberships and uses), and of the digests of objects."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Row, Table, tuple_
 
@@ -19,14 +20,34 @@ from store.sql import Expression, Selection
 Pair = tuple[int, int]
 """Primary key of a membership (collection, asset) or of a use (asset, used asset)."""
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
-class RowByPair(Loader[Pair, "Row[Any] | None"]):
-    """Visible row by its primary key of two columns; None if there is none."""
 
-    missing = None
+class PageLoader(Loader[tuple[K, ...], Sequence[V | None]]):
+    """Values of the keys of a page, in their order; None for a key without one.
+
+    A page is one key: it has up to a thousand, and to load each by itself takes about as long as to read it.
+    """
+
+    missing = ()  # no page is without values
+
+    async def fetch(self, keys: list[tuple[K, ...]]) -> Mapping[tuple[K, ...], Sequence[V | None]]:
+        """Return the values by page. One statement."""
+        found = await self.fetch_values(list(dict.fromkeys(chain.from_iterable(keys))))
+        return {page: [found.get(key) for key in page] for page in keys}
+
+    async def fetch_values(self, keys: list[K]) -> Mapping[K, V]:
+        """Return the existing values by key. One statement."""
+        raise NotImplementedError
+
+
+class RowsByPairs(PageLoader[Pair, "Row[Any]"]):
+    """Visible rows by their primary keys of two columns."""
+
     table: ClassVar[Table]
 
-    async def fetch(self, keys: list[Pair]) -> Mapping[Pair, "Row[Any] | None"]:
+    async def fetch_values(self, keys: list[Pair]) -> Mapping[Pair, "Row[Any]"]:
         """Return the rows by key. One statement."""
         return {(row.first_pk, row.second_pk): row for row in await self.rows_of(keys)}
 
@@ -47,8 +68,8 @@ class RowByPair(Loader[Pair, "Row[Any] | None"]):
         raise NotImplementedError
 
 
-class MembershipByPair(RowByPair):
-    """Membership by collection and asset."""
+class MembershipsByPairs(RowsByPairs):
+    """Memberships by collection and asset."""
 
     table = sql.membership
 
@@ -65,8 +86,8 @@ class MembershipByPair(RowByPair):
         return membership_rows(viewer, map(columns, pairs))
 
 
-class UseByPair(RowByPair):
-    """Use by the asset and the one that it uses."""
+class UsesByPairs(RowsByPairs):
+    """Uses by the asset and the one that it uses."""
 
     table = sql.asset_use
 
@@ -82,10 +103,8 @@ class UseByPair(RowByPair):
         return [[USE, pair.first_pk, pair.second_pk] for pair in pairs]
 
 
-class DigestByPk(Loader[int, int | None]):
-    """Digest of all columns of an object that the viewer sees, by primary key; None if it is hidden."""
-
-    missing = None
+class DigestsByPks(PageLoader[int, int]):
+    """Digests of all columns of objects that the viewer sees, by primary key; None for a hidden one."""
 
     def __init__(self, context: Context, part: GraphPart) -> None:
         """Create the loader of a part."""
@@ -97,7 +116,7 @@ class DigestByPk(Loader[int, int | None]):
         """Key of the SELECT, with the part."""
         return (*super().cache_key, self._part)
 
-    async def fetch(self, keys: list[int]) -> Mapping[int, int | None]:
+    async def fetch_values(self, keys: list[int]) -> Mapping[int, int]:
         """Return the digests by key. One statement."""
         return {row.pk: digest(row.facts) for row in await self.rows_of(keys)}
 
