@@ -347,6 +347,16 @@ TEARS = {
         "UPDATE membership SET note = NULL WHERE asset_pk = :explore",
         {"memberships": 2},
     ),
+    "a use": (
+        "DELETE FROM asset_use WHERE asset_pk = :explore AND uses_pk = :align",
+        "INSERT INTO asset_use (asset_pk, uses_pk, rank) VALUES (:explore, :align, 9)",
+        {"uses": 2},
+    ),
+    "a group": (
+        "INSERT INTO group_member (group_pk, user_pk) VALUES (:lab, :eve)",
+        "DELETE FROM group_member WHERE user_pk = :eve",
+        {"assets": 1},
+    ),
     "a changed URL of an asset without its content": (
         "UPDATE asset SET url = 'https://x.org' WHERE pk = :count",
         "UPDATE asset SET url = 'https://example.org/count' WHERE pk = :count",
