@@ -215,7 +215,7 @@ class Database:
 
         PostgreSQL plans each of its statements once in a session: to plan one takes longer than to run it.
         """
-        return await self._read(self._query_reader.run, self._after(PLAN_ONCE, operation))
+        return await self._read(self._query_reader.run, self._with_setting(PLAN_ONCE, operation))
 
     async def read_long(self, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]) -> R:
         """Run an operation like `read` whose statements read many rows. It is run once.
@@ -228,11 +228,11 @@ class Database:
         watchdog = Watchdog(self.url, self.operation_seconds)
         try:
             with watchdog:
-                return await run(self._after(PLAN_FOR_VALUES, operation), watchdog)
+                return await run(self._with_setting(PLAN_FOR_VALUES, operation), watchdog)
         finally:
             watchdog.stop()
 
-    def _after(
+    def _with_setting(
         self, setting: Executable, operation: Callable[[Snapshot], Coroutine[Any, Any, R]]
     ) -> Callable[[Snapshot], Coroutine[Any, Any, R]]:
         """Return the operation after the statement that changes a setting of PostgreSQL for its transaction."""

@@ -48,4 +48,4 @@ NodeRow = ApiTokenRow | AssetRow | ChangeRow | CollectionRow | JobRow | Principa
 @cache
 def row_type(name: str, columns: tuple[str, ...]) -> Any:
     """Return the type of rows that are a part of other rows, with these columns."""
-    return namedtuple(name, columns)  # noqa: PYI024 - its fields are known at run time only
+    return namedtuple(name, columns)  # noqa: PYI024 - a `typing.NamedTuple` needs fields that the type checker knows

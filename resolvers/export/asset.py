@@ -32,7 +32,7 @@ _FIELDS_OF_STATUS: Mapping[str, Mapping[str, object]] = {
 }
 
 
-_COLUMNS = (
+_READ_COLUMNS = (
     *("pk", "external_id", "owner_pk", "created_at", "updated_at", "gold_at", "gold_note", "viewer_access"),
     *(column.name for column in ASSET_COLUMNS),
 )
@@ -51,7 +51,7 @@ async def asset_lines(snapshot: Snapshot, viewer: Viewer, scope: Scope) -> Expor
     """Yield the assets, by id. Four statements for each page."""
     select_grants, select_uses = _select_grants(viewer), _select_uses(viewer, scope)
     assets = select_assets(viewer, scope)
-    columns = [assets.selected_columns[name] for name in _COLUMNS]
+    columns = [assets.selected_columns[name] for name in _READ_COLUMNS]
     rows = assets.with_only_columns(*columns, maintain_column_froms=True)
     async for page in read_pages(snapshot, rows, [sql.asset.c.external_id]):
         keys = {"keys": sql.json_text([row.pk for row in page])}

@@ -105,12 +105,12 @@ class UnpagedEdge(Edge):
 
     async def load_cursor(self) -> str:
         """Return the cursor that the node has in the list without its filter."""
-        connection, item = self._connection, self._page.items[self._index]
+        connection, id_ = self._connection, self._page.items[self._index].id
         chains = connection.context.loader(ChainByRow, connection.listing.without_filter())
-        chain = await chains.load((connection.parent_pk, item.id))
-        assert chain is not None  # noqa: S101 - the list without its filter has all rows of the list
-        page = Page([item], has_more=False, preceding=chain.before, following=chain.after)
-        return cursor_of(connection, page, 0)
+        chain = await chains.load((connection.parent_pk, id_))
+        if chain is None:
+            raise LookupError(f"The list without its filter lacks {id_}, which the list has.")
+        return cursor.seal(connection.context.viewer, connection.cursor_scope, chain.encode())
 
 
 def edge_cursor(edge: Edge, _context: Context) -> str | Awaitable[str]:
